@@ -1,0 +1,58 @@
+# make            build ./tunadm
+# make check      vet, and run all tests (as root: everything; else what a user namespace allows)
+# make lint       format, vet, staticcheck, shellcheck, mandoc, govulncheck
+# make bench      measure beside the peers, into bench/README.md
+# make install    PREFIX, DESTDIR, MANDIR and the three completion directories can be set
+
+PREFIX  = /usr/local
+DESTDIR =
+SBINDIR = $(PREFIX)/sbin
+MANDIR  = $(PREFIX)/share/man
+BASHCOMPDIR = $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR  = $(PREFIX)/share/zsh/site-functions
+FISHCOMPDIR = $(PREFIX)/share/fish/vendor_completions.d
+
+GO      = go
+TAGS    = urfave_cli_no_docs
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '-s -w -X main.version=$(VERSION)' -o tunadm .
+
+check:
+	$(GO) vet -tags $(TAGS) ./...
+	$(GO) test -tags $(TAGS) ./...
+
+race:
+	CGO_ENABLED=1 $(GO) test -race -tags $(TAGS) ./...
+
+lint:
+	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
+	$(GO) vet -tags $(TAGS) ./...
+	$(GO) -C tools tool staticcheck -version
+	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
+	shellcheck bench/run .ci/run completions/tunadm.bash
+	mandoc -Tlint -Wwarning man/tunadm.8
+	@$(GO) tool -modfile=tools/go.mod govulncheck -tags $(TAGS) ./... || { \
+	  code=$$?; test $$code -ne 3 && echo 'lint: govulncheck: its database does not answer; not checked' || exit $$code; }
+
+bench: build
+	bench/run ./tunadm > bench/README.md.new
+	mv bench/README.md.new bench/README.md
+	cat bench/README.md
+
+install: build
+	install -D -m 0755 tunadm $(DESTDIR)$(SBINDIR)/tunadm
+	install -D -m 0644 man/tunadm.8 $(DESTDIR)$(MANDIR)/man8/tunadm.8
+	install -D -m 0644 completions/tunadm.bash $(DESTDIR)$(BASHCOMPDIR)/tunadm
+	install -D -m 0644 completions/_tunadm $(DESTDIR)$(ZSHCOMPDIR)/_tunadm
+	install -D -m 0644 completions/tunadm.fish $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish
+
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/tunadm $(DESTDIR)$(MANDIR)/man8/tunadm.8 $(DESTDIR)$(BASHCOMPDIR)/tunadm \
+	  $(DESTDIR)$(ZSHCOMPDIR)/_tunadm $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish
+
+clean:
+	rm -f tunadm
+
+.PHONY: build check race lint bench install uninstall clean

@@ -1,0 +1,155 @@
+// Package nstest gives each test a thread in a network and mount namespace of its own, on the real kernel. The namespaces die
+// with the thread. Without root the test binary runs itself once more in a user namespace in which it is root.
+package nstest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Driver is the node of the driver, as in the kernel's documentation.
+const Driver = "/dev/net/tun"
+
+// inside marks the second run, in the user namespace.
+const inside = "TUNADM_TEST_INSIDE"
+
+// Runner is what runs the tests: a *testing.M, or what is made of one.
+type Runner interface{ Run() int }
+
+// Main runs the tests as root, real or in a user namespace, and gives back the exit code.
+func Main(m Runner) int {
+	if os.Geteuid() == 0 {
+		return m.Run()
+	}
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Env = append(os.Environ(), inside+"=1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+	}
+	err := cmd.Run()
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		return exit.ExitCode()
+	} else if err != nil {
+		fmt.Fprintf(os.Stderr, "nstest: no user namespace to be had (%v): run the tests as root\n", err)
+		return 1
+	}
+	return 0
+}
+
+// A T is what Enter needs of a test.
+type T interface {
+	Helper()
+	Fatal(...any)
+	Skip(...any)
+}
+
+// Real says whether the tests run as real root, to whom all users are known.
+func Real() bool { return os.Getenv(inside) == "" }
+
+// Skip skips the test aloud; where TUNADM_TEST_ALL=1 is set, that is a failure.
+func Skip(t T, why string) {
+	t.Helper()
+	if os.Getenv("TUNADM_TEST_ALL") == "1" {
+		t.Fatal("would be skipped: " + why)
+	}
+	fmt.Fprintln(os.Stderr, "nstest: skipped: "+why)
+	t.Skip(why)
+}
+
+// NeedReal skips a test that needs other users than root.
+func NeedReal(t T) {
+	t.Helper()
+	if !Real() {
+		Skip(t, "needs root: a user namespace has one user only")
+	}
+}
+
+// NeedProgram skips a test whose witness is not installed.
+func NeedProgram(t T, name string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		Skip(t, "needs "+name)
+	}
+}
+
+// Enter takes the goroutine, and its thread with it, into fresh namespaces, until the test ends. As root, the driver's node is one
+// that every user may open, on whatever machine; it is made in dir.
+func Enter(t T, dir string) {
+	t.Helper()
+	runtime.LockOSThread() // for good: the thread dies with the goroutine
+	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
+		t.Fatal("unshare: ", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		t.Fatal("make mounts private: ", err)
+	}
+	if err := unix.Mount("sysfs", "/sys", "sysfs", 0, ""); err != nil {
+		t.Fatal("mount sysfs: ", err)
+	}
+	if Real() {
+		if err := openNode(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// openNode puts a node with mode 0666 over the machine's own, in this mount namespace.
+func openNode(dir string) error {
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"); err != nil {
+		return fmt.Errorf("mount tmpfs: %w", err)
+	}
+	node := filepath.Join(dir, "tun")
+	if err := unix.Mknod(node, unix.S_IFCHR|0o666, int(unix.Mkdev(10, 200))); err != nil {
+		return fmt.Errorf("make a node: %w", err)
+	}
+	if err := os.Chmod(node, 0o666); err != nil {
+		return err
+	}
+	if err := unix.Mount(node, Driver, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("put the node in place: %w", err)
+	}
+	return nil
+}
+
+// Attach attaches to a device as a program does, with these IFF_ flags, and gives back the descriptor.
+func Attach(name string, flags uint16) (*os.File, error) {
+	fd, err := unix.Open(Driver, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	ifr, err := unix.NewIfreq(name)
+	if err == nil {
+		ifr.SetUint16(flags)
+		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), Driver), nil
+}
+
+// Run runs a witness in the test's namespaces and gives back what it printed on standard output.
+func Run(t testing.TB, command string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(command, args...).Output()
+	if err != nil {
+		stderr := ""
+		if exit := new(exec.ExitError); errors.As(err, &exit) {
+			stderr = string(exit.Stderr)
+		}
+		t.Fatalf("%s %v: %v\n%s", command, args, err, stderr)
+	}
+	return string(out)
+}
