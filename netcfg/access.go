@@ -1,0 +1,50 @@
+package netcfg
+
+import "strconv"
+
+// Access says who may attach to a device: User alone, Group alone, or both, and then both must hold.
+// Neither is anyone who can open the driver.
+type Access struct{ User, Group *ID }
+
+// An ID is a user or a group: the number that the kernel keeps, and the name it was asked or found by, if any.
+type ID struct {
+	Number uint32 // 0..4294967294
+	Name   string // "": none is known
+}
+
+// Root is the access of a device for which none was asked: user 0 alone.
+func Root() *Access { return &Access{User: &ID{0, "root"}} }
+
+func (id ID) String() string {
+	if id.Name != "" {
+		return id.Name
+	}
+	return strconv.FormatUint(uint64(id.Number), 10)
+}
+
+// String is the access in the words of list: a user, "G(group)", "U+G(group)", or "anyone".
+func (a Access) String() string {
+	switch {
+	case a.User != nil && a.Group != nil:
+		return a.User.String() + "+" + a.Group.String() + "(group)"
+	case a.User != nil:
+		return a.User.String()
+	case a.Group != nil:
+		return a.Group.String() + "(group)"
+	}
+	return "anyone"
+}
+
+// same says whether two accesses admit the same, by number.
+func (a Access) same(b Access) bool {
+	return sameID(a.User, b.User) && sameID(a.Group, b.Group)
+}
+
+func sameID(a, b *ID) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Number == b.Number
+}
+
+// reachable says whether the kernel can turn have into a: an owner or a group can be replaced, never taken away.
+func (a Access) reachable(have Access) bool {
+	return (a.User != nil || have.User == nil) && (a.Group != nil || have.Group == nil)
+}

@@ -1,0 +1,150 @@
+package netcfg
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Cause is why something cannot be done. The commands choose the exit code by it.
+type Cause uint8
+
+// The causes. Unknown is one that only the kernel's own words tell.
+const (
+	Unknown          Cause = iota
+	BadRequest             // what is asked contradicts itself
+	NoDevice               // no device of that name
+	Exists                 // a device of that name
+	Differs                // a device of that name, unlike what is asked
+	OtherKind              // not a TUN/TAP device
+	WrongMode              // tun where tap is asked, or the reverse
+	WrongQueues            // multi-queue where single is asked, or the reverse
+	InUse                  // a program is attached
+	NotPermitted           // the capability is missing
+	NotOwner               // neither the device's owner nor in its group, and without the capability
+	NodeForbidden          // this user may not open the driver's node
+	NodeMissing            // no /dev/net/tun
+	NodeWrong              // /dev/net/tun is not the driver's node
+	DriverMissing          // the node is there, the driver is not
+	NoUser                 // no such user
+	NoGroup                // no such group
+	NoMaster               // no device of the master's name
+	NoPort                 // the master takes no ports
+	TunInBridge            // a bridge takes taps only
+	TunHasNoMAC            // a tun has no Ethernet address
+	MTUBounds              // the MTU is beyond what the mode allows
+	MTUBelowIPv6           // the MTU would take IPv6 off the device
+	IPv6Off                // IPv6 is switched off
+	NoGateway              // the gateway is on no link of the device
+	RouteTaken             // another device has that very route
+	DeviceDown             // the device is down
+	OwnerFixed             // an owner or a group cannot be unset
+	NotThere               // an address or a route that is to be removed is not there
+	NoNamespace            // no such network namespace
+	ForeignNamespace       // a namespace that another user namespace owns
+	Interrupted            // a signal
+	NotKept                // the kernel took it, and dropped it again
+)
+
+// causes is the one table of what each cause means and what mends it. In a hint {device} and {fix} stand for
+// the device and for what mends this very case; a hint whose {fix} is empty is left out.
+var causes = [...]struct{ means, hint string }{
+	Unknown:          {"", ""},
+	BadRequest:       {"", ""},
+	NoDevice:         {"no such device", "{fix}"},
+	Exists:           {"exists already", "change it with 'tunadm set {device}', or accept it as it is with --if-missing"},
+	Differs:          {"exists already, and differs", "tunadm set {device} {fix}"},
+	OtherKind:        {"not a TUN/TAP device", ""},
+	WrongMode:        {"exists in the other mode", "a mode is for life: tunadm delete {device}, then add it again"},
+	WrongQueues:      {"exists with other queues", "multi-queue is for life: tunadm delete {device}, then add it again"},
+	InUse:            {"in use", "{fix}"},
+	NotPermitted:     {"not permitted", "{fix}"},
+	NotOwner:         {"not permitted", "ask root for: tunadm set {device} --user {fix}"},
+	NodeForbidden:    {"may not open the tun driver", "ask root for: chmod 0666 /dev/net/tun"},
+	NodeMissing:      {"the tun driver has no node", "{fix}"},
+	NodeWrong:        {"/dev/net/tun is not the tun driver", "rm /dev/net/tun && mknod /dev/net/tun c 10 200 && chmod 0666 /dev/net/tun"},
+	DriverMissing:    {"the kernel has no tun driver", "modprobe tun; after a kernel upgrade, reboot first"},
+	NoUser:           {"no such user", "create it with useradd(8), or give a number"},
+	NoGroup:          {"no such group", "create it with groupadd(8), or give a number"},
+	NoMaster:         {"no such device", "ip link add {fix} type bridge"},
+	NoPort:           {"takes no devices", "a master is a bridge or a VRF"},
+	TunInBridge:      {"a tun carries no Ethernet frames, and a bridge nothing else", "use --mode tap for a device in a bridge"},
+	TunHasNoMAC:      {"a tun device has none", "use --mode tap for a device with an address of its own"},
+	MTUBounds:        {"", ""},
+	MTUBelowIPv6:     {"the kernel would take IPv6 off the device", "an MTU of 1280 or more keeps it; to do without, remove the IPv6 addresses and routes first"},
+	IPv6Off:          {"IPv6 is off", "sysctl -w net.ipv6.conf.{fix}.disable_ipv6=0"},
+	NoGateway:        {"the gateway cannot be reached through the device", "give the device an address in the gateway's network"},
+	RouteTaken:       {"another device has it", "remove it there, or give it a metric of its own"},
+	DeviceDown:       {"the device is down", "add --up"},
+	OwnerFixed:       {"the kernel cannot unset an owner or a group", "tunadm delete {device}, then add it again"},
+	NotThere:         {"is not on the device", "{fix}"},
+	NoNamespace:      {"no such network namespace", "ip netns list"},
+	ForeignNamespace: {"only its own user namespace may enter it", "{fix}"},
+	Interrupted:      {"interrupted", ""},
+	NotKept:          {"the kernel took it and dropped it again", ""},
+}
+
+// An Error says what failed on which device, and why.
+type Error struct {
+	Device string
+	What   string // the property at fault: "mtu 70000"; "": the device itself
+	Cause  Cause
+	Detail string // the facts of this case, instead of the cause's general words
+	Fix    string // what the cause's hint needs
+	Err    error  // the kernel's own words
+}
+
+// Error is "what: why: kernel's words", without the device.
+func (e *Error) Error() string {
+	why := e.Detail
+	if why == "" {
+		why = causes[e.Cause].means
+	}
+	var parts []string
+	for _, part := range []string{e.What, why} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	if e.Err != nil {
+		parts = append(parts, e.Err.Error())
+	}
+	return strings.Join(parts, ": ")
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint is the command or the sentence that mends it, or "".
+func (e *Error) Hint() string {
+	hint := causes[e.Cause].hint
+	if strings.Contains(hint, "{fix}") && e.Fix == "" {
+		return ""
+	}
+	return strings.NewReplacer("{device}", word(e.Device), "{fix}", e.Fix).Replace(hint)
+}
+
+// KindWords says what the device is, with an article.
+func (d *Device) KindWords() string {
+	switch d.Kind {
+	case "":
+		return "a device of another kind"
+	case "tun":
+		return "a " + d.Mode.String()
+	}
+	return "a " + Escape(d.Kind)
+}
+
+// usedBy says that the device is in use, and names the programs that hold it.
+func (d *Device) usedBy() string {
+	var who []string
+	for _, h := range d.Holders {
+		s := fmt.Sprintf("%s (pid %d, user %s)", Escape(h.Command), h.PID, Escape(h.User.String()))
+		if h.Probable {
+			s = "probably " + s
+		}
+		who = append(who, s)
+	}
+	if d.unseen() > 0 || len(who) == 0 {
+		who = append(who, "a program that this user may not look into")
+	}
+	return "in use by " + strings.Join(who, ", ")
+}

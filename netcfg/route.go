@@ -1,0 +1,154 @@
+package netcfg
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Routing tables that have a name everywhere.
+const (
+	tableDefault = 253
+	tableMain    = 254
+	tableLocal   = 255
+)
+
+// metricV6 is what the kernel makes of an IPv6 route without a metric.
+const metricV6 = 1024
+
+// A Route is a unicast route through a device, as asked or as the kernel has it.
+type Route struct {
+	To     netip.Prefix // the destination
+	Via    netip.Addr   // the gateway; invalid: on the link
+	Metric uint32       // priority, smaller first; 0: the kernel's default, which is 1024 for IPv6
+	Table  uint32       // 0: main
+
+	kept kept // as the kernel told it; the zero value on a route that is only asked for
+}
+
+// ParseRoute reads "10.1.0.0/16", "10.2.0.0/16 via 10.0.0.2" or "default via 10.0.0.2 metric 5 table 7".
+func ParseRoute(s string) (Route, error) {
+	words := strings.Fields(s)
+	if len(words)%2 == 0 {
+		return Route{}, fmt.Errorf("%q is no route: write PREFIX [via ADDRESS] [metric N] [table T]", s)
+	}
+	r := Route{}
+	seen := map[string]bool{}
+	for i := 1; i < len(words); i += 2 {
+		if seen[words[i]] {
+			return Route{}, fmt.Errorf("%q twice in one route", words[i])
+		}
+		seen[words[i]] = true
+		if err := r.parseOption(words[i], words[i+1]); err != nil {
+			return Route{}, err
+		}
+	}
+	return r, r.parseDestination(words[0])
+}
+
+func (r *Route) parseOption(word, value string) (err error) {
+	switch word {
+	case "via":
+		if r.Via, err = netip.ParseAddr(value); err != nil {
+			return fmt.Errorf("via %q is no IP address", value)
+		}
+		return checkHost(r.Via)
+	case "metric":
+		n, err := strconv.ParseUint(value, 10, 32)
+		if err != nil {
+			return fmt.Errorf("metric %q is no number from 0 to 4294967295", value)
+		}
+		r.Metric = uint32(n)
+	case "table":
+		r.Table, err = parseTable(value)
+		return err
+	default:
+		return fmt.Errorf("%q is not known in a route: via, metric and table are", word)
+	}
+	return nil
+}
+
+func parseTable(s string) (uint32, error) {
+	switch s {
+	case "main":
+		return tableMain, nil
+	case "default":
+		return tableDefault, nil
+	case "local":
+		return 0, fmt.Errorf("table local is the kernel's")
+	}
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("table %q is neither main, default nor a number from 1 to 4294967295", s)
+	}
+	if n == tableLocal {
+		return 0, fmt.Errorf("table %s is the kernel's local table", s)
+	}
+	return uint32(n), nil
+}
+
+func (r *Route) parseDestination(s string) error {
+	if s == "default" {
+		r.To = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+		if r.Via.Is6() {
+			r.To = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+		}
+		return nil
+	}
+	p, err := parsePrefix(s)
+	if err != nil {
+		return fmt.Errorf("%q is no destination", s)
+	}
+	switch {
+	case p != p.Masked():
+		return fmt.Errorf("%s has bits set beyond its length: %s", p, p.Masked())
+	case r.Via.IsValid() && r.Via.Is4() != p.Addr().Is4():
+		return fmt.Errorf("%q via %s mixes IPv4 and IPv6", s, r.Via)
+	}
+	r.To = p
+	return nil
+}
+
+// String is the route as ip(8) and [ParseRoute] read it.
+func (r Route) String() string {
+	var b strings.Builder
+	b.WriteString(r.To.String())
+	if r.Via.IsValid() {
+		fmt.Fprintf(&b, " via %s", r.Via)
+	}
+	if r.metric() != (Route{To: r.To}).metric() {
+		fmt.Fprintf(&b, " metric %d", r.Metric)
+	}
+	if r.table() != tableMain {
+		fmt.Fprintf(&b, " table %d", r.Table)
+	}
+	return b.String()
+}
+
+// Foreign says that the route is not the administrator's: the kernel or a routing daemon made it.
+func (r Route) Foreign() bool { return r.kept.foreign }
+
+func (r Route) table() uint32 {
+	if r.Table == 0 {
+		return tableMain
+	}
+	return r.Table
+}
+
+func (r Route) metric() uint32 {
+	if r.Metric == 0 && r.To.Addr().Is6() {
+		return metricV6
+	}
+	return r.Metric
+}
+
+// sameKey says whether two routes exclude one another in the kernel's tables.
+func (r Route) sameKey(o Route) bool {
+	return r.To == o.To && r.metric() == o.metric() && r.table() == o.table()
+}
+
+// same says whether two routes are one and the same.
+func (r Route) same(o Route) bool {
+	return r.sameKey(o) && r.Via == o.Via && r.kept.elsewhere == o.kept.elsewhere
+}

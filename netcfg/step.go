@@ -1,0 +1,234 @@
+package netcfg
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Step is one change of one device, printable as the ip(8) command it stands for. It is data: plans are
+// compared and printed without a kernel.
+type Step struct {
+	Kind   StepKind
+	Device string // the name, which may hold a %d until a create step is done
+	Index  int    // of the device; 0: not made yet
+
+	New     *Spec   // create: mode, access, MAC and the flags of a new device
+	Link    Link    // link: what to set, all in one request
+	Address Address // add-address, remove-address
+	Route   Route   // add-route, remove-route
+	Master  *Master // hold, master
+	Access  *Access // access
+	Force   bool    // delete: even if a program is attached
+	Old     *Device // access, delete: the device as it was seen
+
+	phase phase
+}
+
+// Link is a set of link properties. A nil field leaves the property alone.
+type Link struct {
+	MTU        *int // bytes
+	MAC        MAC
+	TxQueueLen *int // packets
+	Alias      *string
+	Promisc    *bool
+	Multicast  *bool
+	Up         *bool
+}
+
+// StepKind names what a step does; it is the "step" of a plan in JSON.
+type StepKind string
+
+// The kinds of step.
+const (
+	StepCreate        StepKind = "create"
+	StepLink          StepKind = "link"
+	StepAddAddress    StepKind = "add-address"
+	StepRemoveAddress StepKind = "remove-address"
+	StepAddRoute      StepKind = "add-route"
+	StepRemoveRoute   StepKind = "remove-route"
+	StepHold          StepKind = "hold" // fix a bridge's own address, so that it keeps it
+	StepMaster        StepKind = "master"
+	StepAccess        StepKind = "access"
+	StepDelete        StepKind = "delete"
+)
+
+// phase is the place of a step in a run. All devices finish a phase before any begins the next; a device with a
+// failed step begins none. First comes what adds, then what takes away, and last what cannot be taken back.
+type phase int
+
+const (
+	phaseCreate phase = iota
+	phaseAdd
+	phaseReplace
+	phaseMaster
+	phaseDown
+	phaseAccess
+	phaseDelete
+	phases
+)
+
+// String is the step as the ip(8) command that does it, or a comment where ip(8) cannot.
+func (s Step) String() string {
+	dev := word(s.Device)
+	switch s.Kind {
+	case StepCreate:
+		return "ip tuntap add dev " + dev + " mode " + s.New.Mode.String() + s.New.createWords()
+	case StepDelete:
+		return "ip link delete dev " + dev
+	case StepLink:
+		return "ip link set " + linkName(s.Device) + s.Link.words()
+	case StepAddAddress:
+		return "ip addr add " + s.Address.String() + " dev " + dev
+	case StepRemoveAddress:
+		return "ip addr del " + s.Address.String() + " dev " + dev
+	case StepAddRoute, StepRemoveRoute:
+		return s.routeWords(dev)
+	case StepHold:
+		return "ip link set " + linkName(s.Master.Name) + " address " + s.Master.MAC.String()
+	case StepMaster:
+		if s.Master.Name == "" {
+			return "ip link set " + linkName(s.Device) + " nomaster"
+		}
+		return "ip link set " + linkName(s.Device) + " master " + word(s.Master.Name)
+	case StepAccess:
+		return "# " + dev + ": " + s.Access.words()
+	}
+	return "# " + dev + ": " + string(s.Kind)
+}
+
+func (s Step) routeWords(dev string) string {
+	if s.Route.kept.foreign {
+		return "# " + dev + ": route " + s.Route.String() + " as it was"
+	}
+	verb := "add"
+	if s.Kind == StepRemoveRoute {
+		verb = "del"
+	}
+	to, rest, _ := strings.Cut(s.Route.String(), " ")
+	if strings.HasPrefix(rest, "via ") {
+		via, more, _ := strings.Cut(rest[len("via "):], " ")
+		to, rest = to+" via "+via, more
+	}
+	words := "ip route " + verb + " " + to + " dev " + dev
+	if s.Kind == StepAddRoute {
+		words += " proto static"
+	}
+	if rest != "" {
+		words += " " + rest
+	}
+	return words
+}
+
+// createWords are the words of a new device behind its mode.
+func (s *Spec) createWords() string {
+	var b strings.Builder
+	if s.Access.User != nil {
+		b.WriteString(" user " + word(s.Access.User.String()))
+	}
+	if s.Access.Group != nil {
+		b.WriteString(" group " + word(s.Access.Group.String()))
+	}
+	if s.PI {
+		b.WriteString(" pi")
+	}
+	if s.VnetHdr {
+		b.WriteString(" vnet_hdr")
+	}
+	if s.MultiQueue != nil && *s.MultiQueue {
+		b.WriteString(" multi_queue")
+	}
+	return b.String()
+}
+
+// words say who may attach, for a comment.
+func (a Access) words() string {
+	switch {
+	case a.User != nil && a.Group != nil:
+		return "owner " + Escape(a.User.String()) + ", and group " + Escape(a.Group.String())
+	case a.User != nil:
+		return "owner " + Escape(a.User.String())
+	case a.Group != nil:
+		return "group " + Escape(a.Group.String())
+	}
+	return "open to anyone"
+}
+
+func (l Link) words() string {
+	var b strings.Builder
+	if l.MTU != nil {
+		fmt.Fprintf(&b, " mtu %d", *l.MTU)
+	}
+	if l.MAC != nil {
+		b.WriteString(" address " + l.MAC.String())
+	}
+	if l.TxQueueLen != nil {
+		fmt.Fprintf(&b, " txqueuelen %d", *l.TxQueueLen)
+	}
+	if l.Alias != nil {
+		b.WriteString(" alias " + word(*l.Alias))
+	}
+	if l.Promisc != nil {
+		b.WriteString(" promisc " + onOff(*l.Promisc))
+	}
+	if l.Multicast != nil {
+		b.WriteString(" multicast " + onOff(*l.Multicast))
+	}
+	if l.Up != nil {
+		b.WriteString(map[bool]string{true: " up", false: " down"}[*l.Up])
+	}
+	return b.String()
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+// split is the set as single properties, in the order in which they are to be set.
+func (l Link) split() []Link {
+	var one []Link
+	if l.MTU != nil {
+		one = append(one, Link{MTU: l.MTU})
+	}
+	if l.MAC != nil {
+		one = append(one, Link{MAC: l.MAC})
+	}
+	if l.TxQueueLen != nil {
+		one = append(one, Link{TxQueueLen: l.TxQueueLen})
+	}
+	if l.Alias != nil {
+		one = append(one, Link{Alias: l.Alias})
+	}
+	if l.Promisc != nil {
+		one = append(one, Link{Promisc: l.Promisc})
+	}
+	if l.Multicast != nil {
+		one = append(one, Link{Multicast: l.Multicast})
+	}
+	if l.Up != nil {
+		one = append(one, Link{Up: l.Up})
+	}
+	return one
+}
+
+// what names the thing that the step is about, for an error.
+func (s Step) what() string {
+	switch s.Kind {
+	case StepLink:
+		return strings.TrimSpace(s.Link.words())
+	case StepAddAddress, StepRemoveAddress:
+		return "address " + s.Address.String()
+	case StepAddRoute, StepRemoveRoute:
+		return "route " + s.Route.String()
+	case StepMaster, StepHold:
+		if s.Master.Name == "" {
+			return "no-master"
+		}
+		return "master " + Escape(s.Master.Name)
+	case StepAccess:
+		return s.Access.words()
+	}
+	return ""
+}

@@ -1,0 +1,54 @@
+package netcfg
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Escape makes text from the kernel or another user harmless to print: control characters, bytes that are no
+// UTF-8, and a backslash are written as Go writes them.
+func Escape(text string) string {
+	plain := true
+	for _, r := range text {
+		if r == utf8.RuneError || r == '\\' || !strconv.IsPrint(r) {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return text
+	}
+	quoted := strings.ReplaceAll(text, `"`, "\x00") // Quote writes \x00 for it, which cannot be in the text
+	quoted = strconv.Quote(quoted)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\x00`, `"`)
+}
+
+// word is text as one word of a shell's command line. What no terminal should see is written as $'...'.
+func word(text string) string {
+	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_-+=:,./"
+	switch {
+	case text != "" && strings.Trim(text, safe) == "":
+		return text
+	case Escape(text) != text:
+		var b strings.Builder
+		for i := range len(text) {
+			if c := text[i]; c < ' ' || c >= 0x7f || c == '\'' || c == '\\' {
+				b.WriteString(`\x` + strconv.FormatUint(uint64(c)+0x100, 16)[1:])
+			} else {
+				b.WriteByte(c)
+			}
+		}
+		return "$'" + b.String() + "'"
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// linkName is the name as ip link set takes it. The word dev keeps it apart from the command's own words, all
+// of which are without a digit.
+func linkName(name string) string {
+	if strings.ContainsAny(name, "0123456789") {
+		return word(name)
+	}
+	return "dev " + word(name)
+}
