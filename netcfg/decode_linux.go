@@ -1,0 +1,240 @@
+package netcfg
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Decoding is pure: a message in, a value out. Bodies are only lent, so all that is kept is copied. A body that
+// is too short gives no value.
+
+// rtaNexthopID is RTA_NH_ID, which x/sys/unix does not have.
+const rtaNexthopID = 30
+
+func u16(b []byte) uint16 {
+	if len(b) < 2 {
+		return 0
+	}
+	return binary.NativeEndian.Uint16(b)
+}
+
+func u32(b []byte) uint32 {
+	if len(b) < 4 {
+		return 0
+	}
+	return binary.NativeEndian.Uint32(b)
+}
+
+func putU32(b []byte, v uint32) { binary.NativeEndian.PutUint32(b, v) }
+
+func decodeLink(body []byte) *Device {
+	if len(body) < unix.SizeofIfInfomsg {
+		return nil
+	}
+	linkFlags := u32(body[8:])
+	d := &Device{
+		Index:     int(u32(body[4:])),
+		Up:        linkFlags&unix.IFF_UP != 0,
+		Promisc:   linkFlags&unix.IFF_PROMISC != 0,
+		Multicast: linkFlags&unix.IFF_MULTICAST != 0,
+	}
+	var mac MAC
+	for kind, value := range attributes(body[unix.SizeofIfInfomsg:]) {
+		switch kind {
+		case unix.IFLA_IFNAME:
+			d.Name = text(value)
+		case unix.IFLA_ADDRESS:
+			mac = slices.Clone(value)
+		case unix.IFLA_MTU:
+			d.MTU = int(u32(value))
+		case unix.IFLA_TXQLEN:
+			d.TxQueueLen = int(u32(value))
+		case unix.IFLA_IFALIAS:
+			d.Alias = text(value)
+		case unix.IFLA_GROUP:
+			d.group = u32(value)
+		case unix.IFLA_MASTER:
+			d.masterIndex = int(u32(value))
+		case unix.IFLA_CARRIER:
+			d.Carrier = d.Up && len(value) > 0 && value[0] != 0
+		case unix.IFLA_STATS64:
+			d.Stats = decodeStats(value)
+		case unix.IFLA_LINKINFO:
+			d.decodeInfo(value)
+		case unix.IFLA_PROP_LIST:
+			for _, alt := range attributes(value) {
+				d.AltNames = append(d.AltNames, text(alt))
+			}
+		}
+	}
+	if d.Kind != "tun" || d.Mode == TAP {
+		d.MAC = mac
+	}
+	return d
+}
+
+func (d *Device) decodeInfo(info []byte) {
+	for kind, value := range attributes(info) {
+		switch kind {
+		case nl.IFLA_INFO_KIND:
+			d.Kind = text(value)
+		case nl.IFLA_INFO_DATA:
+			if d.Kind == "tun" {
+				d.decodeTun(value)
+			}
+		}
+	}
+}
+
+func (d *Device) decodeTun(data []byte) {
+	for kind, value := range attributes(data) {
+		on := len(value) > 0 && value[0] != 0
+		switch kind {
+		case nl.IFLA_TUN_OWNER:
+			d.Access.User = &ID{Number: u32(value)}
+		case nl.IFLA_TUN_GROUP:
+			d.Access.Group = &ID{Number: u32(value)}
+		case nl.IFLA_TUN_TYPE:
+			d.Mode = Mode(value[0])
+		case nl.IFLA_TUN_PI:
+			d.PI = on
+		case nl.IFLA_TUN_VNET_HDR:
+			d.VnetHdr = on
+		case nl.IFLA_TUN_PERSIST:
+			d.Persist = on
+		case nl.IFLA_TUN_MULTI_QUEUE:
+			d.MultiQueue = on
+		case nl.IFLA_TUN_NUM_QUEUES:
+			d.Queues = int(u32(value))
+		case nl.IFLA_TUN_NUM_DISABLED_QUEUES:
+			d.DisabledQueues = int(u32(value))
+		}
+	}
+}
+
+func decodeStats(b []byte) Stats {
+	var n [8]uint64
+	for i := range n {
+		if len(b) >= 8*(i+1) {
+			n[i] = binary.NativeEndian.Uint64(b[8*i:])
+		}
+	}
+	// struct rtnl_link_stats64: rx and tx packets, bytes, errors, dropped, by turns
+	return Stats{
+		RxPackets: n[0], TxPackets: n[1], RxBytes: n[2], TxBytes: n[3],
+		RxErrors: n[4], TxErrors: n[5], RxDropped: n[6], TxDropped: n[7],
+	}
+}
+
+// An ownedAddress is an address with the index of its device.
+type ownedAddress struct {
+	Address
+	index int
+}
+
+func decodeAddress(body []byte) (ownedAddress, bool) {
+	if len(body) < unix.SizeofIfAddrmsg {
+		return ownedAddress{}, false
+	}
+	a := ownedAddress{index: int(u32(body[4:]))}
+	a.Bits = int(body[1])
+	flags := uint32(body[2])
+	var local, address netip.Addr
+	for kind, value := range attributes(body[unix.SizeofIfAddrmsg:]) {
+		switch kind {
+		case unix.IFA_LOCAL:
+			local, _ = netip.AddrFromSlice(value)
+		case unix.IFA_ADDRESS:
+			address, _ = netip.AddrFromSlice(value)
+		case unix.IFA_FLAGS:
+			flags = u32(value)
+		}
+	}
+	a.Local = address
+	if local.IsValid() {
+		a.Local = local
+		if address.IsValid() && address != local {
+			a.Peer = address
+		}
+	}
+	a.kept = kept{
+		message: slices.Clone(body),
+		foreign: flags&unix.IFA_F_PERMANENT == 0 || a.Local.IsLinkLocalUnicast() && a.Local.Is6(),
+	}
+	return a, a.Local.IsValid()
+}
+
+// An ownedRoute is a route with the index of its device, or those of its hops where it has several.
+type ownedRoute struct {
+	Route
+	index int
+	hops  []int
+}
+
+// through is the first of the devices that the route goes through, or nil.
+func (r ownedRoute) through(devices map[int]*Device) *Device {
+	for _, hop := range r.hops {
+		if d := devices[hop]; d != nil {
+			return d
+		}
+	}
+	return devices[r.index]
+}
+
+// decodeHops gives the indexes of an RTA_MULTIPATH attribute's struct rtnexthop.
+func decodeHops(b []byte) (hops []int) {
+	for len(b) >= unix.SizeofRtNexthop {
+		n := int(u16(b))
+		if n < unix.SizeofRtNexthop || n > len(b) {
+			break
+		}
+		hops = append(hops, int(u32(b[4:])))
+		b = b[min(align(n), len(b)):]
+	}
+	return hops
+}
+
+// decodeRoute gives false for the kernel's own routes, which come and go with addresses and links.
+func decodeRoute(body []byte, family int) (ownedRoute, bool) {
+	if len(body) < unix.SizeofRtMsg || int(body[0]) != family {
+		return ownedRoute{}, false
+	}
+	protocol, routeType, flags := body[5], body[7], u32(body[8:])
+	if protocol == unix.RTPROT_KERNEL || protocol == unix.RTPROT_REDIRECT || flags&unix.RTM_F_CLONED != 0 {
+		return ownedRoute{}, false
+	}
+	r := ownedRoute{Route: Route{Table: uint32(body[4])}}
+	to := netip.IPv4Unspecified()
+	if family == unix.AF_INET6 {
+		to = netip.IPv6Unspecified()
+	}
+	plain := routeType == unix.RTN_UNICAST && body[3] == 0 // no type of service
+	for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
+		switch kind {
+		case unix.RTA_DST:
+			to, _ = netip.AddrFromSlice(value)
+		case unix.RTA_GATEWAY:
+			r.Via, _ = netip.AddrFromSlice(value)
+		case unix.RTA_OIF:
+			r.index = int(u32(value))
+		case unix.RTA_PRIORITY:
+			r.Metric = u32(value)
+		case unix.RTA_TABLE:
+			r.Table = u32(value)
+		case unix.RTA_PREFSRC:
+			r.kept.source, _ = netip.AddrFromSlice(value)
+		case unix.RTA_MULTIPATH:
+			r.hops, plain = decodeHops(value), false
+		case unix.RTA_VIA, rtaNexthopID, unix.RTA_ENCAP:
+			plain = false
+		}
+	}
+	r.To = netip.PrefixFrom(to, int(body[1]))
+	r.kept.message = slices.Clone(body)
+	r.kept.foreign = !plain || protocol != unix.RTPROT_BOOT && protocol != unix.RTPROT_STATIC
+	return r, true
+}

@@ -1,0 +1,292 @@
+package netcfg
+
+import "context"
+
+// A Change is what is to become of one device.
+type Change struct {
+	Name   string // in an add it may hold one %d
+	Want   *Spec  // nil: the device is to be gone
+	Expect Expect
+	Force  bool // a delete takes the device even from a program that is attached
+}
+
+// Expect is what must be there before a change, for it to be done at all.
+type Expect uint8
+
+// What a change expects.
+const (
+	Absent       Expect = iota // no device of that name
+	AbsentOrSame               // none, or one that is as asked already
+	Present                    // a device of that name
+	PresentOrNot               // either
+)
+
+// A Result tells what became of one Change.
+type Result struct {
+	Name     string // the kernel's, where the change left it to number the device
+	Steps    []Step // what was done; of a dry run, what would be
+	Warnings []string
+	Err      error // why it was not done, an [*Error]; everything is then as it was before
+	UndoErr  error // why not even that is so
+}
+
+// Options are how a run goes.
+type Options struct {
+	DryRun bool       // plan, and do nothing
+	Log    func(Step) // told of each step as it is done, also of those that put things back; nil: nobody is
+}
+
+// rounds is how often the kernel may drop one thing for another before the engine gives up: removing a primary address takes
+// its secondaries, whose return may take a route.
+const rounds = 3
+
+// A job is a change on its way.
+type job struct {
+	Change
+	want    *Spec   // Change.Want, with what was looked up; nil: gone
+	before  *Device // nil: absent
+	now     *Device
+	steps   []Step // still to do
+	done    []Step
+	created int // index of the device that this run made, or 0
+	err     error
+	result  Result
+}
+
+// Run does the changes, each by itself and all of them together: one observation, one plan each, the steps of all devices in
+// batches, and then a second look. A change has succeeded when Plan finds nothing more to do. One that fails is undone by
+// planning the way back. The error is of the kernel itself, before anything was done.
+func (k *Kernel) Run(ctx context.Context, changes []Change, o Options) ([]Result, error) {
+	if o.Log == nil {
+		o.Log = func(Step) {}
+	}
+	jobs := make([]*job, len(changes))
+	for i, c := range changes {
+		jobs[i] = &job{Change: c, result: Result{Name: c.Name}}
+	}
+	if err := k.begin(jobs); err != nil {
+		return nil, err
+	}
+	if !o.DryRun {
+		k.converge(ctx, jobs, o)
+		k.undo(jobs, o)
+	}
+	results := make([]Result, len(jobs))
+	for i, j := range jobs {
+		results[i] = j.report(o.DryRun)
+	}
+	return results, nil
+}
+
+func (j *job) report(dryRun bool) Result {
+	r := j.result
+	r.Name, r.Err, r.Steps = j.Name, j.err, j.done
+	if dryRun {
+		r.Steps = j.steps
+	}
+	return r
+}
+
+// begin looks at the devices and plans. What would make the kernel drop things is planned once more with all of them in view.
+func (k *Kernel) begin(jobs []*job) error {
+	if err := k.look(jobs, shallow); err != nil {
+		return err
+	}
+	masters := map[string]*Master{}
+	drops := false
+	for _, j := range jobs {
+		j.before = j.now
+		if j.err = j.expect(); j.err != nil {
+			continue
+		}
+		if j.want, j.err = k.prepare(j, masters); j.err == nil {
+			j.plan()
+		}
+		drops = drops || j.before != nil && dropping(j.steps)
+	}
+	if !drops {
+		return nil
+	}
+	if err := k.look(jobs, deep); err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if j.before = j.now; j.err == nil && j.want != nil {
+			j.want.before = j.before
+			j.plan()
+		}
+	}
+	return nil
+}
+
+// dropping says whether the kernel may drop more than the steps name.
+func dropping(steps []Step) bool {
+	for _, s := range steps {
+		if s.phase == phaseReplace || s.phase == phaseMaster || s.phase == phaseDown {
+			return true
+		}
+	}
+	return false
+}
+
+// look observes the devices of the jobs.
+func (k *Kernel) look(jobs []*job, how depth) error {
+	var names []string
+	var named []*job
+	for _, j := range jobs {
+		j.now = nil
+		if !IsTemplate(j.Name) {
+			names, named = append(names, j.Name), append(named, j)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	devices, err := k.observe(names, how, false)
+	if err != nil {
+		return err
+	}
+	for i, j := range named {
+		j.now = devices[i]
+	}
+	return nil
+}
+
+// plan fills in the steps, or the error that there can be none.
+func (j *job) plan() {
+	j.steps, j.err = nil, nil
+	have := j.now
+	if j.want == nil && j.before != nil && have != nil && have.Index != j.before.Index {
+		have = nil // somebody else's, made after ours was gone
+	}
+	j.steps, j.err = Plan(j.want, have)
+	for i := range j.steps {
+		j.steps[i].Force = j.Force
+	}
+	if j.err == nil && j.Expect == AbsentOrSame && j.before != nil && len(j.steps) > 0 {
+		j.err = differs(j.Name, j.steps)
+		j.steps = nil
+	}
+}
+
+// converge does the steps and looks again, until there are none left or the rounds are over. Jobs with an error stay as they are.
+func (k *Kernel) converge(ctx context.Context, jobs []*job, o Options) {
+	for range rounds {
+		if !k.round(ctx, jobs, o) {
+			return
+		}
+		if err := k.look(jobs, k.depth(jobs)); err != nil {
+			fail(jobs, err)
+			return
+		}
+		for _, j := range jobs {
+			if j.err == nil {
+				j.plan()
+			}
+		}
+	}
+	for _, j := range jobs {
+		if j.err == nil && len(j.steps) > 0 {
+			j.err = &Error{Device: j.Name, What: j.steps[0].what(), Cause: NotKept}
+		}
+	}
+}
+
+// depth is how much of the devices must be looked at to know that all is as it should be.
+func (k *Kernel) depth(jobs []*job) depth {
+	for _, j := range jobs {
+		if j.want != nil && j.want.before != nil {
+			return deep
+		}
+	}
+	return shallow
+}
+
+func fail(jobs []*job, err error) {
+	for _, j := range jobs {
+		if j.err == nil && len(j.done) > 0 {
+			j.err = &Error{Device: j.Name, What: "look at it again", Err: err}
+		}
+	}
+}
+
+// round does all steps of all jobs, phase by phase, and says whether there were any.
+func (k *Kernel) round(ctx context.Context, jobs []*job, o Options) (any bool) {
+	for ph := range phases {
+		var steps []*Step
+		var owners []*job
+		for _, j := range jobs {
+			if j.err != nil {
+				continue
+			}
+			for i := range j.steps {
+				if s := &j.steps[i]; s.phase == ph {
+					j.place(s)
+					steps, owners = append(steps, s), append(owners, j)
+				}
+			}
+		}
+		any = any || len(steps) > 0
+		if len(steps) > 0 && ctx.Err() != nil {
+			for _, j := range owners {
+				j.err = &Error{Device: j.Name, Cause: Interrupted}
+			}
+			continue
+		}
+		errs := k.do(ctx, steps, o.Log)
+		for i, j := range owners {
+			j.note(*steps[i], errs[i])
+		}
+	}
+	return any
+}
+
+// place gives a step of a device that was made in this run its name and index.
+func (j *job) place(s *Step) {
+	if j.created != 0 && s.Kind != StepCreate {
+		s.Device, s.Index = j.Name, j.created
+	}
+}
+
+// note keeps what became of a step. Of several errors the first is the cause of the others.
+func (j *job) note(s Step, err error) {
+	switch {
+	case err != nil && j.err == nil:
+		j.err = err
+	case err == nil:
+		j.done = append(j.done, s)
+		if s.Kind == StepCreate {
+			j.created, j.Name = s.Index, s.Device
+		}
+	}
+}
+
+// undo brings each device back that a failed job has touched: away with it if the job made it, else as it was before.
+func (k *Kernel) undo(jobs []*job, o Options) {
+	var back, failed []*job
+	for _, j := range jobs {
+		if j.err == nil || j.created == 0 && (j.before == nil || j.want == nil) {
+			continue
+		}
+		u := &job{Change: Change{Name: j.Name, Expect: PresentOrNot, Force: true}, before: j.before}
+		if j.created != 0 {
+			u.before = &Device{Index: j.created}
+		} else {
+			u.want = j.before.spec(j.want)
+		}
+		back, failed = append(back, u), append(failed, j)
+	}
+	if len(back) == 0 {
+		return
+	}
+	err := k.look(back, deep)
+	for _, u := range back {
+		if u.err = err; err == nil {
+			u.plan()
+		}
+	}
+	k.converge(context.Background(), back, o)
+	for i, j := range failed {
+		j.result.UndoErr = back[i].err
+	}
+}

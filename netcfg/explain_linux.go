@@ -1,0 +1,146 @@
+package netcfg
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// This file is the one place that knows what an errno of the tun driver or of netlink means. It looks after the failure,
+// not before: what it finds explains, and decides nothing.
+
+// explainOpen says why the driver's node could not be opened.
+func explainOpen(err error) error {
+	e := &Error{What: driver, Err: err}
+	var st unix.Stat_t
+	statErr := unix.Stat(driver, &st)
+	isNode := statErr == nil && st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(tunMajor, tunMinor)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		e.Cause, e.Fix = NodeMissing, "mkdir -p /dev/net && mknod /dev/net/tun c 10 200 && chmod 0666 /dev/net/tun; for a container: --device /dev/net/tun"
+		if !driverLoaded() {
+			e.Cause = DriverMissing
+		}
+	case errors.Is(err, unix.ENODEV) && isNode:
+		e.Cause = DriverMissing
+	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), statErr == nil && !isNode:
+		e.Cause = NodeWrong
+	case errors.Is(err, unix.EPERM): // the mode would say EACCES: this is a device cgroup
+		e.Cause, e.Detail = NodeForbidden, "a device cgroup forbids it: DeviceAllow=/dev/net/tun rw, or --device /dev/net/tun"
+	case errors.Is(err, unix.EACCES):
+		e.Cause = NodeForbidden
+	}
+	return e
+}
+
+// driverLoaded says whether the kernel has the driver, or may load it when the node is opened.
+func driverLoaded() bool {
+	misc, err := os.ReadFile("/proc/misc")
+	return err != nil || strings.Contains(string(misc), "200 tun\n")
+}
+
+// explainCreate says why TUNSETIFF did not make a device, or why one did not get its name.
+func (k *Kernel) explainCreate(name string, err error) error {
+	e := &Error{Device: name, Err: err}
+	switch {
+	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EEXIST):
+		e.Cause = Exists
+		if d, lookErr := k.link(name, 0); lookErr == nil {
+			e.Detail = "exists already, as " + d.KindWords()
+		}
+	case errors.Is(err, unix.EPERM):
+		e.Cause, e.Fix = NotPermitted, asRoot()
+	case errors.Is(err, unix.ENFILE):
+		e.Detail = "no number is left for " + name
+	case errors.Is(err, unix.EINVAL):
+		e.Detail = "the kernel does not take the name or the mode"
+	}
+	return e
+}
+
+// explainAttach says why TUNSETIFF did not attach to a device that was there. It never makes one, so EBUSY is a device
+// that is gone as well as one in use.
+func (k *Kernel) explainAttach(d *Device, err error) error {
+	e := &Error{Device: d.Name, Err: err}
+	switch now, lookErr := k.link("", d.Index); {
+	case errors.Is(lookErr, fs.ErrNotExist), lookErr == nil && now.Name != d.Name:
+		e.Cause, e.Detail = NoDevice, "no longer exists"
+	case errors.Is(err, unix.EBUSY):
+		busy := k.busy(d)
+		busy.Err = err
+		return busy
+	case errors.Is(err, unix.EPERM):
+		e.Cause, e.Fix = NotOwner, word(currentUser().String())
+		e.Detail = "only " + named(d).Access.String() + " may attach"
+	case errors.Is(err, unix.E2BIG):
+		e.Cause, e.Detail = InUse, "all of its 256 queues are in use"
+	}
+	return e
+}
+
+// busy is the error of a device that a program uses, with that program.
+func (k *Kernel) busy(d *Device) *Error {
+	now := *d
+	now.Holders, now.Queues = nil, max(d.Queues, 1)
+	k.findHolders([]*Device{&now})
+	return &Error{Device: d.Name, Cause: InUse, Detail: named(&now).usedBy(), Err: unix.EBUSY}
+}
+
+// named is the device with the names of its users and groups.
+func named(d *Device) *Device {
+	name([]*Device{d})
+	return d
+}
+
+// explainStep says why the kernel refused a step. An error that says it already stays as it is.
+func (k *Kernel) explainStep(s *Step, err error) error {
+	if e := new(Error); errors.As(err, &e) {
+		if e.Device == "" {
+			e.Device = s.Device
+		}
+		return e
+	}
+	e := &Error{Device: s.Device, What: s.what(), Err: err}
+	switch is := func(errno unix.Errno) bool { return errors.Is(err, errno) }; {
+	case is(unix.EPERM):
+		e.Cause, e.Fix = NotPermitted, asRoot()
+	case is(unix.ENODEV) && s.Kind == StepMaster, is(unix.EINVAL) && s.Kind == StepMaster && k.gone(s.Master):
+		e.Cause, e.Fix = NoMaster, word(s.Master.Name)
+	case s.Kind == StepMaster && (is(unix.EOPNOTSUPP) || is(unix.EINVAL)):
+		e.Cause = NoPort
+	case is(unix.ENODEV) && s.Kind == StepDelete, is(unix.ENODEV) && s.Kind == StepLink:
+		e.Cause, e.Detail = NoDevice, "no longer exists"
+	case s.Kind == StepAddAddress && is(unix.EACCES), s.Kind == StepAddRoute && is(unix.EACCES):
+		e.Cause, e.Fix = IPv6Off, word(strings.ReplaceAll(s.Device, ".", "/"))
+	case s.Kind == StepAddRoute && s.Route.Via.IsValid() && (is(unix.ENETUNREACH) || is(unix.EHOSTUNREACH) || is(unix.EINVAL)):
+		e.Cause = NoGateway
+	case s.Kind == StepAddRoute && is(unix.EEXIST):
+		e.Cause = RouteTaken
+	case s.Kind == StepAddRoute && is(unix.ENETDOWN):
+		e.Cause = DeviceDown
+	}
+	return e
+}
+
+// gone says whether the master of a step is no longer there.
+func (k *Kernel) gone(m *Master) bool {
+	_, err := k.link("", m.Index)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// currentUser is the effective user.
+func currentUser() ID {
+	d := named(&Device{Access: Access{User: &ID{Number: uint32(os.Geteuid())}}})
+	return *d.Access.User
+}
+
+// asRoot is what mends a missing CAP_NET_ADMIN.
+func asRoot() string {
+	if os.Geteuid() == 0 {
+		return "root here lacks CAP_NET_ADMIN over this network namespace: grant it (--cap-add NET_ADMIN), or run it outside the container"
+	}
+	return "run it as root"
+}

@@ -1,0 +1,39 @@
+package netcfg
+
+import (
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Kernel is one network namespace: it reads its devices, and does steps on them. Everything is called from the
+// goroutine that opened it.
+type Kernel struct {
+	socket  *socket
+	sysfsFD int // 0: not mounted
+}
+
+// Open enters the network namespace ns, if it is not "", and opens it: the name of one as ip-netns(8) knows it, else the
+// path of one, else the number of a process in one. The goroutine stays on its thread for good, since a namespace
+// belongs to a thread.
+func Open(ns string) (*Kernel, error) {
+	runtime.LockOSThread()
+	if ns != "" {
+		if err := enter(ns); err != nil {
+			return nil, err
+		}
+	}
+	s, err := openSocket()
+	if err != nil {
+		return nil, err
+	}
+	return &Kernel{socket: s}, nil
+}
+
+// Close closes the Kernel's descriptors. The thread stays in the namespace.
+func (k *Kernel) Close() {
+	k.socket.close()
+	if k.sysfsFD > 0 {
+		unix.Close(k.sysfsFD)
+	}
+}

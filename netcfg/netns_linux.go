@@ -1,0 +1,66 @@
+package netcfg
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// netnsDirectory is where ip-netns(8) keeps the namespaces that have a name.
+const netnsDirectory = "/run/netns"
+
+// enter takes the thread into a network namespace.
+func enter(ns string) error {
+	path, err := findNamespace(ns)
+	if err != nil {
+		return err
+	}
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return explainNamespace(ns, path, err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+		return explainNamespace(ns, path, err)
+	}
+	return nil
+}
+
+// findNamespace looks for a name first, then a path, then a process.
+func findNamespace(ns string) (string, error) {
+	var candidates []string
+	if !strings.Contains(ns, "/") {
+		candidates = append(candidates, filepath.Join(netnsDirectory, ns))
+	}
+	candidates = append(candidates, ns)
+	if _, err := strconv.ParseUint(ns, 10, 31); err == nil {
+		candidates = append(candidates, filepath.Join("/proc", ns, "ns/net"))
+	}
+	for _, path := range candidates {
+		if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return path, nil
+		}
+	}
+	return "", &Error{What: "netns " + Escape(ns), Cause: NoNamespace, Err: unix.ENOENT}
+}
+
+func explainNamespace(ns, path string, err error) error {
+	e := &Error{What: "netns " + Escape(ns), Err: err}
+	switch {
+	case errors.Is(err, unix.EINVAL):
+		e.Cause = NoNamespace
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		e.Cause, e.Fix = NotPermitted, asRoot()
+		if pid, ok := strings.CutSuffix(strings.TrimPrefix(path, "/proc/"), "/ns/net"); ok {
+			e.Cause, e.Fix = ForeignNamespace, "nsenter -U -n -t "+pid+" tunadm ..."
+		}
+	case errors.Is(err, fs.ErrNotExist):
+		e.Cause = NoNamespace
+	}
+	return e
+}

@@ -1,0 +1,301 @@
+package netcfg
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// depth is how much of each device is read.
+type depth int
+
+const (
+	shallow depth = iota // the device, its addresses, and the administrator's routes through it
+	deep                 // all routes, also a routing daemon's, and those elsewhere that have its address as source
+)
+
+// few is the number of devices up to which each is asked for by itself. Above it, one dump of all is faster,
+// whatever else there is on the machine.
+const few = 32
+
+// withoutStats asks for links without their counters: RTEXT_FILTER_SKIP_STATS.
+const withoutStats = 1 << 3
+
+// Devices reads the named devices, in that order, or all TUN/TAP devices in the order of their names when none is
+// named. A name that is absent gives a nil device. A device of another kind has little more than its Kind.
+func (k *Kernel) Devices(names ...string) ([]*Device, error) {
+	devices, err := k.observe(names, shallow, true)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		slices.SortFunc(devices, func(a, b *Device) int { return compareNames(a.Name, b.Name) })
+	}
+	present := slices.DeleteFunc(slices.Clone(devices), func(d *Device) bool { return d == nil })
+	k.findHolders(present)
+	name(present)
+	return devices, nil
+}
+
+// observe reads devices by name, or all TUN/TAP devices, without their holders and the names of their users.
+func (k *Kernel) observe(names []string, how depth, stats bool) ([]*Device, error) {
+	var found []*Device
+	var err error
+	if len(names) == 0 || len(names) > few {
+		found, err = k.dumpLinks(len(names) == 0, stats)
+	} else {
+		found, err = k.askLinks(names, stats)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(names) > 0 {
+		found = inOrder(names, found)
+	}
+	ours := slices.DeleteFunc(slices.Clone(found), func(d *Device) bool { return d == nil || d.Kind != "tun" })
+	for _, d := range ours {
+		if !d.MultiQueue {
+			d.Queues = k.singleQueue(d)
+		}
+	}
+	if err := k.readMasters(ours); err != nil {
+		return nil, err
+	}
+	if err := k.readAddresses(ours); err != nil {
+		return nil, err
+	}
+	return found, k.readRoutes(ours, how)
+}
+
+// singleQueue is the number of programs attached to a single-queue device, 0 or 1.
+func (k *Kernel) singleQueue(d *Device) int {
+	if n, err := k.socket.enabledQueues(d.Name); err == nil {
+		return n
+	}
+	if d.Carrier { // the next best: it is off while a program that asked for that is attached
+		return 1
+	}
+	return 0
+}
+
+// inOrder puts the devices in the order of the names; a name that no device has gets nil.
+func inOrder(names []string, devices []*Device) []*Device {
+	byName := make(map[string]*Device, len(devices))
+	for _, d := range devices {
+		for _, alt := range d.AltNames {
+			byName[alt] = d
+		}
+	}
+	for _, d := range devices {
+		byName[d.Name] = d
+	}
+	found := make([]*Device, len(names))
+	for i, name := range names {
+		found[i] = byName[name]
+	}
+	return found
+}
+
+// linkRequest asks for links; by name if there is one.
+func linkRequest(flags, index int, name string, stats bool) *nl.NetlinkRequest {
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	r := request(unix.RTM_GETLINK, flags, msg)
+	if !stats {
+		r.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(withoutStats)))
+	}
+	if name != "" {
+		kind := unix.IFLA_IFNAME
+		if len(name) > NameMax {
+			kind = unix.IFLA_ALT_IFNAME
+		}
+		r.AddData(nl.NewRtAttr(kind, nl.ZeroTerminated(name)))
+	}
+	return r
+}
+
+func (k *Kernel) dumpLinks(oursOnly, stats bool) ([]*Device, error) {
+	r := linkRequest(0, 0, "", stats)
+	if oursOnly {
+		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("tun"))
+		r.AddData(info)
+	}
+	return dump(k.socket, r, func(body []byte) (*Device, bool) {
+		d := decodeLink(body)
+		return d, d != nil && (!oursOnly || d.Kind == "tun")
+	})
+}
+
+func (k *Kernel) askLinks(names []string, stats bool) ([]*Device, error) {
+	var found []*Device
+	requests := make([]*nl.NetlinkRequest, len(names))
+	for i, name := range names {
+		requests[i] = linkRequest(unix.NLM_F_ACK, 0, name, stats)
+	}
+	errs := k.socket.exchange(requests, windowRead, func(i int, body []byte) {
+		if d := decodeLink(body); d != nil {
+			if d.Name != names[i] {
+				d.AltNames = append(d.AltNames, names[i])
+			}
+			found = append(found, d)
+		}
+	})
+	for i, err := range errs {
+		if err != nil && !errors.Is(err, unix.ENODEV) {
+			return nil, &Error{Device: names[i], What: "look it up", Err: err}
+		}
+	}
+	return found, nil
+}
+
+// link reads one link of any kind by its name, or by its index if that is not zero. The error is fs.ErrNotExist
+// when there is none.
+func (k *Kernel) link(name string, index int) (*Device, error) {
+	var found *Device
+	ask := []*nl.NetlinkRequest{linkRequest(unix.NLM_F_ACK, index, name, false)}
+	err := k.socket.exchange(ask, windowRead, func(_ int, body []byte) { found = decodeLink(body) })[0]
+	if errors.Is(err, unix.ENODEV) || err == nil && found == nil {
+		return nil, fs.ErrNotExist
+	}
+	return found, err
+}
+
+// readMasters fills in the names of the masters.
+func (k *Kernel) readMasters(devices []*Device) error {
+	byIndex := map[int]string{}
+	for _, d := range devices {
+		if d.masterIndex == 0 {
+			continue
+		}
+		if _, known := byIndex[d.masterIndex]; !known {
+			m, err := k.link("", d.masterIndex)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			byIndex[d.masterIndex] = ""
+			if m != nil {
+				byIndex[d.masterIndex] = m.Name
+			}
+		}
+		d.Master = byIndex[d.masterIndex]
+	}
+	return nil
+}
+
+// master looks a master up for a device that is to join it.
+func (k *Kernel) master(name string) (*Master, error) {
+	m, err := k.link(name, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &Error{What: "master " + Escape(name), Cause: NoMaster, Fix: word(name), Err: unix.ENODEV}
+	} else if err != nil {
+		return nil, err
+	}
+	ask := request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(m.Index))))
+	ports, err := dump(k.socket, ask, func(body []byte) (*Device, bool) {
+		port := decodeLink(body)
+		return port, port != nil && port.masterIndex == m.Index
+	})
+	return &Master{Name: m.Name, Index: m.Index, Kind: m.Kind, MTU: m.MTU, MAC: m.MAC, Empty: len(ports) == 0}, err
+}
+
+// filters are the indexes by which to ask for what belongs to the devices: their own for a few, else 0, which is
+// all of the machine in one dump.
+func filters(devices []*Device) []int {
+	const fewDumps = 4
+	if len(devices) > fewDumps {
+		return []int{0}
+	}
+	indexes := make([]int, len(devices))
+	for i, d := range devices {
+		indexes[i] = d.Index
+	}
+	return indexes
+}
+
+func (k *Kernel) readAddresses(devices []*Device) error {
+	byIndex := indexed(devices)
+	for _, index := range filters(devices) {
+		msg := nl.NewIfAddrmsg(unix.AF_UNSPEC)
+		msg.Index = uint32(index)
+		found, err := dump(k.socket, request(unix.RTM_GETADDR, 0, msg), decodeAddress)
+		if err != nil && !errors.Is(err, unix.ENODEV) {
+			return fmt.Errorf("read addresses: %w", err)
+		}
+		for _, a := range found {
+			if d := byIndex[a.index]; d != nil {
+				d.Addresses = append(d.Addresses, a.Address)
+			}
+		}
+	}
+	return nil
+}
+
+func indexed(devices []*Device) map[int]*Device {
+	byIndex := make(map[int]*Device, len(devices))
+	for _, d := range devices {
+		byIndex[d.Index] = d
+	}
+	return byIndex
+}
+
+// readRoutes reads the routes through the devices; deep ones of every origin, and also IPv4 routes of other devices that
+// have an address of one of the devices as their source.
+func (k *Kernel) readRoutes(devices []*Device, how depth) error {
+	protocols, indexes := []int{unix.RTPROT_BOOT, unix.RTPROT_STATIC}, filters(devices)
+	if how == deep {
+		protocols, indexes = []int{unix.RTPROT_UNSPEC}, []int{0}
+	}
+	byIndex, bySource := indexed(devices), sources(devices)
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		for _, protocol := range protocols {
+			for _, index := range indexes {
+				found, err := k.routes(family, protocol, index)
+				if err != nil {
+					return fmt.Errorf("read routes: %w", err)
+				}
+				for _, r := range found {
+					if d := r.through(byIndex); d != nil {
+						d.Routes = append(d.Routes, r.Route)
+					} else if d := bySource[r.kept.source]; d != nil && how == deep {
+						r.kept.foreign, r.kept.elsewhere = true, r.index
+						d.Routes = append(d.Routes, r.Route)
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// sources are the devices by their IPv4 addresses, with which the kernel drops routes. IPv6 routes stay.
+func sources(devices []*Device) map[netip.Addr]*Device {
+	bySource := map[netip.Addr]*Device{}
+	for _, d := range devices {
+		for _, a := range d.Addresses {
+			if a.Local.Is4() {
+				bySource[a.Local] = d
+			}
+		}
+	}
+	return bySource
+}
+
+// routes dumps the routes of a family, of one protocol and one device where these are not zero.
+func (k *Kernel) routes(family, protocol, index int) ([]ownedRoute, error) {
+	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Protocol: uint8(protocol)}}
+	r := request(unix.RTM_GETROUTE, 0, msg)
+	if index != 0 {
+		r.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))
+	}
+	found, err := dump(k.socket, r, func(body []byte) (ownedRoute, bool) { return decodeRoute(body, family) })
+	if errors.Is(err, unix.ENODEV) {
+		return nil, nil
+	}
+	return found, err
+}

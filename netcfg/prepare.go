@@ -1,0 +1,135 @@
+package netcfg
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+)
+
+// expect holds what is there against what the change expects.
+func (j *job) expect() error {
+	switch {
+	case j.now == nil && j.Expect == Present:
+		return &Error{Device: j.Name, Cause: NoDevice}
+	case j.now != nil && j.now.Kind != "tun" && (j.Expect == Absent || j.Expect == AbsentOrSame):
+		return &Error{Device: j.Name, Cause: OtherKind, Detail: "exists already, as " + j.now.KindWords()}
+	case j.now != nil && j.Expect == Absent:
+		return &Error{Device: j.Name, Cause: Exists, Detail: fmt.Sprintf("exists already, as a %s of %s", j.now.Mode, named(j.now).Access)}
+	}
+	return nil
+}
+
+// differs is the error of a device that exists, and is not as asked.
+func differs(name string, steps []Step) error {
+	detail := "exists already, and differs by:"
+	for i, s := range steps {
+		if i > 0 {
+			detail += ";"
+		}
+		if s.Kind == StepAccess { // no command of ip(8)
+			detail += " " + s.what()
+		} else {
+			detail += " " + s.String()
+		}
+	}
+	return &Error{Device: name, Cause: Differs, Detail: detail}
+}
+
+// prepare is what is wanted of a device, with all that had to be looked up for it.
+func (k *Kernel) prepare(j *job, masters map[string]*Master) (*Spec, error) {
+	if j.Want == nil {
+		return nil, nil
+	}
+	want := *j.Want
+	if err := j.checkRemovals(); err != nil {
+		return nil, err
+	}
+	if want.Master == nil || want.Master.Name == "" {
+		return &want, nil
+	}
+	m := masters[want.Master.Name]
+	if m == nil {
+		var err error
+		if m, err = k.master(want.Master.Name); err != nil {
+			if e := new(Error); errors.As(err, &e) {
+				e.Device = j.Name
+			}
+			return nil, err
+		}
+		masters[m.Name] = m
+	}
+	j.join(&want, m)
+	return &want, nil
+}
+
+// bridgePortMAC begins the address of a tap that joins a bridge, which takes the lowest address of its ports for its own.
+const bridgePortMAC = 0xfe
+
+// join fits a device to the master that it is to join, so that the master itself does not change.
+func (j *job) join(want *Spec, m *Master) {
+	joining := *m
+	want.Master = &joining
+	if m.Kind != "bridge" || want.Mode == TUN || j.before != nil && (j.before.Master == m.Name || j.before.Mode == TUN) {
+		return
+	}
+	m.Empty = false // for the next one
+	switch {
+	case want.MTU == nil:
+		want.MTU = &joining.MTU
+	case *want.MTU < m.MTU:
+		j.warn("mtu %d is below %d: the MTU of %s falls to it, unless it was set by hand", *want.MTU, m.MTU, Escape(m.Name))
+	}
+	if want.MAC == nil && !(j.before != nil && j.before.MAC[0] == bridgePortMAC) {
+		want.MAC = randomMAC(bridgePortMAC)
+	}
+}
+
+// randomMAC is an address that begins with first.
+func randomMAC(first byte) MAC {
+	mac := make(MAC, 6)
+	rand.Read(mac) // never fails
+	mac[0] = first
+	return mac
+}
+
+func (j *job) warn(format string, args ...any) {
+	j.result.Warnings = append(j.result.Warnings, fmt.Sprintf(format, args...))
+}
+
+// checkRemovals refuses to remove what is not there: it may be there in another form.
+func (j *job) checkRemovals() error {
+	if j.before == nil {
+		return nil
+	}
+	for _, a := range j.Want.RemoveAddresses {
+		if there := matching(j.before.Addresses, a.same); len(there) == 0 {
+			like := matching(j.before.Addresses, func(b Address) bool { return b.Local == a.Local })
+			return notThere(j.Name, "address "+a.String(), "--remove-address", like)
+		}
+	}
+	for _, r := range j.Want.RemoveRoutes {
+		if there := matching(j.before.Routes, r.same); len(there) == 0 {
+			like := matching(j.before.Routes, func(b Route) bool { return b.To == r.To })
+			return notThere(j.Name, "route "+r.String(), "--remove-route", like)
+		}
+	}
+	return nil
+}
+
+func matching[T any](list []T, match func(T) bool) (found []T) {
+	for _, x := range list {
+		if match(x) {
+			found = append(found, x)
+		}
+	}
+	return found
+}
+
+// notThere is the error of a removal, with the form in which it would succeed.
+func notThere[T fmt.Stringer](device, what, flag string, like []T) error {
+	e := &Error{Device: device, What: what, Cause: NotThere}
+	if len(like) > 0 {
+		e.Fix = fmt.Sprintf("tunadm set %s %s %s", word(device), flag, word(like[0].String()))
+	}
+	return e
+}

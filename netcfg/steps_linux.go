@@ -1,0 +1,242 @@
+package netcfg
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// linkChange asks for attributes of one link to be changed.
+func linkChange(index int, attributes ...nl.NetlinkRequestData) *nl.NetlinkRequest {
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	return request(unix.RTM_NEWLINK, unix.NLM_F_ACK, append([]nl.NetlinkRequestData{msg}, attributes...)...)
+}
+
+// encode is the netlink request of a step.
+func (s Step) encode() *nl.NetlinkRequest {
+	switch s.Kind {
+	case StepLink:
+		return s.encodeLink()
+	case StepHold:
+		return linkChange(s.Master.Index, nl.NewRtAttr(unix.IFLA_ADDRESS, s.Master.MAC))
+	case StepMaster:
+		return linkChange(s.Index, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.Master.Index))))
+	case StepAddAddress:
+		return s.encodeAddress(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+	case StepRemoveAddress:
+		return s.encodeAddress(unix.RTM_DELADDR, 0)
+	case StepAddRoute:
+		return s.encodeRoute(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+	case StepRemoveRoute:
+		return s.encodeRoute(unix.RTM_DELROUTE, 0)
+	}
+	return nil
+}
+
+func (s Step) encodeLink() *nl.NetlinkRequest {
+	r := linkChange(s.Index)
+	msg := r.Data[0].(*nl.IfInfomsg)
+	flag := func(set *bool, bit uint32) {
+		if set != nil {
+			msg.Change |= bit
+			if *set {
+				msg.Flags |= bit
+			}
+		}
+	}
+	flag(s.Link.Promisc, unix.IFF_PROMISC)
+	flag(s.Link.Multicast, unix.IFF_MULTICAST)
+	flag(s.Link.Up, unix.IFF_UP)
+	if s.Link.MTU != nil {
+		r.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(*s.Link.MTU))))
+	}
+	if s.Link.MAC != nil {
+		r.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, s.Link.MAC))
+	}
+	if s.Link.TxQueueLen != nil {
+		r.AddData(nl.NewRtAttr(unix.IFLA_TXQLEN, nl.Uint32Attr(uint32(*s.Link.TxQueueLen))))
+	}
+	if s.Link.Alias != nil {
+		r.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(*s.Link.Alias)))
+	}
+	return r
+}
+
+// encodeAddress sends an address that the kernel told as the kernel told it: with its lifetimes, label and flags.
+func (s Step) encodeAddress(kind, flags int) *nl.NetlinkRequest {
+	if m := s.Address.kept.message; m != nil {
+		r := request(kind, unix.NLM_F_ACK|flags)
+		r.RawData = m
+		return r
+	}
+	family := unix.AF_INET
+	if s.Address.Local.Is6() {
+		family = unix.AF_INET6
+	}
+	msg := nl.NewIfAddrmsg(family)
+	msg.Index, msg.Prefixlen = uint32(s.Index), uint8(s.Address.Bits)
+	other := s.Address.Local
+	if s.Address.Peer.IsValid() {
+		other = s.Address.Peer
+	}
+	return request(kind, unix.NLM_F_ACK|flags, msg,
+		nl.NewRtAttr(unix.IFA_LOCAL, s.Address.Local.AsSlice()), nl.NewRtAttr(unix.IFA_ADDRESS, other.AsSlice()))
+}
+
+// encodeRoute sends a route that the kernel told as the kernel told it: with its protocol, metrics and hops.
+func (s Step) encodeRoute(kind, flags int) *nl.NetlinkRequest {
+	if m := s.Route.kept.message; m != nil {
+		if kind == unix.RTM_NEWROUTE { // beside whatever has come to the same destination meanwhile
+			flags = unix.NLM_F_CREATE | unix.NLM_F_APPEND
+		}
+		r := request(kind, unix.NLM_F_ACK|flags)
+		r.RawData = resendable(m)
+		return r
+	}
+	msg := &nl.RtMsg{RtMsg: unix.RtMsg{
+		Family: unix.AF_INET, Dst_len: uint8(s.Route.To.Bits()), Table: unix.RT_TABLE_UNSPEC,
+		Protocol: unix.RTPROT_STATIC, Scope: unix.RT_SCOPE_LINK, Type: unix.RTN_UNICAST,
+	}}
+	r := request(kind, unix.NLM_F_ACK|flags, msg,
+		nl.NewRtAttr(unix.RTA_DST, s.Route.To.Addr().AsSlice()),
+		nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(s.Index))),
+		nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(s.Route.table())))
+	if s.Route.To.Addr().Is6() {
+		msg.Family, msg.Scope = unix.AF_INET6, unix.RT_SCOPE_UNIVERSE
+	}
+	if s.Route.Via.IsValid() {
+		msg.Scope = unix.RT_SCOPE_UNIVERSE
+		r.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, s.Route.Via.AsSlice()))
+	}
+	if s.Route.Metric != 0 {
+		r.AddData(nl.NewRtAttr(unix.RTA_PRIORITY, nl.Uint32Attr(s.Route.Metric)))
+	}
+	return r
+}
+
+// clockTicks is USER_HZ, in which the kernel tells how long a route has to live.
+const clockTicks = 100
+
+// resendable makes a route's message one that the kernel takes back: without the marks of a state that it keeps itself, and
+// with what is left of its lifetime.
+func resendable(message []byte) []byte {
+	const state = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTNH_F_OFFLOAD | unix.RTNH_F_UNRESOLVED | rtnhTrap
+	m := slices.Clone(message[:unix.SizeofRtMsg])
+	putU32(m[8:], u32(m[8:])&0xff&^state)
+	withNexthop := false
+	for kind := range attributes(message[unix.SizeofRtMsg:]) {
+		withNexthop = withNexthop || kind == rtaNexthopID
+	}
+	for kind, value := range attributes(message[unix.SizeofRtMsg:]) {
+		switch kind {
+		case unix.RTA_CACHEINFO: // struct rta_cacheinfo: the third number is what is left
+			if expires := int32(u32(value[8:])); expires > 0 {
+				m = append(m, nl.NewRtAttr(unix.RTA_EXPIRES, nl.Uint32Attr(uint32(expires)/clockTicks)).Serialize()...)
+			}
+			continue
+		case unix.RTA_OIF, unix.RTA_GATEWAY, unix.RTA_VIA, unix.RTA_MULTIPATH, unix.RTA_ENCAP, unix.RTA_ENCAP_TYPE:
+			if withNexthop {
+				continue // said by the nexthop object
+			}
+		}
+		if kind == unix.RTA_MULTIPATH {
+			value = slices.Clone(value)
+			for b := value; len(b) >= unix.SizeofRtNexthop && int(u16(b)) >= unix.SizeofRtNexthop; {
+				b[2] &^= state
+				b = b[min(align(int(u16(b))), len(b)):]
+			}
+		}
+		m = append(m, nl.NewRtAttr(int(kind), value).Serialize()...)
+	}
+	return m
+}
+
+// rtnhTrap is RTNH_F_TRAP, which x/sys/unix does not have.
+const rtnhTrap = 64
+
+// do does steps of one phase, those of one device in their order, and gives back an error or nil for each. done is told of
+// each step that was done.
+func (k *Kernel) do(ctx context.Context, steps []*Step, done func(Step)) []error {
+	errs := make([]error, len(steps))
+	if len(steps) == 0 {
+		return errs
+	}
+	switch steps[0].phase {
+	case phaseCreate:
+		for i, s := range steps {
+			errs[i] = k.createStep(ctx, s)
+		}
+	case phaseAccess:
+		for i, s := range steps {
+			errs[i] = k.changeAccess(*s)
+		}
+	case phaseDelete:
+		errs = k.deleteAll(steps)
+	default:
+		errs = k.configure(steps)
+	}
+	for i, s := range steps {
+		if errs[i] == nil {
+			done(*s)
+		}
+	}
+	return errs
+}
+
+// createStep does a create step and writes the name and the index that the device got into it.
+func (k *Kernel) createStep(ctx context.Context, s *Step) error {
+	if ctx.Err() != nil {
+		return &Error{Device: s.Device, Cause: Interrupted}
+	}
+	name, index, err := k.create(*s)
+	if err != nil {
+		return k.explainStep(s, err)
+	}
+	s.Device, s.Index = name, index
+	return nil
+}
+
+// configure sends the steps in batches.
+func (k *Kernel) configure(steps []*Step) []error {
+	requests := make([]*nl.NetlinkRequest, len(steps))
+	for i, s := range steps {
+		requests[i] = s.encode()
+	}
+	errs := k.socket.exchange(requests, window, nil)
+	for i, err := range errs {
+		one := steps[i].Link.split()
+		switch {
+		case err == nil:
+		case steps[i].needless(err):
+			errs[i] = nil
+		case len(one) > 1:
+			errs[i] = k.configureSingly(steps[i], one)
+		default:
+			errs[i] = k.explainStep(steps[i], err)
+		}
+	}
+	return errs
+}
+
+// needless says that the kernel refused to remove what is gone already: a secondary address goes with its primary, and the
+// routes with the last address.
+func (s *Step) needless(err error) bool {
+	return s.Kind == StepRemoveAddress && errors.Is(err, unix.EADDRNOTAVAIL) || s.Kind == StepRemoveRoute && errors.Is(err, unix.ESRCH)
+}
+
+// configureSingly does the properties of a link step one by one, to find out which of them the kernel refuses. Each of them
+// is absolute, so those that were done already do no harm.
+func (k *Kernel) configureSingly(s *Step, properties []Link) error {
+	for _, l := range properties {
+		single := *s
+		single.Link = l
+		if err := k.configure([]*Step{&single})[0]; err != nil {
+			return err
+		}
+	}
+	return nil
+}

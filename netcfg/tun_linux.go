@@ -1,0 +1,264 @@
+package netcfg
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// driver is the node through which TUN/TAP devices are made and attached to.
+const driver = "/dev/net/tun"
+
+// A bit of TUNSETIFF that x/sys/unix does not have (yet): attach without switching the carrier on, Linux 6.1.
+const iffNoCarrier = 0x40
+
+// indexTaken is the index of lo, in every network namespace. A TUNSETIFF that asks for it can attach but never
+// create: registering a second device of an index fails with EBUSY.
+const indexTaken = 1
+
+// openDriver opens the driver in the thread's network namespace.
+func openDriver() (int, error) {
+	fd, err := unix.Open(driver, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, explainOpen(err)
+	}
+	return fd, nil
+}
+
+// setInterface does TUNSETIFF and gives back the name of the device.
+func setInterface(fd int, name string, flags uint16) (string, error) {
+	ifr, err := unix.NewIfreq(name)
+	if err != nil {
+		return "", err
+	}
+	ifr.SetUint16(flags)
+	err = unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr)
+	return ifr.Name(), err
+}
+
+// create makes the device that the step asks for, exclusively and persistent as the last thing, so that a crash
+// before leaves nothing. It gives back the device's name and index.
+func (k *Kernel) create(s Step) (name string, index int, err error) {
+	fd, err := openDriver()
+	if err != nil {
+		return "", 0, err
+	}
+	defer unix.Close(fd)
+	flags := uint16(s.New.Mode) | unix.IFF_TUN_EXCL
+	if !s.New.PI {
+		flags |= unix.IFF_NO_PI
+	}
+	if s.New.VnetHdr {
+		flags |= unix.IFF_VNET_HDR
+	}
+	// Until it has its owner a multi-queue device is open to everyone who knows its name. Nobody knows this one.
+	asked, hidden := s.Device, s.New.MultiQueue != nil && *s.New.MultiQueue
+	if hidden {
+		flags |= unix.IFF_MULTI_QUEUE
+		asked = "tun" + randomHex(6)
+	}
+	if name, err = setInterface(fd, asked, flags); err != nil {
+		return "", 0, k.explainCreate(asked, err)
+	}
+	if index, err = k.socket.index(name); err != nil {
+		return "", 0, &Error{Device: name, What: "look it up", Err: err}
+	}
+	if err := setAccess(fd, *s.New.Access, Access{}); err != nil {
+		return "", 0, err
+	}
+	if s.New.MAC != nil { // before udev can see the device finished, and give it an address of its own
+		if err := k.setLink(index, nl.NewRtAttr(unix.IFLA_ADDRESS, s.New.MAC)); err != nil {
+			return "", 0, &Error{Device: name, What: "mac " + s.New.MAC.String(), Err: err}
+		}
+	}
+	if hidden {
+		if name, err = k.reveal(index, s.Device); err != nil {
+			return "", 0, err
+		}
+	}
+	if err := unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1); err != nil {
+		return "", 0, &Error{Device: name, What: "make it persistent", Err: err}
+	}
+	return name, index, nil
+}
+
+// reveal gives a device that was made under a secret name the one that it is to have, if nobody found it meanwhile.
+func (k *Kernel) reveal(index int, name string) (string, error) {
+	if err := k.setLink(index, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name))); err != nil {
+		return "", k.explainCreate(name, err)
+	}
+	d, err := k.link("", index)
+	if err != nil {
+		return "", &Error{Device: name, What: "look it up", Err: err}
+	}
+	if d.Queues+d.DisabledQueues != 1 {
+		return "", &Error{Device: name, Detail: "somebody attached before the device had its owner"}
+	}
+	return d.Name, nil
+}
+
+func randomHex(bytes int) string {
+	b := make([]byte, bytes)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// setLink changes attributes of one link.
+func (k *Kernel) setLink(index int, attributes ...nl.NetlinkRequestData) error {
+	return k.socket.exchange([]*nl.NetlinkRequest{linkChange(index, attributes...)}, window, nil)[0]
+}
+
+// setAccess gives the attached device the owner and the group in which want differs from have.
+func setAccess(fd int, want, have Access) error {
+	if !sameID(want.User, have.User) {
+		if err := unix.IoctlSetInt(fd, unix.TUNSETOWNER, int(want.User.Number)); err != nil {
+			return &Error{What: "owner " + Escape(want.User.String()), Err: err}
+		}
+	}
+	if !sameID(want.Group, have.Group) {
+		if err := unix.IoctlSetInt(fd, unix.TUNSETGROUP, int(want.Group.Number)); err != nil {
+			return &Error{What: "group " + Escape(want.Group.String()), Err: err}
+		}
+	}
+	return nil
+}
+
+// claim attaches to a device that is there, and never makes one. Carrier and flags stay as they are. While the
+// descriptor is open nobody else can attach to a single-queue device.
+func (k *Kernel) claim(d *Device) (fd int, err error) {
+	flags := uint16(d.Mode) | k.storedFlags(d)
+	if !d.PI {
+		flags |= unix.IFF_NO_PI
+	}
+	if d.VnetHdr {
+		flags |= unix.IFF_VNET_HDR
+	}
+	if d.MultiQueue {
+		flags |= unix.IFF_MULTI_QUEUE
+	}
+	fd, err = k.attach(d, flags)
+	if errors.Is(err, unix.EBADFD) {
+		// A tap that kept a program's packet filter: without this bit (IFF_NOFILTER) TUNSETIFF says yes and does not attach.
+		fd, err = k.attach(d, flags|unix.IFF_NO_PI)
+	}
+	return fd, err
+}
+
+func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
+	if fd, err = openDriver(); err != nil {
+		return -1, err
+	}
+	defer func() {
+		if err != nil {
+			unix.Close(fd)
+		}
+	}()
+	if known, err := unix.IoctlGetUint32(fd, unix.TUNGETFEATURES); err == nil && known&iffNoCarrier != 0 {
+		flags |= iffNoCarrier
+	}
+	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETIFINDEX, indexTaken); err != nil {
+		return -1, &Error{Device: d.Name, What: "attach", Err: err}
+	}
+	if _, err := setInterface(fd, d.Name, flags); err != nil {
+		return -1, k.explainAttach(d, err)
+	}
+	ifr, err := unix.NewIfreq("")
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.IoctlIfreq(fd, unix.TUNGETIFF, ifr); err != nil {
+		return -1, &Error{Device: d.Name, What: "attach", Err: err}
+	}
+	if index, err := k.socket.index(ifr.Name()); err != nil || index != d.Index {
+		return -1, &Error{Device: d.Name, Cause: NoDevice, Detail: "another device has its name now", Err: err}
+	}
+	return fd, nil
+}
+
+// changeAccess does an access step.
+func (k *Kernel) changeAccess(s Step) error {
+	fd, err := k.claim(s.Old)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return setAccess(fd, *s.Access, s.Old.Access)
+}
+
+// index is the index of the device of that name.
+func (s *socket) index(name string) (int, error) {
+	ifr, err := unix.NewIfreq(name)
+	if err != nil {
+		return 0, err
+	}
+	err = unix.IoctlIfreq(s.fd, unix.SIOCGIFINDEX, ifr)
+	return int(ifr.Uint32()), err
+}
+
+// ethtoolChannels is the kernel's struct ethtool_channels.
+type ethtoolChannels struct {
+	command                             uint32
+	maxRx, maxTx, maxOther, maxCombined uint32
+	rx, tx, other, combined             uint32
+}
+
+// enabledQueues is the number of programs attached to a single-queue device, 0 or 1. It needs no privilege, and unlike
+// the carrier it does not lie.
+func (s *socket) enabledQueues(name string) (int, error) {
+	channels := ethtoolChannels{command: unix.ETHTOOL_GCHANNELS}
+	request := struct {
+		name [unix.IFNAMSIZ]byte
+		data unsafe.Pointer
+		_    [16]byte
+	}{data: unsafe.Pointer(&channels)}
+	copy(request.name[:unix.IFNAMSIZ-1], name)
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(s.fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(channels.combined), nil
+}
+
+// storedFlags are flags of the device that only sysfs tells: IFF_ONE_QUEUE, IFF_NAPI. They mean nothing while nobody
+// is attached, but attaching without them would change what ip tuntap shows. Where a sysfs of this network namespace
+// cannot be had, as by an ordinary user, they are none.
+func (k *Kernel) storedFlags(d *Device) uint16 {
+	root, err := k.sysfs()
+	if err != nil {
+		return 0
+	}
+	fd, err := unix.Openat(root, "class/net/"+d.Name+"/tun_flags", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	b := make([]byte, 32)
+	n, err := unix.Read(fd, b)
+	var flags uint16
+	if _, scanErr := fmt.Sscanf(string(b[:max(n, 0)]), "0x%x", &flags); err != nil || scanErr != nil {
+		return 0
+	}
+	return flags & (unix.IFF_ONE_QUEUE | unix.IFF_NAPI)
+}
+
+// sysfs is a mount of sysfs for the thread's network namespace that stands in no directory, made on first use.
+func (k *Kernel) sysfs() (int, error) {
+	if k.sysfsFD != 0 {
+		return k.sysfsFD, nil
+	}
+	config, err := unix.Fsopen("sysfs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(config)
+	if err := unix.FsconfigCreate(config); err != nil {
+		return -1, err
+	}
+	k.sysfsFD, err = unix.Fsmount(config, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY)
+	return k.sysfsFD, err
+}
