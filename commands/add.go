@@ -1,0 +1,63 @@
+package commands
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+var addVerb = verb{
+	name: "add", aliases: []string{"a"}, operands: "[NAME...]",
+	usage:      "create persistent devices, all or nothing for each",
+	repeatable: repeatableProperties,
+	flags: func(p *program) []cli.Flag {
+		ifMissing := &cli.BoolFlag{Name: "if-missing", Usage: "a device that is there and as asked is as good as a new one", Destination: &p.tolerant}
+		return slices.Concat(newFlags(p), propertyFlags(p), []cli.Flag{ifMissing}, changeFlags(p))
+	},
+	run: (*program).add,
+}
+
+// add creates the devices and prints the name of each.
+func (p *program) add(names []string) error {
+	spec, err := p.properties.resolve()
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		if spec.Mode == 0 {
+			return &usageError{text: "neither a name nor a mode", hint: "tunadm add tun77, or tunadm add --mode tap for the next free number"}
+		}
+		names = []string{spec.Mode.String() + "%d"}
+	}
+	if err := checkNames(names, netcfg.CheckTemplate); err != nil {
+		return err
+	}
+	if len(names) > 1 && spec.MAC != nil {
+		return usagef("--mac goes with one device")
+	}
+	if spec.Access == nil {
+		spec.Access = netcfg.Root()
+	}
+	changes := make([]netcfg.Change, len(names))
+	for i, name := range names {
+		want := *spec
+		want.Name = name
+		if err := want.CheckNew(); err != nil {
+			return err
+		}
+		changes[i] = netcfg.Change{Name: name, Want: &want, Expect: netcfg.Absent}
+		if p.tolerant {
+			changes[i].Expect = netcfg.AbsentOrSame
+		}
+	}
+	results, err := p.change(changes)
+	for _, r := range results {
+		if r.Err == nil && !p.quiet && !p.dryRun && !p.check {
+			fmt.Fprintln(p.stdout, netcfg.Escape(r.Name))
+		}
+	}
+	return err
+}

@@ -1,0 +1,139 @@
+package commands
+
+import (
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// A verb is one row of the table of what the program can do.
+type verb struct {
+	name       string
+	aliases    []string
+	operands   string // as the help shows them
+	usage      string // one line
+	flags      func(*program) []cli.Flag
+	repeatable []string // flags that may be given several times with several values
+	run        func(p *program, operands []string) error
+}
+
+// verbs is the table, in the order of the help.
+func verbs() []verb {
+	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb}
+}
+
+// A program is one run of the command line.
+type program struct {
+	stdout, stderr io.Writer
+	version        string
+	verb           string // "" until it is known
+
+	netns   string
+	json    bool
+	names   bool
+	dryRun  bool
+	check   bool
+	verbose bool
+	quiet   bool
+
+	properties properties
+	tolerant   bool // --if-missing, --if-exists
+	force      bool
+}
+
+// run finds the verb, puts the arguments in order, and lets urfave/cli parse them.
+func (p *program) run(args []string) error {
+	app := p.app()
+	if len(args) < 2 {
+		args = []string{"tunadm", listVerb.name}
+	}
+	switch first := args[1]; {
+	case first == "help" && len(args) <= 3:
+		if len(args) == 3 && findVerb(args[2]) == nil {
+			return unknownVerb(args[2])
+		} else if len(args) == 3 {
+			return app.Run([]string{"tunadm", args[2], "--help"})
+		}
+		return app.Run([]string{"tunadm", "--help"})
+	case first == "--help" || first == "-h" || first == "--version":
+		return app.Run([]string{"tunadm", first})
+	case strings.HasPrefix(first, "-"): // flags of the verb that may be left out
+		args = append([]string{"tunadm", listVerb.name}, args[1:]...)
+	}
+	v := findVerb(args[1])
+	if v == nil {
+		return unknownVerb(args[1])
+	}
+	p.verb = v.name
+	rest, err := arrange(args[2:], append(v.flags(p), cli.HelpFlag), v.repeatable)
+	if err != nil {
+		return err
+	}
+	return app.Run(append([]string{"tunadm", v.name}, rest...))
+}
+
+func findVerb(name string) *verb {
+	for _, v := range verbs() {
+		for _, n := range append(v.aliases, v.name) {
+			if n == name {
+				return &v
+			}
+		}
+	}
+	return nil
+}
+
+func unknownVerb(name string) error {
+	known := []string{"help"}
+	for _, v := range verbs() {
+		known = append(known, v.name)
+	}
+	hint := didYouMean(name, known)
+	if hint == "" {
+		hint = "tunadm help"
+	}
+	return &usageError{text: "unknown verb " + quote(name), hint: hint}
+}
+
+func quote(s string) string { return strconv.Quote(s) }
+
+// app is the table as urfave/cli wants it.
+func (p *program) app() *cli.App {
+	asIs := func(_ *cli.Context, err error, _ bool) error { return usagef("%v", err) }
+	app := &cli.App{
+		Name: "tunadm", Usage: "persistent TUN/TAP devices: make, change, look at, delete",
+		UsageText: "tunadm [VERB] [FLAGS] [NAME...]",
+		Version:   p.version, Writer: p.stdout, ErrWriter: p.stderr,
+		HideHelpCommand: true, OnUsageError: asIs,
+		ExitErrHandler:        func(*cli.Context, error) {},
+		CustomAppHelpTemplate: appHelp,
+	}
+	for _, v := range verbs() {
+		app.Commands = append(app.Commands, &cli.Command{
+			Name: v.name, Aliases: v.aliases, Usage: v.usage, UsageText: "tunadm " + v.name + " [FLAGS] " + v.operands,
+			Flags: v.flags(p), HideHelpCommand: true, OnUsageError: asIs, CustomHelpTemplate: verbHelp,
+			Action: func(c *cli.Context) error { return v.run(p, c.Args().Slice()) },
+		})
+	}
+	return app
+}
+
+const appHelp = `tunadm - {{.Usage}}
+
+Usage: {{.UsageText}}
+
+Verbs:
+{{range .VisibleCommands}}  {{join .Names ", " | printf "%-14s"}} {{.Usage}}
+{{end}}
+'tunadm help VERB' shows the flags of a verb; without a verb, tunadm lists the devices. Exit codes and all else: man 8 tunadm.
+`
+
+const verbHelp = `tunadm {{.Name}} - {{.Usage}}
+
+Usage: {{.UsageText}}
+
+Flags:
+{{range .VisibleFlags}}  {{.}}
+{{end}}`

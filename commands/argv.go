@@ -1,0 +1,89 @@
+package commands
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"github.com/xrash/smetrics"
+)
+
+// urfave/cli stops to read flags at the first name, takes the last of a repeated flag without a word, and answers a mistake with
+// the whole help. So the command line is put in order, and its flags are checked, before it gets there.
+
+// arrange puts the flags of a verb's arguments before the names, with "--" between them. Each flag must be one of the verb's;
+// one that is not repeatable may be repeated with the same value only.
+func arrange(args []string, flags []cli.Flag, repeatable []string) ([]string, error) {
+	var options, names []string
+	given := map[string]string{}
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if arg == "--" {
+			names = append(names, args[i+1:]...)
+			break
+		}
+		if len(arg) < 2 || arg[0] != '-' {
+			names = append(names, arg)
+			continue
+		}
+		name, value, hasValue := strings.Cut(arg, "=")
+		flag := find(flags, name)
+		if flag == nil {
+			return nil, unknownFlag(name, flags)
+		}
+		long := "--" + flag.Names()[0]
+		switch takes := flag.(cli.DocGenerationFlag).TakesValue(); {
+		case takes && !hasValue:
+			if i++; i == len(args) {
+				return nil, usagef("%s needs a value", long)
+			}
+			value = args[i]
+		case !takes && hasValue:
+			return nil, usagef("%s takes no value", long)
+		case !takes:
+			value = "true"
+		}
+		if before, twice := given[long]; !twice || slices.Contains(repeatable, flag.Names()[0]) {
+			options = append(options, long+"="+value)
+		} else if before != value {
+			return nil, usagef("%s is given twice, as %q and as %q", long, before, value)
+		}
+		given[long] = value
+	}
+	return slices.Concat(options, []string{"--"}, names), nil
+}
+
+// find is the flag of that spelling: two dashes and a long name, or one dash and a letter.
+func find(flags []cli.Flag, spelled string) cli.Flag {
+	for _, f := range flags {
+		for _, name := range f.Names() {
+			if len(name) > 1 && spelled == "--"+name || len(name) == 1 && spelled == "-"+name {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
+func unknownFlag(name string, flags []cli.Flag) error {
+	var known []string
+	for _, f := range flags {
+		known = append(known, "--"+f.Names()[0])
+	}
+	return &usageError{text: "unknown flag " + quote(name), hint: didYouMean(name, known)}
+}
+
+// didYouMean is the known word that is nearest to one that is not, as a hint; "" where none is near.
+func didYouMean(word string, known []string) string {
+	const near = 0.8
+	best, distance := "", near
+	for _, k := range known {
+		if d := smetrics.JaroWinkler(strings.TrimLeft(word, "-"), strings.TrimLeft(k, "-"), 0.7, 4); d >= distance {
+			best, distance = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "did you mean " + best + "?"
+}

@@ -1,0 +1,86 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"syscall"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// change runs the changes and prints the plan of a dry run. Each failure is an error of its own.
+func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
+	if p.json && !p.dryRun && !p.check {
+		return nil, usagef("--json goes with --dry-run or --check")
+	}
+	k, err := netcfg.Open(p.netns)
+	if err != nil {
+		return nil, err
+	}
+	defer k.Close()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	results, err := k.Run(ctx, changes, netcfg.Options{DryRun: p.dryRun || p.check, Log: p.log})
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	var plan []netcfg.Step
+	for _, r := range results {
+		plan = append(plan, r.Steps...)
+		for _, w := range r.Warnings {
+			p.warn(r.Name, w)
+		}
+		errs = append(errs, outcome(r)...)
+	}
+	if p.dryRun || p.check {
+		if err := p.renderPlan(plan); err != nil {
+			errs = append(errs, err)
+		}
+		if p.check && len(plan) > 0 && len(errs) == 0 {
+			errs = append(errs, errWouldChange)
+		}
+	}
+	return results, errors.Join(errs...)
+}
+
+// outcome is why a change failed, and why it could not be undone if that is so.
+func outcome(r netcfg.Result) (errs []error) {
+	if r.Err != nil {
+		errs = append(errs, r.Err)
+	}
+	if r.UndoErr != nil {
+		errs = append(errs, fmt.Errorf("could not be put back as it was: %w", r.UndoErr))
+	}
+	return errs
+}
+
+// log prints a step that was done, with -v.
+func (p *program) log(s netcfg.Step) {
+	if p.verbose {
+		fmt.Fprintln(p.stderr, s)
+	}
+}
+
+func (p *program) warn(device, text string) {
+	if !p.quiet {
+		fmt.Fprintf(p.stderr, "tunadm: %s %s: warning: %s\n", p.verb, netcfg.Escape(device), text)
+	}
+}
+
+// checkNames refuses operands that can be no device, and one that stands twice.
+func checkNames(names []string, check func(string) error) error {
+	seen := map[string]bool{}
+	for _, name := range names {
+		if err := check(name); err != nil {
+			return &usageError{text: fmt.Sprintf("%q is no device name: %v", name, err)}
+		}
+		if seen[name] {
+			return usagef("%q is named twice", name)
+		}
+		seen[name] = true
+	}
+	return nil
+}

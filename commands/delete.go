@@ -1,0 +1,38 @@
+package commands
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+var deleteVerb = verb{
+	name: "delete", aliases: []string{"del", "rm"}, operands: "NAME...",
+	usage: "remove TUN/TAP devices that nobody uses",
+	flags: func(p *program) []cli.Flag {
+		return append([]cli.Flag{
+			&cli.BoolFlag{Name: "if-exists", Usage: "a device that is absent is as good as one deleted", Destination: &p.tolerant},
+			&cli.BoolFlag{Name: "force", Usage: "take a device from the program that uses it", Destination: &p.force},
+		}, changeFlags(p)...)
+	},
+	run: (*program).delete,
+}
+
+// delete removes the devices.
+func (p *program) delete(names []string) error {
+	if len(names) == 0 {
+		return &usageError{text: "no device is named", hint: "tunadm delete NAME..."}
+	}
+	if err := checkNames(names, netcfg.CheckName); err != nil {
+		return err
+	}
+	changes := make([]netcfg.Change, len(names))
+	for i, name := range names {
+		changes[i] = netcfg.Change{Name: name, Expect: netcfg.Present, Force: p.force}
+		if p.tolerant {
+			changes[i].Expect = netcfg.PresentOrNot
+		}
+	}
+	_, err := p.change(changes)
+	return err
+}

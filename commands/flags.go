@@ -1,0 +1,57 @@
+package commands
+
+import (
+	"github.com/urfave/cli/v2"
+)
+
+// A setter is the value of a flag that is parsed by a function. An error is kept for the action, since urfave/cli
+// would bury it in words of its own.
+type setter struct {
+	flag string
+	set  func(string) error
+	errs *[]error
+}
+
+// Set parses the value.
+func (s *setter) Set(value string) error {
+	if err := s.set(value); err != nil {
+		*s.errs = append(*s.errs, usagef("--%s: %v", s.flag, err))
+	}
+	return nil
+}
+
+// String is no default.
+func (s *setter) String() string { return "" }
+
+// valueFlag is a flag whose value is parsed into what store keeps. The word in `backquotes` in usage names the value.
+func valueFlag[T any](p *program, name, usage string, parse func(string) (T, error), store func(T)) cli.Flag {
+	set := func(value string) error {
+		v, err := parse(value)
+		if err == nil {
+			store(v)
+		}
+		return err
+	}
+	return &cli.GenericFlag{Name: name, Usage: usage, Value: &setter{name, set, &p.properties.errs}}
+}
+
+// netnsFlag is a flag of every verb that touches the kernel.
+func netnsFlag(p *program) cli.Flag {
+	return &cli.StringFlag{Name: "netns", Usage: "work inside the network namespace `NS`: a name, a path, or a process", Destination: &p.netns}
+}
+
+func jsonFlag(p *program, usage string) cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: usage, Destination: &p.json}
+}
+
+// changeFlags are the flags of the verbs that change devices.
+func changeFlags(p *program) []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "dry-run", Usage: "print the steps, and do nothing", Destination: &p.dryRun},
+		&cli.BoolFlag{Name: "check", Usage: "as --dry-run, and exit 8 if there is anything to do", Destination: &p.check},
+		jsonFlag(p, "with --dry-run or --check: the steps as JSON"),
+		netnsFlag(p),
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print each step on standard error as it is done", Destination: &p.verbose},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print errors only", Destination: &p.quiet},
+	}
+}

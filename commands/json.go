@@ -1,0 +1,124 @@
+package commands
+
+import (
+	"bufio"
+	"encoding/json"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// The types of this file are the JSON that is promised to scripts: keys are added, never renamed or removed.
+
+type jsonStep struct {
+	Device  string `json:"device"`
+	Step    string `json:"step"`
+	Command string `json:"command"`
+}
+
+type jsonID struct {
+	ID   uint32  `json:"id"`
+	Name *string `json:"name"` // null: none is known
+}
+
+type jsonHolder struct {
+	PID      int    `json:"pid"`
+	Command  string `json:"command"`
+	User     jsonID `json:"user"`
+	Queues   int    `json:"queues"`
+	Probable bool   `json:"probable"` // it could not be looked up that the device is not a namesake's in another namespace
+}
+
+type jsonStats struct {
+	RxPackets uint64 `json:"rx_packets"`
+	RxBytes   uint64 `json:"rx_bytes"`
+	RxErrors  uint64 `json:"rx_errors"`
+	RxDropped uint64 `json:"rx_dropped"`
+	TxPackets uint64 `json:"tx_packets"`
+	TxBytes   uint64 `json:"tx_bytes"`
+	TxErrors  uint64 `json:"tx_errors"`
+	TxDropped uint64 `json:"tx_dropped"`
+}
+
+type jsonDevice struct {
+	Name             string       `json:"name"`
+	Index            int          `json:"index"`
+	Mode             string       `json:"mode"`
+	Persist          bool         `json:"persist"`
+	MultiQueue       bool         `json:"multi_queue"`
+	Queues           int          `json:"queues"`
+	DisabledQueues   int          `json:"disabled_queues"`
+	PI               bool         `json:"pi"`
+	VnetHdr          bool         `json:"vnet_hdr"`
+	User             *jsonID      `json:"user"`
+	Group            *jsonID      `json:"group"`
+	Access           string       `json:"access"`
+	Up               bool         `json:"up"`
+	Carrier          bool         `json:"carrier"`
+	State            string       `json:"state"`
+	MTU              int          `json:"mtu"`
+	MAC              *string      `json:"mac"`
+	TxQueueLen       int          `json:"txqueuelen"`
+	Alias            string       `json:"alias"`
+	Master           *string      `json:"master"`
+	Promisc          bool         `json:"promisc"`
+	Multicast        bool         `json:"multicast"`
+	Addresses        []string     `json:"addresses"`
+	Routes           []string     `json:"routes"`
+	Attached         []jsonHolder `json:"attached"`
+	AttachedComplete bool         `json:"attached_complete"`
+	Stats            jsonStats    `json:"stats"`
+}
+
+func (p *program) renderJSON(devices []*netcfg.Device) error {
+	list := make([]jsonDevice, len(devices))
+	for i, d := range devices {
+		list[i] = toJSON(d)
+	}
+	out := bufio.NewWriter(p.stdout)
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(list); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+func toJSON(d *netcfg.Device) jsonDevice {
+	j := jsonDevice{
+		Name: d.Name, Index: d.Index, Mode: d.Mode.String(), Persist: d.Persist, MultiQueue: d.MultiQueue,
+		Queues: d.Queues, DisabledQueues: d.DisabledQueues, PI: d.PI, VnetHdr: d.VnetHdr,
+		User: toID(d.Access.User), Group: toID(d.Access.Group), Access: d.Access.String(),
+		Up: d.Up, Carrier: d.Carrier, State: d.State(), MTU: d.MTU, MAC: orNull(d.MAC.String()), TxQueueLen: d.TxQueueLen,
+		Alias: d.Alias, Master: orNull(d.Master), Promisc: d.Promisc, Multicast: d.Multicast,
+		Addresses: words(d.Addresses), Routes: words(d.Routes),
+		Attached: make([]jsonHolder, len(d.Holders)), AttachedComplete: d.HoldersComplete(),
+		Stats: jsonStats(d.Stats),
+	}
+	for i, h := range d.Holders {
+		j.Attached[i] = jsonHolder{h.PID, h.Command, *toID(&h.User), h.Queues, h.Probable}
+	}
+	return j
+}
+
+func toID(id *netcfg.ID) *jsonID {
+	if id == nil {
+		return nil
+	}
+	return &jsonID{id.Number, orNull(id.Name)}
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// words are values as the flags read them.
+func words[T interface{ String() string }](values []T) []string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = v.String()
+	}
+	return list
+}

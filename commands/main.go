@@ -1,0 +1,136 @@
+// Package commands is the command line: one file a verb, each from flags to a netcfg.Spec, through the engine, to a line of output.
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// The exit codes, which scripts rely on.
+const (
+	exitDone         = 0
+	exitFailed       = 1 // anything that has no code of its own
+	exitUsage        = 2
+	exitNoDevice     = 3
+	exitExists       = 4
+	exitInUse        = 5
+	exitNotPermitted = 6
+	exitNoDriver     = 7
+	exitWouldChange  = 8
+)
+
+// exits are the codes of the causes that have one of their own.
+var exits = map[netcfg.Cause]int{
+	netcfg.BadRequest:       exitUsage,
+	netcfg.NoDevice:         exitNoDevice,
+	netcfg.Exists:           exitExists,
+	netcfg.Differs:          exitExists,
+	netcfg.OtherKind:        exitExists,
+	netcfg.WrongMode:        exitExists,
+	netcfg.WrongQueues:      exitExists,
+	netcfg.InUse:            exitInUse,
+	netcfg.NotPermitted:     exitNotPermitted,
+	netcfg.NotOwner:         exitNotPermitted,
+	netcfg.NodeForbidden:    exitNotPermitted,
+	netcfg.ForeignNamespace: exitNotPermitted,
+	netcfg.NodeMissing:      exitNoDriver,
+	netcfg.NodeWrong:        exitNoDriver,
+	netcfg.DriverMissing:    exitNoDriver,
+}
+
+// A usageError is a command line that cannot be understood.
+type usageError struct{ text, hint string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return &usageError{text: fmt.Sprintf(format, args...)} }
+
+// errWouldChange is the outcome of a --check that found something to do. It has no words: the plan has been printed.
+var errWouldChange = errors.New("would change")
+
+// Main runs one command line and gives back the exit code.
+func Main(args []string, version string, stdout, stderr io.Writer) int {
+	p := &program{stdout: stdout, stderr: stderr, version: version}
+	err := p.run(args)
+	return p.complain(err)
+}
+
+// complain prints each error with at most one hint under it, and chooses the exit code: the errors' own if they agree.
+func (p *program) complain(err error) int {
+	code := exitDone
+	for _, err := range each(err) {
+		c := exitCode(err)
+		if code == exitDone {
+			code = c
+		} else if code != c {
+			code = exitFailed
+		}
+		if errors.Is(err, errWouldChange) {
+			continue
+		}
+		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), err)
+		if hint := hintOf(err); hint != "" {
+			fmt.Fprintf(p.stderr, "tunadm: hint: %s\n", hint)
+		}
+	}
+	return code
+}
+
+// each is the list of errors that were joined.
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}
+
+func exitCode(err error) int {
+	var e *netcfg.Error
+	var usage *usageError
+	switch {
+	case errors.Is(err, errWouldChange):
+		return exitWouldChange
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &e):
+		if code, ok := exits[e.Cause]; ok {
+			return code
+		}
+	}
+	return exitFailed
+}
+
+func hintOf(err error) string {
+	var e *netcfg.Error
+	var usage *usageError
+	switch {
+	case errors.As(err, &usage):
+		return usage.hint
+	case errors.As(err, &e):
+		return e.Hint()
+	}
+	return ""
+}
+
+// subject is "verb device: " as far as they are known.
+func (p *program) subject(err error) string {
+	var words []string
+	if p.verb != "" {
+		words = append(words, p.verb)
+	}
+	var e *netcfg.Error
+	if errors.As(err, &e) && e.Device != "" {
+		words = append(words, netcfg.Escape(e.Device))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return strings.Join(words, " ") + ": "
+}

@@ -1,0 +1,178 @@
+package commands
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// absent stands in a table for what is not there.
+const absent = "-"
+
+// renderTable prints the devices in aligned columns, the same on a terminal and in a pipe.
+func (p *program) renderTable(devices []*netcfg.Device) error {
+	rows := [][]string{{"NAME", "MODE", "STATE", "ACCESS", "MTU", "MAC", "MASTER", "ADDRESSES", "IN USE BY"}}
+	for _, d := range devices {
+		rows = append(rows, []string{
+			netcfg.Escape(d.Name), d.Mode.String(), d.State(), netcfg.Escape(d.Access.String()), fmt.Sprint(d.MTU),
+			or(d.MAC.String()), or(netcfg.Escape(d.Master)), or(strings.Join(shownAddresses(d), ",")), or(strings.Join(users(d), ",")),
+		})
+	}
+	if len(devices) == 0 {
+		return nil
+	}
+	return align(p.stdout, rows)
+}
+
+// align pads all columns but the last.
+func align(w io.Writer, rows [][]string) error {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	out := bufio.NewWriter(w)
+	for _, row := range rows {
+		for i, cell := range row {
+			out.WriteString(cell)
+			if i < len(row)-1 {
+				out.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
+			}
+		}
+		out.WriteByte('\n')
+	}
+	return out.Flush()
+}
+
+func or(s string) string {
+	if s == "" {
+		return absent
+	}
+	return s
+}
+
+// shownAddresses leaves the link-local ones out, which every device has that was ever up.
+func shownAddresses(d *netcfg.Device) []string {
+	var shown []string
+	for _, a := range d.Addresses {
+		if !a.Local.Is6() || !a.Local.IsLinkLocalUnicast() {
+			shown = append(shown, a.String())
+		}
+	}
+	return shown
+}
+
+// users are the programs that have the device open, and a question mark for those that could not be found.
+func users(d *netcfg.Device) []string {
+	var who []string
+	for _, h := range d.Holders {
+		s := fmt.Sprintf("%s(%d)", netcfg.Escape(h.Command), h.PID)
+		if h.Probable {
+			s += "?"
+		}
+		who = append(who, s)
+	}
+	if !d.HoldersComplete() {
+		who = append(who, "?")
+	}
+	return who
+}
+
+func (p *program) renderNames(devices []*netcfg.Device) error {
+	out := bufio.NewWriter(p.stdout)
+	for _, d := range devices {
+		fmt.Fprintln(out, netcfg.Escape(d.Name))
+	}
+	return out.Flush()
+}
+
+// renderBlocks prints all of each device, in the manner of wg(8).
+func (p *program) renderBlocks(devices []*netcfg.Device) error {
+	out := bufio.NewWriter(p.stdout)
+	for i, d := range devices {
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		fmt.Fprintf(out, "device: %s\n", netcfg.Escape(d.Name))
+		for _, line := range blockLines(d) {
+			fmt.Fprintf(out, "  %s: %s\n", line[0], line[1])
+		}
+	}
+	return out.Flush()
+}
+
+func blockLines(d *netcfg.Device) [][2]string {
+	flags := ""
+	for _, f := range []struct {
+		on   bool
+		word string
+	}{
+		{d.Persist, "persistent"}, {!d.Persist, "not persistent"}, {d.MultiQueue, "multi-queue"},
+		{d.PI, "packet information"}, {d.VnetHdr, "virtio header"}, {d.Promisc, "promiscuous"}, {!d.Multicast, "no multicast"},
+	} {
+		if f.on {
+			flags += ", " + f.word
+		}
+	}
+	lines := [][2]string{
+		{"mode", d.Mode.String() + flags},
+		{"state", d.State()},
+		{"access", netcfg.Escape(d.Access.String())},
+		{"index", fmt.Sprint(d.Index)},
+		{"mtu", fmt.Sprint(d.MTU)},
+		{"txqueuelen", fmt.Sprint(d.TxQueueLen)},
+	}
+	add := func(key, value string) {
+		if value != "" {
+			lines = append(lines, [2]string{key, value})
+		}
+	}
+	add("mac", d.MAC.String())
+	add("alias", netcfg.Escape(d.Alias))
+	add("master", netcfg.Escape(d.Master))
+	for _, a := range d.Addresses {
+		add("address", a.String())
+	}
+	for _, r := range d.Routes {
+		add("route", r.String())
+	}
+	if d.MultiQueue {
+		add("queues", fmt.Sprintf("%d attached, %d of them disabled", d.Queues+d.DisabledQueues, d.DisabledQueues))
+	}
+	for _, h := range d.Holders {
+		probably := ""
+		if h.Probable {
+			probably = "probably "
+		}
+		add("in use by", fmt.Sprintf("%s%s (pid %d, user %s)", probably, netcfg.Escape(h.Command), h.PID, netcfg.Escape(h.User.String())))
+	}
+	if !d.HoldersComplete() {
+		add("in use by", "a program that this user may not look into")
+	}
+	s := d.Stats
+	add("received", fmt.Sprintf("%d packets, %d bytes, %d errors, %d dropped", s.RxPackets, s.RxBytes, s.RxErrors, s.RxDropped))
+	add("sent", fmt.Sprintf("%d packets, %d bytes, %d errors, %d dropped", s.TxPackets, s.TxBytes, s.TxErrors, s.TxDropped))
+	return lines
+}
+
+// renderPlan prints steps as the commands they stand for.
+func (p *program) renderPlan(steps []netcfg.Step) error {
+	if p.json {
+		plan := make([]jsonStep, len(steps))
+		for i, s := range steps {
+			plan[i] = jsonStep{s.Device, string(s.Kind), s.String()}
+		}
+		return json.NewEncoder(p.stdout).Encode(plan)
+	}
+	out := bufio.NewWriter(p.stdout)
+	for _, s := range steps {
+		fmt.Fprintln(out, s)
+	}
+	return out.Flush()
+}
