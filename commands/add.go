@@ -22,7 +22,7 @@ var addVerb = verb{
 
 // add creates the devices and prints the name of each.
 func (p *program) add(names []string) error {
-	spec, err := p.properties.resolve()
+	spec, err := p.properties.resolve(names)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (p *program) add(names []string) error {
 		want := *spec
 		want.Name = name
 		if err := want.CheckNew(); err != nil {
-			return err
+			return forDevices(err, name)
 		}
 		changes[i] = netcfg.Change{Name: name, Want: &want, Expect: netcfg.Absent}
 		if p.tolerant {

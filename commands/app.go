@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -45,7 +46,7 @@ type program struct {
 
 // run finds the verb, puts the arguments in order, and lets urfave/cli parse them.
 func (p *program) run(args []string) error {
-	app := p.app()
+	app, implied := p.app(), false
 	if len(args) < 2 {
 		args = []string{"tunadm", listVerb.name}
 	}
@@ -60,7 +61,7 @@ func (p *program) run(args []string) error {
 	case first == "--help" || first == "-h" || first == "--version":
 		return app.Run([]string{"tunadm", first})
 	case strings.HasPrefix(first, "-"): // flags of the verb that may be left out
-		args = append([]string{"tunadm", listVerb.name}, args[1:]...)
+		args, implied = append([]string{"tunadm", listVerb.name}, args[1:]...), true
 	}
 	v := findVerb(args[1])
 	if v == nil {
@@ -68,6 +69,9 @@ func (p *program) run(args []string) error {
 	}
 	p.verb = v.name
 	rest, err := arrange(args[2:], append(v.flags(p), cli.HelpFlag), v.repeatable)
+	if usage := new(usageError); errors.As(err, &usage) && implied && usage.hint == "" {
+		usage.hint = "flags stand behind the verb: tunadm VERB FLAGS"
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -76,8 +77,8 @@ func oneByOneFlags(p *program) []cli.Flag {
 	}
 }
 
-// resolve makes one Spec of the flags. The users are looked up here, before anything is touched.
-func (q *properties) resolve() (*netcfg.Spec, error) {
+// resolve makes one Spec of the flags, for devices of these names. The users are looked up here, before anything is touched.
+func (q *properties) resolve(names []string) (*netcfg.Spec, error) {
 	if len(q.errs) > 0 {
 		return nil, q.errs[0]
 	}
@@ -102,7 +103,22 @@ func (q *properties) resolve() (*netcfg.Spec, error) {
 	}
 	access, err := q.access()
 	s.Access = access
-	return &s, err
+	return &s, forDevices(err, names...)
+}
+
+// forDevices is the error once for each device that it keeps from being as asked.
+func forDevices(err error, names ...string) error {
+	e := new(netcfg.Error)
+	if !errors.As(err, &e) || len(names) == 0 {
+		return err
+	}
+	var errs []error
+	for _, name := range names {
+		one := *e
+		one.Device = name
+		errs = append(errs, &one)
+	}
+	return errors.Join(errs...)
 }
 
 // exclude refuses flags that contradict one another.

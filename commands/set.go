@@ -20,7 +20,7 @@ var setVerb = verb{
 
 // set changes the devices. One that cannot be changed as asked is as it was.
 func (p *program) set(names []string) error {
-	spec, err := p.properties.resolve()
+	spec, err := p.properties.resolve(names)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (p *program) set(names []string) error {
 		return usagef("--mac goes with one device")
 	}
 	if err := spec.Check(); err != nil {
-		return err
+		return forDevices(err, names...)
 	}
 	changes := make([]netcfg.Change, len(names))
 	for i, name := range names {

@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -58,10 +59,10 @@ var causes = [...]struct{ means, hint string }{
 	WrongQueues:      {"exists with other queues", "multi-queue is for life: tunadm delete {device}, then add it again"},
 	InUse:            {"in use", "{fix}"},
 	NotPermitted:     {"not permitted", "{fix}"},
-	NotOwner:         {"not permitted", "ask root for: tunadm set {device} --user {fix}"},
-	NodeForbidden:    {"may not open the tun driver", "ask root for: chmod 0666 /dev/net/tun"},
-	NodeMissing:      {"the tun driver has no node", "{fix}"},
-	NodeWrong:        {"/dev/net/tun is not the tun driver", "rm /dev/net/tun && mknod /dev/net/tun c 10 200 && chmod 0666 /dev/net/tun"},
+	NotOwner:         {"not permitted", "{fix}"},
+	NodeForbidden:    {"may not be opened", "ask root for: chmod 0666 /dev/net/tun"},
+	NodeMissing:      {"no such node", "{fix}"},
+	NodeWrong:        {"not the tun driver's node", "rm /dev/net/tun && mknod /dev/net/tun c 10 200 && chmod 0666 /dev/net/tun"},
 	DriverMissing:    {"the kernel has no tun driver", "modprobe tun; after a kernel upgrade, reboot first"},
 	NoUser:           {"no such user", "create it with useradd(8), or give a number"},
 	NoGroup:          {"no such group", "create it with groupadd(8), or give a number"},
@@ -105,7 +106,7 @@ func (e *Error) Error() string {
 			parts = append(parts, part)
 		}
 	}
-	if e.Err != nil {
+	if e.Err != nil && !slices.Contains(parts, e.Err.Error()) {
 		parts = append(parts, e.Err.Error())
 	}
 	return strings.Join(parts, ": ")
@@ -131,6 +132,15 @@ func (d *Device) KindWords() string {
 		return "a " + d.Mode.String()
 	}
 	return "a " + Escape(d.Kind)
+}
+
+// busyError is the error of a step on a device in use.
+func busyError(d *Device, kind StepKind) *Error {
+	fix := "stop it first"
+	if kind == StepDelete {
+		fix += ", or take the device from it: tunadm delete --force " + word(d.Name)
+	}
+	return &Error{Device: d.Name, Cause: InUse, Detail: d.usedBy(), Fix: fix, Err: errBusy}
 }
 
 // usedBy says that the device is in use, and names the programs that hold it.

@@ -49,6 +49,7 @@ type job struct {
 	steps   []Step // still to do
 	done    []Step
 	created int // index of the device that this run made, or 0
+	touched bool
 	err     error
 	result  Result
 }
@@ -95,7 +96,9 @@ func (k *Kernel) begin(jobs []*job) error {
 	masters := map[string]*Master{}
 	drops := false
 	for _, j := range jobs {
-		j.before = j.now
+		if j.before = j.now; j.before != nil && j.Want != nil && j.Want.Access != nil {
+			name([]*Device{j.before})
+		}
 		if j.err = j.expect(); j.err != nil {
 			continue
 		}
@@ -104,6 +107,7 @@ func (k *Kernel) begin(jobs []*job) error {
 		}
 		drops = drops || j.before != nil && dropping(j.steps)
 	}
+	k.predictBusy(jobs)
 	if !drops {
 		return nil
 	}
@@ -244,12 +248,13 @@ func (k *Kernel) round(ctx context.Context, jobs []*job, o Options) (any bool) {
 // place gives a step of a device that was made in this run its name and index.
 func (j *job) place(s *Step) {
 	if j.created != 0 && s.Kind != StepCreate {
-		s.Device, s.Index = j.Name, j.created
+		s.Device, s.Index, s.made = j.Name, j.created, true
 	}
 }
 
 // note keeps what became of a step. Of several errors the first is the cause of the others.
 func (j *job) note(s Step, err error) {
+	j.touched = true
 	switch {
 	case err != nil && j.err == nil:
 		j.err = err
@@ -265,7 +270,7 @@ func (j *job) note(s Step, err error) {
 func (k *Kernel) undo(jobs []*job, o Options) {
 	var back, failed []*job
 	for _, j := range jobs {
-		if j.err == nil || j.created == 0 && (j.before == nil || j.want == nil) {
+		if j.err == nil || !j.touched || j.created == 0 && (j.before == nil || j.want == nil) {
 			continue
 		}
 		u := &job{Change: Change{Name: j.Name, Expect: PresentOrNot, Force: true}, before: j.before}

@@ -17,7 +17,7 @@ func explainOpen(err error) error {
 	e := &Error{What: driver, Err: err}
 	var st unix.Stat_t
 	statErr := unix.Stat(driver, &st)
-	isNode := statErr == nil && st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(tunMajor, tunMinor)
+	isNode := statErr == nil && isDriver(&st)
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		e.Cause, e.Fix = NodeMissing, "mkdir -p /dev/net && mknod /dev/net/tun c 10 200 && chmod 0666 /dev/net/tun; for a container: --device /dev/net/tun"
@@ -69,11 +69,9 @@ func (k *Kernel) explainAttach(d *Device, err error) error {
 	case errors.Is(lookErr, fs.ErrNotExist), lookErr == nil && now.Name != d.Name:
 		e.Cause, e.Detail = NoDevice, "no longer exists"
 	case errors.Is(err, unix.EBUSY):
-		busy := k.busy(d)
-		busy.Err = err
-		return busy
+		return k.busy(d)
 	case errors.Is(err, unix.EPERM):
-		e.Cause, e.Fix = NotOwner, word(currentUser().String())
+		e.Cause, e.Fix = NotOwner, asRoot()
 		e.Detail = "only " + named(d).Access.String() + " may attach"
 	case errors.Is(err, unix.E2BIG):
 		e.Cause, e.Detail = InUse, "all of its 256 queues are in use"
@@ -81,12 +79,12 @@ func (k *Kernel) explainAttach(d *Device, err error) error {
 	return e
 }
 
-// busy is the error of a device that a program uses, with that program.
+// busy is the error of a device that turned out to be in use, with the programs that use it.
 func (k *Kernel) busy(d *Device) *Error {
 	now := *d
 	now.Holders, now.Queues = nil, max(d.Queues, 1)
 	k.findHolders([]*Device{&now})
-	return &Error{Device: d.Name, Cause: InUse, Detail: named(&now).usedBy(), Err: unix.EBUSY}
+	return busyError(named(&now), "")
 }
 
 // named is the device with the names of its users and groups.
@@ -115,6 +113,9 @@ func (k *Kernel) explainStep(s *Step, err error) error {
 		e.Cause, e.Detail = NoDevice, "no longer exists"
 	case s.Kind == StepAddAddress && is(unix.EACCES), s.Kind == StepAddRoute && is(unix.EACCES):
 		e.Cause, e.Fix = IPv6Off, word(strings.ReplaceAll(s.Device, ".", "/"))
+		if s.made { // it is gone by the time that anybody reads this
+			e.Fix = "default"
+		}
 	case s.Kind == StepAddRoute && s.Route.Via.IsValid() && (is(unix.ENETUNREACH) || is(unix.EHOSTUNREACH) || is(unix.EINVAL)):
 		e.Cause = NoGateway
 	case s.Kind == StepAddRoute && is(unix.EEXIST):
@@ -131,12 +132,6 @@ func (k *Kernel) gone(m *Master) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// currentUser is the effective user.
-func currentUser() ID {
-	d := named(&Device{Access: Access{User: &ID{Number: uint32(os.Geteuid())}}})
-	return *d.Access.User
-}
-
 // asRoot is what mends a missing CAP_NET_ADMIN.
 func asRoot() string {
 	if os.Geteuid() == 0 {
@@ -144,3 +139,6 @@ func asRoot() string {
 	}
 	return "run it as root"
 }
+
+// errBusy is the kernel's word for a device in use.
+const errBusy = unix.EBUSY

@@ -16,7 +16,7 @@ const (
 	tunMinor = 200
 )
 
-// findHolders fills in the programs that are attached, in one pass over /proc, and in none if nobody is.
+// findHolders fills in the programs that are attached, this one apart, in one pass over /proc, and in none if nobody is.
 func (k *Kernel) findHolders(devices []*Device) {
 	byName := map[string]*Device{}
 	for _, d := range devices {
@@ -29,7 +29,7 @@ func (k *Kernel) findHolders(devices []*Device) {
 	}
 	here := namespaceOf("/proc/thread-self/ns/net")
 	for _, entry := range directory("/proc") {
-		if pid, err := strconv.Atoi(entry); err == nil {
+		if pid, err := strconv.Atoi(entry); err == nil && pid != os.Getpid() {
 			findHeld(pid, here, byName)
 		}
 	}

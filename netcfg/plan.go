@@ -70,8 +70,6 @@ func (p *planner) match() error {
 		return p.refuse(WrongQueues, "", map[bool]string{true: "it is multi-queue", false: "it is single-queue"}[h.MultiQueue])
 	case w.Access != nil && !w.Access.reachable(h.Access):
 		return p.refuse(OwnerFixed, "access "+w.Access.String(), "the kernel cannot unset an owner or a group, and it is "+h.Access.String())
-	case w.Access != nil && !w.Access.same(h.Access) && h.InUse() && !h.MultiQueue:
-		return p.refuse(InUse, "", h.usedBy())
 	}
 	return nil
 }

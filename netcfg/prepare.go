@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // expect holds what is there against what the change expects.
@@ -17,6 +18,35 @@ func (j *job) expect() error {
 		return &Error{Device: j.Name, Cause: Exists, Detail: fmt.Sprintf("exists already, as a %s of %s", j.now.Mode, named(j.now).Access)}
 	}
 	return nil
+}
+
+// predictBusy refuses what a device in use will not let happen, before anything is touched, with the programs that use it. What
+// comes between is found when the step is done.
+func (k *Kernel) predictBusy(jobs []*job) {
+	var refused []*job
+	var busy []*Device
+	for _, j := range jobs {
+		if slices.ContainsFunc(j.steps, Step.needsUnused) {
+			refused, busy = append(refused, j), append(busy, j.before)
+		}
+	}
+	k.findHolders(busy)
+	name(busy)
+	for _, j := range refused {
+		i := slices.IndexFunc(j.steps, Step.needsUnused)
+		j.err, j.steps = busyError(j.before, j.steps[i].Kind), nil
+	}
+}
+
+// needsUnused says that a step will fail since a program is attached.
+func (s Step) needsUnused() bool {
+	switch s.Kind {
+	case StepDelete:
+		return s.Old.InUse() && !s.Force
+	case StepAccess:
+		return s.Old.InUse() && !s.Old.MultiQueue
+	}
+	return false
 }
 
 // differs is the error of a device that exists, and is not as asked.

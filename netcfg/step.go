@@ -22,6 +22,7 @@ type Step struct {
 	Old     *Device // access, delete: the device as it was seen
 
 	phase phase
+	made  bool // the device was made in this run
 }
 
 // Link is a set of link properties. A nil field leaves the property alone.

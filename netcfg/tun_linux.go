@@ -27,7 +27,17 @@ func openDriver() (int, error) {
 	if err != nil {
 		return -1, explainOpen(err)
 	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || !isDriver(&st) {
+		unix.Close(fd)
+		return -1, explainOpen(unix.ENOTTY)
+	}
 	return fd, nil
+}
+
+// isDriver says whether a file is the driver's node, wherever it stands.
+func isDriver(st *unix.Stat_t) bool {
+	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(tunMajor, tunMinor)
 }
 
 // setInterface does TUNSETIFF and gives back the name of the device.
