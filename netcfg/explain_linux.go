@@ -105,7 +105,7 @@ func (k *Kernel) explainStep(s *Step, err error) error {
 	switch is := func(errno unix.Errno) bool { return errors.Is(err, errno) }; {
 	case is(unix.EPERM):
 		e.Cause, e.Fix = NotPermitted, asRoot()
-	case is(unix.ENODEV) && s.Kind == StepMaster, is(unix.EINVAL) && s.Kind == StepMaster && k.gone(s.Master):
+	case s.Master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && k.gone(s.Master)):
 		e.Cause, e.Fix = NoMaster, word(s.Master.Name)
 	case s.Kind == StepMaster && (is(unix.EOPNOTSUPP) || is(unix.EINVAL)):
 		e.Cause = NoPort

@@ -12,7 +12,7 @@ func TestMain(m *testing.M) { os.Exit(nstest.Main(m)) }
 // open enters fresh namespaces and opens their kernel.
 func open(t *testing.T) *Kernel {
 	t.Helper()
-	nstest.Enter(t, t.TempDir())
+	nstest.Enter(t)
 	k, err := Open("")
 	if err != nil {
 		t.Fatal(err)

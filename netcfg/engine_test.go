@@ -1,0 +1,571 @@
+package netcfg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/nstest"
+)
+
+// ip runs ip(8), the witness, with the words of a line; words in '...' stay together.
+func ip(t *testing.T, line string) string {
+	t.Helper()
+	var args []string
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 1 {
+			args = append(args, part)
+		} else {
+			args = append(args, strings.Fields(part)...)
+		}
+	}
+	return nstest.Run(t, "ip", args...)
+}
+
+// volatile is what differs between two looks at the same thing: lifetimes run down.
+var volatile = regexp.MustCompile(`"(valid_life_time|preferred_life_time|expires)":\d+,?`)
+
+// witness is all that ip(8) tells of links, addresses, routes and rules, to compare before and after.
+func witness(t *testing.T) string {
+	t.Helper()
+	all := ""
+	for _, line := range []string{"-d -j link", "-d -j addr", "-d -j -4 route show table all", "-d -j -6 route show table all", "-j rule"} {
+		out := ip(t, line)
+		out = strings.ReplaceAll(out, "},{\"ifindex\"", "},\n{\"ifindex\"")
+		all += volatile.ReplaceAllString(strings.ReplaceAll(out, "},{\"", "},\n{\""), "") + "\n"
+	}
+	return all
+}
+
+func same(t *testing.T, before, after string) {
+	t.Helper()
+	if before == after {
+		return
+	}
+	b, a := strings.Split(before, "\n"), strings.Split(after, "\n")
+	for _, line := range b {
+		if !slices.Contains(a, line) {
+			t.Errorf("was: %s", line)
+		}
+	}
+	for _, line := range a {
+		if !slices.Contains(b, line) {
+			t.Errorf("is:  %s", line)
+		}
+	}
+	if !t.Failed() {
+		t.Errorf("another order:\n%s\n%s", before, after)
+	}
+}
+
+// run does one change and gives back its result; log may be nil.
+func run(t *testing.T, k *Kernel, c Change, log func(Step)) Result {
+	t.Helper()
+	results, err := k.Run(context.Background(), []Change{c}, Options{Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results[0]
+}
+
+func add(t *testing.T, k *Kernel, s Spec) {
+	t.Helper()
+	if s.Access == nil {
+		s.Access = Root()
+	}
+	if err := s.CheckNew(); err != nil {
+		t.Fatal(err)
+	}
+	if r := run(t, k, Change{Name: s.Name, Want: &s}, nil); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+}
+
+// wantError holds a result against the cause and the errno that are expected, after an undo that worked.
+func wantError(t *testing.T, r Result, cause Cause, errno error) {
+	t.Helper()
+	e := new(Error)
+	if !errors.As(r.Err, &e) || e.Cause != cause {
+		t.Errorf("got error %v (cause %d), want cause %d", r.Err, e.Cause, cause)
+	}
+	if errno != nil && !errors.Is(r.Err, errno) {
+		t.Errorf("got %v, want %v", r.Err, errno)
+	}
+	if r.UndoErr != nil {
+		t.Errorf("undo: %v", r.UndoErr)
+	}
+}
+
+// after calls do once, when a step of that kind has been done: it stands for another program that comes between.
+func after(kind StepKind, do func()) func(Step) {
+	done := false
+	return func(s Step) {
+		if s.Kind == kind && !done {
+			done = true
+			do()
+		}
+	}
+}
+
+// hold attaches to a device for the rest of the test.
+func hold(t *testing.T, name string, flags uint16) *os.File {
+	t.Helper()
+	f, err := nstest.Attach(name, flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// TestAddIsAllOrNothing makes each kind of step of an add the one that fails; the device that it made is gone, all else is as it was.
+func TestAddIsAllOrNothing(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spec  Spec
+		setup string // a line of ip(8)
+		then  string // after the create step
+		cause Cause
+		errno error
+	}{
+		{"create: the kernel refuses the MAC", Spec{Mode: TAP, MAC: MAC{1, 0, 0, 0, 0, 1}}, "", "", Unknown, unix.EADDRNOTAVAIL},
+		{"link: an alias that is too long", Spec{Mode: TUN, Alias: on(strings.Repeat("x", 300)), MTU: on(1400)}, "", "", Unknown, unix.ERANGE},
+		{"address: IPv6 is off", Spec{Mode: TUN, Up: on(true), Addresses: addresses("10.0.0.1/24", "fd00::1/64")}, "sysctl", "", IPv6Off, unix.EACCES},
+		{"route: the gateway is nowhere", Spec{Mode: TUN, Up: on(true), Addresses: addresses("10.0.0.1/24"), Routes: routes("10.1.0.0/16", "10.2.0.0/16 via 10.9.0.1")}, "", "", NoGateway, unix.ENETUNREACH},
+		{"route: another device has it", Spec{Mode: TUN, Up: on(true), Routes: routes("10.3.0.0/16")}, "route add 10.3.0.0/16 dev lo", "", RouteTaken, unix.EEXIST},
+		{"master: it is not there", Spec{Mode: TAP, Master: &Master{Name: "nobr"}}, "", "", NoMaster, unix.ENODEV},
+		{"master: it takes no ports", Spec{Mode: TAP, Up: on(true), Master: &Master{Name: "v0"}}, "link add v0 type veth", "", NoPort, unix.EOPNOTSUPP},
+		{"master: a tun", Spec{Mode: TUN, Master: &Master{Name: "br0"}}, "link add br0 type bridge", "", TunInBridge, nil},
+		{"hold: the bridge goes away meanwhile", Spec{Mode: TAP, Master: &Master{Name: "br0"}}, "link add br0 type bridge", "link del br0", NoMaster, unix.ENODEV},
+		{"master: the bridge goes away meanwhile", Spec{Mode: TAP, Master: &Master{Name: "br0"}}, "link add br0 type bridge; tuntap add dev p0 mode tap; link set p0 master br0", "link del br0", NoMaster, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := open(t)
+			ip(t, "link set lo up")
+			if c.setup == "sysctl" {
+				if err := os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0); err != nil {
+					t.Fatal(err)
+				}
+			} else if c.setup != "" {
+				for line := range strings.SplitSeq(c.setup, ";") {
+					ip(t, line)
+				}
+			}
+			var log func(Step)
+			if c.then != "" {
+				log = after(StepCreate, func() { ip(t, c.then) })
+			}
+			before := witness(t)
+			c.spec.Name, c.spec.Access = "x7", Root()
+			wantError(t, run(t, k, Change{Name: "x7", Want: &c.spec}, log), c.cause, c.errno)
+			if c.then == "" {
+				same(t, before, witness(t))
+			} else if out := ip(t, "-br link"); strings.Contains(out, "x7") {
+				t.Errorf("left behind: %s", out)
+			}
+		})
+	}
+}
+
+// busyDevice has all that the kernel couples: secondaries, routes by other gateways, sources and protocols, here and elsewhere.
+func busyDevice(t *testing.T, k *Kernel) {
+	t.Helper()
+	ip(t, "link set lo up")
+	ip(t, "link add v0 type veth peer name v1")
+	ip(t, "link set v0 up")
+	ip(t, "link set v1 up")
+	add(t, k, Spec{Name: "tap7", Mode: TAP, MTU: on(1400), Up: on(true), Alias: on("mine")})
+	for _, line := range []string{
+		"addr add 10.0.0.1/24 dev tap7 label tap7:one", "addr add 10.0.0.2/24 dev tap7", "addr add 10.5.0.1/24 dev tap7 valid_lft 5000 preferred_lft 4000",
+		"addr add 10.0.0.3/24 dev tap7", "addr add fd00::1/64 dev tap7 nodad", "addr add fd00:5::1/64 dev tap7 nodad",
+		"route add 10.1.0.0/16 via 10.0.0.9 dev tap7 metric 5", "route add 10.2.0.0/16 dev tap7 src 10.0.0.2",
+		"route add 10.3.0.0/16 dev tap7 proto bird metric 77 mtu 1300 table 99", "route add 10.4.0.0/16 dev v0 src 10.0.0.1 proto zebra",
+		"-6 route add fd01::/48 via fd00::9 dev tap7", "-6 route add fd02::/48 dev tap7 proto bird metric 9", "route add 10.6.0.0/16 nexthop via 10.0.0.8 dev tap7 nexthop via 10.0.0.9 dev tap7",
+	} {
+		ip(t, line)
+	}
+}
+
+// TestSetPutsBack makes late steps of a set fail on a device with everything on it; a second program compares.
+func TestSetPutsBack(t *testing.T) {
+	taken := func(t *testing.T) func(Step) { // a program attaches, before the owner can be changed
+		return after(StepLink, func() { hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI|iffNoCarrier) })
+	}
+	newOwner := &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}
+	for _, c := range []struct {
+		name  string
+		want  Spec
+		log   func(*testing.T) func(Step)
+		cause Cause
+	}{
+		{"link: of several properties one is refused", Spec{MTU: on(1300), TxQueueLen: on(7), MAC: MAC{1, 0, 0, 0, 0, 1}}, nil, Unknown},
+		{"access, after the primary address was taken away", Spec{TxQueueLen: on(7), RemoveAddresses: *addresses("10.0.0.1/24"), Access: newOwner}, taken, InUse},
+		{"access, after all addresses and routes were taken away", Spec{TxQueueLen: on(7), Addresses: addresses(), Routes: routes(), Access: newOwner}, taken, InUse},
+		{"access, after others came in their place", Spec{TxQueueLen: on(7), Addresses: addresses("10.7.0.1/24", "fd07::1/64"), Routes: routes("10.8.0.0/16"), Access: newOwner}, taken, InUse},
+		{"access, after the device went down", Spec{TxQueueLen: on(7), Up: on(false), Access: newOwner}, taken, InUse},
+		{"route: nowhere to go", Spec{TxQueueLen: on(7), Addresses: addresses("10.0.0.7/24"), Routes: routes("10.8.0.0/16 via 10.77.0.1")}, nil, NoGateway},
+		{"master: it takes no ports", Spec{TxQueueLen: on(7), MTU: on(1350), Master: &Master{Name: "v0"}}, nil, NoPort},
+		{"the kernel does not keep it", Spec{AddAddresses: *addresses("10.7.0.1/24")}, func(t *testing.T) func(Step) {
+			return func(s Step) {
+				if s.Kind == StepAddAddress && s.Address.Local.String() == "10.7.0.1" {
+					ip(t, "addr del 10.7.0.1/24 dev tap7")
+				}
+			}
+		}, NotKept},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := open(t)
+			busyDevice(t, k)
+			before := witness(t)
+			var log func(Step)
+			if c.log != nil {
+				log = c.log(t)
+			}
+			wantError(t, run(t, k, Change{Name: "tap7", Want: &c.want, Expect: Present}, log), c.cause, nil)
+			if now := witness(t); c.cause == InUse { // the program that came between is still there
+				if d, err := k.Devices("tap7"); err != nil || !d[0].InUse() {
+					t.Fatal("nobody is attached", err)
+				}
+				same(t, before, now)
+			} else {
+				same(t, before, now)
+			}
+		})
+	}
+}
+
+// TestSetKeepsTheRest takes away what other things hang on, with success: what was not named is there afterwards.
+func TestSetKeepsTheRest(t *testing.T) {
+	k := open(t)
+	busyDevice(t, k)
+	r := run(t, k, Change{Name: "tap7", Want: &Spec{RemoveAddresses: *addresses("10.0.0.1/24")}, Expect: Present}, nil)
+	if r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	got := ip(t, "-br addr show dev tap7") + ip(t, "route show table all") + ip(t, "-6 route")
+	for _, want := range []string{"10.0.0.2/24", "10.0.0.3/24", "10.5.0.1/24", "fd00::1/64", "10.2.0.0/16", "10.3.0.0/16", "10.1.0.0/16", "10.6.0.0/16", "fd01::/48", "fd02::/48"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is lost:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "10.0.0.1/24") || strings.Contains(got, "10.4.0.0/16") {
+		t.Errorf("what was asked to go, or cannot be without it, is there:\n%s", got)
+	}
+}
+
+// TestStepsWithoutTheRight makes every kind of step the one that fails, by taking CAP_NET_ADMIN from the thread.
+func TestStepsWithoutTheRight(t *testing.T) {
+	for _, c := range []struct {
+		kind StepKind
+		want *Spec
+	}{
+		{StepLink, &Spec{MTU: on(1300)}},
+		{StepAddAddress, &Spec{AddAddresses: *addresses("10.7.0.1/24")}},
+		{StepRemoveAddress, &Spec{RemoveAddresses: *addresses("10.0.0.3/24")}},
+		{StepAddRoute, &Spec{AddRoutes: *routes("10.8.0.0/16")}},
+		{StepRemoveRoute, &Spec{RemoveRoutes: *routes("10.1.0.0/16 via 10.0.0.9 metric 5")}},
+		{StepMaster, &Spec{Master: &Master{Name: "br1"}}},
+		{StepHold, &Spec{Master: &Master{Name: "br0"}, MTU: on(1400), MAC: nil}},
+		{StepAccess, &Spec{Access: &Access{User: &ID{Number: 2}, Group: &ID{Number: 2}}}},
+		{StepDelete, nil},
+		{StepCreate, &Spec{Name: "new7", Mode: TUN, Access: Root()}},
+	} {
+		t.Run(string(c.kind), func(t *testing.T) {
+			k := open(t)
+			busyDevice(t, k)
+			ip(t, "link add br0 type bridge")
+			ip(t, "link add br1 type bridge")
+			ip(t, "link set v1 master br1")
+			name, expect := "tap7", Present
+			switch c.kind {
+			case StepCreate:
+				name, expect = "new7", Absent
+			case StepAccess, StepDelete: // the owner could do both without any capability
+				ownedByOther(t, "tap7")
+			}
+			before := witness(t)
+			dropNetAdmin(t)
+			r := run(t, k, Change{Name: name, Want: c.want, Expect: expect}, nil)
+			if !errors.Is(r.Err, unix.EPERM) || r.UndoErr != nil {
+				t.Errorf("got %v, undo %v; want EPERM", r.Err, r.UndoErr)
+			}
+			same(t, before, witness(t))
+		})
+	}
+}
+
+// ownedByOther gives the device to user 1 and group 1, so that root without the capability is nobody to it.
+func ownedByOther(t *testing.T, name string) {
+	t.Helper()
+	nstest.NeedReal(t)
+	f := hold(t, name, unix.IFF_TAP|unix.IFF_NO_PI|iffNoCarrier)
+	for _, request := range []uint{unix.TUNSETOWNER, unix.TUNSETGROUP} {
+		if err := unix.IoctlSetInt(int(f.Fd()), request, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.Close()
+}
+
+// dropNetAdmin takes CAP_NET_ADMIN from the thread, for good; the programs that it starts, as root, get it back.
+func dropNetAdmin(t *testing.T) {
+	t.Helper()
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		t.Fatal(err)
+	}
+	data[0].Effective &^= 1 << unix.CAP_NET_ADMIN
+	if err := unix.Capset(&header, &data[0]); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDeleteTouchesNothingElse(t *testing.T) {
+	k := open(t)
+	ip(t, "link add v0 type veth peer name v1")
+	ip(t, "link set v0 group 77")
+	for i := range 5 {
+		add(t, k, Spec{Name: fmt.Sprintf("t%d", i), Mode: TUN, MultiQueue: on(i == 4)})
+	}
+	hold(t, "t1", unix.IFF_TUN|unix.IFF_NO_PI)
+	hold(t, "t4", unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
+	before := witness(t)
+	var changes []Change
+	for _, name := range []string{"t0", "t1", "t2", "t4", "v0", "none"} {
+		changes = append(changes, Change{Name: name, Expect: Present})
+	}
+	results, err := k.Run(context.Background(), changes, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []Cause{0, InUse, 0, InUse, OtherKind, NoDevice} {
+		e := new(Error)
+		if errors.As(results[i].Err, &e); e.Cause != want || (results[i].Err == nil) != (want == 0) {
+			t.Errorf("%s: got %v, want cause %d", results[i].Name, results[i].Err, want)
+		}
+	}
+	var left []string
+	for _, line := range strings.Split(before, "\n") {
+		if !strings.Contains(line, `"t0"`) && !strings.Contains(line, `"t2"`) {
+			left = append(left, line)
+		}
+	}
+	for _, line := range strings.Split(witness(t), "\n") {
+		if !slices.Contains(left, strings.TrimPrefix(line, "[")) && !slices.Contains(left, line) {
+			t.Errorf("changed or new: %s", line)
+		}
+	}
+	for _, r := range []Change{{Name: "t1", Expect: Present, Force: true}, {Name: "t4", Expect: Present, Force: true}} {
+		if r := run(t, k, r, nil); r.Err != nil {
+			t.Errorf("with force: %v", r.Err)
+		}
+	}
+}
+
+// TestAProgramThatAttachesBetweenSavesItsDevice attaches to one of many devices after they were looked at.
+func TestAProgramThatAttachesBetweenSavesItsDevice(t *testing.T) {
+	for _, multiQueue := range []bool{false, true} {
+		k := open(t)
+		flags := uint16(unix.IFF_TUN | unix.IFF_NO_PI)
+		if multiQueue {
+			flags |= unix.IFF_MULTI_QUEUE
+		}
+		for _, name := range []string{"a1", "b1", "b2", "b3"} {
+			add(t, k, Spec{Name: name, Mode: TUN, MultiQueue: &multiQueue})
+		}
+		ip(t, "link set b2 group 5")
+		changes := []Change{{Name: "a1", Want: &Spec{MTU: on(1400)}, Expect: Present}}
+		for _, name := range []string{"b1", "b2", "b3"} {
+			changes = append(changes, Change{Name: name, Expect: Present})
+		}
+		results, err := k.Run(context.Background(), changes, Options{Log: after(StepLink, func() { hold(t, "b2", flags) })})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, results[2], InUse, unix.EBUSY)
+		if results[1].Err != nil || results[3].Err != nil {
+			t.Errorf("the others: %v, %v", results[1].Err, results[3].Err)
+		}
+		got := ip(t, "-br link show type tun") + ip(t, "link show b2")
+		if strings.Contains(got, "b1") || strings.Contains(got, "b3") || !strings.Contains(got, "b2") || !strings.Contains(got, "group 5") {
+			t.Errorf("multi-queue %v: got %s", multiQueue, got)
+		}
+	}
+}
+
+// TestDeleteNeverTakesANamesake makes the device again under its name after it was looked at.
+func TestDeleteNeverTakesANamesake(t *testing.T) {
+	k := open(t)
+	add(t, k, Spec{Name: "a1", Mode: TUN})
+	add(t, k, Spec{Name: "b1", Mode: TUN})
+	changes := []Change{{Name: "a1", Want: &Spec{MTU: on(1400)}, Expect: Present}, {Name: "b1", Expect: Present}}
+	results, err := k.Run(context.Background(), changes, Options{Log: after(StepLink, func() {
+		ip(t, "link del b1")
+		ip(t, "tuntap add dev b1 mode tun")
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, results[1], NoDevice, nil)
+	if out := ip(t, "-br link show type tun"); !strings.Contains(out, "b1") {
+		t.Errorf("the namesake is gone: %s", out)
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	k := open(t)
+	const n = 300
+	changes := make([]Change, n)
+	for i := range changes {
+		name := fmt.Sprintf("t%d", i)
+		changes[i] = Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: Root(), MTU: on(1400), Up: on(true), Addresses: addresses(fmt.Sprintf("10.0.%d.%d/32", i/250, i%250+1))}}
+	}
+	changes[150].Want.Addresses = addresses("10.200.0.1/24")
+	changes[150].Want.Routes = routes("10.201.0.0/16 via 10.1.1.1") // to nowhere: this one fails
+	results, err := k.Run(context.Background(), changes, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := 0
+	for i, r := range results {
+		if r.Err != nil {
+			failed++
+			if i != 150 {
+				t.Errorf("%s: %v", r.Name, r.Err)
+			}
+		}
+	}
+	if got := strings.Count(ip(t, "-br addr show type tun up"), "10.0."); got != n-1 || failed != 1 {
+		t.Errorf("got %d devices and %d failures, want %d and 1", got, failed, n-1)
+	}
+	for i := range changes {
+		changes[i] = Change{Name: changes[i].Name, Expect: PresentOrNot}
+	}
+	if results, err = k.Run(context.Background(), changes, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		if r.Err != nil {
+			t.Error(r.Err)
+		}
+	}
+	if out := ip(t, "-br link show type tun"); out != "" {
+		t.Errorf("left: %s", out)
+	}
+}
+
+func TestASignalLeavesNothingHalfMade(t *testing.T) {
+	k := open(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	var changes []Change
+	for i := range 20 {
+		name := fmt.Sprintf("t%d", i)
+		changes = append(changes, Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: Root(), MTU: on(1400)}})
+	}
+	n := 0
+	results, err := k.Run(ctx, changes, Options{Log: func(s Step) {
+		if n++; n == 10 {
+			cancel()
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		wantError(t, r, Interrupted, nil)
+	}
+	if out := ip(t, "-br link show type tun"); out != "" {
+		t.Errorf("left: %s", out)
+	}
+}
+
+// TestAccessChangesNothingElse changes the owner of a device that is up and has flags, carrier and addresses to lose.
+func TestAccessChangesNothingElse(t *testing.T) {
+	nstest.NeedReal(t)
+	for _, mode := range []Mode{TUN, TAP} {
+		k := open(t)
+		ip(t, "tuntap add dev x7 mode "+mode.String()+" user 71000 pi vnet_hdr one_queue")
+		ip(t, "link set x7 up")
+		ip(t, "addr add 10.0.0.1/24 dev x7")
+		before := witness(t) + ip(t, "tuntap show")
+		r := run(t, k, Change{Name: "x7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present}, nil)
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		now := witness(t) + ip(t, "tuntap show")
+		if !strings.Contains(now, "user 71001") {
+			t.Errorf("the owner is not changed: %s", now)
+		}
+		same(t, before, strings.ReplaceAll(now, "71001", "71000"))
+	}
+}
+
+// TestJoiningABridgeDoesNotChangeIt compares an empty bridge, and one that another tap is in.
+func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
+	k := open(t)
+	ip(t, "link add br0 type bridge")
+	look := func() string {
+		links := strings.Split(ip(t, "-o link show br0"), "<")
+		mac := regexp.MustCompile(`link/ether \S+`).FindString(links[1])
+		return mac + regexp.MustCompile(`mtu \d+`).FindString(links[1])
+	}
+	before := look()
+	for _, name := range []string{"tap1", "tap2"} {
+		add(t, k, Spec{Name: name, Mode: TAP, Up: on(true), Master: &Master{Name: "br0"}})
+		if now := look(); now != before {
+			t.Errorf("%s: the bridge was %s, is %s", name, before, now)
+		}
+	}
+	for _, name := range []string{"tap1", "tap2"} {
+		if r := run(t, k, Change{Name: name, Expect: Present}, nil); r.Err != nil {
+			t.Error(r.Err)
+		}
+		if now := look(); now != before {
+			t.Errorf("without %s: the bridge was %s, is %s", name, before, now)
+		}
+	}
+}
+
+// TestAMultiQueueDeviceIsNeverOpenToOthers watches the names that appear while one is made: none may be the asked one before it has
+// its owner.
+func TestAMultiQueueDeviceIsNeverOpenToOthers(t *testing.T) {
+	k := open(t)
+	monitor, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(monitor)
+	if err := unix.Bind(monitor, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: unix.RTMGRP_LINK}); err != nil {
+		t.Fatal(err)
+	}
+	add(t, k, Spec{Name: "q7", Mode: TUN, MultiQueue: on(true), Access: &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}})
+	seen := 0
+	events := &socket{fd: monitor, buffer: make([]byte, receiveSize)}
+	for n := 1; n > 0; {
+		if err := events.receive(func(h unix.NlMsghdr, body []byte) {
+			if d := decodeLink(body); d != nil && d.Name == "q7" {
+				seen++
+				if d.Access.User == nil || d.Access.Group == nil {
+					t.Errorf("q7 was announced without its owner and group")
+				}
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		fds := []unix.PollFd{{Fd: int32(monitor), Events: unix.POLLIN}}
+		if n, err = unix.Poll(fds, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if seen == 0 {
+		t.Error("q7 was never announced")
+	}
+}

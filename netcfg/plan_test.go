@@ -1,0 +1,206 @@
+package netcfg
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func address(s string) Address {
+	a, err := ParseAddress(s)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+func route(s string) Route {
+	r, err := ParseRoute(s)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+func addresses(list ...string) *[]Address {
+	as := make([]Address, len(list))
+	for i, s := range list {
+		as[i] = address(s)
+	}
+	return &as
+}
+
+func routes(list ...string) *[]Route {
+	rs := make([]Route, len(list))
+	for i, s := range list {
+		rs[i] = route(s)
+	}
+	return &rs
+}
+
+// live is a device that is up, and has an index.
+func live(mode Mode, change func(*Device)) *Device {
+	d := fresh(mode.String()+"7", mode)
+	d.Index, d.Up, d.Access = 7, true, *Root()
+	if change != nil {
+		change(d)
+	}
+	return d
+}
+
+func on[T any](v T) *T { return &v }
+
+func TestPlan(t *testing.T) {
+	foreign := address("10.9.9.9/24")
+	foreign.kept.foreign = true
+	daemon := route("10.99.0.0/16")
+	daemon.kept = kept{foreign: true, message: []byte{1}}
+	for _, c := range []struct {
+		name string
+		want *Spec
+		have *Device
+		plan []string
+	}{
+		{"absent and not wanted", nil, nil, nil},
+		{"gone", nil, live(TUN, nil), []string{"ip link delete dev tun7"}},
+		{"the sentence", &Spec{Name: "tun77", Mode: TUN, Access: &Access{User: &ID{1000, "waldner"}}}, nil, []string{"ip tuntap add dev tun77 mode tun user waldner"}},
+		{"nobody named is root", &Spec{Name: "tap0", Mode: TAP, MultiQueue: on(true), PI: true, VnetHdr: true}, nil, []string{"ip tuntap add dev tap0 mode tap user root pi vnet_hdr multi_queue"}},
+		{"all of a new device, in one link step", &Spec{Name: "tap0", Mode: TAP, Access: &Access{Group: &ID{107, "kvm"}}, MTU: on(1400), MAC: MAC{2, 0, 0, 0, 0, 1}, TxQueueLen: on(10),
+			Alias: on("a b"), Promisc: on(true), Multicast: on(false), Up: on(true), Addresses: addresses("10.0.0.1/24"), Routes: routes("10.1.0.0/16 via 10.0.0.2 metric 5 table 7"), Master: &Master{Name: "br0"}},
+			nil, []string{
+				"ip tuntap add dev tap0 mode tap group kvm",
+				"ip link set tap0 mtu 1400 address 02:00:00:00:00:01 txqueuelen 10 alias 'a b' promisc on multicast off up",
+				"ip addr add 10.0.0.1/24 dev tap0",
+				"ip route add 10.1.0.0/16 via 10.0.0.2 dev tap0 proto static metric 5 table 7",
+				"ip link set tap0 master br0"}},
+		{"as it is", &Spec{Mode: TUN, MTU: on(1500), Up: on(true), Multicast: on(true), Access: Root(), Addresses: addresses()}, live(TUN, nil), nil},
+		{"an unnumbered name keeps the word dev", &Spec{MTU: on(1400)}, live(TUN, func(d *Device) { d.Name = "up" }), []string{"ip link set dev up mtu 1400"}},
+		{"exactly these addresses, and foreign ones stay", &Spec{Addresses: addresses("10.0.0.1/24", "10.5.0.1/24")},
+			live(TUN, func(d *Device) { d.Addresses = []Address{foreign, address("10.0.0.1/24"), address("10.1.0.1/24")} }),
+			[]string{"ip addr add 10.5.0.1/24 dev tun7", "ip addr del 10.1.0.1/24 dev tun7"}},
+		{"another address of the same subnet comes after the old one is gone", &Spec{Addresses: addresses("10.0.0.2/24")},
+			live(TUN, func(d *Device) { d.Addresses = *addresses("10.0.0.1/24") }),
+			[]string{"ip addr del 10.0.0.1/24 dev tun7", "ip addr add 10.0.0.2/24 dev tun7"}},
+		{"one address more, one less", &Spec{AddAddresses: *addresses("fd00::1/64"), RemoveAddresses: *addresses("10.0.0.1/24")},
+			live(TUN, func(d *Device) { d.Addresses = *addresses("10.0.0.1/24", "10.1.0.1/24") }),
+			[]string{"ip addr add fd00::1/64 dev tun7", "ip addr del 10.0.0.1/24 dev tun7"}},
+		{"an empty list asks for none, of the administrator's", &Spec{Addresses: addresses(), Routes: routes()},
+			live(TUN, func(d *Device) {
+				d.Addresses, d.Routes = []Address{foreign, address("10.0.0.1/24")}, []Route{daemon, route("10.1.0.0/16")}
+			}), []string{"ip addr del 10.0.0.1/24 dev tun7", "ip route del 10.1.0.0/16 dev tun7"}},
+		{"a route by another gateway", &Spec{Routes: routes("10.1.0.0/16 via 10.0.0.3")},
+			live(TUN, func(d *Device) { d.Routes = *routes("10.1.0.0/16 via 10.0.0.2") }),
+			[]string{"ip route del 10.1.0.0/16 via 10.0.0.2 dev tun7", "ip route add 10.1.0.0/16 via 10.0.0.3 dev tun7 proto static"}},
+		{"what takes away comes last, down at the very end", &Spec{Up: on(false), MTU: on(1000), TxQueueLen: on(5), Master: &Master{}, Access: &Access{User: &ID{Number: 5}}},
+			live(TUN, func(d *Device) { d.Master = "vrf0" }),
+			[]string{"ip link set tun7 txqueuelen 5", "ip link set tun7 mtu 1000", "ip link set tun7 nomaster", "ip link set tun7 down", "# tun7: owner 5"}},
+		{"an empty bridge keeps its address", &Spec{Master: &Master{Name: "br0", Kind: "bridge", MAC: MAC{2, 0, 0, 0, 0, 9}, Empty: true}}, live(TAP, nil),
+			[]string{"ip link set br0 address 02:00:00:00:00:09", "ip link set tap7 master br0"}},
+		{"what the kernel dropped on the way comes back", &Spec{RemoveAddresses: *addresses("10.0.0.1/24"), before: live(TUN, func(d *Device) {
+			d.Addresses, d.Routes = *addresses("10.0.0.1/24", "10.0.0.2/24"), []Route{daemon}
+		})}, live(TUN, nil), []string{"ip addr add 10.0.0.2/24 dev tun7", "# tun7: route 10.99.0.0/16 as it was"}},
+		{"going down asks for no route and no IPv6 address back", &Spec{Up: on(false), before: live(TUN, func(d *Device) {
+			d.Addresses, d.Routes = *addresses("10.0.0.1/24", "fd00::1/64"), []Route{daemon}
+		})}, live(TUN, func(d *Device) { d.Up, d.Addresses = false, *addresses("10.0.0.1/24") }), nil},
+	} {
+		steps, err := Plan(c.want, c.have)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		var got []string
+		for _, s := range steps {
+			got = append(got, s.String())
+		}
+		if !slices.Equal(got, c.plan) {
+			t.Errorf("%s:\ngot  %s\nwant %s", c.name, strings.Join(got, "\n     "), strings.Join(c.plan, "\n     "))
+		}
+	}
+}
+
+func TestPlanRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		want  *Spec
+		have  *Device
+		cause Cause
+	}{
+		{"to delete another kind", nil, &Device{Name: "v0", Kind: "veth"}, OtherKind},
+		{"to change another kind", &Spec{}, &Device{Name: "lo"}, OtherKind},
+		{"another mode", &Spec{Mode: TAP}, live(TUN, nil), WrongMode},
+		{"other queues", &Spec{MultiQueue: on(true)}, live(TUN, nil), WrongQueues},
+		{"to unset an owner", &Spec{Access: &Access{}}, live(TUN, nil), OwnerFixed},
+		{"to trade an owner for a group", &Spec{Access: &Access{Group: &ID{Number: 5}}}, live(TUN, nil), OwnerFixed},
+		{"a MAC on a tun", &Spec{MAC: MAC{2, 0, 0, 0, 0, 1}}, live(TUN, nil), TunHasNoMAC},
+		{"an MTU beyond a tap's", &Spec{MTU: on(65522)}, live(TAP, nil), MTUBounds},
+		{"an MTU that takes an address", &Spec{MTU: on(1279)}, live(TUN, func(d *Device) { d.Addresses = *addresses("fd00::1/64") }), MTUBelowIPv6},
+		{"an MTU that takes a route", &Spec{MTU: on(1279)}, live(TUN, func(d *Device) { d.Routes = *routes("fd01::/48") }), MTUBelowIPv6},
+		{"IPv6 below 1280", &Spec{AddAddresses: *addresses("fd00::1/64")}, live(TUN, func(d *Device) { d.MTU = 1000 }), MTUBelowIPv6},
+		{"a route on a device that is down", &Spec{AddRoutes: *routes("10.1.0.0/16")}, live(TUN, func(d *Device) { d.Up = false }), DeviceDown},
+		{"a tun in a bridge", &Spec{Master: &Master{Name: "br0", Kind: "bridge"}}, live(TUN, nil), TunInBridge},
+	} {
+		steps, err := Plan(c.want, c.have)
+		e := new(Error)
+		if !errors.As(err, &e) || e.Cause != c.cause || len(steps) > 0 {
+			t.Errorf("%s: got %v, %v (cause %d), want cause %d", c.name, steps, err, e.Cause, c.cause)
+		}
+	}
+}
+
+func TestLinkLocalIPv6GoesWithASmallMTU(t *testing.T) {
+	linkLocal := address("fe80::1/64")
+	linkLocal.kept.foreign = true
+	before := live(TUN, func(d *Device) { d.Addresses = []Address{linkLocal} })
+	now := live(TUN, func(d *Device) { d.MTU = 1000 })
+	if steps, err := Plan(&Spec{MTU: on(1000), before: before}, now); err != nil || len(steps) > 0 {
+		t.Errorf("got %v, %v; want nothing more to do", steps, err)
+	}
+}
+
+func TestUndoBringsTheOrderOfIPv4AddressesBack(t *testing.T) {
+	before := live(TUN, func(d *Device) { d.Addresses = *addresses("10.0.0.1/24", "10.0.0.2/24", "10.1.0.1/24", "fd00::1/64") })
+	now := live(TUN, func(d *Device) { d.Addresses = *addresses("10.0.0.2/24", "10.1.0.1/24", "10.7.0.1/24") })
+	steps, err := Plan(before.spec(&Spec{}), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := slices.Clone(now.Addresses)
+	for _, s := range steps {
+		switch s.Kind {
+		case StepRemoveAddress:
+			list = slices.DeleteFunc(list, s.Address.same)
+		case StepAddAddress:
+			list = append(list, s.Address)
+		}
+	}
+	got := slices.DeleteFunc(list, func(a Address) bool { return a.Local.Is6() })
+	if want := before.Addresses[:3]; !slices.EqualFunc(got, want, Address.same) {
+		t.Errorf("got %v, want %v, by %v", got, want, steps)
+	}
+}
+
+func TestTheCausesAreAllInTheTable(t *testing.T) {
+	if got, want := len(causes), int(NotKept)+1; got != want {
+		t.Errorf("got %d causes in the table, want %d", got, want)
+	}
+}
+
+func TestErrorsKeepTheKernelsWordsLastAndHintsPasteable(t *testing.T) {
+	for _, c := range []struct {
+		e          *Error
+		text, hint string
+	}{
+		{&Error{Device: "tun7", What: "mtu 70000", Cause: Unknown, Err: &refusal{22, "mtu greater than device maximum."}}, "mtu 70000: invalid argument: mtu greater than device maximum", ""},
+		{&Error{Device: "a b", Cause: Exists}, "exists already", "change it with 'tunadm set 'a b'', or accept it as it is with --if-missing"},
+		{&Error{Device: "tun7", Cause: InUse, Detail: "in use by x", Err: errBusy}, "in use by x: device or resource busy", ""},
+		{&Error{What: "master br0", Cause: NoMaster, Fix: "br0", Err: errors.New("no such device")}, "master br0: no such device", "ip link add br0 type bridge"},
+	} {
+		if c.e.Error() != c.text || c.e.Hint() != c.hint {
+			t.Errorf("got %q and %q, want %q and %q", c.e.Error(), c.e.Hint(), c.text, c.hint)
+		}
+	}
+	if !errors.Is(error(&Error{Err: &refusal{errno: errBusy}}), errBusy) {
+		t.Error("the errno is lost")
+	}
+}
