@@ -21,7 +21,8 @@ build:
 
 check:
 	$(GO) vet -tags $(TAGS) ./...
-	$(GO) test -tags $(TAGS) ./...
+	@skips=$$(mktemp) && export TUNADM_TEST_SKIPS="$$skips" && \
+	  { $(GO) test -tags $(TAGS) ./...; code=$$?; sort "$$skips" | uniq -c; rm -f "$$skips"; exit $$code; }
 
 race:
 	CGO_ENABLED=1 $(GO) test -race -tags $(TAGS) ./...

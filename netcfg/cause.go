@@ -53,7 +53,7 @@ var causes = [...]struct{ means, hint string }{
 	BadRequest:       {"", ""},
 	NoDevice:         {"no such device", "{fix}"},
 	Exists:           {"exists already", "change it with 'tunadm set {device}', or accept it as it is with --if-missing"},
-	Differs:          {"exists already, and differs", "tunadm set {device} {fix}"},
+	Differs:          {"exists already, and differs", "{fix}"},
 	OtherKind:        {"not a TUN/TAP device", ""},
 	WrongMode:        {"exists in the other mode", "a mode is for life: tunadm delete {device}, then add it again"},
 	WrongQueues:      {"exists with other queues", "multi-queue is for life: tunadm delete {device}, then add it again"},

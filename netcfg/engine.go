@@ -167,9 +167,8 @@ func (j *job) plan() {
 	for i := range j.steps {
 		j.steps[i].Force = j.Force
 	}
-	if j.err == nil && j.Expect == AbsentOrSame && j.before != nil && len(j.steps) > 0 {
-		j.err = differs(j.Name, j.steps)
-		j.steps = nil
+	if j.Expect == AbsentOrSame && j.before != nil {
+		j.steps, j.err = nil, differs(j.Name, j.steps, j.err)
 	}
 }
 

@@ -241,6 +241,16 @@ func TestSetPutsBack(t *testing.T) {
 	}
 }
 
+// TestUndoBelowTheMTUOfIPv6 goes back to an MTU that has no IPv6, over one that has.
+func TestUndoBelowTheMTUOfIPv6(t *testing.T) {
+	k := open(t)
+	add(t, k, Spec{Name: "tun7", Mode: TUN, MTU: on(1000), Up: on(true), Addresses: addresses("10.0.0.1/24")})
+	before := witness(t)
+	want := &Spec{MTU: on(1400), AddAddresses: *addresses("fd00::1/64"), AddRoutes: *routes("fd01::/48", "10.1.0.0/16 via 10.9.0.1")}
+	wantError(t, run(t, k, Change{Name: "tun7", Want: want, Expect: Present}, nil), NoGateway, nil)
+	same(t, before, witness(t))
+}
+
 // TestSetKeepsTheRest takes away what other things hang on, with success: what was not named is there afterwards.
 func TestSetKeepsTheRest(t *testing.T) {
 	k := open(t)

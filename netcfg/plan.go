@@ -30,6 +30,7 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	p.link()
 	p.addresses()
 	p.routes()
+	p.shrink()
 	p.master()
 	p.access()
 	return slices.Concat(p.steps[:]...), nil
@@ -77,12 +78,15 @@ func (p *planner) match() error {
 // check refuses what the device's mode or its other properties do not go with.
 func (p *planner) check() error {
 	w, h := p.want, p.have
-	if w.undo {
-		return nil
-	}
 	mtu, up := h.MTU, h.Up
 	if w.MTU != nil {
 		mtu = *w.MTU
+	}
+	if w.undo {
+		p.withoutIPv6 = mtu < MTUMinV6
+		return nil
+	}
+	if w.MTU != nil {
 		if err := h.Mode.CheckMTU(mtu); err != nil {
 			return p.refuse(MTUBounds, fmt.Sprintf("mtu %d", mtu), err.Error())
 		}
@@ -113,12 +117,8 @@ func (p *planner) refuse(cause Cause, what, detail string) error {
 func (p *planner) link() {
 	w, h := p.want, p.have
 	var l Link
-	if w.MTU != nil && *w.MTU != h.MTU {
-		if *w.MTU < MTUMinV6 && h.MTU >= MTUMinV6 && h.Index != 0 {
-			p.step(phaseReplace, Step{Kind: StepLink, Link: Link{MTU: w.MTU}})
-		} else {
-			l.MTU = w.MTU
-		}
+	if !p.losesIPv6() {
+		l.MTU = change(w.MTU, h.MTU)
 	}
 	if w.MAC != nil && !slices.Equal(w.MAC, h.MAC) {
 		l.MAC = w.MAC
@@ -134,6 +134,18 @@ func (p *planner) link() {
 	}
 	if len(l.split()) > 0 {
 		p.step(phaseAdd, Step{Kind: StepLink, Link: l})
+	}
+}
+
+// losesIPv6 says that the MTU falls below what IPv6 needs, with which the kernel drops more than the MTU says.
+func (p *planner) losesIPv6() bool {
+	return p.withoutIPv6 && p.want.MTU != nil && p.have.MTU >= MTUMinV6 && p.have.Index != 0
+}
+
+// shrink sets such an MTU, when the addresses and routes that are to go are gone.
+func (p *planner) shrink() {
+	if p.losesIPv6() {
+		p.step(phaseReplace, Step{Kind: StepLink, Link: Link{MTU: p.want.MTU}})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // expect holds what is there against what the change expects.
@@ -49,20 +50,29 @@ func (s Step) needsUnused() bool {
 	return false
 }
 
-// differs is the error of a device that exists, and is not as asked.
-func differs(name string, steps []Step) error {
-	detail := "exists already, and differs by:"
-	for i, s := range steps {
-		if i > 0 {
-			detail += ";"
+// differs is the error of a device that exists, and is not as asked: there are steps to do, or it can never be.
+func differs(name string, steps []Step, never error) error {
+	if e := new(Error); errors.As(never, &e) {
+		if e.Cause == OwnerFixed {
+			e = &Error{Device: name, Cause: Differs, Detail: "exists already, and differs: " + e.Error(), Fix: e.Hint()}
 		}
+		return e
+	}
+	if len(steps) == 0 {
+		return never
+	}
+	var each []string
+	for _, s := range steps {
 		if s.Kind == StepAccess { // no command of ip(8)
-			detail += " " + s.what()
+			each = append(each, s.what())
 		} else {
-			detail += " " + s.String()
+			each = append(each, s.String())
 		}
 	}
-	return &Error{Device: name, Cause: Differs, Detail: detail}
+	return &Error{
+		Device: name, Cause: Differs, Fix: "tunadm set " + word(name) + " changes it",
+		Detail: "exists already, and differs by: " + strings.Join(each, "; "),
+	}
 }
 
 // prepare is what is wanted of a device, with all that had to be looked up for it.

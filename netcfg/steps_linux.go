@@ -222,10 +222,16 @@ func (k *Kernel) configure(steps []*Step) []error {
 	return errs
 }
 
-// needless says that the kernel refused to remove what is gone already: a secondary address goes with its primary, and the
-// routes with the last address.
+// needless says that the kernel refused to remove what is gone already: a secondary address goes with its primary, the routes with the
+// last address, and IPv6 (ENXIO) with an MTU that is too small.
 func (s *Step) needless(err error) bool {
-	return s.Kind == StepRemoveAddress && errors.Is(err, unix.EADDRNOTAVAIL) || s.Kind == StepRemoveRoute && errors.Is(err, unix.ESRCH)
+	switch s.Kind {
+	case StepRemoveAddress:
+		return errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENXIO)
+	case StepRemoveRoute:
+		return errors.Is(err, unix.ESRCH)
+	}
+	return false
 }
 
 // configureSingly does the properties of a link step one by one, to find out which of them the kernel refuses. Each of them
