@@ -25,7 +25,7 @@ check:
 	  { $(GO) test -tags $(TAGS) ./...; code=$$?; sort "$$skips" | uniq -c; rm -f "$$skips"; exit $$code; }
 
 race:
-	CGO_ENABLED=1 $(GO) test -race -tags $(TAGS) ./...
+	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 $(GO) test -race -tags $(TAGS) ./...
 
 lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -144,6 +145,7 @@ func asUser(args []string) int {
 	for g := range strings.SplitSeq(gids, ",") {
 		groups = append(groups, number(g))
 	}
+	runtime.LockOSThread() // capabilities are a thread's
 	must(unix.Prctl(unix.PR_SET_KEEPCAPS, 1, 0, 0, 0))
 	must(syscall.Setgroups(groups))
 	must(syscall.Setgid(groups[0]))
@@ -152,7 +154,6 @@ func asUser(args []string) int {
 	if withCap {
 		caps[0].Permitted, caps[0].Effective = 1<<unix.CAP_NET_ADMIN, 1<<unix.CAP_NET_ADMIN
 	}
-	// The namespaces belong to this thread; so do the capabilities that count.
 	must(unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &caps[0]))
 	return programs()[args[1]](args[2:])
 }

@@ -15,6 +15,13 @@ import (
 // rtaNexthopID is RTA_NH_ID, which x/sys/unix does not have.
 const rtaNexthopID = 30
 
+func u8(b []byte) uint8 {
+	if len(b) < 1 {
+		return 0
+	}
+	return b[0]
+}
+
 func u16(b []byte) uint16 {
 	if len(b) < 2 {
 		return 0
@@ -60,7 +67,7 @@ func decodeLink(body []byte) *Device {
 		case unix.IFLA_MASTER:
 			d.masterIndex = int(u32(value))
 		case unix.IFLA_CARRIER:
-			d.Carrier = d.Up && len(value) > 0 && value[0] != 0
+			d.Carrier = d.Up && u8(value) != 0
 		case unix.IFLA_STATS64:
 			d.Stats = decodeStats(value)
 		case unix.IFLA_LINKINFO:
@@ -92,14 +99,14 @@ func (d *Device) decodeInfo(info []byte) {
 
 func (d *Device) decodeTun(data []byte) {
 	for kind, value := range attributes(data) {
-		on := len(value) > 0 && value[0] != 0
+		on := u8(value) != 0
 		switch kind {
 		case nl.IFLA_TUN_OWNER:
 			d.Access.User = &ID{Number: u32(value)}
 		case nl.IFLA_TUN_GROUP:
 			d.Access.Group = &ID{Number: u32(value)}
 		case nl.IFLA_TUN_TYPE:
-			d.Mode = Mode(value[0])
+			d.Mode = Mode(u8(value))
 		case nl.IFLA_TUN_PI:
 			d.PI = on
 		case nl.IFLA_TUN_VNET_HDR:

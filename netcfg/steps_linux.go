@@ -134,7 +134,7 @@ func resendable(message []byte) []byte {
 	for kind, value := range attributes(message[unix.SizeofRtMsg:]) {
 		switch kind {
 		case unix.RTA_CACHEINFO: // struct rta_cacheinfo: the third number is what is left
-			if expires := int32(u32(value[8:])); expires > 0 {
+			if expires := int32(u32(value[min(8, len(value)):])); expires > 0 {
 				m = append(m, nl.NewRtAttr(unix.RTA_EXPIRES, nl.Uint32Attr(uint32(expires)/clockTicks)).Serialize()...)
 			}
 			continue

@@ -1,0 +1,68 @@
+package commands
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestArrangePutsFlagsFirst(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"tun77 --mode tun --user waldner", "--mode=tun --user=waldner -- tun77"},
+		{"--mode=tun a --up b", "--mode=tun --up=true -- a b"},
+		{"a -v -- -b --up", "--verbose=true -- a -b --up"},
+		{"-", "-- -"},
+		{"--address 10.0.0.1 --address 10.0.0.2", "--address=10.0.0.1 --address=10.0.0.2 --"},
+		{"--mtu 1400 --mtu=1400", "--mtu=1400 --"},
+		{"--alias --up", "--alias=--up --"},
+		{"--alias=a=b", "--alias=a=b --"},
+		{"", "--"},
+	} {
+		flags := addVerb.flags(&program{})
+		got, err := arrange(strings.Fields(c.args), flags, addVerb.repeatable)
+		if err != nil || strings.Join(got, " ") != c.want {
+			t.Errorf("%q: got %q, %v; want %q", c.args, got, err, c.want)
+		}
+	}
+}
+
+func TestArrangeNamesTheCulprit(t *testing.T) {
+	for _, c := range []struct{ args, text, hint string }{
+		{"--mod tun", `unknown flag "--mod"`, "did you mean --mode?"},
+		{"--xyzzy", `unknown flag "--xyzzy"`, ""},
+		{"-m", `unknown flag "-m"`, ""},
+		{"-mode tun", `unknown flag "-mode"`, "did you mean --mode?"},
+		{"--verbos", `unknown flag "--verbos"`, "did you mean --verbose?"},
+		{"a --mode", "--mode needs a value", ""},
+		{"--up=true", "--up takes no value", ""},
+		{"--mtu 1 a --mtu 2", `--mtu is given twice, as "1" and as "2"`, ""},
+	} {
+		_, err := arrange(strings.Fields(c.args), addVerb.flags(&program{}), addVerb.repeatable)
+		usage := new(usageError)
+		if !errors.As(err, &usage) || usage.text != c.text || usage.hint != c.hint {
+			t.Errorf("%q: got %q, want %q and the hint %q", c.args, usage, c.text, c.hint)
+		}
+	}
+}
+
+func FuzzArrange(f *testing.F) {
+	f.Add("tun77\x00--mode\x00tun\x00--\x00-x")
+	f.Fuzz(func(t *testing.T, line string) {
+		args := strings.Split(line, "\x00")
+		got, err := arrange(args, addVerb.flags(&program{}), addVerb.repeatable)
+		if err != nil {
+			return
+		}
+		end := slices.Index(got, "--")
+		for i, arg := range got[:max(end, 0)] {
+			if !strings.HasPrefix(arg, "--") || !strings.Contains(arg, "=") {
+				t.Errorf("%q: argument %d is no flag: %q", args, i, got)
+			}
+		}
+		again, err := arrange(got, addVerb.flags(&program{}), addVerb.repeatable)
+		if end < 0 || err == nil && !slices.Equal(again[len(again)-len(got[end+1:]):], got[end+1:]) {
+			t.Errorf("%q: got %q, then %q", args, got, again)
+		}
+	})
+}

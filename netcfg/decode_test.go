@@ -1,0 +1,33 @@
+package netcfg
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// FuzzDecode reads messages that no kernel sends: whatever they are, they give a value or none.
+func FuzzDecode(f *testing.F) {
+	for _, s := range []Step{
+		{Kind: StepLink, Link: Link{MTU: on(1400), Alias: on("x"), MAC: MAC{2, 0, 0, 0, 0, 1}, Up: on(true)}},
+		{Kind: StepAddAddress, Address: address("10.0.0.1 peer 10.0.0.2")},
+		{Kind: StepAddRoute, Route: route("fd00::/8 via fd00::1 metric 5 table 7")},
+	} {
+		f.Add(s.encode().Serialize()[unix.SizeofNlMsghdr:])
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if d := decodeLink(body); d != nil && d.Kind == "tun" {
+			_, _ = Plan(nil, d)
+		}
+		if a, ok := decodeAddress(body); ok {
+			_ = a.String()
+		}
+		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+			if r, ok := decodeRoute(body, family); ok {
+				_ = r.String()
+				_ = resendable(r.kept.message)
+			}
+		}
+		_ = answerError(unix.NlMsghdr{Type: unix.NLMSG_ERROR, Flags: unix.NLM_F_ACK_TLVS}, body)
+	})
+}
