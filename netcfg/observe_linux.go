@@ -2,9 +2,7 @@ package netcfg
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"net/netip"
 	"slices"
 
 	"github.com/vishvananda/netlink/nl"
@@ -202,100 +200,4 @@ func (k *Kernel) master(name string) (*Master, error) {
 		return port, port != nil && port.masterIndex == m.Index
 	})
 	return &Master{Name: m.Name, Index: m.Index, Kind: m.Kind, MTU: m.MTU, MAC: m.MAC, Empty: len(ports) == 0}, err
-}
-
-// filters are the indexes by which to ask for what belongs to the devices: their own for a few, else 0, which is
-// all of the machine in one dump.
-func filters(devices []*Device) []int {
-	const fewDumps = 4
-	if len(devices) > fewDumps {
-		return []int{0}
-	}
-	indexes := make([]int, len(devices))
-	for i, d := range devices {
-		indexes[i] = d.Index
-	}
-	return indexes
-}
-
-func (k *Kernel) readAddresses(devices []*Device) error {
-	byIndex := indexed(devices)
-	for _, index := range filters(devices) {
-		msg := nl.NewIfAddrmsg(unix.AF_UNSPEC)
-		msg.Index = uint32(index)
-		found, err := dump(k.socket, request(unix.RTM_GETADDR, 0, msg), decodeAddress)
-		if err != nil && !errors.Is(err, unix.ENODEV) {
-			return fmt.Errorf("read addresses: %w", err)
-		}
-		for _, a := range found {
-			if d := byIndex[a.index]; d != nil {
-				d.Addresses = append(d.Addresses, a.Address)
-			}
-		}
-	}
-	return nil
-}
-
-func indexed(devices []*Device) map[int]*Device {
-	byIndex := make(map[int]*Device, len(devices))
-	for _, d := range devices {
-		byIndex[d.Index] = d
-	}
-	return byIndex
-}
-
-// readRoutes reads the routes through the devices; deep ones of every origin, and also IPv4 routes of other devices that
-// have an address of one of the devices as their source.
-func (k *Kernel) readRoutes(devices []*Device, how depth) error {
-	protocols, indexes := []int{unix.RTPROT_BOOT, unix.RTPROT_STATIC}, filters(devices)
-	if how == deep {
-		protocols, indexes = []int{unix.RTPROT_UNSPEC}, []int{0}
-	}
-	byIndex, bySource := indexed(devices), sources(devices)
-	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		for _, protocol := range protocols {
-			for _, index := range indexes {
-				found, err := k.routes(family, protocol, index)
-				if err != nil {
-					return fmt.Errorf("read routes: %w", err)
-				}
-				for _, r := range found {
-					if d := r.through(byIndex); d != nil {
-						d.Routes = append(d.Routes, r.Route)
-					} else if d := bySource[r.kept.source]; d != nil && how == deep {
-						r.kept.foreign, r.kept.elsewhere = true, r.index
-						d.Routes = append(d.Routes, r.Route)
-					}
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// sources are the devices by their IPv4 addresses, with which the kernel drops routes. IPv6 routes stay.
-func sources(devices []*Device) map[netip.Addr]*Device {
-	bySource := map[netip.Addr]*Device{}
-	for _, d := range devices {
-		for _, a := range d.Addresses {
-			if a.Local.Is4() {
-				bySource[a.Local] = d
-			}
-		}
-	}
-	return bySource
-}
-
-// routes dumps the routes of a family, of one protocol and one device where these are not zero.
-func (k *Kernel) routes(family, protocol, index int) ([]ownedRoute, error) {
-	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Protocol: uint8(protocol)}}
-	r := request(unix.RTM_GETROUTE, 0, msg)
-	if index != 0 {
-		r.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))
-	}
-	found, err := dump(k.socket, r, func(body []byte) (ownedRoute, bool) { return decodeRoute(body, family) })
-	if errors.Is(err, unix.ENODEV) {
-		return nil, nil
-	}
-	return found, err
 }

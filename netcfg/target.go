@@ -1,0 +1,136 @@
+package netcfg
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// origin is the state whose addresses and routes are to stay: the one before the work began.
+func (p *planner) origin() *Device {
+	if p.want.before != nil {
+		return p.want.before
+	}
+	return p.have
+}
+
+// goesDown says that the device is to be taken down, with which the kernel drops IPv6 addresses and all routes.
+func (p *planner) goesDown() bool {
+	return p.want.Up != nil && !*p.want.Up && p.origin().Up && !p.want.undo
+}
+
+// stays says whether something that was there is still wanted: it is on the list of what is to be there, if it is
+// the administrator's and there is such a list, and not on that of what is to go.
+func stays[T interface {
+	same(T) bool
+	Foreign() bool
+}](x T, exactly *[]T, remove []T) bool {
+	return (exactly == nil || x.Foreign() || slices.ContainsFunc(*exactly, x.same)) && !slices.ContainsFunc(remove, x.same)
+}
+
+// targetAddresses are the addresses that the device is to have in the end, those that are to stay first.
+func (p *planner) targetAddresses() []Address {
+	w := p.want
+	var target []Address
+	for _, a := range p.origin().Addresses {
+		lost := a.Local.Is6() && (p.goesDown() || p.withoutIPv6)
+		if w.undo || !lost && stays(a, w.Addresses, w.RemoveAddresses) {
+			target = append(target, a)
+		}
+	}
+	for _, a := range w.addresses() {
+		if !slices.ContainsFunc(target, a.same) {
+			target = append(target, a)
+		}
+	}
+	return target
+}
+
+func (p *planner) addresses() {
+	target, have := p.targetAddresses(), p.have.Addresses
+	var remove, add []Address
+	for _, a := range have {
+		named := slices.ContainsFunc(p.want.RemoveAddresses, a.same)
+		exact := p.want.Addresses != nil && !a.Foreign()
+		if (named || exact) && !slices.ContainsFunc(target, a.same) {
+			remove = append(remove, a)
+		}
+	}
+	for _, a := range target {
+		if !slices.ContainsFunc(have, a.same) {
+			add = append(add, a)
+		}
+	}
+	if p.want.undo {
+		remove, add = reorder(target, have, remove, add)
+	}
+	for _, a := range remove {
+		p.step(phaseReplace, Step{Kind: StepRemoveAddress, Address: a})
+	}
+	for _, a := range add {
+		ph := phaseAdd
+		if slices.ContainsFunc(remove, a.displaces) {
+			ph = phaseReplace
+		}
+		p.step(ph, Step{Kind: StepAddAddress, Address: a})
+	}
+}
+
+// reorder makes remove and add bring the IPv4 addresses back in the order of target: the first of a subnet is
+// its primary, and the first of all is the source of what names none. IPv6 puts a new address before the old.
+func reorder(target, have, remove, add []Address) (_, _ []Address) {
+	is6 := func(a Address) bool { return a.Local.Is6() }
+	want4, have4 := slices.DeleteFunc(slices.Clone(target), is6), slices.DeleteFunc(slices.Clone(have), is6)
+	n := 0
+	for n < len(want4) && n < len(have4) && want4[n].same(have4[n]) {
+		n++
+	}
+	is4 := func(a Address) bool { return a.Local.Is4() }
+	add6 := slices.DeleteFunc(add, is4)
+	slices.Reverse(add6)
+	return append(slices.DeleteFunc(remove, is4), have4[n:]...), append(add6, want4[n:]...)
+}
+
+// targetRoutes are the routes that are to be there in the end, those that are to stay first.
+func (p *planner) targetRoutes() []Route {
+	w, addresses := p.want, p.targetAddresses()
+	has := func(list []Address, ip netip.Addr) bool {
+		return slices.ContainsFunc(list, func(a Address) bool { return a.Local == ip })
+	}
+	sourceGoes := func(r Route) bool {
+		return has(p.origin().Addresses, r.kept.source) && !has(addresses, r.kept.source)
+	}
+	var target []Route
+	for _, r := range p.origin().Routes {
+		lost := p.goesDown() || r.To.Addr().Is6() && p.withoutIPv6
+		if w.undo || !lost && !sourceGoes(r) && stays(r, w.Routes, w.RemoveRoutes) {
+			target = append(target, r)
+		}
+	}
+	for _, r := range w.routes() {
+		if !slices.ContainsFunc(target, r.same) {
+			target = append(target, r)
+		}
+	}
+	return target
+}
+
+func (p *planner) routes() {
+	target := p.targetRoutes()
+	for _, r := range p.have.Routes {
+		named := slices.ContainsFunc(p.want.RemoveRoutes, r.same)
+		exact := p.want.Routes != nil && !r.Foreign()
+		if (named || exact) && !slices.ContainsFunc(target, r.same) {
+			p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: r})
+		}
+	}
+	for _, r := range target {
+		if slices.ContainsFunc(p.have.Routes, r.same) {
+			continue
+		}
+		ph := phaseAdd
+		if len(p.steps[phaseReplace]) > 0 {
+			ph = phaseReplace
+		}
+		p.step(ph, Step{Kind: StepAddRoute, Route: r})
+	}
+}
