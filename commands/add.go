@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,7 +16,7 @@ var addVerb = verb{
 	usage:      "create persistent devices, all or nothing for each",
 	repeatable: repeatableProperties,
 	flags: func(p *program) []cli.Flag {
-		ifMissing := &cli.BoolFlag{Name: "if-missing", Usage: "a device that is there and as asked is as good as a new one", Destination: &p.tolerant}
+		ifMissing := boolFlag("if-missing", "a device that is there and as asked is as good as a new one", &p.tolerant)
 		return slices.Concat(newFlags(p), propertyFlags(p), []cli.Flag{ifMissing}, changeFlags(p))
 	},
 	run: (*program).add,
@@ -54,10 +56,14 @@ func (p *program) add(names []string) error {
 		}
 	}
 	results, err := p.change(changes)
+	if p.quiet || p.dryRun || p.check {
+		return err
+	}
+	out := bufio.NewWriter(p.stdout)
 	for _, r := range results {
-		if r.Err == nil && !p.quiet && !p.dryRun && !p.check {
-			fmt.Fprintln(p.stdout, netcfg.Escape(r.Name))
+		if r.Err == nil {
+			fmt.Fprintln(out, netcfg.Escape(r.Name))
 		}
 	}
-	return err
+	return errors.Join(append(each(err), out.Flush())...)
 }

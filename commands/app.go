@@ -129,7 +129,7 @@ const appHelp = `tunadm - {{.Usage}}
 Usage: {{.UsageText}}
 
 Verbs:
-{{range .VisibleCommands}}  {{join .Names ", " | printf "%-14s"}} {{.Usage}}
+{{range .VisibleCommands}}  {{join .Names ", " | printf "%-16s"}} {{.Usage}}
 {{end}}
 'tunadm help VERB' shows the flags of a verb; without a verb, tunadm lists the devices. Exit codes and all else: man 8 tunadm.
 `

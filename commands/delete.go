@@ -11,8 +11,8 @@ var deleteVerb = verb{
 	usage: "remove TUN/TAP devices that nobody uses",
 	flags: func(p *program) []cli.Flag {
 		return append([]cli.Flag{
-			&cli.BoolFlag{Name: "if-exists", Usage: "a device that is absent is as good as one deleted", Destination: &p.tolerant},
-			&cli.BoolFlag{Name: "force", Usage: "take a device from the program that uses it", Destination: &p.force},
+			boolFlag("if-exists", "a device that is absent is as good as one deleted", &p.tolerant),
+			boolFlag("force", "take a device from the program that uses it", &p.force),
 		}, changeFlags(p)...)
 	},
 	run: (*program).delete,

@@ -35,23 +35,28 @@ func valueFlag[T any](p *program, name, usage string, parse func(string) (T, err
 	return &cli.GenericFlag{Name: name, Usage: usage, Value: &setter{name, set, &p.properties.errs}}
 }
 
+// boolFlag is a flag without a value.
+func boolFlag(name, usage string, destination *bool, aliases ...string) cli.Flag {
+	return &cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage, Destination: destination, DisableDefaultText: true}
+}
+
 // netnsFlag is a flag of every verb that touches the kernel.
 func netnsFlag(p *program) cli.Flag {
 	return &cli.StringFlag{Name: "netns", Usage: "work inside the network namespace `NS`: a name, a path, or a process", Destination: &p.netns}
 }
 
 func jsonFlag(p *program, usage string) cli.Flag {
-	return &cli.BoolFlag{Name: "json", Usage: usage, Destination: &p.json}
+	return boolFlag("json", usage, &p.json)
 }
 
 // changeFlags are the flags of the verbs that change devices.
 func changeFlags(p *program) []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "dry-run", Usage: "print the steps, and do nothing", Destination: &p.dryRun},
-		&cli.BoolFlag{Name: "check", Usage: "as --dry-run, and exit 8 if there is anything to do", Destination: &p.check},
+		boolFlag("dry-run", "print the steps, and do nothing", &p.dryRun),
+		boolFlag("check", "as --dry-run, and exit 8 if there is anything to do", &p.check),
 		jsonFlag(p, "with --dry-run or --check: the steps as JSON"),
 		netnsFlag(p),
-		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print each step on standard error as it is done", Destination: &p.verbose},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print errors only", Destination: &p.quiet},
+		boolFlag("verbose", "print each step on standard error as it is done", &p.verbose, "v"),
+		boolFlag("quiet", "print errors only", &p.quiet, "q"),
 	}
 }

@@ -16,7 +16,7 @@ var listVerb = verb{
 	flags: func(p *program) []cli.Flag {
 		return []cli.Flag{
 			jsonFlag(p, "print everything known of each device, as JSON"),
-			&cli.BoolFlag{Name: "names", Usage: "print the names only", Destination: &p.names},
+			boolFlag("names", "print the names only", &p.names),
 			netnsFlag(p),
 		}
 	},

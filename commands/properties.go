@@ -37,7 +37,7 @@ func propertyFlags(p *program) []cli.Flag {
 	return []cli.Flag{
 		valueFlag(p, "user", "`U` may attach: a name or a number", text, func(v string) { q.user = &v }),
 		valueFlag(p, "group", "members of `G` may attach; with --user, both must hold", text, func(v string) { q.group = &v }),
-		&cli.BoolFlag{Name: "anyone", Usage: "every local user may attach", Destination: &q.anyone},
+		boolFlag("anyone", "every local user may attach", &q.anyone),
 		valueFlag(p, "address", "have `ADDRESS`: 10.0.0.1/24, fd00::1/64, '10.0.0.1 peer 10.0.0.2'; repeat it for more", netcfg.ParseAddress,
 			func(v netcfg.Address) { q.addresses, q.exactAddresses = append(q.addresses, v), true }),
 		valueFlag(p, "route", "route `ROUTE` through the device: '10.1.0.0/16 [via 10.0.0.2] [metric N] [table T]'; repeat it for more", netcfg.ParseRoute,
@@ -47,11 +47,11 @@ func propertyFlags(p *program) []cli.Flag {
 		valueFlag(p, "txqueuelen", "queue of `N` packets towards the program", parseInt(0, math.MaxInt32), func(v int) { s.TxQueueLen = &v }),
 		valueFlag(p, "alias", "a `TEXT` of yours on the device", parseAlias, func(v string) { s.Alias = &v }),
 		valueFlag(p, "master", "join `DEV`, a bridge (tap) or a VRF", parseName, func(v string) { s.Master = &netcfg.Master{Name: v} }),
-		&cli.BoolFlag{Name: "no-master", Usage: "be in no bridge and no VRF", Destination: &q.noMaster},
+		boolFlag("no-master", "be in no bridge and no VRF", &q.noMaster),
 		valueFlag(p, "promisc", "receive all frames: `on|off`", parseOnOff, func(v bool) { s.Promisc = &v }),
 		valueFlag(p, "multicast", "take part in multicast: `on|off`", parseOnOff, func(v bool) { s.Multicast = &v }),
-		&cli.BoolFlag{Name: "up", Usage: "switch the device on", Destination: &q.up},
-		&cli.BoolFlag{Name: "down", Usage: "switch the device off", Destination: &q.down},
+		boolFlag("up", "switch the device on", &q.up),
+		boolFlag("down", "switch the device off", &q.down),
 	}
 }
 
@@ -60,9 +60,9 @@ func newFlags(p *program) []cli.Flag {
 	q := &p.properties
 	return []cli.Flag{
 		valueFlag(p, "mode", "`tun|tap`: packets or Ethernet frames; left out, what the name begins with", netcfg.ParseMode, func(v netcfg.Mode) { q.spec.Mode = v }),
-		&cli.BoolFlag{Name: "multi-queue", Usage: "several queues at once", Destination: &q.multiQueue},
-		&cli.BoolFlag{Name: "vnet-hdr", Usage: "start with virtio headers; each program that attaches sets its own", Destination: &q.spec.VnetHdr},
-		&cli.BoolFlag{Name: "pi", Usage: "start with packet information; each program that attaches sets its own", Destination: &q.spec.PI},
+		boolFlag("multi-queue", "several queues at once", &q.multiQueue),
+		boolFlag("vnet-hdr", "start with virtio headers; each program that attaches sets its own", &q.spec.VnetHdr),
+		boolFlag("pi", "start with packet information; each program that attaches sets its own", &q.spec.PI),
 	}
 }
 

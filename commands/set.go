@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -32,6 +33,9 @@ func (p *program) set(names []string) error {
 	}
 	if len(names) > 1 && spec.MAC != nil {
 		return usagef("--mac goes with one device")
+	}
+	if reflect.DeepEqual(*spec, netcfg.Spec{}) {
+		return &usageError{text: "nothing is to be changed", hint: "tunadm help set"}
 	}
 	if err := spec.Check(); err != nil {
 		return forDevices(err, names...)

@@ -1,9 +1,10 @@
 package netcfg
 
 import (
-	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 )
@@ -126,8 +127,7 @@ func (j *job) join(want *Spec, m *Master) {
 
 // randomMAC is an address that begins with first.
 func randomMAC(first byte) MAC {
-	mac := make(MAC, 6)
-	rand.Read(mac) // never fails
+	mac := binary.BigEndian.AppendUint64(nil, rand.Uint64())[:6]
 	mac[0] = first
 	return mac
 }

@@ -1,10 +1,9 @@
 package netcfg
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"unsafe"
 
 	"github.com/vishvananda/netlink/nl"
@@ -70,7 +69,7 @@ func (k *Kernel) create(s Step) (name string, index int, err error) {
 	asked, hidden := s.Device, s.New.MultiQueue != nil && *s.New.MultiQueue
 	if hidden {
 		flags |= unix.IFF_MULTI_QUEUE
-		asked = "tun" + randomHex(6)
+		asked = secretName()
 	}
 	if name, err = setInterface(fd, asked, flags); err != nil {
 		return "", 0, k.explainCreate(asked, err)
@@ -112,11 +111,8 @@ func (k *Kernel) reveal(index int, name string) (string, error) {
 	return d.Name, nil
 }
 
-func randomHex(bytes int) string {
-	b := make([]byte, bytes)
-	rand.Read(b) // never fails
-	return hex.EncodeToString(b)
-}
+// secretName is a name that nobody can guess. It is as long as a name can be.
+func secretName() string { return fmt.Sprintf("tun%012x", rand.Uint64()>>16) }
 
 // setLink changes attributes of one link.
 func (k *Kernel) setLink(index int, attributes ...nl.NetlinkRequestData) error {
@@ -125,14 +121,20 @@ func (k *Kernel) setLink(index int, attributes ...nl.NetlinkRequestData) error {
 
 // setAccess gives the attached device the owner and the group in which want differs from have.
 func setAccess(fd int, want, have Access) error {
-	if !sameID(want.User, have.User) {
-		if err := unix.IoctlSetInt(fd, unix.TUNSETOWNER, int(want.User.Number)); err != nil {
-			return &Error{What: "owner " + Escape(want.User.String()), Err: err}
+	for _, c := range []struct {
+		what       string
+		request    uint
+		want, have *ID
+	}{{"owner ", unix.TUNSETOWNER, want.User, have.User}, {"group ", unix.TUNSETGROUP, want.Group, have.Group}} {
+		if sameID(c.want, c.have) {
+			continue
 		}
-	}
-	if !sameID(want.Group, have.Group) {
-		if err := unix.IoctlSetInt(fd, unix.TUNSETGROUP, int(want.Group.Number)); err != nil {
-			return &Error{What: "group " + Escape(want.Group.String()), Err: err}
+		if err := unix.IoctlSetInt(fd, c.request, int(c.want.Number)); err != nil {
+			e := &Error{What: c.what + Escape(c.want.String()), Err: err}
+			if errors.Is(err, unix.EINVAL) {
+				e.Detail = "this user namespace has no such number"
+			}
+			return e
 		}
 	}
 	return nil
