@@ -1,0 +1,100 @@
+# shellcheck shell=bash
+# Completion of tunadm(8) for bash. What is typed is compared, and handed on as one word; it is never evaluated.
+
+# _tunadm_values offers those lines of its input that begin with what is typed and do not stand on the line already.
+_tunadm_values() {
+    local value word
+    while IFS= read -r value; do
+        [[ $value == "$cur"* ]] || continue
+        [[ $quoted && $value == *[\\\$\`\"\'\!]* || $quoted && $value == *[![:print:]]* ]] && continue
+        for word in "${named[@]}"; do
+            [[ $word == "$value" ]] && continue 2
+        done
+        [[ $quoted ]] || printf -v value %q "$value"
+        COMPREPLY+=("$prefix$value")
+    done
+}
+
+# _tunadm_devices prints the live devices. list escapes their names, which %b undoes. Only -- makes a name of "-x".
+_tunadm_devices() {
+    local name
+    tunadm list --names ${ns:+--netns="$ns"} 2>/dev/null </dev/null | while IFS= read -r name; do
+        [[ $name == -* && ! $ended ]] || printf '%b\n' "$name"
+    done
+}
+
+# _tunadm_masters prints the bridges and the VRFs.
+_tunadm_masters() {
+    local kind name
+    for kind in bridge vrf; do
+        ip ${ns:+-n "$ns"} -o link show type "$kind" 2>/dev/null | while IFS=' ' read -r _ name _; do
+            name=${name%:}
+            printf '%s\n' "${name%%@*}"
+        done
+    done
+}
+
+_tunadm() {
+    local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word i
+    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|(add|remove)-(address|route))$'
+    local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
+    local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
+        --promisc --multicast --up --down)
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]//[\'\"\\]/}
+        if [[ $flag && $word == '=' ]]; then # bash splits --flag=value in three
+            continue
+        elif [[ $flag ]]; then
+            [[ $flag == --netns ]] && ns=$word
+            flag=''
+        elif [[ $ended || $word != -?* ]]; then
+            if ((i == 1)); then verb=$word; else named+=("$word"); fi
+        elif [[ $word == -- ]]; then
+            ended=1
+        elif [[ $word == --netns=* ]]; then # unless COMP_WORDBREAKS lacks the =
+            ns=${word#*=}
+        elif [[ $word =~ $valued ]]; then
+            flag=$word
+        fi
+    done
+    if [[ $flag && $cur == '=' ]]; then
+        cur=''
+    elif [[ ! $flag && ! $ended && $cur == --*=* ]]; then
+        flag=${cur%%=*} prefix=${cur%%=*}= cur=${cur#*=}
+    fi
+    [[ $cur == [\'\"]* ]] && quoted=1
+    cur=${cur//[\'\"\\]/}
+    [[ $flag ]] && named=()
+    case $flag in
+        --mode) _tunadm_values <<<$'tun\ntap' ;;
+        --promisc | --multicast) _tunadm_values <<<$'on\noff' ;;
+        --user) _tunadm_values < <(compgen -u) ;;
+        --group) _tunadm_values < <(compgen -g) ;;
+        --master) _tunadm_values < <(_tunadm_masters) ;;
+        --netns) _tunadm_values < <(if [[ $cur == */* ]]; then compgen -f -- "$cur"; else cd /run/netns && compgen -f; fi 2>/dev/null) ;;
+    esac
+    [[ $flag ]] && return
+    case ${verb:-list} in
+        add | a) flags=(--mode --multi-queue --vnet-hdr --pi "${properties[@]}" --if-missing "${change[@]}") ;;
+        set) flags=("${properties[@]}" --add-address --remove-address --add-route --remove-route "${change[@]}") ;;
+        delete | del | rm) flags=(--if-exists --force "${change[@]}") ;;
+        list | ls) flags=(--json --names --netns --help -h) ;;
+        show) flags=(--json --netns --help -h) ;;
+        help) flags=() ;;
+        *) return ;;
+    esac
+    if [[ $cur == -* && ! $ended ]]; then
+        ((COMP_CWORD > 1)) || flags+=(--version)
+        named=()
+        _tunadm_values < <(printf '%s\n' "${flags[@]}")
+    elif ((COMP_CWORD == 1)); then
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show help)
+    elif [[ $verb == help ]]; then
+        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show)
+    elif [[ $verb != add && $verb != a ]]; then
+        _tunadm_values < <(_tunadm_devices)
+    fi
+}
+
+complete -F _tunadm tunadm

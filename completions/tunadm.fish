@@ -1,0 +1,112 @@
+# Completion of tunadm(8) for fish. What is typed is compared, and handed on as one word; it is never evaluated.
+
+# __tunadm_is tells whether the verb of the command line is one of its arguments; none: no word has been typed yet.
+function __tunadm_is
+    set -l words (commandline -opc)
+    set -l verb none
+    if set -q words[2]
+        switch $words[2]
+            case a
+                set verb add
+            case del rm
+                set verb delete
+            case ls '-*'
+                set verb list
+            case '*'
+                set verb $words[2]
+        end
+    end
+    contains -- $verb $argv
+end
+
+# __tunadm_netns prints the network namespace on the command line as the value of the flag that is its argument.
+function __tunadm_netns
+    set -l words (commandline -opc)
+    set -l ns
+    while set -q words[1]
+        switch $words[1]
+            case --
+                break
+            case --netns
+                set ns $words[2]
+                set -e words[1]
+            case '--netns=*'
+                set ns (string replace -- --netns= '' $words[1])
+        end
+        set -e words[1]
+    end
+    test -z "$ns"; or printf '%s\n' $argv$ns
+end
+
+# __tunadm_devices prints the live devices not named yet. list escapes their names, which %b undoes. Only -- makes a name of "-x".
+function __tunadm_devices
+    type -q tunadm; or return
+    set -l words (commandline -opc)
+    for name in (tunadm list --names (__tunadm_netns --netns=) 2>/dev/null)
+        string match -q -- '-*' $name; and not contains -- -- $words; and continue
+        set name (printf '%b' $name)
+        contains -- $name $words; or printf '%s\n' $name
+    end
+end
+
+function __tunadm_masters
+    type -q ip; or return
+    set -l ns (__tunadm_netns '')
+    set -q ns[1]; and set -p ns -n
+    for kind in bridge vrf
+        ip $ns -o link show type $kind 2>/dev/null | string replace -rf '^\d+: ([^@ ]+?)(@[^ ]*)?: .*' '$1'
+    end
+end
+
+function __tunadm_namespaces
+    command ls /run/netns 2>/dev/null
+    string match -q '*/*' -- (commandline -ct); and __fish_complete_path (commandline -ct)
+end
+
+complete -c tunadm -f
+complete -c tunadm -n '__tunadm_is none' -l version -d 'Print the version'
+for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'delete\tRemove devices that nobody uses' 'del\tdelete' \
+        'rm\tdelete' 'list\tShow devices, a line each' 'ls\tlist' 'show\tShow everything known of devices'
+    complete -c tunadm -n '__tunadm_is none' -a "'"(printf $verb)"'"
+    complete -c tunadm -n '__tunadm_is help; and test (count (commandline -opc)) = 2' -a "'"(printf $verb)"'"
+end
+complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
+complete -c tunadm -n '__tunadm_is set delete list show' -a '(__tunadm_devices)' -d Device
+complete -c tunadm -n '__tunadm_is none add set delete list show' -s h -l help -d 'Show help'
+complete -c tunadm -n '__tunadm_is none add set delete list show' -l netns -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
+
+complete -c tunadm -n '__tunadm_is add' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
+complete -c tunadm -n '__tunadm_is add' -l multi-queue -d 'Several queues at once'
+complete -c tunadm -n '__tunadm_is add' -l vnet-hdr -d 'Start with virtio headers'
+complete -c tunadm -n '__tunadm_is add' -l pi -d 'Start with packet information'
+complete -c tunadm -n '__tunadm_is add' -l if-missing -d 'A device that is as asked is as good as a new one'
+
+complete -c tunadm -n '__tunadm_is add set' -l user -x -a '(__fish_complete_users)' -d 'Who may attach'
+complete -c tunadm -n '__tunadm_is add set' -l group -x -a '(__fish_complete_groups)' -d 'The group that may attach'
+complete -c tunadm -n '__tunadm_is add set' -l anyone -d 'Every local user may attach'
+complete -c tunadm -n '__tunadm_is add set' -l address -x -d 'Have an address'
+complete -c tunadm -n '__tunadm_is add set' -l route -x -d 'Route through the device'
+complete -c tunadm -n '__tunadm_is add set' -l mtu -x -d 'Largest packet, in bytes'
+complete -c tunadm -n '__tunadm_is add set' -l mac -x -d 'Ethernet address of a tap'
+complete -c tunadm -n '__tunadm_is add set' -l txqueuelen -x -d 'Queue towards the program, in packets'
+complete -c tunadm -n '__tunadm_is add set' -l alias -x -d 'A text of yours'
+complete -c tunadm -n '__tunadm_is add set' -l master -x -a '(__tunadm_masters)' -d 'Join a bridge or a VRF'
+complete -c tunadm -n '__tunadm_is add set' -l no-master -d 'Be in no bridge and no VRF'
+complete -c tunadm -n '__tunadm_is add set' -l promisc -x -a 'on off' -d 'Receive all frames'
+complete -c tunadm -n '__tunadm_is add set' -l multicast -x -a 'on off' -d 'Take part in multicast'
+complete -c tunadm -n '__tunadm_is add set' -l up -d 'Switch the device on'
+complete -c tunadm -n '__tunadm_is add set' -l down -d 'Switch the device off'
+
+complete -c tunadm -n '__tunadm_is set' -l add-address -x -d 'Have one more address'
+complete -c tunadm -n '__tunadm_is set' -l remove-address -x -d 'Have one address less'
+complete -c tunadm -n '__tunadm_is set' -l add-route -x -d 'Have one more route'
+complete -c tunadm -n '__tunadm_is set' -l remove-route -x -d 'Have one route less'
+complete -c tunadm -n '__tunadm_is delete' -l if-exists -d 'An absent device is as good as a deleted one'
+complete -c tunadm -n '__tunadm_is delete' -l force -d 'Take it from the program that uses it'
+
+complete -c tunadm -n '__tunadm_is add set delete' -l dry-run -d 'Print the steps, and do nothing'
+complete -c tunadm -n '__tunadm_is add set delete' -l check -d 'As --dry-run, and exit 8 if there is anything to do'
+complete -c tunadm -n '__tunadm_is none add set delete list show' -l json -d 'Print JSON'
+complete -c tunadm -n '__tunadm_is none list' -l names -d 'Print the names only'
+complete -c tunadm -n '__tunadm_is add set delete' -s v -l verbose -d 'Print each step as it is done'
+complete -c tunadm -n '__tunadm_is add set delete' -s q -l quiet -d 'Print errors only'
