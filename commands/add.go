@@ -62,7 +62,7 @@ func (p *program) add(names []string) error {
 	out := bufio.NewWriter(p.stdout)
 	for _, r := range results {
 		if r.Err == nil {
-			fmt.Fprintln(out, netcfg.Escape(r.Name))
+			fmt.Fprintln(out, r.Name) // as it is: the caller named it, and may want to use it
 		}
 	}
 	return errors.Join(append(each(err), out.Flush())...)

@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,7 +41,8 @@ type program struct {
 	quiet   bool
 
 	properties properties
-	tolerant   bool // --if-missing, --if-exists
+	errs       []error // of values that cannot be parsed
+	tolerant   bool    // --if-missing, --if-exists
 	force      bool
 }
 
@@ -51,13 +53,8 @@ func (p *program) run(args []string) error {
 		args = []string{"tunadm", listVerb.name}
 	}
 	switch first := args[1]; {
-	case first == "help" && len(args) <= 3:
-		if len(args) == 3 && findVerb(args[2]) == nil {
-			return unknownVerb(args[2])
-		} else if len(args) == 3 {
-			return app.Run([]string{"tunadm", args[2], "--help"})
-		}
-		return app.Run([]string{"tunadm", "--help"})
+	case first == "help":
+		return help(app, args[2:])
 	case first == "--help" || first == "-h" || first == "--version":
 		return app.Run([]string{"tunadm", first})
 	case strings.HasPrefix(first, "-"): // flags of the verb that may be left out
@@ -69,13 +66,29 @@ func (p *program) run(args []string) error {
 	}
 	p.verb = v.name
 	rest, err := arrange(args[2:], append(v.flags(p), cli.HelpFlag), v.repeatable)
-	if usage := new(usageError); errors.As(err, &usage) && implied && usage.hint == "" {
+	if usage := new(usageError); errors.As(err, &usage) && implied && !strings.HasPrefix(usage.hint, "did you mean") {
 		usage.hint = "flags stand behind the verb: tunadm VERB FLAGS"
 	}
 	if err != nil {
 		return err
 	}
+	if slices.Contains(rest[:slices.Index(rest, "--")], "--help=true") {
+		return help(app, []string{v.name})
+	}
 	return app.Run(append([]string{"tunadm", v.name}, rest...))
+}
+
+// help prints the table of verbs, or the flags of one.
+func help(app *cli.App, operands []string) error {
+	switch {
+	case len(operands) > 1:
+		return &usageError{text: "help is of one verb at a time", hint: "tunadm help VERB"}
+	case len(operands) == 0 || operands[0] == "help" || operands[0] == "--help" || operands[0] == "-h":
+		return app.Run([]string{"tunadm", "--help"})
+	case findVerb(operands[0]) == nil:
+		return unknownVerb(operands[0])
+	}
+	return app.Run([]string{"tunadm", operands[0], "--help"})
 }
 
 func findVerb(name string) *verb {
@@ -118,7 +131,12 @@ func (p *program) app() *cli.App {
 		app.Commands = append(app.Commands, &cli.Command{
 			Name: v.name, Aliases: v.aliases, Usage: v.usage, UsageText: "tunadm " + v.name + " [FLAGS] " + v.operands,
 			Flags: v.flags(p), HideHelpCommand: true, OnUsageError: asIs, CustomHelpTemplate: verbHelp,
-			Action: func(c *cli.Context) error { return v.run(p, c.Args().Slice()) },
+			Action: func(c *cli.Context) error {
+				if len(p.errs) > 0 {
+					return p.errs[0]
+				}
+				return v.run(p, c.Args().Slice())
+			},
 		})
 	}
 	return app

@@ -70,7 +70,11 @@ func unknownFlag(name string, flags []cli.Flag) error {
 	for _, f := range flags {
 		known = append(known, "--"+f.Names()[0])
 	}
-	return &usageError{text: "unknown flag " + quote(name), hint: didYouMean(name, known)}
+	hint := didYouMean(name, known)
+	if hint == "" && !strings.HasPrefix(name, "--") {
+		hint = "a name that begins with - stands behind --"
+	}
+	return &usageError{text: "unknown flag " + quote(name), hint: hint}
 }
 
 // didYouMean is the known word that is nearest to one that is not, as a hint; "" where none is near.

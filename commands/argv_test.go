@@ -31,7 +31,7 @@ func TestArrangeNamesTheCulprit(t *testing.T) {
 	for _, c := range []struct{ args, text, hint string }{
 		{"--mod tun", `unknown flag "--mod"`, "did you mean --mode?"},
 		{"--xyzzy", `unknown flag "--xyzzy"`, ""},
-		{"-m", `unknown flag "-m"`, ""},
+		{"-m", `unknown flag "-m"`, "a name that begins with - stands behind --"},
 		{"-mode tun", `unknown flag "-mode"`, "did you mean --mode?"},
 		{"--verbos", `unknown flag "--verbos"`, "did you mean --verbose?"},
 		{"a --mode", "--mode needs a value", ""},

@@ -34,6 +34,9 @@ func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
 			p.warn(r.Name, w)
 		}
 		errs = append(errs, outcome(r)...)
+		if r.PutBack && p.verbose {
+			fmt.Fprintf(p.stderr, "# %s: put back as it was\n", netcfg.Escape(r.Name))
+		}
 	}
 	if p.dryRun || p.check {
 		if err := p.renderPlan(plan); err != nil {

@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"errors"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -32,7 +34,7 @@ func valueFlag[T any](p *program, name, usage string, parse func(string) (T, err
 		}
 		return err
 	}
-	return &cli.GenericFlag{Name: name, Usage: usage, Value: &setter{name, set, &p.properties.errs}}
+	return &cli.GenericFlag{Name: name, Usage: usage, Value: &setter{name, set, &p.errs}}
 }
 
 // boolFlag is a flag without a value.
@@ -42,7 +44,13 @@ func boolFlag(name, usage string, destination *bool, aliases ...string) cli.Flag
 
 // netnsFlag is a flag of every verb that touches the kernel.
 func netnsFlag(p *program) cli.Flag {
-	return &cli.StringFlag{Name: "netns", Usage: "work inside the network namespace `NS`: a name, a path, or a process", Destination: &p.netns}
+	parse := func(s string) (string, error) {
+		if s == "" {
+			return "", errors.New("an empty name is no network namespace")
+		}
+		return s, nil
+	}
+	return valueFlag(p, "netns", "work inside the network namespace `NS`: a name, a path, or a process", parse, func(ns string) { p.netns = ns })
 }
 
 func jsonFlag(p *program, usage string) cli.Flag {

@@ -20,7 +20,6 @@ type properties struct {
 	noMaster       bool
 	addresses      []netcfg.Address
 	routes         []netcfg.Route
-	errs           []error
 	multiQueue     bool
 	exactAddresses bool
 	exactRoutes    bool
@@ -38,11 +37,11 @@ func propertyFlags(p *program) []cli.Flag {
 		valueFlag(p, "user", "`U` may attach: a name or a number", text, func(v string) { q.user = &v }),
 		valueFlag(p, "group", "members of `G` may attach; with --user, both must hold", text, func(v string) { q.group = &v }),
 		boolFlag("anyone", "every local user may attach", &q.anyone),
-		valueFlag(p, "address", "have `ADDRESS`: 10.0.0.1/24, fd00::1/64, '10.0.0.1 peer 10.0.0.2'; repeat it for more", netcfg.ParseAddress,
-			func(v netcfg.Address) { q.addresses, q.exactAddresses = append(q.addresses, v), true }),
-		valueFlag(p, "route", "route `ROUTE` through the device: '10.1.0.0/16 [via 10.0.0.2] [metric N] [table T]'; repeat it for more", netcfg.ParseRoute,
-			func(v netcfg.Route) { q.routes, q.exactRoutes = append(q.routes, v), true }),
-		valueFlag(p, "mtu", "largest packet, in `BYTES`", parseInt(0, math.MaxInt32), func(v int) { s.MTU = &v }),
+		valueFlag(p, "address", "have `ADDRESS`: 10.0.0.1/24, fd00::1/64, '10.0.0.1 peer 10.0.0.2'; repeat it for more; '' for none", listOf(netcfg.ParseAddress),
+			func(v []netcfg.Address) { q.addresses, q.exactAddresses = append(q.addresses, v...), true }),
+		valueFlag(p, "route", "route `ROUTE` through the device: '10.1.0.0/16 [via 10.0.0.2] [metric N] [table T]'; repeat it for more; '' for none", listOf(netcfg.ParseRoute),
+			func(v []netcfg.Route) { q.routes, q.exactRoutes = append(q.routes, v...), true }),
+		valueFlag(p, "mtu", "largest packet, in `BYTES`", parseInt(netcfg.MTUMin, netcfg.MTUMax), func(v int) { s.MTU = &v }),
 		valueFlag(p, "mac", "Ethernet address `MAC` (tap)", netcfg.ParseMAC, func(v netcfg.MAC) { s.MAC = v }),
 		valueFlag(p, "txqueuelen", "queue of `N` packets towards the program", parseInt(0, math.MaxInt32), func(v int) { s.TxQueueLen = &v }),
 		valueFlag(p, "alias", "a `TEXT` of yours on the device", parseAlias, func(v string) { s.Alias = &v }),
@@ -79,9 +78,6 @@ func oneByOneFlags(p *program) []cli.Flag {
 
 // resolve makes one Spec of the flags, for devices of these names. The users are looked up here, before anything is touched.
 func (q *properties) resolve(names []string) (*netcfg.Spec, error) {
-	if len(q.errs) > 0 {
-		return nil, q.errs[0]
-	}
 	if err := q.exclude(); err != nil {
 		return nil, err
 	}
@@ -164,6 +160,17 @@ func (q *properties) access() (*netcfg.Access, error) {
 		a.Group = &id
 	}
 	return &a, nil
+}
+
+// listOf parses one value of a list, or the empty word for an empty list.
+func listOf[T any](parse func(string) (T, error)) func(string) ([]T, error) {
+	return func(s string) ([]T, error) {
+		if s == "" {
+			return nil, nil
+		}
+		v, err := parse(s)
+		return []T{v}, err
+	}
 }
 
 func parseInt(least, most int) func(string) (int, error) {

@@ -143,7 +143,11 @@ func blockLines(d *netcfg.Device) [][2]string {
 		add("route", r.String())
 	}
 	if d.MultiQueue {
-		add("queues", fmt.Sprintf("%d attached, %d of them disabled", d.Queues+d.DisabledQueues, d.DisabledQueues))
+		queues := fmt.Sprintf("%d attached", d.Queues+d.DisabledQueues)
+		if d.DisabledQueues > 0 {
+			queues += fmt.Sprintf(", %d of them disabled", d.DisabledQueues)
+		}
+		add("queues", queues)
 	}
 	for _, h := range d.Holders {
 		probably := ""

@@ -73,6 +73,11 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	if p, err := netip.ParsePrefix(s); err == nil {
 		return p, nil
 	}
+	if host, bits, ok := strings.Cut(s, "/"); ok {
+		if ip, err := netip.ParseAddr(host); err == nil {
+			return netip.Prefix{}, fmt.Errorf("%q is no length of a prefix: 0 to %d are", bits, ip.BitLen())
+		}
+	}
 	ip, err := netip.ParseAddr(s)
 	switch {
 	case err != nil:

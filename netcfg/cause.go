@@ -52,7 +52,7 @@ var causes = [...]struct{ means, hint string }{
 	Unknown:          {"", ""},
 	BadRequest:       {"", ""},
 	NoDevice:         {"no such device", "{fix}"},
-	Exists:           {"exists already", "change it with 'tunadm set {device}', or accept it as it is with --if-missing"},
+	Exists:           {"exists already", "tunadm set {device} changes it; --if-missing accepts one that is as asked"},
 	Differs:          {"exists already, and differs", "{fix}"},
 	OtherKind:        {"not a TUN/TAP device", ""},
 	WrongMode:        {"exists in the other mode", "a mode is for life: tunadm delete {device}, then add it again"},
@@ -60,7 +60,7 @@ var causes = [...]struct{ means, hint string }{
 	InUse:            {"in use", "{fix}"},
 	NotPermitted:     {"not permitted", "{fix}"},
 	NotOwner:         {"not permitted", "{fix}"},
-	NodeForbidden:    {"may not be opened", "ask root for: chmod 0666 /dev/net/tun"},
+	NodeForbidden:    {"may not be opened", "{fix}"},
 	NodeMissing:      {"no such node", "{fix}"},
 	NodeWrong:        {"not the tun driver's node", "rm /dev/net/tun && mknod /dev/net/tun c 10 200 && chmod 0666 /dev/net/tun"},
 	DriverMissing:    {"the kernel has no tun driver", "modprobe tun; after a kernel upgrade, reboot first"},
@@ -68,15 +68,15 @@ var causes = [...]struct{ means, hint string }{
 	NoGroup:          {"no such group", "create it with groupadd(8), or give a number"},
 	NoMaster:         {"no such device", "ip link add {fix} type bridge"},
 	NoPort:           {"takes no devices", "a master is a bridge or a VRF"},
-	TunInBridge:      {"a tun carries no Ethernet frames, and a bridge nothing else", "use --mode tap for a device in a bridge"},
-	TunHasNoMAC:      {"a tun device has none", "use --mode tap for a device with an address of its own"},
+	TunInBridge:      {"a tun carries no Ethernet frames, and a bridge nothing else", "only a tap can join a bridge"},
+	TunHasNoMAC:      {"a tun device has none", "only a tap can have one"},
 	MTUBounds:        {"", ""},
 	MTUBelowIPv6:     {"the kernel would take IPv6 off the device", "an MTU of 1280 or more keeps it; to do without, remove the IPv6 addresses and routes first"},
 	IPv6Off:          {"IPv6 is off", "sysctl -w net.ipv6.conf.{fix}.disable_ipv6=0"},
 	NoGateway:        {"the gateway cannot be reached through the device", "give the device an address in the gateway's network"},
 	RouteTaken:       {"another device has it", "remove it there, or give it a metric of its own"},
 	DeviceDown:       {"the device is down", "add --up"},
-	OwnerFixed:       {"the kernel cannot unset an owner or a group", "tunadm delete {device}, then add it again"},
+	OwnerFixed:       {"the kernel cannot unset an owner or a group", "{fix}"},
 	NotThere:         {"is not on the device", "{fix}"},
 	NoNamespace:      {"no such network namespace", "ip netns list"},
 	ForeignNamespace: {"only its own user namespace may enter it", "{fix}"},
@@ -127,7 +127,9 @@ func (e *Error) Hint() string {
 func (d *Device) KindWords() string {
 	switch d.Kind {
 	case "":
-		return "a device of another kind"
+		return "a device of its own kind"
+	case "loopback":
+		return "the loopback device"
 	case "tun":
 		return "a " + d.Mode.String()
 	}
@@ -147,11 +149,11 @@ func busyError(d *Device, kind StepKind) *Error {
 func (d *Device) usedBy() string {
 	var who []string
 	for _, h := range d.Holders {
-		s := fmt.Sprintf("%s (pid %d, user %s)", Escape(h.Command), h.PID, Escape(h.User.String()))
+		probably := ""
 		if h.Probable {
-			s = "probably " + s
+			probably = ", probably"
 		}
-		who = append(who, s)
+		who = append(who, fmt.Sprintf("%s (pid %d, user %s%s)", Escape(h.Command), h.PID, Escape(h.User.String()), probably))
 	}
 	if d.unseen() > 0 || len(who) == 0 {
 		who = append(who, "a program that this user may not look into")

@@ -78,6 +78,9 @@ func decodeLink(body []byte) *Device {
 			}
 		}
 	}
+	if linkFlags&unix.IFF_LOOPBACK != 0 {
+		d.Kind = "loopback"
+	}
 	if d.Kind != "tun" || d.Mode == TAP {
 		d.MAC = mac
 	}

@@ -41,10 +41,11 @@ func claims() int {
 func (k *Kernel) deletePortion(steps []*Step) []error {
 	devices := make([]*doomed, len(steps))
 	for i, s := range steps {
-		devices[i] = &doomed{Device: s.Old, fd: -1}
-		if !s.Force {
-			devices[i].fd, devices[i].err = k.claimUnused(s.Old)
+		d := &doomed{Device: s.Old, fd: -1}
+		if d.fd, d.err = k.claimUnused(s.Old); s.Force {
+			d.err = nil
 		}
+		devices[i] = d
 	}
 	k.deleteClaimed(devices)
 	errs := make([]error, len(steps))

@@ -11,7 +11,7 @@ type Device struct {
 	Index    int
 	Name     string
 	AltNames []string
-	Kind     string // "tun" for tun and tap alike; "veth", "bridge", ...; "": a device without a kind, such as lo
+	Kind     string // "tun" for tun and tap alike; "veth", "bridge", "loopback", ...; "": one without a kind, such as a network card
 
 	Mode           Mode
 	Persist        bool // outlives the program that made it

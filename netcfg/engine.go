@@ -2,40 +2,6 @@ package netcfg
 
 import "context"
 
-// A Change is what is to become of one device.
-type Change struct {
-	Name   string // in an add it may hold one %d
-	Want   *Spec  // nil: the device is to be gone
-	Expect Expect
-	Force  bool // a delete takes the device even from a program that is attached
-}
-
-// Expect is what must be there before a change, for it to be done at all.
-type Expect uint8
-
-// What a change expects.
-const (
-	Absent       Expect = iota // no device of that name
-	AbsentOrSame               // none, or one that is as asked already
-	Present                    // a device of that name
-	PresentOrNot               // either
-)
-
-// A Result tells what became of one Change.
-type Result struct {
-	Name     string // the kernel's, where the change left it to number the device
-	Steps    []Step // what was done; of a dry run, what would be
-	Warnings []string
-	Err      error // why it was not done, an [*Error]; everything is then as it was before
-	UndoErr  error // why not even that is so
-}
-
-// Options are how a run goes.
-type Options struct {
-	DryRun bool       // plan, and do nothing
-	Log    func(Step) // told of each step as it is done, also of those that put things back; nil: nobody is
-}
-
 // rounds is how often the kernel may drop one thing for another before the engine gives up: removing a primary address takes
 // its secondaries, whose return may take a route.
 const rounds = 3
@@ -93,13 +59,17 @@ func (k *Kernel) begin(jobs []*job) error {
 	if err := k.look(jobs, shallow); err != nil {
 		return err
 	}
+	refuseTwins(jobs)
 	masters := map[string]*Master{}
 	drops := false
 	for _, j := range jobs {
 		if j.before = j.now; j.before != nil && j.Want != nil && j.Want.Access != nil {
 			name([]*Device{j.before})
 		}
-		if j.err = j.expect(); j.err != nil {
+		if j.err == nil {
+			j.err = j.expect()
+		}
+		if j.err != nil {
 			continue
 		}
 		if j.want, j.err = k.prepare(j, masters); j.err == nil {
@@ -115,9 +85,10 @@ func (k *Kernel) begin(jobs []*job) error {
 		return err
 	}
 	for _, j := range jobs {
-		if j.before = j.now; j.err == nil && j.want != nil {
+		if j.before = j.now; j.err == nil && j.want != nil && j.before != nil {
 			j.want.before = j.before
 			j.plan()
+			j.warnOfDown()
 		}
 	}
 	return nil
@@ -291,6 +262,6 @@ func (k *Kernel) undo(jobs []*job, o Options) {
 	}
 	k.converge(context.Background(), back, o)
 	for i, j := range failed {
-		j.result.UndoErr = back[i].err
+		j.result.UndoErr, j.result.PutBack = back[i].err, back[i].err == nil
 	}
 }

@@ -241,6 +241,34 @@ func TestSetPutsBack(t *testing.T) {
 	}
 }
 
+// TestThePlanIsWhatRuns compares the steps of a dry run with those that are then done.
+func TestThePlanIsWhatRuns(t *testing.T) {
+	for _, want := range []Spec{
+		{RemoveAddresses: *addresses("10.0.0.1/24")},
+		{Addresses: addresses("10.0.0.7/24", "fd00::1/64"), MTU: on(1300)},
+		{Addresses: addresses("10.77.0.1/24"), Routes: routes("10.8.0.0/16")},
+		{Addresses: addresses("10.0.0.2/24"), Routes: routes()},
+		{RemoveAddresses: *addresses("10.0.0.3/24", "fd00::1/64"), AddRoutes: *routes("10.8.0.0/16 via 10.0.0.9")},
+	} {
+		k := open(t)
+		busyDevice(t, k)
+		before := witness(t)
+		change := []Change{{Name: "tap7", Want: &want, Expect: Present}}
+		plan, err := k.Run(context.Background(), change, Options{DryRun: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, before, witness(t))
+		done := run(t, k, change[0], nil)
+		if done.Err != nil {
+			t.Error(done.Err)
+		}
+		if got, want := fmt.Sprint(done.Steps), fmt.Sprint(plan[0].Steps); got != want {
+			t.Errorf("planned %s\ndone    %s", want, got)
+		}
+	}
+}
+
 // TestUndoBelowTheMTUOfIPv6 goes back to an MTU that has no IPv6, over one that has.
 func TestUndoBelowTheMTUOfIPv6(t *testing.T) {
 	k := open(t)
@@ -533,6 +561,15 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 		if now := look(); now != before {
 			t.Errorf("%s: the bridge was %s, is %s", name, before, now)
 		}
+	}
+	ip(t, "link add br1 type bridge")
+	ip(t, "link add v0 address fe:ff:ff:ff:ff:f0 type veth")
+	ip(t, "link set v0 master br1")
+	lowest := ip(t, "-br link show br1")
+	add(t, k, Spec{Name: "tap3", Mode: TAP, Master: &Master{Name: "br1"}})
+	add(t, k, Spec{Name: "tap4", Mode: TAP, MAC: MAC{2, 0, 0, 0, 0, 1}, Master: &Master{Name: "br1"}})
+	if now := ip(t, "-br link show br1"); now != lowest {
+		t.Errorf("a bridge with a port was %s, is %s", lowest, now)
 	}
 	for _, name := range []string{"tap1", "tap2"} {
 		if r := run(t, k, Change{Name: name, Expect: Present}, nil); r.Err != nil {

@@ -29,11 +29,20 @@ func explainOpen(err error) error {
 	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), statErr == nil && !isNode:
 		e.Cause = NodeWrong
 	case errors.Is(err, unix.EPERM): // the mode would say EACCES: this is a device cgroup
-		e.Cause, e.Detail = NodeForbidden, "a device cgroup forbids it: DeviceAllow=/dev/net/tun rw, or --device /dev/net/tun"
+		e.Cause, e.Detail = NodeForbidden, "a device cgroup forbids it"
+		e.Fix = "DeviceAllow=/dev/net/tun rw in the unit, or --device /dev/net/tun for the container"
+	case errors.Is(err, unix.EACCES) && onNodev():
+		e.Cause, e.Detail, e.Fix = NodeForbidden, "its file system is mounted nodev", "mount it with the option dev"
 	case errors.Is(err, unix.EACCES):
-		e.Cause = NodeForbidden
+		e.Cause, e.Fix = NodeForbidden, "ask root for: chmod 0666 "+driver
 	}
 	return e
+}
+
+// onNodev says whether device nodes do not work where the driver's node stands.
+func onNodev() bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(driver, &fs) == nil && fs.Flags&unix.ST_NODEV != 0
 }
 
 // driverLoaded says whether the kernel has the driver, or may load it when the node is opened.
@@ -103,6 +112,8 @@ func (k *Kernel) explainStep(s *Step, err error) error {
 	}
 	e := &Error{Device: s.Device, What: s.what(), Err: err}
 	switch is := func(errno unix.Errno) bool { return errors.Is(err, errno) }; {
+	case is(unix.EPERM) && s.Link.TxQueueLen != nil && mayConfigure():
+		e.Detail = "the kernel has no memory for the queue of the attached program"
 	case is(unix.EPERM):
 		e.Cause, e.Fix = NotPermitted, asRoot()
 	case s.Master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && k.gone(s.Master)):
@@ -130,6 +141,13 @@ func (k *Kernel) explainStep(s *Step, err error) error {
 func (k *Kernel) gone(m *Master) bool {
 	_, err := k.link("", m.Index)
 	return errors.Is(err, fs.ErrNotExist)
+}
+
+// mayConfigure says whether the thread has CAP_NET_ADMIN.
+func mayConfigure() bool {
+	var data [2]unix.CapUserData
+	err := unix.Capget(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &data[0])
+	return err == nil && data[0].Effective&(1<<unix.CAP_NET_ADMIN) != 0
 }
 
 // asRoot is what mends a missing CAP_NET_ADMIN.

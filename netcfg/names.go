@@ -48,7 +48,7 @@ func parseID(s, database string, missing Cause, lookup func(string) (string, err
 		}
 		return ID{Number: uint32(n)}, nil
 	}
-	if s != "" && !strings.HasPrefix(s, "-") {
+	if !strings.ContainsAny(s, " \t\n:") && strings.Trim(s, "+-0123456789") != "" && !strings.HasPrefix(s, "-") { // what getent takes for a name
 		for _, fields := range getent(database, s) {
 			if n, err := strconv.ParseUint(fields[2], 10, 32); err == nil {
 				return ID{uint32(n), s}, nil

@@ -53,11 +53,13 @@ func explainNamespace(ns, path string, err error) error {
 	e := &Error{What: "netns " + Escape(ns), Err: err}
 	switch {
 	case errors.Is(err, unix.EINVAL):
-		e.Cause = NoNamespace
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		e.Cause, e.Detail = NoNamespace, "it is no network namespace"
+	case errors.Is(err, unix.EACCES):
+		e.Cause, e.Fix, e.Detail = NotPermitted, asRoot(), "this user may not look into the process"
+	case errors.Is(err, unix.EPERM):
 		e.Cause, e.Fix = NotPermitted, asRoot()
 		if pid, ok := strings.CutSuffix(strings.TrimPrefix(path, "/proc/"), "/ns/net"); ok {
-			e.Cause, e.Fix = ForeignNamespace, "nsenter -U -n -t "+pid+" tunadm ..."
+			e.Cause, e.Fix = ForeignNamespace, "nsenter --preserve-credentials -U -n -t "+pid+" tunadm ..."
 		}
 	case errors.Is(err, fs.ErrNotExist):
 		e.Cause = NoNamespace

@@ -55,7 +55,12 @@ func (k *Kernel) observe(names []string, how depth, stats bool) ([]*Device, erro
 	if len(names) > 0 {
 		found = inOrder(names, found)
 	}
-	ours := slices.DeleteFunc(slices.Clone(found), func(d *Device) bool { return d == nil || d.Kind != "tun" })
+	seen := map[*Device]bool{}
+	ours := slices.DeleteFunc(slices.Clone(found), func(d *Device) bool {
+		twice := seen[d] // by its name, and by an alternative one
+		seen[d] = true
+		return twice || d == nil || d.Kind != "tun"
+	})
 	for _, d := range ours {
 		if !d.MultiQueue {
 			d.Queues = k.singleQueue(d)

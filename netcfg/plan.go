@@ -40,7 +40,9 @@ type planner struct {
 	have  *Device
 	steps [phases][]Step
 
-	withoutIPv6 bool // the MTU allows none; what link-local address there was goes
+	withoutIPv6 bool      // the MTU allows none; what link-local address there was goes
+	dropped     []Address // what the kernel takes along with the addresses that are removed
+	lastGoes    bool      // for a moment there is no IPv4 address, and so no route
 }
 
 // step appends a step, made out to the device at hand, to its phase.
@@ -69,7 +71,7 @@ func (p *planner) match() error {
 	case w.MultiQueue != nil && *w.MultiQueue != h.MultiQueue:
 		return p.refuse(WrongQueues, "", map[bool]string{true: "it is multi-queue", false: "it is single-queue"}[h.MultiQueue])
 	case w.Access != nil && !w.Access.reachable(h.Access):
-		return p.refuse(OwnerFixed, "access "+w.Access.String(), "the kernel cannot unset an owner or a group, and it is "+h.Access.String())
+		return p.refuseAccess()
 	}
 	return nil
 }
@@ -106,6 +108,20 @@ func (p *planner) check() error {
 	}
 	p.withoutIPv6 = mtu < MTUMinV6
 	return nil
+}
+
+// refuseAccess refuses to unset an owner or a group, with what is possible instead.
+func (p *planner) refuseAccess() error {
+	want, have := p.want.Access, p.have.Access
+	fix := "tunadm delete " + word(p.have.Name) + ", then add it again"
+	switch {
+	case want.User != nil && want.Group == nil && have.Group != nil:
+		fix = "keep the group: --user " + word(want.User.String()) + " --group " + word(have.Group.String()) + "; or " + fix
+	case want.Group != nil && want.User == nil && have.User != nil:
+		fix = "keep the owner: --user " + word(have.User.String()) + " --group " + word(want.Group.String()) + "; or " + fix
+	}
+	detail := "the kernel cannot unset an owner or a group, and it is " + have.String()
+	return &Error{Device: p.have.Name, Cause: OwnerFixed, What: "access " + want.String(), Detail: detail, Fix: fix}
 }
 
 func (p *planner) refuse(cause Cause, what, detail string) error {
@@ -161,7 +177,7 @@ func (p *planner) master() {
 	if m == nil || m.Name == p.have.Master {
 		return
 	}
-	if m.Kind == "bridge" && m.Empty {
+	if m.Hold {
 		p.step(phaseMaster, Step{Kind: StepHold, Master: m})
 	}
 	p.step(phaseMaster, Step{Kind: StepMaster, Master: m})

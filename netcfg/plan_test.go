@@ -95,8 +95,14 @@ func TestPlan(t *testing.T) {
 		{"what takes away comes last, down at the very end", &Spec{Up: on(false), MTU: on(1000), TxQueueLen: on(5), Master: &Master{}, Access: &Access{User: &ID{Number: 5}}},
 			live(TUN, func(d *Device) { d.Master = "vrf0" }),
 			[]string{"ip link set tun7 txqueuelen 5", "ip link set tun7 mtu 1000", "ip link set tun7 nomaster", "ip link set tun7 down", "# tun7: owner 5"}},
-		{"an empty bridge keeps its address", &Spec{Master: &Master{Name: "br0", Kind: "bridge", MAC: MAC{2, 0, 0, 0, 0, 9}, Empty: true}}, live(TAP, nil),
+		{"an empty bridge keeps its address", &Spec{Master: &Master{Name: "br0", Kind: "bridge", MAC: MAC{2, 0, 0, 0, 0, 9}, Hold: true}}, live(TAP, nil),
 			[]string{"ip link set br0 address 02:00:00:00:00:09", "ip link set tap7 master br0"}},
+		{"what the kernel takes along is foreseen", &Spec{RemoveAddresses: *addresses("10.0.0.1/24")}, live(TUN, func(d *Device) {
+			d.Addresses, d.Routes = *addresses("10.0.0.1/24", "10.0.0.2/24"), *routes("10.1.0.0/16")
+		}), []string{"ip addr del 10.0.0.1/24 dev tun7", "ip addr add 10.0.0.2/24 dev tun7", "ip route add 10.1.0.0/16 dev tun7 proto static"}},
+		{"but not where another address keeps it", &Spec{RemoveAddresses: *addresses("10.0.0.1/24")}, live(TUN, func(d *Device) {
+			d.Addresses, d.Routes = *addresses("10.0.0.1/24", "10.5.0.2/24"), *routes("10.1.0.0/16")
+		}), []string{"ip addr del 10.0.0.1/24 dev tun7"}},
 		{"what the kernel dropped on the way comes back", &Spec{RemoveAddresses: *addresses("10.0.0.1/24"), before: live(TUN, func(d *Device) {
 			d.Addresses, d.Routes = *addresses("10.0.0.1/24", "10.0.0.2/24"), []Route{daemon}
 		})}, live(TUN, nil), []string{"ip addr add 10.0.0.2/24 dev tun7", "# tun7: route 10.99.0.0/16 as it was"}},
@@ -192,7 +198,7 @@ func TestErrorsKeepTheKernelsWordsLastAndHintsPasteable(t *testing.T) {
 		text, hint string
 	}{
 		{&Error{Device: "tun7", What: "mtu 70000", Cause: Unknown, Err: &refusal{22, "mtu greater than device maximum."}}, "mtu 70000: invalid argument: mtu greater than device maximum", ""},
-		{&Error{Device: "a b", Cause: Exists}, "exists already", "change it with 'tunadm set 'a b'', or accept it as it is with --if-missing"},
+		{&Error{Device: "a b", Cause: Exists}, "exists already", "tunadm set 'a b' changes it; --if-missing accepts one that is as asked"},
 		{&Error{Device: "tun7", Cause: InUse, Detail: "in use by x", Err: errBusy}, "in use by x: device or resource busy", ""},
 		{&Error{What: "master br0", Cause: NoMaster, Fix: "br0", Err: errors.New("no such device")}, "master br0: no such device", "ip link add br0 type bridge"},
 	} {

@@ -9,6 +9,20 @@ import (
 	"strings"
 )
 
+// refuseTwins refuses a device that is named twice, by its name and by an alternative one.
+func refuseTwins(jobs []*job) {
+	named := map[int]string{}
+	for _, j := range jobs {
+		if j.now == nil {
+			continue
+		}
+		if other, twice := named[j.now.Index]; twice {
+			j.err = &Error{Device: j.Name, Cause: BadRequest, Detail: "is " + Escape(other) + ", which is named too"}
+		}
+		named[j.now.Index] = j.Name
+	}
+}
+
 // expect holds what is there against what the change expects.
 func (j *job) expect() error {
 	switch {
@@ -16,6 +30,8 @@ func (j *job) expect() error {
 		return &Error{Device: j.Name, Cause: NoDevice}
 	case j.now != nil && j.now.Kind != "tun" && (j.Expect == Absent || j.Expect == AbsentOrSame):
 		return &Error{Device: j.Name, Cause: OtherKind, Detail: "exists already, as " + j.now.KindWords()}
+	case j.now != nil && j.Expect == AbsentOrSame && !j.now.Persist:
+		return &Error{Device: j.Name, Cause: Differs, Detail: "exists already, and differs: it is not persistent, and goes with the program that made it"}
 	case j.now != nil && j.Expect == Absent:
 		return &Error{Device: j.Name, Cause: Exists, Detail: fmt.Sprintf("exists already, as a %s of %s", j.now.Mode, named(j.now).Access)}
 	}
@@ -86,21 +102,33 @@ func (k *Kernel) prepare(j *job, masters map[string]*Master) (*Spec, error) {
 		return nil, err
 	}
 	if want.Master == nil || want.Master.Name == "" {
+		k.warnOfMTU(j, &want)
 		return &want, nil
 	}
 	m := masters[want.Master.Name]
 	if m == nil {
 		var err error
 		if m, err = k.master(want.Master.Name); err != nil {
-			if e := new(Error); errors.As(err, &e) {
-				e.Device = j.Name
-			}
-			return nil, err
+			return nil, j.withoutMaster(err)
 		}
 		masters[m.Name] = m
 	}
 	j.join(&want, m)
+	k.warnOfMTU(j, &want)
 	return &want, nil
+}
+
+// withoutMaster is the error of a master that is not there, with the command that makes one that suits the device.
+func (j *job) withoutMaster(err error) error {
+	e := new(Error)
+	if !errors.As(err, &e) {
+		return err
+	}
+	e.Device = j.Name
+	if e.Cause == NoMaster && (j.Want.Mode == TUN || j.before != nil && j.before.Mode == TUN) {
+		e.Fix = "ip link add " + word(j.Want.Master.Name) + " type vrf table 10"
+	}
+	return e
 }
 
 // bridgePortMAC begins the address of a tap that joins a bridge, which takes the lowest address of its ports for its own.
@@ -113,15 +141,46 @@ func (j *job) join(want *Spec, m *Master) {
 	if m.Kind != "bridge" || want.Mode == TUN || j.before != nil && (j.before.Master == m.Name || j.before.Mode == TUN) {
 		return
 	}
-	m.Empty = false // for the next one
-	switch {
-	case want.MTU == nil:
+	if want.MTU == nil {
 		want.MTU = &joining.MTU
-	case *want.MTU < m.MTU:
+	}
+	mac := want.MAC
+	switch {
+	case mac != nil:
+	case j.before != nil && j.before.MAC[0] == bridgePortMAC:
+		mac = j.before.MAC
+	default:
+		mac = randomMAC(bridgePortMAC)
+		want.MAC = mac
+	}
+	if joining.Hold = m.Empty || slices.Compare(mac, m.MAC) < 0; joining.Hold {
+		m.Empty, m.MAC = false, nil // once is enough
+	}
+}
+
+// warnOfMTU says that a bridge follows the smallest MTU of its ports.
+func (k *Kernel) warnOfMTU(j *job, want *Spec) {
+	m := want.Master
+	if want.MTU == nil || j.before != nil && j.before.MTU <= *want.MTU {
+		return
+	}
+	if m == nil && j.before != nil && j.before.Master != "" {
+		m, _ = k.master(j.before.Master) // a master that went away meanwhile has no MTU to lose
+	}
+	if m != nil && m.Kind == "bridge" && *want.MTU < m.MTU {
 		j.warn("mtu %d is below %d: the MTU of %s falls to it, unless it was set by hand", *want.MTU, m.MTU, Escape(m.Name))
 	}
-	if want.MAC == nil && !(j.before != nil && j.before.MAC[0] == bridgePortMAC) {
-		want.MAC = randomMAC(bridgePortMAC)
+}
+
+// warnOfDown says what the kernel drops with the way down.
+func (j *job) warnOfDown() {
+	if j.want == nil || j.want.Up == nil || *j.want.Up || !j.before.Up {
+		return
+	}
+	addresses := len(matching(j.before.Addresses, func(a Address) bool { return a.Local.Is6() && !a.Foreign() }))
+	routes := len(matching(j.before.Routes, func(r Route) bool { return r.kept.elsewhere == 0 }))
+	if addresses+routes > 0 {
+		j.warn("down takes %d IPv6 addresses and %d routes off the device, for good", addresses, routes)
 	}
 }
 
@@ -150,7 +209,7 @@ func (j *job) checkRemovals() error {
 	for _, r := range j.Want.RemoveRoutes {
 		if there := matching(j.before.Routes, r.same); len(there) == 0 {
 			like := matching(j.before.Routes, func(b Route) bool { return b.To == r.To })
-			return notThere(j.Name, "route "+r.String(), "--remove-route", like)
+			return notThere(j.Name, "static route "+r.String(), "--remove-route", like)
 		}
 	}
 	return nil

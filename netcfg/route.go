@@ -98,7 +98,7 @@ func (r *Route) parseDestination(s string) error {
 	}
 	p, err := parsePrefix(s)
 	if err != nil {
-		return fmt.Errorf("%q is no destination", s)
+		return err
 	}
 	switch {
 	case p != p.Masked():
@@ -148,7 +148,12 @@ func (r Route) sameKey(o Route) bool {
 	return r.To == o.To && r.metric() == o.metric() && r.table() == o.table()
 }
 
-// same says whether two routes are one and the same.
-func (r Route) same(o Route) bool {
+// alike says whether two routes go the same way.
+func (r Route) alike(o Route) bool {
 	return r.sameKey(o) && r.Via == o.Via && r.kept.elsewhere == o.kept.elsewhere
+}
+
+// same says whether two routes are one and the same. One that is only asked for asks for no source.
+func (r Route) same(o Route) bool {
+	return r.alike(o) && (r.kept.source == o.kept.source || r.kept.message == nil || o.kept.message == nil)
 }

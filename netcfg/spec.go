@@ -43,6 +43,7 @@ type Master struct {
 	MTU   int    // bytes
 	MAC   MAC
 	Empty bool // nothing has joined it yet
+	Hold  bool // it would take the device's address for its own; fix the one that it has first
 }
 
 // Check tells what the Spec itself shows to be impossible, without a look at any device.

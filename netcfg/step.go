@@ -218,6 +218,9 @@ func (l Link) split() []Link {
 func (s Step) what() string {
 	switch s.Kind {
 	case StepLink:
+		if s.Link.MAC != nil && len(s.Link.split()) == 1 {
+			return "mac " + s.Link.MAC.String() // ip link set calls it address, which is something else here
+		}
 		return strings.TrimSpace(s.Link.words())
 	case StepAddAddress, StepRemoveAddress:
 		return "address " + s.Address.String()

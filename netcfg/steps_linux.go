@@ -69,6 +69,9 @@ func (s Step) encodeLink() *nl.NetlinkRequest {
 // encodeAddress sends an address that the kernel told as the kernel told it: with its lifetimes, label and flags.
 func (s Step) encodeAddress(kind, flags int) *nl.NetlinkRequest {
 	if m := s.Address.kept.message; m != nil {
+		if kind == unix.RTM_NEWADDR { // it may be there still: some kernels promote secondaries
+			flags = unix.NLM_F_CREATE | unix.NLM_F_REPLACE
+		}
 		r := request(kind, unix.NLM_F_ACK|flags)
 		r.RawData = m
 		return r
@@ -172,7 +175,9 @@ func (k *Kernel) do(ctx context.Context, steps []*Step, done func(Step)) []error
 		}
 	case phaseAccess:
 		for i, s := range steps {
-			errs[i] = k.changeAccess(*s)
+			if err := k.changeAccess(*s); err != nil {
+				errs[i] = k.explainStep(s, err)
+			}
 		}
 	case phaseDelete:
 		errs = k.deleteAll(steps)
@@ -223,13 +228,15 @@ func (k *Kernel) configure(steps []*Step) []error {
 }
 
 // needless says that the kernel refused to remove what is gone already: a secondary address goes with its primary, the routes with the
-// last address, and IPv6 (ENXIO) with an MTU that is too small.
+// last address, and IPv6 (ENXIO) with an MTU that is too small. Or it refused to bring a route back that never went.
 func (s *Step) needless(err error) bool {
 	switch s.Kind {
 	case StepRemoveAddress:
 		return errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENXIO)
 	case StepRemoveRoute:
 		return errors.Is(err, unix.ESRCH)
+	case StepAddRoute:
+		return errors.Is(err, unix.EEXIST) && s.Route.kept.message != nil
 	}
 	return false
 }

@@ -66,13 +66,53 @@ func (p *planner) addresses() {
 	for _, a := range remove {
 		p.step(phaseReplace, Step{Kind: StepRemoveAddress, Address: a})
 	}
+	early, late := add[:0:0], add[:0:0]
 	for _, a := range add {
-		ph := phaseAdd
 		if slices.ContainsFunc(remove, a.displaces) {
-			ph = phaseReplace
+			late = append(late, a)
+		} else {
+			early = append(early, a)
 		}
-		p.step(ph, Step{Kind: StepAddAddress, Address: a})
 	}
+	p.dropped = dropped(append(slices.Clone(have), early...), remove)
+	for _, a := range target {
+		if slices.ContainsFunc(p.dropped, a.same) && !slices.ContainsFunc(late, a.same) {
+			late = append(late, a)
+		}
+	}
+	for _, a := range early {
+		p.step(phaseAdd, Step{Kind: StepAddAddress, Address: a})
+	}
+	for _, a := range late {
+		p.step(phaseReplace, Step{Kind: StepAddAddress, Address: a})
+	}
+	stay := func(a Address) bool {
+		return a.Local.Is4() && !slices.ContainsFunc(remove, a.same) && !slices.ContainsFunc(p.dropped, a.same)
+	}
+	p.lastGoes = slices.ContainsFunc(remove, func(a Address) bool { return a.Local.Is4() }) &&
+		!slices.ContainsFunc(have, stay) && !slices.ContainsFunc(early, stay)
+}
+
+// dropped are the IPv4 addresses that the kernel takes along when some are removed: the secondaries of a subnet go with its primary,
+// which is the first.
+func dropped(have, remove []Address) []Address {
+	var along []Address
+	left := slices.Clone(have)
+	for _, r := range remove {
+		inSubnet := func(a Address) bool { return a.Local.Is4() && a.subnet() == r.subnet() }
+		primary := slices.IndexFunc(left, inSubnet)
+		isPrimary := primary >= 0 && left[primary].same(r)
+		left = slices.DeleteFunc(left, r.same)
+		if isPrimary {
+			for _, a := range left {
+				if inSubnet(a) && !slices.ContainsFunc(remove, a.same) {
+					along = append(along, a)
+				}
+			}
+			left = slices.DeleteFunc(left, inSubnet)
+		}
+	}
+	return along
 }
 
 // reorder makes remove and add bring the IPv4 addresses back in the order of target: the first of a subnet is
@@ -119,12 +159,13 @@ func (p *planner) routes() {
 	for _, r := range p.have.Routes {
 		named := slices.ContainsFunc(p.want.RemoveRoutes, r.same)
 		exact := p.want.Routes != nil && !r.Foreign()
-		if (named || exact) && !slices.ContainsFunc(target, r.same) {
+		changed := p.want.undo && slices.ContainsFunc(target, r.alike) // the kernel took its source from it
+		if (named || exact || changed) && !slices.ContainsFunc(target, r.same) {
 			p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: r})
 		}
 	}
 	for _, r := range target {
-		if slices.ContainsFunc(p.have.Routes, r.same) {
+		if slices.ContainsFunc(p.have.Routes, r.same) && !p.drops(r) {
 			continue
 		}
 		ph := phaseAdd
@@ -133,4 +174,16 @@ func (p *planner) routes() {
 		}
 		p.step(ph, Step{Kind: StepAddRoute, Route: r})
 	}
+}
+
+// drops says whether the kernel takes an IPv4 route along with the addresses that are removed: with its source, and with the last
+// address of the device.
+func (p *planner) drops(r Route) bool {
+	if !r.To.Addr().Is4() {
+		return false
+	}
+	sourceGoes := slices.ContainsFunc(p.steps[phaseReplace], func(s Step) bool {
+		return s.Kind == StepRemoveAddress && s.Address.Local == r.kept.source
+	}) || slices.ContainsFunc(p.dropped, func(a Address) bool { return a.Local == r.kept.source })
+	return sourceGoes || p.lastGoes && r.kept.elsewhere == 0
 }

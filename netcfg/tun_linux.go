@@ -72,7 +72,7 @@ func (k *Kernel) create(s Step) (name string, index int, err error) {
 		asked = secretName()
 	}
 	if name, err = setInterface(fd, asked, flags); err != nil {
-		return "", 0, k.explainCreate(asked, err)
+		return "", 0, k.explainCreate(s.Device, err)
 	}
 	if index, err = k.socket.index(name); err != nil {
 		return "", 0, &Error{Device: name, What: "look it up", Err: err}

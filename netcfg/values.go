@@ -111,7 +111,7 @@ func IsTemplate(name string) bool { return strings.Contains(name, "%") }
 // CheckTemplate is [CheckName] for a name that add may leave to the kernel to number, with one "%d" in it.
 func CheckTemplate(name string) error {
 	if IsTemplate(name) && (strings.Count(name, "%") != 1 || strings.Count(name, "%d") != 1) {
-		return fmt.Errorf("%%%% stands only in one %%d, for the kernel's number")
+		return fmt.Errorf("%% stands only in one %%d, for the kernel's number")
 	}
 	return CheckName(name)
 }

@@ -1,0 +1,36 @@
+package netcfg
+
+// A Change is what is to become of one device.
+type Change struct {
+	Name   string // in an add it may hold one %d
+	Want   *Spec  // nil: the device is to be gone
+	Expect Expect
+	Force  bool // a delete takes the device even from a program that is attached
+}
+
+// Expect is what must be there before a change, for it to be done at all.
+type Expect uint8
+
+// What a change expects.
+const (
+	Absent       Expect = iota // no device of that name
+	AbsentOrSame               // none, or one that is as asked already
+	Present                    // a device of that name
+	PresentOrNot               // either
+)
+
+// A Result tells what became of one Change.
+type Result struct {
+	Name     string // the kernel's, where the change left it to number the device
+	Steps    []Step // what was done; of a dry run, what would be
+	Warnings []string
+	Err      error // why it was not done, an [*Error]; everything is then as it was before
+	UndoErr  error // why not even that is so
+	PutBack  bool  // something had been changed, and all is as it was before: the kernel was asked
+}
+
+// Options are how a run goes.
+type Options struct {
+	DryRun bool       // plan, and do nothing
+	Log    func(Step) // told of each step as it is done, also of those that put things back; nil: nobody is
+}
