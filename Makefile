@@ -30,9 +30,10 @@ race:
 lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	$(GO) vet -tags $(TAGS) ./...
-	$(GO) -C tools tool staticcheck -version
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
 	shellcheck bench/run .ci/run completions/tunadm.bash
+	zsh -n completions/_tunadm
+	fish -n completions/tunadm.fish
 	mandoc -Tlint -Wwarning man/tunadm.8
 	@$(GO) tool -modfile=tools/go.mod govulncheck -tags $(TAGS) ./... || { \
 	  code=$$?; test $$code -ne 3 && echo 'lint: govulncheck: its database does not answer; not checked' || exit $$code; }

@@ -1,0 +1,148 @@
+package commands
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tunadm/tunadm/internal/nstest"
+)
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// allFlags are the flags of a verb and --help.
+func allFlags(v verb) []cli.Flag { return append(v.flags(&program{}), cli.HelpFlag) }
+
+// spellings are all ways to write a flag, with dashes.
+func spellings(f cli.Flag) (all []string) {
+	for _, name := range f.Names() {
+		if len(name) > 1 {
+			name = "-" + name
+		}
+		all = append(all, "-"+name)
+	}
+	return all
+}
+
+// TestTheManualHasAllVerbsAndFlags looks into the section of each verb, and of the properties.
+func TestTheManualHasAllVerbsAndFlags(t *testing.T) {
+	page := read(t, "../man/tunadm.8")
+	for _, v := range verbs() {
+		heading := ".Ss " + strings.Join(append([]string{v.name}, v.aliases...), " , ") + "\n"
+		_, section, ok := strings.Cut(page, heading)
+		if !ok {
+			t.Errorf("no %q", heading)
+			continue
+		}
+		section, _, _ = strings.Cut(section, "\n.S")
+		for _, f := range allFlags(v) {
+			for _, s := range spellings(f) {
+				if !regexp.MustCompile(`(?m)^\.Fl ` + regexp.QuoteMeta(s[1:]) + `( |$)`).MatchString(section) {
+					t.Errorf("%s: no %s", v.name, s)
+				}
+			}
+			if name := f.Names()[0]; name != "help" && !regexp.MustCompile(`(?m)^\.It Fl -`+name+`( |$)`).MatchString(page) {
+				t.Errorf("--%s is not described", name)
+			}
+		}
+		for _, flag := range regexp.MustCompile(`(?m)^\.Fl -([a-z-]+)`).FindAllStringSubmatch(afterFlags(section), -1) {
+			if find(allFlags(v), "--"+flag[1]) == nil {
+				t.Errorf("%s has no --%s", v.name, flag[1])
+			}
+		}
+	}
+}
+
+// afterFlags is the list of a verb's flags at the end of its section.
+func afterFlags(section string) string {
+	_, list, _ := strings.Cut(section, "\nFlags:\n")
+	return list
+}
+
+// TestTheManualHasAllExitCodesAndKeys compares the tables.
+func TestTheManualHasAllExitCodesAndKeys(t *testing.T) {
+	page := read(t, "../man/tunadm.8")
+	_, status, _ := strings.Cut(page, "\n.Sh EXIT STATUS\n")
+	status, _, _ = strings.Cut(status, "\n.Sh ")
+	readme := read(t, "../README.md")
+	for code := exitDone; code <= exitWouldChange; code++ {
+		if !strings.Contains(status, fmt.Sprintf("\n.It %d\n", code)) {
+			t.Errorf("the manual lacks exit status %d", code)
+		}
+		if !strings.Contains(readme, fmt.Sprintf("| %d | ", code)) {
+			t.Errorf("the readme lacks exit code %d", code)
+		}
+	}
+	source := read(t, "json.go")
+	keys := regexp.MustCompile("`json:\"([a-z_]+)\"`").FindAllStringSubmatch(source, -1)
+	if len(keys) < 40 {
+		t.Fatalf("%d keys in json.go", len(keys))
+	}
+	for _, key := range keys {
+		if !regexp.MustCompile(`(?m)^\.(It|Op|Pq)? ?(Cm|It Cm)? ?.*\b` + key[1] + `\b`).MatchString(page) {
+			t.Errorf("the manual lacks the key %s", key[1])
+		}
+	}
+}
+
+// TestTheCompletionsHaveAllVerbsAndFlags runs what can be run: bash completes each verb's flags, and the others name them.
+func TestTheCompletionsHaveAllVerbsAndFlags(t *testing.T) {
+	nstest.NeedProgram(t, "bash")
+	zsh, fish := read(t, "../completions/_tunadm"), read(t, "../completions/tunadm.fish")
+	for _, v := range verbs() {
+		for _, name := range append([]string{v.name}, v.aliases...) {
+			offered := bashCompletes(t, name)
+			for _, f := range allFlags(v) {
+				for _, s := range spellings(f) {
+					if !slices.Contains(offered, s) {
+						t.Errorf("bash: %s has no %s", name, s)
+					}
+				}
+			}
+			for _, s := range offered {
+				if find(allFlags(v), s) == nil {
+					t.Errorf("bash: %s offers %s, which it has not", name, s)
+				}
+			}
+			for file, text := range map[string]string{"zsh": zsh, "fish": fish} {
+				if !regexp.MustCompile(`\b` + name + `\b`).MatchString(text) {
+					t.Errorf("%s: no verb %s", file, name)
+				}
+			}
+		}
+		for _, f := range allFlags(v) {
+			for _, name := range f.Names() {
+				if !regexp.MustCompile(`-` + name + `\b`).MatchString(zsh) {
+					t.Errorf("zsh: no %s", name)
+				}
+				if !regexp.MustCompile(`(?m)(-l|-s| )\s*` + name + `\b`).MatchString(fish) {
+					t.Errorf("fish: no %s", name)
+				}
+			}
+		}
+	}
+}
+
+// bashCompletes asks bash for what may follow "tunadm VERB -".
+func bashCompletes(t *testing.T, verb string) []string {
+	t.Helper()
+	script := `source ../completions/tunadm.bash; COMP_WORDS=(tunadm "$1" -); COMP_CWORD=2; _tunadm; printf '%s\n' "${COMPREPLY[@]}"`
+	out, err := exec.Command("bash", "-c", script, "bash", verb).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(out))
+}
