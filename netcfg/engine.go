@@ -14,8 +14,9 @@ type job struct {
 	now     *Device
 	steps   []Step // still to do
 	done    []Step
-	created int // index of the device that this run made, or 0
-	touched bool
+	index   int  // of the device that this is about, from the first look or from its making; 0: there is none yet
+	created bool // this run made it
+	touched bool // a step was tried
 	err     error
 	result  Result
 }
@@ -59,12 +60,13 @@ func (k *Kernel) begin(jobs []*job) error {
 	if err := k.look(jobs, shallow); err != nil {
 		return err
 	}
+	nameOwners(jobs)
 	refuseTwins(jobs)
 	masters := map[string]*Master{}
 	drops := false
 	for _, j := range jobs {
-		if j.before = j.now; j.before != nil && j.Want != nil && j.Want.Access != nil {
-			name([]*Device{j.before})
+		if j.before = j.now; j.before != nil {
+			j.index = j.before.Index
 		}
 		if j.err == nil {
 			j.err = j.expect()
@@ -85,8 +87,11 @@ func (k *Kernel) begin(jobs []*job) error {
 		return err
 	}
 	for _, j := range jobs {
-		if j.before = j.now; j.err == nil && j.want != nil && j.before != nil {
-			j.want.before = j.before
+		if j.err != nil || j.want == nil || j.before == nil {
+			continue
+		}
+		if j.plan(); j.err == nil {
+			j.before, j.want.before = j.now, j.now
 			j.plan()
 			j.warnOfDown()
 		}
@@ -129,10 +134,13 @@ func (k *Kernel) look(jobs []*job, how depth) error {
 
 // plan fills in the steps, or the error that there can be none.
 func (j *job) plan() {
-	j.steps, j.err = nil, nil
 	have := j.now
-	if j.want == nil && j.before != nil && have != nil && have.Index != j.before.Index {
-		have = nil // somebody else's, made after ours was gone
+	if j.index != 0 && (have == nil || have.Index != j.index) {
+		have = nil // gone; what has its name now is somebody else's
+		if j.want != nil {
+			j.steps, j.err = nil, &Error{Device: j.Name, Cause: NoDevice, Detail: "no longer exists"}
+			return
+		}
 	}
 	j.steps, j.err = Plan(j.want, have)
 	for i := range j.steps {
@@ -217,8 +225,8 @@ func (k *Kernel) round(ctx context.Context, jobs []*job, o Options) (any bool) {
 
 // place gives a step of a device that was made in this run its name and index.
 func (j *job) place(s *Step) {
-	if j.created != 0 && s.Kind != StepCreate {
-		s.Device, s.Index, s.made = j.Name, j.created, true
+	if j.created && s.Kind != StepCreate {
+		s.Device, s.Index, s.made = j.Name, j.index, true
 	}
 }
 
@@ -231,7 +239,7 @@ func (j *job) note(s Step, err error) {
 	case err == nil:
 		j.done = append(j.done, s)
 		if s.Kind == StepCreate {
-			j.created, j.Name = s.Index, s.Device
+			j.created, j.index, j.Name = true, s.Index, s.Device
 		}
 	}
 }
@@ -240,13 +248,11 @@ func (j *job) note(s Step, err error) {
 func (k *Kernel) undo(jobs []*job, o Options) {
 	var back, failed []*job
 	for _, j := range jobs {
-		if j.err == nil || !j.touched || j.created == 0 && (j.before == nil || j.want == nil) {
+		if j.err == nil || !j.touched || !j.created && (j.before == nil || j.want == nil) {
 			continue
 		}
-		u := &job{Change: Change{Name: j.Name, Expect: PresentOrNot, Force: true}, before: j.before}
-		if j.created != 0 {
-			u.before = &Device{Index: j.created}
-		} else {
+		u := &job{Change: Change{Name: j.Name, Expect: PresentOrNot, Force: true}, index: j.index}
+		if !j.created {
 			u.want = j.before.spec(j.want)
 		}
 		back, failed = append(back, u), append(failed, j)

@@ -458,6 +458,38 @@ func TestDeleteNeverTakesANamesake(t *testing.T) {
 	}
 }
 
+// TestANamesakeIsNeverChanged deletes the device that is at work on, and makes another under its name.
+func TestANamesakeIsNeverChanged(t *testing.T) {
+	swap := func(t *testing.T) func() {
+		return func() {
+			ip(t, "link del x7")
+			ip(t, "tuntap add dev x7 mode tun user 0")
+			ip(t, "link set x7 alias theirs")
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		expect Expect
+		kind   StepKind
+	}{{"add", Absent, StepCreate}, {"set", Present, StepLink}} {
+		t.Run(c.name, func(t *testing.T) {
+			k := open(t)
+			if c.expect == Present {
+				add(t, k, Spec{Name: "x7", Mode: TUN})
+			}
+			want := &Spec{Name: "x7", Mode: TUN, Access: Root(), MTU: on(1400), AddAddresses: *addresses("10.0.0.1/24")}
+			r := run(t, k, Change{Name: "x7", Want: want, Expect: c.expect}, after(c.kind, swap(t)))
+			e := new(Error)
+			if !errors.As(r.Err, &e) || e.Cause != NoDevice {
+				t.Errorf("got %v, want that it is gone", r.Err)
+			}
+			if got := ip(t, "link show x7") + ip(t, "addr show x7"); !strings.Contains(got, "theirs") || strings.Contains(got, "1400") || strings.Contains(got, "10.0.0.1") {
+				t.Errorf("the namesake was touched: %s", got)
+			}
+		})
+	}
+}
+
 func TestManyAtOnce(t *testing.T) {
 	k := open(t)
 	const n = 300

@@ -9,6 +9,17 @@ import (
 	"strings"
 )
 
+// nameOwners puts the names to who may attach, for the plans that speak of that.
+func nameOwners(jobs []*job) {
+	var devices []*Device
+	for _, j := range jobs {
+		if j.now != nil && j.Want != nil && j.Want.Access != nil {
+			devices = append(devices, j.now)
+		}
+	}
+	name(devices)
+}
+
 // refuseTwins refuses a device that is named twice, by its name and by an alternative one.
 func refuseTwins(jobs []*job) {
 	named := map[int]string{}
