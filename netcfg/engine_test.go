@@ -458,6 +458,35 @@ func TestDeleteNeverTakesANamesake(t *testing.T) {
 	}
 }
 
+// TestOlderKernels does without what is probed for: attaching without a carrier, and the number of queues.
+func TestOlderKernels(t *testing.T) {
+	nstest.NeedReal(t)
+	k := open(t)
+	k.old = true
+	add(t, k, Spec{Name: "up7", Mode: TAP, Up: on(true), Addresses: addresses("10.0.0.1/24")})
+	add(t, k, Spec{Name: "down7", Mode: TUN})
+	if r := run(t, k, Change{Name: "up7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present}, nil); r.Err != nil {
+		t.Error(r.Err)
+	}
+	if out := ip(t, "-d -o link show up7") + ip(t, "-o -4 addr show up7"); !strings.Contains(out, "user 71001") || !strings.Contains(out, "10.0.0.1/24") {
+		t.Errorf("got %s", out)
+	}
+	up, down := hold(t, "up7", unix.IFF_TAP|unix.IFF_NO_PI), hold(t, "down7", unix.IFF_TUN|unix.IFF_NO_PI)
+	if d, err := k.Devices("up7"); err != nil || !d[0].InUse() {
+		t.Errorf("got %+v, %v; want it in use", d[0], err)
+	}
+	for _, name := range []string{"up7", "down7"} { // of the second only the claim tells that it is in use
+		wantError(t, run(t, k, Change{Name: name, Expect: Present}, nil), InUse, unix.EBUSY)
+	}
+	up.Close()
+	down.Close()
+	for _, name := range []string{"up7", "down7"} {
+		if r := run(t, k, Change{Name: name, Expect: Present}, nil); r.Err != nil {
+			t.Error(r.Err)
+		}
+	}
+}
+
 // TestANamesakeIsNeverChanged deletes the device that is at work on, and makes another under its name.
 func TestANamesakeIsNeverChanged(t *testing.T) {
 	swap := func(t *testing.T) func() {

@@ -11,6 +11,9 @@ import (
 type Kernel struct {
 	socket  *socket
 	sysfsFD int // 0: not mounted
+
+	// old pretends that the probes for what came after Linux 5.10 found nothing, so that tests reach the fallbacks.
+	old bool
 }
 
 // Open enters the network namespace ns, if it is not "", and opens it: the name of one as ip-netns(8) knows it, else the

@@ -77,7 +77,7 @@ func (k *Kernel) observe(names []string, how depth, stats bool) ([]*Device, erro
 
 // singleQueue is the number of programs attached to a single-queue device, 0 or 1.
 func (k *Kernel) singleQueue(d *Device) int {
-	if n, err := k.socket.enabledQueues(d.Name); err == nil {
+	if n, err := k.socket.enabledQueues(d.Name); err == nil && !k.old {
 		return n
 	}
 	if d.Carrier { // the next best: it is off while a program that asked for that is attached

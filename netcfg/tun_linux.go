@@ -170,7 +170,7 @@ func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
 			unix.Close(fd)
 		}
 	}()
-	if known, err := unix.IoctlGetUint32(fd, unix.TUNGETFEATURES); err == nil && known&iffNoCarrier != 0 {
+	if known, err := unix.IoctlGetUint32(fd, unix.TUNGETFEATURES); err == nil && known&iffNoCarrier != 0 && !k.old {
 		flags |= iffNoCarrier
 	}
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETIFINDEX, indexTaken); err != nil {
