@@ -3,6 +3,7 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 
 	"github.com/tunadm/tunadm/commands"
 )
@@ -10,6 +11,11 @@ import (
 // version is what --version prints; the Makefile fills it in from git.
 var version = "development"
 
+// memoryLimit is what the program may use before it collects garbage, in bytes. Most runs end long before.
+const memoryLimit = 64 << 20
+
 func main() {
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(memoryLimit)
 	os.Exit(commands.Main(os.Args, version, os.Stdout, os.Stderr))
 }

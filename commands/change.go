@@ -15,13 +15,14 @@ func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
 	if p.json && !p.dryRun && !p.check {
 		return nil, usagef("--json goes with --dry-run or --check")
 	}
+	// Before the goroutine may be bound to its thread, where each signal would cost two switches of threads. The process ends with
+	// the run, so nobody stops it.
+	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	k, err := netcfg.Open(p.netns)
 	if err != nil {
 		return nil, err
 	}
 	defer k.Close()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	results, err := k.Run(ctx, changes, netcfg.Options{DryRun: p.dryRun || p.check, Log: p.log})
 	if err != nil {
 		return nil, err

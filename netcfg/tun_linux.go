@@ -140,10 +140,10 @@ func setAccess(fd int, want, have Access) error {
 	return nil
 }
 
-// claim attaches to a device that is there, and never makes one. Carrier and flags stay as they are. While the
-// descriptor is open nobody else can attach to a single-queue device.
-func (k *Kernel) claim(d *Device) (fd int, err error) {
-	flags := uint16(d.Mode) | k.storedFlags(d)
+// claim attaches to a device that is there, and never makes one. The carrier stays as it is, and so do the flags that netlink tells;
+// stored are those that it does not tell, see storedFlags. While the descriptor is open nobody else can attach to a single-queue device.
+func (k *Kernel) claim(d *Device, stored uint16) (fd int, err error) {
+	flags := uint16(d.Mode) | stored
 	if !d.PI {
 		flags |= unix.IFF_NO_PI
 	}
@@ -194,7 +194,7 @@ func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
 
 // changeAccess does an access step.
 func (k *Kernel) changeAccess(s Step) error {
-	fd, err := k.claim(s.Old)
+	fd, err := k.claim(s.Old, k.storedFlags(s.Old))
 	if err != nil {
 		return err
 	}
