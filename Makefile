@@ -55,6 +55,6 @@ uninstall:
 	  $(DESTDIR)$(ZSHCOMPDIR)/_tunadm $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish
 
 clean:
-	rm -f tunadm
+	rm -f tunadm bench/README.md.new
 
 .PHONY: build check race lint bench install uninstall clean
