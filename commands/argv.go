@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -23,6 +24,9 @@ func arrange(args []string, flags []cli.Flag, repeatable []string) ([]string, er
 			break
 		}
 		if len(arg) < 2 || arg[0] != '-' {
+			if err := stray(arg, flags); err != nil {
+				return nil, err
+			}
 			names = append(names, arg)
 			continue
 		}
@@ -51,6 +55,19 @@ func arrange(args []string, flags []cli.Flag, repeatable []string) ([]string, er
 		given[long] = value
 	}
 	return slices.Concat(options, []string{"--"}, names), nil
+}
+
+// stray refuses words of ip(8)'s command lines, and values that fell apart for want of quotes, where a name stands. A device that is
+// really called so can be named behind "--".
+func stray(word string, flags []cli.Flag) error {
+	_, notIP := netip.ParseAddr(word)
+	switch {
+	case find(flags, "--"+word) != nil:
+		return &usageError{text: quote(word) + " stands where a device is named", hint: "did you mean --" + word + "? A device of that name stands behind --"}
+	case word == "via" || word == "peer" || word == "metric" || word == "table" || notIP == nil:
+		return &usageError{text: quote(word) + " stands where a device is named", hint: "a value of several words is quoted: --route '10.1.0.0/16 via 10.0.0.2'"}
+	}
+	return nil
 }
 
 // find is the flag of that spelling: two dashes and a long name, or one dash and a letter.

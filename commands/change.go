@@ -18,6 +18,7 @@ func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
 	// Before the goroutine may be bound to its thread, where each signal would cost two switches of threads. The process ends with
 	// the run, so nobody stops it.
 	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGPIPE) // a reader of -v that goes away must not end the run halfway
 	k, err := netcfg.Open(p.netns)
 	if err != nil {
 		return nil, err
@@ -31,8 +32,8 @@ func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
 	var plan []netcfg.Step
 	for _, r := range results {
 		plan = append(plan, r.Steps...)
-		for _, w := range r.Warnings {
-			p.warn(r.Name, w)
+		if r.Err == nil {
+			p.warn(r)
 		}
 		errs = append(errs, outcome(r)...)
 		if r.PutBack && p.verbose {
@@ -68,9 +69,11 @@ func (p *program) log(s netcfg.Step) {
 	}
 }
 
-func (p *program) warn(device, text string) {
-	if !p.quiet {
-		fmt.Fprintf(p.stderr, "tunadm: %s %s: warning: %s\n", p.verb, netcfg.Escape(device), text)
+func (p *program) warn(r netcfg.Result) {
+	for _, text := range r.Warnings {
+		if !p.quiet {
+			fmt.Fprintf(p.stderr, "tunadm: %s %s: warning: %s\n", p.verb, netcfg.Escape(r.Name), text)
+		}
 	}
 }
 

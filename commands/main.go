@@ -32,6 +32,8 @@ var exits = map[netcfg.Cause]int{
 	netcfg.OtherKind:        exitExists,
 	netcfg.WrongMode:        exitExists,
 	netcfg.WrongQueues:      exitExists,
+	netcfg.MTUBounds:        exitUsage,
+	netcfg.TunHasNoMAC:      exitUsage,
 	netcfg.InUse:            exitInUse,
 	netcfg.NotPermitted:     exitNotPermitted,
 	netcfg.NotOwner:         exitNotPermitted,

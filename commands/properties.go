@@ -34,7 +34,7 @@ func propertyFlags(p *program) []cli.Flag {
 	s := &q.spec
 	text := func(v string) (string, error) { return v, nil }
 	return []cli.Flag{
-		valueFlag(p, "user", "`U` may attach: a name or a number", text, func(v string) { q.user = &v }),
+		valueFlag(p, "user", "`U` may attach: a name or a number; a new device without any of these three is root's", text, func(v string) { q.user = &v }),
 		valueFlag(p, "group", "members of `G` may attach; with --user, both must hold", text, func(v string) { q.group = &v }),
 		boolFlag("anyone", "every local user may attach", &q.anyone),
 		valueFlag(p, "address", "have `ADDRESS`: 10.0.0.1/24, fd00::1/64, '10.0.0.1 peer 10.0.0.2'; repeat it for more; '' for none", listOf(netcfg.ParseAddress),

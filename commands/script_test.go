@@ -27,6 +27,7 @@ func programs() map[string]func(args []string) int {
 		},
 		"attach":  attach,
 		"as-user": asUser,
+		"keep":    keep,
 		"race":    race,
 	}
 }
@@ -133,6 +134,18 @@ func attach(args []string) int {
 		fmt.Fprintln(os.Stderr, "attach:", err)
 		return 1
 	}
+	return 0
+}
+
+// keep is the program "keep NAME FLAGS": it attaches, makes the file "kept", and stays until it is killed.
+func keep(args []string) int {
+	flags, err := strconv.ParseUint(args[1], 16, 16)
+	must(err)
+	f, err := nstest.Attach(args[0], uint16(flags))
+	must(err)
+	must(os.WriteFile("kept", nil, 0o600))
+	must(unix.Pause())
+	runtime.KeepAlive(f)
 	return 0
 }
 

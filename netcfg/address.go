@@ -20,6 +20,7 @@ type kept struct {
 	message []byte // the body of the RTM_NEWADDR or RTM_NEWROUTE message
 	foreign bool   // not the administrator's: dynamic, link-local, the kernel's or a routing daemon's
 
+	plain     bool       // of a route: [Route] says all that there is to say of it
 	source    netip.Addr // of a route: the address without which it cannot be
 	elsewhere int        // of a route: the index of another device that it goes through
 }
@@ -49,6 +50,9 @@ func ParseAddress(s string) (Address, error) {
 			return a, fmt.Errorf("%q mixes IPv4 and IPv6", s)
 		}
 		a = Address{Local: local, Peer: p.Addr(), Bits: p.Bits()}
+		if local == a.Peer {
+			return a, fmt.Errorf("%s is its own peer", local)
+		}
 	default:
 		return a, fmt.Errorf("%q is no address: write 10.0.0.1/24, fd00::1/64 or 10.0.0.1 peer 10.0.0.2", s)
 	}
@@ -62,6 +66,8 @@ func checkHost(ip netip.Addr) error {
 		return fmt.Errorf("%s is the unspecified address", ip)
 	case ip.IsMulticast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return fmt.Errorf("%s is no address of one host", ip)
+	case ip.Zone() != "":
+		return fmt.Errorf("%s names a zone; the device is the zone", ip)
 	case ip.Is4In6():
 		return fmt.Errorf("%s is IPv4 in IPv6 clothes: write %s", ip, ip.Unmap())
 	}
@@ -74,16 +80,17 @@ func parsePrefix(s string) (netip.Prefix, error) {
 		return p, nil
 	}
 	if host, bits, ok := strings.Cut(s, "/"); ok {
-		if ip, err := netip.ParseAddr(host); err == nil {
+		if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" {
 			return netip.Prefix{}, fmt.Errorf("%q is no length of a prefix: 0 to %d are", bits, ip.BitLen())
 		}
 	}
 	ip, err := netip.ParseAddr(s)
+	if strings.Contains(s, "%") {
+		return netip.Prefix{}, fmt.Errorf("%q names a zone; the device is the zone", s)
+	}
 	switch {
 	case err != nil:
 		return netip.Prefix{}, fmt.Errorf("%q is no IP address", s)
-	case ip.Zone() != "":
-		return netip.Prefix{}, fmt.Errorf("%s names a zone; the device is the zone", ip)
 	}
 	return netip.PrefixFrom(ip, ip.BitLen()), nil
 }

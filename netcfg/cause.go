@@ -43,6 +43,7 @@ const (
 	NoNamespace            // no such network namespace
 	ForeignNamespace       // a namespace that another user namespace owns
 	Interrupted            // a signal
+	NoMemory               // a queue is longer than the kernel has memory for
 	NotKept                // the kernel took it, and dropped it again
 )
 
@@ -74,14 +75,15 @@ var causes = [...]struct{ means, hint string }{
 	MTUBelowIPv6:     {"the kernel would take IPv6 off the device", "an MTU of 1280 or more keeps it; to do without, remove the IPv6 addresses and routes first"},
 	IPv6Off:          {"IPv6 is off", "sysctl -w net.ipv6.conf.{fix}.disable_ipv6=0"},
 	NoGateway:        {"the gateway cannot be reached through the device", "give the device an address in the gateway's network"},
-	RouteTaken:       {"another device has it", "remove it there, or give it a metric of its own"},
+	RouteTaken:       {"another device has it", "remove that one first, or give this one a metric of its own"},
 	DeviceDown:       {"the device is down", "add --up"},
 	OwnerFixed:       {"the kernel cannot unset an owner or a group", "{fix}"},
 	NotThere:         {"is not on the device", "{fix}"},
 	NoNamespace:      {"no such network namespace", "ip netns list"},
 	ForeignNamespace: {"only its own user namespace may enter it", "{fix}"},
 	Interrupted:      {"interrupted", ""},
-	NotKept:          {"the kernel took it and dropped it again", ""},
+	NoMemory:         {"out of memory", "tunadm set {device} --txqueuelen 500"},
+	NotKept:          {"it did not stay: the kernel dropped it, or another program changed it", ""},
 }
 
 // An Error says what failed on which device, and why.
@@ -139,7 +141,7 @@ func (d *Device) KindWords() string {
 // busyError is the error of a step on a device in use.
 func busyError(d *Device, kind StepKind) *Error {
 	fix := "stop it first"
-	if kind == StepDelete {
+	if kind == StepDelete && mayConfigure() {
 		fix += ", or take the device from it: tunadm delete --force " + word(d.Name)
 	}
 	return &Error{Device: d.Name, Cause: InUse, Detail: d.usedBy(), Fix: fix, Err: errBusy}

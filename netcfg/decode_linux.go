@@ -222,6 +222,7 @@ func decodeRoute(body []byte, family int) (ownedRoute, bool) {
 	if family == unix.AF_INET6 {
 		to = netip.IPv6Unspecified()
 	}
+	bare := true
 	plain := routeType == unix.RTN_UNICAST && body[3] == 0 // no type of service
 	for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
 		switch kind {
@@ -237,6 +238,9 @@ func decodeRoute(body []byte, family int) (ownedRoute, bool) {
 			r.Table = u32(value)
 		case unix.RTA_PREFSRC:
 			r.kept.source, _ = netip.AddrFromSlice(value)
+			bare = false
+		case unix.RTA_METRICS, unix.RTA_FLOW, unix.RTA_EXPIRES:
+			bare = false
 		case unix.RTA_MULTIPATH:
 			r.hops, plain = decodeHops(value), false
 		case unix.RTA_VIA, rtaNexthopID, unix.RTA_ENCAP:
@@ -245,6 +249,7 @@ func decodeRoute(body []byte, family int) (ownedRoute, bool) {
 	}
 	r.To = netip.PrefixFrom(to, int(body[1]))
 	r.kept.message = slices.Clone(body)
+	r.kept.plain = plain && bare && protocol == unix.RTPROT_STATIC
 	r.kept.foreign = !plain || protocol != unix.RTPROT_BOOT && protocol != unix.RTPROT_STATIC
 	return r, true
 }

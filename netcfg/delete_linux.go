@@ -52,7 +52,7 @@ func (k *Kernel) deletePortion(steps []*Step) []error {
 	errs := make([]error, len(steps))
 	for i, d := range devices {
 		if d.err != nil && errors.Is(d.err, unix.EPERM) && d.fd >= 0 {
-			d.err = letGo(d.fd) // the owner, without any capability
+			d.err = k.letGo(d) // the owner, without any capability
 		}
 		if d.fd >= 0 {
 			unix.Close(d.fd)
@@ -100,8 +100,17 @@ func (k *Kernel) checkUnused(d *Device) error {
 	return nil
 }
 
-// letGo makes the device vanish when its last descriptor is closed, which is the claim.
-func letGo(fd int) error { return unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 0) }
+// letGo makes the device vanish when its last descriptor is closed, which is the claim unless a program came between.
+func (k *Kernel) letGo(d *doomed) error {
+	if err := unix.IoctlSetInt(d.fd, unix.TUNSETPERSIST, 0); err != nil {
+		return err
+	}
+	err := k.checkUnused(d.Device)
+	if err != nil {
+		err = errors.Join(err, unix.IoctlSetInt(d.fd, unix.TUNSETPERSIST, 1))
+	}
+	return err
+}
 
 // deleteClaimed deletes all devices that have no error yet, one by its index and several as one link group.
 func (k *Kernel) deleteClaimed(devices []*doomed) {

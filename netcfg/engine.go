@@ -1,6 +1,9 @@
 package netcfg
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // rounds is how often the kernel may drop one thing for another before the engine gives up: removing a primary address takes
 // its secondaries, whose return may take a route.
@@ -14,9 +17,9 @@ type job struct {
 	now     *Device
 	steps   []Step // still to do
 	done    []Step
-	index   int  // of the device that this is about, from the first look or from its making; 0: there is none yet
-	created bool // this run made it
-	touched bool // a step was tried
+	index   int    // of the device that this is about, from the first look or from its making; 0: there is none yet
+	created bool   // this run made it
+	tried   []Step // done or not
 	err     error
 	result  Result
 }
@@ -36,6 +39,7 @@ func (k *Kernel) Run(ctx context.Context, changes []Change, o Options) ([]Result
 		return nil, err
 	}
 	if !o.DryRun {
+		k.tryAccess(jobs)
 		k.converge(ctx, jobs, o)
 		k.undo(jobs, o)
 	}
@@ -111,38 +115,36 @@ func dropping(steps []Step) bool {
 
 // look observes the devices of the jobs.
 func (k *Kernel) look(jobs []*job, how depth) error {
-	var names []string
+	var wanted []target
 	var named []*job
 	for _, j := range jobs {
 		j.now = nil
 		if !IsTemplate(j.Name) {
-			names, named = append(names, j.Name), append(named, j)
+			wanted, named = append(wanted, target{j.Name, j.index}), append(named, j)
 		}
 	}
-	if len(names) == 0 {
+	if len(wanted) == 0 {
 		return nil
 	}
-	devices, err := k.observe(names, how, false)
+	devices, err := k.observe(wanted, how, false)
 	if err != nil {
 		return err
 	}
 	for i, j := range named {
-		j.now = devices[i]
+		if j.now = devices[i]; j.now != nil && j.index != 0 {
+			j.Name = j.now.Name // it may have been renamed
+		}
 	}
 	return nil
 }
 
 // plan fills in the steps, or the error that there can be none.
 func (j *job) plan() {
-	have := j.now
-	if j.index != 0 && (have == nil || have.Index != j.index) {
-		have = nil // gone; what has its name now is somebody else's
-		if j.want != nil {
-			j.steps, j.err = nil, &Error{Device: j.Name, Cause: NoDevice, Detail: "no longer exists"}
-			return
-		}
+	if j.index != 0 && j.now == nil && j.want != nil {
+		j.steps, j.err = nil, &Error{Device: j.Name, Cause: NoDevice, Detail: "no longer exists"}
+		return
 	}
-	j.steps, j.err = Plan(j.want, have)
+	j.steps, j.err = Plan(j.want, j.now)
 	for i := range j.steps {
 		j.steps[i].Force = j.Force
 	}
@@ -157,7 +159,7 @@ func (k *Kernel) converge(ctx context.Context, jobs []*job, o Options) {
 		if !k.round(ctx, jobs, o) {
 			return
 		}
-		if err := k.look(jobs, k.depth(jobs)); err != nil {
+		if err := k.look(jobs, needed(jobs)); err != nil {
 			fail(jobs, err)
 			return
 		}
@@ -174,8 +176,8 @@ func (k *Kernel) converge(ctx context.Context, jobs []*job, o Options) {
 	}
 }
 
-// depth is how much of the devices must be looked at to know that all is as it should be.
-func (k *Kernel) depth(jobs []*job) depth {
+// needed is how much of the devices must be looked at to know that all is as it should be.
+func needed(jobs []*job) depth {
 	for _, j := range jobs {
 		if j.want != nil && j.want.before != nil {
 			return deep
@@ -232,7 +234,10 @@ func (j *job) place(s *Step) {
 
 // note keeps what became of a step. Of several errors the first is the cause of the others.
 func (j *job) note(s Step, err error) {
-	j.touched = true
+	j.tried = append(j.tried, s)
+	if e := new(Error); s.Kind == StepDelete && j.Expect == PresentOrNot && errors.As(err, &e) && e.Cause == NoDevice {
+		return // somebody else deleted it first
+	}
 	switch {
 	case err != nil && j.err == nil:
 		j.err = err
@@ -248,12 +253,12 @@ func (j *job) note(s Step, err error) {
 func (k *Kernel) undo(jobs []*job, o Options) {
 	var back, failed []*job
 	for _, j := range jobs {
-		if j.err == nil || !j.touched || !j.created && (j.before == nil || j.want == nil) {
+		if j.err == nil || len(j.tried) == 0 || !j.created && (j.before == nil || j.want == nil) {
 			continue
 		}
 		u := &job{Change: Change{Name: j.Name, Expect: PresentOrNot, Force: true}, index: j.index}
 		if !j.created {
-			u.want = j.before.spec(j.want)
+			u.want = j.before.spec(j.tried)
 		}
 		back, failed = append(back, u), append(failed, j)
 	}
@@ -268,6 +273,10 @@ func (k *Kernel) undo(jobs []*job, o Options) {
 	}
 	k.converge(context.Background(), back, o)
 	for i, j := range failed {
-		j.result.UndoErr, j.result.PutBack = back[i].err, back[i].err == nil
+		u := back[i]
+		if u.err == nil {
+			u.err = u.accessLost()
+		}
+		j.result.UndoErr, j.result.PutBack = u.err, u.err == nil
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -181,6 +183,11 @@ func busyDevice(t *testing.T, k *Kernel) {
 	ip(t, "link add v0 type veth peer name v1")
 	ip(t, "link set v0 up")
 	ip(t, "link set v1 up")
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(ip(t, "-br link show v0"), " UP "); {
+		if time.Now().After(deadline) {
+			t.Fatal("the veth does not come up")
+		}
+	}
 	add(t, k, Spec{Name: "tap7", Mode: TAP, MTU: on(1400), Up: on(true), Alias: on("mine")})
 	for _, line := range []string{
 		"addr add 10.0.0.1/24 dev tap7 label tap7:one", "addr add 10.0.0.2/24 dev tap7", "addr add 10.5.0.1/24 dev tap7 valid_lft 5000 preferred_lft 4000",
@@ -229,14 +236,7 @@ func TestSetPutsBack(t *testing.T) {
 				log = c.log(t)
 			}
 			wantError(t, run(t, k, Change{Name: "tap7", Want: &c.want, Expect: Present}, log), c.cause, nil)
-			if now := witness(t); c.cause == InUse { // the program that came between is still there
-				if d, err := k.Devices("tap7"); err != nil || !d[0].InUse() {
-					t.Fatal("nobody is attached", err)
-				}
-				same(t, before, now)
-			} else {
-				same(t, before, now)
-			}
+			same(t, before, witness(t))
 		})
 	}
 }
@@ -458,6 +458,100 @@ func TestDeleteNeverTakesANamesake(t *testing.T) {
 	}
 }
 
+// TestARenamedDeviceIsStillTheOne renames the device that is at work on, and makes another under its old name.
+func TestARenamedDeviceIsStillTheOne(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		k := open(t)
+		add(t, k, Spec{Name: "x7", Mode: TUN, Alias: on("ours")})
+		want := &Spec{TxQueueLen: on(7), AddAddresses: *addresses("10.0.0.1/24")}
+		if fails {
+			want.Up, want.AddRoutes = on(true), *routes("10.1.0.0/16 via 10.9.0.1")
+		}
+		r := run(t, k, Change{Name: "x7", Want: want, Expect: Present}, after(StepLink, func() {
+			ip(t, "link set x7 name old7")
+			ip(t, "tuntap add dev x7 mode tap")
+		}))
+		if (r.Err != nil) != fails || r.UndoErr != nil {
+			t.Errorf("got %v, undo %v", r.Err, r.UndoErr)
+		}
+		if got := ip(t, "addr show x7"); strings.Contains(got, "10.0.0.1") || strings.Contains(got, "qlen 7 ") {
+			t.Errorf("the namesake was touched: %s", got)
+		}
+		if got := ip(t, "addr show old7"); strings.Contains(got, "10.0.0.1/24") == fails || strings.Contains(got, "UP") {
+			t.Errorf("fails %v: the device is %s", fails, got)
+		}
+	}
+}
+
+// TestUndoLeavesWhatOthersDid lets another program configure the device while a change of it fails.
+func TestUndoLeavesWhatOthersDid(t *testing.T) {
+	k := open(t)
+	add(t, k, Spec{Name: "tun7", Mode: TUN, Up: on(true), Addresses: addresses("10.0.0.1/24")})
+	want := &Spec{TxQueueLen: on(7), RemoveAddresses: *addresses("10.0.0.1/24"), AddAddresses: *addresses("10.6.0.1/24"), AddRoutes: *routes("10.1.0.0/16 via 10.9.0.1")}
+	r := run(t, k, Change{Name: "tun7", Want: want, Expect: Present}, after(StepLink, func() {
+		ip(t, "addr add 10.5.0.1/24 dev tun7")
+		ip(t, "route add 10.55.0.0/16 dev tun7")
+		ip(t, "link set tun7 alias theirs")
+	}))
+	wantError(t, r, NoGateway, nil)
+	got := ip(t, "addr show tun7") + ip(t, "link show tun7") + ip(t, "route")
+	for _, s := range []string{"10.0.0.1/24", "10.5.0.1/24", "10.55.0.0/16", "theirs", "qlen 500"} {
+		if !strings.Contains(got, s) {
+			t.Errorf("%s is lost: %s", s, got)
+		}
+	}
+	if strings.Contains(got, "10.6.0.1") {
+		t.Errorf("what was added is still there: %s", got)
+	}
+}
+
+// TestAClaimNeverMakesADevice claims one that is not there, and one whose name another device has.
+func TestAClaimNeverMakesADevice(t *testing.T) {
+	k := open(t)
+	add(t, k, Spec{Name: "real7", Mode: TUN})
+	for _, d := range []*Device{{Name: "ghost7", Mode: TUN, Index: 99}, {Name: "real7", Mode: TUN, Index: 99}} {
+		fd, err := k.claim(d, 0)
+		e := new(Error)
+		if !errors.As(err, &e) || e.Cause != NoDevice {
+			t.Errorf("%s: got descriptor %d, %v; want that there is no such device", d.Name, fd, err)
+		}
+	}
+	if out := ip(t, "-br link show type tun"); strings.Contains(out, "ghost7") {
+		t.Errorf("made: %s", out)
+	}
+}
+
+// TestAPacketFilterThatWasLeftBehind claims a tap that kept the filter of a program that attached with packet information.
+func TestAPacketFilterThatWasLeftBehind(t *testing.T) {
+	k := open(t)
+	add(t, k, Spec{Name: "tap7", Mode: TAP, PI: true})
+	f := hold(t, "tap7", unix.IFF_TAP)
+	pass := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0xffff}}
+	program := unix.SockFprog{Len: 1, Filter: &pass[0]}
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.TUNATTACHFILTER, uintptr(unsafe.Pointer(&program))); errno != 0 {
+		t.Fatal(errno)
+	}
+	f.Close()
+	if r := run(t, k, Change{Name: "tap7", Expect: Present}, nil); r.Err != nil {
+		t.Error(r.Err)
+	}
+}
+
+// TestOneDeviceByTwoNames names a device by its own and by an alternative name.
+func TestOneDeviceByTwoNames(t *testing.T) {
+	k := open(t)
+	add(t, k, Spec{Name: "tun7", Mode: TUN})
+	ip(t, "link property add dev tun7 altname seven")
+	results, err := k.Run(context.Background(), []Change{{Name: "tun7", Expect: Present}, {Name: "seven", Expect: Present}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, results[1], BadRequest, nil)
+	if results[0].Err != nil {
+		t.Error(results[0].Err)
+	}
+}
+
 // TestOlderKernels does without what is probed for: attaching without a carrier, and the number of queues.
 func TestOlderKernels(t *testing.T) {
 	nstest.NeedReal(t)
@@ -631,6 +725,22 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 	add(t, k, Spec{Name: "tap4", Mode: TAP, MAC: MAC{2, 0, 0, 0, 0, 1}, Master: &Master{Name: "br1"}})
 	if now := ip(t, "-br link show br1"); now != lowest {
 		t.Errorf("a bridge with a port was %s, is %s", lowest, now)
+	}
+	ip(t, "link add br2 type bridge stp_state 1")
+	add(t, k, Spec{Name: "tap5", Mode: TAP, Master: &Master{Name: "br2"}})
+	if got := ip(t, "-d link show br2"); strings.Contains(got, "bridge_id 8000.0:0:0:0:0:0") {
+		t.Errorf("the bridge has no identifier of its own: %s", got)
+	}
+	if r := run(t, k, Change{Name: "tap3", Want: &Spec{Master: &Master{Name: "br2"}}, Expect: Present}, nil); r.Err != nil {
+		t.Error(r.Err)
+	}
+	ip(t, "link add br3 type bridge")
+	ip(t, "tuntap add dev tap6 mode tap")
+	ip(t, "link set tap6 master br3")
+	ip(t, "link del tap6") // leaves the bridge with the address zero
+	add(t, k, Spec{Name: "tap7", Mode: TAP, Master: &Master{Name: "br3"}})
+	if got := ip(t, "link show br3"); strings.Contains(got, "00:00:00:00:00:00") {
+		t.Errorf("the bridge is left without an address: %s", got)
 	}
 	for _, name := range []string{"tap1", "tap2"} {
 		if r := run(t, k, Change{Name: name, Expect: Present}, nil); r.Err != nil {

@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -82,6 +83,8 @@ func (k *Kernel) explainAttach(d *Device, err error) error {
 	case errors.Is(err, unix.EPERM):
 		e.Cause, e.Fix = NotOwner, asRoot()
 		e.Detail = "only " + named(d).Access.String() + " may attach"
+	case errors.Is(err, unix.ENOMEM):
+		e.Detail, e.Cause = fmt.Sprintf("the kernel has no memory for its queue of %d packets", d.TxQueueLen), NoMemory
 	case errors.Is(err, unix.E2BIG):
 		e.Cause, e.Detail = InUse, "all of its 256 queues are in use"
 	}

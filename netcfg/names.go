@@ -38,6 +38,9 @@ func ParseGroup(s string) (ID, error) {
 }
 
 func parseID(s, database string, missing Cause, lookup func(string) (string, error)) (ID, error) {
+	if s == "" {
+		return ID{}, &Error{Cause: BadRequest, Detail: idNoun(missing) + ": the name is empty"}
+	}
 	if number, err := lookup(s); err == nil {
 		n, err := strconv.ParseUint(number, 10, 32)
 		return ID{uint32(n), s}, err

@@ -27,7 +27,11 @@ const withoutStats = 1 << 3
 // Devices reads the named devices, in that order, or all TUN/TAP devices in the order of their names when none is
 // named. A name that is absent gives a nil device. A device of another kind has little more than its Kind.
 func (k *Kernel) Devices(names ...string) ([]*Device, error) {
-	devices, err := k.observe(names, shallow, true)
+	wanted := make([]target, len(names))
+	for i, name := range names {
+		wanted[i].name = name
+	}
+	devices, err := k.observe(wanted, shallow, true)
 	if err != nil {
 		return nil, err
 	}
@@ -40,20 +44,26 @@ func (k *Kernel) Devices(names ...string) ([]*Device, error) {
 	return devices, nil
 }
 
-// observe reads devices by name, or all TUN/TAP devices, without their holders and the names of their users.
-func (k *Kernel) observe(names []string, how depth, stats bool) ([]*Device, error) {
+// A target is a device to be read: by its index, which it keeps whatever it is called, or where that is 0 by its name.
+type target struct {
+	name  string
+	index int
+}
+
+// observe reads the targets, or all TUN/TAP devices, without their holders and the names of their users.
+func (k *Kernel) observe(wanted []target, how depth, stats bool) ([]*Device, error) {
 	var found []*Device
 	var err error
-	if len(names) == 0 || len(names) > few {
-		found, err = k.dumpLinks(len(names) == 0, stats)
+	if len(wanted) == 0 || len(wanted) > few {
+		found, err = k.dumpLinks(len(wanted) == 0, stats)
 	} else {
-		found, err = k.askLinks(names, stats)
+		found, err = k.askLinks(wanted, stats)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if len(names) > 0 {
-		found = inOrder(names, found)
+	if len(wanted) > 0 {
+		found = inOrder(wanted, found)
 	}
 	seen := map[*Device]bool{}
 	ours := slices.DeleteFunc(slices.Clone(found), func(d *Device) bool {
@@ -86,9 +96,9 @@ func (k *Kernel) singleQueue(d *Device) int {
 	return 0
 }
 
-// inOrder puts the devices in the order of the names; a name that no device has gets nil.
-func inOrder(names []string, devices []*Device) []*Device {
-	byName := make(map[string]*Device, len(devices))
+// inOrder puts the devices in the order of the targets; one that is not there is nil.
+func inOrder(wanted []target, devices []*Device) []*Device {
+	byName, byIndex := make(map[string]*Device, len(devices)), indexed(devices)
 	for _, d := range devices {
 		for _, alt := range d.AltNames {
 			byName[alt] = d
@@ -97,9 +107,11 @@ func inOrder(names []string, devices []*Device) []*Device {
 	for _, d := range devices {
 		byName[d.Name] = d
 	}
-	found := make([]*Device, len(names))
-	for i, name := range names {
-		found[i] = byName[name]
+	found := make([]*Device, len(wanted))
+	for i, w := range wanted {
+		if found[i] = byIndex[w.index]; w.index == 0 {
+			found[i] = byName[w.name]
+		}
 	}
 	return found
 }
@@ -135,23 +147,26 @@ func (k *Kernel) dumpLinks(oursOnly, stats bool) ([]*Device, error) {
 	})
 }
 
-func (k *Kernel) askLinks(names []string, stats bool) ([]*Device, error) {
+func (k *Kernel) askLinks(wanted []target, stats bool) ([]*Device, error) {
 	var found []*Device
-	requests := make([]*nl.NetlinkRequest, len(names))
-	for i, name := range names {
-		requests[i] = linkRequest(unix.NLM_F_ACK, 0, name, stats)
+	requests := make([]*nl.NetlinkRequest, len(wanted))
+	for i, w := range wanted {
+		if w.index != 0 {
+			w.name = ""
+		}
+		requests[i] = linkRequest(unix.NLM_F_ACK, w.index, w.name, stats)
 	}
 	errs := k.socket.exchange(requests, windowRead, func(i int, body []byte) {
 		if d := decodeLink(body); d != nil {
-			if d.Name != names[i] {
-				d.AltNames = append(d.AltNames, names[i])
+			if wanted[i].index == 0 && d.Name != wanted[i].name {
+				d.AltNames = append(d.AltNames, wanted[i].name)
 			}
 			found = append(found, d)
 		}
 	})
 	for i, err := range errs {
 		if err != nil && !errors.Is(err, unix.ENODEV) {
-			return nil, &Error{Device: names[i], What: "look it up", Err: err}
+			return nil, &Error{Device: wanted[i].name, What: "look it up", Err: err}
 		}
 	}
 	return found, nil

@@ -70,7 +70,7 @@ func (p *planner) match() error {
 		return p.refuse(WrongMode, "", "it is a "+h.Mode.String()+", not a "+w.Mode.String())
 	case w.MultiQueue != nil && *w.MultiQueue != h.MultiQueue:
 		return p.refuse(WrongQueues, "", map[bool]string{true: "it is multi-queue", false: "it is single-queue"}[h.MultiQueue])
-	case w.Access != nil && !w.Access.reachable(h.Access):
+	case w.Access != nil && !w.Access.reachable(h.Access) && !w.undo:
 		return p.refuseAccess()
 	}
 	return nil
@@ -94,6 +94,9 @@ func (p *planner) check() error {
 	}
 	if w.Up != nil {
 		up = *w.Up
+	}
+	if r, other := p.conflict(); other != nil {
+		return p.refuse(RouteTaken, "route "+r.String(), "the device has "+other.String()+" already")
 	}
 	after := Device{Addresses: p.targetAddresses(), Routes: p.targetRoutes()}
 	switch v6 := after.ipv6(); {
@@ -152,6 +155,18 @@ func (p *planner) link() {
 	}
 }
 
+// conflict is a route that is asked for beside one of the device that excludes it.
+func (p *planner) conflict() (asked Route, other *Route) {
+	for _, asked = range p.want.AddRoutes {
+		for _, r := range p.have.Routes {
+			if r.sameKey(asked) && !r.same(asked) && r.kept.elsewhere == 0 && !slices.ContainsFunc(p.want.RemoveRoutes, r.same) {
+				return asked, &r
+			}
+		}
+	}
+	return asked, nil
+}
+
 // losesIPv6 says that the MTU falls below what IPv6 needs, with which the kernel drops more than the MTU says.
 func (p *planner) losesIPv6() bool {
 	return p.withoutIPv6 && p.want.MTU != nil && p.have.MTU >= MTUMinV6 && p.have.Index != 0
@@ -177,6 +192,12 @@ func (p *planner) master() {
 	if m == nil || m.Name == p.have.Master {
 		return
 	}
+	if m.Hold && m.Empty { // to set the address that is there already would leave the bridge's STP identifier at zero
+		other := *m
+		other.MAC = slices.Clone(m.MAC)
+		other.MAC[len(other.MAC)-1] ^= 1
+		p.step(phaseMaster, Step{Kind: StepHold, Master: &other})
+	}
 	if m.Hold {
 		p.step(phaseMaster, Step{Kind: StepHold, Master: m})
 	}
@@ -184,7 +205,7 @@ func (p *planner) master() {
 }
 
 func (p *planner) access() {
-	if a := p.want.Access; a != nil && !a.same(p.have.Access) {
+	if a := p.want.Access; a != nil && !a.same(p.have.Access) && a.reachable(p.have.Access) {
 		p.step(phaseAccess, Step{Kind: StepAccess, Access: a, Old: p.have})
 	}
 }

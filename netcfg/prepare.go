@@ -9,15 +9,23 @@ import (
 	"strings"
 )
 
-// nameOwners puts the names to who may attach, for the plans that speak of that.
+// nameOwners puts the names to who may attach, for the plans and the errors that speak of that.
 func nameOwners(jobs []*job) {
 	var devices []*Device
 	for _, j := range jobs {
-		if j.now != nil && j.Want != nil && j.Want.Access != nil {
+		if j.now != nil && j.Want != nil && j.Want.Access != nil { // an add always asks for one
 			devices = append(devices, j.now)
 		}
 	}
 	name(devices)
+}
+
+// accessLost is the error of an undo that cannot unset an owner or a group which was set for the first time, or nil.
+func (j *job) accessLost() error {
+	if j.want == nil || j.want.Access == nil || j.now == nil || j.want.Access.same(j.now.Access) {
+		return nil
+	}
+	return &Error{Device: j.Name, What: "access " + j.want.Access.String(), Cause: OwnerFixed}
 }
 
 // refuseTwins refuses a device that is named twice, by its name and by an alternative one.
@@ -41,10 +49,17 @@ func (j *job) expect() error {
 		return &Error{Device: j.Name, Cause: NoDevice}
 	case j.now != nil && j.now.Kind != "tun" && (j.Expect == Absent || j.Expect == AbsentOrSame):
 		return &Error{Device: j.Name, Cause: OtherKind, Detail: "exists already, as " + j.now.KindWords()}
+	case j.now != nil && j.now.Kind != "tun":
+		_, err := Plan(nil, j.now)
+		return err
 	case j.now != nil && j.Expect == AbsentOrSame && !j.now.Persist:
 		return &Error{Device: j.Name, Cause: Differs, Detail: "exists already, and differs: it is not persistent, and goes with the program that made it"}
 	case j.now != nil && j.Expect == Absent:
-		return &Error{Device: j.Name, Cause: Exists, Detail: fmt.Sprintf("exists already, as a %s of %s", j.now.Mode, named(j.now).Access)}
+		e := &Error{Device: j.Name, Cause: Exists, Detail: fmt.Sprintf("exists already, as a %s of %s", j.now.Mode, j.now.Access)}
+		if j.Want.Mode != j.now.Mode {
+			e.Cause = WrongMode
+		}
+		return e
 	}
 	return nil
 }
@@ -64,6 +79,20 @@ func (k *Kernel) predictBusy(jobs []*job) {
 	for _, j := range refused {
 		i := slices.IndexFunc(j.steps, Step.needsUnused)
 		j.err, j.steps = busyError(j.before, j.steps[i].Kind), nil
+	}
+}
+
+// tryAccess attaches for a moment to the devices that are to get another owner, before anything is touched: whatever keeps the last step
+// of their plans from being done shows now.
+func (k *Kernel) tryAccess(jobs []*job) {
+	for _, j := range jobs {
+		i := slices.IndexFunc(j.steps, func(s Step) bool { return s.Kind == StepAccess })
+		if j.err != nil || i < 0 || len(j.steps) == 1 {
+			continue
+		}
+		if err := k.tryClaim(j.steps[i].Old); err != nil {
+			j.err = k.explainStep(&j.steps[i], err)
+		}
 	}
 }
 
@@ -98,7 +127,7 @@ func differs(name string, steps []Step, never error) error {
 		}
 	}
 	return &Error{
-		Device: name, Cause: Differs, Fix: "tunadm set " + word(name) + " changes it",
+		Device: name, Cause: Differs, Fix: "tunadm set " + word(name) + " with the flags of this add changes it",
 		Detail: "exists already, and differs by: " + strings.Join(each, "; "),
 	}
 }
@@ -113,20 +142,28 @@ func (k *Kernel) prepare(j *job, masters map[string]*Master) (*Spec, error) {
 		return nil, err
 	}
 	if want.Master == nil || want.Master.Name == "" {
-		k.warnOfMTU(j, &want)
+		k.warnOfMTU(j, &want, masters)
 		return &want, nil
 	}
-	m := masters[want.Master.Name]
-	if m == nil {
-		var err error
-		if m, err = k.master(want.Master.Name); err != nil {
-			return nil, j.withoutMaster(err)
-		}
-		masters[m.Name] = m
+	m, err := k.cachedMaster(want.Master.Name, masters)
+	if err != nil {
+		return nil, j.withoutMaster(err)
 	}
 	j.join(&want, m)
-	k.warnOfMTU(j, &want)
+	k.warnOfMTU(j, &want, masters)
 	return &want, nil
+}
+
+// cachedMaster looks a master up once in a run.
+func (k *Kernel) cachedMaster(name string, masters map[string]*Master) (*Master, error) {
+	if m := masters[name]; m != nil {
+		return m, nil
+	}
+	m, err := k.master(name)
+	if err == nil {
+		masters[name] = m
+	}
+	return m, err
 }
 
 // withoutMaster is the error of a master that is not there, with the command that makes one that suits the device.
@@ -158,28 +195,31 @@ func (j *job) join(want *Spec, m *Master) {
 	mac := want.MAC
 	switch {
 	case mac != nil:
-	case j.before != nil && j.before.MAC[0] == bridgePortMAC:
+	case j.before != nil && len(j.before.MAC) > 0 && j.before.MAC[0] == bridgePortMAC:
 		mac = j.before.MAC
 	default:
 		mac = randomMAC(bridgePortMAC)
 		want.MAC = mac
 	}
-	if joining.Hold = m.Empty || slices.Compare(mac, m.MAC) < 0; joining.Hold {
-		m.Empty, m.MAC = false, nil // once is enough
-	}
+	// A bridge that lost its last port has the address zero, and is to get one.
+	joining.Hold = m.MAC.String() != zeroMAC && (m.Empty || slices.Compare(mac, m.MAC) < 0)
 }
 
 // warnOfMTU says that a bridge follows the smallest MTU of its ports.
-func (k *Kernel) warnOfMTU(j *job, want *Spec) {
+func (k *Kernel) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
 	m := want.Master
-	if want.MTU == nil || j.before != nil && j.before.MTU <= *want.MTU {
+	if want.MTU == nil || j.before != nil && j.before.MTU == *want.MTU {
 		return
 	}
 	if m == nil && j.before != nil && j.before.Master != "" {
-		m, _ = k.master(j.before.Master) // a master that went away meanwhile has no MTU to lose
+		m, _ = k.cachedMaster(j.before.Master, masters) // a master that went away meanwhile has no MTU to lose
 	}
-	if m != nil && m.Kind == "bridge" && *want.MTU < m.MTU {
+	switch {
+	case m == nil || m.Kind != "bridge":
+	case *want.MTU < m.MTU:
 		j.warn("mtu %d is below %d: the MTU of %s falls to it, unless it was set by hand", *want.MTU, m.MTU, Escape(m.Name))
+	case *want.MTU > m.MTU && m.Empty:
+		j.warn("mtu %d is above %d: the MTU of %s rises to it, unless it was set by hand", *want.MTU, m.MTU, Escape(m.Name))
 	}
 }
 
@@ -191,7 +231,7 @@ func (j *job) warnOfDown() {
 	addresses := len(matching(j.before.Addresses, func(a Address) bool { return a.Local.Is6() && !a.Foreign() }))
 	routes := len(matching(j.before.Routes, func(r Route) bool { return r.kept.elsewhere == 0 }))
 	if addresses+routes > 0 {
-		j.warn("down takes %d IPv6 addresses and %d routes off the device, for good", addresses, routes)
+		j.warn("down drops IPv6 addresses (%d) and routes (%d), for good", addresses, routes)
 	}
 }
 

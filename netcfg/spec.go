@@ -46,25 +46,17 @@ type Master struct {
 	Hold  bool // it would take the device's address for its own; fix the one that it has first
 }
 
-// Check tells what the Spec itself shows to be impossible, without a look at any device.
+// Check tells what the Spec itself shows to be impossible, whatever the device: something that is asked for twice, or to be there and gone.
 func (s *Spec) Check() error {
-	mode := s.Mode
-	if s.MTU != nil {
-		if err := mode.CheckMTU(*s.MTU); err != nil {
-			return badSpec("mtu %d: %v", *s.MTU, err)
-		}
-		if v6 := s.asksIPv6(); v6 != "" && *s.MTU < MTUMinV6 {
-			return badSpec("mtu %d: IPv6 needs %d, and %s is asked for", *s.MTU, MTUMinV6, v6)
+	for _, a := range s.RemoveAddresses {
+		if slices.ContainsFunc(s.AddAddresses, a.same) {
+			return badSpec("address %s: to be added and removed", a)
 		}
 	}
-	if s.MAC != nil && mode == TUN {
-		return badSpec("mac %s: a tun device has none", s.MAC)
-	}
-	if s.TxQueueLen != nil && *s.TxQueueLen < 0 {
-		return badSpec("txqueuelen %d: less than nothing", *s.TxQueueLen)
-	}
-	if s.asksRoute() && s.Up != nil && !*s.Up {
-		return badSpec("route %s: the kernel keeps none on a device that is down", s.routes()[0])
+	for _, r := range s.RemoveRoutes {
+		if slices.ContainsFunc(s.AddRoutes, r.same) {
+			return badSpec("route %s: to be added and removed", r)
+		}
 	}
 	return s.checkTwice()
 }
@@ -93,9 +85,6 @@ func (s *Spec) CheckNew() error {
 	if s.Mode == 0 {
 		return badSpec("mode: %q begins with neither tun nor tap: say --mode tun or --mode tap", s.Name)
 	}
-	if s.asksRoute() && (s.Up == nil || !*s.Up) {
-		return badSpec("route %s: the kernel takes none on a device that is down: say --up", s.routes()[0])
-	}
 	return s.Check()
 }
 
@@ -115,25 +104,57 @@ func (s *Spec) routes() []Route {
 
 func (s *Spec) asksRoute() bool { return len(s.routes()) > 0 }
 
-// asksIPv6 is an address or a route of the Spec that an MTU below 1280 does not go with, or "".
-func (s *Spec) asksIPv6() string {
-	return (&Device{Addresses: s.addresses(), Routes: s.routes()}).ipv6()
-}
-
 // badSpec is an error of the request itself.
 func badSpec(format string, args ...any) error {
 	return &Error{Cause: BadRequest, Detail: fmt.Sprintf(format, args...)}
 }
 
-// spec asks for the device to be again exactly as it is now; asked is what was wanted instead.
-func (d *Device) spec(asked *Spec) *Spec {
-	return &Spec{
-		Name: d.Name, Access: &d.Access,
-		MTU: &d.MTU, MAC: d.MAC, TxQueueLen: &d.TxQueueLen, Alias: &d.Alias,
-		Promisc: &d.Promisc, Multicast: &d.Multicast, Up: &d.Up,
-		Master:    &Master{Name: d.Master, Index: d.masterIndex},
-		Addresses: &d.Addresses, Routes: &d.Routes,
-		RemoveAddresses: asked.addresses(), RemoveRoutes: asked.routes(),
-		before: d, undo: true,
+// spec asks for the device to be again as it is now, in all that the steps that were tried may have changed. What other programs changed
+// meanwhile stays.
+func (d *Device) spec(tried []Step) *Spec {
+	s := &Spec{Name: d.Name, before: d, undo: true}
+	for _, step := range tried {
+		switch step.Kind {
+		case StepLink:
+			s.restoreLink(step.Link, d)
+		case StepAddAddress:
+			if !slices.ContainsFunc(d.Addresses, step.Address.same) {
+				s.RemoveAddresses = append(s.RemoveAddresses, step.Address)
+			}
+		case StepAddRoute:
+			if !slices.ContainsFunc(d.Routes, step.Route.same) {
+				s.RemoveRoutes = append(s.RemoveRoutes, step.Route)
+			}
+		case StepMaster:
+			s.Master = &Master{Name: d.Master, Index: d.masterIndex}
+		case StepAccess:
+			s.Access = &d.Access
+		}
+	}
+	return s
+}
+
+// restoreLink asks for those properties of the device that a link step may have changed.
+func (s *Spec) restoreLink(l Link, d *Device) {
+	if l.MTU != nil {
+		s.MTU = &d.MTU
+	}
+	if l.MAC != nil {
+		s.MAC = d.MAC
+	}
+	if l.TxQueueLen != nil {
+		s.TxQueueLen = &d.TxQueueLen
+	}
+	if l.Alias != nil {
+		s.Alias = &d.Alias
+	}
+	if l.Promisc != nil {
+		s.Promisc = &d.Promisc
+	}
+	if l.Multicast != nil {
+		s.Multicast = &d.Multicast
+	}
+	if l.Up != nil {
+		s.Up = &d.Up
 	}
 }

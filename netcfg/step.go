@@ -98,7 +98,7 @@ func (s Step) String() string {
 }
 
 func (s Step) routeWords(dev string) string {
-	if s.Route.kept.foreign {
+	if s.Kind == StepAddRoute && s.Route.kept.message != nil && !s.Route.kept.plain {
 		return "# " + dev + ": route " + s.Route.String() + " as it was"
 	}
 	verb := "add"

@@ -37,8 +37,12 @@ func (p *planner) targetAddresses() []Address {
 			target = append(target, a)
 		}
 	}
-	for _, a := range w.addresses() {
-		if !slices.ContainsFunc(target, a.same) {
+	asked := w.addresses()
+	if w.undo { // what others added meanwhile stays, behind the rest
+		asked = p.have.Addresses
+	}
+	for _, a := range asked {
+		if !slices.ContainsFunc(target, a.same) && !slices.ContainsFunc(w.RemoveAddresses, a.same) {
 			target = append(target, a)
 		}
 	}

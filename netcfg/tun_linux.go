@@ -192,6 +192,15 @@ func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
 	return fd, nil
 }
 
+// tryClaim claims a device, and lets it go again.
+func (k *Kernel) tryClaim(d *Device) error {
+	fd, err := k.claim(d, k.storedFlags(d))
+	if err == nil {
+		unix.Close(fd)
+	}
+	return err
+}
+
 // changeAccess does an access step.
 func (k *Kernel) changeAccess(s Step) error {
 	fd, err := k.claim(s.Old, k.storedFlags(s.Old))

@@ -116,6 +116,9 @@ func CheckTemplate(name string) error {
 	return CheckName(name)
 }
 
+// zeroMAC is no address, in the form of one.
+const zeroMAC = "00:00:00:00:00:00"
+
 // MAC is an Ethernet address of 6 bytes, or nil.
 type MAC net.HardwareAddr
 
@@ -127,7 +130,7 @@ func ParseMAC(s string) (MAC, error) {
 		return nil, fmt.Errorf("%q is no Ethernet address: six bytes like 02:00:5e:10:00:01", s)
 	case hw[0]&1 != 0:
 		return nil, fmt.Errorf("%s is a multicast address", hw)
-	case MAC(hw).String() == "00:00:00:00:00:00":
+	case MAC(hw).String() == zeroMAC:
 		return nil, fmt.Errorf("%s is the zero address", hw)
 	}
 	return MAC(hw), nil

@@ -58,7 +58,7 @@ func TestAddressesAsIPWritesThem(t *testing.T) {
 		"192.168.13.1 peer 192.168.13.2": "192.168.13.1 peer 192.168.13.2", "10.0.0.1 peer 10.0.0.2/24": "10.0.0.1 peer 10.0.0.2/24",
 		"fd00::1 peer fd00::2": "fd00::1 peer fd00::2", "169.254.1.1/16": "169.254.1.1/16",
 		"10.0.0.1/33": "", "10.0.0": "", "": "", "10.0.0.1/24 peer 10.0.0.2": "", "10.0.0.1 peer fd00::1": "", "10.0.0.1 pear 10.0.0.2": "",
-		"0.0.0.0/0": "", "224.0.0.1/4": "", "255.255.255.255": "", "::/0": "", "ff02::1": "", "::ffff:10.0.0.1/120": "", "fe80::1%eth0": "", "10.0.0.1/-1": "",
+		"0.0.0.0/0": "", "224.0.0.1/4": "", "255.255.255.255": "", "::/0": "", "ff02::1": "", "::ffff:10.0.0.1/120": "", "fe80::1%eth0": "", "10.0.0.1 peer 10.0.0.1": "", "10.0.0.1/-1": "",
 	} {
 		a, err := ParseAddress(text)
 		if (err == nil) != (want != "") || err == nil && a.String() != want {
@@ -93,7 +93,7 @@ func TestAccessInWords(t *testing.T) {
 
 func TestUsersByNameAndNumber(t *testing.T) {
 	for text, want := range map[string]string{
-		"root": "0", "0": "0", "4294967294": "4294967294", "4294967295": "larger", "99999999999999999999": "no such user", "no-such-user": "no such user", "": "no such user", "-1": "no such user",
+		"root": "0", "0": "0", "4294967294": "4294967294", "4294967295": "larger", "99999999999999999999": "no such user", "no-such-user": "no such user", "": "the name is empty", " 0": "no such user", "+0": "no such user", "-1": "no such user",
 	} {
 		id, err := ParseUser(text)
 		got := fmt.Sprint(id.Number)
