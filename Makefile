@@ -43,7 +43,8 @@ bench: build
 	mv bench/README.md.new bench/README.md
 	cat bench/README.md
 
-install: build
+install:
+	test -x tunadm || $(MAKE) build
 	install -D -m 0755 tunadm $(DESTDIR)$(SBINDIR)/tunadm
 	install -D -m 0644 man/tunadm.8 $(DESTDIR)$(MANDIR)/man8/tunadm.8
 	install -D -m 0644 completions/tunadm.bash $(DESTDIR)$(BASHCOMPDIR)/tunadm

@@ -521,6 +521,34 @@ func TestAClaimNeverMakesADevice(t *testing.T) {
 	}
 }
 
+// TestTheLastLookBeforeAGroupIsDeleted attaches to a multi-queue device that is claimed already.
+func TestTheLastLookBeforeAGroupIsDeleted(t *testing.T) {
+	k := open(t)
+	var devices []*doomed
+	for _, name := range []string{"q1", "q2", "q3"} {
+		add(t, k, Spec{Name: name, Mode: TUN, MultiQueue: on(true)})
+		ip(t, "link set "+name+" group 5")
+		d, err := k.observe([]target{{name: name}}, shallow, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd, err := k.claimUnused(d[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		devices = append(devices, &doomed{Device: d[0], fd: fd})
+	}
+	hold(t, "q2", unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
+	k.deleteClaimed(devices)
+	if e := new(Error); !errors.As(devices[1].err, &e) || e.Cause != InUse || devices[0].err != nil || devices[2].err != nil {
+		t.Errorf("got %v, %v, %v", devices[0].err, devices[1].err, devices[2].err)
+	}
+	if got := ip(t, "link show type tun"); strings.Contains(got, "q1") || strings.Contains(got, "q3") || !strings.Contains(got, "q2") || !strings.Contains(got, "group 5") {
+		t.Errorf("got %s", got)
+	}
+}
+
 // TestAPacketFilterThatWasLeftBehind claims a tap that kept the filter of a program that attached with packet information.
 func TestAPacketFilterThatWasLeftBehind(t *testing.T) {
 	k := open(t)
