@@ -107,7 +107,10 @@ func unknownVerb(name string) error {
 	for _, v := range verbs() {
 		known = append(known, v.name)
 	}
-	hint := didYouMean(name, known)
+	hint := elsewhere[name]
+	if hint == "" {
+		hint = didYouMean(name, known)
+	}
 	if hint == "" {
 		hint = "tunadm help"
 	}

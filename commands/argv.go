@@ -87,11 +87,23 @@ func unknownFlag(name string, flags []cli.Flag) error {
 	for _, f := range flags {
 		known = append(known, "--"+f.Names()[0])
 	}
-	hint := didYouMean(name, known)
+	hint := elsewhere[name]
+	if hint == "" {
+		hint = didYouMean(name, known)
+	}
 	if hint == "" && !strings.HasPrefix(name, "--") {
 		hint = "a name that begins with - stands behind --"
 	}
 	return &usageError{text: "unknown flag " + quote(name), hint: hint}
+}
+
+// elsewhere are words that other tools have, or other verbs, with what they are called here.
+var elsewhere = map[string]string{
+	"-u": "did you mean --user?", "-g": "did you mean --group?", "-f": "did you mean --force?", "-n": "did you mean --netns?",
+	"-t": "a name stands alone: tunadm add tap0", "-d": "tunadm delete NAME", "-V": "tunadm --version",
+	"--mode": "a mode is for life: tunadm delete NAME, then add it again", "--multi-queue": "for life: tunadm delete NAME, then add it again",
+	"create": "did you mean add?", "remove": "did you mean delete?", "destroy": "did you mean delete?", "version": "tunadm --version",
+	"up": "tunadm set NAME --up", "down": "tunadm set NAME --down",
 }
 
 // didYouMean is the known word that is nearest to one that is not, as a hint; "" where none is near.
@@ -99,7 +111,7 @@ func didYouMean(word string, known []string) string {
 	const near = 0.8
 	best, distance := "", near
 	for _, k := range known {
-		if d := smetrics.JaroWinkler(strings.TrimLeft(word, "-"), strings.TrimLeft(k, "-"), 0.7, 4); d >= distance {
+		if d := smetrics.JaroWinkler(strings.ToLower(strings.TrimLeft(word, "-")), strings.TrimLeft(k, "-"), 0.7, 4); d >= distance {
 			best, distance = k, d
 		}
 	}

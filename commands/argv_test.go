@@ -30,6 +30,8 @@ func TestArrangePutsFlagsFirst(t *testing.T) {
 func TestArrangeNamesTheCulprit(t *testing.T) {
 	for _, c := range []struct{ args, text, hint string }{
 		{"--mod tun", `unknown flag "--mod"`, "did you mean --mode?"},
+		{"-u root", `unknown flag "-u"`, "did you mean --user?"},
+		{"--MTU 1400", `unknown flag "--MTU"`, "did you mean --mtu?"},
 		{"--xyzzy", `unknown flag "--xyzzy"`, ""},
 		{"-m", `unknown flag "-m"`, "a name that begins with - stands behind --"},
 		{"-mode tun", `unknown flag "-mode"`, "did you mean --mode?"},

@@ -170,8 +170,12 @@ func (k *Kernel) do(ctx context.Context, steps []*Step, done func(Step)) []error
 	}
 	switch steps[0].phase {
 	case phaseCreate:
-		for i, s := range steps {
-			errs[i] = k.createStep(ctx, s)
+		for _, counted := range []bool{false, true} { // last those that the kernel numbers, so that it takes no number that is asked for
+			for i, s := range steps {
+				if IsTemplate(s.Device) == counted {
+					errs[i] = k.createStep(ctx, s)
+				}
+			}
 		}
 	case phaseAccess:
 		for i, s := range steps {
