@@ -20,6 +20,7 @@ type kept struct {
 	message []byte // the body of the RTM_NEWADDR or RTM_NEWROUTE message
 	foreign bool   // not the administrator's: dynamic, link-local, the kernel's or a routing daemon's
 
+	tentative bool       // of an address: IPv6 has not made sure yet that it is nobody else's
 	plain     bool       // of a route: [Route] says all that there is to say of it
 	source    netip.Addr // of a route: the address without which it cannot be
 	elsewhere int        // of a route: the index of another device that it goes through

@@ -172,8 +172,9 @@ func decodeAddress(body []byte) (ownedAddress, bool) {
 		}
 	}
 	a.kept = kept{
-		message: slices.Clone(body),
-		foreign: flags&unix.IFA_F_PERMANENT == 0 || a.Local.IsLinkLocalUnicast() && a.Local.Is6(),
+		message:   slices.Clone(body),
+		tentative: flags&unix.IFA_F_TENTATIVE != 0,
+		foreign:   flags&unix.IFA_F_PERMANENT == 0 || a.Local.IsLinkLocalUnicast() && a.Local.Is6(),
 	}
 	return a, a.Local.IsValid()
 }

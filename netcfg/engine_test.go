@@ -269,6 +269,28 @@ func TestThePlanIsWhatRuns(t *testing.T) {
 	}
 }
 
+// TestAnIPv6SourceOutlivesItsPrefix changes the prefix length of an address that a route has as its source, forth, and back in an undo.
+func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		k := open(t)
+		add(t, k, Spec{Name: "tun7", Mode: TUN, Up: on(true), Addresses: addresses("fd00::1/64")})
+		ip(t, "-6 route add fd01::/48 dev tun7 src fd00::1")
+		before := witness(t)
+		want := &Spec{Addresses: addresses("fd00::1/48")}
+		if fails {
+			want.Addresses = addresses("fd00::1/48", "10.0.0.1/24")
+			want.AddRoutes = *routes("10.1.0.0/16 via 10.9.0.1")
+		}
+		r := run(t, k, Change{Name: "tun7", Want: want, Expect: Present}, nil)
+		if fails {
+			wantError(t, r, NoGateway, nil)
+			same(t, before, witness(t))
+		} else if got := ip(t, "-6 route show dev tun7"); r.Err != nil || !strings.Contains(got, "fd01::/48 src fd00::1") || !strings.Contains(got, "fd00::/48") {
+			t.Errorf("got %v: %s", r.Err, got)
+		}
+	}
+}
+
 // TestUndoBelowTheMTUOfIPv6 goes back to an MTU that has no IPv6, over one that has.
 func TestUndoBelowTheMTUOfIPv6(t *testing.T) {
 	k := open(t)

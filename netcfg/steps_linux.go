@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -220,6 +221,8 @@ func (k *Kernel) configure(steps []*Step) []error {
 		one := steps[i].Link.split()
 		switch {
 		case err == nil:
+		case steps[i].earlyForSource(err):
+			errs[i] = k.settle(steps[i])
 		case steps[i].needless(err):
 			errs[i] = nil
 		case len(one) > 1:
@@ -229,6 +232,31 @@ func (k *Kernel) configure(steps []*Step) []error {
 		}
 	}
 	return errs
+}
+
+// earlyForSource says that a route was refused since its IPv6 source is on the device, and not settled yet.
+func (s *Step) earlyForSource(err error) bool {
+	return s.Kind == StepAddRoute && s.Route.kept.source.Is6() && errors.Is(err, unix.EINVAL)
+}
+
+// settle waits, a second at most, until the source of a route is no longer tentative, and sends the route once more. Even where nobody has
+// to be asked, the kernel settles that a moment after it took the address.
+func (k *Kernel) settle(s *Step) error {
+	const most, between = time.Second, time.Millisecond
+	unsettled := func(a Address) bool { return a.Local == s.Route.kept.source && a.kept.tentative }
+	for deadline := time.Now().Add(most); time.Now().Before(deadline); time.Sleep(between) {
+		d := &Device{Index: s.Index}
+		if err := k.readAddresses([]*Device{d}); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(d.Addresses, unsettled) {
+			break
+		}
+	}
+	if err := k.socket.exchange([]*nl.NetlinkRequest{s.encode()}, 1, nil)[0]; err != nil && !s.needless(err) {
+		return k.explainStep(s, err)
+	}
+	return nil
 }
 
 // needless says that the kernel refused to remove what is gone already: a secondary address goes with its primary, the routes with the

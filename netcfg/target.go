@@ -163,7 +163,7 @@ func (p *planner) routes() {
 	for _, r := range p.have.Routes {
 		named := slices.ContainsFunc(p.want.RemoveRoutes, r.same)
 		exact := p.want.Routes != nil && !r.Foreign()
-		changed := p.want.undo && slices.ContainsFunc(target, r.alike) // the kernel took its source from it
+		changed := slices.ContainsFunc(target, r.alike) // the kernel took its source from it
 		if (named || exact || changed) && !slices.ContainsFunc(target, r.same) {
 			p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: r})
 		}
