@@ -166,7 +166,11 @@ func TestAddIsAllOrNothing(t *testing.T) {
 			}
 			before := witness(t)
 			c.spec.Name, c.spec.Access = "x7", Root()
-			wantError(t, run(t, k, Change{Name: "x7", Want: &c.spec}, log), c.cause, c.errno)
+			r := run(t, k, Change{Name: "x7", Want: &c.spec}, log)
+			wantError(t, r, c.cause, c.errno)
+			if c.cause == RouteTaken && !strings.Contains(r.Err.Error(), "lo has it") {
+				t.Errorf("got %v, want the device that has it", r.Err)
+			}
 			if c.then == "" {
 				same(t, before, witness(t))
 			} else if out := ip(t, "-br link"); strings.Contains(out, "x7") {

@@ -133,11 +133,29 @@ func (k *Kernel) explainStep(s *Step, err error) error {
 	case s.Kind == StepAddRoute && s.Route.Via.IsValid() && (is(unix.ENETUNREACH) || is(unix.EHOSTUNREACH) || is(unix.EINVAL)):
 		e.Cause = NoGateway
 	case s.Kind == StepAddRoute && is(unix.EEXIST):
-		e.Cause = RouteTaken
+		e.Cause, e.Detail = RouteTaken, k.routeHolder(s.Route)
 	case s.Kind == StepAddRoute && is(unix.ENETDOWN):
 		e.Cause = DeviceDown
 	}
 	return e
+}
+
+// routeHolder says which device has a route that excludes another one, or "" if it is gone meanwhile.
+func (k *Kernel) routeHolder(r Route) string {
+	family := unix.AF_INET
+	if r.To.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	found, _ := k.routes(family, unix.RTPROT_UNSPEC, 0)
+	for _, other := range found {
+		if !other.sameKey(r) {
+			continue
+		}
+		if d, err := k.link("", other.index); err == nil {
+			return Escape(d.Name) + " has it"
+		}
+	}
+	return ""
 }
 
 // gone says whether the master of a step is no longer there.
