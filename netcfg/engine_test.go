@@ -806,10 +806,9 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 	}
 }
 
-// TestAMultiQueueDeviceIsNeverOpenToOthers watches the names that appear while one is made: none may be the asked one before it has
-// its owner.
-func TestAMultiQueueDeviceIsNeverOpenToOthers(t *testing.T) {
-	k := open(t)
+// events are all messages of links that came while do ran.
+func events(t *testing.T, do func()) (seen []*Device) {
+	t.Helper()
 	monitor, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		t.Fatal(err)
@@ -818,26 +817,48 @@ func TestAMultiQueueDeviceIsNeverOpenToOthers(t *testing.T) {
 	if err := unix.Bind(monitor, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: unix.RTMGRP_LINK}); err != nil {
 		t.Fatal(err)
 	}
-	add(t, k, Spec{Name: "q7", Mode: TUN, MultiQueue: on(true), Access: &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}})
-	seen := 0
-	events := &socket{fd: monitor, buffer: make([]byte, receiveSize)}
-	for n := 1; n > 0; {
-		if err := events.receive(func(h unix.NlMsghdr, body []byte) {
-			if d := decodeLink(body); d != nil && d.Name == "q7" {
-				seen++
-				if d.Access.User == nil || d.Access.Group == nil {
-					t.Errorf("q7 was announced without its owner and group")
-				}
+	do()
+	s := &socket{fd: monitor, buffer: make([]byte, receiveSize)}
+	for {
+		fds := []unix.PollFd{{Fd: int32(monitor), Events: unix.POLLIN}}
+		if n, err := unix.Poll(fds, 0); err != nil || n == 0 {
+			return seen
+		}
+		if err := s.receive(func(_ unix.NlMsghdr, body []byte) {
+			if d := decodeLink(body); d != nil {
+				seen = append(seen, d)
 			}
 		}); err != nil {
 			t.Fatal(err)
 		}
-		fds := []unix.PollFd{{Fd: int32(monitor), Events: unix.POLLIN}}
-		if n, err = unix.Poll(fds, 0); err != nil {
-			t.Fatal(err)
+	}
+}
+
+// TestAMultiQueueDeviceIsNeverOpenToOthers watches the names that appear while one is made: none may be the asked one before it has
+// its owner.
+func TestAMultiQueueDeviceIsNeverOpenToOthers(t *testing.T) {
+	k := open(t)
+	seen := 0
+	for _, d := range events(t, func() {
+		add(t, k, Spec{Name: "q7", Mode: TUN, MultiQueue: on(true), Access: &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}})
+	}) {
+		if d.Name != "q7" {
+			continue
+		}
+		if seen++; d.Access.User == nil || d.Access.Group == nil {
+			t.Errorf("q7 was announced without its owner and group")
 		}
 	}
 	if seen == 0 {
 		t.Error("q7 was never announced")
+	}
+	d, err := k.Devices("q7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold(t, "q7", unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
+	hold(t, "q7", unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
+	if name, err := k.reveal(d[0].Index, "q8"); err == nil { // had somebody found it under its secret name
+		t.Errorf("a device that somebody attached to was revealed as %s", name)
 	}
 }
