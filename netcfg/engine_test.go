@@ -137,13 +137,13 @@ func TestAddIsAllOrNothing(t *testing.T) {
 		cause Cause
 		errno error
 	}{
-		{"create: the kernel refuses the MAC", Spec{Mode: TAP, MAC: MAC{1, 0, 0, 0, 0, 1}}, "", "", Unknown, unix.EADDRNOTAVAIL},
-		{"link: an alias that is too long", Spec{Mode: TUN, Alias: on(strings.Repeat("x", 300)), MTU: on(1400)}, "", "", Unknown, unix.ERANGE},
-		{"address: IPv6 is off", Spec{Mode: TUN, Up: on(true), Addresses: addresses("10.0.0.1/24", "fd00::1/64")}, "sysctl", "", IPv6Off, unix.EACCES},
-		{"route: the gateway is nowhere", Spec{Mode: TUN, Up: on(true), Addresses: addresses("10.0.0.1/24"), Routes: routes("10.1.0.0/16", "10.2.0.0/16 via 10.9.0.1")}, "", "", NoGateway, unix.ENETUNREACH},
-		{"route: another device has it", Spec{Mode: TUN, Up: on(true), Routes: routes("10.3.0.0/16")}, "route add 10.3.0.0/16 dev lo", "", RouteTaken, unix.EEXIST},
+		{"create: the kernel refuses the MAC", Spec{Mode: TAP, Link: Link{MAC: MAC{1, 0, 0, 0, 0, 1}}}, "", "", Unknown, unix.EADDRNOTAVAIL},
+		{"link: an alias that is too long", Spec{Mode: TUN, Link: Link{Alias: on(strings.Repeat("x", 300)), MTU: on(1400)}}, "", "", Unknown, unix.ERANGE},
+		{"address: IPv6 is off", Spec{Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24", "fd00::1/64")}, "sysctl", "", IPv6Off, unix.EACCES},
+		{"route: the gateway is nowhere", Spec{Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24"), Routes: routes("10.1.0.0/16", "10.2.0.0/16 via 10.9.0.1")}, "", "", NoGateway, unix.ENETUNREACH},
+		{"route: another device has it", Spec{Mode: TUN, Link: Link{Up: on(true)}, Routes: routes("10.3.0.0/16")}, "route add 10.3.0.0/16 dev lo", "", RouteTaken, unix.EEXIST},
 		{"master: it is not there", Spec{Mode: TAP, Master: &Master{Name: "nobr"}}, "", "", NoMaster, unix.ENODEV},
-		{"master: it takes no ports", Spec{Mode: TAP, Up: on(true), Master: &Master{Name: "v0"}}, "link add v0 type veth", "", NoPort, unix.EOPNOTSUPP},
+		{"master: it takes no ports", Spec{Mode: TAP, Link: Link{Up: on(true)}, Master: &Master{Name: "v0"}}, "link add v0 type veth", "", NoPort, unix.EOPNOTSUPP},
 		{"master: a tun", Spec{Mode: TUN, Master: &Master{Name: "br0"}}, "link add br0 type bridge", "", TunInBridge, nil},
 		{"hold: the bridge goes away meanwhile", Spec{Mode: TAP, Master: &Master{Name: "br0"}}, "link add br0 type bridge", "link del br0", NoMaster, unix.ENODEV},
 		{"master: the bridge goes away meanwhile", Spec{Mode: TAP, Master: &Master{Name: "br0"}}, "link add br0 type bridge; tuntap add dev p0 mode tap; link set p0 master br0", "link del br0", NoMaster, nil},
@@ -192,7 +192,7 @@ func busyDevice(t *testing.T, k *Kernel) {
 			t.Fatal("the veth does not come up")
 		}
 	}
-	add(t, k, Spec{Name: "tap7", Mode: TAP, MTU: on(1400), Up: on(true), Alias: on("mine")})
+	add(t, k, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1400), Up: on(true), Alias: on("mine")}})
 	for _, line := range []string{
 		"addr add 10.0.0.1/24 dev tap7 label tap7:one", "addr add 10.0.0.2/24 dev tap7", "addr add 10.5.0.1/24 dev tap7 valid_lft 5000 preferred_lft 4000",
 		"addr add 10.0.0.3/24 dev tap7", "addr add fd00::1/64 dev tap7 nodad", "addr add fd00:5::1/64 dev tap7 nodad",
@@ -216,13 +216,13 @@ func TestSetPutsBack(t *testing.T) {
 		log   func(*testing.T) func(Step)
 		cause Cause
 	}{
-		{"link: of several properties one is refused", Spec{MTU: on(1300), TxQueueLen: on(7), MAC: MAC{1, 0, 0, 0, 0, 1}}, nil, Unknown},
-		{"access, after the primary address was taken away", Spec{TxQueueLen: on(7), RemoveAddresses: *addresses("10.0.0.1/24"), Access: newOwner}, taken, InUse},
-		{"access, after all addresses and routes were taken away", Spec{TxQueueLen: on(7), Addresses: addresses(), Routes: routes(), Access: newOwner}, taken, InUse},
-		{"access, after others came in their place", Spec{TxQueueLen: on(7), Addresses: addresses("10.7.0.1/24", "fd07::1/64"), Routes: routes("10.8.0.0/16"), Access: newOwner}, taken, InUse},
-		{"access, after the device went down", Spec{TxQueueLen: on(7), Up: on(false), Access: newOwner}, taken, InUse},
-		{"route: nowhere to go", Spec{TxQueueLen: on(7), Addresses: addresses("10.0.0.7/24"), Routes: routes("10.8.0.0/16 via 10.77.0.1")}, nil, NoGateway},
-		{"master: it takes no ports", Spec{TxQueueLen: on(7), MTU: on(1350), Master: &Master{Name: "v0"}}, nil, NoPort},
+		{"link: of several properties one is refused", Spec{Link: Link{MTU: on(1300), TxQueueLen: on(7), MAC: MAC{1, 0, 0, 0, 0, 1}}}, nil, Unknown},
+		{"access, after the primary address was taken away", Spec{Link: Link{TxQueueLen: on(7)}, RemoveAddresses: *addresses("10.0.0.1/24"), Access: newOwner}, taken, InUse},
+		{"access, after all addresses and routes were taken away", Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses(), Routes: routes(), Access: newOwner}, taken, InUse},
+		{"access, after others came in their place", Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses("10.7.0.1/24", "fd07::1/64"), Routes: routes("10.8.0.0/16"), Access: newOwner}, taken, InUse},
+		{"access, after the device went down", Spec{Link: Link{TxQueueLen: on(7), Up: on(false)}, Access: newOwner}, taken, InUse},
+		{"route: nowhere to go", Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses("10.0.0.7/24"), Routes: routes("10.8.0.0/16 via 10.77.0.1")}, nil, NoGateway},
+		{"master: it takes no ports", Spec{Link: Link{TxQueueLen: on(7), MTU: on(1350)}, Master: &Master{Name: "v0"}}, nil, NoPort},
 		{"the kernel does not keep it", Spec{AddAddresses: *addresses("10.7.0.1/24")}, func(t *testing.T) func(Step) {
 			return func(s Step) {
 				if s.Kind == StepAddAddress && s.Address.Local.String() == "10.7.0.1" {
@@ -249,7 +249,7 @@ func TestSetPutsBack(t *testing.T) {
 func TestThePlanIsWhatRuns(t *testing.T) {
 	for _, want := range []Spec{
 		{RemoveAddresses: *addresses("10.0.0.1/24")},
-		{Addresses: addresses("10.0.0.7/24", "fd00::1/64"), MTU: on(1300)},
+		{Addresses: addresses("10.0.0.7/24", "fd00::1/64"), Link: Link{MTU: on(1300)}},
 		{Addresses: addresses("10.77.0.1/24"), Routes: routes("10.8.0.0/16")},
 		{Addresses: addresses("10.0.0.2/24"), Routes: routes()},
 		{RemoveAddresses: *addresses("10.0.0.3/24", "fd00::1/64"), AddRoutes: *routes("10.8.0.0/16 via 10.0.0.9")},
@@ -277,7 +277,7 @@ func TestThePlanIsWhatRuns(t *testing.T) {
 func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		k := open(t)
-		add(t, k, Spec{Name: "tun7", Mode: TUN, Up: on(true), Addresses: addresses("fd00::1/64")})
+		add(t, k, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("fd00::1/64")})
 		ip(t, "-6 route add fd01::/48 dev tun7 src fd00::1")
 		before := witness(t)
 		want := &Spec{Addresses: addresses("fd00::1/48")}
@@ -298,9 +298,9 @@ func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 // TestUndoBelowTheMTUOfIPv6 goes back to an MTU that has no IPv6, over one that has.
 func TestUndoBelowTheMTUOfIPv6(t *testing.T) {
 	k := open(t)
-	add(t, k, Spec{Name: "tun7", Mode: TUN, MTU: on(1000), Up: on(true), Addresses: addresses("10.0.0.1/24")})
+	add(t, k, Spec{Name: "tun7", Mode: TUN, Link: Link{MTU: on(1000), Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
 	before := witness(t)
-	want := &Spec{MTU: on(1400), AddAddresses: *addresses("fd00::1/64"), AddRoutes: *routes("fd01::/48", "10.1.0.0/16 via 10.9.0.1")}
+	want := &Spec{Link: Link{MTU: on(1400)}, AddAddresses: *addresses("fd00::1/64"), AddRoutes: *routes("fd01::/48", "10.1.0.0/16 via 10.9.0.1")}
 	wantError(t, run(t, k, Change{Name: "tun7", Want: want, Expect: Present}, nil), NoGateway, nil)
 	same(t, before, witness(t))
 }
@@ -330,13 +330,13 @@ func TestStepsWithoutTheRight(t *testing.T) {
 		kind StepKind
 		want *Spec
 	}{
-		{StepLink, &Spec{MTU: on(1300)}},
+		{StepLink, &Spec{Link: Link{MTU: on(1300)}}},
 		{StepAddAddress, &Spec{AddAddresses: *addresses("10.7.0.1/24")}},
 		{StepRemoveAddress, &Spec{RemoveAddresses: *addresses("10.0.0.3/24")}},
 		{StepAddRoute, &Spec{AddRoutes: *routes("10.8.0.0/16")}},
 		{StepRemoveRoute, &Spec{RemoveRoutes: *routes("10.1.0.0/16 via 10.0.0.9 metric 5")}},
 		{StepMaster, &Spec{Master: &Master{Name: "br1"}}},
-		{StepHold, &Spec{Master: &Master{Name: "br0"}, MTU: on(1400), MAC: nil}},
+		{StepHold, &Spec{Master: &Master{Name: "br0"}, Link: Link{MTU: on(1400), MAC: nil}}},
 		{StepAccess, &Spec{Access: &Access{User: &ID{Number: 2}, Group: &ID{Number: 2}}}},
 		{StepDelete, nil},
 		{StepCreate, &Spec{Name: "new7", Mode: TUN, Access: Root()}},
@@ -446,7 +446,7 @@ func TestAProgramThatAttachesBetweenSavesItsDevice(t *testing.T) {
 			add(t, k, Spec{Name: name, Mode: TUN, MultiQueue: &multiQueue})
 		}
 		ip(t, "link set b2 group 5")
-		changes := []Change{{Name: "a1", Want: &Spec{MTU: on(1400)}, Expect: Present}}
+		changes := []Change{{Name: "a1", Want: &Spec{Link: Link{MTU: on(1400)}}, Expect: Present}}
 		for _, name := range []string{"b1", "b2", "b3"} {
 			changes = append(changes, Change{Name: name, Expect: Present})
 		}
@@ -470,7 +470,7 @@ func TestDeleteNeverTakesANamesake(t *testing.T) {
 	k := open(t)
 	add(t, k, Spec{Name: "a1", Mode: TUN})
 	add(t, k, Spec{Name: "b1", Mode: TUN})
-	changes := []Change{{Name: "a1", Want: &Spec{MTU: on(1400)}, Expect: Present}, {Name: "b1", Expect: Present}}
+	changes := []Change{{Name: "a1", Want: &Spec{Link: Link{MTU: on(1400)}}, Expect: Present}, {Name: "b1", Expect: Present}}
 	results, err := k.Run(context.Background(), changes, Options{Log: after(StepLink, func() {
 		ip(t, "link del b1")
 		ip(t, "tuntap add dev b1 mode tun")
@@ -488,8 +488,8 @@ func TestDeleteNeverTakesANamesake(t *testing.T) {
 func TestARenamedDeviceIsStillTheOne(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		k := open(t)
-		add(t, k, Spec{Name: "x7", Mode: TUN, Alias: on("ours")})
-		want := &Spec{TxQueueLen: on(7), AddAddresses: *addresses("10.0.0.1/24")}
+		add(t, k, Spec{Name: "x7", Mode: TUN, Link: Link{Alias: on("ours")}})
+		want := &Spec{Link: Link{TxQueueLen: on(7)}, AddAddresses: *addresses("10.0.0.1/24")}
 		if fails {
 			want.Up, want.AddRoutes = on(true), *routes("10.1.0.0/16 via 10.9.0.1")
 		}
@@ -512,8 +512,8 @@ func TestARenamedDeviceIsStillTheOne(t *testing.T) {
 // TestUndoLeavesWhatOthersDid lets another program configure the device while a change of it fails.
 func TestUndoLeavesWhatOthersDid(t *testing.T) {
 	k := open(t)
-	add(t, k, Spec{Name: "tun7", Mode: TUN, Up: on(true), Addresses: addresses("10.0.0.1/24")})
-	want := &Spec{TxQueueLen: on(7), RemoveAddresses: *addresses("10.0.0.1/24"), AddAddresses: *addresses("10.6.0.1/24"), AddRoutes: *routes("10.1.0.0/16 via 10.9.0.1")}
+	add(t, k, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
+	want := &Spec{Link: Link{TxQueueLen: on(7)}, RemoveAddresses: *addresses("10.0.0.1/24"), AddAddresses: *addresses("10.6.0.1/24"), AddRoutes: *routes("10.1.0.0/16 via 10.9.0.1")}
 	r := run(t, k, Change{Name: "tun7", Want: want, Expect: Present}, after(StepLink, func() {
 		ip(t, "addr add 10.5.0.1/24 dev tun7")
 		ip(t, "route add 10.55.0.0/16 dev tun7")
@@ -611,7 +611,7 @@ func TestOlderKernels(t *testing.T) {
 	nstest.NeedReal(t)
 	k := open(t)
 	k.old = true
-	add(t, k, Spec{Name: "up7", Mode: TAP, Up: on(true), Addresses: addresses("10.0.0.1/24")})
+	add(t, k, Spec{Name: "up7", Mode: TAP, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
 	add(t, k, Spec{Name: "down7", Mode: TUN})
 	if r := run(t, k, Change{Name: "up7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present}, nil); r.Err != nil {
 		t.Error(r.Err)
@@ -654,7 +654,7 @@ func TestANamesakeIsNeverChanged(t *testing.T) {
 			if c.expect == Present {
 				add(t, k, Spec{Name: "x7", Mode: TUN})
 			}
-			want := &Spec{Name: "x7", Mode: TUN, Access: Root(), MTU: on(1400), AddAddresses: *addresses("10.0.0.1/24")}
+			want := &Spec{Name: "x7", Mode: TUN, Access: Root(), Link: Link{MTU: on(1400)}, AddAddresses: *addresses("10.0.0.1/24")}
 			r := run(t, k, Change{Name: "x7", Want: want, Expect: c.expect}, after(c.kind, swap(t)))
 			e := new(Error)
 			if !errors.As(r.Err, &e) || e.Cause != NoDevice {
@@ -673,7 +673,7 @@ func TestManyAtOnce(t *testing.T) {
 	changes := make([]Change, n)
 	for i := range changes {
 		name := fmt.Sprintf("t%d", i)
-		changes[i] = Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: Root(), MTU: on(1400), Up: on(true), Addresses: addresses(fmt.Sprintf("10.0.%d.%d/32", i/250, i%250+1))}}
+		changes[i] = Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: Root(), Link: Link{MTU: on(1400), Up: on(true)}, Addresses: addresses(fmt.Sprintf("10.0.%d.%d/32", i/250, i%250+1))}}
 	}
 	changes[150].Want.Addresses = addresses("10.200.0.1/24")
 	changes[150].Want.Routes = routes("10.201.0.0/16 via 10.1.1.1") // to nowhere: this one fails
@@ -715,7 +715,7 @@ func TestASignalLeavesNothingHalfMade(t *testing.T) {
 	var changes []Change
 	for i := range 20 {
 		name := fmt.Sprintf("t%d", i)
-		changes = append(changes, Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: Root(), MTU: on(1400)}})
+		changes = append(changes, Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: Root(), Link: Link{MTU: on(1400)}}})
 	}
 	n := 0
 	results, err := k.Run(ctx, changes, Options{Log: func(s Step) {
@@ -766,7 +766,7 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 	}
 	before := look()
 	for _, name := range []string{"tap1", "tap2"} {
-		add(t, k, Spec{Name: name, Mode: TAP, Up: on(true), Master: &Master{Name: "br0"}})
+		add(t, k, Spec{Name: name, Mode: TAP, Link: Link{Up: on(true)}, Master: &Master{Name: "br0"}})
 		if now := look(); now != before {
 			t.Errorf("%s: the bridge was %s, is %s", name, before, now)
 		}
@@ -776,7 +776,7 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 	ip(t, "link set v0 master br1")
 	lowest := ip(t, "-br link show br1")
 	add(t, k, Spec{Name: "tap3", Mode: TAP, Master: &Master{Name: "br1"}})
-	add(t, k, Spec{Name: "tap4", Mode: TAP, MAC: MAC{2, 0, 0, 0, 0, 1}, Master: &Master{Name: "br1"}})
+	add(t, k, Spec{Name: "tap4", Mode: TAP, Link: Link{MAC: MAC{2, 0, 0, 0, 0, 1}}, Master: &Master{Name: "br1"}})
 	if now := ip(t, "-br link show br1"); now != lowest {
 		t.Errorf("a bridge with a port was %s, is %s", lowest, now)
 	}

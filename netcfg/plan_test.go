@@ -66,16 +66,15 @@ func TestPlan(t *testing.T) {
 		{"gone", nil, live(TUN, nil), []string{"ip link delete dev tun7"}},
 		{"the sentence", &Spec{Name: "tun77", Mode: TUN, Access: &Access{User: &ID{1000, "waldner"}}}, nil, []string{"ip tuntap add dev tun77 mode tun user waldner"}},
 		{"nobody named is root", &Spec{Name: "tap0", Mode: TAP, MultiQueue: on(true), PI: true, VnetHdr: true}, nil, []string{"ip tuntap add dev tap0 mode tap user root pi vnet_hdr multi_queue"}},
-		{"all of a new device, in one link step", &Spec{Name: "tap0", Mode: TAP, Access: &Access{Group: &ID{107, "kvm"}}, MTU: on(1400), MAC: MAC{2, 0, 0, 0, 0, 1}, TxQueueLen: on(10),
-			Alias: on("a b"), Promisc: on(true), Multicast: on(false), Up: on(true), Addresses: addresses("10.0.0.1/24"), Routes: routes("10.1.0.0/16 via 10.0.0.2 metric 5 table 7"), Master: &Master{Name: "br0"}},
+		{"all of a new device, in one link step", &Spec{Name: "tap0", Mode: TAP, Access: &Access{Group: &ID{107, "kvm"}}, Link: Link{MTU: on(1400), MAC: MAC{2, 0, 0, 0, 0, 1}, TxQueueLen: on(10), Alias: on("a b"), Promisc: on(true), Multicast: on(false), Up: on(true)}, Addresses: addresses("10.0.0.1/24"), Routes: routes("10.1.0.0/16 via 10.0.0.2 metric 5 table 7"), Master: &Master{Name: "br0"}},
 			nil, []string{
 				"ip tuntap add dev tap0 mode tap group kvm",
 				"ip link set tap0 mtu 1400 address 02:00:00:00:00:01 txqueuelen 10 alias 'a b' promisc on multicast off up",
 				"ip addr add 10.0.0.1/24 dev tap0",
 				"ip route add 10.1.0.0/16 via 10.0.0.2 dev tap0 proto static metric 5 table 7",
 				"ip link set tap0 master br0"}},
-		{"as it is", &Spec{Mode: TUN, MTU: on(1500), Up: on(true), Multicast: on(true), Access: Root(), Addresses: addresses()}, live(TUN, nil), nil},
-		{"an unnumbered name keeps the word dev", &Spec{MTU: on(1400)}, live(TUN, func(d *Device) { d.Name = "up" }), []string{"ip link set dev up mtu 1400"}},
+		{"as it is", &Spec{Mode: TUN, Link: Link{MTU: on(1500), Up: on(true), Multicast: on(true)}, Access: Root(), Addresses: addresses()}, live(TUN, nil), nil},
+		{"an unnumbered name keeps the word dev", &Spec{Link: Link{MTU: on(1400)}}, live(TUN, func(d *Device) { d.Name = "up" }), []string{"ip link set dev up mtu 1400"}},
 		{"exactly these addresses, and foreign ones stay", &Spec{Addresses: addresses("10.0.0.1/24", "10.5.0.1/24")},
 			live(TUN, func(d *Device) { d.Addresses = []Address{foreign, address("10.0.0.1/24"), address("10.1.0.1/24")} }),
 			[]string{"ip addr add 10.5.0.1/24 dev tun7", "ip addr del 10.1.0.1/24 dev tun7"}},
@@ -92,7 +91,7 @@ func TestPlan(t *testing.T) {
 		{"a route by another gateway", &Spec{Routes: routes("10.1.0.0/16 via 10.0.0.3")},
 			live(TUN, func(d *Device) { d.Routes = *routes("10.1.0.0/16 via 10.0.0.2") }),
 			[]string{"ip route del 10.1.0.0/16 via 10.0.0.2 dev tun7", "ip route add 10.1.0.0/16 via 10.0.0.3 dev tun7 proto static"}},
-		{"what takes away comes last, down at the very end", &Spec{Up: on(false), MTU: on(1000), TxQueueLen: on(5), Master: &Master{}, Access: &Access{User: &ID{Number: 5}}},
+		{"what takes away comes last, down at the very end", &Spec{Link: Link{Up: on(false), MTU: on(1000), TxQueueLen: on(5)}, Master: &Master{}, Access: &Access{User: &ID{Number: 5}}},
 			live(TUN, func(d *Device) { d.Master = "vrf0" }),
 			[]string{"ip link set tun7 txqueuelen 5", "ip link set tun7 mtu 1000", "ip link set tun7 nomaster", "ip link set tun7 down", "# tun7: owner 5"}},
 		{"an empty bridge keeps its address", &Spec{Master: &Master{Name: "br0", Kind: "bridge", MAC: MAC{2, 0, 0, 0, 0, 9}, Hold: true}}, live(TAP, nil),
@@ -106,7 +105,7 @@ func TestPlan(t *testing.T) {
 		{"what the kernel dropped on the way comes back", &Spec{RemoveAddresses: *addresses("10.0.0.1/24"), before: live(TUN, func(d *Device) {
 			d.Addresses, d.Routes = *addresses("10.0.0.1/24", "10.0.0.2/24"), []Route{daemon}
 		})}, live(TUN, nil), []string{"ip addr add 10.0.0.2/24 dev tun7", "# tun7: route 10.99.0.0/16 as it was"}},
-		{"going down asks for no route and no IPv6 address back", &Spec{Up: on(false), before: live(TUN, func(d *Device) {
+		{"going down asks for no route and no IPv6 address back", &Spec{Link: Link{Up: on(false)}, before: live(TUN, func(d *Device) {
 			d.Addresses, d.Routes = *addresses("10.0.0.1/24", "fd00::1/64"), []Route{daemon}
 		})}, live(TUN, func(d *Device) { d.Up, d.Addresses = false, *addresses("10.0.0.1/24") }), nil},
 	} {
@@ -138,10 +137,10 @@ func TestPlanRefuses(t *testing.T) {
 		{"other queues", &Spec{MultiQueue: on(true)}, live(TUN, nil), WrongQueues},
 		{"to unset an owner", &Spec{Access: &Access{}}, live(TUN, nil), OwnerFixed},
 		{"to trade an owner for a group", &Spec{Access: &Access{Group: &ID{Number: 5}}}, live(TUN, nil), OwnerFixed},
-		{"a MAC on a tun", &Spec{MAC: MAC{2, 0, 0, 0, 0, 1}}, live(TUN, nil), TunHasNoMAC},
-		{"an MTU beyond a tap's", &Spec{MTU: on(65522)}, live(TAP, nil), MTUBounds},
-		{"an MTU that takes an address", &Spec{MTU: on(1279)}, live(TUN, func(d *Device) { d.Addresses = *addresses("fd00::1/64") }), MTUBelowIPv6},
-		{"an MTU that takes a route", &Spec{MTU: on(1279)}, live(TUN, func(d *Device) { d.Routes = *routes("fd01::/48") }), MTUBelowIPv6},
+		{"a MAC on a tun", &Spec{Link: Link{MAC: MAC{2, 0, 0, 0, 0, 1}}}, live(TUN, nil), TunHasNoMAC},
+		{"an MTU beyond a tap's", &Spec{Link: Link{MTU: on(65522)}}, live(TAP, nil), MTUBounds},
+		{"an MTU that takes an address", &Spec{Link: Link{MTU: on(1279)}}, live(TUN, func(d *Device) { d.Addresses = *addresses("fd00::1/64") }), MTUBelowIPv6},
+		{"an MTU that takes a route", &Spec{Link: Link{MTU: on(1279)}}, live(TUN, func(d *Device) { d.Routes = *routes("fd01::/48") }), MTUBelowIPv6},
 		{"IPv6 below 1280", &Spec{AddAddresses: *addresses("fd00::1/64")}, live(TUN, func(d *Device) { d.MTU = 1000 }), MTUBelowIPv6},
 		{"a route on a device that is down", &Spec{AddRoutes: *routes("10.1.0.0/16")}, live(TUN, func(d *Device) { d.Up = false }), DeviceDown},
 		{"a tun in a bridge", &Spec{Master: &Master{Name: "br0", Kind: "bridge"}}, live(TUN, nil), TunInBridge},
@@ -159,7 +158,7 @@ func TestLinkLocalIPv6GoesWithASmallMTU(t *testing.T) {
 	linkLocal.kept.foreign = true
 	before := live(TUN, func(d *Device) { d.Addresses = []Address{linkLocal} })
 	now := live(TUN, func(d *Device) { d.MTU = 1000 })
-	if steps, err := Plan(&Spec{MTU: on(1000), before: before}, now); err != nil || len(steps) > 0 {
+	if steps, err := Plan(&Spec{Link: Link{MTU: on(1000)}, before: before}, now); err != nil || len(steps) > 0 {
 		t.Errorf("got %v, %v; want nothing more to do", steps, err)
 	}
 }

@@ -11,14 +11,8 @@ type Spec struct {
 	Mode   Mode   // zero: what the device has; in an add, what the name begins with
 	Access *Access
 
-	MTU        *int // bytes
-	MAC        MAC
-	TxQueueLen *int // packets
-	Alias      *string
-	Promisc    *bool
-	Multicast  *bool
-	Up         *bool
-	Master     *Master // one without a name: none
+	Link
+	Master *Master // one without a name: none
 
 	Addresses                     *[]Address // exactly these
 	AddAddresses, RemoveAddresses []Address
