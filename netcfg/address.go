@@ -24,6 +24,7 @@ type kept struct {
 	plain     bool       // of a route: [Route] says all that there is to say of it
 	source    netip.Addr // of a route: the address without which it cannot be
 	elsewhere int        // of a route: the index of another device that it goes through
+	through   int        // of a route: the index of its device when the message came; 0: not through it
 }
 
 // ParseAddress reads "10.0.0.1/24", "fd00::1/64" or "192.168.13.1 peer 192.168.13.2[/32]". Without a length

@@ -45,6 +45,7 @@ const (
 	Interrupted            // a signal
 	NoMemory               // a queue is longer than the kernel has memory for
 	NotKept                // the kernel took it, and dropped it again
+	OtherFailed            // another change failed, and the run is atomic
 )
 
 // causes is the one table of what each cause means and what mends it. In a hint {device} and {fix} stand for
@@ -84,6 +85,7 @@ var causes = [...]struct{ means, hint string }{
 	Interrupted:      {"interrupted", ""},
 	NoMemory:         {"out of memory", "tunadm set {device} --txqueuelen 500"},
 	NotKept:          {"it did not stay: the kernel dropped it, or another program changed it", ""},
+	OtherFailed:      {"left as it was, since another device failed", ""},
 }
 
 // An Error says what failed on which device, and why.

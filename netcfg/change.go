@@ -3,9 +3,11 @@ package netcfg
 // A Change is what is to become of one device.
 type Change struct {
 	Name   string // in an add it may hold one %d
+	Index  int    // of the very device that is meant; 0: whichever has the name
 	Want   *Spec  // nil: the device is to be gone
 	Expect Expect
-	Force  bool // a delete takes the device even from a program that is attached
+	Force  bool  // a delete takes the device even from a program that is attached
+	Fail   error // why it cannot be done, known before: the change fails by it; nil: nothing is known
 }
 
 // Expect is what must be there before a change, for it to be done at all.
@@ -22,6 +24,9 @@ const (
 // A Result tells what became of one Change.
 type Result struct {
 	Name     string // the kernel's, where the change left it to number the device
+	Before   int    // index of the device before the run; 0: there was none
+	Index    int    // the same after it
+	Created  bool   // the run made the device, and it stays
 	Steps    []Step // what was done; of a dry run, what would be
 	Warnings []string
 	Err      error // why it was not done, an [*Error]; everything is then as it was before
@@ -31,6 +36,10 @@ type Result struct {
 
 // Options are how a run goes.
 type Options struct {
-	DryRun bool       // plan, and do nothing
-	Log    func(Step) // told of each step as it is done, also of those that put things back; nil: nobody is
+	DryRun      bool // plan, and do nothing
+	Atomic      bool // one change that fails fails all
+	DeferMaster bool // a master that does not exist yet is left out, with a warning
+
+	Log      func(Step)               // told of each step as it is done, also of those that put things back; nil: nobody is
+	Remember func(made []*Step) error // told of new devices, by name and index, before they can outlive the run; nil: nobody is
 }

@@ -25,7 +25,7 @@ func FuzzDecode(f *testing.F) {
 		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 			if r, ok := decodeRoute(body, family); ok {
 				_ = r.String()
-				_ = resendable(r.kept.message)
+				_ = resendable(r.kept.message, 1, 2)
 			}
 		}
 		_ = answerError(unix.NlMsghdr{Type: unix.NLMSG_ERROR, Flags: unix.NLM_F_ACK_TLVS}, body)

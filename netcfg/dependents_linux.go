@@ -66,6 +66,7 @@ func (k *Kernel) readRoutes(devices []*Device, how depth) error {
 				}
 				for _, r := range found {
 					if d := r.through(byIndex); d != nil {
+						r.kept.through = d.Index
 						d.Routes = append(d.Routes, r.Route)
 					} else if d := bySource[r.kept.source]; d != nil && how == deep {
 						r.kept.foreign, r.kept.elsewhere = true, r.index

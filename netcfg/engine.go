@@ -1,6 +1,7 @@
 package netcfg
 
 import (
+	"cmp"
 	"context"
 	"errors"
 )
@@ -19,6 +20,7 @@ type job struct {
 	done    []Step
 	index   int    // of the device that this is about, from the first look or from its making; 0: there is none yet
 	created bool   // this run made it
+	deleted bool   // this run deleted the one that was there before
 	tried   []Step // done or not
 	err     error
 	result  Result
@@ -33,14 +35,16 @@ func (k *Kernel) Run(ctx context.Context, changes []Change, o Options) ([]Result
 	}
 	jobs := make([]*job, len(changes))
 	for i, c := range changes {
-		jobs[i] = &job{Change: c, result: Result{Name: c.Name}}
+		jobs[i] = &job{Change: c, err: c.Fail}
 	}
-	if err := k.begin(jobs); err != nil {
+	if err := k.begin(jobs, o); err != nil {
 		return nil, err
 	}
 	if !o.DryRun {
 		k.tryAccess(jobs)
+		failAll(jobs, o)
 		k.converge(ctx, jobs, o)
+		failAll(jobs, o)
 		k.undo(jobs, o)
 	}
 	results := make([]Result, len(jobs))
@@ -52,7 +56,13 @@ func (k *Kernel) Run(ctx context.Context, changes []Change, o Options) ([]Result
 
 func (j *job) report(dryRun bool) Result {
 	r := j.result
-	r.Name, r.Err, r.Steps = j.Name, j.err, j.done
+	r.Name, r.Err, r.Steps, r.Created = j.Name, j.err, j.done, j.created && j.err == nil
+	if j.before != nil {
+		r.Before = j.before.Index
+	}
+	if j.now != nil {
+		r.Index = j.now.Index
+	}
 	if dryRun {
 		r.Steps = j.steps
 	}
@@ -60,7 +70,7 @@ func (j *job) report(dryRun bool) Result {
 }
 
 // begin looks at the devices and plans. What would make the kernel drop things is planned once more with all of them in view.
-func (k *Kernel) begin(jobs []*job) error {
+func (k *Kernel) begin(jobs []*job, o Options) error {
 	if err := k.look(jobs, shallow); err != nil {
 		return err
 	}
@@ -78,10 +88,10 @@ func (k *Kernel) begin(jobs []*job) error {
 		if j.err != nil {
 			continue
 		}
-		if j.want, j.err = k.prepare(j, masters); j.err == nil {
+		if j.want, j.err = k.prepare(j, masters, o); j.err == nil {
 			j.plan()
 		}
-		drops = drops || j.before != nil && dropping(j.steps)
+		drops = drops || j.before != nil && dropping(j.steps, o)
 	}
 	k.predictBusy(jobs)
 	if !drops {
@@ -91,7 +101,11 @@ func (k *Kernel) begin(jobs []*job) error {
 		return err
 	}
 	for _, j := range jobs {
-		if j.err != nil || j.want == nil || j.before == nil {
+		if j.err != nil || j.before == nil || j.now == nil {
+			continue
+		}
+		if j.want == nil {
+			j.before = j.now
 			continue
 		}
 		if j.plan(); j.err == nil {
@@ -103,11 +117,14 @@ func (k *Kernel) begin(jobs []*job) error {
 	return nil
 }
 
-// dropping says whether the kernel may drop more than the steps name.
-func dropping(steps []Step) bool {
+// dropping says whether the kernel may drop more than the steps name, and it may be wanted back.
+func dropping(steps []Step, o Options) bool {
 	for _, s := range steps {
-		if s.phase == phaseReplace || s.phase == phaseMaster || s.phase == phaseDown {
+		switch s.phase {
+		case phaseClear, phaseReplace, phaseMaster, phaseDown:
 			return true
+		case phaseDelete:
+			return o.Atomic
 		}
 	}
 	return false
@@ -120,7 +137,7 @@ func (k *Kernel) look(jobs []*job, how depth) error {
 	for _, j := range jobs {
 		j.now = nil
 		if !IsTemplate(j.Name) {
-			wanted, named = append(wanted, target{j.Name, j.index}), append(named, j)
+			wanted, named = append(wanted, target{j.Name, cmp.Or(j.index, j.Index)}), append(named, j)
 		}
 	}
 	if len(wanted) == 0 {
@@ -217,7 +234,7 @@ func (k *Kernel) round(ctx context.Context, jobs []*job, o Options) (any bool) {
 			}
 			continue
 		}
-		errs := k.do(ctx, steps, o.Log)
+		errs := k.do(ctx, steps, o)
 		for i, j := range owners {
 			j.note(*steps[i], errs[i])
 		}
@@ -243,40 +260,15 @@ func (j *job) note(s Step, err error) {
 		j.err = err
 	case err == nil:
 		j.done = append(j.done, s)
-		if s.Kind == StepCreate {
+		switch s.Kind {
+		case StepCreate:
 			j.created, j.index, j.Name = true, s.Index, s.Device
+		case StepDelete:
+			j.deleted = true
+			if j.want != nil { // what it was does not matter to the one that takes its place
+				want := *j.want
+				want.before, j.want, j.index, j.Index = nil, &want, 0, 0
+			}
 		}
-	}
-}
-
-// undo brings each device back that a failed job has touched: away with it if the job made it, else as it was before.
-func (k *Kernel) undo(jobs []*job, o Options) {
-	var back, failed []*job
-	for _, j := range jobs {
-		if j.err == nil || len(j.tried) == 0 || !j.created && (j.before == nil || j.want == nil) {
-			continue
-		}
-		u := &job{Change: Change{Name: j.Name, Expect: PresentOrNot, Force: true}, index: j.index}
-		if !j.created {
-			u.want = j.before.spec(j.tried)
-		}
-		back, failed = append(back, u), append(failed, j)
-	}
-	if len(back) == 0 {
-		return
-	}
-	err := k.look(back, deep)
-	for _, u := range back {
-		if u.err = err; err == nil {
-			u.plan()
-		}
-	}
-	k.converge(context.Background(), back, o)
-	for i, j := range failed {
-		u := back[i]
-		if u.err == nil {
-			u.err = u.accessLost()
-		}
-		j.result.UndoErr, j.result.PutBack = u.err, u.err == nil
 	}
 }

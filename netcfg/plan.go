@@ -20,8 +20,10 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	p := planner{want: want, have: have}
 	if have == nil {
 		p.create()
-	} else if err := p.match(); err != nil {
+	} else if err := p.match(); err != nil && !want.Replace {
 		return nil, err
+	} else if err != nil {
+		p.replace()
 	}
 	if err := p.check(); err != nil {
 		return nil, err
@@ -62,6 +64,16 @@ func (p *planner) create() {
 	p.step(phaseCreate, Step{Kind: StepCreate, New: &asked})
 }
 
+// replace makes the device anew, with nothing but what is asked.
+func (p *planner) replace() {
+	p.step(phaseClear, Step{Kind: StepDelete, Old: p.have})
+	if want := *p.want; !want.undo {
+		want.before = nil
+		p.want = &want
+	}
+	p.create()
+}
+
 // match refuses a live device that is not, and cannot become, what is asked.
 func (p *planner) match() error {
 	w, h := p.want, p.have
@@ -70,7 +82,7 @@ func (p *planner) match() error {
 		return p.refuse(WrongMode, "", "it is a "+h.Mode.String()+", not a "+w.Mode.String())
 	case w.MultiQueue != nil && *w.MultiQueue != h.MultiQueue:
 		return p.refuse(WrongQueues, "", map[bool]string{true: "it is multi-queue", false: "it is single-queue"}[h.MultiQueue])
-	case w.Access != nil && !w.Access.reachable(h.Access) && !w.undo:
+	case w.Access != nil && !w.Access.reachable(h.Access) && (!w.undo || w.Replace):
 		return p.refuseAccess()
 	}
 	return nil

@@ -45,6 +45,9 @@ func refuseTwins(jobs []*job) {
 // expect holds what is there against what the change expects.
 func (j *job) expect() error {
 	switch {
+	case j.now != nil && j.Index != 0 && j.now.Name != j.Name:
+		j.warn("it is called %s now, and is left alone", Escape(j.now.Name))
+		j.now, j.before = nil, nil
 	case j.now == nil && j.Expect == Present:
 		return &Error{Device: j.Name, Cause: NoDevice}
 	case j.now != nil && j.now.Kind != "tun" && (j.Expect == Absent || j.Expect == AbsentOrSame):
@@ -52,7 +55,7 @@ func (j *job) expect() error {
 	case j.now != nil && j.now.Kind != "tun":
 		_, err := Plan(nil, j.now)
 		return err
-	case j.now != nil && j.Expect == AbsentOrSame && !j.now.Persist:
+	case j.now != nil && !j.now.Persist && j.Want != nil && (j.Expect == AbsentOrSame || j.Expect == PresentOrNot):
 		return &Error{Device: j.Name, Cause: Differs, Detail: "exists already, and differs: it is not persistent, and goes with the program that made it"}
 	case j.now != nil && j.Expect == Absent:
 		e := &Error{Device: j.Name, Cause: Exists, Detail: fmt.Sprintf("exists already, as a %s of %s", j.now.Mode, j.now.Access)}
@@ -133,7 +136,7 @@ func differs(name string, steps []Step, never error) error {
 }
 
 // prepare is what is wanted of a device, with all that had to be looked up for it.
-func (k *Kernel) prepare(j *job, masters map[string]*Master) (*Spec, error) {
+func (k *Kernel) prepare(j *job, masters map[string]*Master, o Options) (*Spec, error) {
 	if j.Want == nil {
 		return nil, nil
 	}
@@ -146,6 +149,11 @@ func (k *Kernel) prepare(j *job, masters map[string]*Master) (*Spec, error) {
 		return &want, nil
 	}
 	m, err := k.cachedMaster(want.Master.Name, masters)
+	if e := new(Error); o.DeferMaster && errors.As(err, &e) && e.Cause == NoMaster {
+		j.warn("it joins %s later, which does not exist yet", Escape(want.Master.Name))
+		want.Master = nil
+		return &want, nil
+	}
 	if err != nil {
 		return nil, j.withoutMaster(err)
 	}

@@ -24,6 +24,8 @@ type Spec struct {
 	MultiQueue  *bool
 	PI, VnetHdr bool
 
+	Replace bool // a live device that can never be as asked is deleted and made anew
+
 	// before is the device as it was when work on it began: what the kernel drops on the way is wanted back.
 	before *Device
 	undo   bool // everything is to be as in before, down to the order of the addresses
@@ -124,6 +126,21 @@ func (d *Device) spec(tried []Step) *Spec {
 		case StepAccess:
 			s.Access = &d.Access
 		}
+	}
+	return s
+}
+
+// whole asks for the device to be again as it is now, in all there is.
+func (d *Device) whole() *Spec {
+	s := &Spec{
+		Name: d.Name, Mode: d.Mode, Access: &d.Access, MultiQueue: &d.MultiQueue, PI: d.PI, VnetHdr: d.VnetHdr,
+		Replace: true, before: d, undo: true,
+	}
+	s.Link = Link{
+		MTU: &d.MTU, MAC: d.MAC, TxQueueLen: &d.TxQueueLen, Alias: &d.Alias, Promisc: &d.Promisc, Multicast: &d.Multicast, Up: &d.Up,
+	}
+	if d.Master != "" {
+		s.Master = &Master{Name: d.Master, Index: d.masterIndex}
 	}
 	return s
 }

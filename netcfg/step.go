@@ -58,7 +58,8 @@ const (
 type phase int
 
 const (
-	phaseCreate phase = iota
+	phaseClear phase = iota // out of the way of a device that is to be made anew
+	phaseCreate
 	phaseAdd
 	phaseReplace
 	phaseMaster

@@ -74,7 +74,8 @@ func (s Step) encodeAddress(kind, flags int) *nl.NetlinkRequest {
 			flags = unix.NLM_F_CREATE | unix.NLM_F_REPLACE
 		}
 		r := request(kind, unix.NLM_F_ACK|flags)
-		r.RawData = m
+		r.RawData = slices.Clone(m)
+		putU32(r.RawData[4:], uint32(s.Index)) // it may be another device's by now, in the place of the one that was
 		return r
 	}
 	family := unix.AF_INET
@@ -98,7 +99,7 @@ func (s Step) encodeRoute(kind, flags int) *nl.NetlinkRequest {
 			flags = unix.NLM_F_CREATE | unix.NLM_F_APPEND
 		}
 		r := request(kind, unix.NLM_F_ACK|flags)
-		r.RawData = resendable(m)
+		r.RawData = resendable(m, s.Route.kept.through, s.Index)
 		return r
 	}
 	msg := &nl.RtMsg{RtMsg: unix.RtMsg{
@@ -126,8 +127,8 @@ func (s Step) encodeRoute(kind, flags int) *nl.NetlinkRequest {
 const clockTicks = 100
 
 // resendable makes a route's message one that the kernel takes back: without the marks of a state that it keeps itself, and
-// with what is left of its lifetime.
-func resendable(message []byte) []byte {
+// with what is left of its lifetime; through the device index now instead of the one that it went through.
+func resendable(message []byte, through, index int) []byte {
 	const state = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTNH_F_OFFLOAD | unix.RTNH_F_UNRESOLVED | rtnhTrap
 	m := slices.Clone(message[:unix.SizeofRtMsg])
 	putU32(m[8:], u32(m[8:])&0xff&^state)
@@ -147,10 +148,16 @@ func resendable(message []byte) []byte {
 				continue // said by the nexthop object
 			}
 		}
-		if kind == unix.RTA_MULTIPATH {
-			value = slices.Clone(value)
+		value = slices.Clone(value)
+		switch {
+		case kind == unix.RTA_OIF && int(u32(value)) == through:
+			putU32(value, uint32(index))
+		case kind == unix.RTA_MULTIPATH:
 			for b := value; len(b) >= unix.SizeofRtNexthop && int(u16(b)) >= unix.SizeofRtNexthop; {
 				b[2] &^= state
+				if int(u32(b[4:])) == through {
+					putU32(b[4:], uint32(index))
+				}
 				b = b[min(align(int(u16(b))), len(b)):]
 			}
 		}
@@ -164,50 +171,31 @@ const rtnhTrap = 64
 
 // do does steps of one phase, those of one device in their order, and gives back an error or nil for each. done is told of
 // each step that was done.
-func (k *Kernel) do(ctx context.Context, steps []*Step, done func(Step)) []error {
+func (k *Kernel) do(ctx context.Context, steps []*Step, o Options) []error {
 	errs := make([]error, len(steps))
 	if len(steps) == 0 {
 		return errs
 	}
 	switch steps[0].phase {
 	case phaseCreate:
-		for _, counted := range []bool{false, true} { // last those that the kernel numbers, so that it takes no number that is asked for
-			for i, s := range steps {
-				if IsTemplate(s.Device) == counted {
-					errs[i] = k.createStep(ctx, s)
-				}
-			}
-		}
+		errs = k.createAll(ctx, steps, o.Remember)
 	case phaseAccess:
 		for i, s := range steps {
 			if err := k.changeAccess(*s); err != nil {
 				errs[i] = k.explainStep(s, err)
 			}
 		}
-	case phaseDelete:
+	case phaseClear, phaseDelete:
 		errs = k.deleteAll(steps)
 	default:
 		errs = k.configure(steps)
 	}
 	for i, s := range steps {
 		if errs[i] == nil {
-			done(*s)
+			o.Log(*s)
 		}
 	}
 	return errs
-}
-
-// createStep does a create step and writes the name and the index that the device got into it.
-func (k *Kernel) createStep(ctx context.Context, s *Step) error {
-	if ctx.Err() != nil {
-		return &Error{Device: s.Device, Cause: Interrupted}
-	}
-	name, index, err := k.create(*s)
-	if err != nil {
-		return k.explainStep(s, err)
-	}
-	s.Device, s.Index = name, index
-	return nil
 }
 
 // configure sends the steps in batches.

@@ -3,7 +3,6 @@ package netcfg
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"unsafe"
 
 	"github.com/vishvananda/netlink/nl"
@@ -49,70 +48,6 @@ func setInterface(fd int, name string, flags uint16) (string, error) {
 	err = unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr)
 	return ifr.Name(), err
 }
-
-// create makes the device that the step asks for, exclusively and persistent as the last thing, so that a crash
-// before leaves nothing. It gives back the device's name and index.
-func (k *Kernel) create(s Step) (name string, index int, err error) {
-	fd, err := openDriver()
-	if err != nil {
-		return "", 0, err
-	}
-	defer unix.Close(fd)
-	flags := uint16(s.New.Mode) | unix.IFF_TUN_EXCL
-	if !s.New.PI {
-		flags |= unix.IFF_NO_PI
-	}
-	if s.New.VnetHdr {
-		flags |= unix.IFF_VNET_HDR
-	}
-	// Until it has its owner a multi-queue device is open to everyone who knows its name. Nobody knows this one.
-	asked, hidden := s.Device, s.New.MultiQueue != nil && *s.New.MultiQueue
-	if hidden {
-		flags |= unix.IFF_MULTI_QUEUE
-		asked = secretName()
-	}
-	if name, err = setInterface(fd, asked, flags); err != nil {
-		return "", 0, k.explainCreate(s.Device, err)
-	}
-	if index, err = k.socket.index(name); err != nil {
-		return "", 0, &Error{Device: name, What: "look it up", Err: err}
-	}
-	if err := setAccess(fd, *s.New.Access, Access{}); err != nil {
-		return "", 0, err
-	}
-	if s.New.MAC != nil { // before udev can see the device finished, and give it an address of its own
-		if err := k.setLink(index, nl.NewRtAttr(unix.IFLA_ADDRESS, s.New.MAC)); err != nil {
-			return "", 0, &Error{Device: name, What: "mac " + s.New.MAC.String(), Err: err}
-		}
-	}
-	if hidden {
-		if name, err = k.reveal(index, s.Device); err != nil {
-			return "", 0, err
-		}
-	}
-	if err := unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1); err != nil {
-		return "", 0, &Error{Device: name, What: "make it persistent", Err: err}
-	}
-	return name, index, nil
-}
-
-// reveal gives a device that was made under a secret name the one that it is to have, if nobody found it meanwhile.
-func (k *Kernel) reveal(index int, name string) (string, error) {
-	if err := k.setLink(index, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name))); err != nil {
-		return "", k.explainCreate(name, err)
-	}
-	d, err := k.link("", index)
-	if err != nil {
-		return "", &Error{Device: name, What: "look it up", Err: err}
-	}
-	if d.Queues+d.DisabledQueues != 1 {
-		return "", &Error{Device: name, Detail: "somebody attached before the device had its owner"}
-	}
-	return d.Name, nil
-}
-
-// secretName is a name that nobody can guess. It is as long as a name can be.
-func secretName() string { return fmt.Sprintf("tun%012x", rand.Uint64()>>16) }
 
 // setLink changes attributes of one link.
 func (k *Kernel) setLink(index int, attributes ...nl.NetlinkRequestData) error {
