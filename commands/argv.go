@@ -6,7 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-	"github.com/xrash/smetrics"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // urfave/cli stops to read flags at the first name, takes the last of a repeated flag without a word, and answers a mistake with
@@ -108,13 +109,7 @@ var elsewhere = map[string]string{
 
 // didYouMean is the known word that is nearest to one that is not, as a hint; "" where none is near.
 func didYouMean(word string, known []string) string {
-	const near = 0.8
-	best, distance := "", near
-	for _, k := range known {
-		if d := smetrics.JaroWinkler(strings.ToLower(strings.TrimLeft(word, "-")), strings.TrimLeft(k, "-"), 0.7, 4); d >= distance {
-			best, distance = k, d
-		}
-	}
+	best := netcfg.Nearest(word, known)
 	if best == "" {
 		return ""
 	}

@@ -14,8 +14,7 @@ import (
 // properties is what the property flags of add and set ask for.
 type properties struct {
 	spec           netcfg.Spec
-	user, group    *string // looked up when the devices are known
-	anyone         bool
+	access         netcfg.AccessNames // looked up when the devices are known
 	up, down       bool
 	noMaster       bool
 	addresses      []netcfg.Address
@@ -34,9 +33,9 @@ func propertyFlags(p *program) []cli.Flag {
 	s := &q.spec
 	text := func(v string) (string, error) { return v, nil }
 	return []cli.Flag{
-		valueFlag(p, "user", "`U` may attach: a name or a number; a new device without any of these three is root's", text, func(v string) { q.user = &v }),
-		valueFlag(p, "group", "members of `G` may attach; with --user, both must hold", text, func(v string) { q.group = &v }),
-		boolFlag("anyone", "every local user may attach", &q.anyone),
+		valueFlag(p, "user", "`U` may attach: a name or a number; a new device without any of these three is root's", text, func(v string) { q.access.User = &v }),
+		valueFlag(p, "group", "members of `G` may attach; with --user, both must hold", text, func(v string) { q.access.Group = &v }),
+		boolFlag("anyone", "every local user may attach", &q.access.Anyone),
 		valueFlag(p, "address", "have `ADDRESS`: 10.0.0.1/24, fd00::1/64, '10.0.0.1 peer 10.0.0.2'; repeat it for more; '' for none", listOf(netcfg.ParseAddress),
 			func(v []netcfg.Address) { q.addresses, q.exactAddresses = append(q.addresses, v...), true }),
 		valueFlag(p, "route", "route `ROUTE` through the device: '10.1.0.0/16 [via 10.0.0.2] [metric N] [table T]'; repeat it for more; '' for none", listOf(netcfg.ParseRoute),
@@ -97,7 +96,8 @@ func (q *properties) resolve(names []string) (*netcfg.Spec, error) {
 	if q.multiQueue {
 		s.MultiQueue = &q.multiQueue
 	}
-	access, err := q.access()
+	var directory netcfg.Directory
+	access, err := directory.Access(q.access)
 	s.Access = access
 	return &s, forDevices(err, names...)
 }
@@ -125,8 +125,8 @@ func (q *properties) exclude() error {
 	}{
 		{q.up && q.down, "--up", "--down"},
 		{q.noMaster && q.spec.Master != nil, "--master", "--no-master"},
-		{q.anyone && q.user != nil, "--anyone", "--user"},
-		{q.anyone && q.group != nil, "--anyone", "--group"},
+		{q.access.Anyone && q.access.User != nil, "--anyone", "--user"},
+		{q.access.Anyone && q.access.Group != nil, "--anyone", "--group"},
 		{q.exactAddresses && len(q.spec.AddAddresses) > 0, "--address", "--add-address"},
 		{q.exactAddresses && len(q.spec.RemoveAddresses) > 0, "--address", "--remove-address"},
 		{q.exactRoutes && len(q.spec.AddRoutes) > 0, "--route", "--add-route"},
@@ -137,29 +137,6 @@ func (q *properties) exclude() error {
 		}
 	}
 	return nil
-}
-
-// access is one property in three words; nil if none of them is given.
-func (q *properties) access() (*netcfg.Access, error) {
-	if q.user == nil && q.group == nil && !q.anyone {
-		return nil, nil
-	}
-	var a netcfg.Access
-	if q.user != nil {
-		id, err := netcfg.ParseUser(*q.user)
-		if err != nil {
-			return nil, err
-		}
-		a.User = &id
-	}
-	if q.group != nil {
-		id, err := netcfg.ParseGroup(*q.group)
-		if err != nil {
-			return nil, err
-		}
-		a.Group = &id
-	}
-	return &a, nil
 }
 
 // listOf parses one value of a list, or the empty word for an empty list.

@@ -48,3 +48,49 @@ func sameID(a, b *ID) bool {
 func (a Access) reachable(have Access) bool {
 	return (a.User != nil || have.User == nil) && (a.Group != nil || have.Group == nil)
 }
+
+// AccessNames are the three words of an access as they are asked for: a user and a group by name or number, or anyone. None of the
+// three asks nothing.
+type AccessNames struct {
+	User, Group *string
+	Anyone      bool
+}
+
+// A Directory looks users and groups up, each name once.
+type Directory struct{ users, groups map[string]found }
+
+type found struct {
+	id  ID
+	err error
+}
+
+// Access is the access by number; nil if none is asked. The error is an [*Error] with the cause NoUser or NoGroup.
+func (y *Directory) Access(n AccessNames) (*Access, error) {
+	if n == (AccessNames{}) {
+		return nil, nil
+	}
+	if y.users == nil {
+		y.users, y.groups = map[string]found{}, map[string]found{}
+	}
+	var a Access
+	var err error
+	if a.User, err = lookUp(y.users, n.User, ParseUser); err == nil {
+		a.Group, err = lookUp(y.groups, n.Group, ParseGroup)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &a, nil
+}
+
+func lookUp(known map[string]found, name *string, parse func(string) (ID, error)) (*ID, error) {
+	if name == nil {
+		return nil, nil
+	}
+	f, asked := known[*name]
+	if !asked {
+		f.id, f.err = parse(*name)
+		known[*name] = f
+	}
+	return &f.id, f.err
+}

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/xrash/smetrics"
 )
 
 // Escape makes text from the kernel or another user harmless to print: control characters, bytes that are no
@@ -51,4 +53,16 @@ func linkName(name string) string {
 		return word(name)
 	}
 	return "dev " + word(name)
+}
+
+// Nearest is the known word that is nearest to one that is not, or "" where none is near.
+func Nearest(word string, known []string) string {
+	const near = 0.8
+	best, distance := "", near
+	for _, k := range known {
+		if d := smetrics.JaroWinkler(strings.ToLower(strings.TrimLeft(word, "-")), strings.TrimLeft(k, "-"), 0.7, 4); d >= distance {
+			best, distance = k, d
+		}
+	}
+	return best
 }

@@ -1,0 +1,150 @@
+package netcfg
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// DefaultFiles is where devices are declared when no file is named: the first if it is there, then those of the second.
+var DefaultFiles = []string{"/etc/tunadm.toml", "/etc/tunadm.d"}
+
+// Stdin is the operand that stands for standard input.
+const Stdin = "-"
+
+// A Declaration is one device as a file declares it.
+type Declaration struct {
+	Spec   Spec        // complete but for Access
+	Access AccessNames // to be looked up, see [Directory]
+	Place  Place       // where its table begins
+}
+
+// A Place is a byte of a file. Lines and columns (in characters) count from 1; a Line of 0 is the file as a whole.
+type Place struct {
+	Path         string
+	Line, Column int
+}
+
+func (p Place) String() string {
+	if p.Line == 0 {
+		return Escape(p.Path)
+	}
+	return fmt.Sprintf("%s:%d:%d", Escape(p.Path), p.Line, p.Column)
+}
+
+// A Mistake is something in a file that cannot be understood, or a file that cannot be read.
+type Mistake struct {
+	Place
+	Text, Hint string
+	Source     string // the line, as it stands in the file; "": none
+}
+
+func (m *Mistake) Error() string { return m.Place.String() + ": " + m.Text }
+
+// ReadFiles reads what the files declare, in their order; a directory stands for its *.toml in the order of their names, [Stdin]
+// for standard input, and no operands for [DefaultFiles], which may be absent. The error joins all mistakes of all files, each a
+// [*Mistake]; the declarations that could be understood are given back all the same.
+func ReadFiles(operands []string) ([]Declaration, error) {
+	paths, mistakes := findFiles(operands)
+	var all []Declaration
+	declared := map[string]Place{}
+	for _, path := range paths {
+		declarations, wrong := readFile(path)
+		for _, d := range declarations {
+			if first, twice := declared[d.Spec.Name]; twice {
+				wrong = append(wrong, &Mistake{Place: d.Place, Text: fmt.Sprintf("device %q is declared twice: first at %s", d.Spec.Name, first)})
+				continue
+			}
+			declared[d.Spec.Name] = d.Place
+			all = append(all, d)
+		}
+		mistakes = append(mistakes, wrong...)
+	}
+	errs := make([]error, len(mistakes))
+	for i, m := range mistakes {
+		errs[i] = m
+	}
+	return all, errors.Join(errs...)
+}
+
+// findFiles puts the files in the place of their directories.
+func findFiles(operands []string) (paths []string, mistakes []*Mistake) {
+	optional := len(operands) == 0
+	if optional {
+		operands = DefaultFiles
+	}
+	for _, operand := range operands {
+		if operand == Stdin {
+			paths = append(paths, operand)
+			continue
+		}
+		info, err := os.Stat(operand)
+		switch {
+		case optional && errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			mistakes = append(mistakes, unreadable(operand, err))
+		case !info.IsDir():
+			paths = append(paths, operand)
+		default:
+			entries, err := os.ReadDir(operand)
+			if err != nil {
+				mistakes = append(mistakes, unreadable(operand, err))
+			}
+			for _, e := range entries { // in the order of their names
+				if strings.HasSuffix(e.Name(), ".toml") && !strings.HasPrefix(e.Name(), ".") {
+					paths = append(paths, filepath.Join(operand, e.Name()))
+				}
+			}
+		}
+	}
+	return paths, mistakes
+}
+
+func unreadable(path string, err error) *Mistake {
+	if e := new(fs.PathError); errors.As(err, &e) {
+		err = e.Err // it names the path once more
+	}
+	return &Mistake{Place: Place{Path: path}, Text: err.Error()}
+}
+
+func readFile(path string) ([]Declaration, []*Mistake) {
+	f := os.Stdin
+	if path != Stdin {
+		var err error
+		if f, err = os.Open(path); err != nil {
+			return nil, []*Mistake{unreadable(path, err)}
+		}
+		defer f.Close()
+		if m := checkSafe(f); m != nil {
+			return nil, []*Mistake{m}
+		}
+	}
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return nil, []*Mistake{unreadable(path, err)}
+	}
+	return ParseFile(path, data)
+}
+
+// ParseFile reads the declarations of one file; path is for the mistakes alone, which come in the order of their lines.
+func ParseFile(path string, data []byte) ([]Declaration, []*Mistake) {
+	d := &document{path: path, data: slices.Clip(data), wrong: map[int]*Mistake{}, sections: map[string]*section{}}
+	d.read()
+	declarations := d.declare()
+	var mistakes []*Mistake
+	for _, m := range d.wrong {
+		mistakes = append(mistakes, m)
+	}
+	slices.SortFunc(mistakes, func(a, b *Mistake) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	return declarations, mistakes
+}
