@@ -17,7 +17,7 @@ var addVerb = verb{
 	repeatable: repeatableProperties,
 	flags: func(p *program) []cli.Flag {
 		ifMissing := boolFlag("if-missing", "a device that is there and as asked is as good as a new one", &p.tolerant)
-		return slices.Concat(newFlags(p), propertyFlags(p), []cli.Flag{ifMissing}, changeFlags(p))
+		return slices.Concat(newFlags(p), propertyFlags(p), []cli.Flag{ifMissing}, changeFlags(p, jsonPlan))
 	},
 	run: (*program).add,
 }

@@ -23,7 +23,7 @@ type verb struct {
 
 // verbs is the table, in the order of the help.
 func verbs() []verb {
-	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb}
+	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb}
 }
 
 // A program is one run of the command line.
@@ -35,6 +35,7 @@ type program struct {
 	netns   string
 	json    bool
 	names   bool
+	format  string // of export
 	dryRun  bool
 	check   bool
 	verbose bool
@@ -44,6 +45,8 @@ type program struct {
 	errs       []error // of values that cannot be parsed
 	tolerant   bool    // --if-missing, --if-exists
 	force      bool
+
+	prune, atomic, replace, deferMaster bool // of apply
 }
 
 // run finds the verb, puts the arguments in order, and lets urfave/cli parse them.

@@ -12,19 +12,33 @@ import (
 
 // change runs the changes and prints the plan of a dry run. Each failure is an error of its own.
 func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
-	if p.json && !p.dryRun && !p.check {
+	if p.json && !p.planOnly() {
 		return nil, usagef("--json goes with --dry-run or --check")
 	}
-	// Before the goroutine may be bound to its thread, where each signal would cost two switches of threads. The process ends with
-	// the run, so nobody stops it.
-	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	signal.Ignore(syscall.SIGPIPE) // a reader of -v that goes away must not end the run halfway
+	ctx := signals()
 	k, err := netcfg.Open(p.netns)
 	if err != nil {
 		return nil, err
 	}
 	defer k.Close()
-	results, err := k.Run(ctx, changes, netcfg.Options{DryRun: p.dryRun || p.check, Log: p.log})
+	return p.engage(ctx, k, changes, netcfg.Options{})
+}
+
+// signals is a context that ends with the first signal to stop. It is made before the goroutine may be bound to its thread, where each
+// signal would cost two switches of threads. The process ends with the run, so nobody stops it.
+func signals() context.Context {
+	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGPIPE) // a reader of -v that goes away must not end the run halfway
+	return ctx
+}
+
+// planOnly says that nothing is to be done.
+func (p *program) planOnly() bool { return p.dryRun || p.check }
+
+// engage runs the engine, and prints what it has to say.
+func (p *program) engage(ctx context.Context, k *netcfg.Kernel, changes []netcfg.Change, o netcfg.Options) ([]netcfg.Result, error) {
+	o.DryRun, o.Log = p.planOnly(), p.log
+	results, err := k.Run(ctx, changes, o)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +54,7 @@ func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
 			fmt.Fprintf(p.stderr, "# %s: put back as it was\n", netcfg.Escape(r.Name))
 		}
 	}
-	if p.dryRun || p.check {
+	if p.planOnly() {
 		if err := p.renderPlan(plan); err != nil {
 			errs = append(errs, err)
 		}
@@ -51,9 +65,9 @@ func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
 	return results, errors.Join(errs...)
 }
 
-// outcome is why a change failed, and why it could not be undone if that is so.
+// outcome is why a change failed, and why it could not be undone if that is so. That others failed is no news.
 func outcome(r netcfg.Result) (errs []error) {
-	if r.Err != nil {
+	if e := new(netcfg.Error); r.Err != nil && !(errors.As(r.Err, &e) && e.Cause == netcfg.OtherFailed) {
 		errs = append(errs, r.Err)
 	}
 	if r.UndoErr != nil {

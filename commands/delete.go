@@ -13,7 +13,7 @@ var deleteVerb = verb{
 		return append([]cli.Flag{
 			boolFlag("if-exists", "a device that is absent is as good as one deleted", &p.tolerant),
 			boolFlag("force", "take a device from the program that uses it", &p.force),
-		}, changeFlags(p)...)
+		}, changeFlags(p, jsonPlan)...)
 	},
 	run: (*program).delete,
 }

@@ -57,12 +57,18 @@ func jsonFlag(p *program, usage string) cli.Flag {
 	return boolFlag("json", usage, &p.json)
 }
 
+// What --json prints: of a verb that names the devices itself, and of one that takes them from files.
+const (
+	jsonPlan    = "with --dry-run or --check: the steps as JSON"
+	jsonOutcome = "what became of each device as JSON; with --dry-run or --check: the steps"
+)
+
 // changeFlags are the flags of the verbs that change devices.
-func changeFlags(p *program) []cli.Flag {
+func changeFlags(p *program, json string) []cli.Flag {
 	return []cli.Flag{
 		boolFlag("dry-run", "print the steps, and do nothing", &p.dryRun),
 		boolFlag("check", "as --dry-run, and exit 8 if there is anything to do", &p.check),
-		jsonFlag(p, "with --dry-run or --check: the steps as JSON"),
+		jsonFlag(p, json),
 		netnsFlag(p),
 		boolFlag("verbose", "print each step on standard error as it is done", &p.verbose, "v"),
 		boolFlag("quiet", "print errors only", &p.quiet, "q"),

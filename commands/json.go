@@ -16,6 +16,14 @@ type jsonStep struct {
 	Command string `json:"command"`
 }
 
+func toSteps(steps []netcfg.Step) []jsonStep {
+	list := make([]jsonStep, len(steps))
+	for i, s := range steps {
+		list[i] = jsonStep{s.Device, string(s.Kind), s.String()}
+	}
+	return list
+}
+
 type jsonID struct {
 	ID   uint32  `json:"id"`
 	Name *string `json:"name"` // null: none is known

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -75,6 +76,7 @@ func (p *program) complain(err error) int {
 			continue
 		}
 		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), err)
+		p.pointAt(err)
 		if hint := hintOf(err); hint != "" {
 			fmt.Fprintf(p.stderr, "tunadm: hint: %s\n", hint)
 		}
@@ -82,10 +84,29 @@ func (p *program) complain(err error) int {
 	return code
 }
 
+// pointAt prints the line of a file in which a mistake is, and a caret under it.
+func (p *program) pointAt(err error) {
+	m := new(netcfg.Mistake)
+	if !errors.As(err, &m) || m.Source == "" {
+		return
+	}
+	before := []rune(m.Source)[:m.Column-1]
+	column := 0
+	for _, r := range before {
+		column += utf8.RuneCountInString(netcfg.Escape(untab(string(r))))
+	}
+	fmt.Fprintf(p.stderr, "    %s\n    %*s\n", netcfg.Escape(untab(m.Source)), column+1, "^")
+}
+
+func untab(s string) string { return strings.ReplaceAll(s, "\t", " ") }
+
 // each is the list of errors that were joined.
-func each(err error) []error {
+func each(err error) (all []error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
+		for _, one := range joined.Unwrap() {
+			all = append(all, each(one)...)
+		}
+		return all
 	}
 	if err == nil {
 		return nil
@@ -99,7 +120,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.Is(err, errWouldChange):
 		return exitWouldChange
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, new(*netcfg.Mistake)):
 		return exitUsage
 	case errors.As(err, &e):
 		if code, ok := exits[e.Cause]; ok {
@@ -111,10 +132,13 @@ func exitCode(err error) int {
 
 func hintOf(err error) string {
 	var e *netcfg.Error
+	var mistake *netcfg.Mistake
 	var usage *usageError
 	switch {
 	case errors.As(err, &usage):
 		return usage.hint
+	case errors.As(err, &mistake):
+		return netcfg.Escape(mistake.Hint)
 	case errors.As(err, &e):
 		return e.Hint()
 	}

@@ -168,11 +168,7 @@ func blockLines(d *netcfg.Device) [][2]string {
 // renderPlan prints steps as the commands they stand for.
 func (p *program) renderPlan(steps []netcfg.Step) error {
 	if p.json {
-		plan := make([]jsonStep, len(steps))
-		for i, s := range steps {
-			plan[i] = jsonStep{s.Device, string(s.Kind), s.String()}
-		}
-		return json.NewEncoder(p.stdout).Encode(plan)
+		return json.NewEncoder(p.stdout).Encode(toSteps(steps))
 	}
 	out := bufio.NewWriter(p.stdout)
 	for _, s := range steps {

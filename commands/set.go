@@ -14,7 +14,7 @@ var setVerb = verb{
 	usage:      "change what is named, and leave the rest",
 	repeatable: repeatableProperties,
 	flags: func(p *program) []cli.Flag {
-		return slices.Concat(propertyFlags(p), oneByOneFlags(p), changeFlags(p))
+		return slices.Concat(propertyFlags(p), oneByOneFlags(p), changeFlags(p, jsonPlan))
 	},
 	run: (*program).set,
 }

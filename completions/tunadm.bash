@@ -34,9 +34,17 @@ _tunadm_masters() {
     done
 }
 
+# _tunadm_files offers files and directories. Readline quotes them, and puts a slash behind a directory.
+_tunadm_files() {
+    compopt -o filenames 2>/dev/null
+    while IFS= read -r file; do
+        COMPREPLY+=("$file")
+    done < <(compgen -f -- "$cur")
+}
+
 _tunadm() {
-    local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word i
-    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|(add|remove)-(address|route))$'
+    local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word file i
+    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|(add|remove)-(address|route))$'
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
         --promisc --multicast --up --down)
@@ -68,6 +76,7 @@ _tunadm() {
     [[ $flag ]] && named=()
     case $flag in
         --mode) _tunadm_values <<<$'tun\ntap' ;;
+        --format) _tunadm_values <<<$'toml\nip\nnetworkd' ;;
         --promisc | --multicast) _tunadm_values <<<$'on\noff' ;;
         --user) _tunadm_values < <(compgen -u) ;;
         --group) _tunadm_values < <(compgen -g) ;;
@@ -81,6 +90,9 @@ _tunadm() {
         delete | del | rm) flags=(--if-exists --force "${change[@]}") ;;
         list | ls) flags=(--json --names --netns --help -h) ;;
         show) flags=(--json --netns --help -h) ;;
+        apply) flags=(--prune --atomic --replace --defer-master "${change[@]}") ;;
+        teardown) flags=(--force "${change[@]}") ;;
+        export) flags=(--format --netns --help -h) ;;
         help) flags=() ;;
         *) return ;;
     esac
@@ -89,9 +101,11 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export help)
     elif [[ $verb == help ]]; then
-        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show)
+        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export)
+    elif [[ $verb == apply || $verb == teardown ]]; then
+        _tunadm_files
     elif [[ $verb != add && $verb != a ]]; then
         _tunadm_values < <(_tunadm_devices)
     fi

@@ -66,14 +66,16 @@ end
 complete -c tunadm -f
 complete -c tunadm -n '__tunadm_is none' -l version -d 'Print the version'
 for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'delete\tRemove devices that nobody uses' 'del\tdelete' \
-        'rm\tdelete' 'list\tShow devices, a line each' 'ls\tlist' 'show\tShow everything known of devices'
+        'rm\tdelete' 'list\tShow devices, a line each' 'ls\tlist' 'show\tShow everything known of devices' \
+        'apply\tMake the devices as files declare them' 'teardown\tDelete what apply created' 'export\tPrint devices as a file'
     complete -c tunadm -n '__tunadm_is none' -a "'"(printf $verb)"'"
     complete -c tunadm -n '__tunadm_is help; and test (count (commandline -opc)) = 2' -a "'"(printf $verb)"'"
 end
 complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
-complete -c tunadm -n '__tunadm_is set delete list show' -a '(__tunadm_devices)' -d Device
-complete -c tunadm -n '__tunadm_is none add set delete list show' -s h -l help -d 'Show help'
-complete -c tunadm -n '__tunadm_is none add set delete list show' -l netns -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
+complete -c tunadm -n '__tunadm_is set delete list show export' -a '(__tunadm_devices)' -d Device
+complete -c tunadm -n '__tunadm_is apply teardown' -F
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export' -s h -l help -d 'Show help'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export' -l netns -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
 
 complete -c tunadm -n '__tunadm_is add' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
 complete -c tunadm -n '__tunadm_is add' -l multi-queue -d 'Several queues at once'
@@ -103,10 +105,16 @@ complete -c tunadm -n '__tunadm_is set' -l add-route -x -d 'Have one more route'
 complete -c tunadm -n '__tunadm_is set' -l remove-route -x -d 'Have one route less'
 complete -c tunadm -n '__tunadm_is delete' -l if-exists -d 'An absent device is as good as a deleted one'
 complete -c tunadm -n '__tunadm_is delete' -l force -d 'Take it from the program that uses it'
+complete -c tunadm -n '__tunadm_is teardown' -l force -d 'Take devices from their programs, and those that apply did not create'
+complete -c tunadm -n '__tunadm_is apply' -l prune -d 'Delete what is declared no more'
+complete -c tunadm -n '__tunadm_is apply' -l atomic -d 'If one device fails, put all back'
+complete -c tunadm -n '__tunadm_is apply' -l replace -d 'Make anew what can never be as declared'
+complete -c tunadm -n '__tunadm_is apply' -l defer-master -d 'Leave out a master that does not exist yet'
+complete -c tunadm -n '__tunadm_is export' -l format -x -a 'toml ip networkd' -d 'For which tool'
 
-complete -c tunadm -n '__tunadm_is add set delete' -l dry-run -d 'Print the steps, and do nothing'
-complete -c tunadm -n '__tunadm_is add set delete' -l check -d 'As --dry-run, and exit 8 if there is anything to do'
-complete -c tunadm -n '__tunadm_is none add set delete list show' -l json -d 'Print JSON'
+complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l dry-run -d 'Print the steps, and do nothing'
+complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l check -d 'As --dry-run, and exit 8 if there is anything to do'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown' -l json -d 'Print JSON'
 complete -c tunadm -n '__tunadm_is none list' -l names -d 'Print the names only'
-complete -c tunadm -n '__tunadm_is add set delete' -s v -l verbose -d 'Print each step as it is done'
-complete -c tunadm -n '__tunadm_is add set delete' -s q -l quiet -d 'Print errors only'
+complete -c tunadm -n '__tunadm_is add set delete apply teardown' -s v -l verbose -d 'Print each step as it is done'
+complete -c tunadm -n '__tunadm_is add set delete apply teardown' -s q -l quiet -d 'Print errors only'

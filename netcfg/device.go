@@ -29,6 +29,7 @@ type Device struct {
 	TxQueueLen  int // packets
 	Alias       string
 	Master      string // "": none
+	MasterKind  string // "bridge", "vrf"
 	Promisc     bool
 	Multicast   bool
 

@@ -59,17 +59,15 @@ var numberHole = regexp.MustCompile(`\{n(:[^{}]*)?\}`)
 // numberFormat is what may stand behind the colon: a width, with a zero in front for leading zeros, and d, x or X.
 var numberFormat = regexp.MustCompile(`^0?[0-9]?[dxX]$`)
 
-// fill puts the number into the holes of a string.
+// fill puts the number into the holes of a string. To a name that is no range they are text like any other.
 func (r nameRange) fill(s string, n int) (string, error) {
-	if !strings.Contains(s, "{n") {
+	if r.one || !strings.Contains(s, "{n") {
 		return s, nil
 	}
 	var err error
 	filled := numberHole.ReplaceAllStringFunc(s, func(hole string) string {
 		format := strings.TrimPrefix(hole[2:len(hole)-1], ":")
 		switch {
-		case r.one:
-			err = fmt.Errorf("%s stands for a number, and the name of the device is no range", hole)
 		case format == "":
 			format = "d"
 		case !numberFormat.MatchString(format):

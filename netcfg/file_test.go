@@ -144,8 +144,7 @@ f:5:2: "tap[0-99999]" is no device name: 100000 devices, 65536 are the most of o
 		{"ranges", "[device.\"tap[0-3]\"]\nmac = \"02:00:5e:10:00:01\"\nalias = \"{n:zz}\"\n[device.tun1]\nalias = \"{n}\"\naddresses = [\"10.0.{n}.1/24\"]\n", `
 f:2:7: mac: the devices of a range cannot all have the same | mac = "02:00:5e:10:00:01" | let the number be part of it: "02:00:5e:10:00:{n:02x}"
 f:3:9: alias: {n:zz}: the format is a width and d, x or X, as in {n:02x} | alias = "{n:zz}" | 
-f:5:9: alias: {n} stands for a number, and the name of the device is no range | alias = "{n}" | 
-f:6:14: addresses: {n} stands for a number, and the name of the device is no range | addresses = ["10.0.{n}.1/24"] | `},
+f:6:14: addresses: "10.0.{n}.1/24" is no IP address | addresses = ["10.0.{n}.1/24"] | `},
 		{"what does not go together", `[device.tun1]
 mac = "02:00:5e:10:00:01"
 [device.tap2]

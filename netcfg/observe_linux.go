@@ -184,24 +184,24 @@ func (k *Kernel) link(name string, index int) (*Device, error) {
 	return found, err
 }
 
-// readMasters fills in the names of the masters.
+// readMasters fills in the names and kinds of the masters.
 func (k *Kernel) readMasters(devices []*Device) error {
-	byIndex := map[int]string{}
+	byIndex := map[int]*Device{}
 	for _, d := range devices {
 		if d.masterIndex == 0 {
 			continue
 		}
-		if _, known := byIndex[d.masterIndex]; !known {
-			m, err := k.link("", d.masterIndex)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		m, known := byIndex[d.masterIndex]
+		if !known {
+			var err error
+			if m, err = k.link("", d.masterIndex); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
-			byIndex[d.masterIndex] = ""
-			if m != nil {
-				byIndex[d.masterIndex] = m.Name
-			}
+			byIndex[d.masterIndex] = m
 		}
-		d.Master = byIndex[d.masterIndex]
+		if m != nil {
+			d.Master, d.MasterKind = m.Name, m.Kind
+		}
 	}
 	return nil
 }

@@ -128,7 +128,7 @@ func (p *planner) check() error {
 // refuseAccess refuses to unset an owner or a group, with what is possible instead.
 func (p *planner) refuseAccess() error {
 	want, have := p.want.Access, p.have.Access
-	fix := "tunadm delete " + word(p.have.Name) + ", then add it again"
+	fix := "tunadm delete " + word(p.have.Name) + ", then add it again; apply --replace does both"
 	switch {
 	case want.User != nil && want.Group == nil && have.Group != nil:
 		fix = "keep the group: --user " + word(want.User.String()) + " --group " + word(have.Group.String()) + "; or " + fix

@@ -101,6 +101,9 @@ func Enter(t T) {
 	if err := unix.Mount("sysfs", "/sys", "sysfs", 0, ""); err != nil {
 		t.Fatal("mount sysfs: ", err)
 	}
+	if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
+		t.Fatal("mount tmpfs: ", err)
+	}
 	if !Real() {
 		if fd, err := unix.Open(Driver, unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
 			Skip(t, "needs a tun driver that this user may open: "+err.Error())

@@ -1,0 +1,125 @@
+package commands
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// networkd prints a device as the two files that systemd-networkd wants, each under its path.
+func (e *exporter) networkd(d *netcfg.Device, spec *netcfg.Spec) {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	if strings.Trim(d.Name+d.Master, plain) != "" {
+		e.comment(d, "left out, since systemd-networkd gives the characters of its name or its master's another meaning")
+		return
+	}
+	e.file(d, "netdev")
+	e.netdev(d, spec)
+	fmt.Fprintln(e)
+	e.file(d, "network")
+	e.network(d, spec)
+}
+
+// file heads a file as systemctl cat does.
+func (e *exporter) file(d *netcfg.Device, suffix string) {
+	fmt.Fprintf(e, "# /etc/systemd/network/50-%s.%s\n", d.Name, suffix)
+}
+
+func (e *exporter) setting(key string, value any) { fmt.Fprintf(e, "%s=%v\n", key, value) }
+
+func (e *exporter) netdev(d *netcfg.Device, spec *netcfg.Spec) {
+	fmt.Fprintln(e, "[NetDev]")
+	e.setting("Name", d.Name)
+	e.setting("Kind", d.Mode)
+	if d.MAC != nil {
+		e.setting("MACAddress", d.MAC)
+	}
+	fmt.Fprintf(e, "\n[%s]\n", map[netcfg.Mode]string{netcfg.TUN: "Tun", netcfg.TAP: "Tap"}[d.Mode])
+	if d.Access.User != nil {
+		e.setting("User", d.Access.User)
+	}
+	if d.Access.Group != nil {
+		e.setting("Group", d.Access.Group)
+	}
+	for _, flag := range []struct {
+		on  bool
+		key string
+	}{{d.MultiQueue, "MultiQueue"}, {d.PI, "PacketInfo"}, {d.VnetHdr, "VNetHeader"}} {
+		if flag.on {
+			e.setting(flag.key, "yes")
+		}
+	}
+	if spec.TxQueueLen != nil {
+		e.comment(d, fmt.Sprintf("txqueuelen %d is for a .link file: TransmitQueueLength=", *spec.TxQueueLen))
+	}
+	if spec.Alias != nil {
+		e.comment(d, fmt.Sprintf("alias %q is for a .link file: Alias=", *spec.Alias))
+	}
+}
+
+func (e *exporter) network(d *netcfg.Device, spec *netcfg.Spec) {
+	fmt.Fprintln(e, "[Match]")
+	e.setting("Name", d.Name)
+	fmt.Fprintln(e, "\n[Link]")
+	e.setting("RequiredForOnline", "no")
+	if spec.MTU != nil {
+		e.setting("MTUBytes", *spec.MTU)
+	}
+	if spec.Multicast != nil {
+		e.setting("Multicast", *spec.Multicast)
+	}
+	if spec.Promisc != nil {
+		e.setting("Promiscuous", *spec.Promisc)
+	}
+	if !d.Up {
+		e.setting("ActivationPolicy", "down")
+	}
+	fmt.Fprintln(e, "\n[Network]")
+	e.setting("ConfigureWithoutCarrier", "yes")
+	e.setting("IPv6AcceptRA", "no")
+	if d.Master != "" {
+		e.setting(map[bool]string{true: "VRF", false: "Bridge"}[d.MasterKind == "vrf"], d.Master)
+	}
+	if spec.Addresses != nil {
+		for _, a := range *spec.Addresses {
+			e.address(a)
+		}
+	}
+	if spec.Routes != nil {
+		for _, r := range *spec.Routes {
+			e.route(r)
+		}
+	}
+}
+
+func (e *exporter) address(a netcfg.Address) {
+	fmt.Fprintln(e, "\n[Address]")
+	if a.Peer.IsValid() {
+		e.setting("Address", a.Local)
+		e.setting("Peer", netip.PrefixFrom(a.Peer, a.Bits))
+	} else {
+		e.setting("Address", a)
+	}
+	if a.Local.Is4() {
+		e.setting("Broadcast", "no")
+	}
+}
+
+// mainTable is the routing table of what names none.
+const mainTable = 254
+
+func (e *exporter) route(r netcfg.Route) {
+	fmt.Fprintln(e, "\n[Route]")
+	e.setting("Destination", r.To)
+	if r.Via.IsValid() {
+		e.setting("Gateway", r.Via)
+	}
+	if r.Metric != 0 {
+		e.setting("Metric", r.Metric)
+	}
+	if r.Table != 0 && r.Table != mainTable {
+		e.setting("Table", r.Table)
+	}
+}

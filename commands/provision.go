@@ -1,0 +1,130 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/tunadm/tunadm/internal/state"
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// A provision is one run of apply or teardown: what the files declare and what is remembered, in a namespace.
+type provision struct {
+	*program
+	kernel *netcfg.Kernel
+	memory *state.Memory // what an earlier apply made; empty if nobody asked for it
+	kept   []jsonResult  // devices that were left alone on purpose
+}
+
+// provision does what plan finds to be done, and keeps the memory of it. A plan that is only printed takes no lock and writes nothing.
+func (p *program) provision(operands []string, needsMemory bool, o netcfg.Options, plan func(*provision) ([]netcfg.Change, error)) error {
+	ctx := signals()
+	if !p.planOnly() {
+		lock, err := state.Lock(ctx, func() { p.say("waits for another apply or teardown to end") })
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
+	}
+	k, err := netcfg.Open(p.netns)
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	run := &provision{program: p, kernel: k, memory: &state.Memory{}}
+	if needsMemory || !p.planOnly() {
+		if err := run.recall(operands); err != nil {
+			return err
+		}
+	}
+	changes, err := plan(run)
+	if err != nil {
+		return err
+	}
+	return run.do(ctx, changes, o)
+}
+
+func (r *provision) recall(operands []string) error {
+	namespace, err := r.kernel.Namespace()
+	if err != nil {
+		return err
+	}
+	memory, warning, err := state.Recall(operands, namespace)
+	if warning != "" {
+		r.say("warning: " + warning)
+	}
+	r.memory = memory
+	return err
+}
+
+func (r *provision) do(ctx context.Context, changes []netcfg.Change, o netcfg.Options) error {
+	if !r.planOnly() {
+		o.Remember = r.memory.Remember
+	}
+	results, err := r.engage(ctx, r.kernel, changes, o)
+	if r.planOnly() || results == nil {
+		return err
+	}
+	if o.Atomic && err != nil {
+		r.say("nothing is changed: all devices are as they were, since one failed")
+	}
+	err = errors.Join(err, r.memory.Settle(results))
+	if r.json {
+		err = errors.Join(err, r.renderOutcomes(changes, results))
+	}
+	return err
+}
+
+// say prints a line that is about the run, not about a device.
+func (p *program) say(text string) {
+	if !p.quiet {
+		fmt.Fprintf(p.stderr, "tunadm: %s: %s\n", p.verb, text)
+	}
+}
+
+// jsonResult is what became of one device, as promised to scripts.
+type jsonResult struct {
+	Device string     `json:"device"`
+	Result string     `json:"result"` // created, changed, unchanged, deleted, kept, failed
+	Steps  []jsonStep `json:"steps"`
+	Error  *string    `json:"error"`
+	Exit   int        `json:"exit"`
+}
+
+func (r *provision) renderOutcomes(changes []netcfg.Change, results []netcfg.Result) error {
+	outcomes := make([]jsonResult, 0, len(results)+len(r.kept))
+	for i, result := range results {
+		steps := result.Steps
+		if result.PutBack {
+			steps = nil
+		}
+		one := jsonResult{Device: result.Name, Result: resultWord(changes[i], result), Steps: toSteps(steps)}
+		if result.Err != nil {
+			text := errors.Join(result.Err, result.UndoErr).Error()
+			one.Error, one.Exit = &text, exitCode(result.Err)
+		}
+		outcomes = append(outcomes, one)
+	}
+	encoder := json.NewEncoder(r.stdout)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(append(outcomes, r.kept...))
+}
+
+// resultWord is the one word for what became of a device.
+func resultWord(c netcfg.Change, r netcfg.Result) string {
+	switch e := new(netcfg.Error); {
+	case errors.As(r.Err, &e) && e.Cause == netcfg.InUse && c.Want == nil:
+		return "kept"
+	case r.Err != nil:
+		return "failed"
+	case c.Want == nil && r.Before != 0:
+		return "deleted"
+	case r.Created:
+		return "created"
+	case len(r.Steps) > 0:
+		return "changed"
+	}
+	return "unchanged"
+}

@@ -1,0 +1,148 @@
+// Package state remembers which devices an apply made, so that teardown and apply --prune can tell them from other people's. What it
+// remembers is no more than a name and an index, in a directory that does not outlive the machine's run: when it is stale, absent
+// or damaged, the worst is that a device is left.
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// Directory is where the state is kept, root's alone.
+const Directory = "/run/tunadm"
+
+// record is a file of the directory.
+type record struct {
+	Version   int      `json:"version"`
+	Boot      string   `json:"boot"`      // the kernel's boot_id: indexes and namespaces begin anew with each boot
+	Namespace string   `json:"namespace"` // as [netcfg.Kernel.Namespace] has it
+	Operands  []string `json:"operands"`
+	Devices   []device `json:"devices"`
+}
+
+type device struct {
+	Name  string `json:"name"`
+	Index int    `json:"index"`
+}
+
+const version = 1
+
+// A Memory is what the applies of some operands made in a network namespace.
+type Memory struct {
+	path   string
+	record record
+	before map[string]int // index by name, as it was read
+	now    map[string]int
+}
+
+// Recall reads what is remembered of the operands, which are files or directories, in a namespace. A damaged record is
+// an empty one, and the warning says so. The error is an [*netcfg.Error] with the cause NotPermitted.
+func Recall(operands []string, namespace string) (m *Memory, warning string, err error) {
+	if len(operands) == 0 {
+		operands = netcfg.DefaultFiles
+	}
+	m = &Memory{before: map[string]int{}, now: map[string]int{}}
+	m.record = record{Version: version, Boot: bootID(), Namespace: namespace}
+	for _, o := range operands {
+		if o != netcfg.Stdin {
+			if o, err = filepath.Abs(o); err != nil {
+				return nil, "", refused(err)
+			}
+		}
+		m.record.Operands = append(m.record.Operands, o)
+	}
+	hash := fnv.New128a()
+	fmt.Fprintf(hash, "%s\x00%s", namespace, strings.Join(m.record.Operands, "\x00"))
+	m.path = filepath.Join(Directory, fmt.Sprintf("%x.json", hash.Sum(nil)))
+	text, err := os.ReadFile(m.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return m, "", nil
+	case err != nil:
+		return nil, "", refused(err)
+	}
+	var r record
+	if err := json.Unmarshal(text, &r); err != nil {
+		return m, fmt.Sprintf("%s is damaged, and forgotten: %v", m.path, err), nil
+	}
+	if r.Version == version && r.Boot == m.record.Boot && r.Namespace == namespace && slices.Equal(r.Operands, m.record.Operands) {
+		for _, d := range r.Devices {
+			m.before[d.Name], m.now[d.Name] = d.Index, d.Index
+		}
+	}
+	return m, "", nil
+}
+
+// bootID tells one run of the machine from another; "" where it cannot be had.
+func bootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
+}
+
+func refused(err error) error {
+	return &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "what it makes cannot be remembered", Fix: "run it as root; " + Directory + " must be writable", Err: err}
+}
+
+// Devices are the names of the devices that are remembered, with their indexes.
+func (m *Memory) Devices() map[string]int { return m.before }
+
+// Remember takes devices in that are being made, and writes them down before it comes back.
+func (m *Memory) Remember(made []*netcfg.Step) error {
+	for _, s := range made {
+		m.now[s.Device] = s.Index
+	}
+	return m.save()
+}
+
+// Settle writes down what is there after a run: what it made, and of what was remembered that which is still there. A device of
+// somebody else that the run had to make anew, when it put things back, stays somebody else's.
+func (m *Memory) Settle(results []netcfg.Result) error {
+	for _, r := range results {
+		index, remembered := m.before[r.Name]
+		ours := r.Created || remembered && r.Before == index
+		if ours && r.Index != 0 {
+			m.now[r.Name] = r.Index
+		} else {
+			delete(m.now, r.Name)
+		}
+	}
+	return m.save()
+}
+
+// save replaces the record in one go. Nothing has to reach a disk: the directory is in memory.
+func (m *Memory) save() error {
+	if len(m.now) == 0 {
+		if err := os.Remove(m.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return refused(err)
+		}
+		return nil
+	}
+	m.record.Devices = m.record.Devices[:0]
+	for name, index := range m.now {
+		m.record.Devices = append(m.record.Devices, device{name, index})
+	}
+	slices.SortFunc(m.record.Devices, func(a, b device) int { return a.Index - b.Index })
+	text, err := json.Marshal(m.record)
+	if err != nil {
+		return refused(err)
+	}
+	if err := os.WriteFile(m.path+".new", text, 0o600); err != nil {
+		return refused(err)
+	}
+	if err := os.Rename(m.path+".new", m.path); err != nil {
+		return refused(err)
+	}
+	return nil
+}
