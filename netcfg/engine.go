@@ -148,11 +148,23 @@ func (k *Kernel) look(jobs []*job, how depth) error {
 		return err
 	}
 	for i, j := range named {
-		if j.now = devices[i]; j.now != nil && j.index != 0 {
+		switch j.now = devices[i]; {
+		case j.now == nil:
+		case j.index != 0:
 			j.Name = j.now.Name // it may have been renamed
+		case j.Index != 0 && j.now.Name != j.Name:
+			j.renamed(j.now.Name)
+			j.now = nil
 		}
 	}
 	return nil
+}
+
+// renamed says that the very device that is meant has another name than the one that it is known by.
+func (j *job) renamed(name string) {
+	if len(j.result.Warnings) == 0 {
+		j.warn("it is called %s now, and is left alone", Escape(name))
+	}
 }
 
 // plan fills in the steps, or the error that there can be none.

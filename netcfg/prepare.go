@@ -45,9 +45,6 @@ func refuseTwins(jobs []*job) {
 // expect holds what is there against what the change expects.
 func (j *job) expect() error {
 	switch {
-	case j.now != nil && j.Index != 0 && j.now.Name != j.Name:
-		j.warn("it is called %s now, and is left alone", Escape(j.now.Name))
-		j.now, j.before = nil, nil
 	case j.now == nil && j.Expect == Present:
 		return &Error{Device: j.Name, Cause: NoDevice}
 	case j.now != nil && j.now.Kind != "tun" && (j.Expect == Absent || j.Expect == AbsentOrSame):

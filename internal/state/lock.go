@@ -22,12 +22,12 @@ func Lock(ctx context.Context, waiting func()) (*os.File, error) {
 	if err := os.Mkdir(Directory, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, refused(err)
 	}
-	if err := checkDirectory(); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(filepath.Join(Directory, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(filepath.Join(Directory, "lock"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, refused(err)
+	}
+	if err := checkDirectory(); err != nil {
+		return nil, err
 	}
 	if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
 		return f, nil
