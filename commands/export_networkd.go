@@ -33,9 +33,6 @@ func (e *exporter) netdev(d *netcfg.Device, spec *netcfg.Spec) {
 	fmt.Fprintln(e, "[NetDev]")
 	e.setting("Name", d.Name)
 	e.setting("Kind", d.Mode)
-	if d.MAC != nil {
-		e.setting("MACAddress", d.MAC)
-	}
 	fmt.Fprintf(e, "\n[%s]\n", map[netcfg.Mode]string{netcfg.TUN: "Tun", netcfg.TAP: "Tap"}[d.Mode])
 	if d.Access.User != nil {
 		e.setting("User", d.Access.User)
@@ -64,6 +61,9 @@ func (e *exporter) network(d *netcfg.Device, spec *netcfg.Spec) {
 	e.setting("Name", d.Name)
 	fmt.Fprintln(e, "\n[Link]")
 	e.setting("RequiredForOnline", "no")
+	if d.MAC != nil {
+		e.setting("MACAddress", d.MAC)
+	}
 	if spec.MTU != nil {
 		e.setting("MTUBytes", *spec.MTU)
 	}
@@ -80,6 +80,7 @@ func (e *exporter) network(d *netcfg.Device, spec *netcfg.Spec) {
 	e.setting("ConfigureWithoutCarrier", "yes")
 	e.setting("IPv6AcceptRA", "no")
 	if d.Master != "" {
+		e.comment(d, d.Master+" needs a .netdev file of its own")
 		e.setting(map[bool]string{true: "VRF", false: "Bridge"}[d.MasterKind == "vrf"], d.Master)
 	}
 	if spec.Addresses != nil {
@@ -97,7 +98,7 @@ func (e *exporter) network(d *netcfg.Device, spec *netcfg.Spec) {
 func (e *exporter) address(a netcfg.Address) {
 	fmt.Fprintln(e, "\n[Address]")
 	if a.Peer.IsValid() {
-		e.setting("Address", a.Local)
+		e.setting("Address", netip.PrefixFrom(a.Local, a.Local.BitLen()))
 		e.setting("Peer", netip.PrefixFrom(a.Peer, a.Bits))
 	} else {
 		e.setting("Address", a)

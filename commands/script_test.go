@@ -149,11 +149,11 @@ func keep(args []string) int {
 	return 0
 }
 
-// asUser is the program "as-user UID:GID[,GID...][+cap] PROGRAM ARGS...": another of the programs, run by that user, with CAP_NET_ADMIN
-// if it says so, and without it even as root.
+// asUser is the program "as-user UID:GID[,GID...][+cap][+trace] PROGRAM ARGS...": another of the programs, run by that user, with
+// CAP_NET_ADMIN or CAP_SYS_PTRACE if it says so, and without any capability else, even as root.
 func asUser(args []string) int {
-	ids, withCap := strings.CutSuffix(args[0], "+cap")
-	uid, gids, _ := strings.Cut(ids, ":")
+	words := strings.Split(args[0], "+")
+	uid, gids, _ := strings.Cut(words[0], ":")
 	var groups []int
 	for g := range strings.SplitSeq(gids, ",") {
 		groups = append(groups, number(g))
@@ -164,8 +164,9 @@ func asUser(args []string) int {
 	must(syscall.Setgid(groups[0]))
 	must(syscall.Setuid(number(uid)))
 	var caps [2]unix.CapUserData
-	if withCap {
-		caps[0].Permitted, caps[0].Effective = 1<<unix.CAP_NET_ADMIN, 1<<unix.CAP_NET_ADMIN
+	for _, word := range words[1:] {
+		caps[0].Permitted |= 1 << map[string]uint{"cap": unix.CAP_NET_ADMIN, "trace": unix.CAP_SYS_PTRACE}[word]
+		caps[0].Effective = caps[0].Permitted
 	}
 	must(unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &caps[0]))
 	return programs()[args[1]](args[2:])

@@ -272,3 +272,46 @@ func FuzzParseFile(f *testing.F) {
 		}
 	})
 }
+
+// TestEveryKeyIsPrinted: what can be declared, export declares, and it reads as the same.
+func TestEveryKeyIsPrinted(t *testing.T) {
+	address, _ := ParseAddress("10.0.0.1 peer 10.0.0.2")
+	route, _ := ParseRoute("10.1.0.0/16 via 10.0.0.2 metric 5 table 7")
+	all := &Device{
+		Name: "tap\"é.0", Kind: "tun", Mode: TAP, Persist: true, MultiQueue: true, PI: true, VnetHdr: true,
+		Access: Access{User: &ID{1000, "waldner"}, Group: &ID{12, ""}}, MTU: 1400, MAC: MAC{2, 0, 0, 0, 0, 1}, TxQueueLen: 5,
+		Alias: "a \"b\" \\ {n} \x01\x7f\u2028 é", Master: "br0", Promisc: true, Up: true, Addresses: []Address{address}, Routes: []Route{route},
+	}
+	open := &Device{Name: "tun1", Kind: "tun", Mode: TUN, MTU: 1500, TxQueueLen: 500, Multicast: true}
+	text := ""
+	for _, d := range []*Device{all, open} {
+		spec, _ := d.Spec()
+		one, err := spec.TOML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += one
+		declared, mistakes := ParseFile("f", []byte(one))
+		if len(mistakes) > 0 {
+			t.Fatalf("%v in\n%s", mistakes, one)
+		}
+		again := &declared[0].Spec
+		again.Access = spec.Access
+		if steps, err := Plan(again, d); len(steps) > 0 || err != nil {
+			t.Errorf("to do: %v, %v, by\n%s", steps, err, one)
+		}
+	}
+	for _, k := range Keys() {
+		if !strings.Contains(text, "\n"+k.Name+" = ") {
+			t.Errorf("%s is not printed in\n%s", k.Name, text)
+		}
+	}
+	for _, name := range []string{"tap[x", "tap\xff"} {
+		bad := *open
+		bad.Name, bad.Mode = name, TAP
+		spec, _ := bad.Spec()
+		if text, err := spec.TOML(); err == nil {
+			t.Errorf("%q: got\n%s", name, text)
+		}
+	}
+}

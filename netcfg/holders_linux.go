@@ -38,19 +38,7 @@ func (k *Kernel) findHolders(devices []*Device) {
 // findHeld adds the process to the holders of each device that it has open.
 func findHeld(pid int, here uint64, byName map[string]*Device) {
 	dir := "/proc/" + strconv.Itoa(pid)
-	fds, err := os.Open(dir + "/fd")
-	if err != nil {
-		return // gone, or another user's
-	}
-	defer fds.Close()
-	entries, _ := fds.Readdirnames(-1)
-	for _, entry := range entries {
-		// The node may stand at any path, so its number is looked at. DONT_SYNC: a file on a dead server must not hang us.
-		var st unix.Statx_t
-		err := unix.Statx(int(fds.Fd()), entry, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE, &st)
-		if err != nil || st.Rdev_major != tunMajor || st.Rdev_minor != tunMinor || st.Mode&unix.S_IFMT != unix.S_IFCHR {
-			continue
-		}
+	for _, entry := range driverDescriptors(dir) {
 		d := byName[attachedTo(dir+"/fdinfo/"+entry)]
 		if d == nil {
 			continue
@@ -67,6 +55,23 @@ func findHeld(pid int, here uint64, byName map[string]*Device) {
 		d.Holders[i].Queues++
 		d.Holders[i].Probable = !exact
 	}
+}
+
+// driverDescriptors are the numbers of a process' descriptors that may be of the driver. /proc/PID/fd is its user's alone (mode 0500, which
+// CAP_DAC_READ_SEARCH overrides); /proc/PID/fdinfo takes only the right to trace the process, from Linux 5.14 on, and tells no device number.
+func driverDescriptors(dir string) []string {
+	fds, err := os.Open(dir + "/fd")
+	if err != nil {
+		return directory(dir + "/fdinfo")
+	}
+	defer fds.Close()
+	entries, _ := fds.Readdirnames(-1)
+	return slices.DeleteFunc(entries, func(entry string) bool {
+		// The node may stand at any path, so its number is looked at. DONT_SYNC: a file on a dead server must not hang us.
+		var st unix.Statx_t
+		err := unix.Statx(int(fds.Fd()), entry, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE, &st)
+		return err != nil || st.Rdev_major != tunMajor || st.Rdev_minor != tunMinor || st.Mode&unix.S_IFMT != unix.S_IFCHR
+	})
 }
 
 // attachedTo is the name of the device that a descriptor of the driver is attached to, or "". The name alone does not
