@@ -52,7 +52,7 @@ func (e *exporter) netdev(d *netcfg.Device, spec *netcfg.Spec) {
 		e.comment(d, fmt.Sprintf("txqueuelen %d is for a .link file: TransmitQueueLength=", *spec.TxQueueLen))
 	}
 	if spec.Alias != nil {
-		e.comment(d, fmt.Sprintf("alias %q is for a .link file: Alias=", *spec.Alias))
+		e.comment(d, "alias "+*spec.Alias+" is for a .link file: Alias=")
 	}
 }
 

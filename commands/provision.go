@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/netcfg"
@@ -67,7 +68,7 @@ func (r *provision) do(ctx context.Context, changes []netcfg.Change, o netcfg.Op
 	if r.planOnly() || results == nil {
 		return err
 	}
-	if o.Atomic && err != nil {
+	if stuck := func(r netcfg.Result) bool { return r.UndoErr != nil }; o.Atomic && err != nil && !slices.ContainsFunc(results, stuck) {
 		r.say("nothing is changed: all devices are as they were, since one failed")
 	}
 	err = errors.Join(err, r.memory.Settle(results))

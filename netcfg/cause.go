@@ -68,7 +68,7 @@ var causes = [...]struct{ means, hint string }{
 	DriverMissing:    {"the kernel has no tun driver", "modprobe tun; after a kernel upgrade, reboot first"},
 	NoUser:           {"no such user", "create it with useradd(8), or give a number"},
 	NoGroup:          {"no such group", "create it with groupadd(8), or give a number"},
-	NoMaster:         {"no such device", "ip link add {fix} type bridge"},
+	NoMaster:         {"no such device", "{fix}"},
 	NoPort:           {"takes no devices", "a master is a bridge or a VRF"},
 	TunInBridge:      {"a tun carries no Ethernet frames, and a bridge nothing else", "only a tap can join a bridge"},
 	TunHasNoMAC:      {"a tun device has none", "only a tap can have one"},

@@ -92,13 +92,13 @@ func (k *Kernel) createWith(fd int, s *Step) error {
 	if err != nil {
 		return &Error{Device: name, What: "look it up", Err: err}
 	}
-	if err := setAccess(fd, *s.New.Access, Access{}); err != nil {
-		return err
-	}
-	if s.New.MAC != nil { // before udev can see the device finished, and give it an address of its own
+	if s.New.MAC != nil { // before all else, since udev looks whether it has one that was given, and else gives it one
 		if err := k.setLink(index, nl.NewRtAttr(unix.IFLA_ADDRESS, s.New.MAC)); err != nil {
 			return &Error{Device: name, What: "mac " + s.New.MAC.String(), Err: err}
 		}
+	}
+	if err := setAccess(fd, *s.New.Access, Access{}); err != nil {
+		return err
 	}
 	if hidden {
 		if name, err = k.reveal(index, s.Device); err != nil {

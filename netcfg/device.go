@@ -141,5 +141,5 @@ func cutNumber(s string) (digits, rest string) {
 	if trimmed := strings.TrimLeft(digits, "0"); trimmed != "" {
 		return trimmed, s[n:]
 	}
-	return digits, s[n:]
+	return digits[:min(n, 1)], s[n:]
 }

@@ -44,7 +44,7 @@ func (k *Kernel) Run(ctx context.Context, changes []Change, o Options) ([]Result
 		k.tryAccess(jobs)
 		failAll(jobs, o)
 		k.converge(ctx, jobs, o)
-		failAll(jobs, o)
+		failAll(jobs, o) // by what was seen in the last look
 		k.undo(jobs, o)
 	}
 	results := make([]Result, len(jobs))
@@ -250,6 +250,7 @@ func (k *Kernel) round(ctx context.Context, jobs []*job, o Options) (any bool) {
 		for i, j := range owners {
 			j.note(*steps[i], errs[i])
 		}
+		failAll(jobs, o)
 	}
 	return any
 }

@@ -31,8 +31,8 @@ func ip(t *testing.T, line string) string {
 	return nstest.Run(t, "ip", args...)
 }
 
-// volatile is what differs between two looks at the same thing: lifetimes run down.
-var volatile = regexp.MustCompile(`"(valid_life_time|preferred_life_time|expires)":\d+,?`)
+// volatile is what differs between two looks at the same thing: lifetimes run down, and IPv6 makes sure of its addresses.
+var volatile = regexp.MustCompile(`"(valid_life_time|preferred_life_time|expires)":\d+,?|"tentative":true,?`)
 
 // witness is all that ip(8) tells of links, addresses, routes and rules, to compare before and after.
 func witness(t *testing.T) string {
@@ -278,6 +278,11 @@ func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		k := open(t)
 		add(t, k, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("fd00::1/64")})
+		for deadline := time.Now().Add(10 * time.Second); ip(t, "-6 -br addr show dev tun7 tentative") != ""; {
+			if time.Now().After(deadline) {
+				t.Fatal("the address does not settle")
+			}
+		}
 		ip(t, "-6 route add fd01::/48 dev tun7 src fd00::1")
 		before := witness(t)
 		want := &Spec{Addresses: addresses("fd00::1/48")}

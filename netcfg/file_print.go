@@ -83,8 +83,12 @@ func (s *Spec) TOML() (string, error) {
 	if s.Up != nil && !*s.Up { // a declared device is up
 		line("up", "false")
 	}
-	if _, mistakes := ParseFile("", []byte(b.String())); len(mistakes) > 0 {
+	read, mistakes := ParseFile("", []byte(b.String()))
+	switch {
+	case len(mistakes) > 0:
 		return "", fmt.Errorf("%s", mistakes[0].Text)
+	case read[0].Spec.Name != s.Name:
+		return "", fmt.Errorf("a file takes the name for a range")
 	}
 	return b.String(), nil
 }

@@ -306,7 +306,7 @@ func TestEveryKeyIsPrinted(t *testing.T) {
 			t.Errorf("%s is not printed in\n%s", k.Name, text)
 		}
 	}
-	for _, name := range []string{"tap[x", "tap\xff"} {
+	for _, name := range []string{"tap[x", "tap[0-1]", "tap\xff"} {
 		bad := *open
 		bad.Name, bad.Mode = name, TAP
 		spec, _ := bad.Spec()

@@ -208,6 +208,7 @@ func (j *job) join(want *Spec, m *Master) {
 	}
 	// A bridge that lost its last port has the address zero, and is to get one.
 	joining.Hold = m.MAC.String() != zeroMAC && (m.Empty || slices.Compare(mac, m.MAC) < 0)
+	joining.Empty, m.met = m.Empty && !m.met, true
 }
 
 // warnOfMTU says that a bridge follows the smallest MTU of its ports.

@@ -38,8 +38,9 @@ type Master struct {
 	Kind  string // "bridge", "vrf", ...
 	MTU   int    // bytes
 	MAC   MAC
-	Empty bool // nothing has joined it yet
+	Empty bool // nothing has joined it yet, and nothing is to before this device
 	Hold  bool // it would take the device's address for its own; fix the one that it has first
+	met   bool // a device of this run is to join it
 }
 
 // Check tells what the Spec itself shows to be impossible, whatever the device: something that is asked for twice, or to be there and gone.

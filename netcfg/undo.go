@@ -39,6 +39,7 @@ func (k *Kernel) undo(jobs []*job, o Options) {
 	if len(back) == 0 {
 		return
 	}
+	o.Atomic = false
 	err := k.look(back, deep)
 	for _, u := range back {
 		if u.err = err; err == nil {

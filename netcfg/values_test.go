@@ -107,7 +107,7 @@ func TestUsersByNameAndNumber(t *testing.T) {
 }
 
 func TestNamesInTheOrderOfPeople(t *testing.T) {
-	order := []string{"a", "tap0", "tap02", "tap2", "tap10", "tap10a", "tap10b2", "tap10b10", "tun1", "tun99999999999999999999998", "tun99999999999999999999999"}
+	order := []string{"a", "tap0", "tap02", "tap2", "tap10", "tap10a", "tap10b2", "tap10b10", "tun1", "tun99999999999999999999998", "tun99999999999999999999999", "u00", "u09", "u10"}
 	for i := range order[1:] {
 		if compareNames(order[i], order[i+1]) >= 0 && order[i] != "tap02" {
 			t.Errorf("%q does not come before %q", order[i], order[i+1])

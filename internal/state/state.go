@@ -68,7 +68,7 @@ func Recall(operands []string, namespace string) (m *Memory, warning string, err
 	case errors.Is(err, fs.ErrNotExist):
 		return m, "", nil
 	case err != nil:
-		return nil, "", refused(err)
+		return nil, "", &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "what apply made is known to root alone", Fix: "run it as root", Err: err}
 	}
 	var r record
 	if err := json.Unmarshal(text, &r); err != nil {
