@@ -2,7 +2,8 @@
 # make check      vet, and run all tests (as root: everything; else what a user namespace allows)
 # make lint       format, vet, staticcheck, shellcheck, mandoc, govulncheck
 # make bench      measure beside the peers, into bench/README.md
-# make install    PREFIX, DESTDIR, MANDIR and the three completion directories can be set
+# make boot       boot a Debian root in a container, and try the units there (as root)
+# make install    PREFIX, DESTDIR and the directories below can be set; init scripts go where the system has such
 
 PREFIX  = /usr/local
 DESTDIR =
@@ -11,6 +12,10 @@ MANDIR  = $(PREFIX)/share/man
 BASHCOMPDIR = $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR  = $(PREFIX)/share/zsh/site-functions
 FISHCOMPDIR = $(PREFIX)/share/fish/vendor_completions.d
+SCHEMADIR   = $(PREFIX)/share/tunadm
+UNITDIR     = $(PREFIX)/lib/systemd/system
+INITDIR     = /etc/init.d
+IFUPDOWNDIR = /etc/network
 
 GO      = go
 TAGS    = urfave_cli_no_docs
@@ -31,10 +36,10 @@ lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
-	shellcheck bench/run .ci/run completions/tunadm.bash
+	shellcheck bench/run .ci/run completions/tunadm.bash init/test init/ifupdown init/tunadm.lsb init/tunadm.openrc
 	zsh -n completions/_tunadm
 	fish -n completions/tunadm.fish
-	mandoc -Tlint -Wwarning man/tunadm.8
+	mandoc -Tlint -Wwarning man/tunadm.8 man/tunadm.toml.5
 	@$(GO) tool -modfile=tools/go.mod govulncheck -tags $(TAGS) ./... || { \
 	  code=$$?; test $$code -ne 3 && echo 'lint: govulncheck: its database does not answer; not checked' || exit $$code; }
 
@@ -43,19 +48,37 @@ bench: build
 	mv bench/README.md.new bench/README.md
 	cat bench/README.md
 
+boot: build
+	init/test ./tunadm
+
+# What is called at boot must be told where the program is.
+PLACE = sed 's|@SBINDIR@|$(SBINDIR)|g'
+UNITS = tunadm.service tunadm-late.service tunadm@.service
+
 install:
 	test -x tunadm || $(MAKE) build
 	install -D -m 0755 tunadm $(DESTDIR)$(SBINDIR)/tunadm
 	install -D -m 0644 man/tunadm.8 $(DESTDIR)$(MANDIR)/man8/tunadm.8
+	install -D -m 0644 man/tunadm.toml.5 $(DESTDIR)$(MANDIR)/man5/tunadm.toml.5
 	install -D -m 0644 completions/tunadm.bash $(DESTDIR)$(BASHCOMPDIR)/tunadm
 	install -D -m 0644 completions/_tunadm $(DESTDIR)$(ZSHCOMPDIR)/_tunadm
 	install -D -m 0644 completions/tunadm.fish $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish
+	install -D -m 0644 share/tunadm.schema.json $(DESTDIR)$(SCHEMADIR)/tunadm.schema.json
+	if test -d /lib/systemd/system; then \
+	  for unit in $(UNITS); do $(PLACE) init/$$unit | install -D -m 0644 /dev/stdin $(DESTDIR)$(UNITDIR)/$$unit || exit; done; \
+	fi
+	if command -v openrc-run >/dev/null; then script=openrc; else script=lsb; fi; \
+	if test -d $(INITDIR); then $(PLACE) init/tunadm.$$script | install -D -m 0755 /dev/stdin $(DESTDIR)$(INITDIR)/tunadm; fi
+	if test -d $(IFUPDOWNDIR)/if-pre-up.d; then for when in if-pre-up.d if-post-down.d; do \
+	  $(PLACE) init/ifupdown | install -D -m 0755 /dev/stdin $(DESTDIR)$(IFUPDOWNDIR)/$$when/tunadm || exit; done; fi
 
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/tunadm $(DESTDIR)$(MANDIR)/man8/tunadm.8 $(DESTDIR)$(BASHCOMPDIR)/tunadm \
-	  $(DESTDIR)$(ZSHCOMPDIR)/_tunadm $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish
+	rm -f $(DESTDIR)$(SBINDIR)/tunadm $(DESTDIR)$(MANDIR)/man8/tunadm.8 $(DESTDIR)$(MANDIR)/man5/tunadm.toml.5 \
+	  $(DESTDIR)$(BASHCOMPDIR)/tunadm $(DESTDIR)$(ZSHCOMPDIR)/_tunadm $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish \
+	  $(DESTDIR)$(SCHEMADIR)/tunadm.schema.json $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) $(DESTDIR)$(INITDIR)/tunadm \
+	  $(DESTDIR)$(IFUPDOWNDIR)/if-pre-up.d/tunadm $(DESTDIR)$(IFUPDOWNDIR)/if-post-down.d/tunadm
 
 clean:
 	rm -f tunadm bench/README.md.new
 
-.PHONY: build check race lint bench install uninstall clean
+.PHONY: build check race lint bench boot install uninstall clean
