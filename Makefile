@@ -2,6 +2,7 @@
 # make check      vet, and run all tests (as root: everything; else what a user namespace allows)
 # make lint       format, vet, staticcheck, shellcheck, mandoc, govulncheck
 # make bench      measure beside the peers, into bench/README.md
+# make faults     kill apply at each of its system calls, and at random moments: a quarter of an hour
 # make boot       boot a Debian root in a container, and try the units there (as root)
 # make install    PREFIX, DESTDIR and the directories below can be set; init scripts go where the system has such
 
@@ -28,6 +29,9 @@ check:
 	$(GO) vet -tags $(TAGS) ./...
 	@skips=$$(mktemp) && export TUNADM_TEST_SKIPS="$$skips" && \
 	  { $(GO) test -tags $(TAGS) ./...; code=$$?; sort "$$skips" | uniq -c; rm -f "$$skips"; exit $$code; }
+
+faults:
+	TUNADM_TEST_FAULTS=all $(GO) test -tags $(TAGS) -count=1 -timeout=60m -v -run TestScripts/faults ./commands
 
 race:
 	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 $(GO) test -race -tags $(TAGS) ./...
@@ -81,4 +85,4 @@ uninstall:
 clean:
 	rm -f tunadm bench/README.md.new
 
-.PHONY: build check race lint bench boot install uninstall clean
+.PHONY: build check race lint bench boot faults install uninstall clean

@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 			nstest.Enter(t)
 			env.Values[theTest{}] = t
 			env.Values[held{}] = new([]*os.File)
+			env.Setenv("TUNADM_TEST_FAULTS", os.Getenv("TUNADM_TEST_FAULTS"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
