@@ -12,7 +12,7 @@ import (
 var version = "development"
 
 // memoryLimit is what the program may use before it collects garbage, in bytes. Most runs end long before.
-const memoryLimit = 64 << 20
+const memoryLimit = 56 << 20
 
 func main() {
 	debug.SetGCPercent(-1)

@@ -27,7 +27,7 @@ type Result struct {
 	Before   int    // index of the device before the run; 0: there was none
 	Index    int    // the same after it
 	Created  bool   // the run made the device, and it stays
-	Steps    []Step // what was done; of a dry run, what would be
+	Steps    []*Step // what was done; of a dry run, what would be
 	Warnings []string
 	Err      error // why it was not done, an [*Error]; everything is then as it was before
 	UndoErr  error // why not even that is so

@@ -17,11 +17,11 @@ type job struct {
 	before  *Device // nil: absent
 	now     *Device
 	steps   []Step // still to do
-	done    []Step
-	index   int    // of the device that this is about, from the first look or from its making; 0: there is none yet
-	created bool   // this run made it
-	deleted bool   // this run deleted the one that was there before
-	tried   []Step // done or not
+	done    []*Step
+	index   int     // of the device that this is about, from the first look or from its making; 0: there is none yet
+	created bool    // this run made it
+	deleted bool    // this run deleted the one that was there before
+	tried   []*Step // done or not
 	err     error
 	result  Result
 }
@@ -64,7 +64,9 @@ func (j *job) report(dryRun bool) Result {
 		r.Index = j.now.Index
 	}
 	if dryRun {
-		r.Steps = j.steps
+		for i := range j.steps {
+			r.Steps = append(r.Steps, &j.steps[i])
+		}
 	}
 	return r
 }
@@ -248,7 +250,7 @@ func (k *Kernel) round(ctx context.Context, jobs []*job, o Options) (any bool) {
 		}
 		errs := k.do(ctx, steps, o)
 		for i, j := range owners {
-			j.note(*steps[i], errs[i])
+			j.note(steps[i], errs[i])
 		}
 		failAll(jobs, o)
 	}
@@ -263,7 +265,7 @@ func (j *job) place(s *Step) {
 }
 
 // note keeps what became of a step. Of several errors the first is the cause of the others.
-func (j *job) note(s Step, err error) {
+func (j *job) note(s *Step, err error) {
 	j.tried = append(j.tried, s)
 	if e := new(Error); s.Kind == StepDelete && j.Expect == PresentOrNot && errors.As(err, &e) && e.Cause == NoDevice {
 		return // somebody else deleted it first

@@ -55,6 +55,7 @@ func ReadFiles(operands []string) ([]Declaration, error) {
 	declared := map[string]Place{}
 	for _, path := range paths {
 		declarations, wrong := readFile(path)
+		all = slices.Grow(all, len(declarations))
 		for _, d := range declarations {
 			if first, twice := declared[d.Spec.Name]; twice {
 				wrong = append(wrong, &Mistake{Place: d.Place, Text: fmt.Sprintf("device %q is declared twice: first at %s", d.Spec.Name, first)})

@@ -11,7 +11,7 @@ import (
 
 // declare makes the declarations of the sections. What is wrong in one of them leaves it out.
 func (d *document) declare() []Declaration {
-	var all []Declaration
+	all := make([]Declaration, 0, len(d.order))
 	var defaults []entry
 	if s := d.sections[headDefaults]; s != nil {
 		s.entries = d.knownKeys(s)
@@ -154,7 +154,7 @@ func (d *document) check(one *Declaration, s *section, entries []entry) bool {
 	}
 	err := spec.Check()
 	if err == nil {
-		_, err = Plan(spec, nil)
+		err = possible(spec)
 	}
 	e := new(Error)
 	if !errors.As(err, &e) {

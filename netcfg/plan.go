@@ -5,6 +5,12 @@ import (
 	"slices"
 )
 
+// possible refuses what no device can be, whatever the kernel has. Access is not looked at.
+func possible(want *Spec) error {
+	p := planner{want: want, have: fresh(want.Name, want.Mode)}
+	return p.check()
+}
+
 // Plan is the list of steps that turn the device have into what want asks, in the order in which they are
 // done. A nil want is a device that is to be gone, a nil have one that is absent. No steps: all is as asked.
 // An error is an [*Error]: what is asked cannot be, or not without taking something from somebody.
@@ -34,13 +40,14 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	p.shrink()
 	p.master()
 	p.access()
-	return slices.Concat(p.steps[:]...), nil
+	slices.SortStableFunc(p.steps, func(a, b Step) int { return int(a.phase - b.phase) })
+	return p.steps, nil
 }
 
 type planner struct {
 	want  *Spec
 	have  *Device
-	steps [phases][]Step
+	steps []Step // in the order in which they are thought of
 
 	withoutIPv6 bool      // the MTU allows none; what link-local address there was goes
 	dropped     []Address // what the kernel takes along with the addresses that are removed
@@ -50,7 +57,7 @@ type planner struct {
 // step appends a step, made out to the device at hand, to its phase.
 func (p *planner) step(ph phase, s Step) {
 	s.Device, s.Index, s.phase = p.have.Name, p.have.Index, ph
-	p.steps[ph] = append(p.steps[ph], s)
+	p.steps = append(p.steps, s)
 }
 
 func (p *planner) create() {

@@ -173,7 +173,7 @@ func (p *planner) routes() {
 			continue
 		}
 		ph := phaseAdd
-		if len(p.steps[phaseReplace]) > 0 {
+		if slices.ContainsFunc(p.steps, func(s Step) bool { return s.phase == phaseReplace }) {
 			ph = phaseReplace
 		}
 		p.step(ph, Step{Kind: StepAddRoute, Route: r})
@@ -186,7 +186,7 @@ func (p *planner) drops(r Route) bool {
 	if !r.To.Addr().Is4() {
 		return false
 	}
-	sourceGoes := slices.ContainsFunc(p.steps[phaseReplace], func(s Step) bool {
+	sourceGoes := slices.ContainsFunc(p.steps, func(s Step) bool {
 		return s.Kind == StepRemoveAddress && s.Address.Local == r.kept.source
 	}) || slices.ContainsFunc(p.dropped, func(a Address) bool { return a.Local == r.kept.source })
 	return sourceGoes || p.lastGoes && r.kept.elsewhere == 0
