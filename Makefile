@@ -40,7 +40,7 @@ lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
-	shellcheck bench/run .ci/run completions/tunadm.bash init/test init/ifupdown init/tunadm.lsb init/tunadm.openrc
+	shellcheck bench/run .ci/run completions/tunadm.bash init/test init/testing/*.bash init/ifupdown init/tunadm.lsb init/tunadm.openrc
 	zsh -n completions/_tunadm
 	fish -n completions/tunadm.fish
 	mandoc -Tlint -Wwarning man/tunadm.8 man/tunadm.toml.5

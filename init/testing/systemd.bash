@@ -1,0 +1,198 @@
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # a part of init/test, with which it shares its variables
+# The units, each test on a machine of its own or on that of the one before.
+
+declare_devices() {
+	cat >"$m/etc/tunadm.toml" <<'T'
+[device.tun77]
+mode      = "tun"
+user      = "waldner"
+addresses = ["10.0.0.1/24", "fd00:77::1/64"]
+mtu       = 1400
+
+[device.tap0]
+group  = "lab"
+mac    = "02:00:5e:10:00:ff"
+master = "br0"
+T
+	cat >"$m/etc/tunadm.d/lab.toml" <<'T'
+[device."vm[0-49]"]
+mode  = "tap"
+group = "lab"
+mac   = "02:00:5e:10:00:{n:02x}"
+T
+}
+
+test_boot() {
+	check 'a machine with declared devices boots without a failed unit' same running "$state"
+	check 'a service after tunadm.service runs' same active "$(property ActiveState vpnd)"
+	check 'it is attached as its user, and the address is there' \
+		contains "$(journal --unit=vpnd)" 'user 1000 is attached to tun77: 10.0.0.1'
+	check 'the device has its owner' same 1000 "$(attribute tun77 owner)"
+	check 'and its MTU' same 1400 "$(attribute tun77 mtu)"
+	check 'the devices are there before networkd starts' at_most "$(property ActiveEnterTimestampMonotonic tunadm)" \
+		"$(property ExecMainStartTimestampMonotonic systemd-networkd)"
+	check 'a range of devices is there' contains " $(devices) " ' vm49 '
+	check 'a second apply finds nothing to do' inside tunadm apply --check
+}
+
+test_master() {
+	check 'a bridge that systemd-networkd made gets its tap' wait_for 60 tap_is_in_bridge
+	check 'by tunadm-late.service' contains "$(journal --unit=tunadm)" tap0
+	check 'tunadm-late.service is done' wait_for 60 late_is_active
+	check 'before network-online.target' contains "$(property Before tunadm-late)" network-online.target
+}
+tap_is_in_bridge() { [[ $(master tap0) == br0 ]]; }
+late_is_active() { [[ $(property ActiveState tunadm-late) == active ]]; }
+
+test_mac() {
+	local i lost=0
+	if ! inside timeout 60 udevadm settle; then
+		skip 'a declared MAC and udev: udev does not run in the container'
+		return
+	fi
+	check 'udev has seen the devices' inside test -e "/run/udev/data/n$(attribute vm49 ifindex)"
+	check 'a declared MAC survives udev' same 02:00:5e:10:00:ff "$(attribute tap0 address)"
+	for ((i = 0; i < 50; i++)); do
+		[[ $(attribute "vm$i" address) == "$(printf '02:00:5e:10:00:%02x' "$i")" ]] || lost=$((lost + 1))
+	done
+	check 'so do fifty at once' same '0 lost' "$lost lost"
+}
+
+test_reload() {
+	inside ip tuntap add dev foreign mode tun
+	rm "$m/etc/tunadm.d/lab.toml"
+	check 'a reload succeeds' inside systemctl reload tunadm
+	check 'it deletes what is declared no more, and nothing else' same 'foreign tap0 tun77' "$(devices)"
+}
+
+test_restart() {
+	local index process
+	index=$(attribute tun77 ifindex) process=$(property MainPID vpnd)
+	check 'a restart with a device in use succeeds' inside systemctl restart tunadm
+	check 'it leaves that device alone' same "$index" "$(attribute tun77 ifindex)"
+	check 'and its program' same "$process" "$(property MainPID vpnd)"
+	check 'the journal names the program' contains "$(journal --unit=tunadm)" "attach (pid $process, user waldner)"
+	check 'the other devices are there again' same 'foreign tap0 tun77' "$(devices)"
+	check 'in their bridge too' wait_for 60 tap_is_in_bridge
+	check 'tunadm-late.service is done again' wait_for 60 late_is_active
+}
+
+test_stop() {
+	check 'stopping with a device in use succeeds' inside systemctl stop tunadm
+	check 'the unit has not failed' same inactive "$(property ActiveState tunadm)"
+	check 'the device in use stays, the rest is gone' same 'foreign tun77' "$(devices)"
+	inside systemctl stop vpnd
+	inside systemctl start tunadm
+	check 'when it is free, stopping succeeds' inside systemctl stop tunadm
+	check 'and deletes it, but no foreign one' same foreign "$(devices)"
+}
+
+test_broken() {
+	local good
+	good=$(<"$m/etc/tunadm.toml")
+	printf '%s\n\n[device.tun78]\nmod = "tun"\n' "$good" >"$m/etc/tunadm.toml"
+	inside systemctl reset-failed
+	check 'a mistake in the file fails the unit' refused inside systemctl start tunadm
+	check 'the journal says where' contains "$(journal --unit=tunadm)" "/etc/tunadm.toml:$(wc -l <"$m/etc/tunadm.toml"):1"
+	check 'nothing is touched' same foreign "$(devices)"
+	inside systemctl restart tunadm-late 2>/dev/null || true
+	check 'a mistake is not tried again' same failed "$(property ActiveState tunadm-late)"
+	echo "$good" >"$m/etc/tunadm.toml"
+	check 'it is mended, and the unit starts' inside systemctl start tunadm
+	check 'with the devices' same 'foreign tap0 tun77' "$(devices)"
+	inside systemctl stop tunadm
+}
+
+test_instance() {
+	printf '[device.lab0]\nmode = "tap"\nuser = "waldner"\n' >"$m/etc/tunadm/lab.toml"
+	check 'tunadm@lab makes the devices of /etc/tunadm/lab.toml' inside systemctl start tunadm@lab
+	check 'and no other' same 'foreign lab0' "$(devices)"
+	check 'stopped, it deletes them' inside systemctl stop tunadm@lab
+	check 'and no other' same foreign "$(devices)"
+	check 'an instance without a file fails' refused inside systemctl start tunadm@missing
+	printf '[device.lab0]\nmode = "tap"\nmaster = "late0"\n' >"$m/etc/tunadm/lab.toml"
+	check 'an instance whose master is missing fails' refused inside systemctl start tunadm@lab
+	inside ip link add late0 type bridge
+	check 'and succeeds when the master comes' wait_for 60 instance_is_active
+	check 'with the master' same late0 "$(master lab0)"
+	inside systemctl stop tunadm@lab
+	printf '[device.lab0]\nmode = "tap"\nuser = "later"\n' >"$m/etc/tunadm/lab.toml"
+	check 'an instance whose user is missing fails' refused inside systemctl start tunadm@lab
+	mkdir -p "$m/etc/userdb" # this one is in no /etc/passwd
+	echo '{"userName": "later", "uid": 7777, "gid": 7777, "disposition": "regular"}' >"$m/etc/userdb/later.user"
+	check 'and succeeds when the name service knows him' wait_for 60 instance_is_active
+	check 'with him as the owner' same 7777 "$(attribute lab0 owner)"
+	inside systemctl stop tunadm@lab
+}
+instance_is_active() { [[ $(property ActiveState tunadm@lab) == active ]]; }
+
+test_score() {
+	local unit line
+	for unit in $units; do
+		unit=${unit/@/@x}
+		line=$(inside systemd-analyze --no-pager --threshold=20 security "$unit" | tail -n 1)
+		check "systemd-analyze security: ${line#* } (at most 2.0)" inside systemd-analyze --no-pager --threshold=20 security "$unit"
+	done
+	check 'systemd has nothing to say about the units' same '' \
+		"$(inside systemd-analyze --man=no verify tunadm.service tunadm-late.service tunadm@x.service 2>&1 | grep tunadm || true)"
+}
+
+test_systemd() {
+	machine systemd
+	with_udev
+	declare_devices
+	mkdir -p "$m/etc/systemd/network"
+	printf '[NetDev]\nName=br0\nKind=bridge\n' >"$m/etc/systemd/network/br0.netdev"
+	printf '[Match]\nName=br0\n[Network]\nAddress=10.1.0.1/24\nConfigureWithoutCarrier=yes\n' >"$m/etc/systemd/network/br0.network"
+	# What the manual warns of, and what helps.
+	printf '[Match]\nName=*\n[Network]\nDHCP=yes\n' >"$m/etc/systemd/network/zz-all.network"
+	printf '[Match]\nKind=tun\n[Link]\nUnmanaged=yes\n' >"$m/etc/systemd/network/05-tunadm.network"
+	systemctl --quiet --root="$m" enable systemd-networkd.service tunadm.service
+	# As early as tunadm.service itself, so that only the order keeps it waiting.
+	service vpnd.service $'DefaultDependencies=no\nWants=tunadm.service\nAfter=tunadm.service' \
+		$'Type=notify\nUser=waldner\nExecStart=/usr/local/bin/attach tun77 tun'
+	if ! boot; then
+		fail 'a machine boots'
+		return
+	fi
+	local part
+	for part in boot master mac reload restart stop broken instance score; do
+		"test_$part"
+	done
+	((failed == 0)) || inside journalctl --boot --no-pager --unit='tunadm*' --unit=vpnd >&2
+	power_off
+}
+
+# off DEVICES HOW sets took to the time that powering off takes with so many devices.
+off() {
+	local started
+	machine "off-$1-$2"
+	(($1 == 0)) || printf '[device."t[1-%d]"]\nmode = "tun"\nuser = "waldner"\naddresses = ["10.0.0.1/32"]\n' "$1" >"$m/etc/tunadm.toml"
+	systemctl --quiet --root="$m" enable tunadm.service
+	if [[ $2 == used ]]; then # by a program that is not stopped before the very end
+		service holder.service $'DefaultDependencies=no\nAfter=tunadm.service' \
+			$'Type=notify\nUser=waldner\nExecStart=/usr/local/bin/attach t1 tun'
+	fi
+	if ! boot; then
+		fail "a machine boots with $1 devices ($2)"
+		return
+	fi
+	check "$1 devices ($2): they are there" same "$1 running active" "$(devices | wc -w) $state $(property ActiveState tunadm)"
+	started=$((($(property ActiveEnterTimestampMonotonic tunadm) - $(property InactiveExitTimestampMonotonic tunadm)) / 1000))
+	power_off
+	echo "# $1 devices ($2): tunadm.service started in $started ms, the machine was off in $took ms"
+}
+
+test_power_off() {
+	local none
+	off 0 free
+	none=$took
+	off 1 free
+	check 'one device does not delay powering off' at_most "$took" $((none + 500))
+	off 1 used
+	check 'nor does one in use' at_most "$took" $((none + 500))
+	off 1000 free
+	check 'nor do 1000' at_most "$took" $((none + 1000))
+	off 1000 used
+	check 'nor 1000, of which one is in use' at_most "$took" $((none + 1000))
+}
