@@ -1,0 +1,67 @@
+package netcfg
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// TestNewDevicesAreRememberedBeforeTheyStay asks ip(8) at the moment when they are: a crash would leave none.
+func TestNewDevicesAreRememberedBeforeTheyStay(t *testing.T) {
+	k := open(t)
+	remembered := map[string]int{}
+	many := true
+	changes := []Change{
+		{Name: "tun7", Want: &Spec{Name: "tun7", Mode: TUN, Access: Root()}, Expect: PresentOrNot},
+		{Name: "tap7", Want: &Spec{Name: "tap7", Mode: TAP, Access: Root(), MultiQueue: &many}, Expect: PresentOrNot},
+	}
+	results, err := k.Run(context.Background(), changes, Options{Remember: func(made []*Step) error {
+		for _, s := range made {
+			remembered[s.Device] = s.Index
+			if got := ip(t, "-d link show dev "+s.Device); !strings.Contains(got, "persist off") {
+				t.Errorf("it stays already: %s", got)
+			}
+		}
+		return nil
+	}})
+	if err != nil || len(remembered) != 2 {
+		t.Fatalf("remembered %v, %v", remembered, err)
+	}
+	for _, r := range results {
+		if r.Err != nil || !r.Created || r.Index != remembered[r.Name] || !strings.Contains(ip(t, "-d link show dev "+r.Name), "persist on") {
+			t.Errorf("got %+v, remembered %v", r, remembered)
+		}
+	}
+}
+
+// TestWhatCannotBeRememberedIsNotMade has no room to remember in.
+func TestWhatCannotBeRememberedIsNotMade(t *testing.T) {
+	k := open(t)
+	full := errors.New("no space left")
+	changes := []Change{{Name: "tun7", Want: &Spec{Name: "tun7", Mode: TUN, Access: Root()}, Expect: PresentOrNot}}
+	results, err := k.Run(context.Background(), changes, Options{Remember: func([]*Step) error { return full }})
+	if err != nil || !errors.Is(results[0].Err, full) || results[0].Created {
+		t.Errorf("got %+v, %v", results, err)
+	}
+	if got := ip(t, "-br link show type tun"); got != "" {
+		t.Errorf("left behind: %s", got)
+	}
+}
+
+// TestANamespaceHasAName that no other has, also on kernels that give it none.
+func TestANamespaceHasAName(t *testing.T) {
+	for _, old := range []bool{false, true} {
+		seen := map[string]bool{}
+		for range 2 {
+			k := open(t)
+			k.old = old
+			name, err := k.Namespace()
+			again, _ := k.Namespace()
+			if err != nil || name != again || seen[name] || strings.HasPrefix(name, "cookie") == old {
+				t.Errorf("got %q and %q, %v, after %v", name, again, err, seen)
+			}
+			seen[name] = true
+		}
+	}
+}
