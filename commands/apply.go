@@ -24,12 +24,12 @@ var applyVerb = verb{
 
 // apply makes the declared devices. Nothing is touched if there is a mistake in a file.
 func (p *program) apply(operands []string) error {
-	declared, err := netcfg.ReadFiles(operands)
-	if err != nil {
-		return err
-	}
 	o := netcfg.Options{Atomic: p.atomic, DeferMaster: p.deferMaster}
 	return p.provision(operands, p.prune, o, func(r *provision) ([]netcfg.Change, error) {
+		declared, err := netcfg.ReadFiles(operands) // now that no other run is under way
+		if err != nil {
+			return nil, err
+		}
 		changes := p.wanted(declared)
 		if p.prune {
 			changes = append(changes, r.undeclared(declared)...)

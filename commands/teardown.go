@@ -22,8 +22,12 @@ var teardownVerb = verb{
 
 // teardown deletes what is remembered, whatever the files look like by now.
 func (p *program) teardown(operands []string) error {
-	declared, mistakes := netcfg.ReadFiles(operands)
+	var mistakes error
 	err := p.provision(operands, true, netcfg.Options{}, func(r *provision) ([]netcfg.Change, error) {
+		declared, wrong := netcfg.ReadFiles(operands)
+		if mistakes = wrong; wrong != nil && len(r.memory.Devices()) > 0 {
+			r.say("the files have mistakes; what apply created goes all the same")
+		}
 		strangers, err := r.strangers(declared)
 		changes := r.remembered()
 		for _, d := range strangers {
@@ -63,8 +67,13 @@ func (r *provision) strangers(declared []netcfg.Declaration) ([]*netcfg.Device, 
 		return nil, nil
 	}
 	live, err := r.kernel.Devices(names...)
+	seen := map[int]bool{}
 	return slices.DeleteFunc(live, func(d *netcfg.Device) bool {
-		return d == nil || d.Kind != "tun" || r.memory.Devices()[d.Name] == d.Index
+		if d == nil || d.Kind != "tun" || r.memory.Devices()[d.Name] == d.Index || seen[d.Index] {
+			return true
+		}
+		seen[d.Index] = true // it may be declared by its other name too
+		return false
 	}), err
 }
 

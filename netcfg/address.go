@@ -22,6 +22,8 @@ type kept struct {
 
 	tentative bool       // of an address: IPv6 has not made sure yet that it is nobody else's
 	plain     bool       // of a route: [Route] says all that there is to say of it
+	bare      bool       // of a route: it has no source, no metrics and no lifetime
+	odd       bool       // of a route: the administrator's, and of a form that [Route] does not have
 	source    netip.Addr // of a route: the address without which it cannot be
 	elsewhere int        // of a route: the index of another device that it goes through
 	through   int        // of a route: the index of its device when the message came; 0: not through it

@@ -23,10 +23,10 @@ const (
 
 // A Result tells what became of one Change.
 type Result struct {
-	Name     string // the kernel's, where the change left it to number the device
-	Before   int    // index of the device before the run; 0: there was none
-	Index    int    // the same after it
-	Created  bool   // the run made the device, and it stays
+	Name     string  // the kernel's, where the change left it to number the device
+	Before   int     // index of the device before the run; 0: there was none
+	Index    int     // the same after it
+	Created  bool    // the run made the device, and it stays
 	Steps    []*Step // what was done; of a dry run, what would be
 	Warnings []string
 	Err      error // why it was not done, an [*Error]; everything is then as it was before

@@ -51,8 +51,10 @@ func (k *Kernel) createPortion(ctx context.Context, steps []*Step, portion []int
 		if fds[n] < 0 {
 			continue
 		}
-		if errs[i] = forgotten; forgotten == nil {
+		if forgotten == nil {
 			errs[i] = steps[i].persist(fds[n])
+		} else {
+			errs[i] = &Error{Device: steps[i].Device, Detail: "cannot be remembered, and is not made", Err: forgotten}
 		}
 		unix.Close(fds[n])
 	}

@@ -251,6 +251,8 @@ func decodeRoute(body []byte, family int) (ownedRoute, bool) {
 	r.To = netip.PrefixFrom(to, int(body[1]))
 	r.kept.message = slices.Clone(body)
 	r.kept.plain = plain && bare && protocol == unix.RTPROT_STATIC
+	r.kept.bare = bare
+	r.kept.odd = !plain && (protocol == unix.RTPROT_BOOT || protocol == unix.RTPROT_STATIC)
 	r.kept.foreign = !plain || protocol != unix.RTPROT_BOOT && protocol != unix.RTPROT_STATIC
 	return r, true
 }

@@ -96,9 +96,17 @@ func (k *Kernel) begin(jobs []*job, o Options) error {
 		drops = drops || j.before != nil && dropping(j.steps, o)
 	}
 	k.predictBusy(jobs)
-	if !drops {
-		return nil
+	if drops {
+		if err := k.deepen(jobs); err != nil {
+			return err
+		}
 	}
+	yield(jobs)
+	return nil
+}
+
+// deepen plans once more, with all in view that the kernel may drop.
+func (k *Kernel) deepen(jobs []*job) error {
 	if err := k.look(jobs, deep); err != nil {
 		return err
 	}
@@ -123,7 +131,7 @@ func (k *Kernel) begin(jobs []*job, o Options) error {
 func dropping(steps []Step, o Options) bool {
 	for _, s := range steps {
 		switch s.phase {
-		case phaseClear, phaseReplace, phaseMaster, phaseDown:
+		case phaseClear, phaseYield, phaseReplace, phaseMaster, phaseDown:
 			return true
 		case phaseDelete:
 			return o.Atomic

@@ -133,7 +133,9 @@ func (k *Kernel) explainStep(s *Step, err error) error {
 	case s.Kind == StepAddRoute && s.Route.Via.IsValid() && (is(unix.ENETUNREACH) || is(unix.EHOSTUNREACH) || is(unix.EINVAL)):
 		e.Cause = NoGateway
 	case s.Kind == StepAddRoute && is(unix.EEXIST):
-		e.Cause, e.Detail = RouteTaken, k.routeHolder(s.Route)
+		if e.Cause, e.Detail = RouteTaken, k.routeHolder(s.Route); e.Detail == "" {
+			e.Detail = "there is one already: the kernel's own, for an address of that network, or one that is gone by now"
+		}
 	case s.Kind == StepAddRoute && is(unix.ENETDOWN):
 		e.Cause = DeviceDown
 	}

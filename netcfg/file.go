@@ -1,6 +1,7 @@
 package netcfg
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // DefaultFiles is where devices are declared when no file is named: the first if it is there, then those of the second.
@@ -22,6 +24,7 @@ type Declaration struct {
 	Spec   Spec        // complete but for Access
 	Access AccessNames // to be looked up, see [Directory]
 	Place  Place       // where its table begins
+	source string      // the line there
 }
 
 // A Place is a byte of a file. Lines and columns (in characters) count from 1; a Line of 0 is the file as a whole.
@@ -52,15 +55,19 @@ func (m *Mistake) Error() string { return m.Place.String() + ": " + m.Text }
 func ReadFiles(operands []string) ([]Declaration, error) {
 	paths, mistakes := findFiles(operands)
 	var all []Declaration
-	declared := map[string]Place{}
+	declared, addresses := map[string]Place{}, map[string]Place{}
 	for _, path := range paths {
 		declarations, wrong := readFile(path)
 		all = slices.Grow(all, len(declarations))
 		for _, d := range declarations {
 			if first, twice := declared[d.Spec.Name]; twice {
-				wrong = append(wrong, &Mistake{Place: d.Place, Text: fmt.Sprintf("device %q is declared twice: first at %s", d.Spec.Name, first)})
+				wrong = append(wrong, &Mistake{Place: d.Place, Text: fmt.Sprintf("device %q is declared twice: first at %s", d.Spec.Name, first), Source: d.source})
 				continue
 			}
+			if first, twice := addresses[d.Spec.MAC.String()]; twice && d.Spec.MAC != nil {
+				wrong = append(wrong, &Mistake{Place: d.Place, Text: fmt.Sprintf("device %q has the mac %s of the device at %s", d.Spec.Name, d.Spec.MAC, first), Source: d.source})
+			}
+			addresses[d.Spec.MAC.String()] = d.Place
 			declared[d.Spec.Name] = d.Place
 			all = append(all, d)
 		}
@@ -86,15 +93,15 @@ func findFiles(operands []string) (paths []string, mistakes []*Mistake) {
 		}
 		info, err := os.Stat(operand)
 		switch {
-		case optional && errors.Is(err, fs.ErrNotExist):
+		case optional && errors.Is(err, fs.ErrNotExist) && !dangling(operand):
 		case err != nil:
 			mistakes = append(mistakes, unreadable(operand, err))
 		case !info.IsDir():
 			paths = append(paths, operand)
 		default:
-			entries, err := os.ReadDir(operand)
-			if err != nil {
-				mistakes = append(mistakes, unreadable(operand, err))
+			entries, m := readDirectory(operand)
+			if m != nil {
+				mistakes = append(mistakes, m)
 			}
 			for _, e := range entries { // in the order of their names
 				if strings.HasSuffix(e.Name(), ".toml") && !strings.HasPrefix(e.Name(), ".") {
@@ -104,6 +111,30 @@ func findFiles(operands []string) (paths []string, mistakes []*Mistake) {
 		}
 	}
 	return paths, mistakes
+}
+
+// dangling says that a path is a link to what is not there: a file system that is not mounted, perhaps.
+func dangling(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// readDirectory lists a directory that only its owner, and if root reads it only root, can put files into or take them from.
+func readDirectory(path string) ([]fs.DirEntry, *Mistake) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer f.Close()
+	if m := checkSafe(f, path); m != nil {
+		return nil, m
+	}
+	entries, err := f.ReadDir(-1)
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return entries, nil
 }
 
 func unreadable(path string, err error) *Mistake {
@@ -121,7 +152,7 @@ func readFile(path string) ([]Declaration, []*Mistake) {
 			return nil, []*Mistake{unreadable(path, err)}
 		}
 		defer f.Close()
-		if m := checkSafe(f); m != nil {
+		if m := checkSafe(f, path); m != nil {
 			return nil, []*Mistake{m}
 		}
 	}
@@ -132,9 +163,27 @@ func readFile(path string) ([]Declaration, []*Mistake) {
 	return ParseFile(path, data)
 }
 
+// byteOrderMark is what some editors put before a text.
+var byteOrderMark = []byte("\ufeff")
+
+// notText is the offset of the first byte that is in no text, or -1.
+func notText(data []byte) int {
+	for at := 0; at < len(data); {
+		r, n := utf8.DecodeRune(data[at:])
+		if r == 0 || r == utf8.RuneError && n == 1 {
+			return at
+		}
+		at += n
+	}
+	return -1
+}
+
 // ParseFile reads the declarations of one file; path is for the mistakes alone, which come in the order of their lines.
 func ParseFile(path string, data []byte) ([]Declaration, []*Mistake) {
-	d := &document{path: path, data: slices.Clip(data), wrong: map[int]*Mistake{}, sections: map[string]*section{}}
+	d := &document{path: path, data: slices.Clip(bytes.TrimPrefix(data, byteOrderMark)), wrong: map[int]*Mistake{}, sections: map[string]*section{}}
+	if at := notText(d.data); at >= 0 {
+		return nil, []*Mistake{{Place: d.place(at), Text: "this is no text in UTF-8"}}
+	}
 	d.read()
 	declarations := d.declare()
 	var mistakes []*Mistake

@@ -2,7 +2,6 @@ package netcfg
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -16,7 +15,9 @@ func (d *document) declare() []Declaration {
 	if s := d.sections[headDefaults]; s != nil {
 		s.entries = d.knownKeys(s)
 		for _, e := range s.entries {
-			d.apply(&Declaration{}, e, nameRange{one: true}, 0)
+			if !e.value.numbered() { // that is tried with each number
+				d.apply(&Declaration{}, e, nameRange{one: true}, 0)
+			}
 		}
 		defaults = s.entries
 	}
@@ -79,9 +80,13 @@ func (d *document) sharedMAC(r nameRange, entries []entry) {
 
 // fill makes one declaration, and says whether there is nothing wrong with it.
 func (d *document) fill(one *Declaration, s *section, r nameRange, n int, entries []entry) bool {
-	one.Place = d.place(s.at)
+	one.Place, one.source = d.place(s.at), d.line(s.at)
 	if err := CheckName(one.Spec.Name); err != nil {
 		d.mistake(s.at, "", "%q is no device name: %v", one.Spec.Name, err)
+		return false
+	}
+	if IsTemplate(one.Spec.Name) {
+		d.mistake(s.at, `several devices are a range: [device."tun[0-9]"]`, "%q leaves its number to the kernel, which would make another one each time", one.Spec.Name)
 		return false
 	}
 	up := true
@@ -90,7 +95,7 @@ func (d *document) fill(one *Declaration, s *section, r nameRange, n int, entrie
 	for _, e := range entries {
 		good = d.apply(one, e, r, n) && good
 	}
-	return good && d.check(one, s, entries)
+	return d.check(one, s, entries, good)
 }
 
 // apply does one entry, and says whether it can be.
@@ -112,6 +117,11 @@ func (d *document) apply(one *Declaration, e entry, r nameRange, n int) bool {
 	return false
 }
 
+// numbered says that the number of a range is part of the value.
+func (v value) numbered() bool {
+	return strings.Contains(v.text, "{n") || slices.ContainsFunc(v.items, value.numbered)
+}
+
 // filled is the value with the number of the range in its strings.
 func (v value) filled(r nameRange, n int) (value, error) {
 	var err error
@@ -131,8 +141,8 @@ func (v value) filled(r nameRange, n int) (value, error) {
 	return v, nil
 }
 
-// check refuses properties that do not go together: what no plan can be made for is wrong whatever the kernel has.
-func (d *document) check(one *Declaration, s *section, entries []entry) bool {
+// check refuses properties that do not go together, whatever the kernel has; whole says that each by itself is good.
+func (d *document) check(one *Declaration, s *section, entries []entry, whole bool) bool {
 	at := func(key string) int {
 		for _, e := range entries {
 			if e.key == key {
@@ -141,34 +151,44 @@ func (d *document) check(one *Declaration, s *section, entries []entry) bool {
 		}
 		return s.at
 	}
-	spec := &one.Spec
-	if spec.Mode == 0 {
+	spec, good := &one.Spec, whole
+	has := func(key string) bool { return at(key) != s.at }
+	if spec.Mode == 0 && !has("mode") {
 		if spec.Mode = ModeOf(spec.Name); spec.Mode == 0 {
 			d.mistake(s.at, `mode = "tun" or mode = "tap"`, "%q begins with neither tun nor tap, and no mode is given", spec.Name)
-			return false
+			good = false
 		}
 	}
 	if a := one.Access; a.Anyone && (a.User != nil || a.Group != nil) {
 		d.mistake(at("anyone"), "", "anyone and a user or group exclude each other")
+		good = false
+	}
+	if !good {
 		return false
 	}
-	err := spec.Check()
-	if err == nil {
-		err = possible(spec)
+	wrong := impossible(spec)
+	if err := spec.Check(); err != nil {
+		wrong = append(wrong, err)
 	}
+	for _, err := range wrong {
+		d.impossible(err, spec.Name, at)
+	}
+	return len(wrong) == 0
+}
+
+// impossible notes why a device cannot be, at the property that is to blame.
+func (d *document) impossible(err error, name string, at func(key string) int) {
 	e := new(Error)
 	if !errors.As(err, &e) {
-		return err == nil
+		return
 	}
 	key, _, _ := strings.Cut(e.What, " ")
-	key = map[string]string{"address": "addresses", "route": "routes"}[key]
-	if key == "" {
-		key, _, _ = strings.Cut(e.What, " ")
+	if plural := map[string]string{"address": "addresses", "route": "routes"}[key]; plural != "" {
+		key = plural
 	}
 	hint := e.Hint()
 	if e.Cause == DeviceDown {
 		hint = "up = true, or leave it out"
 	}
-	d.mistake(at(key), hint, "%s", fmt.Sprintf("device %q: %v", spec.Name, e))
-	return false
+	d.mistake(at(key), hint, "device %q: %v", name, e)
 }

@@ -102,32 +102,47 @@ func wrongType(k Key, v value) error {
 	if is == "" {
 		is = "a date"
 	}
-	wanted, hint := "", ""
+	hint := ""
+	switch {
+	case k.Name == "master" && v.text == "false":
+		hint = `master = "" is none`
+	case len(v.items) == 0:
+		hint = k.right(v.text)
+	}
+	return valueErrors{{v.at, "wants " + k.wants() + ", not " + is, hint}}
+}
+
+// wants says of what type the value is to be.
+func (k Key) wants() string {
 	switch k.Type {
 	case "array":
-		wanted = "a list of texts"
-		if v.kind == unstable.String {
-			hint = fmt.Sprintf("%s = [%q]", k.Name, v.text)
-		}
+		return "a list of texts"
 	case "boolean":
-		wanted = "true or false"
-		if on, known := map[string]bool{"on": true, "yes": true, "off": false, "no": false, "true": true, "false": false, "0": false, "1": true}[v.text]; known {
-			hint = fmt.Sprintf("%s = %t", k.Name, on)
-		}
+		return "true or false"
 	case "integer":
-		wanted = "a number"
-		if _, err := strconv.Atoi(v.text); err == nil && v.kind == unstable.String {
-			hint = k.Name + " = " + v.text
-		}
-	default:
-		wanted = "text"
-		if k.Name == "master" && v.text == "false" {
-			hint = `master = "" is none`
-		} else if len(v.items) == 0 {
-			hint = fmt.Sprintf("%s = %q", k.Name, v.text)
-		}
+		return "a number"
 	}
-	return valueErrors{{v.at, "wants " + wanted + ", not " + is, hint}}
+	return "text in quotes"
+}
+
+// right is the line as it should be, where a word stands as the value, or "" if the word is none for the key.
+func (k Key) right(word string) string {
+	switch k.Type {
+	case "array":
+		return fmt.Sprintf("%s = [%q]", k.Name, word)
+	case "boolean":
+		on := map[string]bool{"on": true, "yes": true, "off": false, "no": false, "true": true, "false": false, "0": false, "1": true}
+		if b, known := on[strings.ToLower(word)]; known {
+			return fmt.Sprintf("%s = %t", k.Name, b)
+		}
+		return ""
+	case "integer":
+		if n, err := strconv.Atoi(word); err == nil {
+			return fmt.Sprintf("%s = %d", k.Name, n)
+		}
+		return ""
+	}
+	return fmt.Sprintf("%s = %q", k.Name, word)
 }
 
 func textKey(name string, set func(*Declaration, string) error) Key {

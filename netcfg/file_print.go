@@ -25,13 +25,20 @@ func (d *Device) Spec() (s *Spec, more []string) {
 	if list := matching(d.Addresses, func(a Address) bool { return !a.Foreign() }); len(list) > 0 {
 		s.Addresses = &list
 	}
-	if list := matching(d.Routes, func(r Route) bool { return !r.Foreign() }); len(list) > 0 {
-		s.Routes = &list
-		for _, r := range list {
-			if !r.kept.plain {
-				more = append(more, "route "+r.String()+" has attributes beyond these: its protocol, source or metrics")
+	var routes []Route
+	for _, r := range d.Routes {
+		switch {
+		case r.kept.odd && r.kept.elsewhere == 0:
+			more = append(more, "route "+r.To.String()+" is left out: it is none of one gateway and no type of service")
+		case !r.Foreign():
+			routes = append(routes, Route{To: r.To, Via: r.Via, Metric: r.Metric, Table: r.Table})
+			if !r.kept.bare {
+				more = append(more, "route "+r.String()+" has a source, metrics or a lifetime beyond that")
 			}
 		}
+	}
+	if len(routes) > 0 {
+		s.Routes = &routes
 	}
 	return s, more
 }

@@ -77,7 +77,7 @@ f:2:1: unknown key "owner" | owner = "x" | did you mean user?
 f:3:1: unknown key "multi-queue" | multi-queue = true | did you mean multi_queue?
 f:4:1: unknown key "netns" | netns = "a" | a namespace is the run's: tunadm apply --netns NS FILE`},
 		{"text without quotes", "[device.tun1]\nmode = tun\nmtu =\nalias = \"a", `
-f:2:8: mode: the value is neither a number nor true or false, and text stands in quotes | mode = tun | mode = "tun"
+f:2:8: mode: wants text in quotes, not tun | mode = tun | mode = "tun"
 f:3:6: mtu has no value | mtu = | 
 f:4:10: unterminated basic string | alias = "a | `},
 		{"types", `[device.tap1]
@@ -90,15 +90,15 @@ user = true
 master = false
 txqueuelen = 2.5
 alias = 1979-05-27`, `
-f:2:8: mode: wants text, not a number | mode = 3 | mode = "3"
+f:2:8: mode: wants text in quotes, not a number | mode = 3 | mode = "3"
 f:3:7: mtu: wants a number, not text | mtu = "1500" | mtu = 1500
 f:4:11: promisc: wants true or false, not text | promisc = "on" | promisc = true
 f:5:6: up: wants true or false, not a number | up = 1 | up = true
 f:6:13: addresses: wants a list of texts, not text | addresses = "10.0.0.1/24" | addresses = ["10.0.0.1/24"]
-f:7:8: user: wants text, not true or false | user = true | user = "true"
-f:8:10: master: wants text, not true or false | master = false | master = "" is none
+f:7:8: user: wants text in quotes, not true or false | user = true | user = "true"
+f:8:10: master: wants text in quotes, not true or false | master = false | master = "" is none
 f:9:14: txqueuelen: wants a number, not a broken number | txqueuelen = 2.5 | 
-f:10:9: alias: wants text, not a date | alias = 1979-05-27 | alias = "1979-05-27"`},
+f:10:9: alias: wants text in quotes, not a date | alias = 1979-05-27 | alias = "1979-05-27"`},
 		{"values", `[device.tap1]
 mode = "tin"
 user = -1
@@ -129,6 +129,22 @@ f:6:2: unknown table "devices.tun3": there are [defaults] and [device.NAME] | [d
 f:7:3: a list of tables | [[device]] | one pair of brackets: [device.NAME]
 f:8:2: unknown table "device.tun1.mtu" | [device.tun1.mtu] | mtu is a property: it stands in a line of its own under [device.tun1]
 f:9:2: a device without a name | [device.""] | `},
+		{"all of a device", "[device.tun0]\nmac=\"02:00:5e:10:00:01\"\nmtu=1000\naddresses=[\"fd00::1/64\"]\nroutes=[\"fd01::/64\"]\nup=false\n[device.foo]\nmtu=1\nanyone=true\nuser=\"x\"", `
+f:2:5: device "tun0": mac 02:00:5e:10:00:01: a tun device has none | mac="02:00:5e:10:00:01" | only a tap can have one
+f:3:5: device "tun0": mtu 1000: the kernel would take fd00::1/64 off the device | mtu=1000 | an MTU of 1280 or more keeps it; to do without, remove the IPv6 addresses and routes first
+f:5:8: device "tun0": route fd01::/64: the device is down | routes=["fd01::/64"] | up = true, or leave it out
+f:7:2: "foo" begins with neither tun nor tap, and no mode is given | [device.foo] | mode = "tun" or mode = "tap"
+f:8:5: mtu: 1 is no number from 68 to 65535 | mtu=1 | 
+f:9:8: anyone and a user or group exclude each other | anyone=true | `},
+		{"slips", "[device.tun1]\nmtu = 01400\nup = True\ntxqueuelen = 1k # packets\naddresses = 10.0.0.1/24\nuser = “u”,\n// a comment\n[device.\"tun%d\"]\n", `
+f:2:7: mtu: wants a number, not 01400 | mtu = 01400 | mtu = 1400
+f:3:6: up: wants true or false, not True | up = True | up = true
+f:4:15: txqueuelen: wants a number, not 1k | txqueuelen = 1k # packets | 
+f:5:17: addresses: wants a list of texts, not 10.0.0.1/24 | addresses = 10.0.0.1/24 | addresses = ["10.0.0.1/24"]
+f:6:8: user: wants text in quotes, not “u”, | user = “u”, | user = "u"
+f:7:1: a comment begins with # | // a comment | 
+f:8:2: "tun%d" leaves its number to the kernel, which would make another one each time | [device."tun%d"] | several devices are a range: [device."tun[0-9]"]`},
+		{"no text", "[device.tun1]\nalias = \"\x00\"\n", `f:2:10: this is no text in UTF-8 |  | `},
 		{"twice", "[device.tun1]\nmtu = 1400\nmtu = 1400\n[device.tun1]\n[device]\ntun1.mtu = 3\ntun2 = 5\ntun3 = { mtu = 1300 }\n[device.tun3]\n", `
 f:3:1: mtu stands here twice: first in line 2 | mtu = 1400 | 
 f:4:2: [device.tun1] stands here twice: first in line 1 | [device.tun1] | 

@@ -120,15 +120,23 @@ func (d *document) read() {
 
 // explainSyntax says what is most often wrong with a line that TOML does not understand, else what the parser says.
 func explainSyntax(line, message string) (text, hint string) {
-	key, value, isEntry := strings.Cut(line, "=")
-	key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+	key, rest, isEntry := strings.Cut(line, "=")
+	key = strings.TrimSpace(key)
+	k := findKey(key)
+	rest, _, _ = strings.Cut(rest, "#")
+	rest, _, _ = strings.Cut(rest, "//")
+	word := strings.Trim(rest, " \t,;\u201c\u201d\u2018\u2019")
 	switch {
-	case isEntry && value == "":
+	case isEntry && k != nil && strings.TrimSpace(rest) == "":
 		return key + " has no value", ""
-	case isEntry && !strings.ContainsAny(line, `"'[{#`):
-		return key + ": the value is neither a number nor true or false, and text stands in quotes", key + ` = "` + value + `"`
+	case isEntry && k != nil && word != "" && !strings.ContainsAny(rest, `"'[{`):
+		if right := k.right(word); right != strings.TrimSpace(line) {
+			return key + ": wants " + k.wants() + ", not " + Escape(strings.TrimSpace(rest)), right
+		}
 	case strings.HasPrefix(key, "[") && strings.Count(line, "[") > 1 && !strings.ContainsAny(line, `"'`):
 		return Escape(message), `a range of names is quoted: [device."tap[0-9]"]`
+	case strings.HasPrefix(key, "//") || strings.HasPrefix(key, ";"):
+		return "a comment begins with #", ""
 	}
 	return Escape(message), ""
 }

@@ -5,10 +5,17 @@ import (
 	"slices"
 )
 
-// possible refuses what no device can be, whatever the kernel has. Access is not looked at.
-func possible(want *Spec) error {
+// impossible is all that no device can be, whatever the kernel has. Access is not looked at.
+func impossible(want *Spec) []error {
 	p := planner{want: want, have: fresh(want.Name, want.Mode)}
-	return p.check()
+	mtu := p.have.MTU
+	if want.MTU != nil {
+		mtu = *want.MTU
+		if err := want.Mode.CheckMTU(mtu); err != nil {
+			return []error{p.refuse(MTUBounds, fmt.Sprintf("mtu %d", mtu), err.Error())}
+		}
+	}
+	return p.refusals(mtu, want.Up != nil && *want.Up)
 }
 
 // Plan is the list of steps that turn the device have into what want asks, in the order in which they are
@@ -111,25 +118,45 @@ func (p *planner) check() error {
 			return p.refuse(MTUBounds, fmt.Sprintf("mtu %d", mtu), err.Error())
 		}
 	}
-	if w.Up != nil {
-		up = *w.Up
-	}
-	if r, other := p.conflict(); other != nil {
-		return p.refuse(RouteTaken, "route "+r.String(), "the device has "+other.String()+" already")
-	}
-	after := Device{Addresses: p.targetAddresses(), Routes: p.targetRoutes()}
-	switch v6 := after.ipv6(); {
-	case w.MAC != nil && h.Mode == TUN:
-		return p.refuse(TunHasNoMAC, "mac "+w.MAC.String(), "")
-	case w.Master != nil && w.Master.Kind == "bridge" && h.Mode == TUN:
-		return p.refuse(TunInBridge, "master "+Escape(w.Master.Name), "")
-	case mtu < MTUMinV6 && v6 != "":
-		return p.refuse(MTUBelowIPv6, fmt.Sprintf("mtu %d", mtu), "the kernel would take "+v6+" off the device")
-	case w.asksRoute() && !up:
-		return p.refuse(DeviceDown, "route "+w.routes()[0].String(), "")
+	if all := p.refusals(mtu, w.Up != nil && *w.Up || w.Up == nil && up); len(all) > 0 {
+		return all[0]
 	}
 	p.withoutIPv6 = mtu < MTUMinV6
 	return nil
+}
+
+// refusals are all that does not go together.
+func (p *planner) refusals(mtu int, up bool) (all []error) {
+	w, h := p.want, p.have
+	refuse := func(wrong bool, cause Cause, what, detail string) {
+		if wrong {
+			all = append(all, p.refuse(cause, what, detail))
+		}
+	}
+	if r, other := p.conflict(); other != nil {
+		refuse(true, RouteTaken, "route "+r.String(), "the device has "+other.String()+" already")
+	}
+	after := Device{Addresses: p.targetAddresses(), Routes: p.targetRoutes()}
+	v6 := after.ipv6()
+	for _, a := range w.addresses() { // one that is asked for, even if it is link-local
+		if v6 == "" && a.Local.Is6() {
+			v6 = a.String()
+		}
+	}
+	for _, r := range w.routes() {
+		if v6 == "" && r.To.Addr().Is6() {
+			v6 = r.String()
+		}
+	}
+	refuse(w.MAC != nil && h.Mode == TUN, TunHasNoMAC, "mac "+w.MAC.String(), "")
+	if w.Master != nil {
+		refuse(w.Master.Kind == "bridge" && h.Mode == TUN, TunInBridge, "master "+Escape(w.Master.Name), "")
+	}
+	refuse(mtu < MTUMinV6 && v6 != "", MTUBelowIPv6, fmt.Sprintf("mtu %d", mtu), "the kernel would take "+v6+" off the device")
+	if w.asksRoute() {
+		refuse(!up, DeviceDown, "route "+w.routes()[0].String(), "")
+	}
+	return all
 }
 
 // refuseAccess refuses to unset an owner or a group, with what is possible instead.

@@ -7,17 +7,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkSafe refuses a file that somebody else could have written: what root declares is done as root. The open file is looked at, so
-// that it cannot be exchanged in between.
-func checkSafe(f *os.File) *Mistake {
+// checkSafe refuses a file or a directory that somebody else could have written: what root declares is done as root. The open file is looked
+// at, so that it cannot be exchanged in between.
+func checkSafe(f *os.File, path string) *Mistake {
 	var st unix.Stat_t
-	path := f.Name()
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return unreadable(path, err)
 	}
 	switch {
-	case st.Mode&unix.S_IFMT == unix.S_IFDIR:
-		return unreadable(path, unix.EISDIR)
+	case st.Mode&unix.S_IFMT == unix.S_IFCHR || st.Mode&unix.S_IFMT == unix.S_IFBLK:
+		return &Mistake{Place: Place{Path: path}, Text: "it is a device node, not a file"}
 	case st.Mode&0o022 != 0:
 		return &Mistake{Place: Place{Path: path}, Hint: "chmod go-w " + word(path), Text: fmt.Sprintf("others than its owner may write it (mode %04o)", st.Mode&0o7777)}
 	case os.Geteuid() == 0 && st.Uid != 0:

@@ -62,7 +62,7 @@ func (s *Spec) Check() error {
 func (s *Spec) checkTwice() error {
 	addresses, routes := s.addresses(), s.routes()
 	for i, a := range addresses {
-		if slices.ContainsFunc(addresses[:i], a.same) {
+		if slices.ContainsFunc(addresses[:i], func(b Address) bool { return a.same(b) || a.Local.Is6() && a.Local == b.Local }) {
 			return badSpec("address %s: asked for twice", a)
 		}
 	}

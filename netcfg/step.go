@@ -59,6 +59,7 @@ type phase int
 
 const (
 	phaseClear phase = iota // out of the way of a device that is to be made anew
+	phaseYield              // routes that another device of the run is to have
 	phaseCreate
 	phaseAdd
 	phaseReplace

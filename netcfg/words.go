@@ -32,7 +32,7 @@ func word(text string) string {
 	switch {
 	case text != "" && strings.Trim(text, safe) == "":
 		return text
-	case Escape(text) != text:
+	case Escape(strings.ReplaceAll(text, `\`, "")) != strings.ReplaceAll(text, `\`, ""): // in '...' a backslash is one
 		var b strings.Builder
 		for i := range len(text) {
 			if c := text[i]; c < ' ' || c >= 0x7f || c == '\'' || c == '\\' {

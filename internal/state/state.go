@@ -54,7 +54,7 @@ func Recall(operands []string, namespace string) (m *Memory, warning string, err
 	m.record = record{Version: version, Boot: bootID(), Namespace: namespace}
 	for _, o := range operands {
 		if o != netcfg.Stdin {
-			if o, err = filepath.Abs(o); err != nil {
+			if o, err = absolute(o); err != nil {
 				return nil, "", refused(err)
 			}
 		}
@@ -82,6 +82,18 @@ func Recall(operands []string, namespace string) (m *Memory, warning string, err
 	return m, "", nil
 }
 
+// absolute is the one path of a file, by whatever links its directory was come to. The file itself may be gone.
+func absolute(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if directory, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(directory, filepath.Base(path))
+	}
+	return path, nil
+}
+
 // bootID tells one run of the machine from another; "" where it cannot be had.
 func bootID() string {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
@@ -92,7 +104,11 @@ func bootID() string {
 }
 
 func refused(err error) error {
-	return &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "what it makes cannot be remembered", Fix: "run it as root; " + Directory + " must be writable", Err: err}
+	fix := "make it possible to write to " + Directory
+	if errors.Is(err, fs.ErrPermission) {
+		fix = "run it as root"
+	}
+	return &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "what it makes cannot be remembered", Fix: fix, Err: err}
 }
 
 // Devices are the names of the devices that are remembered, with their indexes.
