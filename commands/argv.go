@@ -89,6 +89,9 @@ func unknownFlag(name string, flags []cli.Flag) error {
 		known = append(known, "--"+f.Names()[0])
 	}
 	hint := elsewhere[name]
+	if meant, ok := strings.CutPrefix(hint, "did you mean --"); ok && find(flags, "--"+strings.TrimSuffix(meant, "?")) == nil {
+		hint = "" // the verb has none
+	}
 	if hint == "" {
 		hint = didYouMean(name, known)
 	}

@@ -51,7 +51,8 @@ func (p *program) engage(ctx context.Context, k *netcfg.Kernel, changes []netcfg
 		}
 		errs = append(errs, outcome(r)...)
 		if r.PutBack && p.verbose {
-			fmt.Fprintf(p.stderr, "# %s: put back as it was\n", netcfg.Escape(r.Name))
+			how := map[bool]string{true: "made anew, with all that was seen of it", false: "put back as it was"}[r.Remade]
+			fmt.Fprintf(p.stderr, "# %s: %s\n", netcfg.Escape(r.Name), how)
 		}
 	}
 	if p.planOnly() {

@@ -71,7 +71,7 @@ func (r *provision) do(ctx context.Context, changes []netcfg.Change, o netcfg.Op
 	if stuck := func(r netcfg.Result) bool { return r.UndoErr != nil }; o.Atomic && err != nil && !slices.ContainsFunc(results, stuck) {
 		r.say("nothing is changed: all devices are as they were, since one failed")
 	}
-	err = errors.Join(err, r.memory.Settle(results))
+	err = errors.Join(err, r.memory.Settle(changes, results))
 	if r.json {
 		err = errors.Join(err, r.renderOutcomes(changes, results))
 	}

@@ -45,7 +45,7 @@ func (p *program) teardown(operands []string) error {
 // remembered are the changes that delete what an earlier apply of the same operands made.
 func (r *provision) remembered() []netcfg.Change {
 	var changes []netcfg.Change
-	for name, index := range r.memory.Devices() {
+	for index, name := range r.memory.Devices() {
 		changes = append(changes, r.removal(name, index))
 	}
 	slices.SortFunc(changes, func(a, b netcfg.Change) int { return a.Index - b.Index })
@@ -69,7 +69,7 @@ func (r *provision) strangers(declared []netcfg.Declaration) ([]*netcfg.Device, 
 	live, err := r.kernel.Devices(names...)
 	seen := map[int]bool{}
 	return slices.DeleteFunc(live, func(d *netcfg.Device) bool {
-		if d == nil || d.Kind != "tun" || r.memory.Devices()[d.Name] == d.Index || seen[d.Index] {
+		if d == nil || d.Kind != "tun" || r.memory.Devices()[d.Index] == d.Name || seen[d.Index] {
 			return true
 		}
 		seen[d.Index] = true // it may be declared by its other name too

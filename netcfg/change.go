@@ -32,6 +32,8 @@ type Result struct {
 	Err      error // why it was not done, an [*Error]; everything is then as it was before
 	UndoErr  error // why not even that is so
 	PutBack  bool  // something had been changed, and all is as it was before: the kernel was asked
+	Remade   bool  // that is so, but of a device that had to be made anew, with all that was seen of it
+	Renamed  bool  // the very device that was meant has another name, and was left alone
 }
 
 // Options are how a run goes.

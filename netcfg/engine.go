@@ -172,7 +172,8 @@ func (k *Kernel) look(jobs []*job, how depth) error {
 
 // renamed says that the very device that is meant has another name than the one that it is known by.
 func (j *job) renamed(name string) {
-	if len(j.result.Warnings) == 0 {
+	if !j.result.Renamed {
+		j.result.Renamed = true
 		j.warn("it is called %s now, and is left alone", Escape(name))
 	}
 }

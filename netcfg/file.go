@@ -141,7 +141,11 @@ func unreadable(path string, err error) *Mistake {
 	if e := new(fs.PathError); errors.As(err, &e) {
 		err = e.Err // it names the path once more
 	}
-	return &Mistake{Place: Place{Path: path}, Text: err.Error()}
+	m := &Mistake{Place: Place{Path: path}, Text: err.Error()}
+	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(path, "/.") {
+		m.Hint = "a file or a directory stands here; it declares the devices"
+	}
+	return m
 }
 
 func readFile(path string) ([]Declaration, []*Mistake) {

@@ -78,8 +78,8 @@ func (d *document) place(at int) Place {
 // line is the line that an offset is in.
 func (d *document) line(at int) string {
 	start := bytes.LastIndexByte(d.data[:at], '\n') + 1
-	text, _, _ := strings.Cut(string(d.data[start:]), "\n")
-	return strings.TrimSuffix(text, "\r")
+	text, _, _ := bytes.Cut(d.data[start:], []byte{'\n'})
+	return string(bytes.TrimSuffix(text, []byte{'\r'}))
 }
 
 // read takes the file apart. Behind a mistake of syntax it goes on with the next line.

@@ -53,5 +53,6 @@ func (k *Kernel) undo(jobs []*job, o Options) {
 			u.err = u.accessLost()
 		}
 		j.now, j.result.UndoErr, j.result.PutBack = u.now, u.err, u.err == nil
+		j.result.Remade = j.deleted && u.err == nil
 	}
 }

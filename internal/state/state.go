@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,8 +41,8 @@ const version = 1
 type Memory struct {
 	path   string
 	record record
-	before map[string]int // index by name, as it was read
-	now    map[string]int
+	before map[int]string // name by index, as it was read
+	now    map[int]string
 }
 
 // Recall reads what is remembered of the operands, which are files or directories, in a namespace. A damaged record is
@@ -50,7 +51,7 @@ func Recall(operands []string, namespace string) (m *Memory, warning string, err
 	if len(operands) == 0 {
 		operands = netcfg.DefaultFiles
 	}
-	m = &Memory{before: map[string]int{}, now: map[string]int{}}
+	m = &Memory{before: map[int]string{}, now: map[int]string{}}
 	m.record = record{Version: version, Boot: bootID(), Namespace: namespace}
 	for _, o := range operands {
 		if o != netcfg.Stdin {
@@ -76,7 +77,7 @@ func Recall(operands []string, namespace string) (m *Memory, warning string, err
 	}
 	if r.Version == version && r.Boot == m.record.Boot && r.Namespace == namespace && slices.Equal(r.Operands, m.record.Operands) {
 		for _, d := range r.Devices {
-			m.before[d.Name], m.now[d.Name] = d.Index, d.Index
+			m.before[d.Index], m.now[d.Index] = d.Name, d.Name
 		}
 	}
 	return m, "", nil
@@ -111,27 +112,31 @@ func refused(err error) error {
 	return &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "what it makes cannot be remembered", Fix: fix, Err: err}
 }
 
-// Devices are the names of the devices that are remembered, with their indexes.
-func (m *Memory) Devices() map[string]int { return m.before }
+// Devices are the devices that are remembered: their names, by index.
+func (m *Memory) Devices() map[int]string { return m.before }
 
 // Remember takes devices in that are being made, and writes them down before it comes back.
 func (m *Memory) Remember(made []*netcfg.Step) error {
 	for _, s := range made {
-		m.now[s.Device] = s.Index
+		m.now[s.Index] = s.Device
 	}
 	return m.save()
 }
 
-// Settle writes down what is there after a run: what it made, and of what was remembered that which is still there. A device of
-// somebody else that the run had to make anew, when it put things back, stays somebody else's.
-func (m *Memory) Settle(results []netcfg.Result) error {
-	for _, r := range results {
-		index, remembered := m.before[r.Name]
-		ours := r.Created || remembered && r.Before == index
-		if ours && r.Index != 0 {
-			m.now[r.Name] = r.Index
-		} else {
-			delete(m.now, r.Name)
+// Settle writes down what is there after a run: what it made, and of what was remembered that which is still there, also under another
+// name. A device of somebody else that the run had to make anew, when it put things back, stays somebody else's.
+func (m *Memory) Settle(changes []netcfg.Change, results []netcfg.Result) error {
+	m.now = maps.Clone(m.before)
+	for i, r := range results {
+		_, ours := m.before[r.Before]
+		if r.Before != r.Index {
+			delete(m.now, r.Before)
+		}
+		if r.Index != 0 && (r.Created || ours) {
+			m.now[r.Index] = r.Name
+		}
+		if r.Before == 0 && !r.Renamed {
+			delete(m.now, changes[i].Index)
 		}
 	}
 	return m.save()
@@ -146,7 +151,7 @@ func (m *Memory) save() error {
 		return nil
 	}
 	m.record.Devices = m.record.Devices[:0]
-	for name, index := range m.now {
+	for index, name := range m.now {
 		m.record.Devices = append(m.record.Devices, device{name, index})
 	}
 	slices.SortFunc(m.record.Devices, func(a, b device) int { return a.Index - b.Index })
