@@ -93,6 +93,8 @@ func findFiles(operands []string) (paths []string, mistakes []*Mistake) {
 		}
 		info, err := os.Stat(operand)
 		switch {
+		case operand == "":
+			mistakes = append(mistakes, &Mistake{Place: Place{Path: `""`}, Text: "an empty word is no file"})
 		case optional && errors.Is(err, fs.ErrNotExist) && !dangling(operand):
 		case err != nil:
 			mistakes = append(mistakes, unreadable(operand, err))

@@ -124,8 +124,8 @@ func explainSyntax(line, message string) (text, hint string) {
 	key = strings.TrimSpace(key)
 	k := findKey(key)
 	rest, _, _ = strings.Cut(rest, "#")
-	rest, _, _ = strings.Cut(rest, "//")
-	word := strings.Trim(rest, " \t,;\u201c\u201d\u2018\u2019")
+	bare, _, _ := strings.Cut(rest, "//")
+	word := strings.Trim(bare, " \t,;\u201c\u201d\u2018\u2019")
 	switch {
 	case isEntry && k != nil && strings.TrimSpace(rest) == "":
 		return key + " has no value", ""
