@@ -67,20 +67,19 @@ func shownFile(t *testing.T, text string) string {
 	return b.String()
 }
 
-// TestAllMistakesOfAFileAreTold has one of each kind, and more than one in a line, a list and a device.
-func TestAllMistakesOfAFileAreTold(t *testing.T) {
-	for _, c := range []struct{ name, text, want string }{
-		{"a key outside", "mtu = 3\n", `f:1:1: mtu is no property of the file | mtu = 3 | it stands under [device.NAME] or [defaults]`},
-		{"a key of defaults", "[defaults]\nusr = \"x\"\n", `f:2:1: unknown key "usr" | usr = "x" | did you mean user?`},
-		{"another tool's key", "[device.tun1]\nowner = \"x\"\nmulti-queue = true\nnetns = \"a\"\n", `
+// wrongFiles are files and what is wrong with them: one of each kind, and more than one in a line, a list and a device.
+var wrongFiles = []struct{ name, text, want string }{
+	{"a key outside", "mtu = 3\n", `f:1:1: mtu is no property of the file | mtu = 3 | it stands under [device.NAME] or [defaults]`},
+	{"a key of defaults", "[defaults]\nusr = \"x\"\n", `f:2:1: unknown key "usr" | usr = "x" | did you mean user?`},
+	{"another tool's key", "[device.tun1]\nowner = \"x\"\nmulti-queue = true\nnetns = \"a\"\n", `
 f:2:1: unknown key "owner" | owner = "x" | did you mean user?
 f:3:1: unknown key "multi-queue" | multi-queue = true | did you mean multi_queue?
 f:4:1: unknown key "netns" | netns = "a" | a namespace is the run's: tunadm apply --netns NS FILE`},
-		{"text without quotes", "[device.tun1]\nmode = tun\nmtu =\nalias = \"a", `
+	{"text without quotes", "[device.tun1]\nmode = tun\nmtu =\nalias = \"a", `
 f:2:8: mode: wants text in quotes, not tun | mode = tun | mode = "tun"
 f:3:6: mtu has no value | mtu = | 
 f:4:10: unterminated basic string | alias = "a | `},
-		{"types", `[device.tap1]
+	{"types", `[device.tap1]
 mode = 3
 mtu = "1500"
 promisc = "on"
@@ -99,7 +98,7 @@ f:7:8: user: wants text in quotes, not true or false | user = true | user = "tru
 f:8:10: master: wants text in quotes, not true or false | master = false | master = "" is none
 f:9:14: txqueuelen: wants a number, not a broken number | txqueuelen = 2.5 | 
 f:10:9: alias: wants text in quotes, not a date | alias = 1979-05-27 | alias = "1979-05-27"`},
-		{"values", `[device.tap1]
+	{"values", `[device.tap1]
 mode = "tin"
 user = -1
 group = ""
@@ -116,12 +115,12 @@ f:6:7: mac: 01:00:5e:00:00:01 is a multicast address | mac = "01:00:5e:00:00:01"
 f:7:14: txqueuelen: 99999999999 is no number from 0 to 2147483647 | txqueuelen = 99999999999 | 
 f:8:9: alias: 256 bytes, 255 are the most | alias = "` + strings.Repeat("x", 256) + `" | 
 f:9:10: master: '/' is not allowed in a name | master = "a/b" | `},
-		{"lists", "[device.tun1]\naddresses = [\"10.0.0.300/24\", 3, \"10.0.0.1/8\",\n  \"10.0.0.1/8\"]\nroutes = [\"10.1.2.3/16\"]\n", `
+	{"lists", "[device.tun1]\naddresses = [\"10.0.0.300/24\", 3, \"10.0.0.1/8\",\n  \"10.0.0.1/8\"]\nroutes = [\"10.1.2.3/16\"]\n", `
 f:2:14: addresses: "10.0.0.300/24" is no IP address | addresses = ["10.0.0.300/24", 3, "10.0.0.1/8", | 
 f:2:31: addresses: 3 is no text in quotes | addresses = ["10.0.0.300/24", 3, "10.0.0.1/8", | 
 f:3:3: addresses: 10.0.0.1/8 stands in the list twice |   "10.0.0.1/8"] | 
 f:4:11: routes: 10.1.2.3/16 has bits set beyond its length: 10.1.0.0/16 | routes = ["10.1.2.3/16"] | `},
-		{"headers", "[device.tap.0a]\nx = 1\n[device.tap[0-3]]\nmtu = 1\n[tun3]\n[devices.tun3]\n[[device]]\n[device.tun1.mtu]\n[device.\"\"]\n", `
+	{"headers", "[device.tap.0a]\nx = 1\n[device.tap[0-3]]\nmtu = 1\n[tun3]\n[devices.tun3]\n[[device]]\n[device.tun1.mtu]\n[device.\"\"]\n", `
 f:1:2: unknown table "device.tap.0a" | [device.tap.0a] | a name with dots is quoted: [device."tap.0a"]
 f:3:12: expected ']' to close table name | [device.tap[0-3]] | a range of names is quoted: [device."tap[0-9]"]
 f:5:2: unknown table "tun3" | [tun3] | did you mean [device.tun3]?
@@ -129,14 +128,14 @@ f:6:2: unknown table "devices.tun3": there are [defaults] and [device.NAME] | [d
 f:7:3: a list of tables | [[device]] | one pair of brackets: [device.NAME]
 f:8:2: unknown table "device.tun1.mtu" | [device.tun1.mtu] | mtu is a property: it stands in a line of its own under [device.tun1]
 f:9:2: a device without a name | [device.""] | `},
-		{"all of a device", "[device.tun0]\nmac=\"02:00:5e:10:00:01\"\nmtu=1000\naddresses=[\"fd00::1/64\"]\nroutes=[\"fd01::/64\"]\nup=false\n[device.foo]\nmtu=1\nanyone=true\nuser=\"x\"", `
+	{"all of a device", "[device.tun0]\nmac=\"02:00:5e:10:00:01\"\nmtu=1000\naddresses=[\"fd00::1/64\"]\nroutes=[\"fd01::/64\"]\nup=false\n[device.foo]\nmtu=1\nanyone=true\nuser=\"x\"", `
 f:2:5: device "tun0": mac 02:00:5e:10:00:01: a tun device has none | mac="02:00:5e:10:00:01" | only a tap can have one
 f:3:5: device "tun0": mtu 1000: the kernel would take fd00::1/64 off the device | mtu=1000 | an MTU of 1280 or more keeps it; to do without, remove the IPv6 addresses and routes first
 f:5:8: device "tun0": route fd01::/64: the device is down | routes=["fd01::/64"] | up = true, or leave it out
 f:7:2: "foo" begins with neither tun nor tap, and no mode is given | [device.foo] | mode = "tun" or mode = "tap"
 f:8:5: mtu: 1 is no number from 68 to 65535 | mtu=1 | 
 f:9:8: anyone and a user or group exclude each other | anyone=true | `},
-		{"slips", "[device.tun1]\nmtu = 01400\nup = True\ntxqueuelen = 1k # packets\naddresses = 10.0.0.1/24\nuser = “u”,\n// a comment\n[device.\"tun%d\"]\n", `
+	{"slips", "[device.tun1]\nmtu = 01400\nup = True\ntxqueuelen = 1k # packets\naddresses = 10.0.0.1/24\nuser = “u”,\n// a comment\n[device.\"tun%d\"]\n", `
 f:2:7: mtu: wants a number, not 01400 | mtu = 01400 | mtu = 1400
 f:3:6: up: wants true or false, not True | up = True | up = true
 f:4:15: txqueuelen: wants a number, not 1k | txqueuelen = 1k # packets | 
@@ -144,24 +143,24 @@ f:5:17: addresses: wants a list of texts, not 10.0.0.1/24 | addresses = 10.0.0.1
 f:6:8: user: wants text in quotes, not “u”, | user = “u”, | user = "u"
 f:7:1: a comment begins with # | // a comment | 
 f:8:2: "tun%d" leaves its number to the kernel, which would make another one each time | [device."tun%d"] | several devices are a range: [device."tun[0-9]"]`},
-		{"no text", "[device.tun1]\nalias = \"\x00\"\n", `f:2:10: this is no text in UTF-8 |  | `},
-		{"twice", "[device.tun1]\nmtu = 1400\nmtu = 1400\n[device.tun1]\n[device]\ntun1.mtu = 3\ntun2 = 5\ntun3 = { mtu = 1300 }\n[device.tun3]\n", `
+	{"no text", "[device.tun1]\nalias = \"\x00\"\n", `f:2:10: this is no text in UTF-8 |  | `},
+	{"twice", "[device.tun1]\nmtu = 1400\nmtu = 1400\n[device.tun1]\n[device]\ntun1.mtu = 3\ntun2 = 5\ntun3 = { mtu = 1300 }\n[device.tun3]\n", `
 f:3:1: mtu stands here twice: first in line 2 | mtu = 1400 | 
 f:4:2: [device.tun1] stands here twice: first in line 1 | [device.tun1] | 
 f:6:6: mtu stands here twice: first in line 2 | tun1.mtu = 3 | 
 f:7:1: device "tun2" is no value but a table | tun2 = 5 | its properties stand under [device.tun2]
 f:9:2: [device.tun3] stands here twice: first in line 8 | [device.tun3] | `},
-		{"names", "[device.foo]\n[device.tunabcdefghijklmnop]\n[device.\"tap[3-1]\"]\n[device.\"tap[a]\"]\n[device.\"tap[0-99999]\"]\n", `
+	{"names", "[device.foo]\n[device.tunabcdefghijklmnop]\n[device.\"tap[3-1]\"]\n[device.\"tap[a]\"]\n[device.\"tap[0-99999]\"]\n", `
 f:1:2: "foo" begins with neither tun nor tap, and no mode is given | [device.foo] | mode = "tun" or mode = "tap"
 f:2:2: "tunabcdefghijklmnop" is no device name: 19 bytes, 15 are the most | [device.tunabcdefghijklmnop] | 
 f:3:2: "tap[3-1]" is no device name: the range ends before it begins | [device."tap[3-1]"] | 
 f:4:2: "tap[a]" is no device name: a range is one pair of numbers: tap[0-9] | [device."tap[a]"] | 
 f:5:2: "tap[0-99999]" is no device name: 100000 devices, 65536 are the most of one range | [device."tap[0-99999]"] | `},
-		{"ranges", "[device.\"tap[0-3]\"]\nmac = \"02:00:5e:10:00:01\"\nalias = \"{n:zz}\"\n[device.tun1]\nalias = \"{n}\"\naddresses = [\"10.0.{n}.1/24\"]\n", `
+	{"ranges", "[device.\"tap[0-3]\"]\nmac = \"02:00:5e:10:00:01\"\nalias = \"{n:zz}\"\n[device.tun1]\nalias = \"{n}\"\naddresses = [\"10.0.{n}.1/24\"]\n", `
 f:2:7: mac: the devices of a range cannot all have the same | mac = "02:00:5e:10:00:01" | let the number be part of it: "02:00:5e:10:00:{n:02x}"
 f:3:9: alias: {n:zz}: the format is a width and d, x or X, as in {n:02x} | alias = "{n:zz}" | 
 f:6:14: addresses: "10.0.{n}.1/24" is no IP address | addresses = ["10.0.{n}.1/24"] | `},
-		{"what does not go together", `[device.tun1]
+	{"what does not go together", `[device.tun1]
 mac = "02:00:5e:10:00:01"
 [device.tap2]
 mtu = 65535
@@ -182,7 +181,10 @@ f:6:7: device "tun3": mtu 1000: the kernel would take fd00::1/64 off the device 
 f:9:10: device "tun4": route 10.1.0.0/16: the device is down | routes = ["10.1.0.0/16"] | up = true, or leave it out
 f:12:10: anyone and a user or group exclude each other | anyone = true | 
 f:14:2: device "tun6": route 10.1.0.0/16 via 10.0.0.2: asked for twice | [device.tun6] | `},
-	} {
+}
+
+func TestAllMistakesOfAFileAreTold(t *testing.T) {
+	for _, c := range wrongFiles {
 		want := strings.TrimPrefix(c.want, "\n") + "\n"
 		var wrong []string
 		for line := range strings.Lines(shownFile(t, c.text)) {
