@@ -1,6 +1,9 @@
 package netcfg
 
-import "strconv"
+import (
+	"cmp"
+	"strconv"
+)
 
 // Access says who may attach to a device: User alone, Group alone, or both, and then both must hold.
 // Neither is anyone who can open the driver.
@@ -47,6 +50,11 @@ func sameID(a, b *ID) bool {
 // reachable says whether the kernel can turn have into a: an owner or a group can be replaced, never taken away.
 func (a Access) reachable(have Access) bool {
 	return (a.User != nil || have.User == nil) && (a.Group != nil || have.Group == nil)
+}
+
+// over is the access a where it names an owner and a group, and else have.
+func (a Access) over(have Access) *Access {
+	return &Access{User: cmp.Or(a.User, have.User), Group: cmp.Or(a.Group, have.Group)}
 }
 
 // AccessNames are the three words of an access as they are asked for: a user and a group by name or number, or anyone. None of the

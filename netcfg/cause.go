@@ -1,7 +1,6 @@
 package netcfg
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -124,7 +123,7 @@ func (e *Error) Hint() string {
 	if strings.Contains(hint, "{fix}") && e.Fix == "" {
 		return ""
 	}
-	return strings.NewReplacer("{device}", word(e.Device), "{fix}", e.Fix).Replace(hint)
+	return strings.NewReplacer("{device}", Word(e.Device), "{fix}", e.Fix).Replace(hint)
 }
 
 // KindWords says what the device is, with an article.
@@ -138,29 +137,4 @@ func (d *Device) KindWords() string {
 		return "a " + d.Mode.String()
 	}
 	return "a " + Escape(d.Kind)
-}
-
-// busyError is the error of a step on a device in use.
-func busyError(d *Device, kind StepKind) *Error {
-	fix := "stop it first"
-	if kind == StepDelete && mayConfigure() {
-		fix += ", or take the device from it: tunadm delete --force " + word(d.Name)
-	}
-	return &Error{Device: d.Name, Cause: InUse, Detail: d.usedBy(), Fix: fix, Err: errBusy}
-}
-
-// usedBy says that the device is in use, and names the programs that hold it.
-func (d *Device) usedBy() string {
-	var who []string
-	for _, h := range d.Holders {
-		probably := ""
-		if h.Probable {
-			probably = ", probably"
-		}
-		who = append(who, fmt.Sprintf("%s (pid %d, user %s%s)", Escape(h.Command), h.PID, Escape(h.User.String()), probably))
-	}
-	if d.unseen() > 0 || len(who) == 0 {
-		who = append(who, "a program that this user may not look into")
-	}
-	return "in use by " + strings.Join(who, ", ")
 }

@@ -6,6 +6,8 @@ type Change struct {
 	Index  int    // of the very device that is meant; 0: whichever has the name
 	Want   *Spec  // nil: the device is to be gone
 	Expect Expect
+	Like   *Spec // what a device that is there must be: its mode and its queues; nil: anything
+	Unused bool  // a device that is there must be in nobody's use, even if nothing of it changes
 	Force  bool  // a delete takes the device even from a program that is attached
 	Fail   error // why it cannot be done, known before: the change fails by it; nil: nothing is known
 }

@@ -62,7 +62,7 @@ func (k *Kernel) createPortion(ctx context.Context, steps []*Step, portion []int
 
 // create makes the device of a step, exclusively, and gives back the descriptor with which it goes.
 func (k *Kernel) create(s *Step) (fd int, err error) {
-	if fd, err = openDriver(); err != nil {
+	if fd, err = k.openDriver(); err != nil {
 		return -1, err
 	}
 	if err = k.createWith(fd, s); err != nil {
@@ -79,6 +79,9 @@ func (k *Kernel) createWith(fd int, s *Step) error {
 	}
 	if s.New.VnetHdr {
 		flags |= unix.IFF_VNET_HDR
+	}
+	if s.New.OneQueue {
+		flags |= unix.IFF_ONE_QUEUE
 	}
 	// Until it has its owner a multi-queue device is open to everyone who knows its name. Nobody knows this one.
 	asked, hidden := s.Device, s.New.MultiQueue != nil && *s.New.MultiQueue

@@ -14,8 +14,14 @@ import (
 // not before: what it finds explains, and decides nothing.
 
 // explainOpen says why the driver's node could not be opened.
-func explainOpen(err error) error {
-	e := &Error{What: driver, Err: err}
+func explainOpen(node string, err error) error {
+	e := &Error{What: Escape(node), Err: err}
+	if node != driver { // somebody chose it, and knows why
+		if errors.Is(err, unix.ENOTTY) {
+			e.Detail = "not the tun driver's node"
+		}
+		return e
+	}
 	var st unix.Stat_t
 	statErr := unix.Stat(driver, &st)
 	isNode := statErr == nil && isDriver(&st)
@@ -120,13 +126,13 @@ func (k *Kernel) explainStep(s *Step, err error) error {
 	case is(unix.EPERM):
 		e.Cause, e.Fix = NotPermitted, asRoot()
 	case s.Master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && k.gone(s.Master)):
-		e.Cause, e.Fix = NoMaster, word(s.Master.Name)
+		e.Cause, e.Fix = NoMaster, Word(s.Master.Name)
 	case s.Kind == StepMaster && (is(unix.EOPNOTSUPP) || is(unix.EINVAL)):
 		e.Cause = NoPort
 	case is(unix.ENODEV) && s.Kind == StepDelete, is(unix.ENODEV) && s.Kind == StepLink:
 		e.Cause, e.Detail = NoDevice, "no longer exists"
 	case s.Kind == StepAddAddress && is(unix.EACCES), s.Kind == StepAddRoute && is(unix.EACCES):
-		e.Cause, e.Fix = IPv6Off, word(strings.ReplaceAll(s.Device, ".", "/"))
+		e.Cause, e.Fix = IPv6Off, Word(strings.ReplaceAll(s.Device, ".", "/"))
 		if s.made { // it is gone by the time that anybody reads this
 			e.Fix = "default"
 		}

@@ -10,7 +10,8 @@ import (
 // goroutine that opened it.
 type Kernel struct {
 	socket  *socket
-	sysfsFD int // 0: not mounted
+	sysfsFD int    // 0: not mounted
+	node    string // of the driver; "": where it always is
 
 	// old pretends that the probes for what came after Linux 5.10 found nothing, so that tests reach the fallbacks.
 	old bool

@@ -210,7 +210,7 @@ func (k *Kernel) readMasters(devices []*Device) error {
 func (k *Kernel) master(name string) (*Master, error) {
 	m, err := k.link(name, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &Error{What: "master " + Escape(name), Cause: NoMaster, Fix: "ip link add " + word(name) + " type bridge", Err: unix.ENODEV}
+		return nil, &Error{What: "master " + Escape(name), Cause: NoMaster, Fix: "ip link add " + Word(name) + " type bridge", Err: unix.ENODEV}
 	} else if err != nil {
 		return nil, err
 	}

@@ -162,12 +162,12 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 // refuseAccess refuses to unset an owner or a group, with what is possible instead.
 func (p *planner) refuseAccess() error {
 	want, have := p.want.Access, p.have.Access
-	fix := "tunadm delete " + word(p.have.Name) + ", then add it again; apply --replace does both"
+	fix := "tunadm delete " + Word(p.have.Name) + ", then add it again; apply --replace does both"
 	switch {
 	case want.User != nil && want.Group == nil && have.Group != nil:
-		fix = "keep the group: --user " + word(want.User.String()) + " --group " + word(have.Group.String()) + "; or " + fix
+		fix = "keep the group: --user " + Word(want.User.String()) + " --group " + Word(have.Group.String()) + "; or " + fix
 	case want.Group != nil && want.User == nil && have.User != nil:
-		fix = "keep the owner: --user " + word(have.User.String()) + " --group " + word(want.Group.String()) + "; or " + fix
+		fix = "keep the owner: --user " + Word(have.User.String()) + " --group " + Word(want.Group.String()) + "; or " + fix
 	}
 	detail := "the kernel cannot unset an owner or a group, and it is " + have.String()
 	return &Error{Device: p.have.Name, Cause: OwnerFixed, What: "access " + want.String(), Detail: detail, Fix: fix}

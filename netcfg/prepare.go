@@ -60,26 +60,11 @@ func (j *job) expect() error {
 			e.Cause = WrongMode
 		}
 		return e
+	case j.now != nil && j.Like != nil:
+		p := planner{want: j.Like, have: j.now}
+		return p.match()
 	}
 	return nil
-}
-
-// predictBusy refuses what a device in use will not let happen, before anything is touched, with the programs that use it. What
-// comes between is found when the step is done.
-func (k *Kernel) predictBusy(jobs []*job) {
-	var refused []*job
-	var busy []*Device
-	for _, j := range jobs {
-		if slices.ContainsFunc(j.steps, Step.needsUnused) {
-			refused, busy = append(refused, j), append(busy, j.before)
-		}
-	}
-	k.findHolders(busy)
-	name(busy)
-	for _, j := range refused {
-		i := slices.IndexFunc(j.steps, Step.needsUnused)
-		j.err, j.steps = busyError(j.before, j.steps[i].Kind), nil
-	}
 }
 
 // tryAccess attaches for a moment to the devices that are to get another owner, before anything is touched: whatever keeps the last step
@@ -94,17 +79,6 @@ func (k *Kernel) tryAccess(jobs []*job) {
 			j.err = k.explainStep(&j.steps[i], err)
 		}
 	}
-}
-
-// needsUnused says that a step will fail since a program is attached.
-func (s Step) needsUnused() bool {
-	switch s.Kind {
-	case StepDelete:
-		return s.Old.InUse() && !s.Force
-	case StepAccess:
-		return s.Old.InUse() && !s.Old.MultiQueue
-	}
-	return false
 }
 
 // differs is the error of a device that exists, and is not as asked: there are steps to do, or it can never be.
@@ -127,7 +101,7 @@ func differs(name string, steps []Step, never error) error {
 		}
 	}
 	return &Error{
-		Device: name, Cause: Differs, Fix: "tunadm set " + word(name) + " with the flags of this add changes it",
+		Device: name, Cause: Differs, Fix: "tunadm set " + Word(name) + " with the flags of this add changes it",
 		Detail: "exists already, and differs by: " + strings.Join(each, "; "),
 	}
 }
@@ -138,6 +112,9 @@ func (k *Kernel) prepare(j *job, masters map[string]*Master, o Options) (*Spec, 
 		return nil, nil
 	}
 	want := *j.Want
+	if want.Keep && j.before != nil {
+		want.Access = want.Access.over(j.before.Access)
+	}
 	if err := j.checkRemovals(); err != nil {
 		return nil, err
 	}
@@ -179,7 +156,7 @@ func (j *job) withoutMaster(err error) error {
 	}
 	e.Device = j.Name
 	if e.Cause == NoMaster && (j.Want.Mode == TUN || j.before != nil && j.before.Mode == TUN) {
-		e.Fix = "ip link add " + word(j.Want.Master.Name) + " type vrf table 10"
+		e.Fix = "ip link add " + Word(j.Want.Master.Name) + " type vrf table 10"
 	}
 	return e
 }
@@ -285,7 +262,7 @@ func matching[T any](list []T, match func(T) bool) (found []T) {
 func notThere[T fmt.Stringer](device, what, flag string, like []T) error {
 	e := &Error{Device: device, What: what, Cause: NotThere}
 	if len(like) > 0 {
-		e.Fix = fmt.Sprintf("tunadm set %s %s %s", word(device), flag, word(like[0].String()))
+		e.Fix = fmt.Sprintf("tunadm set %s %s %s", Word(device), flag, Word(like[0].String()))
 	}
 	return e
 }

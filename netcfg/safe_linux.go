@@ -18,9 +18,9 @@ func checkSafe(f *os.File, path string) *Mistake {
 	case st.Mode&unix.S_IFMT == unix.S_IFCHR || st.Mode&unix.S_IFMT == unix.S_IFBLK:
 		return &Mistake{Place: Place{Path: path}, Text: "it is a device node, not a file"}
 	case st.Mode&0o022 != 0:
-		return &Mistake{Place: Place{Path: path}, Hint: "chmod go-w " + word(path), Text: fmt.Sprintf("others than its owner may write it (mode %04o)", st.Mode&0o7777)}
+		return &Mistake{Place: Place{Path: path}, Hint: "chmod go-w " + Word(path), Text: fmt.Sprintf("others than its owner may write it (mode %04o)", st.Mode&0o7777)}
 	case os.Geteuid() == 0 && st.Uid != 0:
-		return &Mistake{Place: Place{Path: path}, Hint: "chown root " + word(path), Text: fmt.Sprintf("it belongs to user %d, and root follows no orders but root's", st.Uid)}
+		return &Mistake{Place: Place{Path: path}, Hint: "chown root " + Word(path), Text: fmt.Sprintf("it belongs to user %d, and root follows no orders but root's", st.Uid)}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ type Spec struct {
 	Name   string // may hold one %d in an add
 	Mode   Mode   // zero: what the device has; in an add, what the name begins with
 	Access *Access
+	Keep   bool // an owner or a group that Access does not name stays as it is
 
 	Link
 	Master *Master // one without a name: none
@@ -19,10 +20,10 @@ type Spec struct {
 	Routes                        *[]Route // exactly these
 	AddRoutes, RemoveRoutes       []Route
 
-	// For a device that is to be made. MultiQueue never changes afterwards; PI and VnetHdr are every
-	// attaching program's own affair, and are not compared.
-	MultiQueue  *bool
-	PI, VnetHdr bool
+	// For a device that is to be made. MultiQueue never changes afterwards; PI, VnetHdr and OneQueue, which means
+	// nothing since Linux 3.8, are every attaching program's own affair, and are not compared.
+	MultiQueue            *bool
+	PI, VnetHdr, OneQueue bool
 
 	Replace bool // a live device that can never be as asked is deleted and made anew
 

@@ -72,7 +72,7 @@ const (
 
 // String is the step as the ip(8) command that does it, or a comment where ip(8) cannot.
 func (s Step) String() string {
-	dev := word(s.Device)
+	dev := Word(s.Device)
 	switch s.Kind {
 	case StepCreate:
 		return "ip tuntap add dev " + dev + " mode " + s.New.Mode.String() + s.New.createWords()
@@ -92,7 +92,7 @@ func (s Step) String() string {
 		if s.Master.Name == "" {
 			return "ip link set " + linkName(s.Device) + " nomaster"
 		}
-		return "ip link set " + linkName(s.Device) + " master " + word(s.Master.Name)
+		return "ip link set " + linkName(s.Device) + " master " + Word(s.Master.Name)
 	case StepAccess:
 		return "# " + dev + ": " + s.Access.words()
 	}
@@ -126,19 +126,18 @@ func (s Step) routeWords(dev string) string {
 func (s *Spec) createWords() string {
 	var b strings.Builder
 	if s.Access.User != nil {
-		b.WriteString(" user " + word(s.Access.User.String()))
+		b.WriteString(" user " + Word(s.Access.User.String()))
 	}
 	if s.Access.Group != nil {
-		b.WriteString(" group " + word(s.Access.Group.String()))
+		b.WriteString(" group " + Word(s.Access.Group.String()))
 	}
-	if s.PI {
-		b.WriteString(" pi")
-	}
-	if s.VnetHdr {
-		b.WriteString(" vnet_hdr")
-	}
-	if s.MultiQueue != nil && *s.MultiQueue {
-		b.WriteString(" multi_queue")
+	for _, flag := range []struct {
+		set  bool
+		word string
+	}{{s.PI, " pi"}, {s.VnetHdr, " vnet_hdr"}, {s.OneQueue, " one_queue"}, {s.MultiQueue != nil && *s.MultiQueue, " multi_queue"}} {
+		if flag.set {
+			b.WriteString(flag.word)
+		}
 	}
 	return b.String()
 }
@@ -168,7 +167,7 @@ func (l Link) words() string {
 		fmt.Fprintf(&b, " txqueuelen %d", *l.TxQueueLen)
 	}
 	if l.Alias != nil {
-		b.WriteString(" alias " + word(*l.Alias))
+		b.WriteString(" alias " + Word(*l.Alias))
 	}
 	if l.Promisc != nil {
 		b.WriteString(" promisc " + onOff(*l.Promisc))

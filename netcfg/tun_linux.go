@@ -1,15 +1,15 @@
 package netcfg
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
 	"unsafe"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
-// driver is the node through which TUN/TAP devices are made and attached to.
+// driver is the node through which TUN/TAP devices are made and attached to, unless [Kernel.UseNode] names another.
 const driver = "/dev/net/tun"
 
 // A bit of TUNSETIFF that x/sys/unix does not have (yet): attach without switching the carrier on, Linux 6.1.
@@ -19,16 +19,27 @@ const iffNoCarrier = 0x40
 // create: registering a second device of an index fails with EBUSY.
 const indexTaken = 1
 
+// UseNode has the driver opened at another path. The error is an [*Error]: it cannot be opened there.
+func (k *Kernel) UseNode(path string) error {
+	k.node = path
+	fd, err := k.openDriver()
+	if err == nil {
+		unix.Close(fd)
+	}
+	return err
+}
+
 // openDriver opens the driver in the thread's network namespace.
-func openDriver() (int, error) {
-	fd, err := unix.Open(driver, unix.O_RDWR|unix.O_CLOEXEC, 0)
+func (k *Kernel) openDriver() (int, error) {
+	node := cmp.Or(k.node, driver)
+	fd, err := unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return -1, explainOpen(err)
+		return -1, explainOpen(node, err)
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil || !isDriver(&st) {
 		unix.Close(fd)
-		return -1, explainOpen(unix.ENOTTY)
+		return -1, explainOpen(node, unix.ENOTTY)
 	}
 	return fd, nil
 }
@@ -76,7 +87,7 @@ func setAccess(fd int, want, have Access) error {
 }
 
 // claim attaches to a device that is there, and never makes one. The carrier stays as it is, and so do the flags that netlink tells;
-// stored are those that it does not tell, see storedFlags. While the descriptor is open nobody else can attach to a single-queue device.
+// stored are those that it does not tell, see StoredFlags. While the descriptor is open nobody else can attach to a single-queue device.
 func (k *Kernel) claim(d *Device, stored uint16) (fd int, err error) {
 	flags := uint16(d.Mode) | stored
 	if !d.PI {
@@ -97,7 +108,7 @@ func (k *Kernel) claim(d *Device, stored uint16) (fd int, err error) {
 }
 
 func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
-	if fd, err = openDriver(); err != nil {
+	if fd, err = k.openDriver(); err != nil {
 		return -1, err
 	}
 	defer func() {
@@ -129,7 +140,7 @@ func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
 
 // tryClaim claims a device, and lets it go again.
 func (k *Kernel) tryClaim(d *Device) error {
-	fd, err := k.claim(d, k.storedFlags(d))
+	fd, err := k.claim(d, k.StoredFlags(d)&^FlagNAPIFrags)
 	if err == nil {
 		unix.Close(fd)
 	}
@@ -138,7 +149,7 @@ func (k *Kernel) tryClaim(d *Device) error {
 
 // changeAccess does an access step.
 func (k *Kernel) changeAccess(s Step) error {
-	fd, err := k.claim(s.Old, k.storedFlags(s.Old))
+	fd, err := k.claim(s.Old, k.StoredFlags(s.Old)&^FlagNAPIFrags)
 	if err != nil {
 		return err
 	}
@@ -178,43 +189,4 @@ func (s *socket) enabledQueues(name string) (int, error) {
 		return 0, errno
 	}
 	return int(channels.combined), nil
-}
-
-// storedFlags are flags of the device that only sysfs tells: IFF_ONE_QUEUE, IFF_NAPI. They mean nothing while nobody
-// is attached, but attaching without them would change what ip tuntap shows. Where a sysfs of this network namespace
-// cannot be had, as by an ordinary user, they are none.
-func (k *Kernel) storedFlags(d *Device) uint16 {
-	root, err := k.sysfs()
-	if err != nil {
-		return 0
-	}
-	fd, err := unix.Openat(root, "class/net/"+d.Name+"/tun_flags", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return 0
-	}
-	defer unix.Close(fd)
-	b := make([]byte, 32)
-	n, err := unix.Read(fd, b)
-	var flags uint16
-	if _, scanErr := fmt.Sscanf(string(b[:max(n, 0)]), "0x%x", &flags); err != nil || scanErr != nil {
-		return 0
-	}
-	return flags & (unix.IFF_ONE_QUEUE | unix.IFF_NAPI)
-}
-
-// sysfs is a mount of sysfs for the thread's network namespace that stands in no directory, made on first use.
-func (k *Kernel) sysfs() (int, error) {
-	if k.sysfsFD != 0 {
-		return k.sysfsFD, nil
-	}
-	config, err := unix.Fsopen("sysfs", unix.FSOPEN_CLOEXEC)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(config)
-	if err := unix.FsconfigCreate(config); err != nil {
-		return -1, err
-	}
-	k.sysfsFD, err = unix.Fsmount(config, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY)
-	return k.sysfsFD, err
 }

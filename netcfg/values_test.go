@@ -123,7 +123,7 @@ func TestEscapeIsHarmlessAndWordIsPasteable(t *testing.T) {
 		if got := Escape(c.text); got != c.escape {
 			t.Errorf("Escape(%q) = %q, want %q", c.text, got, c.escape)
 		}
-		if got := word(c.text); got != c.word {
+		if got := Word(c.text); got != c.word {
 			t.Errorf("word(%q) = %q, want %q", c.text, got, c.word)
 		}
 	}

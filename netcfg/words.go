@@ -26,8 +26,8 @@ func Escape(text string) string {
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\x00`, `"`)
 }
 
-// word is text as one word of a shell's command line. What no terminal should see is written as $'...'.
-func word(text string) string {
+// Word is text as one word of a shell's command line. What no terminal should see is written as $'...'.
+func Word(text string) string {
 	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_-+=:,./"
 	switch {
 	case text != "" && strings.Trim(text, safe) == "":
@@ -50,9 +50,9 @@ func word(text string) string {
 // of which are without a digit.
 func linkName(name string) string {
 	if strings.ContainsAny(name, "0123456789") {
-		return word(name)
+		return Word(name)
 	}
-	return "dev " + word(name)
+	return "dev " + Word(name)
 }
 
 // Nearest is the known word that is nearest to one that is not, or "" where none is near.

@@ -1,0 +1,72 @@
+package netcfg
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// The flags of a device that only sysfs tells, as [Kernel.StoredFlags] gives them back.
+const (
+	FlagOneQueue  = unix.IFF_ONE_QUEUE
+	FlagNAPI      = unix.IFF_NAPI
+	FlagNAPIFrags = unix.IFF_NAPI_FRAGS
+)
+
+// StoredFlags are those of the device's flags that netlink does not tell. They mean nothing while nobody is attached,
+// but attaching without them would change what ip tuntap shows. Where no sysfs of this network namespace can be had they are none.
+func (k *Kernel) StoredFlags(d *Device) uint16 {
+	var index int
+	var flags uint16
+	if k.readAttribute(d, "tun_flags", "0x%x", &flags) != nil || k.readAttribute(d, "ifindex", "%d", &index) != nil || index != d.Index {
+		return 0
+	}
+	return flags & (FlagOneQueue | FlagNAPI | FlagNAPIFrags)
+}
+
+// readAttribute reads what sysfs has of a device.
+func (k *Kernel) readAttribute(d *Device, attribute, format string, value any) error {
+	root, err := k.sysfs()
+	if err != nil {
+		return err
+	}
+	fd, err := unix.Openat(root, "class/net/"+d.Name+"/"+attribute, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	b := make([]byte, 32)
+	n, err := unix.Read(fd, b)
+	if err == nil {
+		_, err = fmt.Sscanf(string(b[:n]), format, value)
+	}
+	return err
+}
+
+// sysfs is a mount of sysfs for the thread's network namespace that stands in no directory, made on first use. To an ordinary
+// user, who enters no namespace either, it is what stands at /sys.
+func (k *Kernel) sysfs() (int, error) {
+	if k.sysfsFD != 0 {
+		return k.sysfsFD, nil
+	}
+	fd, err := mountSysfs()
+	if err != nil {
+		fd, err = unix.Open("/sys", unix.O_PATH|unix.O_CLOEXEC, 0)
+	}
+	if err == nil {
+		k.sysfsFD = fd
+	}
+	return fd, err
+}
+
+func mountSysfs() (int, error) {
+	config, err := unix.Fsopen("sysfs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(config)
+	if err := unix.FsconfigCreate(config); err != nil {
+		return -1, err
+	}
+	return unix.Fsmount(config, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY)
+}
