@@ -4,10 +4,12 @@
 # make bench      measure beside the peers, into bench/README.md
 # make faults     kill apply at each of its system calls, and at random moments: a quarter of an hour
 # make boot       boot a Debian root in a container, and try the units there (as root)
-# make install    PREFIX, DESTDIR and the directories below can be set; init scripts go where the system has such
+# make install    PREFIX, DESTDIR and the directories below can be set; init scripts go where the system has such.
+#                 TUNCTL=1: also a link tunctl to tunadm, unless there is something else of that name
 
 PREFIX  = /usr/local
 DESTDIR =
+TUNCTL  =
 SBINDIR = $(PREFIX)/sbin
 MANDIR  = $(PREFIX)/share/man
 BASHCOMPDIR = $(PREFIX)/share/bash-completion/completions
@@ -59,6 +61,10 @@ boot: build
 PLACE = sed 's|@SBINDIR@|$(SBINDIR)|g'
 UNITS = tunadm.service tunadm-late.service tunadm@.service
 
+# A program tunctl that is not this one is never touched.
+LINK   = $(DESTDIR)$(SBINDIR)/tunctl
+LINKED = readlink $(LINK) | grep -qxF -e tunadm -e $(SBINDIR)/tunadm
+
 install:
 	test -x tunadm || $(MAKE) build
 	install -D -m 0755 tunadm $(DESTDIR)$(SBINDIR)/tunadm
@@ -75,8 +81,12 @@ install:
 	if test -d $(INITDIR); then $(PLACE) init/tunadm.$$script | install -D -m 0755 /dev/stdin $(DESTDIR)$(INITDIR)/tunadm; fi
 	if test -d $(IFUPDOWNDIR)/if-pre-up.d; then for when in if-pre-up.d if-post-down.d; do \
 	  $(PLACE) init/ifupdown | install -D -m 0755 /dev/stdin $(DESTDIR)$(IFUPDOWNDIR)/$$when/tunadm || exit; done; fi
+	@test '$(TUNCTL)' != 1 || $(LINKED) || if test -e $(LINK) || test -L $(LINK); then \
+	  echo 'install: $(LINK) is there already, and is kept; all else is installed' >&2; false; \
+	else echo 'ln -s tunadm $(LINK)'; ln -s tunadm $(LINK); fi
 
 uninstall:
+	! $(LINKED) || rm -f $(LINK)
 	rm -f $(DESTDIR)$(SBINDIR)/tunadm $(DESTDIR)$(MANDIR)/man8/tunadm.8 $(DESTDIR)$(MANDIR)/man5/tunadm.toml.5 \
 	  $(DESTDIR)$(BASHCOMPDIR)/tunadm $(DESTDIR)$(ZSHCOMPDIR)/_tunadm $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish \
 	  $(DESTDIR)$(SCHEMADIR)/tunadm.schema.json $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) $(DESTDIR)$(INITDIR)/tunadm \

@@ -18,12 +18,13 @@ type verb struct {
 	usage      string // one line
 	flags      func(*program) []cli.Flag
 	repeatable []string // flags that may be given several times with several values
+	verbatim   bool     // what follows the first operand is another program's line, not flags of this one
 	run        func(p *program, operands []string) error
 }
 
 // verbs is the table, in the order of the help.
 func verbs() []verb {
-	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb}
+	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, asVerb}
 }
 
 // A program is one run of the command line.
@@ -47,6 +48,9 @@ type program struct {
 	force      bool
 
 	prune, atomic, replace, deferMaster bool // of apply
+
+	node    string // of the driver, where a line that as was given names one
+	explain bool   // of as
 }
 
 // run finds the verb, puts the arguments in order, and lets urfave/cli parse them.
@@ -68,7 +72,15 @@ func (p *program) run(args []string) error {
 		return unknownVerb(args[1])
 	}
 	p.verb = v.name
-	rest, err := arrange(args[2:], append(v.flags(p), cli.HelpFlag), v.repeatable)
+	own, others := args[2:], []string(nil)
+	if v.verbatim {
+		n := slices.IndexFunc(own, func(word string) bool { return !strings.HasPrefix(word, "-") })
+		if n < 0 {
+			n = len(own)
+		}
+		own, others = own[:n], own[n:]
+	}
+	rest, err := arrange(own, append(v.flags(p), cli.HelpFlag), v.repeatable)
 	if usage := new(usageError); errors.As(err, &usage) && implied && !strings.HasPrefix(usage.hint, "did you mean") {
 		usage.hint = "flags stand behind the verb: tunadm VERB FLAGS"
 	}
@@ -78,7 +90,7 @@ func (p *program) run(args []string) error {
 	if slices.Contains(rest[:slices.Index(rest, "--")], "--help=true") {
 		return help(app, []string{v.name})
 	}
-	return app.Run(append([]string{"tunadm", v.name}, rest...))
+	return app.Run(slices.Concat([]string{"tunadm", v.name}, rest, others))
 }
 
 // help prints the table of verbs, or the flags of one.

@@ -21,6 +21,11 @@ func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
 		return nil, err
 	}
 	defer k.Close()
+	if p.node != "" {
+		if err := k.UseNode(p.node); err != nil {
+			return nil, err
+		}
+	}
 	return p.engage(ctx, k, changes, netcfg.Options{})
 }
 
@@ -84,11 +89,23 @@ func (p *program) log(s netcfg.Step) {
 	}
 }
 
+// say prints a line that is about the run, not about a device.
+func (p *program) say(text string) {
+	if !p.quiet {
+		fmt.Fprintf(p.stderr, "tunadm: %s: %s\n", p.verb, text)
+	}
+}
+
+// sayOf prints a line that is about a device.
+func (p *program) sayOf(device, text string) {
+	if !p.quiet {
+		fmt.Fprintf(p.stderr, "tunadm: %s %s: %s\n", p.verb, netcfg.Escape(device), text)
+	}
+}
+
 func (p *program) warn(r netcfg.Result) {
 	for _, text := range r.Warnings {
-		if !p.quiet {
-			fmt.Fprintf(p.stderr, "tunadm: %s %s: warning: %s\n", p.verb, netcfg.Escape(r.Name), text)
-		}
+		p.sayOf(r.Name, "warning: "+text)
 	}
 }
 

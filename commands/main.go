@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/tunadm/tunadm/internal/standin"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -58,6 +60,9 @@ var errWouldChange = errors.New("would change")
 // Main runs one command line and gives back the exit code.
 func Main(args []string, version string, stdout, stderr io.Writer) int {
 	p := &program{stdout: stdout, stderr: stderr, version: version}
+	if standin.Named(args[0]) {
+		args = slices.Concat([]string{"tunadm", asVerb.name}, args)
+	}
 	err := p.run(args)
 	return p.complain(err)
 }
@@ -117,7 +122,10 @@ func each(err error) (all []error) {
 func exitCode(err error) int {
 	var e *netcfg.Error
 	var usage *usageError
+	var old *oldError
 	switch {
+	case errors.As(err, &old):
+		return old.code
 	case errors.Is(err, errWouldChange):
 		return exitWouldChange
 	case errors.As(err, &usage), errors.As(err, new(*netcfg.Mistake)):

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/state"
@@ -76,13 +75,6 @@ func (r *provision) do(ctx context.Context, changes []netcfg.Change, o netcfg.Op
 		err = errors.Join(err, r.renderOutcomes(changes, results))
 	}
 	return err
-}
-
-// say prints a line that is about the run, not about a device.
-func (p *program) say(text string) {
-	if !p.quiet {
-		fmt.Fprintf(p.stderr, "tunadm: %s: %s\n", p.verb, text)
-	}
 }
 
 // jsonResult is what became of one device, as promised to scripts.

@@ -33,6 +33,9 @@ func programs() map[string]func(args []string) int {
 }
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "tunctl" { // see install
+		os.Exit(Main(os.Args, "test", os.Stdout, os.Stderr))
+	}
 	table := map[string]func(){}
 	for name, program := range programs() {
 		table[name] = func() { os.Exit(program(os.Args[1:])) }
@@ -58,7 +61,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "hold": hold, "release": release, "need": need,
+			"status": status, "hold": hold, "release": release, "need": need, "install": install,
 		},
 		RequireExplicitExec: true,
 	})
@@ -110,6 +113,16 @@ func release(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Check(f.Close())
 	}
 	*files = nil
+}
+
+// install is the command "install PATH": tunadm stands at PATH, a file that is there, in the script's mount namespace.
+func install(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: install PATH")
+	}
+	self, err := os.Executable()
+	ts.Check(err)
+	ts.Check(unix.Mount(self, args[0], "", unix.MS_BIND, ""))
 }
 
 // need is the command "need root|PROGRAM", without which the rest of the script is skipped.

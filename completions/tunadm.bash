@@ -42,6 +42,23 @@ _tunadm_files() {
     done < <(compgen -f -- "$cur")
 }
 
+# _tunadm_old completes the line of as: its own flags, the old tool, and the words of that.
+_tunadm_old() {
+    local i=2 old=()
+    while ((i < COMP_CWORD)) && [[ ${COMP_WORDS[i]} == -* ]]; do ((i++)); done
+    if ((i == COMP_CWORD)); then
+        if [[ $cur == -* ]]; then old=(--explain --help -h); else old=(tunctl openvpn ip); fi
+    else
+        case ${COMP_WORDS[i]##*/} in
+            tunctl) old=(-b -n -p -u -g -t -d -f) ;;
+            openvpn) old=(--mktun --rmtun --dev --dev-type --dev-node --user --group --lladdr --txqueuelen --tun-mtu) ;;
+            ip) old=(tuntap add del show mode tun tap dev name user group one_queue pi vnet_hdr multi_queue) ;;
+            *) return ;;
+        esac
+    fi
+    _tunadm_values < <(printf '%s\n' "${old[@]}")
+}
+
 _tunadm() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word file i
     local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|(add|remove)-(address|route))$'
@@ -49,6 +66,12 @@ _tunadm() {
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
         --promisc --multicast --up --down)
     COMPREPLY=()
+    if ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} == as ]]; then
+        [[ $cur == [\'\"]* ]] && quoted=1
+        cur=${cur//[\'\"\\]/}
+        _tunadm_old
+        return
+    fi
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]//[\'\"\\]/}
         if [[ $flag && $word == '=' ]]; then # bash splits --flag=value in three
@@ -101,9 +124,9 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export as help)
     elif [[ $verb == help ]]; then
-        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export)
+        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export as)
     elif [[ $verb == apply || $verb == teardown ]]; then
         _tunadm_files
     elif [[ $verb != add && $verb != a ]]; then

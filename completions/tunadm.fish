@@ -49,6 +49,19 @@ function __tunadm_devices
     end
 end
 
+# __tunadm_as tells whether the old tool in the line of as is its argument; none: it has not been typed yet.
+function __tunadm_as
+    __tunadm_is as; or return
+    set -l words (commandline -opc)
+    set -l tool (string match -v -- '-*' $words[3..])
+    set -q tool[1]; or set tool none
+    test (string replace -r '.*/' '' -- $tool[1]) = $argv[1]
+end
+
+function __tunadm_as_flags
+    __tunadm_as none
+end
+
 function __tunadm_masters
     type -q ip; or return
     set -l ns (__tunadm_netns '')
@@ -67,14 +80,15 @@ complete -c tunadm -f
 complete -c tunadm -n '__tunadm_is none' -l version -d 'Print the version'
 for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'delete\tRemove devices that nobody uses' 'del\tdelete' \
         'rm\tdelete' 'list\tShow devices, a line each' 'ls\tlist' 'show\tShow everything known of devices' \
-        'apply\tMake the devices as files declare them' 'teardown\tDelete what apply created' 'export\tPrint devices as a file'
+        'apply\tMake the devices as files declare them' 'teardown\tDelete what apply created' 'export\tPrint devices as a file' \
+        'as\tDo what a line of an old tool does'
     complete -c tunadm -n '__tunadm_is none' -a "'"(printf $verb)"'"
     complete -c tunadm -n '__tunadm_is help; and test (count (commandline -opc)) = 2' -a "'"(printf $verb)"'"
 end
 complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
 complete -c tunadm -n '__tunadm_is set delete list show export' -a '(__tunadm_devices)' -d Device
 complete -c tunadm -n '__tunadm_is apply teardown' -F
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export' -s h -l help -d 'Show help'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export; or __tunadm_as_flags' -s h -l help -d 'Show help'
 complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export' -l netns -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
 
 complete -c tunadm -n '__tunadm_is add' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
@@ -111,6 +125,12 @@ complete -c tunadm -n '__tunadm_is apply' -l atomic -d 'If one device fails, put
 complete -c tunadm -n '__tunadm_is apply' -l replace -d 'Make anew what can never be as declared'
 complete -c tunadm -n '__tunadm_is apply' -l defer-master -d 'Leave out a master that does not exist yet'
 complete -c tunadm -n '__tunadm_is export' -l format -x -a 'toml ip networkd' -d 'For which tool'
+
+complete -c tunadm -n __tunadm_as_flags -l explain -d 'Print the line of tunadm that does the same'
+complete -c tunadm -n __tunadm_as_flags -a 'tunctl openvpn ip' -d 'Old tool'
+complete -c tunadm -n '__tunadm_as tunctl' -a '-b -n -p -u -g -t -d -f'
+complete -c tunadm -n '__tunadm_as openvpn' -a '--mktun --rmtun --dev --dev-type --dev-node --user --group --lladdr --txqueuelen --tun-mtu'
+complete -c tunadm -n '__tunadm_as ip' -a 'tuntap add del show mode tun tap dev name user group one_queue pi vnet_hdr multi_queue'
 
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l dry-run -d 'Print the steps, and do nothing'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l check -d 'As --dry-run, and exit 8 if there is anything to do'

@@ -1,0 +1,100 @@
+package standin
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// explain is the tunadm line that does what the request asks.
+func (r *Request) explain(quote func(string) string) (string, error) {
+	var words []string
+	say := func(more ...string) {
+		for _, word := range more {
+			words = append(words, quote(word))
+		}
+	}
+	switch r.Ask {
+	case Nothing:
+		return "", refuse(0, "it names no device, and so deletes none")
+	case Show:
+		say(r.Format.verb()...)
+	case Delete:
+		say("delete", r.Spec.Name, "--if-exists")
+	case Add:
+		say("add")
+		say(r.properties()...)
+	}
+	if r.Netns != "" {
+		say("--netns", r.Netns)
+	}
+	return "tunadm " + strings.Join(words, " "), nil
+}
+
+func (f Format) verb() []string {
+	switch {
+	case f.JSON:
+		return []string{"list", "--json"}
+	case f.Details:
+		return []string{"show"}
+	}
+	return []string{"list"}
+}
+
+// properties are the name and the flags of an add.
+func (r *Request) properties() (words []string) {
+	s := r.Spec
+	if s.Name != s.Mode.String()+"%d" { // which is what add makes of no name
+		words = append(words, s.Name)
+	}
+	words = append(words, "--mode", s.Mode.String())
+	value := func(flag string, given bool, text func() string) {
+		if given {
+			words = append(words, flag, text())
+		}
+	}
+	number := func(flag string, n *int) { value(flag, n != nil, func() string { return strconv.Itoa(*n) }) }
+	value("--user", r.Access.User != nil && !(r.caller && os.Geteuid() == 0), func() string { return *r.Access.User })
+	value("--group", r.Access.Group != nil, func() string { return *r.Access.Group })
+	number("--mtu", s.MTU)
+	value("--mac", s.MAC != nil, s.MAC.String)
+	number("--txqueuelen", s.TxQueueLen)
+	for _, flag := range []struct {
+		set  bool
+		word string
+	}{
+		{r.Ownerless(), "--anyone"}, {s.MultiQueue != nil && *s.MultiQueue, "--multi-queue"}, {s.VnetHdr, "--vnet-hdr"}, {s.PI, "--pi"},
+		{r.Take && !netcfg.IsTemplate(s.Name), "--if-missing"},
+	} {
+		if flag.set {
+			words = append(words, flag.word)
+		}
+	}
+	return words
+}
+
+// An Explanation is the tunadm line for an old one.
+type Explanation struct {
+	Line  string
+	Notes []string // what is to be known of it
+	same  bool     // it also prints the same
+}
+
+// Explain explains an old line, given as its words; quote makes a word of a shell's line of one. The error is a [*Refusal].
+func Explain(words []string, quote func(string) string) (Explanation, error) {
+	tool := Find(words[0])
+	if tool == nil {
+		return Explanation{}, refuse(0, "%q is none of the tools that tunadm stands in for: tunctl, openvpn and ip", words[0])
+	}
+	r, err := tool.Parse(words[1:])
+	if err != nil {
+		return Explanation{}, err
+	}
+	if r.Node != "" {
+		r.Notes = append(r.Notes, "tunadm opens the driver at /dev/net/tun, not at "+netcfg.Escape(r.Node))
+	}
+	line, err := r.explain(quote)
+	return Explanation{line, r.Notes, r.brief}, err
+}

@@ -1,0 +1,247 @@
+package standin
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// ip is ip(8), as far as it is about tuntap.
+var ip = &Tool{Name: "ip", Parse: parseIP, Exit: ipExit}
+
+// ipUsage is the exit code of a line that ip(8) does not understand.
+const ipUsage = 255
+
+const ipHelp = `usage: ip [-n NETNS] [-d] [-j] [-p] [-o] tuntap [show]
+       ip [-n NETNS] tuntap add|del mode tun|tap [dev NAME] [user USER] [group GROUP] [pi] [vnet_hdr] [multi_queue]`
+
+// ipExit is 255 for what ip(8) finds before it begins.
+func ipExit(c netcfg.Cause) int {
+	if slices.Contains([]netcfg.Cause{netcfg.NoUser, netcfg.NoGroup, netcfg.BadRequest, netcfg.NoNamespace, netcfg.ForeignNamespace}, c) {
+		return ipUsage
+	}
+	return 1
+}
+
+// abbreviates says whether ip(8) takes word for full. It takes the first of several that fit, so the order of questions counts.
+func abbreviates(word, full string) bool { return word != "" && strings.HasPrefix(full, word) }
+
+// An ipOption is a word before the object, and what it does; nil: nothing that shows here.
+type ipOption struct {
+	name  string
+	exact bool // not to be abbreviated
+	value bool
+	set   func(r *Request, value string) error
+}
+
+// ipOptions are in the order in which ip(8) asks for them.
+var ipOptions = []ipOption{
+	{name: "-loops", value: true},
+	{name: "-family", value: true, set: checkFamily},
+	{name: "-4", exact: true}, {name: "-6", exact: true}, {name: "-0", exact: true}, {name: "-M", exact: true}, {name: "-B", exact: true},
+	{name: "-human-readable"}, {name: "-iec"}, {name: "-statistics"},
+	{name: "-details", set: func(r *Request, _ string) error { r.Format.Details = true; return nil }},
+	{name: "-resolve"},
+	{name: "-oneline", set: func(r *Request, _ string) error { r.Format.OneLine = true; return nil }},
+	{name: "-timestamp"}, {name: "-tshort"},
+	{name: "-Version", set: notHere}, {name: "-force"}, {name: "-batch", value: true, set: notHere}, {name: "-brief"},
+	{name: "-json", set: func(r *Request, _ string) error { r.Format.JSON = true; return nil }},
+	{name: "-pretty", set: func(r *Request, _ string) error { r.Format.Pretty = true; return nil }},
+	{name: "-rcvbuf", value: true}, {name: "-color"},
+	{name: "-help", set: func(*Request, string) error { return refuse(ipUsage, ipHelp) }},
+	{name: "-netns", value: true, set: setNetns},
+	{name: "-Numeric"}, {name: "-all"}, {name: "-echo", exact: true},
+}
+
+func checkFamily(_ *Request, value string) error {
+	if !slices.Contains([]string{"inet", "inet6", "mpls", "bridge", "link"}, value) {
+		return refuse(ipUsage, "-family: %q is none of inet, inet6, mpls, bridge and link", value)
+	}
+	return nil
+}
+
+func notHere(*Request, string) error {
+	return refuse(ipUsage, "-Version and -batch are not done here: only ip tuntap is")
+}
+
+func setNetns(r *Request, value string) error {
+	r.Netns = value
+	return nil
+}
+
+func parseIP(words []string) (*Request, error) {
+	r := &Request{}
+	for len(words) > 0 && strings.HasPrefix(words[0], "-") {
+		if words[0] == "--" {
+			words = words[1:]
+			break
+		}
+		rest, err := r.ipOption(words)
+		if err != nil {
+			return nil, err
+		}
+		words = rest
+	}
+	if len(words) == 0 || abbreviates(words[0], "help") {
+		return nil, refuse(ipUsage, ipHelp)
+	}
+	if object := words[0]; !abbreviates(object, "tap") && (len(object) < len("tunt") || !abbreviates(object, "tuntap")) || object == "t" {
+		r := refuse(1, "%q is not tuntap: the rest of ip(8) is not done here", object)
+		r.foreign = true
+		return nil, r
+	}
+	return r, r.tuntap(words[1:])
+}
+
+// ipOption does the first word, with its value, and gives back the others.
+func (r *Request) ipOption(words []string) ([]string, error) {
+	given := words[0]
+	if strings.HasPrefix(given, "--") {
+		given = given[1:]
+	}
+	bare, _, _ := strings.Cut(given, "=") // of -color=always
+	i := slices.IndexFunc(ipOptions, func(o ipOption) bool {
+		return given == o.name || !o.exact && (abbreviates(given, o.name) || o.name == "-color" && abbreviates(bare, o.name))
+	})
+	if i < 0 {
+		return nil, refuse(ipUsage, "unknown option %q", words[0])
+	}
+	option, value, rest := ipOptions[i], "", words[1:]
+	if option.value {
+		if len(rest) == 0 {
+			return nil, refuse(ipUsage, "%s needs a value", option.name)
+		}
+		value, rest = rest[0], rest[1:]
+	}
+	if option.set == nil {
+		return rest, nil
+	}
+	return rest, option.set(r, value)
+}
+
+// tuntap reads what stands behind the object.
+func (r *Request) tuntap(words []string) error {
+	command := "show"
+	if len(words) > 0 {
+		command, words = words[0], words[1:]
+	}
+	switch {
+	case abbreviates(command, "add"):
+		return r.ipDevice(words)
+	case abbreviates(command, "delete"):
+		r.Ask = Delete
+		return r.ipDevice(words)
+	case abbreviates(command, "show"), abbreviates(command, "lst"), abbreviates(command, "list"):
+		r.Ask = Show
+		return nil
+	case abbreviates(command, "help"):
+		return refuse(ipUsage, ipHelp)
+	}
+	return refuse(ipUsage, "%q is none of add, del, show, list and help", command)
+}
+
+// An ipDevice is what the words of add and del say, as they stand in the line.
+type ipDevice struct {
+	*Request
+	words []string
+	given string // the name
+}
+
+func (r *Request) ipDevice(words []string) error {
+	d := &ipDevice{Request: r, words: words}
+	for len(d.words) > 0 {
+		if err := d.word(); err != nil {
+			return err
+		}
+	}
+	if r.Spec.Mode == 0 {
+		return refuse(1, "the mode is missing: mode tun, or mode tap")
+	}
+	if err := r.name(d.given, netcfg.CheckTemplate); err != nil {
+		return refuse(1, "%v", err)
+	}
+	return nil
+}
+
+// word reads one word, and its value. Del has no owners: there user and group are names.
+func (d *ipDevice) word() error {
+	word := d.words[0]
+	d.words = d.words[1:]
+	add := d.Ask == Add
+	switch {
+	case abbreviates(word, "mode"):
+		return d.value(d.mode)
+	case add && abbreviates(word, "user"):
+		return d.value(func(v string) error { return setID(&d.Access.User, v) })
+	case add && abbreviates(word, "group"):
+		return d.value(func(v string) error { return setID(&d.Access.Group, v) })
+	case abbreviates(word, "pi"):
+		d.Spec.PI = true
+	case abbreviates(word, "one_queue"):
+		d.Spec.OneQueue = true
+	case abbreviates(word, "vnet_hdr"):
+		d.Spec.VnetHdr = true
+	case abbreviates(word, "multi_queue"):
+		multi := true
+		d.Spec.MultiQueue = &multi
+	case abbreviates(word, "dev"):
+		return d.value(d.device)
+	case abbreviates(word, "name"):
+		return d.value(d.bareName)
+	case abbreviates(word, "help"):
+		return refuse(ipUsage, ipHelp)
+	default:
+		return d.bareName(word)
+	}
+	return nil
+}
+
+func (d *ipDevice) value(set func(string) error) error {
+	if len(d.words) == 0 {
+		return refuse(ipUsage, "the line ends where a value is missing")
+	}
+	value := d.words[0]
+	d.words = d.words[1:]
+	return set(value)
+}
+
+func (d *ipDevice) mode(value string) error {
+	mode := netcfg.TUN
+	switch {
+	case abbreviates(value, "tun"):
+	case abbreviates(value, "tap"):
+		mode = netcfg.TAP
+	default:
+		return refuse(ipUsage, "mode: %q is neither tun nor tap", value)
+	}
+	if d.Spec.Mode != 0 && d.Spec.Mode != mode {
+		return refuse(ipUsage, "two modes: tun and tap")
+	}
+	d.Spec.Mode = mode
+	return nil
+}
+
+func (d *ipDevice) device(name string) error {
+	if name == "" || len(name) > netcfg.NameMax || strings.ContainsAny(name, "/ \t\n\v\f\r") {
+		return refuse(ipUsage, "%q is no device name", name)
+	}
+	d.given = name
+	return nil
+}
+
+func (d *ipDevice) bareName(name string) error {
+	if d.given != "" {
+		return refuse(ipUsage, "%q: there is a name already, %q", name, d.given)
+	}
+	return d.device(name)
+}
+
+func setID(id **string, value string) error {
+	if value == "" || strings.HasPrefix(strings.TrimSpace(value), "-") {
+		return refuse(ipUsage, "%q is neither a name nor a number", value)
+	}
+	value = idNumber(value, 10)
+	*id = &value
+	return nil
+}

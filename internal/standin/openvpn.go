@@ -1,0 +1,200 @@
+package standin
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// openvpn is openvpn(8), as far as it makes and removes devices.
+var openvpn = &Tool{Name: "openvpn", Parse: parseOpenvpn, Exit: exitsOne}
+
+// An openvpnLine is what the options say.
+type openvpnLine struct {
+	make, remove bool
+	values       map[string]string // of the options in openvpnDevice
+	ignored      []string
+}
+
+// openvpnDevice are the options that say something of the device, each with one value; tun-mtu may have two.
+var openvpnDevice = []string{"dev", "dev-type", "dev-node", "user", "group", "lladdr", "txqueuelen", "tun-mtu"}
+
+// openvpnRunning are options that --mktun refuses.
+var openvpnRunning = []string{"ifconfig", "secret", "tls-server", "tls-client"}
+
+// openvpnOther are options that ask for something else than a device, or take options from elsewhere.
+var openvpnOther = []string{"config", "genkey", "help", "version"}
+
+func openvpnRefusal(format string, args ...any) *Refusal { return refuse(1, format, args...) }
+
+func parseOpenvpn(words []string) (*Request, error) {
+	line, err := readOpenvpn(words)
+	if err != nil {
+		return nil, err
+	}
+	r := &Request{Take: true, Node: line.values["dev-node"]}
+	if line.remove {
+		r.Ask = Delete
+	}
+	if err := line.device(r); err != nil {
+		return nil, err
+	}
+	if len(line.ignored) > 0 {
+		r.Notes = append(r.Notes, "ignored, since it matters to a running VPN only: "+strings.Join(line.ignored, " "))
+	}
+	if line.remove {
+		r.say = func(d Done) string { return stamped("TUN/TAP device "+d.Name+" opened", "Persist state set to: OFF") }
+		return r, nil
+	}
+	return r, line.properties(r)
+}
+
+// readOpenvpn sorts the options, each with the values behind it.
+func readOpenvpn(words []string) (*openvpnLine, error) {
+	line := &openvpnLine{values: map[string]string{}}
+	for i := 0; i < len(words); {
+		option, ok := strings.CutPrefix(words[i], "--")
+		if !ok {
+			return nil, openvpnRefusal("%q is no option: one begins with --", words[i])
+		}
+		end := i + 1
+		for end < len(words) && !strings.HasPrefix(words[end], "--") {
+			end++
+		}
+		if err := line.option(option, words[i+1:end]); err != nil {
+			return nil, err
+		}
+		i = end
+	}
+	if !line.make && !line.remove {
+		r := openvpnRefusal("neither --mktun nor --rmtun: only these are done here")
+		r.foreign = true
+		return nil, r
+	}
+	return line, nil
+}
+
+func (l *openvpnLine) option(name string, values []string) error {
+	most, known := 1, strings.Fields(openvpnOptions)
+	if name == "tun-mtu" {
+		most = 2
+	}
+	switch {
+	case name == "mktun" || name == "rmtun":
+		if len(values) > 0 {
+			return openvpnRefusal("--%s takes no value", name)
+		}
+		l.make, l.remove = name == "mktun", name == "rmtun"
+	case slices.Contains(openvpnDevice, name):
+		if len(values) == 0 || len(values) > most {
+			return openvpnRefusal("--%s takes one value, not %d", name, len(values))
+		}
+		l.values[name] = values[0]
+	case slices.Contains(openvpnRunning, name):
+		return openvpnRefusal("--%s does not go with --mktun and --rmtun", name)
+	case slices.Contains(openvpnOther, name) || strings.HasPrefix(name, "show-"):
+		return openvpnRefusal("--%s is not done here: only --mktun and --rmtun are", name)
+	case slices.Contains(known, name):
+		l.ignored = append(l.ignored, "--"+name)
+	default:
+		r := openvpnRefusal("unknown option %q", "--"+name)
+		if near := netcfg.Nearest(name, slices.Concat(openvpnDevice, known)); near != "" {
+			r.Hint = "did you mean --" + near + "?"
+		}
+		return r
+	}
+	return nil
+}
+
+// device finds the name and the mode.
+func (l *openvpnLine) device(r *Request) error {
+	name, named := l.values["dev"]
+	kind, typed := l.values["dev-type"]
+	if !named {
+		return openvpnRefusal("--dev is missing")
+	}
+	r.Spec.Mode = netcfg.ModeOf(name)
+	if typed {
+		var err error
+		if r.Spec.Mode, err = netcfg.ParseMode(kind); err != nil {
+			return openvpnRefusal("--dev-type: %v", err)
+		}
+	}
+	if r.Spec.Mode == 0 {
+		e := openvpnRefusal("%q begins with neither tun nor tap", name)
+		e.Hint = "--dev-type tun, or --dev-type tap"
+		return e
+	}
+	if name == "tun" || name == "tap" {
+		name = ""
+	}
+	if err := r.name(name, netcfg.CheckTemplate); err != nil {
+		return openvpnRefusal("--dev: %v", err)
+	}
+	return nil
+}
+
+// properties are what else a device that is made has.
+func (l *openvpnLine) properties(r *Request) error {
+	single := false
+	r.Spec.MultiQueue, r.Spec.OneQueue = &single, true
+	if user, ok := l.values["user"]; ok {
+		r.Access.User = &user
+	}
+	if group, ok := l.values["group"]; ok {
+		r.Access.Group = &group
+	}
+	said := []string{"Persist state set to: ON"}
+	if text, ok := l.values["lladdr"]; ok && r.Spec.Mode == netcfg.TUN {
+		r.Notes = append(r.Notes, "--lladdr is ignored: a tun has no link layer address")
+	} else if ok {
+		mac, err := netcfg.ParseMAC(text)
+		if err == nil && strings.Count(text, ":") != len(mac)-1 {
+			err = fmt.Errorf("%q: the bytes stand between colons", text)
+		}
+		if err != nil {
+			return openvpnRefusal("--lladdr: %v", err)
+		}
+		r.Spec.MAC = mac
+		said = append(said, "TUN/TAP link layer address set to "+text)
+	}
+	r.say = func(d Done) string {
+		return stamped(append([]string{"TUN/TAP device " + d.Name + " opened"}, said...)...)
+	}
+	var err error
+	if r.Spec.TxQueueLen, err = l.number("txqueuelen", 0, math.MaxInt32); err == nil {
+		r.Spec.MTU, err = l.number("tun-mtu", netcfg.MTUMin, netcfg.MTUMax)
+	}
+	if err == nil && r.Spec.TxQueueLen != nil && *r.Spec.TxQueueLen == 0 { // the kernel's own length
+		r.Spec.TxQueueLen = nil
+	}
+	return err
+}
+
+// number is the value of an option, or nil where it is not given.
+func (l *openvpnLine) number(option string, least, most int) (*int, error) {
+	text, ok := l.values[option]
+	if !ok {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		return nil, openvpnRefusal("--%s: %q is no number from %d to %d", option, text, least, most)
+	}
+	return &n, nil
+}
+
+// stamped puts the date before each line, as openvpn since 2.5 does.
+func stamped(lines ...string) string {
+	var b strings.Builder
+	now := time.Now().Format(time.DateTime)
+	for _, line := range lines {
+		fmt.Fprintf(&b, "%s %s\n", now, line)
+	}
+	return b.String()
+}

@@ -1,0 +1,110 @@
+package standin
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// A scanner reads the commands of a line of a shell script, as far as that can be done without being a shell.
+type scanner struct {
+	left string // what is not read yet
+	err  string // what it does not read; the whole line then stays as it is
+}
+
+// The texts between and in words. They are compiled when they are needed, which few runs of the program do.
+var (
+	operator    = lazily(`^[ \t]*(&&|\|\||;|&|\||#.*|$)[ \t]*`)
+	redirection = lazily(`^[0-9]*(>>|>|<)(&[0-9-]|[ \t]*[A-Za-z0-9_./$"{}-]+)`)
+	expansion   = lazily("^(\\$[A-Za-z_][A-Za-z0-9_]*|\\$[0-9@*#?$!-]|\\$\\{[^{}]*\\}|\\$\\([^()]*\\)|`[^`]*`)")
+)
+
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
+// blanks are what separates words: also the end of a line that goes on.
+const blanks = " \t\n"
+
+// command reads a command, with the operator behind it.
+func (s *scanner) command() command {
+	c, start := command{}, s.left
+	for s.err == "" {
+		op := operator().FindString(s.left)
+		if op != "" || s.left == "" {
+			s.left = s.left[len(op):]
+			c.tail += op
+			c.piped = strings.TrimSpace(op) == "|"
+			break
+		}
+		s.left = strings.TrimLeft(s.left, blanks)
+		if text := redirection().FindString(s.left); text != "" {
+			s.left = s.left[len(text):]
+			c.tail += " " + text
+		} else if rest, ok := strings.CutPrefix(s.left, "\\\n"); ok {
+			s.left = rest
+		} else if s.left != "" && strings.IndexByte("<>", s.left[0]) >= 0 {
+			s.err = "a construct of the shell: " + strconv.Quote(s.left[:1])
+		} else {
+			c.words = append(c.words, s.word(&c))
+		}
+	}
+	c.source = start[:len(start)-len(s.left)]
+	return c
+}
+
+// word reads one word.
+func (s *scanner) word(c *command) string {
+	var b strings.Builder
+	for s.err == "" && s.left != "" && !strings.ContainsRune(blanks+";|&<>", rune(s.left[0])) {
+		switch s.left[0] {
+		case '\'':
+			text, rest, closed := strings.Cut(s.left[1:], "'")
+			if !closed {
+				s.err = "a quote is open at its end"
+			}
+			b.WriteString(text)
+			s.left = rest
+		case '"':
+			s.left = s.left[1:]
+			for s.err == "" && !strings.HasPrefix(s.left, `"`) {
+				s.piece(c, &b, `"`)
+			}
+			s.left = strings.TrimPrefix(s.left, `"`)
+		default:
+			s.piece(c, &b, "")
+		}
+	}
+	return b.String()
+}
+
+// piece reads one character, or one text that a shell would put a value for. Quote is what it stands in.
+func (s *scanner) piece(c *command, b *strings.Builder, quote string) {
+	if s.left == "" {
+		s.err = "a quote is open at its end"
+		return
+	}
+	if text := expansion().FindString(s.left); text != "" {
+		b.WriteRune(firstOpaque + rune(len(c.opaque)))
+		c.opaque = append(c.opaque, quote+text+quote)
+		s.left = s.left[len(text):]
+		return
+	}
+	first, special := s.left[0], "*?[](){}$`"
+	if quote != "" {
+		special = "$`"
+	}
+	if first == '\\' && len(s.left) > 1 && (quote == "" || strings.IndexByte("$`\"\\\n", s.left[1]) >= 0) {
+		s.left = s.left[1:]
+		first, special = s.left[0], ""
+	}
+	if strings.IndexByte(special, first) >= 0 || first >= 0x80 {
+		s.err = "a construct of the shell: " + strconv.Quote(string(rune(first)))
+		return
+	}
+	if first != '\n' || special != "" { // an escaped end of line is nothing
+		b.WriteByte(first)
+	}
+	s.left = s.left[1:]
+}
