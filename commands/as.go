@@ -91,7 +91,7 @@ func (p *program) standIn(r *standin.Request) error {
 	case r.Ask == standin.Delete && results[0].Before == 0:
 		p.sayOf(name, "there is no such device, and nothing to delete")
 	case r.Ownerless() && results[0].Created:
-		p.sayOf(name, "every local user may attach, since the line names neither a user nor a group")
+		p.sayOf(name, "every user who can open /dev/net/tun may attach, since the line names neither a user nor a group")
 	}
 	_, err = io.WriteString(p.stdout, r.Say(standin.Done{Name: name, Access: access}))
 	return err
@@ -126,7 +126,12 @@ func (p *program) explainOld(words []string) error {
 		}
 		return err
 	case len(words) == 1 && strings.ContainsAny(words[0], " \t\n"):
-		_, err := fmt.Fprintln(p.stdout, strings.TrimSuffix(standin.Translate(words[0]), "\n"))
+		to := standin.Translate(words[0])
+		if why, left := strings.CutPrefix(to, standin.LeftAlone); left {
+			why, _, _ = strings.Cut(why, "\n")
+			return usagef("%s", why)
+		}
+		_, err := fmt.Fprintln(p.stdout, strings.TrimSuffix(to, "\n"))
 		return err
 	}
 	to, err := standin.Explain(words, netcfg.Word)

@@ -11,6 +11,7 @@ var deleteVerb = verb{
 	usage: "remove TUN/TAP devices that nobody uses",
 	flags: func(p *program) []cli.Flag {
 		return append([]cli.Flag{
+			modeFlag(p, "delete only what is a `tun|tap`"),
 			boolFlag("if-exists", "a device that is absent is as good as one deleted", &p.tolerant),
 			boolFlag("force", "take a device from the program that uses it", &p.force),
 		}, changeFlags(p, jsonPlan)...)
@@ -28,7 +29,7 @@ func (p *program) delete(names []string) error {
 	}
 	changes := make([]netcfg.Change, len(names))
 	for i, name := range names {
-		changes[i] = netcfg.Change{Name: name, Expect: netcfg.Present, Force: p.force}
+		changes[i] = netcfg.Change{Name: name, Expect: netcfg.Present, Like: &netcfg.Spec{Mode: p.properties.spec.Mode}, Force: p.force}
 		if p.tolerant {
 			changes[i].Expect = netcfg.PresentOrNot
 		}

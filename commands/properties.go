@@ -57,11 +57,15 @@ func propertyFlags(p *program) []cli.Flag {
 func newFlags(p *program) []cli.Flag {
 	q := &p.properties
 	return []cli.Flag{
-		valueFlag(p, "mode", "`tun|tap`: packets or Ethernet frames; left out, what the name begins with", netcfg.ParseMode, func(v netcfg.Mode) { q.spec.Mode = v }),
+		modeFlag(p, "`tun|tap`: packets or Ethernet frames; left out, what the name begins with"),
 		boolFlag("multi-queue", "several queues at once", &q.multiQueue),
 		boolFlag("vnet-hdr", "start with virtio headers; each program that attaches sets its own", &q.spec.VnetHdr),
 		boolFlag("pi", "start with packet information; each program that attaches sets its own", &q.spec.PI),
 	}
+}
+
+func modeFlag(p *program, usage string) cli.Flag {
+	return valueFlag(p, "mode", usage, netcfg.ParseMode, func(v netcfg.Mode) { p.properties.spec.Mode = v })
 }
 
 // oneByOneFlags add and remove single addresses and routes of a live device.

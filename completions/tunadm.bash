@@ -110,7 +110,7 @@ _tunadm() {
     case ${verb:-list} in
         add | a) flags=(--mode --multi-queue --vnet-hdr --pi "${properties[@]}" --if-missing "${change[@]}") ;;
         set) flags=("${properties[@]}" --add-address --remove-address --add-route --remove-route "${change[@]}") ;;
-        delete | del | rm) flags=(--if-exists --force "${change[@]}") ;;
+        delete | del | rm) flags=(--mode --if-exists --force "${change[@]}") ;;
         list | ls) flags=(--json --names --netns --help -h) ;;
         show) flags=(--json --netns --help -h) ;;
         apply) flags=(--prune --atomic --replace --defer-master "${change[@]}") ;;

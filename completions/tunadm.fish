@@ -91,7 +91,7 @@ complete -c tunadm -n '__tunadm_is apply teardown' -F
 complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export; or __tunadm_as_flags' -s h -l help -d 'Show help'
 complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export' -l netns -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
 
-complete -c tunadm -n '__tunadm_is add' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
+complete -c tunadm -n '__tunadm_is add delete' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
 complete -c tunadm -n '__tunadm_is add' -l multi-queue -d 'Several queues at once'
 complete -c tunadm -n '__tunadm_is add' -l vnet-hdr -d 'Start with virtio headers'
 complete -c tunadm -n '__tunadm_is add' -l pi -d 'Start with packet information'

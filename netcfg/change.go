@@ -25,7 +25,7 @@ const (
 
 // A Result tells what became of one Change.
 type Result struct {
-	Name     string  // the kernel's, where the change left it to number the device
+	Name     string  // the kernel's: the change may have left it to number the device, or named it by an alternative name
 	Before   int     // index of the device before the run; 0: there was none
 	Index    int     // the same after it
 	Created  bool    // the run made the device, and it stays

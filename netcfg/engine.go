@@ -82,7 +82,7 @@ func (k *Kernel) begin(jobs []*job, o Options) error {
 	drops := false
 	for _, j := range jobs {
 		if j.before = j.now; j.before != nil {
-			j.index = j.before.Index
+			j.index, j.Name = j.before.Index, j.before.Name
 		}
 		if j.err == nil {
 			j.err = j.expect()

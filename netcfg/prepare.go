@@ -52,7 +52,7 @@ func (j *job) expect() error {
 	case j.now != nil && j.now.Kind != "tun":
 		_, err := Plan(nil, j.now)
 		return err
-	case j.now != nil && !j.now.Persist && j.Want != nil && (j.Expect == AbsentOrSame || j.Expect == PresentOrNot):
+	case j.now != nil && !j.now.Persist && j.Want != nil && !j.Unused && (j.Expect == AbsentOrSame || j.Expect == PresentOrNot):
 		return &Error{Device: j.Name, Cause: Differs, Detail: "exists already, and differs: it is not persistent, and goes with the program that made it"}
 	case j.now != nil && j.Expect == Absent:
 		e := &Error{Device: j.Name, Cause: Exists, Detail: fmt.Sprintf("exists already, as a %s of %s", j.now.Mode, j.now.Access)}
@@ -68,15 +68,15 @@ func (j *job) expect() error {
 }
 
 // tryAccess attaches for a moment to the devices that are to get another owner, before anything is touched: whatever keeps the last step
-// of their plans from being done shows now.
+// of their plans from being done shows now. So it does with those that must be in nobody's use.
 func (k *Kernel) tryAccess(jobs []*job) {
 	for _, j := range jobs {
-		i := slices.IndexFunc(j.steps, func(s Step) bool { return s.Kind == StepAccess })
-		if j.err != nil || i < 0 || len(j.steps) == 1 {
+		late := len(j.steps) > 1 && slices.ContainsFunc(j.steps, func(s Step) bool { return s.Kind == StepAccess })
+		if j.err != nil || j.before == nil || !late && !j.Unused {
 			continue
 		}
-		if err := k.tryClaim(j.steps[i].Old); err != nil {
-			j.err = k.explainStep(&j.steps[i], err)
+		if err := k.tryClaim(j.before); err != nil {
+			j.err = k.explainStep(&Step{Kind: StepAccess, Device: j.Name, Access: j.want.Access}, err)
 		}
 	}
 }

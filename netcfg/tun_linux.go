@@ -138,9 +138,14 @@ func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
 	return fd, nil
 }
 
+// claimWhole is a claim that keeps all flags of the device but one, which only programs with rights on the whole machine may ask for.
+func (k *Kernel) claimWhole(d *Device) (fd int, err error) {
+	return k.claim(d, k.StoredFlags(d)&^FlagNAPIFrags)
+}
+
 // tryClaim claims a device, and lets it go again.
 func (k *Kernel) tryClaim(d *Device) error {
-	fd, err := k.claim(d, k.StoredFlags(d)&^FlagNAPIFrags)
+	fd, err := k.claimWhole(d)
 	if err == nil {
 		unix.Close(fd)
 	}
@@ -149,7 +154,7 @@ func (k *Kernel) tryClaim(d *Device) error {
 
 // changeAccess does an access step.
 func (k *Kernel) changeAccess(s Step) error {
-	fd, err := k.claim(s.Old, k.StoredFlags(s.Old)&^FlagNAPIFrags)
+	fd, err := k.claimWhole(s.Old)
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,14 @@
 package standin
 
 import (
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/netcfg"
 )
+
+// driverNode is where the driver is, unless a line says else.
+const driverNode = "/dev/net/tun"
 
 // explain is the tunadm line that does what the request asks.
 func (r *Request) explain(quote func(string) string) (string, error) {
@@ -16,13 +18,19 @@ func (r *Request) explain(quote func(string) string) (string, error) {
 			words = append(words, quote(word))
 		}
 	}
+	switch {
+	case r.Node != "" && r.Node != driverNode:
+		return "", refuse(0, "tunadm opens the driver at %s alone", driverNode)
+	case strings.HasPrefix(r.Spec.Name, "-"):
+		return "", refuse(0, "the name %q begins with -", r.Spec.Name)
+	}
 	switch r.Ask {
 	case Nothing:
 		return "", refuse(0, "it names no device, and so deletes none")
 	case Show:
 		say(r.Format.verb()...)
 	case Delete:
-		say("delete", r.Spec.Name, "--if-exists")
+		say("delete", r.Spec.Name, "--mode", r.Spec.Mode.String(), "--if-exists")
 	case Add:
 		say("add")
 		say(r.properties()...)
@@ -56,7 +64,7 @@ func (r *Request) properties() (words []string) {
 		}
 	}
 	number := func(flag string, n *int) { value(flag, n != nil, func() string { return strconv.Itoa(*n) }) }
-	value("--user", r.Access.User != nil && !(r.caller && os.Geteuid() == 0), func() string { return *r.Access.User })
+	value("--user", r.Access.User != nil && !r.caller, func() string { return *r.Access.User })
 	value("--group", r.Access.Group != nil, func() string { return *r.Access.Group })
 	number("--mtu", s.MTU)
 	value("--mac", s.MAC != nil, s.MAC.String)
@@ -77,9 +85,9 @@ func (r *Request) properties() (words []string) {
 
 // An Explanation is the tunadm line for an old one.
 type Explanation struct {
-	Line  string
-	Notes []string // what is to be known of it
-	same  bool     // it also prints the same
+	Line   string
+	Notes  []string // what is to be known of it
+	prints bool     // what the old line prints
 }
 
 // Explain explains an old line, given as its words; quote makes a word of a shell's line of one. The error is a [*Refusal].
@@ -91,9 +99,6 @@ func Explain(words []string, quote func(string) string) (Explanation, error) {
 	r, err := tool.Parse(words[1:])
 	if err != nil {
 		return Explanation{}, err
-	}
-	if r.Node != "" {
-		r.Notes = append(r.Notes, "tunadm opens the driver at /dev/net/tun, not at "+netcfg.Escape(r.Node))
 	}
 	line, err := r.explain(quote)
 	return Explanation{line, r.Notes, r.brief}, err

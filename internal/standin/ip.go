@@ -62,10 +62,13 @@ func checkFamily(_ *Request, value string) error {
 }
 
 func notHere(*Request, string) error {
-	return refuse(ipUsage, "-Version and -batch are not done here: only ip tuntap is")
+	return refuse(ipUsage, "only ip tuntap is done here, neither -batch nor -Version")
 }
 
 func setNetns(r *Request, value string) error {
+	if value == "" {
+		return refuse(ipUsage, "-netns: an empty name is no network namespace")
+	}
 	r.Netns = value
 	return nil
 }
@@ -238,10 +241,10 @@ func (d *ipDevice) bareName(name string) error {
 }
 
 func setID(id **string, value string) error {
-	if value == "" || strings.HasPrefix(strings.TrimSpace(value), "-") {
+	number, ok := idNumber(value, 10)
+	if !ok {
 		return refuse(ipUsage, "%q is neither a name nor a number", value)
 	}
-	value = idNumber(value, 10)
-	*id = &value
+	*id = &number
 	return nil
 }

@@ -37,9 +37,12 @@ func parseOpenvpn(words []string) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Request{Take: true, Node: line.values["dev-node"]}
+	r := &Request{Take: true}
 	if line.remove {
 		r.Ask = Delete
+	}
+	if err := r.setNode(line.value("dev-node")); err != nil {
+		return nil, openvpnRefusal("--dev-node: %v", err)
 	}
 	if err := line.device(r); err != nil {
 		return nil, err
@@ -47,11 +50,27 @@ func parseOpenvpn(words []string) (*Request, error) {
 	if len(line.ignored) > 0 {
 		r.Notes = append(r.Notes, "ignored, since it matters to a running VPN only: "+strings.Join(line.ignored, " "))
 	}
-	if line.remove {
-		r.say = func(d Done) string { return stamped("TUN/TAP device "+d.Name+" opened", "Persist state set to: OFF") }
-		return r, nil
+	if err := line.properties(r); err != nil {
+		return nil, err
 	}
-	return r, line.properties(r)
+	said := []string{"Persist state set to: ON"}
+	if line.remove {
+		said = []string{"Persist state set to: OFF"}
+	} else if r.Spec.MAC != nil {
+		said = append(said, "TUN/TAP link layer address set to "+line.values["lladdr"])
+	}
+	r.say = func(d Done) string {
+		return stamped(append([]string{"TUN/TAP device " + d.Name + " opened"}, said...)...)
+	}
+	return r, nil
+}
+
+// value is what an option says, or nil where it is not given.
+func (l *openvpnLine) value(option string) *string {
+	if text, given := l.values[option]; given {
+		return &text
+	}
+	return nil
 }
 
 // readOpenvpn sorts the options, each with the values behind it.
@@ -103,7 +122,7 @@ func (l *openvpnLine) option(name string, values []string) error {
 		l.ignored = append(l.ignored, "--"+name)
 	default:
 		r := openvpnRefusal("unknown option %q", "--"+name)
-		if near := netcfg.Nearest(name, slices.Concat(openvpnDevice, known)); near != "" {
+		if near := netcfg.Nearest(name, append([]string{"mktun", "rmtun"}, openvpnDevice...)); near != "" {
 			r.Hint = "did you mean --" + near + "?"
 		}
 		return r
@@ -139,32 +158,24 @@ func (l *openvpnLine) device(r *Request) error {
 	return nil
 }
 
-// properties are what else a device that is made has.
+// properties are what else is said of the device. What a device that is removed has no use for must be right all the same.
 func (l *openvpnLine) properties(r *Request) error {
 	single := false
 	r.Spec.MultiQueue, r.Spec.OneQueue = &single, true
-	if user, ok := l.values["user"]; ok {
-		r.Access.User = &user
+	if l.remove {
+		r.Spec.MultiQueue = nil
 	}
-	if group, ok := l.values["group"]; ok {
-		r.Access.Group = &group
-	}
-	said := []string{"Persist state set to: ON"}
-	if text, ok := l.values["lladdr"]; ok && r.Spec.Mode == netcfg.TUN {
-		r.Notes = append(r.Notes, "--lladdr is ignored: a tun has no link layer address")
-	} else if ok {
-		mac, err := netcfg.ParseMAC(text)
-		if err == nil && strings.Count(text, ":") != len(mac)-1 {
-			err = fmt.Errorf("%q: the bytes stand between colons", text)
-		}
-		if err != nil {
+	r.Access = netcfg.AccessNames{User: l.value("user"), Group: l.value("group")}
+	if text := l.value("lladdr"); text != nil {
+		mac, err := parseLinkAddress(*text)
+		switch {
+		case err != nil:
 			return openvpnRefusal("--lladdr: %v", err)
+		case r.Spec.Mode == netcfg.TUN:
+			r.Notes = append(r.Notes, "--lladdr is ignored: a tun has no link layer address")
+		default:
+			r.Spec.MAC = mac
 		}
-		r.Spec.MAC = mac
-		said = append(said, "TUN/TAP link layer address set to "+text)
-	}
-	r.say = func(d Done) string {
-		return stamped(append([]string{"TUN/TAP device " + d.Name + " opened"}, said...)...)
 	}
 	var err error
 	if r.Spec.TxQueueLen, err = l.number("txqueuelen", 0, math.MaxInt32); err == nil {
@@ -176,15 +187,29 @@ func (l *openvpnLine) properties(r *Request) error {
 	return err
 }
 
+// parseLinkAddress reads six bytes between colons, of one or two digits each.
+func parseLinkAddress(text string) (netcfg.MAC, error) {
+	parts := strings.Split(text, ":")
+	for i, part := range parts {
+		if len(part) == 1 {
+			parts[i] = "0" + part
+		}
+	}
+	if len(parts) != 6 {
+		return nil, fmt.Errorf("%q is not six bytes between colons", text)
+	}
+	return netcfg.ParseMAC(strings.Join(parts, ":"))
+}
+
 // number is the value of an option, or nil where it is not given.
 func (l *openvpnLine) number(option string, least, most int) (*int, error) {
-	text, ok := l.values[option]
-	if !ok {
+	text := l.value(option)
+	if text == nil {
 		return nil, nil
 	}
-	n, err := strconv.Atoi(text)
+	n, err := strconv.Atoi(*text)
 	if err != nil || n < least || n > most {
-		return nil, openvpnRefusal("--%s: %q is no number from %d to %d", option, text, least, most)
+		return nil, openvpnRefusal("--%s: %q is no number from %d to %d", option, *text, least, most)
 	}
 	return &n, nil
 }

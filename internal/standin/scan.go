@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // A scanner reads the commands of a line of a shell script, as far as that can be done without being a shell.
@@ -16,8 +17,8 @@ type scanner struct {
 // The texts between and in words. They are compiled when they are needed, which few runs of the program do.
 var (
 	operator    = lazily(`^[ \t]*(&&|\|\||;|&|\||#.*|$)[ \t]*`)
-	redirection = lazily(`^[0-9]*(>>|>|<)(&[0-9-]|[ \t]*[A-Za-z0-9_./$"{}-]+)`)
-	expansion   = lazily("^(\\$[A-Za-z_][A-Za-z0-9_]*|\\$[0-9@*#?$!-]|\\$\\{[^{}]*\\}|\\$\\([^()]*\\)|`[^`]*`)")
+	redirection = lazily(`^([0-9]*)(>>|>\||>|<)(&[0-9-])?[ \t]*`)
+	expansion   = lazily("^(\\$[A-Za-z_][A-Za-z0-9_]*|\\$[0-9#?$!-]|\\$\\{[^{}]*\\}|\\$\\([^()]*\\)|`[^`]*`)")
 )
 
 func lazily(pattern string) func() *regexp.Regexp {
@@ -35,23 +36,38 @@ func (s *scanner) command() command {
 		if op != "" || s.left == "" {
 			s.left = s.left[len(op):]
 			c.tail += op
-			c.piped = strings.TrimSpace(op) == "|"
+			c.read = c.read || strings.TrimSpace(op) == "|"
 			break
 		}
 		s.left = strings.TrimLeft(s.left, blanks)
-		if text := redirection().FindString(s.left); text != "" {
-			s.left = s.left[len(text):]
-			c.tail += " " + text
+		if parts := redirection().FindStringSubmatch(s.left); parts != nil {
+			s.redirection(&c, parts)
 		} else if rest, ok := strings.CutPrefix(s.left, "\\\n"); ok {
 			s.left = rest
-		} else if s.left != "" && strings.IndexByte("<>", s.left[0]) >= 0 {
-			s.err = "a construct of the shell: " + strconv.Quote(s.left[:1])
 		} else {
 			c.words = append(c.words, s.word(&c))
 		}
 	}
 	c.source = start[:len(start)-len(s.left)]
 	return c
+}
+
+// redirection keeps one as it stands, behind the command.
+func (s *scanner) redirection(c *command, parts []string) {
+	text := parts[0]
+	if parts[3] != "" { // of 2>&1 that is all
+		text = strings.TrimRight(text, " \t")
+	}
+	s.left = s.left[len(text):]
+	target := s.left
+	if parts[3] == "" && s.word(&command{}) == "" && s.err == "" {
+		s.err = "a construct of the shell: " + strconv.Quote(text)
+	}
+	target = target[:len(target)-len(s.left)]
+	c.tail += " " + strings.TrimRight(text, " \t") + target
+	if parts[1] != "2" && strings.HasPrefix(parts[2], ">") && target != "/dev/null" && parts[3] != "&2" {
+		c.read = true
+	}
 }
 
 // word reads one word.
@@ -87,11 +103,11 @@ func (s *scanner) piece(c *command, b *strings.Builder, quote string) {
 	}
 	if text := expansion().FindString(s.left); text != "" {
 		b.WriteRune(firstOpaque + rune(len(c.opaque)))
-		c.opaque = append(c.opaque, quote+text+quote)
+		c.opaque = append(c.opaque, `"`+text+`"`) // an empty value must stay a word
 		s.left = s.left[len(text):]
 		return
 	}
-	first, special := s.left[0], "*?[](){}$`"
+	first, special := s.left[0], "*?[](){}$`~\r"
 	if quote != "" {
 		special = "$`"
 	}
@@ -100,7 +116,8 @@ func (s *scanner) piece(c *command, b *strings.Builder, quote string) {
 		first, special = s.left[0], ""
 	}
 	if strings.IndexByte(special, first) >= 0 || first >= 0x80 {
-		s.err = "a construct of the shell: " + strconv.Quote(string(rune(first)))
+		r, _ := utf8.DecodeRuneInString(s.left)
+		s.err = "more than plain words: " + strconv.Quote(string(r))
 		return
 	}
 	if first != '\n' || special != "" { // an escaped end of line is nothing

@@ -10,40 +10,50 @@ import (
 )
 
 // Translate turns the lines of a shell script into ones that call tunadm. A line that is not understood stays as it is, under a
-// comment that says why; so do the constructs of a shell around the commands of a line.
+// comment that says why; so do the constructs of a shell around the commands of a line, and here-documents.
 func Translate(script string) string {
 	var b strings.Builder
 	lines := strings.SplitAfter(script, "\n")
 	for len(lines) > 0 {
-		if n := document(lines); n > 0 {
-			b.WriteString(strings.Join(lines[:n], ""))
-			lines = lines[n:]
-			continue
-		}
 		n := 1
 		for n < len(lines) && continued(lines[n-1]) {
 			n++
 		}
-		b.WriteString(translateLine(strings.Join(lines[:n], "")))
+		line := strings.Join(lines[:n], "")
+		if strings.Contains(line, "<<") && !strings.Contains(line, "((") {
+			body, ok := document(line, lines[n:])
+			if !ok {
+				b.WriteString(comments("", []string{"the rest is left as it is, from a here-document on that is not understood"}))
+				body = len(lines) - n
+			}
+			b.WriteString(strings.Join(lines[:n+body], ""))
+			lines = lines[n+body:]
+			continue
+		}
+		b.WriteString(translateLine(line))
 		lines = lines[n:]
 	}
 	return b.String()
 }
 
-var hereDocument = lazily(`<<-?[ \t]*["'\\]?([A-Za-z0-9_]+)`)
+// hereDocument is what begins one, up to the space behind its delimiter.
+var hereDocument = lazily(`<<(-?)[ \t]*(?:'([A-Za-z0-9_]+)'|"([A-Za-z0-9_]+)"|([A-Za-z0-9_]+))(?:[\s;|&>]|$)`)
 
-// document is the number of lines that begin with one of a here-document, up to its end; 0: none begins there.
-func document(lines []string) int {
-	mark := hereDocument().FindStringSubmatch(lines[0])
-	if mark == nil {
-		return 0
+// document is the number of lines of the here-document that a line begins, with the last.
+func document(line string, rest []string) (lines int, ok bool) {
+	marks := hereDocument().FindAllStringSubmatch(line, -1)
+	if len(marks) != 1 || strings.Count(line, "<<") != 1 {
+		return 0, false
 	}
-	for i, line := range lines[1:] {
-		if strings.Trim(line, blanks) == mark[1] {
-			return i + 2
+	for i, text := range rest {
+		if text = strings.TrimSuffix(text, "\n"); marks[0][1] != "" {
+			text = strings.TrimLeft(text, "\t")
+		}
+		if text == marks[0][2]+marks[0][3]+marks[0][4] {
+			return i + 1, true
 		}
 	}
-	return 0
+	return 0, false
 }
 
 // continued says that a line ends with a backslash of its own.
@@ -52,31 +62,45 @@ func continued(line string) bool {
 	return (len(line)-len(strings.TrimRight(line, `\`)))%2 == 1
 }
 
+// LeftAlone begins the comment over a line that stays as it is.
+const LeftAlone = commentMark + leftAlone
+
+const (
+	commentMark = "# tunadm: "
+	leftAlone   = "left as it is: "
+)
+
+// oldWords are in lines of the old tools, in whatever form.
+var oldWords = lazily(`\b(tunctl|vde_tunctl|VBoxTunctl|mktun|rmtun|tuntap)\b`)
+
 func translateLine(line string) string {
 	text := strings.Trim(line, blanks)
 	if text == "" || text[0] == '#' {
 		return line
 	}
 	indent := line[:strings.Index(line, text)]
-	translated, notes, any := "", []string(nil), false
+	translated, notes, done := "", []string(nil), false
 	s := scanner{left: text}
 	for s.left != "" && s.err == "" {
 		c := s.command()
 		to, err := c.translate()
-		any = any || err == nil
+		done = done || err == nil
 		if r := new(Refusal); errors.As(err, &r) && !r.foreign {
-			to.Notes = []string{"left as it is: " + c.reveal(err.Error())}
+			to.Notes = []string{leftAlone + c.reveal(err.Error())}
 		}
 		translated += to.Line
 		notes = append(notes, to.Notes...)
 	}
 	switch {
 	case s.err != "":
-		notes = []string{"left as it is: " + s.err}
-	case any:
+		notes = []string{leftAlone + s.err}
+	case done:
 		return comments(indent, notes) + indent + translated + line[len(indent)+len(text):]
-	case len(notes) == 0:
-		notes = []string{"left as it is: no line of tunctl, openvpn --mktun or ip tuntap"}
+	case len(notes) > 0:
+	case oldWords().MatchString(text):
+		notes = []string{leftAlone + "a line of an old tool, in a form that is not translated"}
+	default:
+		notes = []string{leftAlone + "no line of tunctl, openvpn --mktun or ip tuntap"}
 	}
 	return comments(indent, notes) + line
 }
@@ -84,7 +108,7 @@ func translateLine(line string) string {
 func comments(indent string, texts []string) (lines string) {
 	for _, text := range texts {
 		first, _, _ := strings.Cut(text, "\n")
-		lines += indent + "# tunadm: " + first + "\n"
+		lines += indent + commentMark + first + "\n"
 	}
 	return lines
 }
@@ -95,54 +119,57 @@ type command struct {
 	opaque []string // what a shell would put values for; it stands in the words as one rune of the private use area
 	tail   string   // redirections, the operator to the next command, a comment
 	source string   // all of it
-	piped  bool     // another command reads what it prints
+	read   bool     // by another command or into a file: what it prints
 }
 
 // firstOpaque stands for the first of a command's opaque texts.
 const firstOpaque = '\uE000'
 
-// before are the words that may stand before a command.
-var before = []string{"sudo", "exec", "command", "if", "while", "until", "do", "then", "else", "!"}
+// prefixes are the words that may stand before a command.
+var prefixes = []string{"sudo", "exec", "command", "if", "while", "until", "do", "then", "else", "!"}
 
 // translate gives back the command's own text when it cannot.
 func (c command) translate() (Explanation, error) {
-	n := 0
-	for n < len(c.words)-1 && slices.Contains(before, c.words[n]) {
-		n++
-	}
-	words, same := c.words[n:], Explanation{Line: c.source}
 	if to, ok := c.substitution(); ok {
 		return to, nil
 	}
+	n, unchanged := 0, Explanation{Line: c.source}
+	for n < len(c.words)-1 && slices.Contains(prefixes, c.words[n]) {
+		n++
+	}
+	words := c.words[n:]
 	if len(words) == 0 || Find(words[0]) == nil {
-		return same, &Refusal{foreign: true}
+		return unchanged, &Refusal{foreign: true}
 	}
 	to, err := Explain(words, c.quote)
-	if err == nil && c.piped && !to.same {
+	if err == nil && c.read && !to.prints {
 		err = refuse(0, "what it prints is read, and tunadm prints other words")
 	}
 	if err != nil {
-		return same, err
+		return unchanged, err
 	}
 	to.Line = strings.Join(append(slices.Clone(c.words[:n]), to.Line), " ") + c.tail
 	return to, nil
 }
 
+// captured is the whole of a command that keeps what another one prints in a variable.
+var captured = lazily("^([A-Za-z_][A-Za-z0-9_]*=\"?)(\\$\\(|`)([^`()]*)(\\)|`)(\"?[ \t]*)$")
+
 // substitution translates NAME=$(tunctl -b ...): tunadm add prints the same.
 func (c command) substitution() (Explanation, bool) {
-	name, value, _ := strings.Cut(strings.Join(c.words, " "), "=")
-	if value != string(firstOpaque) {
+	text, whole := strings.CutSuffix(c.source, c.tail)
+	parts := captured().FindStringSubmatch(text)
+	if parts == nil || !whole || len(c.words) != 1 || strings.Contains(parts[3], `\`) {
 		return Explanation{}, false
 	}
-	inner := strings.Trim(c.opaque[0], "\"$()`")
-	s := scanner{left: inner}
-	one := s.command()
-	one.piped = true
-	to, err := one.translate()
+	s := scanner{left: parts[3]}
+	inner := s.command()
+	inner.read = true
+	to, err := inner.translate()
 	if err != nil || s.err != "" || s.left != "" {
 		return Explanation{}, false
 	}
-	to.Line = name + "=" + strings.Replace(c.opaque[0], inner, to.Line, 1) + c.tail
+	to.Line = parts[1] + parts[2] + to.Line + parts[4] + parts[5] + c.tail
 	return to, true
 }
 
@@ -172,7 +199,7 @@ func (c command) quote(word string) string {
 // reveal puts the opaque texts into an error that quotes words.
 func (c command) reveal(text string) string {
 	for i, opaque := range c.opaque {
-		text = strings.ReplaceAll(text, strings.Trim(strconv.QuoteToASCII(string(firstOpaque+rune(i))), `"`), opaque)
+		text = strings.ReplaceAll(text, strings.Trim(strconv.QuoteToASCII(string(firstOpaque+rune(i))), `"`), strings.Trim(opaque, `"`))
 	}
 	return text
 }

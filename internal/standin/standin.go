@@ -3,6 +3,7 @@
 package standin
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -54,11 +55,11 @@ type Request struct {
 	Netns  string // a name of ip-netns(8), or a path; "": where it runs
 	Node   string // of the driver; "": where it always is
 	Spec   netcfg.Spec
-	Access netcfg.AccessNames // of an Add; none of the three is ownerless
+	Access netcfg.AccessNames // none of the three is ownerless; a Delete only looks whether they exist
 	Take   bool               // an Add of a device that is there takes it over
 	Format Format             // of a Show
 	Notes  []string           // what the caller should know
-	caller bool               // the owner is the caller, since the line names nobody
+	caller bool               // the owner is the caller, since the line names nobody: root, as a rule, to whom add gives a device too
 	brief  bool               // it prints the name alone, as add does
 	say    func(Done) string
 }
@@ -80,19 +81,18 @@ func (r *Request) Say(d Done) string {
 // Change is an Add or a Delete for the engine, and the access that an Add asks for by number. The error is an [*netcfg.Error].
 func (r *Request) Change() (netcfg.Change, netcfg.Access, error) {
 	c := netcfg.Change{Name: r.Spec.Name, Expect: netcfg.PresentOrNot}
+	var directory netcfg.Directory
+	access, err := directory.Access(r.Access)
+	if err != nil {
+		return c, netcfg.Access{}, err
+	}
 	if r.Ask == Delete {
 		c.Like = &netcfg.Spec{Mode: r.Spec.Mode, MultiQueue: r.Spec.MultiQueue}
 		return c, netcfg.Access{}, nil
 	}
 	want := r.Spec
-	want.Access = &netcfg.Access{}
-	if r.Access != (netcfg.AccessNames{}) {
-		var directory netcfg.Directory
-		access, err := directory.Access(r.Access)
-		if err != nil {
-			return c, netcfg.Access{}, err
-		}
-		want.Access = access
+	if want.Access = access; access == nil {
+		want.Access = &netcfg.Access{}
 	}
 	if c.Want = &want; r.Take {
 		want.Keep, c.Unused = true, true
@@ -137,8 +137,21 @@ func (r *Request) name(name string, check func(string) error) error {
 	return nil
 }
 
-// idNumber is a user or group number as strtol(3) reads it in that base, in decimal; any other text stays as it is, for a name.
-func idNumber(text string, base int) string {
+// setNode puts the driver's node into the request, if one is given.
+func (r *Request) setNode(node *string) error {
+	if node == nil {
+		return nil
+	}
+	if *node == "" {
+		return errors.New("an empty path is no node")
+	}
+	r.Node = *node
+	return nil
+}
+
+// idNumber is a user or group number as strtol(3) reads it in that base, in decimal; any other text stays as it is, for a name. It is
+// not ok where it would be read as another number later.
+func idNumber(text string, base int) (number string, ok bool) {
 	digits := strings.TrimLeft(text, " \t\n\v\f\r")
 	digits = strings.TrimPrefix(digits, "+")
 	if base == 0 {
@@ -151,8 +164,8 @@ func idNumber(text string, base int) string {
 		}
 	}
 	n, err := strconv.ParseUint(digits, base, 64)
-	if err != nil || strings.Contains(digits, "_") {
-		return text
+	if err != nil {
+		return text, text != "" && text[0] != '-' && strings.Trim(text, "0123456789") != ""
 	}
-	return strconv.FormatUint(n, 10)
+	return strconv.FormatUint(n, 10), true
 }

@@ -3,7 +3,6 @@ package standin
 import (
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -11,7 +10,7 @@ import (
 // tunctl is the program of uml-utilities, with the two options more of its version 1.5.
 var tunctl = &Tool{Name: "tunctl", aliases: []string{"vde_tunctl", "VBoxTunctl"}, Parse: parseTunctl, Exit: exitsOne}
 
-const tunctlUsage = `usage:
+const tunctlUsage = `how it is used:
   create: tunctl [-b] [-n|-p] [-u OWNER] [-g GROUP] [-t NAME] [-f NODE]
   delete: tunctl -d NAME [-n|-p] [-f NODE]
   -b prints the name alone; -n is a tun, -p, as without either, a tap; NODE is /dev/net/tun`
@@ -22,11 +21,11 @@ func tunctlRefusal(format string, args ...any) error {
 	return r
 }
 
-// A tunctlLine is what getopt(3) finds in a line.
+// A tunctlLine is what getopt(3) finds in a line. A nil value is not given.
 type tunctlLine struct {
-	name, owner, group, node string
-	hasOwner, hasGroup       bool
-	brief, remove, tun       bool
+	name               string
+	owner, group, node *string
+	brief, remove, tun bool
 }
 
 func parseTunctl(words []string) (*Request, error) {
@@ -34,21 +33,29 @@ func parseTunctl(words []string) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	mode := netcfg.TAP
+	r := &Request{Take: true, Spec: netcfg.Spec{Mode: netcfg.TAP}}
 	if line.tun {
-		mode = netcfg.TUN
+		r.Spec.Mode = netcfg.TUN
 	}
-	r := &Request{Take: true, Node: line.node, Spec: netcfg.Spec{Mode: mode}}
+	if err := line.access(r); err != nil {
+		return nil, err
+	}
 	if line.remove {
 		r.Ask = Delete
 		r.say = func(d Done) string { return "Set '" + d.Name + "' nonpersistent\n" }
 	} else {
 		single := false
 		r.Spec.MultiQueue = &single
-		r.Access = line.access()
 		r.brief = line.brief
-		r.caller = !line.hasOwner && !line.hasGroup
 		r.say = line.owned
+		if r.Ownerless() {
+			r.caller = true
+			owner := strconv.Itoa(os.Geteuid())
+			r.Access.User = &owner
+		}
+	}
+	if err := r.setNode(line.node); err != nil {
+		return nil, tunctlRefusal("-f: %v", err)
 	}
 	if err := r.name(line.name, netcfg.CheckTemplate); err != nil {
 		return nil, tunctlRefusal("%v", err)
@@ -61,9 +68,9 @@ func readTunctl(words []string) (line tunctlLine, err error) {
 	values := map[byte]func(string){
 		't': func(v string) { line.name = v },
 		'd': func(v string) { line.name, line.remove = v, true },
-		'u': func(v string) { line.owner, line.hasOwner = v, true },
-		'g': func(v string) { line.group, line.hasGroup = v, true },
-		'f': func(v string) { line.node = v },
+		'u': func(v string) { line.owner = &v },
+		'g': func(v string) { line.group = &v },
+		'f': func(v string) { line.node = &v },
 	}
 	for i := 0; i < len(words); i++ {
 		word := words[i]
@@ -94,7 +101,7 @@ func readTunctl(words []string) (line tunctlLine, err error) {
 			}
 		}
 	}
-	return line, line.check()
+	return line, nil
 }
 
 // flag reads an option without a value.
@@ -114,33 +121,23 @@ func (l *tunctlLine) flag(letter byte) error {
 	return nil
 }
 
-// check refuses owners that strtol(3) would take for user 0 or wrap around.
-func (l *tunctlLine) check() error {
+// access are the owner and the group of the line. Those that strtol(3) would take for user 0, or wrap around, are refused.
+func (l *tunctlLine) access(r *Request) error {
 	for _, id := range []struct {
-		given        bool
-		value, which string
-	}{{l.hasOwner, l.owner, "-u"}, {l.hasGroup, l.group, "-g"}} {
-		if id.given && (id.value == "" || strings.HasPrefix(id.value, "-")) {
-			return tunctlRefusal("%s %q: neither a name nor a number", id.which, id.value)
+		given  *string
+		option string
+		store  **string
+	}{{l.owner, "-u", &r.Access.User}, {l.group, "-g", &r.Access.Group}} {
+		if id.given == nil {
+			continue
 		}
+		number, ok := idNumber(*id.given, 0)
+		if !ok {
+			return tunctlRefusal("%s %q: neither a name nor a number", id.option, *id.given)
+		}
+		*id.store = &number
 	}
 	return nil
-}
-
-// access is the caller's where the line names nobody.
-func (l *tunctlLine) access() (names netcfg.AccessNames) {
-	owner, group := idNumber(l.owner, 0), idNumber(l.group, 0)
-	switch {
-	case !l.hasOwner && !l.hasGroup:
-		owner = strconv.Itoa(os.Geteuid())
-		fallthrough
-	case l.hasOwner:
-		names.User = &owner
-	}
-	if l.hasGroup {
-		names.Group = &group
-	}
-	return names
 }
 
 // owned are the words for a device that was made, or taken over.
