@@ -24,7 +24,7 @@ type verb struct {
 
 // verbs is the table, in the order of the help.
 func verbs() []verb {
-	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, asVerb}
+	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, asVerb}
 }
 
 // A program is one run of the command line.
@@ -51,6 +51,7 @@ type program struct {
 
 	node    string // of the driver, where a line that as was given names one
 	explain bool   // of as
+	user    string // of doctor: "": who runs the program
 }
 
 // run finds the verb, puts the arguments in order, and lets urfave/cli parse them.

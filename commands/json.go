@@ -46,6 +46,8 @@ type jsonStats struct {
 	TxBytes   uint64 `json:"tx_bytes"`
 	TxErrors  uint64 `json:"tx_errors"`
 	TxDropped uint64 `json:"tx_dropped"`
+
+	RxOtherHost uint64 `json:"rx_other_host"`
 }
 
 type jsonDevice struct {
@@ -137,4 +139,13 @@ func words[T interface{ String() string }](values []T) []string {
 		list[i] = v.String()
 	}
 	return list
+}
+
+type jsonFinding struct {
+	Check  string   `json:"check"`
+	Level  string   `json:"level"`  // fault, warning; with -v also ok
+	Device *string  `json:"device"` // null: the machine
+	What   string   `json:"what"`
+	Means  string   `json:"means"`
+	Mend   []string `json:"mend"` // the ways to mend it, the best first: commands, or sentences where there are none
 }

@@ -77,7 +77,7 @@ func (p *program) complain(err error) int {
 		} else if code != c {
 			code = exitFailed
 		}
-		if errors.Is(err, errWouldChange) {
+		if errors.Is(err, errWouldChange) || errors.Is(err, errFaults) {
 			continue
 		}
 		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), err)

@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -29,6 +32,8 @@ func programs() map[string]func(args []string) int {
 		"as-user": asUser,
 		"keep":    keep,
 		"race":    race,
+		"forbid":  forbid,
+		"chroot":  chroot,
 	}
 }
 
@@ -61,7 +66,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "hold": hold, "release": release, "need": need, "install": install,
+			"status": status, "hold": hold, "release": release, "need": need, "install": install, "mend": mend, "send": send,
 		},
 		RequireExplicitExec: true,
 	})
@@ -106,6 +111,15 @@ func hold(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("HOLDER", strconv.Itoa(os.Getpid()))
 }
 
+// send is the command "send HEX...": what was held last writes a packet to its device.
+func send(ts *testscript.TestScript, neg bool, args []string) {
+	packet, err := hex.DecodeString(strings.Join(args, ""))
+	ts.Check(err)
+	files := *ts.Value(held{}).(*[]*os.File)
+	_, err = files[len(files)-1].Write(packet)
+	ts.Check(err)
+}
+
 // release is the command that lets go all that the script holds.
 func release(ts *testscript.TestScript, _ bool, _ []string) {
 	files := ts.Value(held{}).(*[]*os.File)
@@ -113,6 +127,34 @@ func release(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Check(f.Close())
 	}
 	*files = nil
+}
+
+// mend is the command "mend CHECK DOCTOR-ARGS...": what the doctor finds first is of that check, and its remedy, done to the letter, mends it.
+func mend(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: mend CHECK DOCTOR-ARGS...")
+	}
+	found := diagnose(ts, args[1:])
+	if len(found) == 0 || found[0].Check != args[0] {
+		ts.Fatalf("the first finding is not %s: %v", args[0], found)
+	}
+	ts.Logf("mend: %s", found[0].Mend[0])
+	ts.Check(ts.Exec("sh", "-e", "-c", found[0].Mend[0]))
+	for _, f := range diagnose(ts, args[1:]) {
+		if f.Check == args[0] {
+			ts.Fatalf("after %q there is still %v", found[0].Mend[0], f)
+		}
+	}
+}
+
+// diagnose is what the doctor finds.
+func diagnose(ts *testscript.TestScript, args []string) (found []jsonFinding) {
+	err := ts.Exec("tunadm", append([]string{"doctor", "--json"}, args...)...)
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+		ts.Fatalf("doctor: %v", err)
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &found))
+	return found
 }
 
 // install is the command "install PATH": tunadm stands at PATH, a file that is there, in the script's mount namespace.
@@ -204,6 +246,54 @@ func race(args []string) int {
 		}
 	}
 	return 0
+}
+
+// chroot is the program "chroot PROGRAM ARGS...": another of the programs, in a root directory that has nothing but /proc.
+func chroot(args []string) int {
+	root, err := os.MkdirTemp("", "root")
+	must(err)
+	must(os.Mkdir(root+"/proc", 0o755))
+	must(unix.Mount("proc", root+"/proc", "proc", 0, ""))
+	must(unix.Chroot(root))
+	must(os.Chdir("/"))
+	exit := programs()[args[0]](args[1:])
+	must(unix.Unmount("/proc", unix.MNT_DETACH))
+	return exit
+}
+
+// forbid is the program "forbid PROGRAM ARGS...": another of the programs, run in a control group that may open no device.
+func forbid(args []string) int {
+	root := "/run/cgroup-" + strconv.Itoa(os.Getpid())
+	group := root + "/tunadm-test-" + strconv.Itoa(os.Getpid())
+	must(os.Mkdir(root, 0o755))
+	must(unix.Mount("none", root, "cgroup2", 0, ""))
+	must(os.Mkdir(group, 0o755))
+	directory, err := os.Open(group)
+	must(err)
+	// mov r0, 0; exit
+	code := []uint64{0xb7, 0x95}
+	license := []byte("GPL\x00")
+	load := struct {
+		kind, count    uint32
+		code, license  uintptr
+		_              [4]uint32
+		name           [16]byte
+		_, attachBy, _ uint32
+	}{kind: unix.BPF_PROG_TYPE_CGROUP_DEVICE, count: 2, code: uintptr(unsafe.Pointer(&code[0])), license: uintptr(unsafe.Pointer(&license[0])), attachBy: unix.BPF_CGROUP_DEVICE}
+	program, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&load)), unsafe.Sizeof(load))
+	runtime.KeepAlive(code)
+	if errno != 0 {
+		must(errno)
+	}
+	attachment := struct{ target, program, kind, flags uint32 }{uint32(directory.Fd()), uint32(program), unix.BPF_CGROUP_DEVICE, 0}
+	if _, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_ATTACH, uintptr(unsafe.Pointer(&attachment)), unsafe.Sizeof(attachment)); errno != 0 {
+		must(errno)
+	}
+	must(os.WriteFile(group+"/cgroup.procs", []byte("0"), 0))
+	exit := programs()[args[0]](args[1:])
+	must(os.WriteFile(root+"/cgroup.procs", []byte("0"), 0))
+	must(os.Remove(group))
+	return exit
 }
 
 func number(s string) int {

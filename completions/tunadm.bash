@@ -116,6 +116,7 @@ _tunadm() {
         apply) flags=(--prune --atomic --replace --defer-master "${change[@]}") ;;
         teardown) flags=(--force "${change[@]}") ;;
         export) flags=(--format --netns --help -h) ;;
+        doctor) flags=(--user --json --netns --verbose -v --help -h) ;;
         help) flags=() ;;
         *) return ;;
     esac
@@ -124,12 +125,12 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export as help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor as help)
     elif [[ $verb == help ]]; then
-        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export as)
+        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor as)
     elif [[ $verb == apply || $verb == teardown ]]; then
         _tunadm_files
-    elif [[ $verb != add && $verb != a ]]; then
+    elif [[ $verb != add && $verb != a && ! ($verb == doctor && ${#named[@]} -gt 0) ]]; then
         _tunadm_values < <(_tunadm_devices)
     fi
 }

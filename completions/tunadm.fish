@@ -62,6 +62,26 @@ function __tunadm_as_flags
     __tunadm_as none
 end
 
+# __tunadm_unnamed tells whether the verb is doctor, which takes one device, and none is named yet.
+function __tunadm_unnamed
+    __tunadm_is doctor; or return
+    set -l words (commandline -opc)
+    set -e words[1..2]
+    while set -q words[1]
+        switch $words[1]
+            case --user --netns
+                set -e words[1]
+            case --
+                not set -q words[2]
+                return
+            case '-*'
+            case '*'
+                return 1
+        end
+        set -e words[1]
+    end
+end
+
 function __tunadm_masters
     type -q ip; or return
     set -l ns (__tunadm_netns '')
@@ -81,15 +101,16 @@ complete -c tunadm -n '__tunadm_is none' -l version -d 'Print the version'
 for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'delete\tRemove devices that nobody uses' 'del\tdelete' \
         'rm\tdelete' 'list\tShow devices, a line each' 'ls\tlist' 'show\tShow everything known of devices' \
         'apply\tMake the devices as files declare them' 'teardown\tDelete what apply created' 'export\tPrint devices as a file' \
-        'as\tDo what a line of an old tool does'
+        'doctor\tSay why a device does not work' 'as\tDo what a line of an old tool does'
     complete -c tunadm -n '__tunadm_is none' -a "'"(printf $verb)"'"
     complete -c tunadm -n '__tunadm_is help; and test (count (commandline -opc)) = 2' -a "'"(printf $verb)"'"
 end
 complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
-complete -c tunadm -n '__tunadm_is set delete list show export' -a '(__tunadm_devices)' -d Device
+complete -c tunadm -n '__tunadm_is set delete list show export; or __tunadm_unnamed' -a '(__tunadm_devices)' -d Device
 complete -c tunadm -n '__tunadm_is apply teardown' -F
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export; or __tunadm_as_flags' -s h -l help -d 'Show help'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export' -l netns -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor; or __tunadm_as_flags' -s h -l help -d 'Show help'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor' -l netns \
+    -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
 
 complete -c tunadm -n '__tunadm_is add delete' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
 complete -c tunadm -n '__tunadm_is add' -l multi-queue -d 'Several queues at once'
@@ -126,6 +147,9 @@ complete -c tunadm -n '__tunadm_is apply' -l replace -d 'Make anew what can neve
 complete -c tunadm -n '__tunadm_is apply' -l defer-master -d 'Leave out a master that does not exist yet'
 complete -c tunadm -n '__tunadm_is export' -l format -x -a 'toml ip networkd' -d 'For which tool'
 
+complete -c tunadm -n '__tunadm_is doctor' -l user -x -a '(__fish_complete_users)' -d 'Answer for this user'
+complete -c tunadm -n '__tunadm_is doctor' -s v -l verbose -d 'Print also what is right'
+
 complete -c tunadm -n __tunadm_as_flags -l explain -d 'Print the line of tunadm that does the same'
 complete -c tunadm -n __tunadm_as_flags -a 'tunctl openvpn ip' -d 'Old tool'
 complete -c tunadm -n '__tunadm_as tunctl' -a '-b -n -p -u -g -t -d -f'
@@ -134,7 +158,7 @@ complete -c tunadm -n '__tunadm_as ip' -a 'tuntap add del show mode tun tap dev 
 
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l dry-run -d 'Print the steps, and do nothing'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l check -d 'As --dry-run, and exit 8 if there is anything to do'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown' -l json -d 'Print JSON'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown doctor' -l json -d 'Print JSON'
 complete -c tunadm -n '__tunadm_is none list' -l names -d 'Print the names only'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -s v -l verbose -d 'Print each step as it is done'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -s q -l quiet -d 'Print errors only'

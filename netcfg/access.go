@@ -38,6 +38,19 @@ func (a Access) String() string {
 	return "anyone"
 }
 
+// Words say who may attach.
+func (a Access) Words() string {
+	switch {
+	case a.User != nil && a.Group != nil:
+		return "user " + Escape(a.User.String()) + ", if he is in group " + Escape(a.Group.String())
+	case a.User != nil:
+		return "user " + Escape(a.User.String())
+	case a.Group != nil:
+		return "members of group " + Escape(a.Group.String())
+	}
+	return "everyone who can open the driver"
+}
+
 // same says whether two accesses admit the same, by number.
 func (a Access) same(b Access) bool {
 	return sameID(a.User, b.User) && sameID(a.Group, b.Group)

@@ -21,6 +21,7 @@ type kept struct {
 	foreign bool   // not the administrator's: dynamic, link-local, the kernel's or a routing daemon's
 
 	tentative bool       // of an address: IPv6 has not made sure yet that it is nobody else's
+	duplicate bool       // of an address: it is somebody else's
 	plain     bool       // of a route: [Route] says all that there is to say of it
 	bare      bool       // of a route: it has no source, no metrics and no lifetime
 	odd       bool       // of a route: the administrator's, and of a form that [Route] does not have
@@ -112,6 +113,15 @@ func (a Address) String() string {
 
 // Foreign says that the address is not the administrator's: it is dynamic, link-local or the kernel's own.
 func (a Address) Foreign() bool { return a.kept.foreign }
+
+// Tentative says that IPv6 does not use the address yet, since it has not made sure that it is nobody else's.
+func (a Address) Tentative() bool { return a.kept.tentative }
+
+// Duplicate says that somebody else on the link has the address, so that IPv6 does not use it.
+func (a Address) Duplicate() bool { return a.kept.duplicate }
+
+// Subnet is the network that the address puts on the link.
+func (a Address) Subnet() netip.Prefix { return a.subnet() }
 
 // same says whether two addresses are one to the kernel.
 func (a Address) same(b Address) bool {

@@ -45,11 +45,11 @@ func busyError(d *Device, kind StepKind) *Error {
 	if kind == StepDelete && mayConfigure() {
 		fix += ", or take the device from it: tunadm delete --force " + Word(d.Name)
 	}
-	return &Error{Device: d.Name, Cause: InUse, Detail: d.usedBy(), Fix: fix, Err: errBusy}
+	return &Error{Device: d.Name, Cause: InUse, Detail: d.UsedBy(), Fix: fix, Err: errBusy}
 }
 
-// usedBy says that the device is in use, and names the programs that hold it.
-func (d *Device) usedBy() string {
+// UsedBy says that the device is in use, and names the programs that hold it.
+func (d *Device) UsedBy() string {
 	var who []string
 	for _, h := range d.Holders {
 		probably := ""

@@ -127,16 +127,16 @@ func (d *Device) decodeTun(data []byte) {
 }
 
 func decodeStats(b []byte) Stats {
-	var n [8]uint64
+	var n [25]uint64
 	for i := range n {
 		if len(b) >= 8*(i+1) {
 			n[i] = binary.NativeEndian.Uint64(b[8*i:])
 		}
 	}
-	// struct rtnl_link_stats64: rx and tx packets, bytes, errors, dropped, by turns
+	// struct rtnl_link_stats64: rx and tx packets, bytes, errors, dropped, by turns; the last is from Linux 5.19 on
 	return Stats{
 		RxPackets: n[0], TxPackets: n[1], RxBytes: n[2], TxBytes: n[3],
-		RxErrors: n[4], TxErrors: n[5], RxDropped: n[6], TxDropped: n[7],
+		RxErrors: n[4], TxErrors: n[5], RxDropped: n[6], TxDropped: n[7], RxOtherHost: n[24],
 	}
 }
 
@@ -174,6 +174,7 @@ func decodeAddress(body []byte) (ownedAddress, bool) {
 	a.kept = kept{
 		message:   slices.Clone(body),
 		tentative: flags&unix.IFA_F_TENTATIVE != 0,
+		duplicate: flags&unix.IFA_F_DADFAILED != 0,
 		foreign:   flags&unix.IFA_F_PERMANENT == 0 || a.Local.IsLinkLocalUnicast() && a.Local.Is6(),
 	}
 	return a, a.Local.IsValid()

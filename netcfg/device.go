@@ -59,6 +59,8 @@ type Holder struct {
 type Stats struct {
 	RxPackets, RxBytes, RxErrors, RxDropped uint64
 	TxPackets, TxBytes, TxErrors, TxDropped uint64
+
+	RxOtherHost uint64 // IP packets to another Ethernet address, which the host threw away
 }
 
 // State is "down", "no-carrier" (up, carrier off) or "up".

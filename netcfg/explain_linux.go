@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -27,21 +28,25 @@ func explainOpen(node string, err error) error {
 	isNode := statErr == nil && isDriver(&st)
 	switch {
 	case errors.Is(err, unix.ENOENT):
-		e.Cause, e.Fix = NodeMissing, "mkdir -p /dev/net && mknod /dev/net/tun c 10 200 && chmod 0666 /dev/net/tun; for a container: --device /dev/net/tun"
+		where := Surroundings()
+		e.Cause, e.Fix = NodeMissing, where.makeNode()
+		if where != Machine {
+			e.Detail = "no such node " + where.String()
+		}
 		if !driverLoaded() {
-			e.Cause = DriverMissing
+			e.Cause, e.Fix, e.Detail = DriverMissing, loadDriver(), ""
 		}
 	case errors.Is(err, unix.ENODEV) && isNode:
-		e.Cause = DriverMissing
+		e.Cause, e.Fix = DriverMissing, loadDriver()
 	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), statErr == nil && !isNode:
-		e.Cause = NodeWrong
+		e.Cause, e.Fix = NodeWrong, "rm -r /dev/net/tun && "+Surroundings().makeNode()
 	case errors.Is(err, unix.EPERM): // the mode would say EACCES: this is a device cgroup
 		e.Cause, e.Detail = NodeForbidden, "a device cgroup forbids it"
-		e.Fix = "DeviceAllow=/dev/net/tun rw in the unit, or --device /dev/net/tun for the container"
+		e.Fix = Surroundings().allowNode()
 	case errors.Is(err, unix.EACCES) && onNodev():
-		e.Cause, e.Detail, e.Fix = NodeForbidden, "its file system is mounted nodev", "mount it with the option dev"
+		e.Cause, e.Detail, e.Fix = NodeForbidden, "its file system is mounted nodev", "mount -o remount,dev "+mountPoint(driver)
 	case errors.Is(err, unix.EACCES):
-		e.Cause, e.Fix = NodeForbidden, "ask root for: chmod 0666 "+driver
+		e.Cause, e.Fix = NodeForbidden, byRoot("chmod 0666 "+driver)
 	}
 	return e
 }
@@ -50,6 +55,18 @@ func explainOpen(node string, err error) error {
 func onNodev() bool {
 	var fs unix.Statfs_t
 	return unix.Statfs(driver, &fs) == nil && fs.Flags&unix.ST_NODEV != 0
+}
+
+// mountPoint is the directory at which the file system of a path is mounted.
+func mountPoint(path string) string {
+	var here, above unix.Stat_t
+	for path != "/" {
+		if unix.Stat(path, &here) != nil || unix.Stat(filepath.Dir(path), &above) != nil || here.Dev != above.Dev {
+			break
+		}
+		path = filepath.Dir(path)
+	}
+	return path
 }
 
 // driverLoaded says whether the kernel has the driver, or may load it when the node is opened.
@@ -179,13 +196,30 @@ func mayConfigure() bool {
 	return err == nil && data[0].Effective&(1<<unix.CAP_NET_ADMIN) != 0
 }
 
+// byRoot is a command that only root can do, for who reads it.
+func byRoot(command string) string {
+	if os.Geteuid() == 0 {
+		return command
+	}
+	return "ask root for: " + command
+}
+
 // asRoot is what mends a missing CAP_NET_ADMIN.
 func asRoot() string {
-	if os.Geteuid() == 0 {
-		return "root here lacks CAP_NET_ADMIN over this network namespace: grant it (--cap-add NET_ADMIN), or run it outside the container"
+	if os.Geteuid() != 0 {
+		return "run it as root"
 	}
-	return "run it as root"
+	switch Surroundings() {
+	case Container:
+		return "root here lacks CAP_NET_ADMIN: start the container with --cap-add NET_ADMIN"
+	case UserNamespace:
+		return "root here has no CAP_NET_ADMIN over this network namespace, which belongs to another user namespace: work in one of its own (unshare -n)"
+	}
+	return "root here lacks CAP_NET_ADMIN over this network namespace: grant it, or run it outside the container"
 }
+
+// AdminHint is what mends it that the program may not create devices.
+func AdminHint() string { return asRoot() }
 
 // errBusy is the kernel's word for a device in use.
 const errBusy = unix.EBUSY

@@ -1,7 +1,6 @@
 package netcfg
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os/exec"
@@ -73,21 +72,25 @@ const getentTime = 5 * time.Second
 
 // getent asks the host's name service for entries of a database, which may be kept outside /etc. The static
 // binary reads /etc/passwd and /etc/group alone. Entries have at least three fields; there are none on any error.
-func getent(database string, keys ...string) [][]string {
+func getent(database string, keys ...string) (entries [][]string) {
+	for _, line := range getentLines(database, keys...) {
+		if fields := strings.Split(line, ":"); len(fields) >= 3 {
+			entries = append(entries, fields)
+		}
+	}
+	return entries
+}
+
+// getentLines are what getent(1) prints.
+func getentLines(database string, keys ...string) []string {
 	ctx, cancel := context.WithTimeout(context.Background(), getentTime)
 	defer cancel()
 	for _, path := range []string{"/usr/bin/getent", "/bin/getent"} {
 		cmd := exec.CommandContext(ctx, path, append([]string{database}, keys...)...)
 		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 		out, _ := cmd.Output() // exit 2 says that one key is unknown; the others are on stdout all the same
-		var entries [][]string
-		for line := range bytes.Lines(out) {
-			if fields := strings.Split(strings.TrimRight(string(line), "\n"), ":"); len(fields) >= 3 {
-				entries = append(entries, fields)
-			}
-		}
 		if cmd.Process != nil {
-			return entries
+			return strings.Split(strings.TrimRight(string(out), "\n"), "\n")
 		}
 	}
 	return nil

@@ -1,0 +1,160 @@
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// bridgeAddress looks for an address on a port, where the bridge should have it.
+func bridgeAddress(p *patient) []Finding {
+	d := p.device
+	if d.MasterKind != "bridge" {
+		return nil
+	}
+	for _, a := range own(d) {
+		return one(Fault, fmt.Sprintf("it has the address %s, and is a port of %s", a, netcfg.Escape(d.Master)),
+			"a port hands all that comes in to the bridge: nobody answers at this address",
+			fmt.Sprintf("tunadm set %s --remove-address %s && ip addr add %s dev %s", netcfg.Word(d.Name), netcfg.Word(a.String()), a, netcfg.Word(d.Master)))
+	}
+	return nil
+}
+
+// own are the addresses of a device, without those that IPv6 makes for itself.
+func own(d *netcfg.Device) (addresses []netcfg.Address) {
+	for _, a := range d.Addresses {
+		if a.Local.Is4() || !a.Local.IsLinkLocalUnicast() {
+			addresses = append(addresses, a)
+		}
+	}
+	return addresses
+}
+
+// noAddress looks for a device that is asked for by name, is up, and has none.
+func noAddress(p *patient) []Finding {
+	d := p.device
+	if len(own(d)) > 0 {
+		return nil
+	}
+	if !d.Up || d.Master != "" || !p.asked() {
+		return ok("it has no address of its own")
+	}
+	return one(Warning, "it has no address", "this host sends nothing to it, unless a route says so; the address below is an example, of a network that is free here", fmt.Sprintf("tunadm set %s --address %s", netcfg.Word(d.Name), p.freeAddress()))
+}
+
+// freeAddress is one of a network that no link of this host has.
+func (p *patient) freeAddress() netcfg.Address {
+	for n := range 256 {
+		a := netcfg.Address{Local: netip.AddrFrom4([4]byte{192, 168, byte(77 + n), 1}), Bits: 24}
+		if p.sameSubnet(a, 0) == nil {
+			return a
+		}
+	}
+	return netcfg.Address{Local: netip.AddrFrom4([4]byte{10, 0, 0, 1}), Bits: 24}
+}
+
+// sameSubnet is another link than that of the index with an address in the same network, or nil.
+func (p *patient) sameSubnet(a netcfg.Address, index int) *netcfg.Device {
+	for _, l := range p.network.Links {
+		for _, b := range l.Addresses {
+			if l.Index != index && l.Kind != "loopback" && !b.Local.IsLinkLocalUnicast() && b.Subnet() == a.Subnet() {
+				return l
+			}
+		}
+	}
+	return nil
+}
+
+// setting reads a sysctl of a device in the thread's network namespace. family is ipv4 or ipv6.
+func setting(family, device, name string) (string, bool) {
+	b, err := os.ReadFile("/proc/sys/net/" + family + "/conf/" + device + "/" + name)
+	return strings.TrimSpace(string(b)), err == nil
+}
+
+// sysctl is the command that sets one.
+func sysctl(family, device, name, value string) string {
+	return "sysctl -w " + netcfg.Word("net."+family+".conf."+strings.ReplaceAll(device, ".", "/")+"."+name+"="+value)
+}
+
+// ipv6Off looks for a device without IPv6, where new devices have it.
+func ipv6Off(p *patient) []Finding {
+	d := p.device
+	off, _ := setting("ipv6", d.Name, "disable_ipv6")
+	usual, _ := setting("ipv6", "default", "disable_ipv6")
+	if off != "1" || usual == "1" && !p.asked() {
+		return nil
+	}
+	return one(Warning, "IPv6 is switched off on it", "it has no IPv6 address, and takes none: \"permission denied\"", sysctl("ipv6", d.Name, "disable_ipv6", "0"))
+}
+
+// duplicate looks for IPv6 addresses that somebody else has.
+func duplicate(p *patient) (found []Finding) {
+	d := p.device
+	for _, a := range d.Addresses {
+		if a.Duplicate() {
+			found = append(found, one(Fault, "somebody else on its link has the address "+a.String(), "the kernel does not use it: duplicate address detection failed",
+				fmt.Sprintf("ip addr del %s dev %s", a, netcfg.Word(d.Name)))...)
+		}
+	}
+	return found
+}
+
+// tentative looks for IPv6 addresses that cannot be used yet.
+func tentative(p *patient) []Finding {
+	d := p.device
+	for _, a := range own(d) {
+		if !a.Tentative() || a.Duplicate() {
+			continue
+		}
+		if !p.asked() || !d.Up {
+			return ok("its address " + a.String() + " is tentative until a program is attached")
+		}
+		return one(Warning, "its address "+a.String()+" is tentative: it waits for a carrier to look for duplicates", "a program cannot bind to it: \"cannot assign requested address\"",
+			fmt.Sprintf("ip addr del %s dev %s && ip addr add %s dev %s nodad", a, netcfg.Word(d.Name), a, netcfg.Word(d.Name)))
+	}
+	return nil
+}
+
+// noLinkLocal looks for IPv6 without a link-local address, which routing protocols and neighbour discovery need.
+func noLinkLocal(p *patient) []Finding {
+	d := p.device
+	global := false
+	for _, a := range d.Addresses {
+		if a.Local.Is6() && a.Local.IsLinkLocalUnicast() {
+			return nil
+		}
+		global = global || a.Local.Is6()
+	}
+	mode, known := setting("ipv6", d.Name, "addr_gen_mode")
+	if !global || !known || !d.Up || !d.Carrier || mode != "1" {
+		return nil
+	}
+	return one(Warning, "it has an IPv6 address, and none that is link-local (addrgenmode none)", "routing protocols and router advertisements do not work",
+		sysctl("ipv6", d.Name, "addr_gen_mode", "3"))
+}
+
+// subnetTwice looks for another link with an address in the same network.
+func subnetTwice(p *patient) []Finding {
+	d := p.device
+	for _, a := range own(d) {
+		if a.Subnet().IsSingleIP() {
+			continue
+		}
+		if other := p.sameSubnet(a, d.Index); other != nil {
+			return one(Fault, fmt.Sprintf("%s has an address in %s too", netcfg.Escape(other.Name), a.Subnet()), "packets to that network go to one of the two alone; the address below is an example, of a network that is free here",
+				fmt.Sprintf("tunadm set %s --remove-address %s --add-address %s", netcfg.Word(d.Name), netcfg.Word(a.String()), p.freeAddress()))
+		}
+	}
+	return nil
+}
+
+// ownAddress tells what ping to the device's own address proves.
+func ownAddress(p *patient) []Finding {
+	for _, a := range own(p.device) {
+		return ok("packets to " + a.Local.String() + " itself stay in this host, and never come to the program: ping another address of " + a.Subnet().String())
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// absent looks for the device that is asked for, and where else it may be.
+func absent(p *patient) []Finding {
+	if p.Device == "" || len(p.devices) > 0 {
+		return nil
+	}
+	if other := p.network.Link(p.Device); other != nil {
+		return one(Fault, netcfg.Escape(p.Device)+" is "+other.KindWords()+", not a TUN/TAP device", "no program can attach to it", "choose another name: tunadm list shows those that there are")
+	}
+	what := "there is no device " + netcfg.Escape(p.Device)
+	if elsewhere := p.kernel.Elsewhere(p.Device); len(elsewhere) > 0 {
+		return one(Fault, what+" in this network namespace, but in another one: "+netcfg.Escape(strings.Join(elsewhere, ", ")),
+			"a device is only seen in the network namespace that it is in", "tunadm doctor "+netcfg.Word(p.Device)+" --netns "+netcfg.Word(elsewhere[0]))
+	}
+	var names []string
+	for _, l := range p.network.Links {
+		if l.Kind == "tun" {
+			names = append(names, l.Name)
+		}
+	}
+	means := "who is not root cannot make it, and can only attach to one that is there"
+	var mend []string
+	if near := netcfg.Nearest(p.Device, names); near != "" {
+		what += "; there is " + netcfg.Escape(near)
+		mend = []string{"tunadm doctor " + netcfg.Word(near)}
+	}
+	add := "tunadm add " + netcfg.Word(p.Device)
+	if netcfg.ModeOf(p.Device) == 0 {
+		add += " --mode tun"
+	}
+	if p.User != "" {
+		add += " --user " + netcfg.Word(p.person.ID.String())
+	}
+	return one(Fault, what, means, append(mend, add)...)
+}
+
+// modeOfName looks for a tun that is called tap, and the reverse.
+func modeOfName(p *patient) []Finding {
+	d := p.device
+	called := netcfg.ModeOf(d.Name)
+	if called == 0 || called == d.Mode {
+		return nil
+	}
+	name := netcfg.Word(d.Name)
+	return one(Warning, fmt.Sprintf("it is a %s, and its name says %s", d.Mode, called), "a program that goes by the name gets \"invalid argument\" when it attaches",
+		fmt.Sprintf("tunadm delete %s && tunadm add %s --mode %s%s%s", name, name, called, keepUser(d), keepGroup(d)))
+}
+
+// queues tells what a program must ask for.
+func queues(p *patient) []Finding {
+	d := p.device
+	kind := "it has one queue: a program that asks for several gets \"invalid argument\""
+	if d.MultiQueue {
+		kind = "it has several queues: a program that does not ask for that gets \"invalid argument\""
+	}
+	if d.InUse() {
+		kind += "; " + d.UsedBy()
+	}
+	return ok(kind)
+}
+
+// leftOver looks for a device that a program has used and left, and that no file declares.
+func leftOver(p *patient) []Finding {
+	d := p.device
+	if d.InUse() || !d.Persist || d.Stats.RxPackets == 0 || p.Declared(d.Name) != nil {
+		return nil
+	}
+	return one(Warning, "a program that is gone wrote "+packets(d.Stats.RxPackets)+" to it, and nobody is attached",
+		"the program has ended, or attached to another device", "start it again", "tunadm delete "+netcfg.Word(d.Name))
+}
+
+// leftRules looks for policy rules that name a device which is gone.
+func leftRules(p *patient) (found []Finding) {
+	for _, r := range p.network.Rules {
+		if !r.Detached {
+			continue
+		}
+		found = append(found, one(Warning, "a policy rule names a device that is not there: "+r.Words(), "it takes effect again as soon as there is any device of that name", r.Delete())...)
+	}
+	return found
+}

@@ -1,0 +1,144 @@
+package doctor
+
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// down looks for a device that is switched off, although it is meant to carry packets.
+func down(p *patient) []Finding {
+	d := p.device
+	if d.Up {
+		return ok("it is up")
+	}
+	if !p.asked() && len(d.Addresses) == 0 && d.Master == "" && !d.InUse() {
+		return ok("it is down, and nothing is set up on it")
+	}
+	return one(Fault, "it is down", "no packet passes, its routes are not there, and a program that writes to it gets an input/output error",
+		"tunadm set "+netcfg.Word(d.Name)+" --up")
+}
+
+// queueLength looks for a queue that holds nothing, or too little for what was dropped.
+func queueLength(p *patient) []Finding {
+	const short = 100 // packets; the kernel's own choice is 500 for a tun and 1000 for a tap
+	d := p.device
+	mend := "tunadm set " + netcfg.Word(d.Name) + " --txqueuelen " + map[netcfg.Mode]string{netcfg.TUN: "500", netcfg.TAP: "1000"}[d.Mode]
+	switch {
+	case d.TxQueueLen == 0:
+		return one(Fault, "its queue has room for no packet (txqueuelen 0)", "every packet to the program is dropped: ping loses all, or says \"no buffer space available\"", mend)
+	case d.TxQueueLen < short && d.Stats.TxDropped > 0 && d.InUse():
+		return one(Warning, fmt.Sprintf("%s to the program dropped, and its queue has room for %d", packets(d.Stats.TxDropped), d.TxQueueLen),
+			"a burst does not fit", mend)
+	}
+	return ok(fmt.Sprintf("its queue has room for %d packets", d.TxQueueLen))
+}
+
+// noCarrier looks for packets to a device that nobody reads.
+func noCarrier(p *patient) []Finding {
+	d := p.device
+	switch {
+	case !d.Up:
+		return nil
+	case d.Carrier:
+		return ok("its carrier is on")
+	case d.InUse():
+		return one(Fault, "a program is attached, and its carrier is off", "the program, or somebody, switched it off: packets are dropped before they reach the program",
+			"ip link set "+netcfg.Word(d.Name)+" carrier on")
+	}
+	means := "ping to the network behind it loses all packets without a word"
+	if d.Mode == netcfg.TAP {
+		means = "ping to the network behind it says \"destination host unreachable\" after three seconds"
+	}
+	if dropped := d.Stats.TxDropped; dropped > 0 {
+		return one(Fault, "no program is attached, so that it has no carrier; "+packets(dropped)+" to it dropped", means, "start the program that reads it")
+	}
+	if p.asked() {
+		return one(Fault, "no program is attached, so that it has no carrier", means, "start the program that reads it")
+	}
+	return ok("no program is attached, so that it has no carrier: the normal state of an idle device")
+}
+
+// mtuOfMaster looks for a tap that lets in more than its bridge takes.
+func mtuOfMaster(p *patient) []Finding {
+	d := p.device
+	m := p.network.Link(d.Master)
+	if m == nil || d.MTU <= m.MTU {
+		return nil
+	}
+	return one(Warning, fmt.Sprintf("its MTU is %d, and that of %s is %d", d.MTU, netcfg.Escape(m.Name), m.MTU), "the bridge drops what is larger than its own MTU, without a word",
+		fmt.Sprintf("tunadm set %s --mtu %d", netcfg.Word(d.Name), m.MTU))
+}
+
+// mtuIPv6 looks for an MTU with which the kernel has no IPv6 on the device, where others have it.
+func mtuIPv6(p *patient) []Finding {
+	d := p.device
+	if d.MTU >= netcfg.MTUMinV6 {
+		return nil
+	}
+	for _, l := range p.network.Links {
+		for _, a := range l.Addresses {
+			if a.Local.Is6() && !a.Local.IsLinkLocalUnicast() && !a.Local.IsLoopback() {
+				return one(Warning, fmt.Sprintf("its MTU is %d: below %d there is no IPv6", d.MTU, netcfg.MTUMinV6), "the kernel has taken IPv6 off the device: addresses, routes and sysctls",
+					fmt.Sprintf("tunadm set %s --mtu %d", netcfg.Word(d.Name), netcfg.MTUMinV6))
+			}
+		}
+	}
+	return nil
+}
+
+// macTwice looks for another port of the bridge with the same address.
+func macTwice(p *patient) []Finding {
+	d := p.device
+	if d.Master == "" || d.Mode != netcfg.TAP {
+		return nil
+	}
+	for _, l := range p.network.Links {
+		if l.Index != d.Index && l.Master == d.Master && slices.Equal(l.MAC, d.MAC) {
+			return one(Fault, fmt.Sprintf("it has the address %s, as %s has on the same bridge", d.MAC, netcfg.Escape(l.Name)), "the bridge takes one for the other, and frames come to the wrong port",
+				fmt.Sprintf("tunadm set %s --mac %s", netcfg.Word(d.Name), ownMAC(d)))
+		}
+	}
+	return nil
+}
+
+// ownMAC is an address that follows from the name and the index, so that the same question has the same answer.
+func ownMAC(d *netcfg.Device) netcfg.MAC {
+	h := fnv.New64a()
+	fmt.Fprint(h, d.Index, d.Name)
+	sum := h.Sum(nil)
+	return append(netcfg.MAC{0xfe}, sum[:5]...)
+}
+
+// macRewritten looks for an address that is not the declared one.
+func macRewritten(p *patient) []Finding {
+	d := p.device
+	s := p.Declared(d.Name)
+	if s == nil || s.MAC == nil || d.Mode != netcfg.TAP || slices.Equal(s.MAC, d.MAC) {
+		return nil
+	}
+	return one(Warning, fmt.Sprintf("it is declared with the address %s, and has %s", s.MAC, d.MAC), "another program changed it, as udev does with a new device",
+		fmt.Sprintf("tunadm set %s --mac %s", netcfg.Word(d.Name), s.MAC))
+}
+
+// otherMACs looks for frames from the program to an address that nobody has.
+func otherMACs(p *patient) []Finding {
+	d := p.device
+	if d.Mode != netcfg.TAP || d.Stats.RxOtherHost == 0 || d.Master != "" {
+		return nil
+	}
+	return one(Warning, fmt.Sprintf("the program sent %s to another Ethernet address than its own, %s", packets(d.Stats.RxOtherHost), d.MAC),
+		"the host takes what is addressed to it: only a program that captures packets sees the others",
+		"have the program ask for the address by ARP", "put the tap into a bridge: tunadm set "+netcfg.Word(d.Name)+" --master BRIDGE")
+}
+
+// bridgeDown looks for a master that is switched off.
+func bridgeDown(p *patient) []Finding {
+	m := p.network.Link(p.device.Master)
+	if m == nil || m.Up {
+		return nil
+	}
+	return one(Fault, netcfg.Escape(m.Name)+", which it is in, is down", "nothing that comes from the program goes any further", "ip link set dev "+netcfg.Word(m.Name)+" up")
+}

@@ -1,0 +1,42 @@
+package doctor
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// networkManager looks whether NetworkManager takes care of the device.
+func networkManager(p *patient) []Finding {
+	d := p.device
+	b, err := os.ReadFile("/run/NetworkManager/devices/" + strconv.Itoa(d.Index))
+	if err != nil || !strings.Contains(string(b), "managed=true") && !strings.Contains(string(b), "connection-uuid=") {
+		return nil
+	}
+	name := d.Name
+	return one(Warning, "NetworkManager takes care of it", "it changes addresses and routes, takes the device out of its bridge, and keeps a connection for it",
+		"printf '[keyfile]\\nunmanaged-devices=interface-name:%s\\n' "+netcfg.Word(name)+" >"+netcfg.Word("/etc/NetworkManager/conf.d/90-"+name+".conf")+" && nmcli general reload")
+}
+
+// networkd looks whether systemd-networkd has a file for the device.
+func networkd(p *patient) []Finding {
+	d := p.device
+	b, err := os.ReadFile("/run/systemd/netif/links/" + strconv.Itoa(d.Index))
+	if err != nil {
+		return nil
+	}
+	file := ""
+	for line := range strings.Lines(string(b)) {
+		if path, ok := strings.CutPrefix(line, "NETWORK_FILE="); ok {
+			file = strings.TrimSpace(path)
+		}
+	}
+	if file == "" {
+		return ok("systemd-networkd knows it, and leaves it alone")
+	}
+	name := d.Name
+	return one(Warning, "systemd-networkd takes care of it, by "+netcfg.Escape(file), "it changes addresses and routes, and drops them when the carrier goes",
+		"printf '[Match]\\nName=%s\\n\\n[Link]\\nUnmanaged=yes\\n' "+netcfg.Word(name)+" >"+netcfg.Word("/etc/systemd/network/05-"+name+".network")+" && networkctl reload && networkctl reconfigure "+netcfg.Word(name))
+}

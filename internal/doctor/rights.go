@@ -1,0 +1,183 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// driver looks at the driver's node, as the person would open it.
+func driver(p *patient) []Finding {
+	err := p.kernel.DriverFor(p.person)
+	if err == nil {
+		return append(p.ownersDriver(), ok("/dev/net/tun can be opened by "+netcfg.Escape(p.person.ID.String()))...)
+	}
+	found := known(Fault, err)
+	found[0].Means = "no device can be made, and nobody can attach to one"
+	if !p.person.Self {
+		found[0].Means = netcfg.Escape(p.person.ID.String()) + " cannot attach to any device"
+	}
+	return found
+}
+
+// ownersDriver looks at the driver's node as the owners of the devices would open it, once for each of them.
+func (p *patient) ownersDriver() (found []Finding) {
+	asked := map[string]bool{p.person.ID.Name: true}
+	for _, d := range p.devices {
+		owner := d.Access.User
+		if owner == nil || owner.Name == "" || asked[owner.Name] {
+			continue
+		}
+		asked[owner.Name] = true
+		person, err := p.find(owner.Name)
+		if err == nil {
+			err = p.kernel.DriverFor(person)
+		}
+		if err != nil {
+			f := known(Fault, err)[0]
+			f.Means = fmt.Sprintf("%s, the owner of %s, cannot attach", netcfg.Escape(owner.Name), netcfg.Escape(d.Name))
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// find looks a user up once.
+func (p *patient) find(name string) (netcfg.Person, error) {
+	if known, there := p.people[name]; there {
+		return known, nil
+	}
+	person, err := p.kernel.Person(name)
+	if err == nil {
+		p.people[name] = person
+	}
+	return person, err
+}
+
+// create looks whether the person can make devices, or has one.
+func create(p *patient) []Finding {
+	who := netcfg.Escape(p.person.ID.String())
+	if p.person.Admin {
+		return ok(who + " may create devices")
+	}
+	admitted := func(d *netcfg.Device) bool { return d.Access.Admits(p.person) }
+	if p.Device != "" || slices.ContainsFunc(p.devices, admitted) {
+		return nil
+	}
+	if p.person.Self && p.person.ID.Number == 0 {
+		return one(Warning, who+" may not create devices here", "creating takes CAP_NET_ADMIN over this network namespace", netcfg.AdminHint())
+	}
+	return one(Warning, who+" may not create devices, and there is none that he may attach to", "creating takes CAP_NET_ADMIN over this network namespace; attaching does not",
+		"tunadm add --mode tun --user "+netcfg.Word(p.person.ID.String()))
+}
+
+// attach looks whether the person may attach to the device that is asked for.
+func attach(p *patient) []Finding {
+	d, who := p.device, netcfg.Escape(p.person.ID.String())
+	if p.Device == "" && p.User == "" {
+		return nil
+	}
+	rule := "only " + d.Access.Words() + " may"
+	if u := d.Access.User; u != nil && u.Number != 0 && u.Number != p.person.ID.Number {
+		rule += ", who loses it by the remedy below"
+	}
+	switch {
+	case !d.Access.Admits(p.person):
+		if p.Device == "" { // he was not asked about each
+			return nil
+		}
+		return one(Fault, who+" may not attach to it", rule, p.admit())
+	case p.User != "" && d.InUse() && !d.MultiQueue && p.Device != "":
+		return one(Fault, d.UsedBy(), "a device with one queue takes one program: the next gets \"device or resource busy\"", "stop that program first")
+	}
+	return ok(who + " may attach, by the rule: " + d.Access.Words())
+}
+
+// admit is what lets the person attach.
+func (p *patient) admit() string {
+	d := p.device
+	who := netcfg.Word(p.person.ID.String())
+	switch group := d.Access.Group; {
+	case group == nil || slices.Contains(p.person.Groups, group.Number):
+		return "tunadm set " + netcfg.Word(d.Name) + " --user " + who + keepGroup(d)
+	case d.Access.User == nil || d.Access.User.Number == p.person.ID.Number:
+		return joinGroup(p.person.ID, *group)
+	default:
+		return "tunadm set " + netcfg.Word(d.Name) + " --user " + who + keepGroup(d) + " && " + joinGroup(p.person.ID, *group)
+	}
+}
+
+// keepGroup are the words that leave a device its group, which cannot be unset.
+func keepGroup(d *netcfg.Device) string {
+	if d.Access.Group == nil {
+		return ""
+	}
+	return " --group " + netcfg.Word(d.Access.Group.String())
+}
+
+func joinGroup(who, group netcfg.ID) string {
+	return "usermod -aG " + netcfg.Word(group.String()) + " " + netcfg.Word(who.String())
+}
+
+// impossibleAccess looks for an owner who is not in the group that he must be in too.
+func impossibleAccess(p *patient) []Finding {
+	d := p.device
+	owner, group := d.Access.User, d.Access.Group
+	if owner == nil || group == nil || owner.Name == "" {
+		return nil
+	}
+	person, err := p.find(owner.Name)
+	if err != nil || d.Access.Admits(person) {
+		return nil
+	}
+	mend := joinGroup(*owner, *group)
+	if group.Name == "" {
+		mend = p.otherGroup()
+	}
+	return one(Fault, fmt.Sprintf("its owner %s is not in its group %s", netcfg.Escape(owner.Name), netcfg.Escape(group.String())),
+		"the kernel wants both: nobody but root may attach", mend)
+}
+
+// unknownIDs looks for an owner and a group that have no name any more.
+func unknownIDs(p *patient) (found []Finding) {
+	d := p.device
+	name := netcfg.Word(d.Name)
+	if u := d.Access.User; u != nil && u.Name == "" {
+		found = append(found, one(Warning, fmt.Sprintf("its owner is user %d, whom nobody knows", u.Number), "the next new user may get the number, and the device with it",
+			"tunadm set "+name+" --user root"+keepGroup(d))...)
+	}
+	if g := d.Access.Group; g != nil && g.Name == "" {
+		found = append(found, one(Warning, fmt.Sprintf("its group is %d, which nobody knows", g.Number), "the next new group may get the number, and the device with it",
+			p.otherGroup())...)
+	}
+	return found
+}
+
+// otherGroup gives the device a group that its owner is in.
+func (p *patient) otherGroup() string {
+	d, group := p.device, "root"
+	if u := d.Access.User; u != nil {
+		if owner, err := p.find(u.String()); err == nil && len(owner.Groups) > 0 {
+			group = strconv.FormatUint(uint64(owner.Groups[0]), 10)
+		}
+	}
+	return "tunadm set " + netcfg.Word(d.Name) + keepUser(d) + " --group " + group
+}
+
+func keepUser(d *netcfg.Device) string {
+	if d.Access.User == nil {
+		return ""
+	}
+	return " --user " + netcfg.Word(d.Access.User.String())
+}
+
+// anyone looks for devices that have neither an owner nor a group.
+func anyone(p *patient) []Finding {
+	if p.device.Access != (netcfg.Access{}) || !p.device.Persist {
+		return nil
+	}
+	return one(Warning, "it has neither an owner nor a group", "every local user who can open /dev/net/tun may attach to it, and make it his own",
+		"tunadm set "+netcfg.Word(p.device.Name)+" --user root")
+}

@@ -1,0 +1,181 @@
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// The tables of routes that the kernel asks without a rule of the administrator's.
+const (
+	tableDefault = 253
+	tableMain    = 254
+	tableLocal   = 255
+)
+
+// target is an address that is reached through the device by one of its own, or invalid where there is none.
+func target(a netcfg.Address) netip.Addr {
+	subnet := a.Subnet()
+	if a.Peer.IsValid() {
+		return a.Peer
+	}
+	if subnet.IsSingleIP() {
+		return netip.Addr{}
+	}
+	for ip := subnet.Addr(); subnet.Contains(ip); ip = ip.Next() {
+		if ip != a.Local && (ip != subnet.Addr() || subnet.Bits() == ip.BitLen()-1) {
+			return ip
+		}
+	}
+	return netip.Addr{}
+}
+
+// A detour is an address of the device's own network that is reached by another way, or by none.
+type detour struct {
+	to  netip.Addr
+	way netcfg.Way
+}
+
+// detours asks the kernel for the way to each network of the device.
+func (p *patient) detours() (found []detour) {
+	d := p.device
+	if !d.Up || d.Master != "" {
+		return nil
+	}
+	for _, a := range own(d) {
+		to := target(a)
+		if !to.IsValid() || to.Is6() && (a.Tentative() || a.Duplicate()) {
+			continue
+		}
+		way, err := p.kernel.Way(to)
+		if err == nil && way.Index != d.Index && !way.Local {
+			found = append(found, detour{to, way})
+		}
+	}
+	return found
+}
+
+// routeElsewhere looks for routes and rules that lead packets for the device's networks away from it.
+func routeElsewhere(p *patient) (found []Finding) {
+	for _, dt := range p.detours() {
+		other := p.network.ByIndex(dt.way.Index)
+		rule := p.ruleOf(dt)
+		switch {
+		case rule != nil && other != nil:
+			found = append(found, one(Fault, fmt.Sprintf("a policy rule leads packets to %s away, through %s: %s", dt.to, netcfg.Escape(other.Name), rule.Words()),
+				"the rule is asked before the device's own routes", rule.Delete())...)
+		case other != nil && p.sameSubnetBy(dt, other):
+			// subnet-twice says so
+		case other != nil:
+			found = append(found, one(Fault, fmt.Sprintf("packets to %s go through %s, by its route to %s", dt.to, netcfg.Escape(other.Name), dt.way.Match),
+				"a route to a smaller network, or with a smaller metric, comes first", deleteRoute(dt.way, other))...)
+		case !p.linkdown(dt.to):
+			found = append(found, p.noWay(dt))
+		}
+	}
+	return found
+}
+
+// sameSubnetBy says that the other link has the network too.
+func (p *patient) sameSubnetBy(dt detour, other *netcfg.Device) bool {
+	for _, a := range own(p.device) {
+		if a.Subnet().Contains(dt.to) && p.sameSubnet(a, p.device.Index) == other {
+			return true
+		}
+	}
+	return false
+}
+
+// ruleOf is the rule that led to the table which was found, or nil if that is one of the kernel's.
+func (p *patient) ruleOf(dt detour) *netcfg.Rule {
+	if t := dt.way.Table; t == tableMain || t == tableLocal || t == tableDefault || t == 0 {
+		return nil
+	}
+	for i, r := range p.network.Rules {
+		if r.Table == dt.way.Table && r.IPv6 == dt.to.Is6() && !r.Detached && (!r.To.IsValid() || r.To.Contains(dt.to)) {
+			return &p.network.Rules[i]
+		}
+	}
+	return nil
+}
+
+func deleteRoute(way netcfg.Way, other *netcfg.Device) string {
+	command := "ip route del "
+	if way.Match.Addr().Is6() {
+		command = "ip -6 route del "
+	}
+	command += way.Match.String() + " dev " + netcfg.Word(other.Name)
+	if way.Table != tableMain {
+		command += " table " + strconv.FormatUint(uint64(way.Table), 10)
+	}
+	return command
+}
+
+// noWay is the rule or the route that forbids packets to a network of the device, or that there is no route.
+func (p *patient) noWay(dt detour) Finding {
+	what, means := fmt.Sprintf("packets to %s are forbidden", dt.to), "a program that sends one gets \"permission denied\", \"no route to host\" or the like"
+	for _, r := range p.network.Rules {
+		if r.Action != "" && r.IPv6 == dt.to.Is6() && (!r.To.IsValid() || r.To.Contains(dt.to)) {
+			return one(Fault, what+" by a policy rule: "+r.Words(), means, r.Delete())[0]
+		}
+	}
+	if words := p.kernel.Barrier(dt.to); words != "" {
+		return one(Fault, what+" by a route: "+words, means, "ip route del "+words)[0]
+	}
+	return p.noRoute(dt)
+}
+
+// noRoute is a network of the device that no route leads to any more.
+func (p *patient) noRoute(dt detour) Finding {
+	for _, a := range own(p.device) {
+		if a.Subnet().Contains(dt.to) || a.Peer == dt.to {
+			return one(Fault, fmt.Sprintf("no route leads to %s, the network of its address %s", a.Subnet(), a), "somebody removed it: \"network is unreachable\"",
+				fmt.Sprintf("ip route replace %s dev %s", a.Subnet(), netcfg.Word(p.device.Name)))[0]
+		}
+	}
+	return Finding{}
+}
+
+// linkdown says that the kernel leaves out the device's routes while it has no carrier.
+func (p *patient) linkdown(to netip.Addr) bool {
+	d := p.device
+	return !d.Carrier && len(ignoring(familyOf(to), d.Name)) > 0
+}
+
+func familyOf(ip netip.Addr) string {
+	if ip.Is6() {
+		return "ipv6"
+	}
+	return "ipv4"
+}
+
+// ignoring are the places where ignore_routes_with_linkdown is set for a device.
+func ignoring(family, device string) (where []string) {
+	for _, name := range []string{"all", device} {
+		if value, _ := setting(family, name, "ignore_routes_with_linkdown"); value == "1" {
+			where = append(where, name)
+		}
+	}
+	return where
+}
+
+// linkdownIgnored looks for routes that are not used while nobody is attached.
+func linkdownIgnored(p *patient) (found []Finding) {
+	for _, dt := range p.detours() {
+		if dt.way.Index != 0 || !p.linkdown(dt.to) {
+			continue
+		}
+		mend := ""
+		for _, where := range ignoring(familyOf(dt.to), p.device.Name) {
+			if mend != "" {
+				mend += " && "
+			}
+			mend += sysctl(familyOf(dt.to), where, "ignore_routes_with_linkdown", "0")
+		}
+		found = append(found, one(Warning, "its routes are not used while it has no carrier (ignore_routes_with_linkdown)", "packets to "+dt.to.String()+" go another way, or none, until a program is attached",
+			"start the program that reads it", mend)...)
+	}
+	return found
+}

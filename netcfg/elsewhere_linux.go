@@ -1,0 +1,60 @@
+package netcfg
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Elsewhere are the other network namespaces that have a TUN/TAP device of that name, each as --netns takes it: by the name that
+// ip-netns(8) gave it, else by a process. Those that this user may not enter are left out.
+func (k *Kernel) Elsewhere(name string) []string {
+	seen := map[uint64]bool{namespaceOf("/proc/thread-self/ns/net"): true}
+	var found []string
+	look := func(path, called string) {
+		if inode := namespaceOf(path); inode != 0 && !seen[inode] {
+			seen[inode] = true
+			if hasDevice(path, name) {
+				found = append(found, called)
+			}
+		}
+	}
+	for _, called := range directory(netnsDirectory) {
+		look(filepath.Join(netnsDirectory, called), called)
+	}
+	for _, entry := range directory("/proc") {
+		if _, err := strconv.Atoi(entry); err == nil {
+			look("/proc/"+entry+"/ns/net", entry)
+		}
+	}
+	return found
+}
+
+// hasDevice looks into a namespace on a thread of its own, which ends with it.
+func hasDevice(path, name string) (found bool) {
+	var done sync.WaitGroup
+	done.Go(func() {
+		runtime.LockOSThread()
+		f, err := os.Open(path)
+		if err != nil {
+			return
+		}
+		defer f.Close()
+		if unix.Setns(int(f.Fd()), unix.CLONE_NEWNET) != nil {
+			return
+		}
+		k, err := Open("")
+		if err != nil {
+			return
+		}
+		defer k.Close()
+		d, err := k.link(name, 0)
+		found = err == nil && d.Kind == "tun"
+	})
+	done.Wait()
+	return found
+}

@@ -1,0 +1,22 @@
+package netcfg
+
+import (
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// FirewallRules are the rules of nftables, which are also those of iptables-nft, as the kernel's messages have them. Only who has
+// CAP_NET_ADMIN over the network namespace may read them.
+func (k *Kernel) FirewallRules() ([][]byte, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{fd: fd, buffer: make([]byte, receiveSize)}
+	defer s.close()
+	ask := request(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETRULE, 0, nl.NewRtAttr(0, nil))
+	ask.Data = []nl.NetlinkRequestData{&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC}}
+	return dump(s, ask, func(body []byte) ([]byte, bool) { return slices.Clone(body), true })
+}

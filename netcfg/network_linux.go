@@ -1,0 +1,206 @@
+package netcfg
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// A Network is what decides, beside a device itself, what becomes of its packets.
+type Network struct {
+	Links []*Device // all of the namespace, also those that are not ours; with their addresses, without routes
+	Rules []Rule    // in the order in which the kernel asks them, IPv4 first
+}
+
+// Network reads the namespace. The devices, which have been read already, stand among the links as they are.
+func (k *Kernel) Network(devices []*Device) (*Network, error) {
+	links, err := k.dumpLinks(false, true)
+	if err != nil {
+		return nil, fmt.Errorf("read links: %w", err)
+	}
+	if err := k.readAddresses(links); err != nil {
+		return nil, err
+	}
+	byIndex := indexed(links)
+	known := indexed(devices)
+	for i, l := range links {
+		if m := byIndex[l.masterIndex]; m != nil {
+			l.Master, l.MasterKind = m.Name, m.Kind
+		}
+		if d := known[l.Index]; d != nil {
+			links[i] = d
+		}
+	}
+	n := &Network{Links: links}
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		rules, err := dump(k.socket, request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}), decodeRule)
+		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
+			return nil, fmt.Errorf("read rules: %w", err)
+		}
+		n.Rules = append(n.Rules, rules...)
+	}
+	return n, nil
+}
+
+// Link is the link of that name, or nil.
+func (n *Network) Link(name string) *Device {
+	for _, l := range n.Links {
+		if l.Name == name {
+			return l
+		}
+	}
+	return nil
+}
+
+// ByIndex is the link of that index, or nil.
+func (n *Network) ByIndex(index int) *Device {
+	for _, l := range n.Links {
+		if l.Index == index {
+			return l
+		}
+	}
+	return nil
+}
+
+// A Rule is a policy rule, see ip-rule(8).
+type Rule struct {
+	IPv6     bool
+	Priority uint32
+	From, To netip.Prefix // invalid: any
+	In, Out  string       // devices; "": any
+	Detached bool         // a device of that name is not there (any more)
+	Table    uint32       // 0: it names none
+	Mark     uint32       // of the firewall; 0: any
+	Action   string       // "prohibit" and the like; "": to look into Table
+}
+
+// actions are the kernel's numbers of rules and routes that lead nowhere.
+var actions = map[uint8]string{unix.RTN_BLACKHOLE: "blackhole", unix.RTN_UNREACHABLE: "unreachable", unix.RTN_PROHIBIT: "prohibit"}
+
+// Words are the rule as ip rule add and ip rule del take it.
+func (r Rule) Words() string {
+	words := []string{"pref", strconv.FormatUint(uint64(r.Priority), 10)}
+	for _, part := range []struct {
+		given       bool
+		word, value string
+	}{
+		{r.From.IsValid(), "from", r.From.String()}, {r.To.IsValid(), "to", r.To.String()},
+		{r.Mark != 0, "fwmark", fmt.Sprintf("%#x", r.Mark)}, {r.In != "", "iif", Word(r.In)}, {r.Out != "", "oif", Word(r.Out)},
+		{r.Table != 0, "lookup", strconv.FormatUint(uint64(r.Table), 10)}, {r.Action != "", "type", r.Action},
+	} {
+		if part.given {
+			words = append(words, part.word, part.value)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// Delete is the command that removes the rule.
+func (r Rule) Delete() string {
+	if r.IPv6 {
+		return "ip -6 rule del " + r.Words()
+	}
+	return "ip rule del " + r.Words()
+}
+
+// The flags of struct fib_rule_hdr, which x/sys/unix does not have.
+const detachedFlags = 0x8 | 0x10 // FIB_RULE_IIF_DETACHED, FIB_RULE_OIF_DETACHED
+
+// decodeRule reads a message with a struct fib_rule_hdr, which is as long as a struct rtmsg.
+func decodeRule(body []byte) (Rule, bool) {
+	if len(body) < unix.SizeofRtMsg {
+		return Rule{}, false
+	}
+	r := Rule{IPv6: body[0] == unix.AF_INET6, Table: uint32(body[4]), Action: actions[body[7]], Detached: u32(body[8:])&detachedFlags != 0}
+	for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
+		ip, _ := netip.AddrFromSlice(value)
+		switch kind {
+		case nl.FRA_PRIORITY:
+			r.Priority = u32(value)
+		case nl.FRA_SRC:
+			r.From = netip.PrefixFrom(ip, int(body[2]))
+		case nl.FRA_DST:
+			r.To = netip.PrefixFrom(ip, int(body[1]))
+		case nl.FRA_IIFNAME:
+			r.In = text(value)
+		case nl.FRA_OIFNAME:
+			r.Out = text(value)
+		case nl.FRA_TABLE:
+			r.Table = u32(value)
+		case nl.FRA_FWMARK:
+			r.Mark = u32(value)
+		}
+	}
+	return r, true
+}
+
+// A Way is the kernel's answer to the question where a packet of this host goes.
+type Way struct {
+	Index int          // of the link; 0: nowhere
+	Local bool         // to this host itself
+	Match netip.Prefix // what its route is for
+	Table uint32
+}
+
+// Flags of a struct rtmsg, which x/sys/unix does not have: tell the table that was asked, as IPv6 always does, and the route that matched.
+const (
+	lookupTable = 0x1000 // RTM_F_LOOKUP_TABLE
+	fibMatch    = 0x2000 // RTM_F_FIB_MATCH
+)
+
+// Way asks for the way to an address, by all rules and routes.
+func (k *Kernel) Way(to netip.Addr) (Way, error) {
+	family, flags := unix.AF_INET, uint32(lookupTable|fibMatch)
+	if to.Is6() {
+		family, flags = unix.AF_INET6, fibMatch
+	}
+	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Dst_len: uint8(to.BitLen()), Flags: flags}}
+	ask := request(unix.RTM_GETROUTE, unix.NLM_F_ACK, msg, nl.NewRtAttr(unix.RTA_DST, to.AsSlice()))
+	var way Way
+	err := k.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
+		if len(body) < unix.SizeofRtMsg {
+			return
+		}
+		way = Way{Local: body[7] == unix.RTN_LOCAL, Table: uint32(body[4])}
+		match := netip.IPv4Unspecified()
+		if to.Is6() {
+			match = netip.IPv6Unspecified()
+		}
+		for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
+			switch kind {
+			case unix.RTA_OIF:
+				way.Index = int(u32(value))
+			case unix.RTA_DST:
+				match, _ = netip.AddrFromSlice(value)
+			case unix.RTA_TABLE:
+				way.Table = u32(value)
+			}
+		}
+		way.Match = netip.PrefixFrom(match, int(body[1]))
+	})[0]
+	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EINVAL) {
+		return Way{}, nil // there is none, or it is forbidden
+	}
+	return way, err
+}
+
+// Barrier is the route that leads packets to an address nowhere, as ip route takes it, or "".
+func (k *Kernel) Barrier(to netip.Addr) string {
+	family := unix.AF_INET
+	if to.Is6() {
+		family = unix.AF_INET6
+	}
+	routes, _ := k.routes(family, unix.RTPROT_UNSPEC, 0) // none are known then
+	best, words := -1, ""
+	for _, r := range routes {
+		if action := actions[r.kept.message[7]]; action != "" && r.To.Contains(to) && r.To.Bits() > best {
+			best, words = r.To.Bits(), action+" "+r.Route.String()
+		}
+	}
+	return words
+}
