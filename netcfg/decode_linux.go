@@ -87,6 +87,21 @@ func decodeLink(body []byte) *Device {
 	return d
 }
 
+// moved tells the announcement of a device that joins or leaves the network namespace from one that is made or deleted. A device that
+// is made is not persistent yet, has no owner, and never had its carrier switched; one that joins, only if it is its first program's alone.
+func moved(d *Device, body []byte) (joined, left bool) {
+	joined = d.Persist || d.Access != Access{}
+	for kind, value := range attributes(body[unix.SizeofIfInfomsg:]) {
+		switch kind {
+		case unix.IFLA_CARRIER_CHANGES:
+			joined = joined || u32(value) > 0
+		case unix.IFLA_NEW_NETNSID:
+			left = true
+		}
+	}
+	return joined, left
+}
+
 func (d *Device) decodeInfo(info []byte) {
 	for kind, value := range attributes(info) {
 		switch kind {

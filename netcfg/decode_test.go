@@ -18,6 +18,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if d := decodeLink(body); d != nil && d.Kind == "tun" {
 			_, _ = Plan(nil, d)
+			_, _ = moved(d, body)
 		}
 		if a, ok := decodeAddress(body); ok {
 			_ = a.String()

@@ -154,10 +154,13 @@ func (s *socket) dumpOnce(r *nl.NetlinkRequest, each func(body []byte)) (interru
 }
 
 // receive reads what the kernel has to say next and calls each for every message of it.
-func (s *socket) receive(each func(h unix.NlMsghdr, body []byte)) error {
-	n, from, err := unix.Recvfrom(s.fd, s.buffer, 0)
+func (s *socket) receive(each func(h unix.NlMsghdr, body []byte)) error { return s.read(0, each) }
+
+// read is receive with flags of recv(2).
+func (s *socket) read(flags int, each func(h unix.NlMsghdr, body []byte)) error {
+	n, from, err := unix.Recvfrom(s.fd, s.buffer, flags)
 	for errors.Is(err, unix.EINTR) {
-		n, from, err = unix.Recvfrom(s.fd, s.buffer, 0)
+		n, from, err = unix.Recvfrom(s.fd, s.buffer, flags)
 	}
 	if err != nil {
 		return fmt.Errorf("netlink: %w", err)

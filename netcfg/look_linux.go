@@ -1,0 +1,146 @@
+package netcfg
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// begin reads all devices.
+func (w *watcher) begin() error {
+	devices, err := w.observe()
+	if err != nil {
+		return err
+	}
+	w.known = map[int]*Device{}
+	for _, d := range devices {
+		w.keep(d)
+	}
+	w.events = append(w.events, Event{Kind: EventWatching})
+	return nil
+}
+
+// recover reads all devices anew when announcements were lost, and tells what differs.
+func (w *watcher) recover() error {
+	w.settle()
+	w.events = append(w.events, Event{Kind: EventLost})
+	devices, err := w.observe()
+	if err != nil {
+		return err
+	}
+	there := indexed(devices)
+	for _, index := range slices.Sorted(maps.Keys(w.known)) {
+		if d := there[index]; d == nil || d.Mode != w.known[index].Mode {
+			w.gone(w.known[index], false)
+		}
+	}
+	for _, d := range devices {
+		before := w.known[d.Index]
+		w.keep(d)
+		if before == nil {
+			w.tell(d.Index, appeared(EventCreated, d)...)
+			before = blank(d)
+		} else {
+			w.tell(d.Index, compare(before, d)...)
+		}
+		keepHolders(before, d)
+		w.tell(d.Index, attachments(before, d)...)
+	}
+	w.lost = false
+	w.lookSoon()
+	return nil
+}
+
+// observe reads all devices with their addresses and programs. What was announced before is in that already, and dropped.
+func (w *watcher) observe() ([]*Device, error) {
+	const tries = 5
+	for try := 1; ; try++ {
+		if err := w.drop(); err != nil {
+			return nil, err
+		}
+		devices, err := w.read()
+		if err != nil {
+			return nil, err
+		}
+		if err := w.k.readAddresses(devices); err != nil {
+			return nil, err
+		}
+		if waiting, err := w.waiting(); !waiting || try == tries { // what comes later tells the last state of whatever it is of
+			w.k.findHolders(devices)
+			name(devices)
+			for _, d := range devices {
+				for i := range d.Addresses {
+					d.Addresses[i].kept.message = nil
+				}
+			}
+			return devices, err
+		}
+	}
+}
+
+// read reads all devices, without addresses and programs.
+func (w *watcher) read() ([]*Device, error) {
+	devices, err := w.k.dumpLinks(true, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range devices {
+		if !d.MultiQueue {
+			d.Queues = w.k.singleQueue(d)
+		}
+		d.Master = w.master(d)
+	}
+	return devices, nil
+}
+
+// drop reads all announcements that wait, and forgets them.
+func (w *watcher) drop() error {
+	for {
+		err := w.announcements.read(unix.MSG_DONTWAIT, func(unix.NlMsghdr, []byte) {})
+		if errors.Is(err, unix.EAGAIN) {
+			return nil
+		} else if err != nil && !errors.Is(err, unix.ENOBUFS) {
+			return err
+		}
+	}
+}
+
+// waiting says whether there are announcements to be read.
+func (w *watcher) waiting() (bool, error) {
+	fds := []unix.PollFd{{Fd: int32(w.announcements.fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, 0)
+	if errors.Is(err, unix.EINTR) {
+		return true, nil
+	}
+	return n > 0, err
+}
+
+// look reads what the kernel does not announce of devices that are down: who may attach, who is attached, and some properties. A device of
+// which there was an announcement meanwhile is left to the next look: what was read may be older.
+func (w *watcher) look() error {
+	w.lookAt = time.Time{}
+	start := time.Now()
+	devices, err := w.read()
+	w.took = time.Since(start)
+	if err != nil {
+		return err
+	}
+	w.settle()
+	if err := w.hear(); err != nil {
+		return err
+	}
+	for _, d := range devices {
+		before := w.known[d.Index]
+		switch {
+		case before == nil || before.Up || d.Up:
+		case w.told[d.Index] != nil:
+			w.lookSoon()
+		default:
+			w.changed(before, d)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package netcfg
+
+import (
+	"slices"
+	"time"
+)
+
+// An EventKind says what happened. Its text is a promise to scripts.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventWatching EventKind = "watching" // from here on all is told; no device
+	EventLost     EventKind = "lost"     // the kernel announced more than could be taken; what differs since follows; no device
+
+	EventCreated EventKind = "created"
+	EventDeleted EventKind = "deleted"
+	EventJoined  EventKind = "joined" // came from another network namespace
+	EventLeft    EventKind = "left"   // went to one
+	EventRenamed EventKind = "renamed"
+
+	EventUp       EventKind = "up"
+	EventDown     EventKind = "down"
+	EventAttached EventKind = "attached" // of a queue, or several of one program
+	EventDetached EventKind = "detached"
+
+	EventOwner      EventKind = "owner"
+	EventGroup      EventKind = "group"
+	EventMTU        EventKind = "mtu"
+	EventMAC        EventKind = "mac"
+	EventTxQueueLen EventKind = "txqueuelen"
+	EventAlias      EventKind = "alias"
+	EventMaster     EventKind = "master"
+	EventAddress    EventKind = "address" // one was added or removed
+)
+
+// An Event is one thing that happened to a device.
+type Event struct {
+	Time   time.Time // when it was heard of
+	Kind   EventKind
+	Before *Device // as it was; nil where it is new
+	After  *Device // as it is; nil where it is gone
+
+	Holder           *Holder  // the program that attached or detached; nil: it could not be seen
+	Address, Removed *Address // the one that was added, and the one that was removed
+}
+
+// Device is the device as it is, or was where it is gone; nil for an event of no device.
+func (e Event) Device() *Device {
+	if e.After != nil {
+		return e.After
+	}
+	return e.Before
+}
+
+// A new device is told with what differs from one that was just made, as if that had been changed.
+func appeared(kind EventKind, d *Device) []Event {
+	return append([]Event{{Kind: kind, After: d}}, compare(blank(d), d)...)
+}
+
+// blank is the device as the kernel makes one of its name.
+func blank(d *Device) *Device {
+	b := fresh(d.Name, d.Mode)
+	b.Index, b.MAC = d.Index, d.MAC
+	return b
+}
+
+// compare is what happened to a device, its queues apart.
+func compare(before, after *Device) (events []Event) {
+	tell := func(kind EventKind, differs bool) {
+		if differs {
+			events = append(events, Event{Kind: kind, Before: before, After: after})
+		}
+	}
+	tell(EventRenamed, before.Name != after.Name)
+	tell(EventDown, before.Up && !after.Up)
+	tell(EventOwner, !sameID(before.Access.User, after.Access.User))
+	tell(EventGroup, !sameID(before.Access.Group, after.Access.Group))
+	tell(EventMTU, before.MTU != after.MTU)
+	tell(EventMAC, !slices.Equal(before.MAC, after.MAC))
+	tell(EventTxQueueLen, before.TxQueueLen != after.TxQueueLen)
+	tell(EventAlias, before.Alias != after.Alias)
+	tell(EventMaster, before.masterIndex != after.masterIndex)
+	for _, a := range before.Addresses {
+		if !slices.ContainsFunc(after.Addresses, a.same) {
+			events = append(events, Event{Kind: EventAddress, Before: before, After: after, Removed: &a})
+		}
+	}
+	for _, a := range after.Addresses {
+		if !slices.ContainsFunc(before.Addresses, a.same) {
+			events = append(events, Event{Kind: EventAddress, Before: before, After: after, Address: &a})
+		}
+	}
+	tell(EventUp, !before.Up && after.Up)
+	return events
+}
+
+// attachments is who detached and attached. A program that could not be seen is nil; one that was told as such, and is found later, is
+// not told again.
+func attachments(before, after *Device) (gone []Event) {
+	var come []Event
+	tell := func(list *[]Event, kind EventKind, h *Holder) {
+		*list = append(*list, Event{Kind: kind, Before: before, After: after, Holder: h})
+	}
+	hidden := max(after.unseen(), 0) - max(before.unseen(), 0)
+	for _, h := range after.Holders {
+		found := h.Queues - before.heldBy(h.PID)
+		known := max(0, min(found, -hidden))
+		hidden += known
+		if found > known {
+			tell(&come, EventAttached, &h)
+		}
+	}
+	for _, h := range before.Holders {
+		if after.heldBy(h.PID) < h.Queues {
+			tell(&gone, EventDetached, &h)
+		}
+	}
+	if hidden > 0 {
+		tell(&come, EventAttached, nil)
+	} else if hidden < 0 {
+		tell(&gone, EventDetached, nil)
+	}
+	return append(gone, come...)
+}
+
+// heldBy is the number of queues that a process has.
+func (d *Device) heldBy(pid int) int {
+	for _, h := range d.Holders {
+		if h.PID == pid {
+			return h.Queues
+		}
+	}
+	return 0
+}
+
+// keepHolders leaves a program that is found no more with the device as long as the kernel counts a queue that is nobody else's: it is
+// about to end, and its descriptor is closed already.
+func keepHolders(before, after *Device) {
+	for _, h := range before.Holders {
+		if after.heldBy(h.PID) == 0 && after.unseen() > 0 {
+			h.Queues = min(h.Queues, after.unseen())
+			after.Holders = append(after.Holders, h)
+		}
+	}
+}
+
+// attached is the number of queues, enabled or not.
+func (d *Device) attached() int { return d.Queues + d.DisabledQueues }

@@ -1,0 +1,247 @@
+package netcfg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/nstest"
+)
+
+// told writes events in short.
+func told(events []Event) string {
+	var words []string
+	for _, e := range events {
+		word := string(e.Kind)
+		switch {
+		case e.Holder != nil:
+			word += " " + e.Holder.Command
+		case e.Kind == EventAttached || e.Kind == EventDetached:
+			word += " ?"
+		case e.Address != nil:
+			word += " +" + e.Address.String()
+		case e.Removed != nil:
+			word += " -" + e.Removed.String()
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", ")
+}
+
+// changedBy is a device, and what it is after a change.
+func changedBy(change func(d *Device)) (before, after *Device) {
+	before = fresh("tun7", TUN)
+	before.Index, before.Addresses = 7, []Address{address("10.0.0.1/24")}
+	copied := *before
+	copied.Addresses = slices.Clone(before.Addresses)
+	change(&copied)
+	return before, &copied
+}
+
+func TestWhatDiffersIsTold(t *testing.T) {
+	for _, c := range []struct {
+		change func(d *Device)
+		want   string
+	}{
+		{func(*Device) {}, ""},
+		{func(d *Device) { d.Name = "vpn0" }, "renamed"},
+		{func(d *Device) { d.Up = true }, "up"},
+		{func(d *Device) { d.Access.User = &ID{Number: 0} }, "owner"},
+		{func(d *Device) { d.Access.Group = &ID{Number: 0} }, "group"},
+		{func(d *Device) { d.MTU = 1400 }, "mtu"},
+		{func(d *Device) { d.MAC = MAC{2, 0, 0, 0, 0, 1} }, "mac"},
+		{func(d *Device) { d.TxQueueLen = 1 }, "txqueuelen"},
+		{func(d *Device) { d.Alias = "x" }, "alias"},
+		{func(d *Device) { d.masterIndex = 3 }, "master"},
+		{func(d *Device) { d.Addresses = nil }, "address -10.0.0.1/24"},
+		{func(d *Device) { d.Addresses[0] = address("10.0.0.1/25") }, "address -10.0.0.1/24, address +10.0.0.1/25"},
+		{func(d *Device) { d.Addresses[0].kept.tentative = true }, ""},
+		{func(d *Device) { d.Addresses = append(d.Addresses, address("10.0.0.1 peer 10.0.0.2")) }, "address +10.0.0.1 peer 10.0.0.2"},
+		{func(d *Device) { d.Carrier, d.Persist, d.Stats.RxBytes, d.Queues = true, false, 5, 1 }, ""},
+		{func(d *Device) { d.Name, d.MTU, d.Up = "x", 70, true }, "renamed, mtu, up"},
+	} {
+		before, after := changedBy(c.change)
+		if got := told(compare(before, after)); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+	before, after := changedBy(func(d *Device) { d.Up = true })
+	if got := told(compare(after, before)); got != "down" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestANewDeviceIsToldWithWhatDiffersFromANewOne(t *testing.T) {
+	_, d := changedBy(func(d *Device) { d.MTU, d.Up, d.Access.User = 1400, true, &ID{} })
+	if got, want := told(appeared(EventJoined, d)), "joined, owner, mtu, address +10.0.0.1/24, up"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	tap := fresh("tap0", TAP)
+	tap.MAC = MAC{2, 0, 0, 0, 0, 1}
+	if got := told(appeared(EventCreated, tap)); got != "created" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// using is a device with that many queues, and who holds them: a letter a queue, for a program of that name.
+func using(queues int, holders string) *Device {
+	d := fresh("tun7", TUN)
+	d.Queues = queues
+	for _, h := range holders {
+		if i := slices.IndexFunc(d.Holders, func(o Holder) bool { return o.PID == int(h) }); i >= 0 {
+			d.Holders[i].Queues++
+			continue
+		}
+		d.Holders = append(d.Holders, Holder{PID: int(h), Command: string(h), Queues: 1})
+	}
+	return d
+}
+
+func TestWhoAttachedAndDetachedIsTold(t *testing.T) {
+	for _, c := range []struct {
+		before, after *Device
+		want          string
+	}{
+		{using(0, ""), using(0, ""), ""},
+		{using(0, ""), using(1, "a"), "attached a"},
+		{using(1, "a"), using(1, "a"), ""},
+		{using(1, "a"), using(0, ""), "detached a"},
+		{using(1, "a"), using(1, "b"), "detached a, attached b"},
+		{using(1, "a"), using(2, "ab"), "attached b"},
+		{using(1, "a"), using(3, "aaa"), "attached a"},
+		{using(3, "aaa"), using(1, "a"), "detached a"},
+		{using(0, ""), using(1, ""), "attached ?"},
+		{using(1, ""), using(0, ""), "detached ?"},
+		{using(1, ""), using(1, "a"), ""}, // told already, and found now
+		{using(1, ""), using(2, "a"), "attached a"},
+		{using(2, "a"), using(1, "a"), "detached ?"},
+		{using(1, "a"), using(2, "a"), "attached ?"},
+		{using(1, "ab"), using(1, "b"), "detached a"}, // a's child inherited the queue
+	} {
+		if got := told(attachments(c.before, c.after)); got != c.want {
+			t.Errorf("%d %v to %d %v: got %q, want %q", c.before.Queues, c.before.Holders, c.after.Queues, c.after.Holders, got, c.want)
+		}
+	}
+}
+
+func TestAProgramThatIsAboutToEndIsStillThere(t *testing.T) {
+	for _, c := range []struct {
+		before, after *Device
+		want          int // of a's queues
+	}{
+		{using(1, "a"), using(1, ""), 1},
+		{using(1, "a"), using(0, ""), 0},
+		{using(1, "a"), using(1, "b"), 0},
+		{using(2, "aa"), using(2, "b"), 1},
+	} {
+		keepHolders(c.before, c.after)
+		if got := c.after.heldBy('a'); got != c.want {
+			t.Errorf("%v: a has %d queues, want %d", c.after.Holders, got, c.want)
+		}
+	}
+}
+
+// TestAnnouncementsThatAreLostAreMadeUpFor makes more devices than the smallest buffer holds announcements of while nobody reads, deletes one,
+// and changes one.
+func TestAnnouncementsThatAreLostAreMadeUpFor(t *testing.T) {
+	k := open(t)
+	ip(t, "tuntap add tun0 mode tun")
+	ip(t, "tuntap add tun1 mode tun")
+	const n = 200
+	enough := errors.New("enough")
+	count := map[EventKind]int{}
+	lines := ""
+	err := k.watch(context.Background(), nil, nil, 1, func(events []Event) error {
+		for _, e := range events {
+			count[e.Kind]++
+			if d := e.Device(); d != nil && d.Index <= 3 {
+				lines += d.Name + " " + string(e.Kind) + "\n"
+			}
+		}
+		if count[EventWatching] == 1 {
+			count[EventWatching]++
+			for i := range n {
+				ip(t, fmt.Sprintf("tuntap add x%d mode tun", i))
+			}
+			ip(t, "link del tun0")
+			ip(t, "link set tun1 mtu 1400 up")
+			ip(t, "address add 10.0.0.1/24 dev tun1")
+		}
+		if count[EventCreated] == n && count[EventLost] > 0 && strings.Contains(lines, "address") {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Error(err)
+	}
+	if count[EventLost] != 1 || count[EventCreated] != n {
+		t.Errorf("%d lost, %d created", count[EventLost], count[EventCreated])
+	}
+	if want := "tun0 deleted\ntun1 mtu\ntun1 address\ntun1 up\n"; lines != want {
+		t.Errorf("got:\n%swant:\n%s", lines, want)
+	}
+}
+
+// TestAWatchEndsWithItsReader leaves no descriptor behind, either.
+func TestAWatchEndsWithItsReader(t *testing.T) {
+	k := open(t)
+	descriptors := func() int { return len(directory("/proc/self/fd")) }
+	before := descriptors()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	err = k.Watch(context.Background(), nil, w, func([]Event) error { return r.Close() })
+	if err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	if err := k.Watch(ctx, nil, nil, func([]Event) error { cancel(); return nil }); err != nil {
+		t.Error(err)
+	}
+	refused := errors.New("refused")
+	if err := k.Watch(context.Background(), nil, nil, func([]Event) error { return refused }); !errors.Is(err, refused) {
+		t.Error(err)
+	}
+	w.Close()
+	if after := descriptors(); after != before {
+		t.Errorf("%d descriptors, were %d", after, before)
+	}
+}
+
+// TestAnAttachmentThatIsOverIsTold makes a program come and go before anybody looks. Of a device with one queue the kernel does not announce
+// how many are attached.
+func TestAnAttachmentThatIsOverIsTold(t *testing.T) {
+	k := open(t)
+	ip(t, "tuntap add tun0 mode tun multi_queue")
+	ip(t, "link set tun0 up")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	lines := ""
+	err := k.Watch(ctx, []string{"tun0"}, nil, func(events []Event) error {
+		lines += told(events) + "\n"
+		switch {
+		case events[0].Kind == EventWatching:
+			f, err := nstest.Attach("tun0", unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
+			if err != nil {
+				return err
+			}
+			f.Close()
+			ip(t, "link set tun0 alias over")
+		case strings.Contains(lines, "alias"):
+			cancel()
+		}
+		return nil
+	})
+	if err != nil || !strings.Contains(lines, "attached ?") || !strings.Contains(lines, "detached ?") {
+		t.Errorf("%v, %s", err, lines)
+	}
+}
