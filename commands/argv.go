@@ -107,7 +107,7 @@ var elsewhere = map[string]string{
 	"-t": "a name stands alone: tunadm add tap0", "-d": "tunadm delete NAME", "-V": "tunadm --version",
 	"--mode": "a mode is for life: tunadm delete NAME, then add it again", "--multi-queue": "for life: tunadm delete NAME, then add it again",
 	"create": "did you mean add?", "remove": "did you mean delete?", "destroy": "did you mean delete?", "version": "tunadm --version",
-	"up": "tunadm set NAME --up", "down": "tunadm set NAME --down",
+	"monitor": "did you mean watch?", "up": "tunadm set NAME --up", "down": "tunadm set NAME --down",
 }
 
 // didYouMean is the known word that is nearest to one that is not, as a hint; "" where none is near.

@@ -80,6 +80,18 @@ type jsonDevice struct {
 	Stats            jsonStats    `json:"stats"`
 }
 
+// A jsonEvent is a line of watch.
+type jsonEvent struct {
+	Time    string      `json:"time"`
+	Event   string      `json:"event"`
+	Name    *string     `json:"name"` // null: it is of no device
+	Index   *int        `json:"index"`
+	Mode    *string     `json:"mode"`
+	Old     any         `json:"old"`
+	New     any         `json:"new"`
+	Program *jsonHolder `json:"program"`
+}
+
 // renderJSON prints the array in one line. Each device is encoded by itself: thousands together take a third more time and memory.
 func (p *program) renderJSON(devices []*netcfg.Device) error {
 	out := bufio.NewWriter(p.stdout)
@@ -113,9 +125,13 @@ func toJSON(d *netcfg.Device) *jsonDevice {
 		Stats: jsonStats(d.Stats),
 	}
 	for i, h := range d.Holders {
-		j.Attached[i] = jsonHolder{h.PID, h.Command, *toID(&h.User), h.Queues, h.Probable}
+		j.Attached[i] = toHolder(h)
 	}
 	return j
+}
+
+func toHolder(h netcfg.Holder) jsonHolder {
+	return jsonHolder{h.PID, h.Command, *toID(&h.User), h.Queues, h.Probable}
 }
 
 func toID(id *netcfg.ID) *jsonID {

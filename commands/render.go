@@ -72,16 +72,21 @@ func shownAddresses(d *netcfg.Device) []string {
 func users(d *netcfg.Device) []string {
 	var who []string
 	for _, h := range d.Holders {
-		s := fmt.Sprintf("%s(%d)", netcfg.Escape(h.Command), h.PID)
-		if h.Probable {
-			s += "?"
-		}
-		who = append(who, s)
+		who = append(who, user(h))
 	}
 	if !d.HoldersComplete() {
 		who = append(who, "?")
 	}
 	return who
+}
+
+// user is a program as "command(pid)".
+func user(h netcfg.Holder) string {
+	s := fmt.Sprintf("%s(%d)", netcfg.Escape(h.Command), h.PID)
+	if h.Probable {
+		s += "?"
+	}
+	return s
 }
 
 func (p *program) renderNames(devices []*netcfg.Device) error {

@@ -31,6 +31,8 @@ func programs() map[string]func(args []string) int {
 		"attach":  attach,
 		"as-user": asUser,
 		"keep":    keep,
+		"crowd":   crowd,
+		"ripple":  ripple,
 		"race":    race,
 		"forbid":  forbid,
 		"chroot":  chroot,
@@ -62,11 +64,13 @@ func TestScripts(t *testing.T) {
 			nstest.Enter(t)
 			env.Values[theTest{}] = t
 			env.Values[held{}] = new([]*os.File)
+			env.Values[background{}] = map[string]*beside{}
 			env.Setenv("TUNADM_TEST_FAULTS", os.Getenv("TUNADM_TEST_FAULTS"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "hold": hold, "release": release, "need": need, "install": install, "mend": mend, "send": send,
+			"beside": besides, "until": until, "ended": ended,
 		},
 		RequireExplicitExec: true,
 	})
@@ -202,6 +206,30 @@ func keep(args []string) int {
 	must(os.WriteFile("kept", nil, 0o600))
 	must(unix.Pause())
 	runtime.KeepAlive(f)
+	return 0
+}
+
+// crowd is the program "crowd N NAME": it makes N persistent tuns, NAME0, NAME1, ..., with nothing but the driver.
+func crowd(args []string) int {
+	for i := range number(args[0]) {
+		f, err := nstest.Attach(args[1]+strconv.Itoa(i), unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_TUN_EXCL)
+		must(err)
+		must(unix.IoctlSetInt(int(f.Fd()), unix.TUNSETPERSIST, 1))
+		must(f.Close())
+	}
+	return 0
+}
+
+// ripple is the program "ripple N NAME": it changes the device's MTU N times.
+func ripple(args []string) int {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	must(err)
+	ifr, err := unix.NewIfreq(args[1])
+	must(err)
+	for i := range number(args[0]) {
+		ifr.SetUint32(uint32(1400 + i%2))
+		must(unix.IoctlIfreq(fd, unix.SIOCSIFMTU, ifr))
+	}
 	return 0
 }
 

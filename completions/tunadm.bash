@@ -117,6 +117,7 @@ _tunadm() {
         teardown) flags=(--force "${change[@]}") ;;
         export) flags=(--format --netns --help -h) ;;
         doctor) flags=(--user --json --netns --verbose -v --help -h) ;;
+        watch) flags=(--json --netns --help -h) ;;
         help) flags=() ;;
         *) return ;;
     esac
@@ -125,9 +126,9 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor as help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch as help)
     elif [[ $verb == help ]]; then
-        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor as)
+        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch as)
     elif [[ $verb == apply || $verb == teardown ]]; then
         _tunadm_files
     elif [[ $verb != add && $verb != a && ! ($verb == doctor && ${#named[@]} -gt 0) ]]; then

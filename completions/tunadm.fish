@@ -101,15 +101,15 @@ complete -c tunadm -n '__tunadm_is none' -l version -d 'Print the version'
 for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'delete\tRemove devices that nobody uses' 'del\tdelete' \
         'rm\tdelete' 'list\tShow devices, a line each' 'ls\tlist' 'show\tShow everything known of devices' \
         'apply\tMake the devices as files declare them' 'teardown\tDelete what apply created' 'export\tPrint devices as a file' \
-        'doctor\tSay why a device does not work' 'as\tDo what a line of an old tool does'
+        'doctor\tSay why a device does not work' 'watch\tTell what happens to devices' 'as\tDo what a line of an old tool does'
     complete -c tunadm -n '__tunadm_is none' -a "'"(printf $verb)"'"
     complete -c tunadm -n '__tunadm_is help; and test (count (commandline -opc)) = 2' -a "'"(printf $verb)"'"
 end
 complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
-complete -c tunadm -n '__tunadm_is set delete list show export; or __tunadm_unnamed' -a '(__tunadm_devices)' -d Device
+complete -c tunadm -n '__tunadm_is set delete list show export watch; or __tunadm_unnamed' -a '(__tunadm_devices)' -d Device
 complete -c tunadm -n '__tunadm_is apply teardown' -F
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor; or __tunadm_as_flags' -s h -l help -d 'Show help'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor' -l netns \
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch; or __tunadm_as_flags' -s h -l help -d 'Show help'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch' -l netns \
     -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
 
 complete -c tunadm -n '__tunadm_is add delete' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
@@ -158,7 +158,7 @@ complete -c tunadm -n '__tunadm_as ip' -a 'tuntap add del show mode tun tap dev 
 
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l dry-run -d 'Print the steps, and do nothing'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l check -d 'As --dry-run, and exit 8 if there is anything to do'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown doctor' -l json -d 'Print JSON'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown doctor watch' -l json -d 'Print JSON'
 complete -c tunadm -n '__tunadm_is none list' -l names -d 'Print the names only'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -s v -l verbose -d 'Print each step as it is done'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -s q -l quiet -d 'Print errors only'
