@@ -99,15 +99,22 @@ func (k *Kernel) claim(d *Device, stored uint16) (fd int, err error) {
 	if d.MultiQueue {
 		flags |= unix.IFF_MULTI_QUEUE
 	}
-	fd, err = k.attach(d, flags)
+	fd, err = k.attach(d, flags, quietly)
 	if errors.Is(err, unix.EBADFD) {
 		// A tap that kept a program's packet filter: without this bit (IFF_NOFILTER) TUNSETIFF says yes and does not attach.
-		fd, err = k.attach(d, flags|unix.IFF_NO_PI)
+		fd, err = k.attach(d, flags|unix.IFF_NO_PI, quietly)
 	}
 	return fd, err
 }
 
-func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
+// Whether an attachment switches the carrier on.
+const (
+	quietly     = false
+	withCarrier = true
+)
+
+// attach attaches to the very device, and never makes one.
+func (k *Kernel) attach(d *Device, flags uint16, carrier bool) (fd int, err error) {
 	if fd, err = k.openDriver(); err != nil {
 		return -1, err
 	}
@@ -116,7 +123,7 @@ func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
 			unix.Close(fd)
 		}
 	}()
-	if known, err := unix.IoctlGetUint32(fd, unix.TUNGETFEATURES); err == nil && known&iffNoCarrier != 0 && !k.old {
+	if known, err := unix.IoctlGetUint32(fd, unix.TUNGETFEATURES); err == nil && known&iffNoCarrier != 0 && !k.old && !carrier {
 		flags |= iffNoCarrier
 	}
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETIFINDEX, indexTaken); err != nil {
