@@ -50,7 +50,7 @@ func (p *program) doctor(names []string) error {
 		return err
 	}
 	defer k.Close()
-	question := doctor.Question{User: p.user, Declared: declared()}
+	question := doctor.Question{User: p.user, Netns: p.netns, Declared: declared()}
 	if len(names) > 0 {
 		question.Device = names[0]
 	}

@@ -1,10 +1,12 @@
 package commands
 
 import (
-	"bufio"
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -42,13 +44,13 @@ func (p *program) watch(names []string) error {
 	}
 	file, _ := p.stdout.(*os.File)
 	err = k.Watch(ctx, names, file, func(events []netcfg.Event) error {
-		out := bufio.NewWriter(p.stdout)
+		var text bytes.Buffer
 		for _, e := range events {
-			if err := print(out, e); err != nil {
+			if err := print(&text, e); err != nil {
 				return err
 			}
 		}
-		return out.Flush()
+		return writeUntil(ctx, p.stdout, text.Bytes())
 	})
 	if errors.Is(err, syscall.EPIPE) {
 		return nil
@@ -56,7 +58,22 @@ func (p *program) watch(names []string) error {
 	return err
 }
 
-func (p *program) printEvent(out *bufio.Writer, e netcfg.Event) error {
+// writeUntil writes, but does not wait beyond the end of ctx for a reader that is slow.
+func writeUntil(ctx context.Context, out io.Writer, text []byte) error {
+	written := make(chan error, 1)
+	go func() {
+		_, err := out.Write(text)
+		written <- err
+	}()
+	select {
+	case err := <-written:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func (p *program) printEvent(out io.Writer, e netcfg.Event) error {
 	name := absent
 	if d := e.Device(); d != nil {
 		name = netcfg.Escape(d.Name)
@@ -145,7 +162,7 @@ func shown(value any) string {
 	return absent
 }
 
-func (p *program) printJSONEvent(out *bufio.Writer, e netcfg.Event) error {
+func (p *program) printJSONEvent(out io.Writer, e netcfg.Event) error {
 	j := jsonEvent{Time: e.Time.Format("2006-01-02T15:04:05.000Z07:00"), Event: string(e.Kind)}
 	if d := e.Device(); d != nil {
 		mode := d.Mode.String()

@@ -39,16 +39,27 @@ func explainOpen(node string, err error) error {
 	case errors.Is(err, unix.ENODEV) && isNode:
 		e.Cause, e.Fix = DriverMissing, loadDriver()
 	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), statErr == nil && !isNode:
-		e.Cause, e.Fix = NodeWrong, "rm -r /dev/net/tun && "+Surroundings().makeNode()
+		e.Cause, e.Fix = NodeWrong, Surroundings().makeNode()
 	case errors.Is(err, unix.EPERM): // the mode would say EACCES: this is a device cgroup
 		e.Cause, e.Detail = NodeForbidden, "a device cgroup forbids it"
 		e.Fix = Surroundings().allowNode()
 	case errors.Is(err, unix.EACCES) && onNodev():
 		e.Cause, e.Detail, e.Fix = NodeForbidden, "its file system is mounted nodev", "mount -o remount,dev "+mountPoint(driver)
 	case errors.Is(err, unix.EACCES):
-		e.Cause, e.Fix = NodeForbidden, byRoot("chmod 0666 "+driver)
+		e.Cause, e.Fix = NodeForbidden, byRoot(openWay())
 	}
 	return e
+}
+
+// openWay lets everyone open the node, or get to it.
+func openWay() string {
+	for _, dir := range []string{"/dev", filepath.Dir(driver)} {
+		var st unix.Stat_t
+		if unix.Stat(dir, &st) == nil && st.Mode&1 == 0 {
+			return "chmod a+rx " + dir
+		}
+	}
+	return "chmod 0666 " + driver
 }
 
 // onNodev says whether device nodes do not work where the driver's node stands.

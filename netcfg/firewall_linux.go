@@ -7,7 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FirewallRules are the rules of nftables, which are also those of iptables-nft, as the kernel's messages have them. Only who has
+// nfgenLength is the length of struct nfgenmsg, which begins each message.
+const nfgenLength = 4
+
+// FirewallRules are the expressions of the rules of nftables, which are also those of iptables-nft, as the kernel has them. Only who has
 // CAP_NET_ADMIN over the network namespace may read them.
 func (k *Kernel) FirewallRules() ([][]byte, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
@@ -18,5 +21,15 @@ func (k *Kernel) FirewallRules() ([][]byte, error) {
 	defer s.close()
 	ask := request(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETRULE, 0, nl.NewRtAttr(0, nil))
 	ask.Data = []nl.NetlinkRequestData{&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC}}
-	return dump(s, ask, func(body []byte) ([]byte, bool) { return slices.Clone(body), true })
+	return dump(s, ask, func(body []byte) (expressions []byte, ok bool) {
+		if len(body) < nfgenLength {
+			return nil, false
+		}
+		for kind, value := range attributes(body[nfgenLength:]) {
+			if kind == unix.NFTA_RULE_EXPRESSIONS {
+				return slices.Clone(value), true
+			}
+		}
+		return nil, true
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,8 +14,9 @@ import (
 
 // A Network is what decides, beside a device itself, what becomes of its packets.
 type Network struct {
-	Links []*Device // all of the namespace, also those that are not ours; with their addresses, without routes
-	Rules []Rule    // in the order in which the kernel asks them, IPv4 first
+	Links  []*Device // all of the namespace, also those that are not ours; with their addresses, without routes
+	Rules  []Rule    // in the order in which the kernel asks them, IPv4 first
+	Routes []NetworkRoute
 }
 
 // Network reads the namespace. The devices, which have been read already, stand among the links as they are.
@@ -44,13 +46,13 @@ func (k *Kernel) Network(devices []*Device) (*Network, error) {
 		}
 		n.Rules = append(n.Rules, rules...)
 	}
-	return n, nil
+	return n, n.readRoutes(k)
 }
 
 // Link is the link of that name, or nil.
 func (n *Network) Link(name string) *Device {
 	for _, l := range n.Links {
-		if l.Name == name {
+		if l.Name == name || slices.Contains(l.AltNames, name) {
 			return l
 		}
 	}
@@ -77,6 +79,7 @@ type Rule struct {
 	Table    uint32       // 0: it names none
 	Mark     uint32       // of the firewall; 0: any
 	Action   string       // "prohibit" and the like; "": to look into Table
+	Odd      bool         // there is more to it than is told here
 }
 
 // actions are the kernel's numbers of rules and routes that lead nowhere.
@@ -100,8 +103,11 @@ func (r Rule) Words() string {
 	return strings.Join(words, " ")
 }
 
-// Delete is the command that removes the rule.
+// Delete is the command that removes the rule, or one that shows it, where less than the whole of it is known.
 func (r Rule) Delete() string {
+	if r.Odd {
+		return "look at it: ip rule show pref " + strconv.FormatUint(uint64(r.Priority), 10)
+	}
 	if r.IPv6 {
 		return "ip -6 rule del " + r.Words()
 	}
@@ -109,14 +115,23 @@ func (r Rule) Delete() string {
 }
 
 // The flags of struct fib_rule_hdr, which x/sys/unix does not have.
-const detachedFlags = 0x8 | 0x10 // FIB_RULE_IIF_DETACHED, FIB_RULE_OIF_DETACHED
+const (
+	invertFlag    = 0x2        // FIB_RULE_INVERT
+	detachedFlags = 0x8 | 0x10 // FIB_RULE_IIF_DETACHED, FIB_RULE_OIF_DETACHED
+)
+
+// The actions of a rule that is not odd, FR_ACT_TO_TBL beside those in actions.
+const actionTable = 1
 
 // decodeRule reads a message with a struct fib_rule_hdr, which is as long as a struct rtmsg.
 func decodeRule(body []byte) (Rule, bool) {
 	if len(body) < unix.SizeofRtMsg {
 		return Rule{}, false
 	}
-	r := Rule{IPv6: body[0] == unix.AF_INET6, Table: uint32(body[4]), Action: actions[body[7]], Detached: u32(body[8:])&detachedFlags != 0}
+	r := Rule{IPv6: body[0] == unix.AF_INET6, Table: uint32(body[4]), Action: actions[body[7]]}
+	flags := u32(body[8:])
+	r.Detached = flags&detachedFlags != 0
+	r.Odd = flags&invertFlag != 0 || body[3] != 0 || body[7] != actionTable && r.Action == ""
 	for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
 		ip, _ := netip.AddrFromSlice(value)
 		switch kind {
@@ -134,6 +149,13 @@ func decodeRule(body []byte) (Rule, bool) {
 			r.Table = u32(value)
 		case nl.FRA_FWMARK:
 			r.Mark = u32(value)
+		case nl.FRA_FWMASK:
+			r.Odd = r.Odd || u32(value) != 0xffffffff
+		case nl.FRA_SUPPRESS_PREFIXLEN, nl.FRA_SUPPRESS_IFGROUP:
+			r.Odd = r.Odd || u32(value) != 0xffffffff
+		case nl.FRA_PROTOCOL:
+		default:
+			r.Odd = true
 		}
 	}
 	return r, true
@@ -141,10 +163,11 @@ func decodeRule(body []byte) (Rule, bool) {
 
 // A Way is the kernel's answer to the question where a packet of this host goes.
 type Way struct {
-	Index int          // of the link; 0: nowhere
-	Local bool         // to this host itself
-	Match netip.Prefix // what its route is for
-	Table uint32
+	Index   int          // of the link; 0: nowhere
+	Local   bool         // to this host itself
+	Match   netip.Prefix // what its route is for
+	Table   uint32
+	Foreign bool // the route is not the administrator's: the kernel or a daemon made it
 }
 
 // Flags of a struct rtmsg, which x/sys/unix does not have: tell the table that was asked, as IPv6 always does, and the route that matched.
@@ -153,20 +176,21 @@ const (
 	fibMatch    = 0x2000 // RTM_F_FIB_MATCH
 )
 
-// Way asks for the way to an address, by all rules and routes.
-func (k *Kernel) Way(to netip.Addr) (Way, error) {
+// Way asks for the way to an address from one of this host, by all rules and routes.
+func (k *Kernel) Way(from, to netip.Addr) (Way, error) {
 	family, flags := unix.AF_INET, uint32(lookupTable|fibMatch)
 	if to.Is6() {
 		family, flags = unix.AF_INET6, fibMatch
 	}
 	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Dst_len: uint8(to.BitLen()), Flags: flags}}
-	ask := request(unix.RTM_GETROUTE, unix.NLM_F_ACK, msg, nl.NewRtAttr(unix.RTA_DST, to.AsSlice()))
+	msg.Src_len = msg.Dst_len
+	ask := request(unix.RTM_GETROUTE, unix.NLM_F_ACK, msg, nl.NewRtAttr(unix.RTA_DST, to.AsSlice()), nl.NewRtAttr(unix.RTA_SRC, from.AsSlice()))
 	var way Way
 	err := k.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
 		if len(body) < unix.SizeofRtMsg {
 			return
 		}
-		way = Way{Local: body[7] == unix.RTN_LOCAL, Table: uint32(body[4])}
+		way = Way{Local: body[7] == unix.RTN_LOCAL, Table: uint32(body[4]), Foreign: body[5] != unix.RTPROT_BOOT && body[5] != unix.RTPROT_STATIC}
 		match := netip.IPv4Unspecified()
 		if to.Is6() {
 			match = netip.IPv6Unspecified()
@@ -189,18 +213,26 @@ func (k *Kernel) Way(to netip.Addr) (Way, error) {
 	return way, err
 }
 
-// Barrier is the route that leads packets to an address nowhere, as ip route takes it, or "".
-func (k *Kernel) Barrier(to netip.Addr) string {
-	family := unix.AF_INET
-	if to.Is6() {
-		family = unix.AF_INET6
-	}
-	routes, _ := k.routes(family, unix.RTPROT_UNSPEC, 0) // none are known then
-	best, words := -1, ""
-	for _, r := range routes {
-		if action := actions[r.kept.message[7]]; action != "" && r.To.Contains(to) && r.To.Bits() > best {
-			best, words = r.To.Bits(), action+" "+r.Route.String()
+// A NetworkRoute is a route of the network, but for those that the kernel makes of addresses.
+type NetworkRoute struct {
+	Route
+	Index   int    // of its link; 0: none, or several
+	Barrier string // "unreachable" and the like, of one that leads nowhere
+}
+
+// readRoutes reads the routes of both families.
+func (n *Network) readRoutes(k *Kernel) error {
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		routes, err := k.routes(family, unix.RTPROT_UNSPEC, 0)
+		if err != nil {
+			return fmt.Errorf("read routes: %w", err)
+		}
+		for _, r := range routes {
+			n.Routes = append(n.Routes, NetworkRoute{r.Route, r.index, actions[r.kept.message[7]]})
 		}
 	}
-	return words
+	return nil
 }
+
+// Main says that the route stands in the main table.
+func (r NetworkRoute) Main() bool { return r.table() == tableMain }

@@ -67,6 +67,9 @@ func (k *Kernel) Person(name string) (Person, error) {
 		id.Name = userName(id.Number)
 	}
 	p := Person{ID: id, Admin: id.Number == 0}
+	if self := k.Self(); self.ID.Number == 0 {
+		p.Admin = p.Admin && self.Admin // what root may here
+	}
 	if id.Name == "" {
 		return p, nil
 	}

@@ -82,7 +82,11 @@ func (s Surrounding) makeNode() string {
 	case UserNamespace:
 		return "a node cannot be made in here: bind that of the machine, as --device /dev/net/tun of podman does"
 	}
-	return "mkdir -p /dev/net && mknod /dev/net/tun c 10 200 && chmod 0666 /dev/net/tun"
+	make := "mknod /dev/net/tun c 10 200 && chmod 0666 /dev/net/tun"
+	if _, err := os.Lstat(driver); err == nil {
+		return "rm -r /dev/net/tun && " + make
+	}
+	return "mkdir -p /dev/net && " + make
 }
 
 // allowNode is what lifts the ban of a device cgroup.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,14 +37,15 @@ func openAnnouncements(size int) (*socket, error) {
 	return s, nil
 }
 
-// openDriverWatch is a descriptor that tells when the driver's node is opened and closed, or -1. All announcements that the kernel leaves
+// openDriverWatch is a descriptor that tells when the driver's node is opened and closed, or -1. It watches the directory, since the node may be
+// made anew. All announcements that the kernel leaves
 // out are of things done between the two.
 func openDriverWatch() int {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return -1
 	}
-	if _, err := unix.InotifyAddWatch(fd, driver, unix.IN_OPEN|unix.IN_CLOSE); err != nil {
+	if _, err := unix.InotifyAddWatch(fd, filepath.Dir(driver), unix.IN_OPEN|unix.IN_CLOSE); err != nil {
 		unix.Close(fd)
 		return -1
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/tunadm/tunadm/netcfg"
@@ -18,7 +19,7 @@ func bridgeAddress(p *patient) []Finding {
 	for _, a := range own(d) {
 		return one(Fault, fmt.Sprintf("it has the address %s, and is a port of %s", a, netcfg.Escape(d.Master)),
 			"a port hands all that comes in to the bridge: nobody answers at this address",
-			fmt.Sprintf("tunadm set %s --remove-address %s && ip addr add %s dev %s", netcfg.Word(d.Name), netcfg.Word(a.String()), a, netcfg.Word(d.Master)))
+			fmt.Sprintf("tunadm set %s --remove-address %s && ip addr replace %s dev %s", netcfg.Word(d.Name), netcfg.Word(a.String()), a, netcfg.Word(d.Master)))
 	}
 	return nil
 }
@@ -36,36 +37,58 @@ func own(d *netcfg.Device) (addresses []netcfg.Address) {
 // noAddress looks for a device that is asked for by name, is up, and has none.
 func noAddress(p *patient) []Finding {
 	d := p.device
-	if len(own(d)) > 0 {
+	if a := own(d); len(a) > 0 {
+		if p.asked() && d.Up && len(d.Routes) == 0 && d.Master == "" && !slices.ContainsFunc(a, func(a netcfg.Address) bool { return target(a).IsValid() }) {
+			return one(Warning, fmt.Sprintf("its address %s is of one host alone, and no route leads to it", a[0]), "this host sends nothing to it; the length below is an example",
+				fmt.Sprintf("tunadm set %s --add-address %s/%d", netcfg.Word(d.Name), a[0].Local, map[bool]int{true: 24, false: 64}[a[0].Local.Is4()]))
+		}
 		return nil
 	}
 	if !d.Up || d.Master != "" || !p.asked() {
 		return ok("it has no address of its own")
 	}
-	return one(Warning, "it has no address", "this host sends nothing to it, unless a route says so; the address below is an example, of a network that is free here", fmt.Sprintf("tunadm set %s --address %s", netcfg.Word(d.Name), p.freeAddress()))
+	return one(Warning, "it has no address", "this host sends nothing to it, unless a route says so; the address below is an example, of a network that is free here", fmt.Sprintf("tunadm set %s --address %s", netcfg.Word(d.Name), p.freeAddress(false)))
 }
 
 // freeAddress is one of a network that no link of this host has.
-func (p *patient) freeAddress() netcfg.Address {
-	for n := range 256 {
+func (p *patient) freeAddress(ipv6 bool) netcfg.Address {
+	for n := range 128 {
 		a := netcfg.Address{Local: netip.AddrFrom4([4]byte{192, 168, byte(77 + n), 1}), Bits: 24}
-		if p.sameSubnet(a, 0) == nil {
+		if ipv6 {
+			a = netcfg.Address{Local: netip.AddrFrom16([16]byte{0: 0xfd, 2: 0x77, 7: byte(n), 15: 1}), Bits: 64}
+		}
+		if !slices.ContainsFunc(p.network.Links, func(l *netcfg.Device) bool { return overlap(l, a) }) {
 			return a
 		}
 	}
-	return netcfg.Address{Local: netip.AddrFrom4([4]byte{10, 0, 0, 1}), Bits: 24}
+	return netcfg.Address{Local: netip.AddrFrom4([4]byte{10, 77, 0, 1}), Bits: 24}
 }
 
-// sameSubnet is another link than that of the index with an address in the same network, or nil.
-func (p *patient) sameSubnet(a netcfg.Address, index int) *netcfg.Device {
+// overlap says whether a link has an address in a network that has something in common with that of a.
+func overlap(l *netcfg.Device, a netcfg.Address) bool {
+	return slices.ContainsFunc(own(l), func(b netcfg.Address) bool { return b.Subnet().Overlaps(a.Subnet()) })
+}
+
+// sameSubnet is another link than that of the index, up and in the same routing domain, with an address in the same network, or nil.
+func (p *patient) sameSubnet(a netcfg.Address, d *netcfg.Device) *netcfg.Device {
 	for _, l := range p.network.Links {
-		for _, b := range l.Addresses {
-			if l.Index != index && l.Kind != "loopback" && !b.Local.IsLinkLocalUnicast() && b.Subnet() == a.Subnet() {
+		if l.Index == d.Index || !l.Up || l.Kind == "loopback" || vrf(l) != vrf(d) {
+			continue
+		}
+		for _, b := range own(l) {
+			if b.Subnet() == a.Subnet() {
 				return l
 			}
 		}
 	}
 	return nil
+}
+
+func vrf(d *netcfg.Device) string {
+	if d.MasterKind == "vrf" {
+		return d.Master
+	}
+	return ""
 }
 
 // setting reads a sysctl of a device in the thread's network namespace. family is ipv4 or ipv6.
@@ -84,7 +107,7 @@ func ipv6Off(p *patient) []Finding {
 	d := p.device
 	off, _ := setting("ipv6", d.Name, "disable_ipv6")
 	usual, _ := setting("ipv6", "default", "disable_ipv6")
-	if off != "1" || usual == "1" && !p.asked() {
+	if off != "1" || d.Master != "" || usual == "1" && !p.asked() {
 		return nil
 	}
 	return one(Warning, "IPv6 is switched off on it", "it has no IPv6 address, and takes none: \"permission denied\"", sysctl("ipv6", d.Name, "disable_ipv6", "0"))
@@ -106,7 +129,7 @@ func duplicate(p *patient) (found []Finding) {
 func tentative(p *patient) []Finding {
 	d := p.device
 	for _, a := range own(d) {
-		if !a.Tentative() || a.Duplicate() {
+		if !a.Tentative() || a.Duplicate() || d.Carrier {
 			continue
 		}
 		if !p.asked() || !d.Up {
@@ -129,7 +152,7 @@ func noLinkLocal(p *patient) []Finding {
 		global = global || a.Local.Is6()
 	}
 	mode, known := setting("ipv6", d.Name, "addr_gen_mode")
-	if !global || !known || !d.Up || !d.Carrier || mode != "1" {
+	if !p.asked() || !global || !known || !d.Up || !d.Carrier || mode != "1" {
 		return nil
 	}
 	return one(Warning, "it has an IPv6 address, and none that is link-local (addrgenmode none)", "routing protocols and router advertisements do not work",
@@ -139,13 +162,16 @@ func noLinkLocal(p *patient) []Finding {
 // subnetTwice looks for another link with an address in the same network.
 func subnetTwice(p *patient) []Finding {
 	d := p.device
+	if !d.Up || d.MasterKind == "bridge" {
+		return nil
+	}
 	for _, a := range own(d) {
 		if a.Subnet().IsSingleIP() {
 			continue
 		}
-		if other := p.sameSubnet(a, d.Index); other != nil {
+		if other := p.sameSubnet(a, d); other != nil {
 			return one(Fault, fmt.Sprintf("%s has an address in %s too", netcfg.Escape(other.Name), a.Subnet()), "packets to that network go to one of the two alone; the address below is an example, of a network that is free here",
-				fmt.Sprintf("tunadm set %s --remove-address %s --add-address %s", netcfg.Word(d.Name), netcfg.Word(a.String()), p.freeAddress()))
+				fmt.Sprintf("tunadm set %s --remove-address %s --add-address %s", netcfg.Word(d.Name), netcfg.Word(a.String()), p.freeAddress(a.Local.Is6())))
 		}
 	}
 	return nil
@@ -154,6 +180,9 @@ func subnetTwice(p *patient) []Finding {
 // ownAddress tells what ping to the device's own address proves.
 func ownAddress(p *patient) []Finding {
 	for _, a := range own(p.device) {
+		if !target(a).IsValid() {
+			continue
+		}
 		return ok("packets to " + a.Local.String() + " itself stay in this host, and never come to the program: ping another address of " + a.Subnet().String())
 	}
 	return nil

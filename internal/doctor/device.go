@@ -26,7 +26,7 @@ func absent(p *patient) []Finding {
 			names = append(names, l.Name)
 		}
 	}
-	means := "who is not root cannot make it, and can only attach to one that is there"
+	means := "a program that is not root's cannot make it, and can only attach to one that is there"
 	var mend []string
 	if near := netcfg.Nearest(p.Device, names); near != "" {
 		what += "; there is " + netcfg.Escape(near)
@@ -36,7 +36,7 @@ func absent(p *patient) []Finding {
 	if netcfg.ModeOf(p.Device) == 0 {
 		add += " --mode tun"
 	}
-	if p.User != "" {
+	if p.User != "" || !p.person.Admin {
 		add += " --user " + netcfg.Word(p.person.ID.String())
 	}
 	return one(Fault, what, means, append(mend, add)...)
@@ -50,7 +50,11 @@ func modeOfName(p *patient) []Finding {
 		return nil
 	}
 	name := netcfg.Word(d.Name)
-	return one(Warning, fmt.Sprintf("it is a %s, and its name says %s", d.Mode, called), "a program that goes by the name gets \"invalid argument\" when it attaches",
+	what, means := fmt.Sprintf("it is a %s, and its name says %s", d.Mode, called), "a program that goes by the name gets \"invalid argument\" when it attaches"
+	if d.Up || d.MultiQueue || d.MTU != 1500 || d.Alias != "" || d.Master != "" || len(d.Addresses)+len(d.Routes) > 0 || d.InUse() {
+		return one(Warning, what, means, "a mode is for life: delete it, and make it again with all that it has (tunadm export shows that)")
+	}
+	return one(Warning, what, means,
 		fmt.Sprintf("tunadm delete %s && tunadm add %s --mode %s%s%s", name, name, called, keepUser(d), keepGroup(d)))
 }
 
@@ -67,14 +71,17 @@ func queues(p *patient) []Finding {
 	return ok(kind)
 }
 
-// leftOver looks for a device that a program has used and left, and that no file declares.
+// leftOver looks for a device that a program has used and left.
 func leftOver(p *patient) []Finding {
 	d := p.device
-	if d.InUse() || !d.Persist || d.Stats.RxPackets == 0 || p.Declared(d.Name) != nil {
+	if d.InUse() || !d.Persist || d.Stats.RxPackets == 0 {
 		return nil
 	}
-	return one(Warning, "a program that is gone wrote "+packets(d.Stats.RxPackets)+" to it, and nobody is attached",
-		"the program has ended, or attached to another device", "start it again", "tunadm delete "+netcfg.Word(d.Name))
+	what := "a program that is gone wrote " + packets(d.Stats.RxPackets) + " to it, and nobody is attached"
+	if p.Device == "" {
+		return ok(what)
+	}
+	return one(Warning, what, "the program has ended, or attached to another device", "start it again", "tunadm delete "+netcfg.Word(d.Name)+", if nobody needs it")
 }
 
 // leftRules looks for policy rules that name a device which is gone.

@@ -38,6 +38,7 @@ type Finding struct {
 type Question struct {
 	Device   string // "": all there are
 	User     string // "": who runs the program
+	Netns    string // the network namespace that is looked at, as --netns names it; "": where the program runs
 	Declared func(device string) *netcfg.Spec
 }
 
@@ -50,6 +51,7 @@ type patient struct {
 	devices []*netcfg.Device // TUN/TAP devices, the one that is asked about alone if there is one
 	device  *netcfg.Device   // the one at hand; nil: a check of the machine
 	people  map[string]netcfg.Person
+	ways    []detour // of the device; nil: not asked yet
 	rules   [][]byte // of the firewall; nil: not read yet
 }
 
@@ -69,8 +71,8 @@ func machineChecks() []check {
 func deviceChecks() []check {
 	return []check{
 		{"attach", attach}, {"access", impossibleAccess}, {"owner", unknownIDs}, {"anyone", anyone}, {"mode", modeOfName}, {"queues", queues},
-		{"bridge-down", bridgeDown}, {"down", down}, {"queue-length", queueLength}, {"no-carrier", noCarrier}, {"left-over", leftOver},
-		{"mtu", mtuOfMaster}, {"mtu-ipv6", mtuIPv6}, {"mac-twice", macTwice}, {"mac", macRewritten}, {"other-mac", otherMACs},
+		{"bridge-down", bridgeDown}, {"down", down}, {"queue-length", queueLength}, {"no-carrier", noCarrier}, {"unread", unread}, {"left-over", leftOver},
+		{"mtu", mtuOfMaster}, {"mtu-ipv6", mtuIPv6}, {"mac-twice", macTwice}, {"declared", declared}, {"other-mac", otherMACs},
 		{"bridge-address", bridgeAddress}, {"address", noAddress}, {"ipv6-off", ipv6Off}, {"duplicate", duplicate}, {"tentative", tentative},
 		{"link-local", noLinkLocal}, {"subnet-twice", subnetTwice}, {"linkdown", linkdownIgnored}, {"route", routeElsewhere},
 		{"own-address", ownAddress}, {"rp-filter", rpFilter}, {"accept-local", acceptLocal}, {"forwarding", forwarding},
@@ -101,7 +103,7 @@ func Examine(k *netcfg.Kernel, q Question) ([]Finding, error) {
 	}
 	findings := p.ask(machineChecks())
 	for _, d := range p.devices {
-		p.device = d
+		p.device, p.ways = d, nil
 		findings = append(findings, p.ask(deviceChecks())...)
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Level, b.Level) })
@@ -128,7 +130,7 @@ func (p *patient) ask(checks []check) (findings []Finding) {
 		for _, f := range c.look(p) {
 			f.Check = c.name
 			for i, mend := range f.Mend {
-				f.Mend[i] = p.byRoot(mend)
+				f.Mend[i] = p.fit(mend)
 			}
 			if p.device != nil {
 				f.Device = p.device.Name
@@ -139,13 +141,23 @@ func (p *patient) ask(checks []check) (findings []Finding) {
 	return findings
 }
 
-// byRoot says of a command that only root can do, to who is not root, that it is root's.
-func (p *patient) byRoot(mend string) string {
-	first, _, _ := strings.Cut(mend, " ")
-	if slices.Contains([]string{"ip", "sysctl", "usermod", "printf"}, first) || strings.HasPrefix(mend, "tunadm ") && !strings.HasPrefix(mend, "tunadm doctor ") {
-		if !p.kernel.Self().Admin {
-			return "ask root for: " + mend
+// fit fits a remedy to where it is to be done, and to who is to do it. Sentences stay as they are.
+func (p *patient) fit(mend string) string {
+	parts := strings.Split(mend, " && ")
+	rooted := false
+	for i, part := range parts {
+		first, _, _ := strings.Cut(part, " ")
+		switch inside := slices.Contains([]string{"ip", "sysctl", "tunadm"}, first) && !strings.Contains(part, " --netns "); {
+		case inside && strings.Contains(p.Netns, "/"):
+			parts[i] = "nsenter --net=" + netcfg.Word(p.Netns) + " " + part
+		case inside && p.Netns != "":
+			parts[i] = "ip netns exec " + netcfg.Word(p.Netns) + " " + part
 		}
+		rooted = rooted || slices.Contains([]string{"ip", "sysctl", "usermod", "printf", "mkdir", "rm", "mount", "modprobe"}, first) || first == "tunadm" && !strings.HasPrefix(part, "tunadm doctor ")
+	}
+	mend = strings.Join(parts, " && ")
+	if self := p.kernel.Self(); rooted && self.ID.Number != 0 && !self.Admin {
+		return "ask root for: " + mend
 	}
 	return mend
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -16,6 +17,9 @@ func down(p *patient) []Finding {
 	}
 	if !p.asked() && len(d.Addresses) == 0 && d.Master == "" && !d.InUse() {
 		return ok("it is down, and nothing is set up on it")
+	}
+	if s := p.Declared(d.Name); s != nil && s.Up != nil && !*s.Up {
+		return ok("it is down, as it is declared")
 	}
 	return one(Fault, "it is down", "no packet passes, its routes are not there, and a program that writes to it gets an input/output error",
 		"tunadm set "+netcfg.Word(d.Name)+" --up")
@@ -52,7 +56,8 @@ func noCarrier(p *patient) []Finding {
 	if d.Mode == netcfg.TAP {
 		means = "ping to the network behind it says \"destination host unreachable\" after three seconds"
 	}
-	if dropped := d.Stats.TxDropped; dropped > 0 {
+	const ownPackets = 32 // what the kernel itself may have sent, to look for neighbours and routers
+	if dropped := d.Stats.TxDropped; dropped > ownPackets || dropped > 0 && p.asked() {
 		return one(Fault, "no program is attached, so that it has no carrier; "+packets(dropped)+" to it dropped", means, "start the program that reads it")
 	}
 	if p.asked() {
@@ -65,7 +70,7 @@ func noCarrier(p *patient) []Finding {
 func mtuOfMaster(p *patient) []Finding {
 	d := p.device
 	m := p.network.Link(d.Master)
-	if m == nil || d.MTU <= m.MTU {
+	if m == nil || d.MasterKind != "bridge" || d.MTU <= m.MTU {
 		return nil
 	}
 	return one(Warning, fmt.Sprintf("its MTU is %d, and that of %s is %d", d.MTU, netcfg.Escape(m.Name), m.MTU), "the bridge drops what is larger than its own MTU, without a word",
@@ -75,7 +80,7 @@ func mtuOfMaster(p *patient) []Finding {
 // mtuIPv6 looks for an MTU with which the kernel has no IPv6 on the device, where others have it.
 func mtuIPv6(p *patient) []Finding {
 	d := p.device
-	if d.MTU >= netcfg.MTUMinV6 {
+	if d.MTU >= netcfg.MTUMinV6 || !p.asked() {
 		return nil
 	}
 	for _, l := range p.network.Links {
@@ -92,7 +97,7 @@ func mtuIPv6(p *patient) []Finding {
 // macTwice looks for another port of the bridge with the same address.
 func macTwice(p *patient) []Finding {
 	d := p.device
-	if d.Master == "" || d.Mode != netcfg.TAP {
+	if d.MasterKind != "bridge" || d.Mode != netcfg.TAP {
 		return nil
 	}
 	for _, l := range p.network.Links {
@@ -112,15 +117,36 @@ func ownMAC(d *netcfg.Device) netcfg.MAC {
 	return append(netcfg.MAC{0xfe}, sum[:5]...)
 }
 
-// macRewritten looks for an address that is not the declared one.
-func macRewritten(p *patient) []Finding {
-	d := p.device
-	s := p.Declared(d.Name)
-	if s == nil || s.MAC == nil || d.Mode != netcfg.TAP || slices.Equal(s.MAC, d.MAC) {
+// declared holds the device against what the default files say of it.
+func declared(p *patient) []Finding {
+	spec := p.Declared(p.device.Name)
+	if spec == nil || p.Netns != "" {
 		return nil
 	}
-	return one(Warning, fmt.Sprintf("it is declared with the address %s, and has %s", s.MAC, d.MAC), "another program changed it, as udev does with a new device",
-		fmt.Sprintf("tunadm set %s --mac %s", netcfg.Word(d.Name), s.MAC))
+	want := *spec
+	want.Master = nil // it may have to be looked up
+	steps, err := netcfg.Plan(&want, p.device)
+	if err != nil {
+		return one(Warning, "it is not as it is declared: "+err.Error(), "it was made by hand, or the file was changed since", "tunadm apply --replace")
+	}
+	if len(steps) == 0 {
+		return nil
+	}
+	var lacks []string
+	for _, s := range steps {
+		lacks = append(lacks, s.String())
+	}
+	return one(Warning, "it is not as it is declared; it lacks: "+strings.Join(lacks, "; "),
+		"another program changed it, as udev does with the address of a new device, or it went down, which drops IPv6 addresses and routes", "tunadm apply")
+}
+
+// unread looks for a program that is attached and reads nothing.
+func unread(p *patient) []Finding {
+	d := p.device
+	if !p.asked() || !d.InUse() || d.Stats.TxPackets > 0 || d.Stats.TxDropped == 0 || d.TxQueueLen == 0 || !d.Carrier {
+		return nil
+	}
+	return one(Warning, "a program is attached, and has read no packet; "+packets(d.Stats.TxDropped)+" dropped", "it hangs, does not look at the device, or has only begun", "restart the program: "+d.UsedBy())
 }
 
 // otherMACs looks for frames from the program to an address that nobody has.

@@ -12,19 +12,19 @@ import (
 func networkManager(p *patient) []Finding {
 	d := p.device
 	b, err := os.ReadFile("/run/NetworkManager/devices/" + strconv.Itoa(d.Index))
-	if err != nil || !strings.Contains(string(b), "managed=true") && !strings.Contains(string(b), "connection-uuid=") {
+	if err != nil || p.Netns != "" || !strings.Contains(string(b), "managed=true") && !strings.Contains(string(b), "connection-uuid=") {
 		return nil
 	}
 	name := d.Name
 	return one(Warning, "NetworkManager takes care of it", "it changes addresses and routes, takes the device out of its bridge, and keeps a connection for it",
-		"printf '[keyfile]\\nunmanaged-devices=interface-name:%s\\n' "+netcfg.Word(name)+" >"+netcfg.Word("/etc/NetworkManager/conf.d/90-"+name+".conf")+" && nmcli general reload")
+		"printf '[keyfile]\\nunmanaged-devices+=interface-name:%s\\n' "+netcfg.Word(name)+" >"+netcfg.Word("/etc/NetworkManager/conf.d/90-"+name+".conf")+" && nmcli general reload")
 }
 
 // networkd looks whether systemd-networkd has a file for the device.
 func networkd(p *patient) []Finding {
 	d := p.device
 	b, err := os.ReadFile("/run/systemd/netif/links/" + strconv.Itoa(d.Index))
-	if err != nil {
+	if err != nil || p.Netns != "" {
 		return nil
 	}
 	file := ""

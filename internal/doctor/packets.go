@@ -13,13 +13,7 @@ import (
 // rpFilter looks for a filter that drops what the program sends, since the way back is another one.
 func rpFilter(p *patient) []Finding {
 	d := p.device
-	value := 0
-	for _, where := range []string{"all", d.Name} {
-		text, _ := setting("ipv4", where, "rp_filter")
-		n, _ := strconv.Atoi(text) // 0 where there is none
-		value = max(value, n)
-	}
-	if value != 1 {
+	if largest("rp_filter", d.Name) != 1 {
 		return nil
 	}
 	mend := sysctl("ipv4", d.Name, "rp_filter", "2")
@@ -28,10 +22,30 @@ func rpFilter(p *patient) []Finding {
 			return one(Fault, fmt.Sprintf("packets that come from %s through it are dropped (rp_filter 1)", dt.to), "the way back to that address is not through the device: the kernel takes them for forged", mend)
 		}
 	}
-	if n := counter("netstat", "TcpExt", "IPReversePathFilter"); n > 0 && d.InUse() && d.Stats.RxPackets > 0 {
-		return one(Warning, "rp_filter is 1, and dropped "+packets(n)+" in this network namespace", "packets from an address that is not routed to the device are dropped", mend)
+	if n := counter("netstat", "TcpExt", "IPReversePathFilter"); p.asked() && n > 0 && d.InUse() && d.Stats.RxPackets > 0 {
+		return one(Warning, "rp_filter is 1, and dropped "+packets(n)+" in this network namespace, perhaps of another device", "packets from an address that is not routed to the device are dropped", mend)
 	}
 	return ok("rp_filter is 1: packets from an address that is not routed to it are dropped")
+}
+
+// largest is the value of an IPv4 sysctl that holds for a device: the larger of its own and that of all.
+func largest(name, device string) (value int) {
+	for _, where := range []string{"all", device} {
+		text, _ := setting("ipv4", where, name)
+		n, _ := strconv.Atoi(text) // 0 where there is none
+		value = max(value, n)
+	}
+	return value
+}
+
+// looser is what else it takes to accept packets from addresses of this host.
+func looser(device string) (more string) {
+	for _, where := range []string{"all", device} {
+		if value, _ := setting("ipv4", where, "rp_filter"); value != "0" {
+			more += " && " + sysctl("ipv4", where, "rp_filter", "0")
+		}
+	}
+	return more
 }
 
 // counter is a number of /proc/net/snmp or /proc/net/netstat of the thread's network namespace, 0 where there is none.
@@ -58,7 +72,7 @@ func counter(file, group, name string) uint64 {
 // acceptLocal looks for a program that carries packets between two devices of this host, which the kernel drops as martians.
 func acceptLocal(p *patient) []Finding {
 	d := p.device
-	if len(own(d)) == 0 || d.Stats.RxPackets == 0 {
+	if !p.asked() || len(own(d)) == 0 || d.Stats.RxPackets == 0 {
 		return nil
 	}
 	for _, l := range p.network.Links {
@@ -66,15 +80,15 @@ func acceptLocal(p *patient) []Finding {
 			continue
 		}
 		a, is := own(l)[0], own(d)[0]
-		if value, _ := setting("ipv4", d.Name, "accept_local"); value == "1" || !a.Local.Is4() || !is.Local.Is4() {
+		if largest("accept_local", d.Name) == 1 || !a.Local.Is4() || !is.Local.Is4() {
 			continue
 		}
-		if way, err := p.kernel.Way(a.Local); err != nil || !way.Local || p.overridden() {
+		if way, err := p.kernel.Way(is.Local, a.Local); err != nil || !way.Local || p.overridden() {
 			continue
 		}
 		return one(Warning, fmt.Sprintf("one program holds it and %s, and both have addresses of this host", netcfg.Escape(l.Name)),
 			fmt.Sprintf("a packet from %s that the program writes here is dropped as a martian, and this host reaches %s without it", a.Local, a.Local),
-			sysctl("ipv4", d.Name, "accept_local", "1"))
+			sysctl("ipv4", d.Name, "accept_local", "1")+looser(d.Name))
 	}
 	return nil
 }
@@ -95,10 +109,10 @@ func forwarding(p *patient) []Finding {
 	d := p.device
 	on, _ := setting("ipv4", d.Name, "forwarding")
 	lost := counter("snmp", "Ip", "InAddrErrors")
-	if on != "0" || lost == 0 || !d.InUse() || d.Stats.RxPackets == 0 {
+	if !p.asked() || on != "0" || lost == 0 || !d.InUse() || d.Stats.RxPackets == 0 {
 		return nil
 	}
-	return one(Warning, "this host does not forward, and dropped "+packets(lost)+" to other hosts, in this network namespace", "what is behind the device reaches this host alone", "sysctl -w net.ipv4.ip_forward=1")
+	return one(Warning, "this host does not forward, and dropped "+packets(lost)+" to other hosts, in this network namespace, perhaps of another device", "what is behind the device reaches this host alone", "sysctl -w net.ipv4.ip_forward=1")
 }
 
 // firewall looks whether a rule names the device. What the rules do is not looked at.
@@ -106,8 +120,10 @@ func firewall(p *patient) []Finding {
 	d := p.device
 	named, present := p.firewallNames(d.Name)
 	switch {
-	case named:
+	case named && p.asked():
 		return one(Warning, "a rule of the firewall names it", "what the rule does was not looked at", "look at it: nft list ruleset, or iptables-save")
+	case named:
+		return ok("a rule of the firewall names it; what the rule does was not looked at")
 	case present:
 		return ok("there is a firewall; no rule was found that names the device, and what the rules do was not looked at")
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -88,8 +89,15 @@ func attach(p *patient) []Finding {
 		if p.Device == "" { // he was not asked about each
 			return nil
 		}
-		return one(Fault, who+" may not attach to it", rule, p.admit())
-	case p.User != "" && d.InUse() && !d.MultiQueue && p.Device != "":
+		if later, err := p.find(p.person.ID.String()); err == nil && p.person.Self && d.Access.Admits(later) {
+			return one(Fault, who+" may not attach to it yet", rule+"; he came into the group after this session began", "log in again, or restart the service")
+		}
+		mend := p.admit()
+		if strings.Contains(mend, "usermod") {
+			rule += "; a new group takes effect at the next login"
+		}
+		return one(Fault, who+" may not attach to it", rule, mend)
+	case p.User != "" && d.InUse() && !d.MultiQueue && p.Device != "" && !slices.ContainsFunc(d.Holders, func(h netcfg.Holder) bool { return h.User.Number == p.person.ID.Number }):
 		return one(Fault, d.UsedBy(), "a device with one queue takes one program: the next gets \"device or resource busy\"", "stop that program first")
 	}
 	return ok(who + " may attach, by the rule: " + d.Access.Words())
@@ -117,8 +125,12 @@ func keepGroup(d *netcfg.Device) string {
 	return " --group " + netcfg.Word(d.Access.Group.String())
 }
 
+// joinGroup lets a user into a group, if both have names.
 func joinGroup(who, group netcfg.ID) string {
-	return "usermod -aG " + netcfg.Word(group.String()) + " " + netcfg.Word(who.String())
+	if who.Name == "" || group.Name == "" {
+		return "give the user and the group names: useradd(8), groupadd(8)"
+	}
+	return "usermod -aG " + netcfg.Word(group.Name) + " " + netcfg.Word(who.Name)
 }
 
 // impossibleAccess looks for an owner who is not in the group that he must be in too.
@@ -137,7 +149,7 @@ func impossibleAccess(p *patient) []Finding {
 		mend = p.otherGroup()
 	}
 	return one(Fault, fmt.Sprintf("its owner %s is not in its group %s", netcfg.Escape(owner.Name), netcfg.Escape(group.String())),
-		"the kernel wants both: nobody but root may attach", mend)
+		"the kernel wants both: nobody but root may attach; a new group takes effect at the next login", mend)
 }
 
 // unknownIDs looks for an owner and a group that have no name any more.
@@ -178,6 +190,10 @@ func anyone(p *patient) []Finding {
 	if p.device.Access != (netcfg.Access{}) || !p.device.Persist {
 		return nil
 	}
+	owner := "root"
+	if p.Device != "" && !p.person.Admin {
+		owner = netcfg.Word(p.person.ID.String())
+	}
 	return one(Warning, "it has neither an owner nor a group", "every local user who can open /dev/net/tun may attach to it, and make it his own",
-		"tunadm set "+netcfg.Word(p.device.Name)+" --user root")
+		"tunadm set "+netcfg.Word(p.device.Name)+" --user "+owner)
 }

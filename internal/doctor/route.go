@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/tunadm/tunadm/netcfg"
@@ -34,12 +35,19 @@ func target(a netcfg.Address) netip.Addr {
 
 // A detour is an address of the device's own network that is reached by another way, or by none.
 type detour struct {
-	to  netip.Addr
-	way netcfg.Way
+	from, to netip.Addr
+	way      netcfg.Way
 }
 
 // detours asks the kernel for the way to each network of the device.
-func (p *patient) detours() (found []detour) {
+func (p *patient) detours() []detour {
+	if p.ways == nil {
+		p.ways = append([]detour{}, p.askWays()...)
+	}
+	return p.ways
+}
+
+func (p *patient) askWays() (found []detour) {
 	d := p.device
 	if !d.Up || d.Master != "" {
 		return nil
@@ -49,9 +57,9 @@ func (p *patient) detours() (found []detour) {
 		if !to.IsValid() || to.Is6() && (a.Tentative() || a.Duplicate()) {
 			continue
 		}
-		way, err := p.kernel.Way(to)
+		way, err := p.kernel.Way(a.Local, to)
 		if err == nil && way.Index != d.Index && !way.Local {
-			found = append(found, detour{to, way})
+			found = append(found, detour{a.Local, to, way})
 		}
 	}
 	return found
@@ -68,20 +76,61 @@ func routeElsewhere(p *patient) (found []Finding) {
 				"the rule is asked before the device's own routes", rule.Delete())...)
 		case other != nil && p.sameSubnetBy(dt, other):
 			// subnet-twice says so
+		case other != nil && dt.way.Match.Bits() < p.subnetOf(dt.to).Bits(): // its own route would come first, if it were there
+			found = append(found, p.noRoute(dt))
 		case other != nil:
-			found = append(found, one(Fault, fmt.Sprintf("packets to %s go through %s, by its route to %s", dt.to, netcfg.Escape(other.Name), dt.way.Match),
-				"a route to a smaller network, or with a smaller metric, comes first", deleteRoute(dt.way, other))...)
+			found = append(found, p.away(Fault, dt.way.Match, dt.way.Foreign, other, deleteRoute(dt.way, other)))
 		case !p.linkdown(dt.to):
 			found = append(found, p.noWay(dt))
+		}
+	}
+	if len(found) == 0 && p.asked() {
+		found = p.parted()
+	}
+	return found
+}
+
+// away is a part of a network of the device that is reached through another link.
+func (p *patient) away(level Level, part netip.Prefix, foreign bool, other *netcfg.Device, command string) Finding {
+	what := fmt.Sprintf("packets to %s go through %s, which has a route to that part of its network", part, netcfg.Escape(other.Name))
+	if foreign {
+		return one(level, what, "the kernel made the route, of an address of that link, or a daemon did: the networks overlap", "give the device another network, or that link: ip addr")[0]
+	}
+	return one(level, what, "a route to a smaller network, or with a smaller metric, comes first", command)[0]
+}
+
+// parted looks for routes of other links to parts of the device's networks.
+func (p *patient) parted() (found []Finding) {
+	d := p.device
+	if !d.Up || d.Master != "" {
+		return nil
+	}
+	for _, a := range own(d) {
+		for _, r := range p.network.Routes {
+			other := p.network.ByIndex(r.Index)
+			if other == nil || other.Index == d.Index || !r.Main() || r.To.Bits() <= a.Subnet().Bits() || !a.Subnet().Contains(r.To.Addr()) {
+				continue
+			}
+			found = append(found, p.away(Warning, r.To, r.Foreign(), other, deleteRoute(netcfg.Way{Match: r.To, Table: tableMain}, other)))
 		}
 	}
 	return found
 }
 
+// subnetOf is the network of the device that an address is in.
+func (p *patient) subnetOf(ip netip.Addr) netip.Prefix {
+	for _, a := range own(p.device) {
+		if a.Subnet().Contains(ip) {
+			return a.Subnet()
+		}
+	}
+	return netip.PrefixFrom(ip, ip.BitLen())
+}
+
 // sameSubnetBy says that the other link has the network too.
 func (p *patient) sameSubnetBy(dt detour, other *netcfg.Device) bool {
 	for _, a := range own(p.device) {
-		if a.Subnet().Contains(dt.to) && p.sameSubnet(a, p.device.Index) == other {
+		if a.Subnet().Contains(dt.to) && p.sameSubnet(a, p.device) == other {
 			return true
 		}
 	}
@@ -94,11 +143,17 @@ func (p *patient) ruleOf(dt detour) *netcfg.Rule {
 		return nil
 	}
 	for i, r := range p.network.Rules {
-		if r.Table == dt.way.Table && r.IPv6 == dt.to.Is6() && !r.Detached && (!r.To.IsValid() || r.To.Contains(dt.to)) {
+		if r.Table == dt.way.Table && fits(r, dt) {
 			return &p.network.Rules[i]
 		}
 	}
 	return nil
+}
+
+// fits says whether a rule may hold for packets of this host to an address. Of an odd one that is not known.
+func fits(r netcfg.Rule, dt detour) bool {
+	return r.IPv6 == dt.to.Is6() && !r.Detached && (!r.To.IsValid() || r.To.Contains(dt.to)) && (!r.From.IsValid() || r.From.Contains(dt.from)) &&
+		(r.In == "" || r.In == "lo") && r.Out == "" && (r.Mark == 0 || r.Odd)
 }
 
 func deleteRoute(way netcfg.Way, other *netcfg.Device) string {
@@ -117,25 +172,39 @@ func deleteRoute(way netcfg.Way, other *netcfg.Device) string {
 func (p *patient) noWay(dt detour) Finding {
 	what, means := fmt.Sprintf("packets to %s are forbidden", dt.to), "a program that sends one gets \"permission denied\", \"no route to host\" or the like"
 	for _, r := range p.network.Rules {
-		if r.Action != "" && r.IPv6 == dt.to.Is6() && (!r.To.IsValid() || r.To.Contains(dt.to)) {
+		if r.Action != "" && fits(r, dt) {
 			return one(Fault, what+" by a policy rule: "+r.Words(), means, r.Delete())[0]
 		}
 	}
-	if words := p.kernel.Barrier(dt.to); words != "" {
-		return one(Fault, what+" by a route: "+words, means, "ip route del "+words)[0]
+	for _, r := range p.network.Routes {
+		if r.Barrier != "" && r.To.Contains(dt.to) && r.To.Bits() >= p.subnetOf(dt.to).Bits() {
+			words := r.Barrier + " " + r.Route.String()
+			return one(Fault, what+" by a route: "+words, means, "ip route del "+words)[0]
+		}
 	}
 	return p.noRoute(dt)
 }
 
-// noRoute is a network of the device that no route leads to any more.
+// noRoute is a network of the device that its own route does not lead to any more.
 func (p *patient) noRoute(dt detour) Finding {
-	for _, a := range own(p.device) {
-		if a.Subnet().Contains(dt.to) || a.Peer == dt.to {
-			return one(Fault, fmt.Sprintf("no route leads to %s, the network of its address %s", a.Subnet(), a), "somebody removed it: \"network is unreachable\"",
-				fmt.Sprintf("ip route replace %s dev %s", a.Subnet(), netcfg.Word(p.device.Name)))[0]
+	subnet := p.subnetOf(dt.to)
+	if !p.looksIntoMain(dt.to.Is6()) {
+		mend := "ip rule add pref 32766 lookup main"
+		if dt.to.Is6() {
+			mend = "ip -6 rule add pref 32766 lookup main"
 		}
+		return one(Fault, "no policy rule leads to the main table of routes", "packets to "+subnet.String()+" do not find its route", mend)[0]
 	}
-	return Finding{}
+	means := "somebody removed it: \"network is unreachable\""
+	if other := p.network.ByIndex(dt.way.Index); other != nil {
+		means = fmt.Sprintf("somebody removed it: packets go through %s, by its route to %s", netcfg.Escape(other.Name), dt.way.Match)
+	}
+	return one(Fault, "its route to "+subnet.String()+" is not there", means, fmt.Sprintf("ip route replace %s dev %s", subnet, netcfg.Word(p.device.Name)))[0]
+}
+
+// looksIntoMain says that a rule without conditions leads to the main table.
+func (p *patient) looksIntoMain(ipv6 bool) bool {
+	return slices.ContainsFunc(p.network.Rules, func(r netcfg.Rule) bool { return r.IPv6 == ipv6 && r.Table == tableMain })
 }
 
 // linkdown says that the kernel leaves out the device's routes while it has no carrier.
