@@ -127,6 +127,8 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 // release is the command that lets go all that the script holds.
 func release(ts *testscript.TestScript, _ bool, _ []string) {
 	files := ts.Value(held{}).(*[]*os.File)
+	syscall.ForkLock.Lock() // a child of another test has the descriptors too, until it has become its program
+	defer syscall.ForkLock.Unlock()
 	for _, f := range *files {
 		ts.Check(f.Close())
 	}
