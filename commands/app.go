@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A verb is one row of the table of what the program can do.
@@ -19,12 +21,13 @@ type verb struct {
 	flags      func(*program) []cli.Flag
 	repeatable []string // flags that may be given several times with several values
 	verbatim   bool     // what follows the first operand is another program's line, not flags of this one
+	hands      bool     // what follows "--" is the line of a program that gets the queues
 	run        func(p *program, operands []string) error
 }
 
 // verbs is the table, in the order of the help.
 func verbs() []verb {
-	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, watchVerb, asVerb}
+	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, watchVerb, execVerb, asVerb}
 }
 
 // A program is one run of the command line.
@@ -51,7 +54,10 @@ type program struct {
 
 	node    string // of the driver, where a line that as was given names one
 	explain bool   // of as
-	user    string // of doctor: "": who runs the program
+	user    string // of doctor and exec: "": who runs the program
+
+	attachment netcfg.Attachment
+	command    []string // of exec: the program's line
 }
 
 // run finds the verb, puts the arguments in order, and lets urfave/cli parse them.
@@ -73,14 +79,7 @@ func (p *program) run(args []string) error {
 		return unknownVerb(args[1])
 	}
 	p.verb = v.name
-	own, others := args[2:], []string(nil)
-	if v.verbatim {
-		n := slices.IndexFunc(own, func(word string) bool { return !strings.HasPrefix(word, "-") })
-		if n < 0 {
-			n = len(own)
-		}
-		own, others = own[:n], own[n:]
-	}
+	own, others := p.split(v, args[2:])
 	rest, err := arrange(own, append(v.flags(p), cli.HelpFlag), v.repeatable)
 	if usage := new(usageError); errors.As(err, &usage) && implied && !strings.HasPrefix(usage.hint, "did you mean") {
 		usage.hint = "flags stand behind the verb: tunadm VERB FLAGS"
@@ -92,6 +91,24 @@ func (p *program) run(args []string) error {
 		return help(app, []string{v.name})
 	}
 	return app.Run(slices.Concat([]string{"tunadm", v.name}, rest, others))
+}
+
+// split takes another program's line off a verb's arguments: one that belongs to the operands, or the one behind "--".
+func (p *program) split(v *verb, args []string) (own, others []string) {
+	n := -1
+	if v.verbatim {
+		n = slices.IndexFunc(args, func(word string) bool { return !strings.HasPrefix(word, "-") })
+	} else if v.hands {
+		n = slices.Index(args, "--")
+	}
+	switch {
+	case n < 0:
+		return args, nil
+	case v.hands:
+		p.command = args[n+1:]
+		return args[:n], nil
+	}
+	return args[:n], args[n:]
 }
 
 // help prints the table of verbs, or the flags of one.

@@ -24,6 +24,11 @@ const (
 	exitNotPermitted = 6
 	exitNoDriver     = 7
 	exitWouldChange  = 8
+
+	// Those of exec, as env(1) has them: all others are its program's.
+	exitNotExecuted   = 125 // exec itself failed
+	exitNotExecutable = 126
+	exitNoProgram     = 127
 )
 
 // exits are the codes of the causes that have one of their own.
@@ -45,6 +50,8 @@ var exits = map[netcfg.Cause]int{
 	netcfg.NodeMissing:      exitNoDriver,
 	netcfg.NodeWrong:        exitNoDriver,
 	netcfg.DriverMissing:    exitNoDriver,
+	netcfg.NotExecutable:    exitNotExecutable,
+	netcfg.NoProgram:        exitNoProgram,
 }
 
 // A usageError is a command line that cannot be understood.
@@ -72,6 +79,9 @@ func (p *program) complain(err error) int {
 	code := exitDone
 	for _, err := range each(err) {
 		c := exitCode(err)
+		if p.verb == execVerb.name && c < exitNotExecuted {
+			c = exitNotExecuted
+		}
 		if code == exitDone {
 			code = c
 		} else if code != c {

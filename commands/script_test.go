@@ -36,6 +36,7 @@ func programs() map[string]func(args []string) int {
 		"race":    race,
 		"forbid":  forbid,
 		"chroot":  chroot,
+		"handed":  handed,
 	}
 }
 

@@ -118,6 +118,7 @@ _tunadm() {
         export) flags=(--format --netns --help -h) ;;
         doctor) flags=(--user --json --netns --verbose -v --help -h) ;;
         watch) flags=(--json --netns --help -h) ;;
+        exec) flags=(--user --vnet-hdr --pi --netns --help -h) ;;
         help) flags=() ;;
         *) return ;;
     esac
@@ -126,10 +127,12 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch as help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec as help)
     elif [[ $verb == help ]]; then
-        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch as)
-    elif [[ $verb == apply || $verb == teardown ]]; then
+        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec as)
+    elif [[ $verb == exec && $ended && ${COMP_WORDS[COMP_CWORD - 1]} == -- ]]; then
+        _tunadm_values < <(compgen -c -- "$cur" | sort -u)
+    elif [[ $verb == apply || $verb == teardown || $verb == exec && $ended ]]; then
         _tunadm_files
     elif [[ $verb != add && $verb != a && ! ($verb == doctor && ${#named[@]} -gt 0) ]]; then
         _tunadm_values < <(_tunadm_devices)

@@ -82,6 +82,19 @@ function __tunadm_unnamed
     end
 end
 
+# __tunadm_exec_own tells whether the verb is exec, and its program's line has not begun.
+function __tunadm_exec_own
+    __tunadm_is exec; or return
+    not contains -- -- (commandline -opc)
+end
+
+# __tunadm_program completes the line behind exec's --.
+function __tunadm_program
+    set -l words (commandline -opc)
+    set -l ended (contains -i -- -- $words)
+    complete -C (string join ' ' -- (string escape -- $words[(math $ended + 1)..]) (commandline -ct))
+end
+
 function __tunadm_masters
     type -q ip; or return
     set -l ns (__tunadm_netns '')
@@ -101,15 +114,16 @@ complete -c tunadm -n '__tunadm_is none' -l version -d 'Print the version'
 for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'delete\tRemove devices that nobody uses' 'del\tdelete' \
         'rm\tdelete' 'list\tShow devices, a line each' 'ls\tlist' 'show\tShow everything known of devices' \
         'apply\tMake the devices as files declare them' 'teardown\tDelete what apply created' 'export\tPrint devices as a file' \
-        'doctor\tSay why a device does not work' 'watch\tTell what happens to devices' 'as\tDo what a line of an old tool does'
+        'doctor\tSay why a device does not work' 'watch\tTell what happens to devices' 'exec\tRun a program with queues of devices' 'as\tDo what a line of an old tool does'
     complete -c tunadm -n '__tunadm_is none' -a "'"(printf $verb)"'"
     complete -c tunadm -n '__tunadm_is help; and test (count (commandline -opc)) = 2' -a "'"(printf $verb)"'"
 end
 complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
-complete -c tunadm -n '__tunadm_is set delete list show export watch; or __tunadm_unnamed' -a '(__tunadm_devices)' -d Device
+complete -c tunadm -n '__tunadm_is set delete list show export watch; or __tunadm_unnamed; or __tunadm_exec_own' -a '(__tunadm_devices)' -d Device
 complete -c tunadm -n '__tunadm_is apply teardown' -F
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch; or __tunadm_as_flags' -s h -l help -d 'Show help'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch' -l netns \
+complete -c tunadm -n '__tunadm_is exec; and not __tunadm_exec_own' -x -a '(__tunadm_program)'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch; or __tunadm_as_flags; or __tunadm_exec_own' -s h -l help -d 'Show help'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch; or __tunadm_exec_own' -l netns \
     -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
 
 complete -c tunadm -n '__tunadm_is add delete' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
@@ -149,6 +163,10 @@ complete -c tunadm -n '__tunadm_is export' -l format -x -a 'toml ip networkd' -d
 
 complete -c tunadm -n '__tunadm_is doctor' -l user -x -a '(__fish_complete_users)' -d 'Answer for this user'
 complete -c tunadm -n '__tunadm_is doctor' -s v -l verbose -d 'Print also what is right'
+
+complete -c tunadm -n __tunadm_exec_own -l user -x -a '(__fish_complete_users)' -d 'Run the program as this user'
+complete -c tunadm -n __tunadm_exec_own -l vnet-hdr -d 'Virtio headers before packets'
+complete -c tunadm -n __tunadm_exec_own -l pi -d 'Packet information before packets'
 
 complete -c tunadm -n __tunadm_as_flags -l explain -d 'Print the line of tunadm that does the same'
 complete -c tunadm -n __tunadm_as_flags -a 'tunctl openvpn ip' -d 'Old tool'

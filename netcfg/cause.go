@@ -45,6 +45,8 @@ const (
 	NoMemory               // a queue is longer than the kernel has memory for
 	NotKept                // the kernel took it, and dropped it again
 	OtherFailed            // another change failed, and the run is atomic
+	NoProgram              // no such program to execute
+	NotExecutable          // a program that cannot be executed
 )
 
 // causes is the one table of what each cause means and what mends it. In a hint {device} and {fix} stand for
@@ -85,6 +87,8 @@ var causes = [...]struct{ means, hint string }{
 	NoMemory:         {"out of memory", "tunadm set {device} --txqueuelen 500"},
 	NotKept:          {"it did not stay: the kernel dropped it, or another program changed it", ""},
 	OtherFailed:      {"left as it was, since another device failed", ""},
+	NoProgram:        {"no such program", ""},
+	NotExecutable:    {"it cannot be executed", ""},
 }
 
 // An Error says what failed on which device, and why.

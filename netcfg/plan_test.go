@@ -186,7 +186,7 @@ func TestUndoBringsTheOrderOfIPv4AddressesBack(t *testing.T) {
 }
 
 func TestTheCausesAreAllInTheTable(t *testing.T) {
-	if got, want := len(causes), int(OtherFailed)+1; got != want {
+	if got, want := len(causes), int(NotExecutable)+1; got != want {
 		t.Errorf("got %d causes in the table, want %d", got, want)
 	}
 }

@@ -1,0 +1,82 @@
+package commands
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+var execVerb = verb{
+	name: "exec", operands: "NAME[=QUEUES]... -- PROGRAM [ARGS...]", hands: true,
+	usage: "run a program with the devices' queues as its descriptors 3, 4, ...",
+	flags: func(p *program) []cli.Flag {
+		return []cli.Flag{
+			valueFlag(p, "user", "run the program as user `U`, without privileges", parseAsked, func(u string) { p.user = u }),
+			boolFlag("vnet-hdr", "each packet has a virtio header before it", &p.attachment.VnetHdr),
+			boolFlag("pi", "each packet has its flags and its protocol before it", &p.attachment.PI),
+			netnsFlag(p),
+		}
+	},
+	run: (*program).exec,
+}
+
+// exec becomes the program. It returns only if it could not.
+func (p *program) exec(operands []string) error {
+	const example = "tunadm exec NAME -- PROGRAM ARGS"
+	names, queues, err := parseQueues(operands)
+	switch {
+	case err != nil:
+		return err
+	case len(names) == 0:
+		return &usageError{text: "no device is named", hint: example}
+	case len(p.command) == 0 || p.command[0] == "":
+		return &usageError{text: "no program is named behind --", hint: example}
+	}
+	k, err := netcfg.Open(p.netns)
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	var as *netcfg.Person
+	if p.user != "" {
+		person, err := k.Person(p.user)
+		if err != nil {
+			return err
+		}
+		as = &person
+	}
+	var handed []netcfg.Queue
+	var errs []error
+	for i, name := range names {
+		p.attachment.Queues = queues[i]
+		d, files, err := k.Attach(name, p.attachment)
+		errs = append(errs, err)
+		for _, f := range files {
+			handed = append(handed, netcfg.Queue{Device: d.Name, File: f})
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return netcfg.Execute(p.command, handed, as)
+}
+
+// parseQueues reads operands of the form NAME=QUEUES. A name may have a = as well.
+func parseQueues(operands []string) (names []string, queues []int, err error) {
+	for _, operand := range operands {
+		name, count := operand, 1
+		if i := strings.LastIndexByte(operand, '='); i >= 0 {
+			n, err := strconv.Atoi(operand[i+1:])
+			if err != nil || n < 1 || n > netcfg.QueuesMax {
+				return nil, nil, usagef("%q: %q is no number of queues from 1 to %d", operand, operand[i+1:], netcfg.QueuesMax)
+			}
+			name, count = operand[:i], n
+		}
+		names, queues = append(names, name), append(queues, count)
+	}
+	return names, queues, checkNames(names, netcfg.CheckName)
+}
