@@ -27,7 +27,7 @@ type verb struct {
 
 // verbs is the table, in the order of the help.
 func verbs() []verb {
-	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, watchVerb, execVerb, asVerb}
+	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, watchVerb, execVerb, dumpVerb, asVerb}
 }
 
 // A program is one run of the command line.
@@ -58,6 +58,10 @@ type program struct {
 
 	attachment netcfg.Attachment
 	command    []string // of exec: the program's line
+
+	count int    // of dump: how many packets; 0: all
+	hex   bool   // of dump
+	write string // of dump: a file, "-" or ""
 }
 
 // run finds the verb, puts the arguments in order, and lets urfave/cli parse them.

@@ -61,7 +61,7 @@ _tunadm_old() {
 
 _tunadm() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word file i
-    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|(add|remove)-(address|route))$'
+    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|write|(add|remove)-(address|route))$'
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
         --promisc --multicast --up --down)
@@ -101,6 +101,7 @@ _tunadm() {
         --mode) _tunadm_values <<<$'tun\ntap' ;;
         --format) _tunadm_values <<<$'toml\nip\nnetworkd' ;;
         --promisc | --multicast) _tunadm_values <<<$'on\noff' ;;
+        --write) _tunadm_files ;;
         --user) _tunadm_values < <(compgen -u) ;;
         --group) _tunadm_values < <(compgen -g) ;;
         --master) _tunadm_values < <(_tunadm_masters) ;;
@@ -118,6 +119,7 @@ _tunadm() {
         export) flags=(--format --netns --help -h) ;;
         doctor) flags=(--user --json --netns --verbose -v --help -h) ;;
         watch) flags=(--json --netns --help -h) ;;
+        dump) flags=(--count --hex --write --netns --help -h) ;;
         exec) flags=(--user --vnet-hdr --pi --netns --help -h) ;;
         help) flags=() ;;
         *) return ;;
@@ -127,14 +129,14 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec as help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump as help)
     elif [[ $verb == help ]]; then
-        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec as)
+        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump as)
     elif [[ $verb == exec && $ended && ${COMP_WORDS[COMP_CWORD - 1]} == -- ]]; then
         _tunadm_values < <(compgen -c -- "$cur" | sort -u)
     elif [[ $verb == apply || $verb == teardown || $verb == exec && $ended ]]; then
         _tunadm_files
-    elif [[ $verb != add && $verb != a && ! ($verb == doctor && ${#named[@]} -gt 0) ]]; then
+    elif [[ $verb != add && $verb != a && ! ($verb =~ ^(doctor|dump)$ && ${#named[@]} -gt 0) ]]; then
         _tunadm_values < <(_tunadm_devices)
     fi
 }

@@ -1,9 +1,11 @@
 package netcfg
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +22,7 @@ type Attachment struct {
 	VnetHdr bool // each packet has a virtio header before it
 	PI      bool // each packet has four bytes of flags and protocol before it
 	Offload bool // with VnetHdr: segments of up to 64 KiB come whole, and checksums may be left to others
+	Alone   bool // not to a device to which another program is attached, with which the packets would be shared
 }
 
 // Attach attaches to a device that is there, as a program that is to carry its packets: a Read or a Write of a file is one packet.
@@ -37,6 +40,9 @@ func (k *Kernel) Attach(name string, a Attachment) (*Device, []*os.File, error) 
 		return nil, nil, &Error{Device: name, Cause: OtherKind, Detail: "it is " + d.KindWords() + ", not a TUN/TAP device"}
 	case a.Queues > 1 && !d.MultiQueue:
 		return nil, nil, &Error{Device: name, Cause: WrongQueues, Detail: "it is single-queue"}
+	}
+	if a.Alone && d.InUse() {
+		return nil, nil, k.busy(d)
 	}
 	var files []*os.File
 	for range max(a.Queues, 1) {
@@ -82,6 +88,26 @@ func (k *Kernel) attachQueue(d *Device, a Attachment) (*os.File, error) {
 		return nil, &Error{Device: d.Name, What: "attach", Err: err}
 	}
 	return os.NewFile(uintptr(fd), driver), nil
+}
+
+// Carried is the error of a Read or a Write of an attached file, which is an [*Error] where the device is gone: then each one would fail.
+func (d *Device) Carried(err error) error {
+	for _, errno := range []unix.Errno{unix.EFAULT, unix.EBADFD} { // the call that was blocked then, and all later ones
+		if errors.Is(err, errno) {
+			return &Error{Device: d.Name, Cause: NoDevice, Detail: "it was deleted", Err: errno}
+		}
+	}
+	return err
+}
+
+// UntilUnread returns when ctx ends, or when out is a pipe that nobody reads any more.
+func UntilUnread(ctx context.Context, out *os.File) error {
+	w, stop, err := newWaiter(ctx, out, -1, -1)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return w.wait(time.Time{})
 }
 
 // The bits of TUNSETOFFLOAD: checksums, and segments of TCP and, from Linux 6.2 on, of UDP.

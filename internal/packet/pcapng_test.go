@@ -1,0 +1,68 @@
+package packet
+
+import (
+	"encoding/binary"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// writes keeps what each write wrote.
+type writes [][]byte
+
+func (w *writes) Write(b []byte) (int, error) {
+	*w = append(*w, append([]byte(nil), b...))
+	return len(b), nil
+}
+
+// blocks takes a file of pcapng apart, as its specification has it.
+func blocks(t *testing.T, b []byte) (kinds []uint32, bodies [][]byte) {
+	t.Helper()
+	for len(b) > 0 {
+		length := binary.LittleEndian.Uint32(b[4:])
+		if length%4 != 0 || int(length) > len(b) || binary.LittleEndian.Uint32(b[length-4:]) != length {
+			t.Fatalf("a block of %d bytes: %x", length, b)
+		}
+		kinds, bodies = append(kinds, binary.LittleEndian.Uint32(b)), append(bodies, b[8:length-4])
+		b = b[length:]
+	}
+	return kinds, bodies
+}
+
+func TestPcapng(t *testing.T) {
+	for mode, link := range map[netcfg.Mode]uint16{netcfg.TUN: 101, netcfg.TAP: 1} {
+		var written writes
+		w, err := NewWriter(&written, "tun7", mode, "tunadm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Unix(1700000000, 123456789)
+		for _, p := range []string{"hello", ""} {
+			if err := w.Write([]byte(p), at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(written) != 3 {
+			t.Fatalf("%d writes", len(written))
+		}
+		kinds, bodies := blocks(t, written[0])
+		if len(kinds) != 2 || kinds[0] != 0x0a0d0d0a || kinds[1] != 1 || binary.LittleEndian.Uint16(bodies[1]) != link {
+			t.Errorf("%s: begins with %x %x", mode, kinds, bodies)
+		}
+		kinds, bodies = blocks(t, written[1])
+		stamp := uint64(binary.LittleEndian.Uint32(bodies[0][4:]))<<32 | uint64(binary.LittleEndian.Uint32(bodies[0][8:]))
+		if len(kinds) != 1 || kinds[0] != 6 || stamp != uint64(at.UnixNano()) || string(bodies[0][12:]) != "\x05\x00\x00\x00\x05\x00\x00\x00hello\x00\x00\x00" {
+			t.Errorf("packet: %x %x", kinds, bodies)
+		}
+	}
+	if _, err := NewWriter(closed{}, "tun7", netcfg.TUN, ""); err != io.ErrClosedPipe {
+		t.Error(err)
+	}
+}
+
+// closed is a pipe without a reader.
+type closed struct{}
+
+func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
