@@ -40,6 +40,9 @@ func queueLength(p *patient) []Finding {
 	return ok(fmt.Sprintf("its queue has room for %d packets", d.TxQueueLen))
 }
 
+// ownPackets is how many packets the kernel itself may have sent, to look for neighbours and routers.
+const ownPackets = 32
+
 // noCarrier looks for packets to a device that nobody reads.
 func noCarrier(p *patient) []Finding {
 	d := p.device
@@ -56,7 +59,6 @@ func noCarrier(p *patient) []Finding {
 	if d.Mode == netcfg.TAP {
 		means = "ping to the network behind it says \"destination host unreachable\" after three seconds"
 	}
-	const ownPackets = 32 // what the kernel itself may have sent, to look for neighbours and routers
 	if dropped := d.Stats.TxDropped; dropped > ownPackets || dropped > 0 && p.asked() {
 		return one(Fault, "no program is attached, so that it has no carrier; "+packets(dropped)+" to it dropped", means, "start the program that reads it")
 	}
@@ -143,7 +145,7 @@ func declared(p *patient) []Finding {
 // unread looks for a program that is attached and reads nothing.
 func unread(p *patient) []Finding {
 	d := p.device
-	if !p.asked() || !d.InUse() || d.Stats.TxPackets > 0 || d.Stats.TxDropped == 0 || d.TxQueueLen == 0 || !d.Carrier {
+	if !p.asked() || !d.InUse() || d.Stats.TxPackets > 0 || d.Stats.TxDropped <= ownPackets || d.TxQueueLen == 0 || !d.Carrier {
 		return nil
 	}
 	return one(Warning, "a program is attached, and has read no packet; "+packets(d.Stats.TxDropped)+" dropped", "it hangs, does not look at the device, or has only begun", "restart the program: "+d.UsedBy())
