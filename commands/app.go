@@ -27,7 +27,7 @@ type verb struct {
 
 // verbs is the table, in the order of the help.
 func verbs() []verb {
-	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, watchVerb, execVerb, dumpVerb, asVerb}
+	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, watchVerb, execVerb, dumpVerb, echoVerb, asVerb}
 }
 
 // A program is one run of the command line.

@@ -120,6 +120,7 @@ _tunadm() {
         doctor) flags=(--user --json --netns --verbose -v --help -h) ;;
         watch) flags=(--json --netns --help -h) ;;
         dump) flags=(--count --hex --write --netns --help -h) ;;
+        echo) flags=(--verbose -v --netns --help -h) ;;
         exec) flags=(--user --vnet-hdr --pi --netns --help -h) ;;
         help) flags=() ;;
         *) return ;;
@@ -129,14 +130,14 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump as help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump echo as help)
     elif [[ $verb == help ]]; then
-        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump as)
+        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump echo as)
     elif [[ $verb == exec && $ended && ${COMP_WORDS[COMP_CWORD - 1]} == -- ]]; then
         _tunadm_values < <(compgen -c -- "$cur" | sort -u)
     elif [[ $verb == apply || $verb == teardown || $verb == exec && $ended ]]; then
         _tunadm_files
-    elif [[ $verb != add && $verb != a && ! ($verb =~ ^(doctor|dump)$ && ${#named[@]} -gt 0) ]]; then
+    elif [[ $verb != add && $verb != a && ! ($verb =~ ^(doctor|dump|echo)$ && ${#named[@]} -gt 0) ]]; then
         _tunadm_values < <(_tunadm_devices)
     fi
 }
