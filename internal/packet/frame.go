@@ -1,0 +1,101 @@
+package packet
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+)
+
+// A frame on a stream is a packet as simpletun sends it: two bytes of length, in network order, and then the packet.
+const (
+	frameHead  = 2
+	frameMax   = 1<<16 - 1 // bytes of the longest packet
+	frameRoom  = frameHead + frameMax
+	streamRoom = 4 * (frameRoom + 1) // bytes of a reader's buffer: a packet in it is written to the device where it lies
+	batchRoom  = 2 * (frameRoom + 1) // bytes of a writer's buffer
+)
+
+var (
+	errEmptyFrame = errors.New("a packet of length 0: this is not simpletun's format")
+	errCutFrame   = errors.New("the stream ended within a packet")
+)
+
+// A FrameReader takes packets out of a stream.
+type FrameReader struct {
+	r          io.Reader
+	buffer     []byte
+	start, end int // of what is read and not taken
+}
+
+// NewFrameReader reads from r.
+func NewFrameReader(r io.Reader) *FrameReader {
+	return &FrameReader{r: r, buffer: make([]byte, streamRoom)}
+}
+
+// Next takes a packet that is there as a whole, and nil if there is none: then it takes a Fill. It is good until then.
+func (f *FrameReader) Next() ([]byte, error) {
+	have := f.buffer[f.start:f.end]
+	if len(have) < frameHead {
+		return nil, nil
+	}
+	n := frameHead + int(binary.BigEndian.Uint16(have))
+	switch {
+	case n == frameHead:
+		return nil, errEmptyFrame
+	case n > len(have):
+		return nil, nil
+	}
+	f.start += n
+	return have[frameHead:n:n], nil
+}
+
+// Begun says whether a part of a packet is there.
+func (f *FrameReader) Begun() bool { return f.start < f.end }
+
+// Fill reads once, as much as is there. The end of the stream is io.EOF between two packets only.
+func (f *FrameReader) Fill() error {
+	if len(f.buffer)-f.start < frameRoom || f.start == f.end {
+		f.start, f.end = 0, copy(f.buffer, f.buffer[f.start:f.end])
+	}
+	n, err := f.r.Read(f.buffer[f.end:])
+	f.end += n
+	switch {
+	case n > 0:
+		return nil // an error comes again
+	case err == io.EOF && f.Begun():
+		return errCutFrame
+	}
+	return err
+}
+
+// A FrameWriter gathers packets, and writes them to a stream in one go.
+type FrameWriter struct {
+	buffer []byte
+	n      int
+}
+
+// NewFrameWriter has gathered nothing yet.
+func NewFrameWriter() *FrameWriter { return &FrameWriter{buffer: make([]byte, batchRoom)} }
+
+// Room is where the next packet goes, of whatever length; nil: it takes a Flush first.
+func (f *FrameWriter) Room() []byte {
+	if len(f.buffer)-f.n < frameRoom {
+		return nil
+	}
+	return f.buffer[f.n+frameHead : f.n+frameRoom]
+}
+
+// Took says that a packet of n bytes, 1 or more, is in the room.
+func (f *FrameWriter) Took(n int) {
+	binary.BigEndian.PutUint16(f.buffer[f.n:], uint16(n))
+	f.n += frameHead + n
+}
+
+// Flush writes what was gathered. With a nil w it is thrown away.
+func (f *FrameWriter) Flush(w io.Writer) (err error) {
+	if w != nil && f.n > 0 {
+		_, err = w.Write(f.buffer[:f.n])
+	}
+	f.n = 0
+	return err
+}

@@ -1,0 +1,172 @@
+package packet
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"slices"
+	"testing"
+	"testing/iotest"
+)
+
+// frame is a packet as it stands on a stream.
+func frame(packet []byte) []byte {
+	return append(binary.BigEndian.AppendUint16(nil, uint16(len(packet))), packet...)
+}
+
+// readAll takes all packets out of a stream.
+func readAll(r io.Reader) (packets [][]byte, err error) {
+	for frames := NewFrameReader(r); ; {
+		packet, err := frames.Next()
+		if err == nil && packet == nil {
+			err = frames.Fill()
+		}
+		if err != nil {
+			return packets, err
+		}
+		if packet != nil {
+			packets = append(packets, bytes.Clone(packet))
+		}
+	}
+}
+
+// split is what the format says, written as simply as can be.
+func split(stream []byte) (packets [][]byte, err error) {
+	for len(stream) > 0 {
+		if len(stream) < 2 {
+			return packets, errCutFrame
+		}
+		n := int(stream[0])<<8 | int(stream[1])
+		if n == 0 {
+			return packets, errEmptyFrame
+		}
+		if len(stream) < 2+n {
+			return packets, errCutFrame
+		}
+		packets, stream = append(packets, stream[2:2+n]), stream[2+n:]
+	}
+	return packets, io.EOF
+}
+
+// FuzzFrames compares the reader with split, however the bytes come, and lets the writer write what was read.
+func FuzzFrames(f *testing.F) {
+	f.Add(append(frame([]byte("packet")), frame([]byte{1})...), uint16(4))
+	f.Add([]byte{0, 0}, uint16(1))
+	f.Add([]byte{0, 2, 1}, uint16(7))
+	f.Add([]byte{9}, uint16(0))
+	f.Fuzz(func(t *testing.T, stream []byte, chunk uint16) {
+		want, wantErr := split(stream)
+		got, err := readAll(&chunks{stream, int(chunk) + 1})
+		if !errors.Is(err, wantErr) || len(got) != len(want) {
+			t.Fatalf("%d packets, %v; want %d, %v", len(got), err, len(want), wantErr)
+		}
+		var again bytes.Buffer
+		w := NewFrameWriter()
+		for i := range got {
+			if !bytes.Equal(got[i], want[i]) {
+				t.Fatalf("packet %d is another one", i)
+			}
+			room := w.Room()
+			if room == nil {
+				if err := w.Flush(&again); err != nil {
+					t.Fatal(err)
+				}
+				room = w.Room()
+			}
+			w.Took(copy(room, got[i]))
+		}
+		if err := w.Flush(&again); err != nil || !bytes.HasPrefix(stream, again.Bytes()) {
+			t.Fatalf("what is written is not what was read: %v", err)
+		}
+	})
+}
+
+// TestFramesWrapAround sends as many long packets as turn the reader's buffer over.
+func TestFramesWrapAround(t *testing.T) {
+	long := bytes.Repeat([]byte("0123456789abcde"), frameMax/15)
+	stream := bytes.Repeat(append(frame(long), frame(long[:1400])...), 20)
+	want, _ := split(stream)
+	for _, most := range []int{1401, 65536, 1 << 20} {
+		got, err := readAll(&chunks{stream, most})
+		if err != io.EOF || !slices.EqualFunc(got, want, bytes.Equal) {
+			t.Errorf("%d bytes a read: %d packets, %v", most, len(got), err)
+		}
+	}
+}
+
+// chunks gives at most so many bytes a read.
+type chunks struct {
+	rest []byte
+	most int
+}
+
+func (c *chunks) Read(p []byte) (int, error) {
+	if len(c.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p[:min(len(p), c.most)], c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+// TestFrames looks at the bounds: 1 byte and 65535, a byte at a time, data that come with the error, and a writer that counts.
+func TestFrames(t *testing.T) {
+	long := bytes.Repeat([]byte{7}, frameMax)
+	stream := append(frame(long), frame([]byte{1})...)
+	for name, r := range map[string]io.Reader{
+		"whole": bytes.NewReader(stream), "bytes": iotest.OneByteReader(bytes.NewReader(stream)), "with EOF": iotest.DataErrReader(bytes.NewReader(stream)),
+	} {
+		got, err := readAll(r)
+		if err != io.EOF || len(got) != 2 || len(got[0]) != frameMax || len(got[1]) != 1 {
+			t.Errorf("%s: %d packets, %v", name, len(got), err)
+		}
+	}
+	w, out := NewFrameWriter(), &writes{}
+	for range 3 {
+		w.Took(copy(w.Room(), "packet"))
+	}
+	if err := w.Flush(out); err != nil || out.n != 1 || out.String() != "\x00\x06packet\x00\x06packet\x00\x06packet" {
+		t.Errorf("%d writes of %q, %v", out.n, out.String(), err)
+	}
+	if err := w.Flush(out); err != nil || out.n != 1 {
+		t.Errorf("nothing was written as well, %v", err)
+	}
+	for w.Room() != nil {
+		w.Took(copy(w.Room(), long))
+	}
+	if err := w.Flush(nil); err != nil || w.Room() == nil {
+		t.Errorf("thrown away: %v", err)
+	}
+}
+
+// writes counts them.
+type writes struct {
+	bytes.Buffer
+	n int
+}
+
+func (w *writes) Write(p []byte) (int, error) {
+	w.n++
+	return w.Buffer.Write(p)
+}
+
+// TestFramesAreNoGarbage counts what is allocated for a packet.
+func TestFramesAreNoGarbage(t *testing.T) {
+	stream := bytes.Repeat(frame(make([]byte, 1400)), 100)
+	source := bytes.NewReader(nil)
+	r, w := NewFrameReader(source), NewFrameWriter()
+	if n := testing.AllocsPerRun(100, func() {
+		source.Reset(stream)
+		for r.Fill() == nil {
+			for p, err := r.Next(); p != nil && err == nil; p, err = r.Next() {
+				if w.Room() == nil {
+					_ = w.Flush(io.Discard)
+				}
+				w.Took(copy(w.Room(), p))
+			}
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
