@@ -27,7 +27,7 @@ type verb struct {
 
 // verbs is the table, in the order of the help.
 func verbs() []verb {
-	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, watchVerb, execVerb, dumpVerb, echoVerb, asVerb}
+	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, watchVerb, execVerb, dumpVerb, echoVerb, tunnelVerb, asVerb}
 }
 
 // A program is one run of the command line.
@@ -62,6 +62,9 @@ type program struct {
 	count int    // of dump: how many packets; 0: all
 	hex   bool   // of dump
 	write string // of dump: a file, "-" or ""
+
+	plain, udp      bool   // of tunnel
+	listen, connect string // of tunnel: "host:port"
 }
 
 // run finds the verb, puts the arguments in order, and lets urfave/cli parse them.

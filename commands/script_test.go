@@ -28,15 +28,18 @@ func programs() map[string]func(args []string) int {
 		"tunadm": func(args []string) int {
 			return Main(append([]string{"tunadm"}, args...), "test", os.Stdout, os.Stderr)
 		},
-		"attach":  attach,
-		"as-user": asUser,
-		"keep":    keep,
-		"crowd":   crowd,
-		"ripple":  ripple,
-		"race":    race,
-		"forbid":  forbid,
-		"chroot":  chroot,
-		"handed":  handed,
+		"attach":    attach,
+		"as-user":   asUser,
+		"keep":      keep,
+		"crowd":     crowd,
+		"ripple":    ripple,
+		"race":      race,
+		"forbid":    forbid,
+		"chroot":    chroot,
+		"handed":    handed,
+		"simpletun": simpletun,
+		"pour":      pour,
+		"drain":     drain,
 	}
 }
 

@@ -61,7 +61,7 @@ _tunadm_old() {
 
 _tunadm() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word file i
-    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|write|(add|remove)-(address|route))$'
+    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|write|listen|connect|(add|remove)-(address|route))$'
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
         --promisc --multicast --up --down)
@@ -105,6 +105,7 @@ _tunadm() {
         --user) _tunadm_values < <(compgen -u) ;;
         --group) _tunadm_values < <(compgen -g) ;;
         --master) _tunadm_values < <(_tunadm_masters) ;;
+        --listen) _tunadm_values <<<$'127.0.0.1\n0.0.0.0' ;;
         --netns) _tunadm_values < <(if [[ $cur == */* ]]; then compgen -f -- "$cur"; else cd /run/netns && compgen -f; fi 2>/dev/null) ;;
     esac
     [[ $flag ]] && return
@@ -122,6 +123,7 @@ _tunadm() {
         dump) flags=(--count --hex --write --netns --help -h) ;;
         echo) flags=(--verbose -v --netns --help -h) ;;
         exec) flags=(--user --vnet-hdr --pi --netns --help -h) ;;
+        tunnel) flags=(--plain --listen --connect --udp --netns --verbose -v --help -h) ;;
         help) flags=() ;;
         *) return ;;
     esac
@@ -130,14 +132,14 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump echo as help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump echo tunnel as help)
     elif [[ $verb == help ]]; then
-        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump echo as)
+        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump echo tunnel as)
     elif [[ $verb == exec && $ended && ${COMP_WORDS[COMP_CWORD - 1]} == -- ]]; then
         _tunadm_values < <(compgen -c -- "$cur" | sort -u)
     elif [[ $verb == apply || $verb == teardown || $verb == exec && $ended ]]; then
         _tunadm_files
-    elif [[ $verb != add && $verb != a && ! ($verb =~ ^(doctor|dump|echo)$ && ${#named[@]} -gt 0) ]]; then
+    elif [[ $verb != add && $verb != a && ! ($verb =~ ^(doctor|dump|echo|tunnel)$ && ${#named[@]} -gt 0) ]]; then
         _tunadm_values < <(_tunadm_devices)
     fi
 }

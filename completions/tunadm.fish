@@ -64,12 +64,12 @@ end
 
 # __tunadm_unnamed tells whether the verb is one that takes one device, and none is named yet.
 function __tunadm_unnamed
-    __tunadm_is doctor dump echo; or return
+    __tunadm_is doctor dump echo tunnel; or return
     set -l words (commandline -opc)
     set -e words[1..2]
     while set -q words[1]
         switch $words[1]
-            case --user --netns --count --write
+            case --user --netns --count --write --listen --connect
                 set -e words[1]
             case --
                 not set -q words[2]
@@ -115,7 +115,7 @@ for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'del
         'rm\tdelete' 'list\tShow devices, a line each' 'ls\tlist' 'show\tShow everything known of devices' \
         'apply\tMake the devices as files declare them' 'teardown\tDelete what apply created' 'export\tPrint devices as a file' \
         'doctor\tSay why a device does not work' 'watch\tTell what happens to devices' 'exec\tRun a program with queues of devices' \
-        'dump\tPrint packets, or write pcapng' 'echo\tAnswer pings' 'as\tDo what a line of an old tool does'
+        'dump\tPrint packets, or write pcapng' 'echo\tAnswer pings' 'tunnel\tCarry packets to another host, in clear text' 'as\tDo what a line of an old tool does'
     complete -c tunadm -n '__tunadm_is none' -a "'"(printf $verb)"'"
     complete -c tunadm -n '__tunadm_is help; and test (count (commandline -opc)) = 2' -a "'"(printf $verb)"'"
 end
@@ -123,8 +123,8 @@ complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
 complete -c tunadm -n '__tunadm_is set delete list show export watch; or __tunadm_unnamed; or __tunadm_exec_own' -a '(__tunadm_devices)' -d Device
 complete -c tunadm -n '__tunadm_is apply teardown' -F
 complete -c tunadm -n '__tunadm_is exec; and not __tunadm_exec_own' -x -a '(__tunadm_program)'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch dump echo; or __tunadm_as_flags; or __tunadm_exec_own' -s h -l help -d 'Show help'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch dump echo; or __tunadm_exec_own' -l netns \
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch dump echo tunnel; or __tunadm_as_flags; or __tunadm_exec_own' -s h -l help -d 'Show help'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch dump echo tunnel; or __tunadm_exec_own' -l netns \
     -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
 
 complete -c tunadm -n '__tunadm_is add delete' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
@@ -174,6 +174,11 @@ complete -c tunadm -n '__tunadm_is dump' -l hex -d 'Print also the bytes'
 complete -c tunadm -n '__tunadm_is dump' -l write -r -F -d 'Write pcapng'
 
 complete -c tunadm -n '__tunadm_is echo' -s v -l verbose -d 'Print each packet'
+complete -c tunadm -n '__tunadm_is tunnel' -l plain -d 'Yes, in clear text'
+complete -c tunadm -n '__tunadm_is tunnel' -l listen -x -d 'Wait for the other host on this address'
+complete -c tunadm -n '__tunadm_is tunnel' -l connect -x -a '(__fish_print_hostnames)' -d 'Call the other host'
+complete -c tunadm -n '__tunadm_is tunnel' -l udp -d 'A packet a datagram'
+complete -c tunadm -n '__tunadm_is tunnel' -s v -l verbose -d 'Print who comes and goes'
 
 complete -c tunadm -n __tunadm_as_flags -l explain -d 'Print the line of tunadm that does the same'
 complete -c tunadm -n __tunadm_as_flags -a 'tunctl openvpn ip' -d 'Old tool'

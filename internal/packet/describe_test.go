@@ -15,7 +15,7 @@ const (
 )
 
 // bytes reads hexadecimal.
-func bytes(t testing.TB, s string) []byte {
+func raw(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
 	if err != nil {
@@ -69,7 +69,7 @@ var described = []struct {
 
 func TestDescribe(t *testing.T) {
 	for _, c := range described {
-		if got := Describe(bytes(t, c.hex), c.mode); got != c.want {
+		if got := Describe(raw(t, c.hex), c.mode); got != c.want {
 			t.Errorf("%s\ngot  %s\nwant %s", c.hex, got, c.want)
 		}
 	}
@@ -78,7 +78,7 @@ func TestDescribe(t *testing.T) {
 // FuzzDescribe expects of any packet one line of printable ASCII.
 func FuzzDescribe(f *testing.F) {
 	for _, c := range described {
-		f.Add(bytes(f, c.hex), c.mode == netcfg.TAP)
+		f.Add(raw(f, c.hex), c.mode == netcfg.TAP)
 	}
 	f.Fuzz(func(t *testing.T, p []byte, tap bool) {
 		mode := netcfg.TUN

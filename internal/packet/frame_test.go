@@ -10,8 +10,8 @@ import (
 	"testing/iotest"
 )
 
-// frame is a packet as it stands on a stream.
-func frame(packet []byte) []byte {
+// framed is a packet as it stands on a stream.
+func framed(packet []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(len(packet))), packet...)
 }
 
@@ -51,7 +51,7 @@ func split(stream []byte) (packets [][]byte, err error) {
 
 // FuzzFrames compares the reader with split, however the bytes come, and lets the writer write what was read.
 func FuzzFrames(f *testing.F) {
-	f.Add(append(frame([]byte("packet")), frame([]byte{1})...), uint16(4))
+	f.Add(append(framed([]byte("packet")), framed([]byte{1})...), uint16(4))
 	f.Add([]byte{0, 0}, uint16(1))
 	f.Add([]byte{0, 2, 1}, uint16(7))
 	f.Add([]byte{9}, uint16(0))
@@ -85,7 +85,7 @@ func FuzzFrames(f *testing.F) {
 // TestFramesWrapAround sends as many long packets as turn the reader's buffer over.
 func TestFramesWrapAround(t *testing.T) {
 	long := bytes.Repeat([]byte("0123456789abcde"), frameMax/15)
-	stream := bytes.Repeat(append(frame(long), frame(long[:1400])...), 20)
+	stream := bytes.Repeat(append(framed(long), framed(long[:1400])...), 20)
 	want, _ := split(stream)
 	for _, most := range []int{1401, 65536, 1 << 20} {
 		got, err := readAll(&chunks{stream, most})
@@ -113,7 +113,7 @@ func (c *chunks) Read(p []byte) (int, error) {
 // TestFrames looks at the bounds: 1 byte and 65535, a byte at a time, data that come with the error, and a writer that counts.
 func TestFrames(t *testing.T) {
 	long := bytes.Repeat([]byte{7}, frameMax)
-	stream := append(frame(long), frame([]byte{1})...)
+	stream := append(framed(long), framed([]byte{1})...)
 	for name, r := range map[string]io.Reader{
 		"whole": bytes.NewReader(stream), "bytes": iotest.OneByteReader(bytes.NewReader(stream)), "with EOF": iotest.DataErrReader(bytes.NewReader(stream)),
 	} {
@@ -153,7 +153,7 @@ func (w *writes) Write(p []byte) (int, error) {
 
 // TestFramesAreNoGarbage counts what is allocated for a packet.
 func TestFramesAreNoGarbage(t *testing.T) {
-	stream := bytes.Repeat(frame(make([]byte, 1400)), 100)
+	stream := bytes.Repeat(framed(make([]byte, 1400)), 100)
 	source := bytes.NewReader(nil)
 	r, w := NewFrameReader(source), NewFrameWriter()
 	if n := testing.AllocsPerRun(100, func() {

@@ -9,8 +9,8 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// writes keeps what each write wrote.
-type writes [][]byte
+// kept keeps what each write wrote.
+type kept [][]byte
 
 func (w *writes) Write(b []byte) (int, error) {
 	*w = append(*w, append([]byte(nil), b...))

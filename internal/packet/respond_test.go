@@ -37,14 +37,14 @@ func with(s string, at int, change string) string {
 
 // sum4 puts the checksum of an IPv4 header right, and sum6 that of a message of ICMPv6.
 func sum4(t *testing.T, s string) string {
-	p := bytes(t, s)
+	p := raw(t, s)
 	copy(p[10:], "\x00\x00")
 	binary.BigEndian.PutUint16(p[10:], checksum(0, p[:20]))
 	return hex.EncodeToString(p)
 }
 
 func sum6(t *testing.T, s string) string {
-	p := bytes(t, s)
+	p := raw(t, s)
 	sign(p[40:], p[40], pseudoIPv6(p[8:40], len(p)-40))
 	return hex.EncodeToString(p)
 }
@@ -65,12 +65,12 @@ func TestRespond(t *testing.T) {
 		if strings.HasPrefix(c.what, "tap") {
 			end = &tapEnd
 		}
-		if got := hex.EncodeToString(end.Respond(bytes(t, c.ask))); got != strings.ReplaceAll(c.want, " ", "") {
+		if got := hex.EncodeToString(end.Respond(raw(t, c.ask))); got != strings.ReplaceAll(c.want, " ", "") {
 			t.Errorf("%s: %s\ngot  %s\nwant %s", c.what, c.ask, got, c.want)
 		}
 	}
 	asked := sum6(t, ask6)
-	got := tapEnd.Respond(bytes(t, toMany+"86dd"+asked))
+	got := tapEnd.Respond(raw(t, toMany+"86dd"+asked))
 	if line := Describe(got, netcfg.TAP); line != "86 bytes  fd00::2 > fd00::1  ICMPv6 neighbour advertisement: here is fd00::2" {
 		t.Fatal(line)
 	}
@@ -116,10 +116,10 @@ func TestNotAnswered(t *testing.T) {
 		"asked on a tun":     sum6(t, ask6),
 		"neither four nor 6": with(ping4, 0, "15"),
 	} {
-		if got := tunEnd.Respond(bytes(t, s)); got != nil {
+		if got := tunEnd.Respond(raw(t, s)); got != nil {
 			t.Errorf("%s: %s is answered: %x", what, s, got)
 		}
-		if got := tapEnd.Respond(bytes(t, toEnd+"0800"+s)); got != nil {
+		if got := tapEnd.Respond(raw(t, toEnd+"0800"+s)); got != nil {
 			t.Errorf("%s in a frame: %s is answered: %x", what, s, got)
 		}
 	}
@@ -141,7 +141,7 @@ func TestNotAnswered(t *testing.T) {
 		"who has many?":             in(toMany, "86dd", sum6(t, with(ask6, 48, "ff"))),
 		"an advertisement":          in(toEnd, "86dd", sum6(t, with(ask6, 40, "88"))),
 	} {
-		if got := tapEnd.Respond(bytes(t, s)); got != nil {
+		if got := tapEnd.Respond(raw(t, s)); got != nil {
 			t.Errorf("%s: %s is answered: %x", what, s, got)
 		}
 	}
@@ -150,12 +150,12 @@ func TestNotAnswered(t *testing.T) {
 // FuzzRespond expects that an answer is one, goes to one host, and is not answered itself.
 func FuzzRespond(f *testing.F) {
 	for _, s := range []string{ping4, ping6} {
-		f.Add(bytes(f, s), false)
-		f.Add(bytes(f, toEnd+"0800"+s), true)
-		f.Add(bytes(f, toEnd+"86dd"+s), true)
+		f.Add(raw(f, s), false)
+		f.Add(raw(f, toEnd+"0800"+s), true)
+		f.Add(raw(f, toEnd+"86dd"+s), true)
 	}
-	f.Add(bytes(f, toAll+"0806"+ask4), true)
-	f.Add(bytes(f, toMany+"86dd"+ask6), true)
+	f.Add(raw(f, toAll+"0806"+ask4), true)
+	f.Add(raw(f, toMany+"86dd"+ask6), true)
 	f.Fuzz(func(t *testing.T, p []byte, tap bool) {
 		end := &tunEnd
 		if tap {

@@ -152,7 +152,7 @@ func TestRubbish(t *testing.T) {
 	closed(t, dial(t, "tcp", address))
 	r.until(t, 1, "refused, since another peer is connected")
 	before := counted(t, "tun1")
-	for _, b := range frame(packet4) { // in as many pieces as can be
+	for _, b := range framed(packet4) { // in as many pieces as can be
 		if _, err := first.Write([]byte{b}); err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestRubbish(t *testing.T) {
 			t.Fatal("the packet is not on the device")
 		}
 	}
-	_, _ = first.Write(frame([]byte{1})) // no packet, but a frame
+	_, _ = first.Write(framed([]byte{1})) // no packet, but a frame
 	r.until(t, 1, "does not take a packet")
 	if err := r.end(t, true); err != nil {
 		t.Error(err)
@@ -206,7 +206,7 @@ func TestNothingLeaks(t *testing.T) {
 		case i%10 == 0:
 			closed(t, dial(t, "tcp", address))
 		case i%2 == 0:
-			_, _ = conn.Write(frame(packet4))
+			_, _ = conn.Write(framed(packet4))
 		default:
 			_, _ = conn.Write([]byte{0, 0})
 			closed(t, conn)
