@@ -11,8 +11,8 @@ const (
 	frameHead  = 2
 	frameMax   = 1<<16 - 1 // bytes of the longest packet
 	frameRoom  = frameHead + frameMax
-	streamRoom = 4 * (frameRoom + 1) // bytes of a reader's buffer: a packet in it is written to the device where it lies
-	batchRoom  = 2 * (frameRoom + 1) // bytes of a writer's buffer
+	streamRoom = 2 * (frameRoom + 1) // bytes of a reader's buffer: a packet in it is written to the device where it lies
+	batchRoom  = frameRoom + 32<<10  // bytes of a writer's buffer: 32 KiB or one packet in one go; more gains nothing, and is late on a slow way
 )
 
 var (

@@ -23,8 +23,9 @@ type Tunnel struct {
 	Log     func(string) // what happens to the peers; nil: nobody listens
 	Trouble func(string) // what the user should know even if he does not listen; nil: as Log
 
-	stop context.CancelCauseFunc
-	once [troubles]sync.Once
+	hurry time.Duration // instead of the patience with a peer that is slow; 0: as below
+	stop  context.CancelCauseFunc
+	once  [troubles]sync.Once
 }
 
 // The kinds of trouble that are told once.
@@ -72,6 +73,14 @@ func (t *Tunnel) Run(ctx context.Context) error {
 		return cause
 	}
 	return err
+}
+
+// patience is how long a slow peer is waited for.
+func (t *Tunnel) patience(usual time.Duration) time.Duration {
+	if t.hurry > 0 {
+		return t.hurry
+	}
+	return usual
 }
 
 // fail ends the tunnel, unless it ends already, when the queue is closed.

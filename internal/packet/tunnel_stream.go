@@ -149,8 +149,8 @@ func (s *stream) send() {
 			_ = frames.Flush(nil)
 			continue
 		}
-		if now := time.Now(); p.until.Sub(now) < writePatience/2 { // not with each packet
-			p.until = now.Add(writePatience)
+		if now, patience := time.Now(), s.patience(writePatience); p.until.Sub(now) < patience/2 { // not with each packet
+			p.until = now.Add(patience)
 			_ = p.conn.SetWriteDeadline(p.until)
 		}
 		if err := frames.Flush(p.conn); err != nil {
@@ -179,7 +179,7 @@ func (s *stream) receive(ctx context.Context, p *peer) error {
 			continue
 		case frames.Begun() && !limited:
 			limited = true
-			_ = p.conn.SetReadDeadline(time.Now().Add(framePatience))
+			_ = p.conn.SetReadDeadline(time.Now().Add(s.patience(framePatience)))
 		}
 		if err := frames.Fill(); err != nil {
 			return slow(err, "the peer did not send the rest of a packet")

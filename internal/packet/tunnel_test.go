@@ -66,19 +66,23 @@ func start(t *testing.T, tunnel *Tunnel) *running {
 func (r *running) until(t *testing.T, n int, text string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		r.mu.Lock()
-		found := 0
-		for _, line := range r.said {
-			if strings.Contains(line, text) {
-				found++
-			}
-		}
-		r.mu.Unlock()
-		if found >= n {
+		if r.count(text) >= n {
 			return
 		}
 	}
 	t.Fatalf("%q is not said %d times: ... %q", text, n, r.said[max(0, len(r.said)-10):])
+}
+
+// count is how many lines have that text.
+func (r *running) count(text string) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, line := range r.said {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
 }
 
 // end stops the tunnel, or waits until it ends by itself.
@@ -168,6 +172,43 @@ func TestRubbish(t *testing.T) {
 		t.Error(err)
 	}
 	closed(t, first)
+}
+
+// TestSlowPeers has one that does not send the rest of a packet, byte after byte, and one that takes nothing.
+func TestSlowPeers(t *testing.T) {
+	queue := device(t, "tun6")
+	nstest.Run(t, "ip", "address", "add", "10.9.0.1/24", "dev", "tun6")
+	const address = "127.0.0.1:5006"
+	r := start(t, &Tunnel{Device: "tun6", Queue: queue, Address: address, Listen: true, hurry: 300 * time.Millisecond})
+	r.until(t, 1, "listening")
+	idle := dial(t, "tcp", address)
+	time.Sleep(400 * time.Millisecond) // who has begun no packet may take his time
+	_, _ = idle.Write(frame(packet4))
+	for range 1000 {
+		if _, err := idle.Write([]byte{1}); err != nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	r.until(t, 1, "did not send the rest of a packet")
+	idle.Close()
+	deaf := dial(t, "tcp", address)
+	r.until(t, 2, "connected")
+	out := dial(t, "udp", "10.9.0.2:9")
+	defer out.Close()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		_, _ = out.Write(make([]byte, 60000))
+		if r.count("takes no packets any more") > 0 {
+			break
+		}
+	}
+	r.until(t, 1, "takes no packets any more")
+	deaf.Close()
+	dial(t, "tcp", address).Close()
+	r.until(t, 3, "connected")
+	if err := r.end(t, true); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestNothingLeaks lets a hundred peers come and go, and looks for what they left.
