@@ -12,7 +12,7 @@ import (
 // kept keeps what each write wrote.
 type kept [][]byte
 
-func (w *writes) Write(b []byte) (int, error) {
+func (w *kept) Write(b []byte) (int, error) {
 	*w = append(*w, append([]byte(nil), b...))
 	return len(b), nil
 }
@@ -33,7 +33,7 @@ func blocks(t *testing.T, b []byte) (kinds []uint32, bodies [][]byte) {
 
 func TestPcapng(t *testing.T) {
 	for mode, link := range map[netcfg.Mode]uint16{netcfg.TUN: 101, netcfg.TAP: 1} {
-		var written writes
+		var written kept
 		w, err := NewWriter(&written, "tun7", mode, "tunadm")
 		if err != nil {
 			t.Fatal(err)
@@ -57,12 +57,12 @@ func TestPcapng(t *testing.T) {
 			t.Errorf("packet: %x %x", kinds, bodies)
 		}
 	}
-	if _, err := NewWriter(closed{}, "tun7", netcfg.TUN, ""); err != io.ErrClosedPipe {
+	if _, err := NewWriter(gone{}, "tun7", netcfg.TUN, ""); err != io.ErrClosedPipe {
 		t.Error(err)
 	}
 }
 
-// closed is a pipe without a reader.
-type closed struct{}
+// gone is a pipe without a reader.
+type gone struct{}
 
-func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+func (gone) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
