@@ -118,9 +118,10 @@ func (k *Kernel) attach(d *Device, flags uint16, carrier bool) (fd int, err erro
 	if fd, err = k.openDriver(); err != nil {
 		return -1, err
 	}
+	opened := fd // what a return with an error makes of fd is no descriptor
 	defer func() {
 		if err != nil {
-			unix.Close(fd)
+			unix.Close(opened)
 		}
 	}()
 	if known, err := unix.IoctlGetUint32(fd, unix.TUNGETFEATURES); err == nil && known&iffNoCarrier != 0 && !k.old && !carrier {
