@@ -79,6 +79,8 @@ func (k *Kernel) attachQueue(d *Device, a Attachment) (*os.File, error) {
 	}
 	if a.VnetHdr {
 		err = prepareVnet(fd, a.Offload)
+	} else { // the program before may have left it on, and without the header nobody could tell such packets
+		err = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, 0)
 	}
 	if err == nil {
 		err = unix.SetNonblock(fd, true)
