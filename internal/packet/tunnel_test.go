@@ -183,7 +183,7 @@ func TestSlowPeers(t *testing.T) {
 	r.until(t, 1, "listening")
 	idle := dial(t, "tcp", address)
 	time.Sleep(400 * time.Millisecond) // who has begun no packet may take his time
-	_, _ = idle.Write(frame(packet4))
+	_, _ = idle.Write(framed(packet4))
 	for range 1000 {
 		if _, err := idle.Write([]byte{1}); err != nil {
 			break
