@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -27,7 +28,7 @@ type verb struct {
 
 // verbs is the table, in the order of the help.
 func verbs() []verb {
-	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, watchVerb, execVerb, dumpVerb, echoVerb, tunnelVerb, asVerb}
+	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, watchVerb, execVerb, dumpVerb, echoVerb, loopVerb, tunnelVerb, asVerb}
 }
 
 // A program is one run of the command line.
@@ -65,6 +66,9 @@ type program struct {
 
 	plain, udp      bool   // of tunnel
 	listen, connect string // of tunnel: "host:port"
+
+	ends  [2]packet.LoopEnd // of loop
+	clean bool
 }
 
 // run finds the verb, puts the arguments in order, and lets urfave/cli parse them.

@@ -71,11 +71,11 @@ func stray(word string, flags []cli.Flag) error {
 	return nil
 }
 
-// find is the flag of that spelling: two dashes and a long name, or one dash and a letter.
+// find is the flag of that spelling: two dashes and its first name or a long one, or one dash and a letter.
 func find(flags []cli.Flag, spelled string) cli.Flag {
 	for _, f := range flags {
-		for _, name := range f.Names() {
-			if len(name) > 1 && spelled == "--"+name || len(name) == 1 && spelled == "-"+name {
+		for i, name := range f.Names() {
+			if long := len(name) > 1 || i == 0; long && spelled == "--"+name || !long && spelled == "-"+name {
 				return f
 			}
 		}

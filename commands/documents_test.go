@@ -29,8 +29,8 @@ func allFlags(v verb) []cli.Flag { return append(v.flags(&program{}), cli.HelpFl
 
 // spellings are all ways to write a flag, with dashes.
 func spellings(f cli.Flag) (all []string) {
-	for _, name := range f.Names() {
-		if len(name) > 1 {
+	for i, name := range f.Names() {
+		if len(name) > 1 || i == 0 {
 			name = "-" + name
 		}
 		all = append(all, "-"+name)

@@ -87,7 +87,7 @@ func (p *program) complain(err error) int {
 		} else if code != c {
 			code = exitFailed
 		}
-		if errors.Is(err, errWouldChange) || errors.Is(err, errFaults) {
+		if e := new(commandExit); errors.Is(err, errWouldChange) || errors.Is(err, errFaults) || errors.As(err, &e) && e.err == nil {
 			continue
 		}
 		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), err)
@@ -133,7 +133,10 @@ func exitCode(err error) int {
 	var e *netcfg.Error
 	var usage *usageError
 	var old *oldError
+	var command *commandExit
 	switch {
+	case errors.As(err, &command):
+		return command.code
 	case errors.As(err, &old):
 		return old.code
 	case errors.Is(err, errWouldChange):
@@ -152,7 +155,10 @@ func hintOf(err error) string {
 	var e *netcfg.Error
 	var mistake *netcfg.Mistake
 	var usage *usageError
+	var hint *usageHint
 	switch {
+	case errors.As(err, &hint):
+		return hint.hint
 	case errors.As(err, &usage):
 		return usage.hint
 	case errors.As(err, &mistake):

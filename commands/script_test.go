@@ -40,6 +40,8 @@ func programs() map[string]func(args []string) int {
 		"simpletun": simpletun,
 		"pour":      pour,
 		"drain":     drain,
+		"carry":     carry,
+		"relay":     relay,
 	}
 }
 

@@ -61,7 +61,7 @@ _tunadm_old() {
 
 _tunadm() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word file i
-    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|write|listen|connect|(add|remove)-(address|route))$'
+    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|write|listen|connect|a|b|a-device|b-device|(add|remove)-(address|route))$'
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
         --promisc --multicast --up --down)
@@ -106,6 +106,7 @@ _tunadm() {
         --group) _tunadm_values < <(compgen -g) ;;
         --master) _tunadm_values < <(_tunadm_masters) ;;
         --listen) _tunadm_values <<<$'127.0.0.1\n0.0.0.0' ;;
+        --a-device | --b-device) _tunadm_values < <(_tunadm_devices) ;;
         --netns) _tunadm_values < <(if [[ $cur == */* ]]; then compgen -f -- "$cur"; else cd /run/netns && compgen -f; fi 2>/dev/null) ;;
     esac
     [[ $flag ]] && return
@@ -124,6 +125,7 @@ _tunadm() {
         echo) flags=(--verbose -v --netns --help -h) ;;
         exec) flags=(--user --vnet-hdr --pi --netns --help -h) ;;
         tunnel) flags=(--plain --listen --connect --udp --netns --verbose -v --help -h) ;;
+        loop) flags=(--a --a-device --b --b-device --mtu --clean --dry-run --netns --verbose -v --quiet -q --help -h) ;;
         help) flags=() ;;
         *) return ;;
     esac
@@ -132,13 +134,15 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump echo tunnel as help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump echo loop tunnel as help)
     elif [[ $verb == help ]]; then
-        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump echo tunnel as)
+        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump echo loop tunnel as)
     elif [[ $verb == exec && $ended && ${COMP_WORDS[COMP_CWORD - 1]} == -- ]]; then
         _tunadm_values < <(compgen -c -- "$cur" | sort -u)
     elif [[ $verb == apply || $verb == teardown || $verb == exec && $ended ]]; then
         _tunadm_files
+    elif [[ $verb == loop ]]; then
+        [[ ! $ended ]] || _tunadm_values < <(compgen -c -- "$cur")
     elif [[ $verb != add && $verb != a && ! ($verb =~ ^(doctor|dump|echo|tunnel)$ && ${#named[@]} -gt 0) ]]; then
         _tunadm_values < <(_tunadm_devices)
     fi

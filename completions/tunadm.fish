@@ -115,7 +115,7 @@ for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'del
         'rm\tdelete' 'list\tShow devices, a line each' 'ls\tlist' 'show\tShow everything known of devices' \
         'apply\tMake the devices as files declare them' 'teardown\tDelete what apply created' 'export\tPrint devices as a file' \
         'doctor\tSay why a device does not work' 'watch\tTell what happens to devices' 'exec\tRun a program with queues of devices' \
-        'dump\tPrint packets, or write pcapng' 'echo\tAnswer pings' 'tunnel\tCarry packets to another host, in clear text' 'as\tDo what a line of an old tool does'
+        'dump\tPrint packets, or write pcapng' 'echo\tAnswer pings' 'loop\tLead traffic of this host through two tuns' 'tunnel\tCarry packets to another host, in clear text' 'as\tDo what a line of an old tool does'
     complete -c tunadm -n '__tunadm_is none' -a "'"(printf $verb)"'"
     complete -c tunadm -n '__tunadm_is help; and test (count (commandline -opc)) = 2' -a "'"(printf $verb)"'"
 end
@@ -123,8 +123,8 @@ complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
 complete -c tunadm -n '__tunadm_is set delete list show export watch; or __tunadm_unnamed; or __tunadm_exec_own' -a '(__tunadm_devices)' -d Device
 complete -c tunadm -n '__tunadm_is apply teardown' -F
 complete -c tunadm -n '__tunadm_is exec; and not __tunadm_exec_own' -x -a '(__tunadm_program)'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch dump echo tunnel; or __tunadm_as_flags; or __tunadm_exec_own' -s h -l help -d 'Show help'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch dump echo tunnel; or __tunadm_exec_own' -l netns \
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch dump echo loop tunnel; or __tunadm_as_flags; or __tunadm_exec_own' -s h -l help -d 'Show help'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch dump echo loop tunnel; or __tunadm_exec_own' -l netns \
     -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
 
 complete -c tunadm -n '__tunadm_is add delete' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
@@ -138,7 +138,7 @@ complete -c tunadm -n '__tunadm_is add set' -l group -x -a '(__fish_complete_gro
 complete -c tunadm -n '__tunadm_is add set' -l anyone -d 'Every local user may attach'
 complete -c tunadm -n '__tunadm_is add set' -l address -x -d 'Have an address'
 complete -c tunadm -n '__tunadm_is add set' -l route -x -d 'Route through the device'
-complete -c tunadm -n '__tunadm_is add set' -l mtu -x -d 'Largest packet, in bytes'
+complete -c tunadm -n '__tunadm_is add set loop' -l mtu -x -d 'Largest packet, in bytes'
 complete -c tunadm -n '__tunadm_is add set' -l mac -x -d 'Ethernet address of a tap'
 complete -c tunadm -n '__tunadm_is add set' -l txqueuelen -x -d 'Queue towards the program, in packets'
 complete -c tunadm -n '__tunadm_is add set' -l alias -x -d 'A text of yours'
@@ -179,6 +179,11 @@ complete -c tunadm -n '__tunadm_is tunnel' -l listen -x -d 'Wait for the other h
 complete -c tunadm -n '__tunadm_is tunnel' -l connect -x -a '(__fish_print_hostnames)' -d 'Call the other host'
 complete -c tunadm -n '__tunadm_is tunnel' -l udp -d 'A packet a datagram'
 complete -c tunadm -n '__tunadm_is tunnel' -s v -l verbose -d 'Print who comes and goes'
+complete -c tunadm -n '__tunadm_is loop' -l a -x -d 'Address of one end'
+complete -c tunadm -n '__tunadm_is loop' -l a-device -x -a '(__tunadm_devices)' -d 'A free tun for this end'
+complete -c tunadm -n '__tunadm_is loop' -l b -x -d 'Address of the other end'
+complete -c tunadm -n '__tunadm_is loop' -l b-device -x -a '(__tunadm_devices)' -d 'A free tun for this end'
+complete -c tunadm -n '__tunadm_is loop' -l clean -d 'Remove what a loop left that was killed'
 
 complete -c tunadm -n __tunadm_as_flags -l explain -d 'Print the line of tunadm that does the same'
 complete -c tunadm -n __tunadm_as_flags -a 'tunctl openvpn ip' -d 'Old tool'
@@ -186,9 +191,9 @@ complete -c tunadm -n '__tunadm_as tunctl' -a '-b -n -p -u -g -t -d -f'
 complete -c tunadm -n '__tunadm_as openvpn' -a '--mktun --rmtun --dev --dev-type --dev-node --user --group --lladdr --txqueuelen --tun-mtu'
 complete -c tunadm -n '__tunadm_as ip' -a 'tuntap add del show mode tun tap dev name user group one_queue pi vnet_hdr multi_queue'
 
-complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l dry-run -d 'Print the steps, and do nothing'
+complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -l dry-run -d 'Print the steps, and do nothing'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l check -d 'As --dry-run, and exit 8 if there is anything to do'
 complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown doctor watch' -l json -d 'Print JSON'
 complete -c tunadm -n '__tunadm_is none list' -l names -d 'Print the names only'
-complete -c tunadm -n '__tunadm_is add set delete apply teardown' -s v -l verbose -d 'Print each step as it is done'
-complete -c tunadm -n '__tunadm_is add set delete apply teardown' -s q -l quiet -d 'Print errors only'
+complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -s v -l verbose -d 'Print each step as it is done'
+complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -s q -l quiet -d 'Print errors only'
