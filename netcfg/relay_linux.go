@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -143,4 +144,22 @@ func isGone(err error) bool {
 
 func (d *direction) gone(which int, err error) error {
 	return &Error{Device: d.Names[which], Cause: NoDevice, Detail: "was deleted while its packets were carried", Err: err}
+}
+
+// AwaitRunning waits until the kernel has noticed that a program is attached to an up device, which it does a moment later (linkwatch). What is
+// sent before that it throws away. After a second it waits no longer.
+func (k *Kernel) AwaitRunning(ctx context.Context, index int) error {
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	running := false
+	for deadline := time.Now().Add(time.Second); !running && ctx.Err() == nil && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		ask := request(unix.RTM_GETLINK, unix.NLM_F_ACK, msg)
+		err := k.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
+			running = len(body) >= unix.SizeofIfInfomsg && u32(body[8:])&unix.IFF_RUNNING != 0
+		})[0]
+		if err != nil {
+			return &Error{What: "look at the device", Err: err}
+		}
+	}
+	return nil
 }

@@ -129,7 +129,7 @@ func (l *Loop) Attach(a netcfg.Attachment) (queues [2]*os.File, err error) {
 	return queues, nil
 }
 
-// Divert leads the traffic through the devices.
+// Divert leads the traffic through the devices, to which somebody is attached.
 func (l *Loop) Divert(ctx context.Context) (err error) {
 	if l.Detour, err = l.plan(); err != nil {
 		return err
@@ -137,6 +137,11 @@ func (l *Loop) Divert(ctx context.Context) (err error) {
 	l.memory.Turns = l.Detour.Turns
 	if err := l.remember(); err != nil {
 		return err
+	}
+	for _, e := range l.Ends {
+		if err := l.Kernel.AwaitRunning(ctx, e.index); err != nil {
+			return err
+		}
 	}
 	return l.Kernel.Divert(ctx, l.Detour.Turns, l.logTurn)
 }
