@@ -93,7 +93,7 @@ func (t *Tunnel) deliver(packet []byte) (taken bool) {
 	case err == nil:
 		return true
 	case netcfg.Gone(err), errors.Is(err, os.ErrClosed):
-		t.fail(netcfg.QueueError(t.Device, err))
+		t.fail(netcfg.QueueError(t.Device, root(err)))
 	default:
 		t.once[refusedByDevice].Do(func() {
 			t.Trouble("the device does not take a packet, which is dropped: " + root(err).Error() + ": is it down, or a tun at one end and a tap at the other?")

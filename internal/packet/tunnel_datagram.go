@@ -66,7 +66,7 @@ func (d *datagrams) send() {
 	for {
 		n, err := d.Queue.Read(packet)
 		if err != nil {
-			d.fail(netcfg.QueueError(d.Device, err))
+			d.fail(netcfg.QueueError(d.Device, root(err)))
 			return
 		}
 		if d.Listen {
