@@ -42,7 +42,7 @@ lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
-	shellcheck bench/run .ci/run completions/tunadm.bash init/test init/testing/*.bash init/ifupdown init/tunadm.lsb init/tunadm.openrc
+	shellcheck bench/run bench/packets .ci/run completions/tunadm.bash init/test init/testing/*.bash init/ifupdown init/tunadm.lsb init/tunadm.openrc
 	zsh -n completions/_tunadm
 	fish -n completions/tunadm.fish
 	mandoc -Tlint -Wwarning man/tunadm.8 man/tunadm.toml.5
@@ -51,6 +51,7 @@ lint:
 
 bench: build
 	bench/run ./tunadm > bench/README.md.new
+	bench/packets ./tunadm >> bench/README.md.new
 	mv bench/README.md.new bench/README.md
 	cat bench/README.md
 
