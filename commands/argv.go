@@ -71,11 +71,11 @@ func stray(word string, flags []cli.Flag) error {
 	return nil
 }
 
-// find is the flag of that spelling: two dashes and its first name or a long one, or one dash and a letter.
+// find is the flag of that spelling: two dashes and its first name or a long one, or one dash and a letter, as the help shows it.
 func find(flags []cli.Flag, spelled string) cli.Flag {
 	for _, f := range flags {
 		for i, name := range f.Names() {
-			if long := len(name) > 1 || i == 0; long && spelled == "--"+name || !long && spelled == "-"+name {
+			if (len(name) > 1 || i == 0) && spelled == "--"+name || len(name) == 1 && spelled == "-"+name {
 				return f
 			}
 		}

@@ -28,7 +28,7 @@ var loopVerb = verb{
 		end := func(i int, name string) []cli.Flag {
 			e := &p.ends[i]
 			return []cli.Flag{
-				valueFlag(p, name, "the `ADDR`ess of this end, IPv4 or IPv6; twice: one of each", parseEnd, func(ip netip.Addr) { e.Addresses = append(e.Addresses, ip) }),
+				valueFlag(p, name, "`ADDR` is the address of this end, IPv4 or IPv6; twice: one of each", parseEnd, func(ip netip.Addr) { e.Addresses = append(e.Addresses, ip) }),
 				valueFlag(p, name+"-device", "a tun that is there and free, `NAME`, which is left as it was; else one is made", parseDevice, func(d string) { e.Device = d }),
 			}
 		}
