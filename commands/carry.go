@@ -17,7 +17,7 @@ type take func(p []byte) error
 
 // carry attaches to the one device that is named, and has each packet taken, until a signal comes or nobody reads standard output any more,
 // which is success. Begin makes the take, which may write packets to the device.
-func (p *program) carry(names []string, begin func(d *netcfg.Device, to io.Writer) (take, error)) error {
+func (p *program) carry(names []string, begin func(ctx context.Context, k *netcfg.Kernel, d *netcfg.Device, to io.Writer) (take, error)) error {
 	switch err := checkNames(names, netcfg.CheckName); {
 	case err != nil:
 		return err
@@ -48,7 +48,8 @@ func (p *program) carry(names []string, begin func(d *netcfg.Device, to io.Write
 			}
 		}()
 	}
-	taken, err := begin(d, queue)
+	p.stdout = patient{ctx, p.stdout}
+	taken, err := begin(ctx, k, d, queue)
 	buffer := make([]byte, packet.SizeMax)
 	for n := 0; err == nil; {
 		if n, err = queue.Read(buffer); err == nil {

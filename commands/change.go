@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -32,7 +33,13 @@ func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
 // signals is a context that ends with the first signal to stop. It is made before the goroutine may be bound to its thread, where each
 // signal would cost two switches of threads. The process ends with the run, so nobody stops it.
 func signals() context.Context {
-	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	var ends []os.Signal
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		if !signal.Ignored(s) { // as under nohup(1)
+			ends = append(ends, s)
+		}
+	}
+	ctx, _ := signal.NotifyContext(context.Background(), ends...)
 	signal.Ignore(syscall.SIGPIPE) // a reader of -v that goes away must not end the run halfway
 	return ctx
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -43,11 +44,15 @@ func listenEnvironment(names []string) []string {
 
 // runCommand runs a command, and passes signals on to it until it ends. It does not outlive this process. started is called when the command has
 // its descriptors.
-func runCommand(cmd *exec.Cmd, started func() error) error {
+func runCommand(ctx context.Context, cmd *exec.Cmd, started func() error) error {
 	runtime.LockOSThread() // whose death the child hears of
 	defer runtime.UnlockOSThread()
 	passed := make(chan os.Signal, 16)
-	signal.Notify(passed, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2} {
+		if !signal.Ignored(s) {
+			signal.Notify(passed, s)
+		}
+	}
 	defer signal.Stop(passed)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not ignored, which the child would inherit, and no end of this process either
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
@@ -57,9 +62,15 @@ func runCommand(cmd *exec.Cmd, started func() error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	err := started()
+	stopped, told := ctx.Done(), false
 	for {
 		select {
+		case <-stopped: // a signal may have come before there was a command to pass it on to
+			if stopped = nil; !told && len(passed) == 0 {
+				_ = cmd.Process.Signal(syscall.SIGTERM)
+			}
 		case s := <-passed:
+			told = true
 			_ = cmd.Process.Signal(s) // it may have ended
 		case failed := <-ended:
 			if exit := new(exec.ExitError); failed != nil && !errors.As(failed, &exit) {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -46,7 +47,7 @@ func (p *program) dump(names []string) error {
 	if p.hex && p.write != "" {
 		return usagef("--hex and --write exclude each other")
 	}
-	return p.carry(names, func(d *netcfg.Device, _ io.Writer) (take, error) {
+	return p.carry(names, func(ctx context.Context, _ *netcfg.Kernel, d *netcfg.Device, _ io.Writer) (take, error) {
 		seen := 0
 		counted := func(err error) error {
 			if seen++; err == nil && seen == p.count {
@@ -71,7 +72,7 @@ func (p *program) dump(names []string) error {
 			if err != nil {
 				return nil, fmt.Errorf("--write: %w", err)
 			}
-			to = f
+			to = patient{ctx, f}
 		}
 		w, err := packet.NewWriter(to, d.Name, d.Mode, "tunadm "+p.version)
 		return func(b []byte) error { return counted(w.Write(b, time.Now())) }, err

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,15 +28,21 @@ var echoVerb = verb{
 }
 
 func (p *program) echo(names []string) error {
-	return p.carry(names, func(d *netcfg.Device, to io.Writer) (take, error) {
+	return p.carry(names, func(ctx context.Context, k *netcfg.Kernel, d *netcfg.Device, to io.Writer) (take, error) {
 		if d.Master != "" && d.MasterKind != "vrf" {
 			return nil, &netcfg.Error{Device: d.Name, Detail: "it is a port of " + netcfg.Escape(d.Master) + ", in whose network it would answer for all hosts"}
+		}
+		if d.Up {
+			if err := k.AwaitRunning(ctx, d.Index); err != nil {
+				return nil, err
+			}
+			p.sayOf(d.Name, "answers now")
 		}
 		r := &packet.Responder{Mode: d.Mode, MAC: stationMAC(), Broadcasts: broadcasts(d)}
 		return func(b []byte) error {
 			answer := r.Respond(b)
 			if p.verbose {
-				fmt.Fprintf(p.stderr, "%s  %s\n", packet.Describe(b, d.Mode), map[bool]string{true: "(answered)", false: "(ignored)"}[answer != nil])
+				fmt.Fprintf(patient{ctx, p.stderr}, "%s  %s\n", packet.Describe(b, d.Mode), map[bool]string{true: "(answered)", false: "(ignored)"}[answer != nil])
 			}
 			if answer == nil {
 				return nil

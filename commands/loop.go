@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -171,13 +172,14 @@ func (p *program) runLoop(ctx context.Context, l *packet.Loop) error {
 	p.sayReady(l)
 	names := [2]string{l.Ends[0].Device, l.Ends[1].Device}
 	if p.command != nil {
-		return p.relayBy(queues, names)
+		return p.relayBy(ctx, queues, names)
 	}
 	relay := netcfg.Relay{Names: names, Queues: queues}
 	if p.verbose {
+		p.stdout = patient{ctx, p.stdout}
 		relay.Each = p.packetPrinter(names)
 	}
-	if err := relay.Run(ctx); !errors.Is(err, syscall.EPIPE) {
+	if err := relay.Run(ctx); !errors.Is(err, syscall.EPIPE) && !errors.Is(err, io.EOF) {
 		return err
 	}
 	return nil
@@ -213,7 +215,7 @@ func (p *program) packetPrinter(names [2]string) func(from, bytes int) error {
 }
 
 // relayBy leaves the packets to the user's own program, and waits for it.
-func (p *program) relayBy(queues [2]*os.File, names [2]string) error {
+func (p *program) relayBy(ctx context.Context, queues [2]*os.File, names [2]string) error {
 	cmd := exec.Command(p.command[0], p.command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, p.stdout, p.stderr
 	cmd.Env = listenEnvironment(names[:])
@@ -223,5 +225,5 @@ func (p *program) relayBy(queues [2]*os.File, names [2]string) error {
 		}
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
 	}
-	return runCommand(cmd, func() error { return errors.Join(queues[0].Close(), queues[1].Close()) })
+	return runCommand(ctx, cmd, func() error { return errors.Join(queues[0].Close(), queues[1].Close()) })
 }

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,27 +49,13 @@ func (p *program) watch(names []string) error {
 				return err
 			}
 		}
-		return writeUntil(ctx, p.stdout, text.Bytes())
+		_, err := patient{ctx, p.stdout}.Write(text.Bytes())
+		return err
 	})
-	if errors.Is(err, syscall.EPIPE) {
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err
-}
-
-// writeUntil writes, but does not wait beyond the end of ctx for a reader that is slow.
-func writeUntil(ctx context.Context, out io.Writer, text []byte) error {
-	written := make(chan error, 1)
-	go func() {
-		_, err := out.Write(text)
-		written <- err
-	}()
-	select {
-	case err := <-written:
-		return err
-	case <-ctx.Done():
-		return nil
-	}
 }
 
 func (p *program) printEvent(out io.Writer, e netcfg.Event) error {

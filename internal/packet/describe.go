@@ -42,6 +42,9 @@ const (
 	ethernetMin    = 0x0600
 )
 
+// tagsMax is how many VLAN tags are told. Networks have two.
+const tagsMax = 4
+
 func describeFrame(p []byte) string {
 	if len(p) < ethernetHeader {
 		return "Ethernet, cut off"
@@ -49,7 +52,10 @@ func describeFrame(p []byte) string {
 	macs := net.HardwareAddr(p[6:12]).String() + " > " + net.HardwareAddr(p[:6]).String() + "  "
 	kind, p := binary.BigEndian.Uint16(p[12:]), p[ethernetHeader:]
 	tags := ""
-	for kind == ethernetVLAN || kind == ethernetVLANs {
+	for n := 0; kind == ethernetVLAN || kind == ethernetVLANs; n++ {
+		if n == tagsMax {
+			return macs + tags + "and more VLAN tags"
+		}
 		if len(p) < 4 {
 			return macs + tags + "VLAN, cut off"
 		}

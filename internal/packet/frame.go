@@ -77,16 +77,21 @@ type FrameWriter struct {
 // NewFrameWriter has gathered nothing yet.
 func NewFrameWriter() *FrameWriter { return &FrameWriter{buffer: make([]byte, batchRoom)} }
 
-// Room is where the next packet goes, of whatever length; nil: it takes a Flush first.
+// Room is where the next packet goes, of whatever length; nil: it takes a Flush first. It is a byte longer than a frame can be, so that a
+// longer packet shows.
 func (f *FrameWriter) Room() []byte {
-	if len(f.buffer)-f.n < frameRoom {
+	if len(f.buffer)-f.n <= frameRoom {
 		return nil
 	}
-	return f.buffer[f.n+frameHead : f.n+frameRoom]
+	return f.buffer[f.n+frameHead : f.n+frameRoom+1]
 }
 
-// Took says that a packet of n bytes, 1 or more, is in the room.
+// Took says that a packet of n bytes, 1 or more, is in the room. One that is longer than a frame is dropped: a tap of the largest MTU
+// has such, with a VLAN tag.
 func (f *FrameWriter) Took(n int) {
+	if n > frameMax {
+		return
+	}
 	binary.BigEndian.PutUint16(f.buffer[f.n:], uint16(n))
 	f.n += frameHead + n
 }

@@ -17,8 +17,9 @@ import (
 // Without a peer the packets are thrown away, as on a cable that is not plugged in.
 type stream struct {
 	*Tunnel
-	peer atomic.Pointer[peer] // nil: none
-	all  sync.WaitGroup
+	peer  atomic.Pointer[peer] // nil: none
+	waits atomic.Bool          // one that may take the place of a peer that is about to be gone
+	all   sync.WaitGroup
 }
 
 // A peer is one connection.
@@ -85,12 +86,12 @@ func (s *stream) accept(ctx context.Context, l net.Listener) {
 			continue
 		}
 		p := &peer{conn: conn.(*net.TCPConn)}
-		if !s.admit(p) {
-			s.Log(conn.RemoteAddr().String() + ": refused, since another peer is connected")
-			conn.Close()
-			continue
-		}
 		s.all.Go(func() {
+			if !s.admit(p) {
+				s.Log(conn.RemoteAddr().String() + ": refused, since another peer is connected")
+				conn.Close()
+				return
+			}
 			if why := s.converse(ctx, p); ctx.Err() == nil {
 				s.Log(conn.RemoteAddr().String() + ": " + root(why).Error())
 			}
@@ -103,6 +104,10 @@ func (s *stream) admit(p *peer) bool {
 	if s.peer.CompareAndSwap(nil, p) {
 		return true
 	}
+	if !s.waits.CompareAndSwap(false, true) {
+		return false
+	}
+	defer s.waits.Store(false)
 	time.Sleep(lastMoment)
 	return s.peer.CompareAndSwap(nil, p)
 }
