@@ -8,8 +8,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
-	"slices"
-	"strings"
 	"syscall"
 )
 
@@ -33,13 +31,6 @@ func (e *commandExit) Error() string {
 type usageHint struct {
 	error
 	hint string
-}
-
-// listenEnvironment tells a child what its descriptors from 3 on are, as sd_listen_fds(3) has it. LISTEN_PID cannot be known before there is
-// a child.
-func listenEnvironment(names []string) []string {
-	environment := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LISTEN_") })
-	return append(environment, fmt.Sprintf("LISTEN_FDS=%d", len(names)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
 }
 
 // runCommand runs a command, and passes signals on to it until it ends. It does not outlive this process. started is called when the command has

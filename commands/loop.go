@@ -218,7 +218,7 @@ func (p *program) packetPrinter(names [2]string) func(from, bytes int) error {
 func (p *program) relayBy(ctx context.Context, queues [2]*os.File, names [2]string) error {
 	cmd := exec.Command(p.command[0], p.command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, p.stdout, p.stderr
-	cmd.Env = listenEnvironment(names[:])
+	cmd.Env = netcfg.ListenEnvironment(os.Environ(), names[:]) // its process has no number yet
 	for _, f := range queues {
 		if err := syscall.SetNonblock(int(f.Fd()), false); err != nil {
 			return err

@@ -48,7 +48,11 @@ func execute(words []string, queues []Queue, as *Person) error {
 	if err := place(queues); err != nil {
 		return &Error{What: "hand the queues over", Err: err}
 	}
-	env := handoverEnv(os.Environ(), queues)
+	devices := make([]string, len(queues))
+	for i, q := range queues {
+		devices[i] = q.Device
+	}
+	env := append(ListenEnvironment(os.Environ(), devices), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
 	path, err := cmp.Or(os.Getenv("PATH"), searchPath), error(unix.ENOENT)
 	if strings.Contains(words[0], "/") {
 		return explainExec(words[0], syscall.Exec(words[0], words, env))
@@ -65,8 +69,9 @@ func execute(words []string, queues []Queue, as *Person) error {
 	return explainExec(words[0], err)
 }
 
-// handoverEnv is the environment with the variables of sd_listen_fds(3), and without any that were for this program.
-func handoverEnv(env []string, queues []Queue) (to []string) {
+// ListenEnvironment is an environment with the variables of sd_listen_fds(3) for queues of these devices, but for LISTEN_PID, and without any
+// that were for this program.
+func ListenEnvironment(env, devices []string) (to []string) {
 	for _, v := range env {
 		switch name, _, _ := strings.Cut(v, "="); name {
 		case "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES":
@@ -74,11 +79,7 @@ func handoverEnv(env []string, queues []Queue) (to []string) {
 			to = append(to, v)
 		}
 	}
-	names := make([]string, len(queues))
-	for i, q := range queues {
-		names[i] = q.Device
-	}
-	return append(to, "LISTEN_PID="+strconv.Itoa(os.Getpid()), "LISTEN_FDS="+strconv.Itoa(len(queues)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
+	return append(to, "LISTEN_FDS="+strconv.Itoa(len(devices)), "LISTEN_FDNAMES="+strings.Join(devices, ":"))
 }
 
 // place puts the queues to their numbers, and has all else closed on exec. These numbers may be the runtime's own, which other threads

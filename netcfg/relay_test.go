@@ -83,7 +83,11 @@ func relayOnce(t *testing.T, load bool, end func(k *Kernel, cancel func()), dele
 		}
 		close(flooded)
 	}()
-	time.Sleep(10 * time.Millisecond)
+	for loaded, deadline := carried.Load()+100, time.Now().Add(10*time.Second); load && carried.Load() < loaded; {
+		if time.Now().After(deadline) {
+			t.Fatal("the load is not carried")
+		}
+	}
 	end(k, cancel)
 	select {
 	case err = <-ended:

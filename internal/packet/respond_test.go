@@ -79,9 +79,8 @@ func TestRespond(t *testing.T) {
 	}
 }
 
-// TestNotAnswered goes through what nobody may answer.
-func TestNotAnswered(t *testing.T) {
-	in := func(head, kind, p string) string { return head + kind + p }
+// TestPacketsNotAnswered goes through what nobody may answer, on a tun and in a frame.
+func TestPacketsNotAnswered(t *testing.T) {
 	for what, s := range map[string]string{
 		"nothing": "", "one byte": "45", "six": "60",
 		"cut off":            with(ping4, 0, "")[:40],
@@ -123,6 +122,11 @@ func TestNotAnswered(t *testing.T) {
 			t.Errorf("%s in a frame: %s is answered: %x", what, s, got)
 		}
 	}
+}
+
+// TestFramesNotAnswered goes through what is wrong with a frame, or with a question for an address.
+func TestFramesNotAnswered(t *testing.T) {
+	in := func(head, kind, p string) string { return head + kind + p }
 	for what, s := range map[string]string{
 		"a ping to all":             in(toAll, "0800", ping4),
 		"a ping to many":            in(toMany, "86dd", ping6),
