@@ -188,7 +188,7 @@ func TestSlowPeers(t *testing.T) {
 		if _, err := idle.Write([]byte{1}); err != nil {
 			break
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // slow is what this peer is: the time is the input, not a wait for a condition
 	}
 	r.until(t, 1, "did not send the rest of a packet")
 	idle.Close()
