@@ -61,7 +61,7 @@ func (r *provision) recall(operands []string) error {
 
 func (r *provision) do(ctx context.Context, changes []netcfg.Change, o netcfg.Options) error {
 	if !r.planOnly() {
-		o.Remember = r.memory.Remember
+		o.Reserve, o.Remember = r.memory.Reserve, r.memory.Remember
 	}
 	results, err := r.engage(ctx, r.kernel, changes, o)
 	if r.planOnly() || results == nil {

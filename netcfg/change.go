@@ -29,6 +29,7 @@ type Result struct {
 	Before   int     // index of the device before the run; 0: there was none
 	Index    int     // the same after it
 	Created  bool    // the run made the device, and it stays
+	Made     bool    // the run made the device of that Index, and it is there, even if the change failed
 	Steps    []*Step // what was done; of a dry run, what would be
 	Warnings []string
 	Err      error // why it was not done, an [*Error]; everything is then as it was before
@@ -45,5 +46,6 @@ type Options struct {
 	DeferMaster bool // a master that does not exist yet is left out, with a warning
 
 	Log      func(Step)               // told of each step as it is done, also of those that put things back; nil: nobody is
+	Reserve  func(gone []*Step) error // told of devices before they are deleted, that may have to be made anew; an error keeps them
 	Remember func(made []*Step) error // told of new devices, by name and index, before they can outlive the run; nil: nobody is
 }

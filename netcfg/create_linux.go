@@ -51,10 +51,10 @@ func (k *Kernel) createPortion(ctx context.Context, steps []*Step, portion []int
 		if fds[n] < 0 {
 			continue
 		}
-		if forgotten == nil {
+		if forgotten == nil || steps[i].New.undo { // what was there before comes back, remembered or not
 			errs[i] = steps[i].persist(fds[n])
 		} else {
-			errs[i] = &Error{Device: steps[i].Device, Detail: "cannot be remembered, and is not made", Err: forgotten}
+			errs[i] = &Error{Device: steps[i].Device, Cause: NotPermitted, Detail: "cannot be remembered, and is not made", Fix: fixOf(forgotten), Err: forgotten}
 		}
 		unix.Close(fds[n])
 	}

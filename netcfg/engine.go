@@ -1,7 +1,6 @@
 package netcfg
 
 import (
-	"cmp"
 	"context"
 	"errors"
 )
@@ -24,6 +23,10 @@ type job struct {
 	tried   []*Step // done or not
 	err     error
 	result  Result
+
+	back     bool // the way back of another job: it goes by the index alone, and does all it can
+	halted   bool // a step without which the others make no sense failed in this round
+	failures []failure
 }
 
 // Run does the changes, each by itself and all of them together: one observation, one plan each, the steps of all devices in
@@ -42,6 +45,7 @@ func (k *Kernel) Run(ctx context.Context, changes []Change, o Options) ([]Result
 	}
 	if !o.DryRun {
 		k.tryAccess(jobs)
+		reserve(jobs, o)
 		failAll(jobs, o)
 		k.converge(ctx, jobs, o)
 		failAll(jobs, o) // by what was seen in the last look
@@ -62,6 +66,7 @@ func (j *job) report(dryRun bool) Result {
 	}
 	if j.now != nil {
 		r.Index = j.now.Index
+		r.Made = j.created && r.Index == j.index
 	}
 	if dryRun {
 		for i := range j.steps {
@@ -105,81 +110,11 @@ func (k *Kernel) begin(jobs []*job, o Options) error {
 	return nil
 }
 
-// deepen plans once more, with all in view that the kernel may drop.
-func (k *Kernel) deepen(jobs []*job) error {
-	if err := k.look(jobs, deep); err != nil {
-		return err
-	}
-	for _, j := range jobs {
-		if j.err != nil || j.before == nil || j.now == nil {
-			continue
-		}
-		if j.want == nil {
-			j.before = j.now
-			continue
-		}
-		if j.plan(); j.err == nil {
-			j.before, j.want.before = j.now, j.now
-			j.plan()
-			j.warnOfDown()
-		}
-	}
-	return nil
-}
-
-// dropping says whether the kernel may drop more than the steps name, and it may be wanted back.
-func dropping(steps []Step, o Options) bool {
-	for _, s := range steps {
-		switch s.phase {
-		case phaseClear, phaseYield, phaseReplace, phaseMaster, phaseDown:
-			return true
-		case phaseDelete:
-			return o.Atomic
-		}
-	}
-	return false
-}
-
-// look observes the devices of the jobs.
-func (k *Kernel) look(jobs []*job, how depth) error {
-	var wanted []target
-	var named []*job
-	for _, j := range jobs {
-		j.now = nil
-		if !IsTemplate(j.Name) {
-			wanted, named = append(wanted, target{j.Name, cmp.Or(j.index, j.Index)}), append(named, j)
-		}
-	}
-	if len(wanted) == 0 {
-		return nil
-	}
-	devices, err := k.observe(wanted, how, false)
-	if err != nil {
-		return err
-	}
-	for i, j := range named {
-		switch j.now = devices[i]; {
-		case j.now == nil:
-		case j.index != 0:
-			j.Name = j.now.Name // it may have been renamed
-		case j.Index != 0 && j.now.Name != j.Name:
-			j.renamed(j.now.Name)
-			j.now = nil
-		}
-	}
-	return nil
-}
-
-// renamed says that the very device that is meant has another name than the one that it is known by.
-func (j *job) renamed(name string) {
-	if !j.result.Renamed {
-		j.result.Renamed = true
-		j.warn("it is called %s now, and is left alone", Escape(name))
-	}
-}
-
 // plan fills in the steps, or the error that there can be none.
 func (j *job) plan() {
+	if j.back && j.now == nil && j.want != nil && j.want.Replace {
+		j.index, j.created = 0, false // to be made
+	}
 	if j.index != 0 && j.now == nil && j.want != nil {
 		j.steps, j.err = nil, &Error{Device: j.Name, Cause: NoDevice, Detail: "no longer exists"}
 		return
@@ -199,7 +134,7 @@ func (k *Kernel) converge(ctx context.Context, jobs []*job, o Options) {
 		if !k.round(ctx, jobs, o) {
 			return
 		}
-		if err := k.look(jobs, needed(jobs)); err != nil {
+		if err := k.lookAgain(jobs, needed(jobs)); err != nil {
 			fail(jobs, err)
 			return
 		}
@@ -210,25 +145,16 @@ func (k *Kernel) converge(ctx context.Context, jobs []*job, o Options) {
 		}
 	}
 	for _, j := range jobs {
-		if j.err == nil && len(j.steps) > 0 {
+		if j.err == nil && len(j.steps) > 0 && !j.back {
 			j.err = &Error{Device: j.Name, What: j.steps[0].what(), Cause: NotKept}
 		}
 	}
 }
 
-// needed is how much of the devices must be looked at to know that all is as it should be.
-func needed(jobs []*job) depth {
-	for _, j := range jobs {
-		if j.want != nil && j.want.before != nil {
-			return deep
-		}
-	}
-	return shallow
-}
-
+// fail fails the jobs whose outcome cannot be looked at. What is gone as asked stays gone: the kernel said so.
 func fail(jobs []*job, err error) {
 	for _, j := range jobs {
-		if j.err == nil && len(j.done) > 0 {
+		if j.err == nil && len(j.done) > 0 && !(j.want == nil && j.deleted) {
 			j.err = &Error{Device: j.Name, What: "look at it again", Err: err}
 		}
 	}
@@ -236,11 +162,14 @@ func fail(jobs []*job, err error) {
 
 // round does all steps of all jobs, phase by phase, and says whether there were any.
 func (k *Kernel) round(ctx context.Context, jobs []*job, o Options) (any bool) {
+	for _, j := range jobs {
+		j.halted = false
+	}
 	for ph := range phases {
 		var steps []*Step
 		var owners []*job
 		for _, j := range jobs {
-			if j.err != nil {
+			if j.err != nil || j.halted {
 				continue
 			}
 			for i := range j.steps {
@@ -280,6 +209,9 @@ func (j *job) note(s *Step, err error) {
 		return // somebody else deleted it first
 	}
 	switch {
+	case err != nil && j.back:
+		j.failures = append(j.failures, failure{s, err})
+		j.halted = j.halted || s.Kind == StepCreate || s.Kind == StepDelete
 	case err != nil && j.err == nil:
 		j.err = err
 	case err == nil:
@@ -289,9 +221,12 @@ func (j *job) note(s *Step, err error) {
 			j.created, j.index, j.Name = true, s.Index, s.Device
 		case StepDelete:
 			j.deleted = true
-			if j.want != nil { // what it was does not matter to the one that takes its place
+			if j.want != nil { // what it was does not matter to the one that takes its place, unless that is to be as it was
 				want := *j.want
-				want.before, j.want, j.index, j.Index = nil, &want, 0, 0
+				if !want.undo {
+					want.before = nil
+				}
+				j.want, j.index, j.Index = &want, 0, 0
 			}
 		}
 	}

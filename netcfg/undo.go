@@ -2,7 +2,9 @@ package netcfg
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 )
 
 // failAll makes the failure of one job, in an atomic run, that of all which have something to do.
@@ -17,14 +19,55 @@ func failAll(jobs []*job, o Options) {
 	}
 }
 
-// undo brings each device back that a failed job has touched: away with it if the job made it, else as it was before.
+// A failure is a step of an undo that the kernel refused.
+type failure struct {
+	step *Step
+	err  error
+}
+
+// reserve has the room for the record of new devices taken before a device is deleted that may have to be made anew: in its place by
+// the change itself, or by an undo.
+func reserve(jobs []*job, o Options) {
+	if o.Reserve == nil {
+		return
+	}
+	var owners []*job
+	var steps []*Step
+	for _, j := range jobs {
+		for i := range j.steps {
+			if s := &j.steps[i]; j.err == nil && s.Kind == StepDelete && (j.want != nil || o.Atomic) {
+				owners, steps = append(owners, j), append(steps, s)
+			}
+		}
+	}
+	if len(steps) == 0 {
+		return
+	}
+	if err := o.Reserve(steps); err != nil {
+		for _, j := range owners {
+			j.err = &Error{Device: j.Name, Cause: NotPermitted, Detail: "its successor cannot be remembered, and it stays", Fix: fixOf(err), Err: err}
+		}
+	}
+}
+
+// fixOf is the hint of an error that is to be another one's, or "".
+func fixOf(err error) string {
+	e := new(Error)
+	if errors.As(err, &e) {
+		return e.Hint()
+	}
+	return ""
+}
+
+// undo brings each device back that a failed job has touched: away with it if the job made it, else as it was before. It goes by the
+// index of what this run made, and never by a name, which others may have taken; and it takes no device from a program.
 func (k *Kernel) undo(jobs []*job, o Options) {
 	var back, failed []*job
 	for _, j := range jobs {
 		if j.err == nil || len(j.tried) == 0 || !j.created && !j.deleted && (j.before == nil || j.want == nil) {
 			continue
 		}
-		u := &job{Change: Change{Name: j.Name, Expect: PresentOrNot, Force: true}, index: j.index}
+		u := &job{Change: Change{Name: j.Name, Expect: PresentOrNot}, index: j.index, back: true}
 		switch {
 		case j.deleted:
 			u.want = j.before.whole()
@@ -40,7 +83,7 @@ func (k *Kernel) undo(jobs []*job, o Options) {
 		return
 	}
 	o.Atomic = false
-	err := k.look(back, deep)
+	err := k.lookAgain(back, deep)
 	for _, u := range back {
 		if u.err = err; err == nil {
 			u.plan()
@@ -49,10 +92,115 @@ func (k *Kernel) undo(jobs []*job, o Options) {
 	k.converge(context.Background(), back, o)
 	for i, j := range failed {
 		u := back[i]
-		if u.err == nil {
-			u.err = u.accessLost()
+		if u.err != nil && u.now == nil && u.index != 0 { // nobody knows: it is as good as there
+			u.now = &Device{Index: u.index, Name: u.Name, Kind: "tun"}
 		}
+		u.err = j.left(u)
 		j.now, j.result.UndoErr, j.result.PutBack = u.now, u.err, u.err == nil
 		j.result.Remade = j.deleted && u.err == nil
 	}
+}
+
+// left is the error of an undo that did not bring everything back, with a list of what it did not, or nil.
+func (j *job) left(u *job) error {
+	if j.deleted && u.err == nil && u.now == nil {
+		return j.lost(u)
+	}
+	if u.err != nil {
+		return u.err
+	}
+	e := &Error{Device: j.Name}
+	var what []string
+	for i := range u.steps {
+		s := &u.steps[i]
+		cause, why := u.whyLeft(s)
+		if len(what) == 0 {
+			e.Cause = cause
+		} else if e.Cause != cause {
+			e.Cause = Unknown
+		}
+		what = append(what, strings.TrimPrefix(s.undone()+": "+why, ": "))
+	}
+	if lost := u.accessLost(); lost != nil {
+		if len(what) == 0 {
+			return lost
+		}
+		what = append(what, "access "+u.want.Access.String()+": "+causes[OwnerFixed].means)
+	}
+	if len(what) == 0 {
+		return nil
+	}
+	e.Detail = strings.Join(what, "; ")
+	return e
+}
+
+// Restores is the index of the device in whose place an undo makes this one anew; 0: it is a new one.
+func (s *Step) Restores() int {
+	if s.New == nil || !s.New.undo {
+		return 0
+	}
+	return s.New.before.Index
+}
+
+// undone names the thing that an undo did not bring back.
+func (s Step) undone() string {
+	switch s.Kind {
+	case StepDelete:
+		return ""
+	case StepRemoveAddress, StepRemoveRoute:
+		return s.what() + " stays"
+	}
+	return s.what()
+}
+
+// whyLeft is why a step of an undo is still to do: the last refusal of the kernel, if there was one.
+func (j *job) whyLeft(s *Step) (Cause, string) {
+	for _, f := range slices.Backward(j.failures) {
+		if f.step.Kind != s.Kind || f.step.what() != s.what() {
+			continue
+		}
+		e := new(Error)
+		if !errors.As(f.err, &e) {
+			return Unknown, f.err.Error()
+		}
+		bare := *e
+		if bare.What = ""; causes[e.Cause].means != "" {
+			bare.Err = nil // which says no more
+		}
+		return e.Cause, bare.Error()
+	}
+	return NotKept, causes[NotKept].means
+}
+
+// lost is the error of a device that was deleted and cannot be made anew, with all that was seen of it.
+func (j *job) lost(u *job) error {
+	e := &Error{Device: j.Name, Cause: NoDevice, Detail: "it was deleted, and cannot be made anew"}
+	for _, f := range u.failures {
+		if f.step.Kind != StepCreate {
+			continue
+		}
+		refused := new(Error)
+		if e.Err = f.err; errors.As(f.err, &refused) && refused.Cause == Exists {
+			e.Cause, e.Err, e.Detail = Exists, nil, "another program made a device of its name meanwhile, which is left alone"
+		}
+	}
+	d := j.before
+	was := []string{d.Mode.String() + " of " + named(d).Access.String()}
+	if d.MAC != nil {
+		was = append(was, "mac "+d.MAC.String())
+	}
+	if d.Alias != "" {
+		was = append(was, "alias "+Word(d.Alias))
+	}
+	if d.Master != "" {
+		was = append(was, "master "+Escape(d.Master))
+	}
+	for _, a := range d.Addresses {
+		was = append(was, "address "+a.String())
+	}
+	for _, r := range d.Routes {
+		was = append(was, "route "+r.String())
+	}
+	e.Detail += "; lost: " + strings.Join(was, ", ")
+	return e
 }

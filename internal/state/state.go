@@ -4,6 +4,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -43,6 +45,7 @@ type Memory struct {
 	record record
 	before map[int]string // name by index, as it was read
 	now    map[int]string
+	room   int // bytes that the record has on the file system, at least
 }
 
 // Recall reads what is remembered of the operands, which are files or directories, in a namespace. A damaged record is
@@ -115,10 +118,27 @@ func refused(err error) error {
 // Devices are the devices that are remembered: their names, by index.
 func (m *Memory) Devices() map[int]string { return m.before }
 
-// Remember takes devices in that are being made, and writes them down before it comes back.
+// entrySize is the most bytes that a device takes in the record.
+const entrySize = 160
+
+// Reserve takes the room that the record needs when each of the devices that are to be deleted has another in its place. So it can be
+// written when that is made, however full the file system is by then.
+func (m *Memory) Reserve(gone []*netcfg.Step) error {
+	m.room = 1 << 10
+	for _, o := range m.record.Operands {
+		m.room += 6 * len(o)
+	}
+	m.room += entrySize * (len(m.now) + len(gone))
+	return m.save()
+}
+
+// Remember takes devices in that are being made, and writes them down before it comes back. One that an undo makes anew is what it was
+// before: one of these, or somebody else's.
 func (m *Memory) Remember(made []*netcfg.Step) error {
 	for _, s := range made {
-		m.now[s.Index] = s.Device
+		if _, ours := m.before[s.Restores()]; ours || s.Restores() == 0 {
+			m.now[s.Index] = s.Device
+		}
 	}
 	return m.save()
 }
@@ -126,13 +146,13 @@ func (m *Memory) Remember(made []*netcfg.Step) error {
 // Settle writes down what is there after a run: what it made, and of what was remembered that which is still there, also under another
 // name. A device of somebody else that the run had to make anew, when it put things back, stays somebody else's.
 func (m *Memory) Settle(changes []netcfg.Change, results []netcfg.Result) error {
-	m.now = maps.Clone(m.before)
+	m.now, m.room = maps.Clone(m.before), 0
 	for i, r := range results {
 		_, ours := m.before[r.Before]
 		if r.Before != r.Index {
 			delete(m.now, r.Before)
 		}
-		if r.Index != 0 && (r.Created || ours) {
+		if r.Index != 0 && (r.Made || ours) {
 			m.now[r.Index] = r.Name
 		}
 		if r.Before == 0 && !r.Renamed {
@@ -144,13 +164,13 @@ func (m *Memory) Settle(changes []netcfg.Change, results []netcfg.Result) error 
 
 // save replaces the record in one go. Nothing has to reach a disk: the directory is in memory.
 func (m *Memory) save() error {
-	if len(m.now) == 0 {
+	if len(m.now) == 0 && m.room == 0 {
 		if err := os.Remove(m.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return refused(err)
 		}
 		return nil
 	}
-	m.record.Devices = m.record.Devices[:0]
+	m.record.Devices = []device{}
 	for index, name := range m.now {
 		m.record.Devices = append(m.record.Devices, device{name, index})
 	}
@@ -159,11 +179,40 @@ func (m *Memory) save() error {
 	if err != nil {
 		return refused(err)
 	}
-	if err := os.WriteFile(m.path+".new", text, 0o600); err != nil {
-		return refused(err)
-	}
-	if err := os.Rename(m.path+".new", m.path); err != nil {
+	text = padded(text, m.room)
+	if err = m.replace(text); err != nil && m.overwrite(text) != nil {
 		return refused(err)
 	}
 	return nil
+}
+
+// padded is the text with blanks behind it, which mean nothing in JSON.
+func padded(text []byte, size int) []byte {
+	return append(text, bytes.Repeat([]byte{' '}, max(0, size-len(text)))...)
+}
+
+// replace puts a new file in the place of the record.
+func (m *Memory) replace(text []byte) error {
+	if err := os.WriteFile(m.path+".new", text, 0o600); err != nil {
+		return errors.Join(err, os.Remove(m.path+".new"))
+	}
+	return os.Rename(m.path+".new", m.path)
+}
+
+// overwrite writes the record where it is, if it has the room. It is one call of the system, which a kill does not part.
+func (m *Memory) overwrite(text []byte) error {
+	f, err := os.OpenFile(m.path, os.O_WRONLY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < int64(len(text)) {
+		return syscall.ENOSPC
+	}
+	_, err = f.WriteAt(padded(text, int(info.Size())), 0)
+	return err
 }

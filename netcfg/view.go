@@ -1,0 +1,96 @@
+package netcfg
+
+import "cmp"
+
+// deepen plans once more, with all in view that the kernel may drop.
+func (k *Kernel) deepen(jobs []*job) error {
+	if err := k.look(jobs, deep); err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if j.err != nil || j.before == nil || j.now == nil {
+			continue
+		}
+		if j.want == nil {
+			j.before = j.now
+			continue
+		}
+		if j.plan(); j.err == nil {
+			j.before, j.want.before = j.now, j.now
+			j.plan()
+			j.warnOfDown()
+		}
+	}
+	return nil
+}
+
+// dropping says whether the kernel may drop more than the steps name, and it may be wanted back.
+func dropping(steps []Step, o Options) bool {
+	for _, s := range steps {
+		switch s.phase {
+		case phaseClear, phaseYield, phaseReplace, phaseMaster, phaseDown:
+			return true
+		case phaseDelete:
+			return o.Atomic
+		}
+	}
+	return false
+}
+
+// lookAgain looks once more if that fails: after a change all depends on it.
+func (k *Kernel) lookAgain(jobs []*job, how depth) (err error) {
+	for range rounds {
+		if err = k.look(jobs, how); err == nil {
+			break
+		}
+	}
+	return err
+}
+
+// look observes the devices of the jobs.
+func (k *Kernel) look(jobs []*job, how depth) error {
+	var wanted []target
+	var named []*job
+	for _, j := range jobs {
+		index := cmp.Or(j.index, j.Index)
+		if j.now = nil; !IsTemplate(j.Name) && (index != 0 || !j.back) {
+			wanted, named = append(wanted, target{j.Name, index}), append(named, j)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	devices, err := k.observe(wanted, how, false)
+	if err != nil {
+		return err
+	}
+	for i, j := range named {
+		switch j.now = devices[i]; {
+		case j.now == nil:
+		case j.index != 0:
+			j.Name = j.now.Name // it may have been renamed
+		case j.Index != 0 && j.now.Name != j.Name:
+			j.renamed(j.now.Name)
+			j.now = nil
+		}
+	}
+	return nil
+}
+
+// renamed says that the very device that is meant has another name than the one that it is known by.
+func (j *job) renamed(name string) {
+	if !j.result.Renamed {
+		j.result.Renamed = true
+		j.warn("it is called %s now, and is left alone", Escape(name))
+	}
+}
+
+// needed is how much of the devices must be looked at to know that all is as it should be.
+func needed(jobs []*job) depth {
+	for _, j := range jobs {
+		if j.want != nil && j.want.before != nil {
+			return deep
+		}
+	}
+	return shallow
+}
