@@ -2,7 +2,7 @@ package netcfg
 
 import (
 	"errors"
-	"math/rand/v2"
+	"io/fs"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -43,7 +43,7 @@ func (k *Kernel) deletePortion(steps []*Step) []error {
 	devices := make([]*doomed, len(steps))
 	for i, s := range steps {
 		d := &doomed{Device: s.Old, fd: -1}
-		if d.fd, d.err = k.claimUnused(s.Old); s.Force {
+		if d.fd, d.err = k.claimUnused(s.Old); s.Force && !noDevice(d.err) {
 			d.err = nil
 		}
 		devices[i] = d
@@ -62,6 +62,12 @@ func (k *Kernel) deletePortion(steps []*Step) []error {
 		}
 	}
 	return errs
+}
+
+// noDevice says that the very device is no more. No force makes another one of it.
+func noDevice(err error) bool {
+	e := new(Error)
+	return errors.As(err, &e) && e.Cause == NoDevice
 }
 
 // growDescriptors makes room for n more descriptors at once. Left to itself the kernel doubles the table as it fills, and in a process
@@ -112,69 +118,45 @@ func (k *Kernel) letGo(d *doomed) error {
 	return err
 }
 
-// deleteClaimed deletes all devices that have no error yet, one by its index and several as one link group.
-func (k *Kernel) deleteClaimed(devices []*doomed) {
-	var ready []*doomed
-	for _, d := range devices {
-		if d.err == nil {
-			ready = append(ready, d)
-		}
+// deleteSingly deletes a device by its index, after a last look whether that is still its own.
+func (k *Kernel) deleteSingly(d *doomed) error {
+	now, err := k.link("", d.Index)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case err != nil || !d.is(now):
+		return d.gone()
+	case d.fd >= 0 && now.Queues+now.DisabledQueues > 1:
+		return k.busy(d.Device)
 	}
-	switch len(ready) {
-	case 0:
-		return
-	case 1:
-		ready[0].err = k.deleteLink(ready[0].Index)
-		return
-	}
-	group, err := k.unusedGroup()
-	for i, r := range k.setGroups(ready, func(*doomed) uint32 { return group }) {
-		ready[i].err = errors.Join(err, r)
-	}
-	members := ready[:0:0]
-	var strays []*doomed
-	for _, d := range ready {
-		if d.err == nil && d.fd >= 0 {
-			d.err = k.checkUnused(d.Device)
-		}
-		if d.err == nil {
-			members = append(members, d)
-		} else {
-			strays = append(strays, d)
-		}
-	}
-	k.setGroups(strays, func(d *doomed) uint32 { return d.group })
-	if len(members) == 0 {
-		return
-	}
-	if err := k.deleteGroup(group); err != nil {
-		k.setGroups(members, func(d *doomed) uint32 { return d.group })
-		for _, d := range members {
-			d.err = err
-		}
-	}
+	return k.unlessGone(d, k.deleteLink(d.Index))
 }
 
-// unusedGroup is a link group without a member. It is random, so that nobody else comes upon it meanwhile.
-func (k *Kernel) unusedGroup() (uint32, error) {
-	links, err := k.dumpLinks(false, false)
-	used := map[uint32]bool{0: true}
-	for _, l := range links {
-		used[l.group] = true
+// unlessGone is nil for a device that is no more, as asked, though the kernel's answer to the delete was an error: it may have been lost.
+func (k *Kernel) unlessGone(d *doomed, err error) error {
+	if err == nil || errors.Is(err, unix.ENODEV) {
+		return err
 	}
-	group := rand.Uint32N(1 << 31)
-	for used[group] {
-		group = rand.Uint32N(1 << 31)
+	if now, lookErr := k.link("", d.Index); errors.Is(lookErr, fs.ErrNotExist) || lookErr == nil && !d.is(now) {
+		return nil
 	}
-	return group, err
+	return err
 }
 
-func (k *Kernel) setGroups(devices []*doomed, group func(*doomed) uint32) []error {
-	requests := make([]*nl.NetlinkRequest, len(devices))
-	for i, d := range devices {
-		requests[i] = linkChange(d.Index, nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group(d))))
+// is says whether what has the index now is the device: an index can be given again.
+func (d *doomed) is(now *Device) bool {
+	if now.Kind != "tun" || now.Mode != d.Mode || now.MultiQueue != d.MultiQueue {
+		return false
 	}
-	return k.socket.exchange(requests, window, nil)
+	if d.fd < 0 {
+		return now.Name == d.Name
+	}
+	ifr, err := unix.NewIfreq("")
+	return err == nil && unix.IoctlIfreq(d.fd, unix.TUNGETIFF, ifr) == nil && ifr.Name() == now.Name
+}
+
+func (d *doomed) gone() error {
+	return &Error{Device: d.Name, Cause: NoDevice, Detail: "no longer exists"}
 }
 
 func (k *Kernel) deleteLink(index int) error {

@@ -191,6 +191,10 @@ func (p *planner) link() {
 	l.Alias = change(w.Alias, h.Alias)
 	l.Promisc = change(w.Promisc, h.Promisc)
 	l.Multicast = change(w.Multicast, h.Multicast)
+	l.LinkGroup = change(w.LinkGroup, h.group)
+	if was, doomed := undoomed(h.group); doomed && w.LinkGroup == nil {
+		l.LinkGroup = &was
+	}
 	if up := change(w.Up, h.Up); up != nil && *up {
 		l.Up = up
 	} else if up != nil {

@@ -67,9 +67,11 @@ func request(kind, flags int, parts ...nl.NetlinkRequestData) *nl.NetlinkRequest
 }
 
 // exchange sends the requests, a window of them at a time, and gives back an error or nil for each. answer, if
-// not nil, is called for each message that answers request i; the message is only lent.
+// not nil, is called for each message that answers request i; the message is only lent. When no answers can be read any more, those that
+// have none fail: the kernel may have done them, or not.
 func (s *socket) exchange(requests []*nl.NetlinkRequest, window int, answer func(i int, body []byte)) []error {
 	errs := make([]error, len(requests))
+	answered := make([]bool, len(requests))
 	for start := 0; start < len(requests); start += window {
 		batch := requests[start:min(start+window, len(requests))]
 		first := s.seq + 1
@@ -95,13 +97,15 @@ func (s *socket) exchange(requests []*nl.NetlinkRequest, window int, answer func
 					}
 					return
 				}
-				errs[start+i] = answerError(h, body)
+				errs[start+i], answered[start+i] = answerError(h, body), true
 				open--
 			})
 		}
 		if err != nil {
-			for i := range batch {
-				errs[start+i] = err
+			for i := start; i < len(requests); i++ {
+				if !answered[i] {
+					errs[i] = err
+				}
 			}
 			return errs
 		}

@@ -34,6 +34,7 @@ type Link struct {
 	Promisc    *bool
 	Multicast  *bool
 	Up         *bool
+	LinkGroup  *uint32 // as ip link set group; set where a delete was killed, and by an undo
 }
 
 // StepKind names what a step does; it is the "step" of a plan in JSON.
@@ -175,6 +176,9 @@ func (l Link) words() string {
 	if l.Multicast != nil {
 		b.WriteString(" multicast " + onOff(*l.Multicast))
 	}
+	if l.LinkGroup != nil {
+		fmt.Fprintf(&b, " group %d", *l.LinkGroup)
+	}
 	if l.Up != nil {
 		b.WriteString(map[bool]string{true: " up", false: " down"}[*l.Up])
 	}
@@ -208,6 +212,9 @@ func (l Link) split() []Link {
 	}
 	if l.Multicast != nil {
 		one = append(one, Link{Multicast: l.Multicast})
+	}
+	if l.LinkGroup != nil {
+		one = append(one, Link{LinkGroup: l.LinkGroup})
 	}
 	if l.Up != nil {
 		one = append(one, Link{Up: l.Up})

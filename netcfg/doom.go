@@ -1,0 +1,131 @@
+package netcfg
+
+import (
+	"math/rand/v2"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Devices that are to be deleted at once go into a link group that nobody uses, whose number also says which one they were in. A run
+// that is killed before it deletes them leaves them in there, and the next change of such a device can put it back.
+const (
+	doomMark  = 0x75 << 24
+	doomMask  = 0xff << 24
+	groupBits = 12 // of the group that they were in; above them a random number
+	groupMask = 1<<groupBits - 1
+)
+
+// undoomed is the link group that a device was in before a run that was killed, and whether there was such a run.
+func undoomed(group uint32) (uint32, bool) {
+	if group&doomMask == doomMark {
+		return group & groupMask, true
+	}
+	return group, false
+}
+
+// deleteClaimed deletes all devices that have no error yet: those of one link group in one request, others one by one.
+func (k *Kernel) deleteClaimed(devices []*doomed) {
+	together := map[uint32][]*doomed{}
+	var singly []*doomed
+	for _, d := range devices {
+		if was, _ := undoomed(d.group); d.err == nil && was <= groupMask {
+			d.group = was
+			together[was] = append(together[was], d)
+		} else if d.err == nil {
+			singly = append(singly, d)
+		}
+	}
+	for was, members := range together {
+		singly = append(singly, k.deleteTogether(members, was)...)
+	}
+	for _, d := range singly {
+		d.err = k.deleteSingly(d)
+	}
+}
+
+// deleteTogether deletes devices that were in one link group, and gives back those that have to be deleted singly. No group is deleted
+// in which there is anything else.
+func (k *Kernel) deleteTogether(devices []*doomed, was uint32) (singly []*doomed) {
+	if len(devices) < 2 {
+		return devices
+	}
+	group, err := k.unusedGroup(was)
+	if err != nil {
+		return devices
+	}
+	var members, strays []*doomed
+	for i, err := range k.setGroups(devices, group) {
+		d := devices[i]
+		if d.fd >= 0 && err == nil {
+			d.err = k.checkUnused(d.Device)
+		}
+		switch {
+		case d.err != nil:
+			strays = append(strays, d)
+		case err != nil:
+			strays, singly = append(strays, d), append(singly, d)
+		default:
+			members = append(members, d)
+		}
+	}
+	k.setGroups(strays, was)
+	if k.alone(members, group) {
+		if err = k.deleteGroup(group); err == nil {
+			return singly
+		}
+		for _, d := range members {
+			if d.err = k.unlessGone(d, err); d.err != nil {
+				k.setGroups([]*doomed{d}, was)
+			}
+		}
+		return singly
+	}
+	k.setGroups(members, was)
+	return append(singly, members...)
+}
+
+// alone says whether the devices, and nothing else, are in a group. Each is looked at: an index may be another device's by now.
+func (k *Kernel) alone(members []*doomed, group uint32) bool {
+	links, err := k.dumpLinks(false, false)
+	byIndex := make(map[int]*doomed, len(members))
+	for _, d := range members {
+		byIndex[d.Index] = d
+	}
+	n := 0
+	for _, l := range links {
+		if l.group != group {
+			continue
+		}
+		if d := byIndex[l.Index]; d == nil || !d.is(l) {
+			return false
+		}
+		n++
+	}
+	return err == nil && n == len(members) && n > 0
+}
+
+// unusedGroup is a link group without a member. It is random, so that nobody else comes upon it meanwhile.
+func (k *Kernel) unusedGroup(was uint32) (uint32, error) {
+	links, err := k.dumpLinks(false, false)
+	used := map[uint32]bool{}
+	for _, l := range links {
+		used[l.group] = true
+	}
+	group := uint32(0)
+	for range 64 {
+		if group = doomMark | rand.Uint32N(1<<(24-groupBits))<<groupBits | was; !used[group] {
+			return group, err
+		}
+	}
+	return 0, unix.EBUSY
+}
+
+// setGroups puts devices into a link group.
+func (k *Kernel) setGroups(devices []*doomed, group uint32) []error {
+	requests := make([]*nl.NetlinkRequest, len(devices))
+	for i, d := range devices {
+		requests[i] = linkChange(d.Index, nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
+	}
+	return k.socket.exchange(requests, window, nil)
+}
