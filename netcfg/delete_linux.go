@@ -169,3 +169,12 @@ func (k *Kernel) deleteGroup(group uint32) error {
 	r := request(unix.RTM_DELLINK, unix.NLM_F_ACK, nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
 	return k.socket.exchange([]*nl.NetlinkRequest{r}, 1, nil)[0]
 }
+
+// setGroups puts devices into a link group.
+func (k *Kernel) setGroups(devices []*doomed, group uint32) []error {
+	requests := make([]*nl.NetlinkRequest, len(devices))
+	for i, d := range devices {
+		requests[i] = linkChange(d.Index, nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
+	}
+	return k.socket.exchange(requests, window, nil)
+}

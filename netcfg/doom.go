@@ -1,11 +1,6 @@
 package netcfg
 
-import (
-	"math/rand/v2"
-
-	"github.com/vishvananda/netlink/nl"
-	"golang.org/x/sys/unix"
-)
+import "math/rand/v2"
 
 // Devices that are to be deleted at once go into a link group that nobody uses, whose number also says which one they were in. A run
 // that is killed before it deletes them leaves them in there, and the next change of such a device can put it back.
@@ -118,14 +113,5 @@ func (k *Kernel) unusedGroup(was uint32) (uint32, error) {
 			return group, err
 		}
 	}
-	return 0, unix.EBUSY
-}
-
-// setGroups puts devices into a link group.
-func (k *Kernel) setGroups(devices []*doomed, group uint32) []error {
-	requests := make([]*nl.NetlinkRequest, len(devices))
-	for i, d := range devices {
-		requests[i] = linkChange(d.Index, nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
-	}
-	return k.socket.exchange(requests, window, nil)
+	return 0, errBusy
 }
