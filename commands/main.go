@@ -76,7 +76,7 @@ func Main(args []string, version string, stdout, stderr io.Writer) int {
 
 // complain prints each error with at most one hint under it, and chooses the exit code: the errors' own if they agree.
 func (p *program) complain(err error) int {
-	code := exitDone
+	code, mistakes := exitDone, 0
 	for _, err := range each(err) {
 		c := exitCode(err)
 		if p.verb == execVerb.name && c < exitNotExecuted {
@@ -90,14 +90,25 @@ func (p *program) complain(err error) int {
 		if e := new(commandExit); errors.Is(err, errWouldChange) || errors.Is(err, errFaults) || errors.As(err, &e) && e.err == nil {
 			continue
 		}
+		if errors.As(err, new(*netcfg.Mistake)) {
+			if mistakes++; mistakes > mistakesShown {
+				continue
+			}
+		}
 		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), err)
 		p.pointAt(err)
 		if hint := hintOf(err); hint != "" {
 			fmt.Fprintf(p.stderr, "tunadm: hint: %s\n", hint)
 		}
 	}
+	if more := mistakes - mistakesShown; more > 0 {
+		fmt.Fprintf(p.stderr, "tunadm: %s: more mistakes in the files: %d\n", p.verb, more)
+	}
 	return code
 }
+
+// mistakesShown is how many mistakes in files are printed: nobody reads more at a time, and one slip may be a thousand mistakes.
+const mistakesShown = 50
 
 // pointAt prints the line of a file in which a mistake is, and a caret under it.
 func (p *program) pointAt(err error) {
@@ -105,11 +116,7 @@ func (p *program) pointAt(err error) {
 	if !errors.As(err, &m) || m.Source == "" {
 		return
 	}
-	before := []rune(m.Source)[:m.Column-1]
-	column := 0
-	for _, r := range before {
-		column += utf8.RuneCountInString(netcfg.Escape(untab(string(r))))
-	}
+	column := utf8.RuneCountInString(netcfg.Escape(untab(m.Source[:m.Caret])))
 	fmt.Fprintf(p.stderr, "    %s\n    %*s\n", netcfg.Escape(untab(m.Source)), column+1, "^")
 }
 

@@ -24,7 +24,8 @@ type Declaration struct {
 	Spec   Spec        // complete but for Access
 	Access AccessNames // to be looked up, see [Directory]
 	Place  Place       // where its table begins
-	source string      // the line there
+	source string      // the line there, as [Mistake.Source]
+	caret  int
 }
 
 // A Place is a byte of a file. Lines and columns (in characters) count from 1; a Line of 0 is the file as a whole.
@@ -44,7 +45,8 @@ func (p Place) String() string {
 type Mistake struct {
 	Place
 	Text, Hint string
-	Source     string // the line, as it stands in the file; "": none
+	Source     string // the line as it stands in the file, or the part of a long one around the place; "": none
+	Caret      int    // how many bytes of Source stand before the place
 }
 
 func (m *Mistake) Error() string { return m.Place.String() + ": " + m.Text }
@@ -61,11 +63,11 @@ func ReadFiles(operands []string) ([]Declaration, error) {
 		all = slices.Grow(all, len(declarations))
 		for _, d := range declarations {
 			if first, twice := declared[d.Spec.Name]; twice {
-				wrong = append(wrong, &Mistake{Place: d.Place, Text: fmt.Sprintf("device %q is declared twice: first at %s", d.Spec.Name, first), Source: d.source})
+				wrong = append(wrong, &Mistake{Place: d.Place, Text: fmt.Sprintf("device %q is declared twice: first at %s", d.Spec.Name, first), Source: d.source, Caret: d.caret})
 				continue
 			}
 			if first, twice := addresses[d.Spec.MAC.String()]; twice && d.Spec.MAC != nil {
-				wrong = append(wrong, &Mistake{Place: d.Place, Text: fmt.Sprintf("device %q has the mac %s of the device at %s", d.Spec.Name, d.Spec.MAC, first), Source: d.source})
+				wrong = append(wrong, &Mistake{Place: d.Place, Text: fmt.Sprintf("device %q has the mac %s of the device at %s", d.Spec.Name, d.Spec.MAC, first), Source: d.source, Caret: d.caret})
 			}
 			addresses[d.Spec.MAC.String()] = d.Place
 			declared[d.Spec.Name] = d.Place

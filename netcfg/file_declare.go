@@ -80,7 +80,8 @@ func (d *document) sharedMAC(r nameRange, entries []entry) {
 
 // fill makes one declaration, and says whether there is nothing wrong with it.
 func (d *document) fill(one *Declaration, s *section, r nameRange, n int, entries []entry) bool {
-	one.Place, one.source = d.place(s.at), d.line(s.at)
+	one.Place = d.place(s.at)
+	one.source, one.caret = d.excerpt(s.at)
 	if err := CheckName(one.Spec.Name); err != nil {
 		d.mistake(s.at, "", "%q is no device name: %v", one.Spec.Name, err)
 		return false

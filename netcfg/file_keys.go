@@ -35,8 +35,8 @@ var keys = []Key{
 	idKey("user", func(d *Declaration, s string) { d.Access.User = &s }),
 	idKey("group", func(d *Declaration, s string) { d.Access.Group = &s }),
 	truthKey("anyone", func(d *Declaration, on bool) { d.Access.Anyone = on }),
-	listKey("addresses", ParseAddress, func(d *Declaration, list []Address) { d.Spec.Addresses = &list }),
-	listKey("routes", ParseRoute, func(d *Declaration, list []Route) { d.Spec.Routes = &list }),
+	listKey("addresses", ParseAddress, Address.key, func(d *Declaration, list []Address) { d.Spec.Addresses = &list }),
+	listKey("routes", ParseRoute, Route.way, func(d *Declaration, list []Route) { d.Spec.Routes = &list }),
 	numberKey("mtu", MTUMin, MTUMax, func(d *Declaration, n int) { d.Spec.MTU = &n }),
 	textKey("mac", func(d *Declaration, s string) (err error) { d.Spec.MAC, err = ParseMAC(s); return err }),
 	numberKey("txqueuelen", 0, math.MaxInt32, func(d *Declaration, n int) { d.Spec.TxQueueLen = &n }),
@@ -212,7 +212,7 @@ func truthKey(name string, set func(*Declaration, bool)) Key {
 	return k
 }
 
-func listKey[T interface{ same(T) bool }](name string, parse func(string) (T, error), set func(*Declaration, []T)) Key {
+func listKey[K comparable, T any](name string, parse func(string) (T, error), key func(T) K, set func(*Declaration, []T)) Key {
 	k := Key{Name: name, Type: "array"}
 	k.set = func(d *Declaration, v value) error {
 		if v.kind != unstable.Array {
@@ -220,13 +220,17 @@ func listKey[T interface{ same(T) bool }](name string, parse func(string) (T, er
 		}
 		list := make([]T, 0, len(v.items))
 		var wrong valueErrors
+		seen := make(map[K]bool, len(v.items))
 		for _, item := range v.items {
 			one, err := parse(item.text)
 			switch {
 			case item.kind != unstable.String:
 				err = fmt.Errorf("%s is no text in quotes", item.text)
-			case err == nil && slices.ContainsFunc(list, one.same):
+			case err == nil && seen[key(one)]:
 				err = fmt.Errorf("%s stands in the list twice", item.text)
+			}
+			if err == nil {
+				seen[key(one)] = true
 			}
 			if err != nil {
 				wrong = append(wrong, valueErrors{{at: item.at, text: err.Error()}}...)

@@ -26,6 +26,9 @@ type document struct {
 	order    []*section
 	wrong    map[int]*Mistake // by offset, the first at each
 	lines    []int            // offsets of their first bytes
+	counted  struct {         // the last column that was counted, so that a long line is counted once
+		line, at, column int
+	}
 }
 
 // A section is [defaults] or one [device.NAME], in whichever of TOML's ways it is written.
@@ -34,6 +37,7 @@ type section struct {
 	at      int    // offset
 	headed  bool   // it has a header of its own
 	entries []entry
+	keys    map[string]int // offsets of the entries, by key
 }
 
 // An entry is one property of a section.
@@ -54,12 +58,13 @@ type value struct {
 // mistake notes what is wrong at an offset.
 func (d *document) mistake(at int, hint, format string, args ...any) {
 	if d.wrong[at] == nil {
-		d.wrong[at] = &Mistake{Place: d.place(at), Text: fmt.Sprintf(format, args...), Hint: hint, Source: d.line(at)}
+		source, caret := d.excerpt(at)
+		d.wrong[at] = &Mistake{Place: d.place(at), Text: fmt.Sprintf(format, args...), Hint: hint, Source: source, Caret: caret}
 	}
 }
 
-// place counts the lines with the help of an index, which is made on first use.
-func (d *document) place(at int) Place {
+// lineStart is the number of the line that an offset is in, from 1, and the offset of its first byte. The index of the lines is made on first use.
+func (d *document) lineStart(at int) (line, start int) {
 	if d.lines == nil {
 		d.lines = []int{0}
 		for i, c := range d.data {
@@ -72,14 +77,62 @@ func (d *document) place(at int) Place {
 	if exact {
 		line++
 	}
-	return Place{Path: d.path, Line: line, Column: utf8.RuneCount(d.data[d.lines[line-1]:at]) + 1}
+	return line, d.lines[line-1]
+}
+
+// place counts the characters before an offset. Offsets mostly come in their order: it goes on where it stopped.
+func (d *document) place(at int) Place {
+	line, start := d.lineStart(at)
+	from, column := start, 1
+	if c := d.counted; c.line == line && c.at <= at {
+		from, column = c.at, c.column
+	}
+	column += utf8.RuneCount(d.data[from:at])
+	d.counted.line, d.counted.at, d.counted.column = line, at, column
+	return Place{Path: d.path, Line: line, Column: column}
 }
 
 // line is the line that an offset is in.
 func (d *document) line(at int) string {
-	start := bytes.LastIndexByte(d.data[:at], '\n') + 1
+	_, start := d.lineStart(at)
 	text, _, _ := bytes.Cut(d.data[start:], []byte{'\n'})
 	return string(bytes.TrimSuffix(text, []byte{'\r'}))
+}
+
+// excerptMost is how many bytes of a line are shown on each side of a mistake.
+const excerptMost = 400
+
+// excerpt is the line that an offset is in, or the middle of a long one, and how many bytes of it stand before the offset. An
+// offset may be that of the line's end, which is no part of it.
+func (d *document) excerpt(at int) (text string, caret int) {
+	line, start := d.lineStart(at)
+	end := len(d.data)
+	if line < len(d.lines) {
+		end = d.lines[line] - 1
+	}
+	if end > start && d.data[end-1] == '\r' {
+		end--
+	}
+	at = min(at, end)
+	for at > start && at < end && !utf8.RuneStart(d.data[at]) { // the parser goes by bytes
+		at--
+	}
+	from, to := max(start, at-excerptMost), min(end, at+excerptMost)
+	for from > start && !utf8.RuneStart(d.data[from]) {
+		from--
+	}
+	for to < end && !utf8.RuneStart(d.data[to]) {
+		to++
+	}
+	const more = "..."
+	text, caret = string(d.data[from:to]), at-from
+	if from > start {
+		text, caret = more+text, caret+len(more)
+	}
+	if to < end {
+		text += more
+	}
+	return text, caret
 }
 
 // read takes the file apart. Behind a mistake of syntax it goes on with the next line.
@@ -215,7 +268,7 @@ func (d *document) section(path []string, at int) *section {
 	}
 	s := d.sections[strings.Join(path, "\x00")]
 	if s == nil {
-		s = &section{device: device, at: at}
+		s = &section{device: device, at: at, keys: map[string]int{}}
 		d.sections[strings.Join(path, "\x00")] = s
 		d.order = append(d.order, s)
 	}
@@ -238,16 +291,18 @@ func (d *document) entry(path []string, at int, v value) {
 	default:
 		s := d.section(path[:depth-1], at)
 		key := path[depth-1]
-		if i := slices.IndexFunc(s.entries, func(e entry) bool { return e.key == key }); i >= 0 {
-			d.twice(at, key, s.entries[i].at)
+		if first, twice := s.keys[key]; twice {
+			d.twice(at, key, first)
 			return
 		}
+		s.keys[key] = at
 		s.entries = append(s.entries, entry{key, at, v})
 	}
 }
 
 func (d *document) twice(at int, what string, first int) {
-	d.mistake(at, "", "%s stands here twice: first in line %d", Escape(what), d.place(first).Line)
+	line, _ := d.lineStart(first)
+	d.mistake(at, "", "%s stands here twice: first in line %d", Escape(what), line)
 }
 
 // unknownPath refuses a header, or a key outside of the sections, with what was probably meant.

@@ -207,9 +207,16 @@ func (p *planner) link() {
 
 // conflict is a route that is asked for beside one of the device that excludes it.
 func (p *planner) conflict() (asked Route, other *Route) {
+	if len(p.want.AddRoutes) == 0 {
+		return asked, nil
+	}
+	byKey := map[routeKey][]Route{}
+	for _, r := range p.have.Routes {
+		byKey[r.key()] = append(byKey[r.key()], r)
+	}
 	for _, asked = range p.want.AddRoutes {
-		for _, r := range p.have.Routes {
-			if r.sameKey(asked) && !r.same(asked) && r.kept.elsewhere == 0 && !slices.ContainsFunc(p.want.RemoveRoutes, r.same) {
+		for _, r := range byKey[asked.key()] {
+			if !r.same(asked) && r.kept.elsewhere == 0 && !slices.ContainsFunc(p.want.RemoveRoutes, r.same) {
 				return asked, &r
 			}
 		}

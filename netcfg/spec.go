@@ -62,15 +62,23 @@ func (s *Spec) Check() error {
 // checkTwice refuses an address or a route that is asked for twice over.
 func (s *Spec) checkTwice() error {
 	addresses, routes := s.addresses(), s.routes()
-	for i, a := range addresses {
-		if slices.ContainsFunc(addresses[:i], func(b Address) bool { return a.same(b) || a.Local.Is6() && a.Local == b.Local }) {
+	seen := make(map[addressKey]bool, len(addresses))
+	for _, a := range addresses {
+		key := a.key()
+		if a.Local.Is6() {
+			key = addressKey{local: a.Local} // IPv6 has an address once, of whatever length
+		}
+		if seen[key] {
 			return badSpec("address %s: asked for twice", a)
 		}
+		seen[key] = true
 	}
-	for i, r := range routes {
-		if slices.ContainsFunc(routes[:i], r.sameKey) {
+	asked := make(map[routeKey]bool, len(routes))
+	for _, r := range routes {
+		if asked[r.key()] {
 			return badSpec("route %s: asked for twice", r)
 		}
+		asked[r.key()] = true
 	}
 	return nil
 }

@@ -20,21 +20,20 @@ func (p *planner) goesDown() bool {
 
 // stays says whether something that was there is still wanted: it is on the list of what is to be there, if it is
 // the administrator's and there is such a list, and not on that of what is to go.
-func stays[T interface {
-	same(T) bool
-	Foreign() bool
-}](x T, exactly *[]T, remove []T) bool {
-	return (exactly == nil || x.Foreign() || slices.ContainsFunc(*exactly, x.same)) && !slices.ContainsFunc(remove, x.same)
+func stays[T interface{ Foreign() bool }](x T, all bool, exactly, remove interface{ has(T) bool }) bool {
+	return (all || x.Foreign() || exactly.has(x)) && !remove.has(x)
 }
 
 // targetAddresses are the addresses that the device is to have in the end, those that are to stay first.
 func (p *planner) targetAddresses() []Address {
 	w := p.want
 	var target []Address
+	exactly, goes, there := setOfAddresses(w.addresses()), setOfAddresses(w.RemoveAddresses), addressSet{}
 	for _, a := range p.origin().Addresses {
 		lost := a.Local.Is6() && (p.goesDown() || p.withoutIPv6)
-		if w.undo || !lost && stays(a, w.Addresses, w.RemoveAddresses) {
+		if w.undo || !lost && stays(a, w.Addresses == nil, exactly, goes) {
 			target = append(target, a)
+			there.add(a)
 		}
 	}
 	asked := w.addresses()
@@ -42,8 +41,9 @@ func (p *planner) targetAddresses() []Address {
 		asked = p.have.Addresses
 	}
 	for _, a := range asked {
-		if !slices.ContainsFunc(target, a.same) && !slices.ContainsFunc(w.RemoveAddresses, a.same) {
+		if !there.has(a) && !goes.has(a) {
 			target = append(target, a)
+			there.add(a)
 		}
 	}
 	return target
@@ -51,16 +51,16 @@ func (p *planner) targetAddresses() []Address {
 
 func (p *planner) addresses() {
 	target, have := p.targetAddresses(), p.have.Addresses
+	goes, wanted, there := setOfAddresses(p.want.RemoveAddresses), setOfAddresses(target), setOfAddresses(have)
 	var remove, add []Address
 	for _, a := range have {
-		named := slices.ContainsFunc(p.want.RemoveAddresses, a.same)
 		exact := p.want.Addresses != nil && !a.Foreign()
-		if (named || exact) && !slices.ContainsFunc(target, a.same) {
+		if (goes.has(a) || exact) && !wanted.has(a) {
 			remove = append(remove, a)
 		}
 	}
 	for _, a := range target {
-		if !slices.ContainsFunc(have, a.same) {
+		if !there.has(a) {
 			add = append(add, a)
 		}
 	}
@@ -79,8 +79,9 @@ func (p *planner) addresses() {
 		}
 	}
 	p.dropped = dropped(append(slices.Clone(have), early...), remove)
+	along, again := setOfAddresses(p.dropped), setOfAddresses(late)
 	for _, a := range target {
-		if slices.ContainsFunc(p.dropped, a.same) && !slices.ContainsFunc(late, a.same) {
+		if along.has(a) && !again.has(a) {
 			late = append(late, a)
 		}
 	}
@@ -90,9 +91,8 @@ func (p *planner) addresses() {
 	for _, a := range late {
 		p.step(phaseReplace, Step{Kind: StepAddAddress, Address: a})
 	}
-	stay := func(a Address) bool {
-		return a.Local.Is4() && !slices.ContainsFunc(remove, a.same) && !slices.ContainsFunc(p.dropped, a.same)
-	}
+	removed := setOfAddresses(remove)
+	stay := func(a Address) bool { return a.Local.Is4() && !removed.has(a) && !along.has(a) }
 	p.lastGoes = slices.ContainsFunc(remove, func(a Address) bool { return a.Local.Is4() }) &&
 		!slices.ContainsFunc(have, stay) && !slices.ContainsFunc(early, stay)
 }
@@ -136,23 +136,21 @@ func reorder(target, have, remove, add []Address) (_, _ []Address) {
 
 // targetRoutes are the routes that are to be there in the end, those that are to stay first.
 func (p *planner) targetRoutes() []Route {
-	w, addresses := p.want, p.targetAddresses()
-	has := func(list []Address, ip netip.Addr) bool {
-		return slices.ContainsFunc(list, func(a Address) bool { return a.Local == ip })
-	}
-	sourceGoes := func(r Route) bool {
-		return has(p.origin().Addresses, r.kept.source) && !has(addresses, r.kept.source)
-	}
+	w, before, after := p.want, hosts(p.origin().Addresses), hosts(p.targetAddresses())
+	sourceGoes := func(r Route) bool { return before[r.kept.source] && !after[r.kept.source] }
 	var target []Route
+	exactly, goes, there := setOfRoutes(w.routes()), setOfRoutes(w.RemoveRoutes), routeSet{}
 	for _, r := range p.origin().Routes {
 		lost := p.goesDown() || r.To.Addr().Is6() && p.withoutIPv6
-		if w.undo || !lost && !sourceGoes(r) && stays(r, w.Routes, w.RemoveRoutes) {
+		if w.undo || !lost && !sourceGoes(r) && stays(r, w.Routes == nil, exactly, goes) {
 			target = append(target, r)
+			there.add(r)
 		}
 	}
 	for _, r := range w.routes() {
-		if !slices.ContainsFunc(target, r.same) {
+		if !there.has(r) {
 			target = append(target, r)
+			there.add(r)
 		}
 	}
 	return target
@@ -160,34 +158,44 @@ func (p *planner) targetRoutes() []Route {
 
 func (p *planner) routes() {
 	target := p.targetRoutes()
+	goes, wanted, there := setOfRoutes(p.want.RemoveRoutes), setOfRoutes(target), setOfRoutes(p.have.Routes)
 	for _, r := range p.have.Routes {
-		named := slices.ContainsFunc(p.want.RemoveRoutes, r.same)
 		exact := p.want.Routes != nil && !r.Foreign()
-		changed := slices.ContainsFunc(target, r.alike) // the kernel took its source from it
-		if (named || exact || changed) && !slices.ContainsFunc(target, r.same) {
+		changed := len(wanted[r.way()]) > 0 // the kernel took its source from it
+		if (goes.has(r) || exact || changed) && !wanted.has(r) {
 			p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: r})
 		}
 	}
+	ph, drops := phaseAdd, p.drops()
+	if slices.ContainsFunc(p.steps, func(s Step) bool { return s.phase == phaseReplace }) {
+		ph = phaseReplace
+	}
 	for _, r := range target {
-		if slices.ContainsFunc(p.have.Routes, r.same) && !p.drops(r) {
-			continue
+		if !there.has(r) || drops(r) {
+			p.step(ph, Step{Kind: StepAddRoute, Route: r})
 		}
-		ph := phaseAdd
-		if slices.ContainsFunc(p.steps, func(s Step) bool { return s.phase == phaseReplace }) {
-			ph = phaseReplace
-		}
-		p.step(ph, Step{Kind: StepAddRoute, Route: r})
 	}
 }
 
 // drops says whether the kernel takes an IPv4 route along with the addresses that are removed: with its source, and with the last
 // address of the device.
-func (p *planner) drops(r Route) bool {
-	if !r.To.Addr().Is4() {
-		return false
+func (p *planner) drops() func(Route) bool {
+	gone := hosts(p.dropped)
+	for _, s := range p.steps {
+		if s.Kind == StepRemoveAddress {
+			gone[s.Address.Local] = true
+		}
 	}
-	sourceGoes := slices.ContainsFunc(p.steps, func(s Step) bool {
-		return s.Kind == StepRemoveAddress && s.Address.Local == r.kept.source
-	}) || slices.ContainsFunc(p.dropped, func(a Address) bool { return a.Local == r.kept.source })
-	return sourceGoes || p.lastGoes && r.kept.elsewhere == 0
+	return func(r Route) bool {
+		return r.To.Addr().Is4() && (gone[r.kept.source] || p.lastGoes && r.kept.elsewhere == 0)
+	}
+}
+
+// hosts are the addresses without their lengths and peers.
+func hosts(list []Address) map[netip.Addr]bool {
+	all := make(map[netip.Addr]bool, len(list))
+	for _, a := range list {
+		all[a.Local] = true
+	}
+	return all
 }

@@ -1,29 +1,49 @@
 package netcfg
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/xrash/smetrics"
 )
 
-// Escape makes text from the kernel or another user harmless to print: control characters, bytes that are no
-// UTF-8, and a backslash are written as Go writes them.
-func Escape(text string) string {
-	plain := true
-	for _, r := range text {
-		if r == utf8.RuneError || r == '\\' || !strconv.IsPrint(r) {
-			plain = false
-			break
+// Escape makes text from the kernel or another user harmless to print: control characters, those that change the direction of a text or
+// cannot be seen, bytes that are no UTF-8, and a backslash are written as Go writes them.
+func Escape(text string) string { return escape(text, true) }
+
+// Printable is Escape for what has been put together from escaped parts: backslashes stay.
+func Printable(text string) string { return escape(text, false) }
+
+func escape(text string, backslash bool) string {
+	var b strings.Builder
+	for at := 0; at < len(text); {
+		r, n := utf8.DecodeRuneInString(text[at:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, text[at])
+		case r == '\\' && backslash:
+			b.WriteString(`\\`)
+		case Visible(r):
+			b.WriteString(text[at : at+n])
+		default:
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
 		}
+		at += n
 	}
-	if plain {
-		return text
+	return b.String()
+}
+
+// Visible says whether a character can be seen, and does nothing to its neighbours.
+func Visible(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r >= ' ' && r != 0x7f
 	}
-	quoted := strings.ReplaceAll(text, `"`, "\x00") // Quote writes \x00 for it, which cannot be in the text
-	quoted = strconv.Quote(quoted)
-	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\x00`, `"`)
+	const blankBraille = 0x2800
+	return strconv.IsPrint(r) && r != blankBraille && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // Word is text as one word of a shell's command line. What no terminal should see is written as $'...'.

@@ -1,0 +1,119 @@
+package commands
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// complaint is what is printed about the mistakes in a file.
+func complaint(text string) string {
+	var stderr bytes.Buffer
+	_, mistakes := netcfg.ParseFile("f", []byte(text))
+	var errs []error
+	for _, m := range mistakes {
+		errs = append(errs, m)
+	}
+	p := &program{verb: "apply", stderr: &stderr}
+	p.complain(errors.Join(errs...))
+	return stderr.String()
+}
+
+// FuzzComplain: whatever a file holds, its mistakes can be printed, with nothing that a terminal should not see, and the caret stands
+// under the line or right behind it.
+func FuzzComplain(f *testing.F) {
+	for _, text := range []string{
+		"[device.tun0]\nmtu =\r\n", "[device.tun0]\nmtu = 1 \r\n", "mtu = \"a\r\n", "\ufeff[x]\r\n\tmtu == 1\r\n", "[device.tun0]\na\u0301\x9f = 1\xc3",
+		"a = \"\u202e\u009b\"\n[\u3164]\n", strings.Repeat("é", 300) + " = = 1\r\n", "x = [\n1,\r", "[device.\"tun\x01\"]\r\n= 3\r", "\r\n\r\n=\r\n",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		out := complaint(text)
+		lines := strings.Split(out, "\n")
+		for i, line := range lines {
+			if netcfg.Escape(strings.ReplaceAll(line, `\`, "")) != strings.ReplaceAll(line, `\`, "") {
+				t.Errorf("%q is printed", line)
+			}
+			if utf8.RuneCountInString(line) > 8000 {
+				t.Errorf("a line of %d characters", utf8.RuneCountInString(line))
+			}
+			if caret := strings.TrimLeft(line, " "); caret == "^" && i > 0 && len(line) > utf8.RuneCountInString(lines[i-1])+1 {
+				t.Errorf("the caret stands beyond the line:\n%s\n%s", lines[i-1], line)
+			}
+		}
+	})
+}
+
+// TestCaretUnderLineEnds tries a mistake at every place of lines with each kind of line end.
+func TestCaretUnderLineEnds(t *testing.T) {
+	for _, end := range []string{"\n", "\r\n", "\r", ""} {
+		for length := range 300 {
+			for _, line := range []string{"mtu = %s", "mtu = \"%s", "mtu =%s", "[%s", "\t%s = \u00e9 ="} {
+				text := "[device.tun0]\r\n" + fmt.Sprintf(line, strings.Repeat("x", length)) + end
+				if out := complaint(text); !strings.Contains(out, "^") {
+					t.Fatalf("no caret for %q:\n%s", text, out)
+				}
+			}
+		}
+	}
+}
+
+// TestManyMistakes reads files that are wrong throughout. What was quadratic took from half a minute to minutes here.
+func TestManyMistakes(t *testing.T) {
+	const n, most = 20000, 10 * time.Second
+	for _, text := range []string{
+		"[device.tun0]\naddresses = [" + strings.Repeat(`"bad",`, n) + "]\n",
+		"[device.tun0]\nroutes = [" + strings.Repeat(`"10.1.0.0/16",`, n) + "]\n",
+		"[device.tun0]\n" + strings.Repeat("mtu = = 1\n", n),
+		"[device.tun0]\n" + numbered("x%d = 1\n", n),
+		numbered("[x%d]\n", n),
+		strings.Repeat("[device.tun0]\n", n),
+	} {
+		begin := time.Now()
+		out := complaint(text)
+		if took := time.Since(begin); took > most {
+			t.Errorf("%q...: took %v", text[:40], took)
+		}
+		if !strings.Contains(out, "more mistakes") || len(out) > 100000 {
+			t.Errorf("%q...: %d bytes are printed", text[:40], len(out))
+		}
+	}
+}
+
+// TestManyAddresses plans a device with as many addresses and routes as a file may have.
+func TestManyAddresses(t *testing.T) {
+	const n, most = 20000, 10 * time.Second
+	var addresses, routes []string
+	for i := range n {
+		addresses = append(addresses, fmt.Sprintf(`"10.%d.%d.1/24"`, i>>8, i&255))
+		routes = append(routes, fmt.Sprintf(`"11.%d.%d.0/24"`, i>>8, i&255))
+	}
+	begin := time.Now()
+	text := "[device.tun0]\naddresses = [" + strings.Join(addresses, ",") + "]\nroutes = [" + strings.Join(routes, ",") + "]\n"
+	declared, mistakes := netcfg.ParseFile("f", []byte(text))
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes[0])
+	}
+	steps, err := netcfg.Plan(&declared[0].Spec, nil)
+	if err != nil || len(steps) < 2*n {
+		t.Error(len(steps), err)
+	}
+	if took := time.Since(begin); took > most {
+		t.Errorf("took %v", took)
+	}
+}
+
+func numbered(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
