@@ -1,7 +1,6 @@
 package netcfg
 
 import (
-	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -39,12 +38,12 @@ func hasDevice(path, name string) (found bool) {
 	var done sync.WaitGroup
 	done.Go(func() {
 		runtime.LockOSThread()
-		f, err := os.Open(path)
+		fd, err := openNamespace(path)
 		if err != nil {
 			return
 		}
-		defer f.Close()
-		if unix.Setns(int(f.Fd()), unix.CLONE_NEWNET) != nil {
+		defer unix.Close(fd)
+		if unix.Setns(fd, unix.CLONE_NEWNET) != nil {
 			return
 		}
 		k, err := Open("")

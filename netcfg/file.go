@@ -125,14 +125,11 @@ func dangling(path string) bool {
 
 // readDirectory lists a directory that only its owner, and if root reads it only root, can put files into or take them from.
 func readDirectory(path string) ([]fs.DirEntry, *Mistake) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	defer f.Close()
-	if m := checkSafe(f, path); m != nil {
+	f, m := openFile(path)
+	if m != nil {
 		return nil, m
 	}
+	defer f.Close()
 	entries, err := f.ReadDir(-1)
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	if err != nil {
@@ -155,21 +152,24 @@ func unreadable(path string, err error) *Mistake {
 func readFile(path string) ([]Declaration, []*Mistake) {
 	f := os.Stdin
 	if path != Stdin {
-		var err error
-		if f, err = os.Open(path); err != nil {
-			return nil, []*Mistake{unreadable(path, err)}
-		}
-		defer f.Close()
-		if m := checkSafe(f, path); m != nil {
+		var m *Mistake
+		if f, m = openFile(path); m != nil {
 			return nil, []*Mistake{m}
 		}
+		defer f.Close()
 	}
-	data, err := io.ReadAll(f)
+	data, err := io.ReadAll(io.LimitReader(f, fileMost+1))
+	if err == nil && len(data) > fileMost {
+		err = errors.New("larger than 64 MiB")
+	}
 	if err != nil {
 		return nil, []*Mistake{unreadable(path, err)}
 	}
 	return ParseFile(path, data)
 }
+
+// fileMost is how many bytes of a file are read: some hundred thousand devices.
+const fileMost = 64 << 20
 
 // byteOrderMark is what some editors put before a text.
 var byteOrderMark = []byte("\ufeff")

@@ -18,7 +18,7 @@ type Kernel struct {
 }
 
 // Open enters the network namespace ns, if it is not "", and opens it: the name of one as ip-netns(8) knows it, else the
-// path of one, else the number of a process in one. A goroutine that enters one stays on its thread for good, since
+// number of a process in one; with a slash, the path of one. A goroutine that enters one stays on its thread for good, since
 // a namespace belongs to a thread.
 func Open(ns string) (*Kernel, error) {
 	if ns != "" {

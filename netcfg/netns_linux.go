@@ -20,7 +20,7 @@ func enter(ns string) error {
 	if err != nil {
 		return err
 	}
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := openNamespace(path)
 	if err != nil {
 		return explainNamespace(ns, path, err)
 	}
@@ -31,15 +31,14 @@ func enter(ns string) error {
 	return nil
 }
 
-// findNamespace looks for a name first, then a path, then a process.
+// findNamespace looks for a name first, then a process. What has a slash is a path: a word never means a file of the working directory.
 func findNamespace(ns string) (string, error) {
-	var candidates []string
+	candidates := []string{ns}
 	if !strings.Contains(ns, "/") {
-		candidates = append(candidates, filepath.Join(netnsDirectory, ns))
-	}
-	candidates = append(candidates, ns)
-	if _, err := strconv.ParseUint(ns, 10, 31); err == nil {
-		candidates = append(candidates, filepath.Join("/proc", ns, "ns/net"))
+		candidates[0] = filepath.Join(netnsDirectory, ns)
+		if _, err := strconv.ParseUint(ns, 10, 31); err == nil {
+			candidates = append(candidates, filepath.Join("/proc", ns, "ns/net"))
+		}
 	}
 	for _, path := range candidates {
 		if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {

@@ -1,26 +1,155 @@
 package netcfg
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// checkSafe refuses a file or a directory that somebody else could have written: what root declares is done as root. The open file is looked
-// at, so that it cannot be exchanged in between.
+// quietFlags open without waiting for anybody, and without taking a terminal.
+const quietFlags = unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+
+// openChecked opens a file that check accepts. The file is looked at before it is opened: to open a FIFO waits for its other end, and
+// to open a device may do anything. What was looked at is what is opened, so that it cannot be exchanged in between.
+func openChecked(path string, flags int, check func(*unix.Stat_t, *unix.Statfs_t) error) (int, error) {
+	looked, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(looked)
+	var st unix.Stat_t
+	var on unix.Statfs_t
+	if err := unix.Fstat(looked, &st); err != nil {
+		return -1, err
+	}
+	if err := unix.Fstatfs(looked, &on); err != nil {
+		return -1, err
+	}
+	if err := check(&st, &on); err != nil {
+		return -1, err
+	}
+	fd, err := unix.Open("/proc/self/fd/"+strconv.Itoa(looked), flags|quietFlags, 0)
+	if errors.Is(err, unix.ENOENT) { // no /proc
+		fd, err = unix.Open(path, flags|quietFlags, 0)
+	}
+	if err != nil {
+		return -1, err
+	}
+	var opened unix.Stat_t
+	if err := unix.Fstat(fd, &opened); err != nil || opened.Dev != st.Dev || opened.Ino != st.Ino {
+		unix.Close(fd)
+		return -1, unix.ESTALE
+	}
+	return fd, unix.SetNonblock(fd, false)
+}
+
+// kernelFiles are the file systems whose files are none of anybody's.
+var kernelFiles = []int64{unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.NSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC, unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC}
+
+// errNoFile is what an operand is that is neither a file nor a directory.
+type errNoFile string
+
+func (e errNoFile) Error() string { return "it is " + string(e) + ", not a file" }
+
+// checkFile accepts regular files and directories.
+func checkFile(st *unix.Stat_t, on *unix.Statfs_t) error {
+	kind := map[uint32]string{
+		unix.S_IFIFO: "a FIFO", unix.S_IFSOCK: "a socket", unix.S_IFCHR: "a device node", unix.S_IFBLK: "a device node",
+	}[st.Mode&unix.S_IFMT]
+	switch {
+	case kind != "":
+		return errNoFile(kind)
+	case slices.Contains(kernelFiles, int64(on.Type)):
+		return errNoFile("an interface of the kernel")
+	}
+	return nil
+}
+
+// openFile opens a file or a directory that is an operand, or in one, and refuses one that somebody else could have written: what
+// root declares is done as root.
+func openFile(path string) (*os.File, *Mistake) {
+	fd, err := openChecked(path, unix.O_RDONLY, checkFile)
+	if err != nil {
+		m := unreadable(path, err)
+		if none := errNoFile(""); errors.As(err, &none) && (none == "a FIFO" || none == "a device node") {
+			m.Hint = "the file name - reads standard input"
+		}
+		return nil, m
+	}
+	f := os.NewFile(uintptr(fd), path)
+	if m := checkSafe(f, path); m != nil {
+		f.Close()
+		return nil, m
+	}
+	return f, nil
+}
+
+// checkSafe looks at the open file, so that it cannot be exchanged in between.
 func checkSafe(f *os.File, path string) *Mistake {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return unreadable(path, err)
 	}
+	m := &Mistake{Place: Place{Path: path}}
 	switch {
-	case st.Mode&unix.S_IFMT == unix.S_IFCHR || st.Mode&unix.S_IFMT == unix.S_IFBLK:
-		return &Mistake{Place: Place{Path: path}, Text: "it is a device node, not a file"}
 	case st.Mode&0o022 != 0:
-		return &Mistake{Place: Place{Path: path}, Hint: "chmod go-w " + Word(path), Text: fmt.Sprintf("others than its owner may write it (mode %04o)", st.Mode&0o7777)}
+		m.Text = fmt.Sprintf("others than its owner may write it (mode %04o)", st.Mode&0o7777)
 	case os.Geteuid() == 0 && st.Uid != 0:
-		return &Mistake{Place: Place{Path: path}, Hint: "chown root " + Word(path), Text: fmt.Sprintf("it belongs to user %d, and root follows no orders but root's", st.Uid)}
+		m.Text = fmt.Sprintf("it belongs to user %d, and root follows no orders but root's", st.Uid)
+	default:
+		return nil
+	}
+	if m.Hint = copyOf(path); st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		m.Hint = "read the files in it, and install copies of them in a directory that only root can write"
+	}
+	return m
+}
+
+// copyOf are commands that make a file one's own. A new owner or a new mode is not enough: whoever has the file open for writing
+// writes on. So the copy is what is read, and it lies where nobody else can exchange it.
+func copyOf(path string) string {
+	var st unix.Stat_t
+	dir, owner := filepath.Dir(path), ""
+	if os.Geteuid() == 0 {
+		owner = "-o root "
+	}
+	safe := unix.Stat(dir, &st) == nil && st.Mode&0o022 == 0 && int(st.Uid) == os.Geteuid()
+	if _, err := os.Readlink(path); err == nil || !safe {
+		home, _ := os.UserHomeDir()
+		copied := Word(filepath.Join(home, filepath.Base(path)))
+		return fmt.Sprintf("install -m 0644 %s-T -- %s %s; read the copy, and name it instead", owner, Word(path), copied)
+	}
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	return fmt.Sprintf("install -m 0644 %s-T %s %s; read the copy, then mv %[3]s %[2]s", owner, Word(path), Word(path+".new"))
+}
+
+// checkNamespace accepts files of namespaces.
+func checkNamespace(_ *unix.Stat_t, on *unix.Statfs_t) error {
+	if on.Type != unix.NSFS_MAGIC {
+		return unix.EINVAL
 	}
 	return nil
+}
+
+// openNamespace opens the file of a network namespace; setns looks whether it is one of the network.
+func openNamespace(path string) (int, error) {
+	return openChecked(path, unix.O_RDONLY, checkNamespace)
+}
+
+// openNode opens the driver's node at another path than usual, and nothing else that may be there.
+func openNode(path string) (int, error) {
+	return openChecked(path, unix.O_RDWR, func(st *unix.Stat_t, _ *unix.Statfs_t) error {
+		if !isDriver(st) {
+			return unix.ENOTTY
+		}
+		return nil
+	})
 }

@@ -32,7 +32,13 @@ func (k *Kernel) UseNode(path string) error {
 // openDriver opens the driver in the thread's network namespace.
 func (k *Kernel) openDriver() (int, error) {
 	node := cmp.Or(k.node, driver)
-	fd, err := unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	var fd int
+	var err error
+	if k.node != "" && k.node != driver {
+		fd, err = openNode(node)
+	} else {
+		fd, err = unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	}
 	if err != nil {
 		return -1, explainOpen(node, err)
 	}
