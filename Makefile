@@ -1,8 +1,8 @@
 # make            build ./tunadm
 # make check      vet, and run all tests (as root: everything; else what a user namespace allows)
-# make lint       format, vet, staticcheck, shellcheck, mandoc, govulncheck
+# make lint       format, vet, staticcheck, shellcheck, pycodestyle, pyflakes, mandoc, govulncheck
 # make bench      measure beside the peers, into bench/README.md
-# make faults     kill apply at each of its system calls, and at random moments: a quarter of an hour
+# make faults     fail and kill at each system call, and race: an hour, as root (faults/README.md)
 # make boot       boot a Debian root in a container, and try the units there (as root)
 # make install    PREFIX, DESTDIR and the directories below can be set; init scripts go where the system has such.
 #                 TUNCTL=1: also a link tunctl to tunadm, unless there is something else of that name
@@ -32,11 +32,11 @@ check:
 	@skips=$$(mktemp) && export TUNADM_TEST_SKIPS="$$skips" && \
 	  { $(GO) test -tags $(TAGS) ./...; code=$$?; sort "$$skips" | uniq -c; rm -f "$$skips"; exit $$code; }
 
-faults:
-	TUNADM_TEST_FAULTS=all $(GO) test -tags $(TAGS) -count=1 -timeout=60m -v -run TestScripts/faults ./commands
+faults: build
+	faults/faultcheck.py all --binary ./tunadm
 
 race:
-	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 $(GO) test -race -tags $(TAGS) -skip TestScripts/faults ./... # kills tell no races
+	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 $(GO) test -race -tags $(TAGS) ./...
 
 lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
@@ -45,6 +45,8 @@ lint:
 	shellcheck bench/run bench/packets .ci/run completions/tunadm.bash init/test init/testing/*.bash init/ifupdown init/tunadm.lsb init/tunadm.openrc
 	zsh -n completions/_tunadm
 	fish -n completions/tunadm.fish
+	pycodestyle --max-line-length=120 faults
+	pyflakes3 faults
 	mandoc -Tlint -Wwarning man/tunadm.8 man/tunadm.toml.5
 	@$(GO) tool -modfile=tools/go.mod govulncheck -tags $(TAGS) ./... || { \
 	  code=$$?; test $$code -ne 3 && echo 'lint: govulncheck: its database does not answer; not checked' || exit $$code; }

@@ -71,7 +71,6 @@ func TestScripts(t *testing.T) {
 			env.Values[theTest{}] = t
 			env.Values[held{}] = new([]*os.File)
 			env.Values[background{}] = map[string]*beside{}
-			env.Setenv("TUNADM_TEST_FAULTS", os.Getenv("TUNADM_TEST_FAULTS"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -1,0 +1,191 @@
+"""One case: a scenario in namespaces of its own, undisturbed or disturbed in one of the ways."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+from calls import TRACED, calls, strace
+from command import Command
+from devices import FOREIGN
+from namespace import apart, attach, ip, mount, read
+from snapshot import memory, snapshot
+from surroundings import SURROUNDINGS
+
+LOG = "/run/trace"
+CRASH = re.compile(r"^(panic|fatal error|goroutine \d+|runtime:)", re.M)
+
+# How others interfere while the process is stopped: {0} is a device of the scenario, {1} its index.
+FOREIGN_TAP = "tuntap add dev {0} mode tap user games\nlink set {0} address 02:66:66:66:66:66 alias foreign"
+AWAY = "link set {0} down\nlink set {0} name away0"
+MEDDLES = {
+    "delete": "link del {0}",
+    "rename": AWAY,
+    "swap": AWAY + "\n" + FOREIGN_TAP,
+    "replace": "link del {0}\n" + FOREIGN_TAP,
+    "replace-index": "link del {0}\nlink add dev {0} index {1} address 02:66:66:66:66:66 type bridge",
+    "take": FOREIGN_TAP,
+    "mtu": "link set {0} mtu 1666",
+    "down": "link set {0} down",
+    "netns": None,
+    "attach": None,
+}
+
+
+class Case:
+    def __init__(self, binary, scenario):
+        self.binary, self.s = binary, scenario
+
+    def prepare(self):
+        """Makes what is there before the command, and returns it: the devices and the memory."""
+        ip(FOREIGN)
+        if self.s.setup:
+            ip(self.s.setup)
+        for path, text in self.s.files.items():
+            with open(path, "w") as f:
+                f.write(text)
+            os.chmod(path, 0o600)
+        for words in self.s.prepare:
+            foreign = words[0].startswith("+")
+            line = [words[0][1:], *words[1:]] if foreign else [self.binary, *words]
+            subprocess.run(line, check=True, capture_output=True)
+        for path in self.s.files:
+            os.chmod(path, 0o600)
+        self.held = [attach(name, flags) for name, flags in self.s.held]
+        return snapshot(), memory()
+
+    def run(self, words, prefix=(), on_stop=None, env=None, bare=False, **how):
+        if self.s.stdout and "stdout" not in how:
+            how["stdout"] = lambda: os.open(self.s.stdout, os.O_WRONLY)
+        env = {**({} if bare else os.environ), **self.s.env, **(env or {})}
+        command = Command([self.binary, *words], prefix, self.s.runner, self.s.own[0], on_stop, LOG)
+        return command.run(env, **how)
+
+    def result(self, before, known, ended, **more):
+        code, out, err = ended
+        log = read(LOG)
+        came = re.search(r"--- SIG(TERM|INT|HUP|QUIT|PIPE) ", log) is not None
+        return dict(before=before, known=known, now=snapshot(), memory=memory(), code=code, out=out, err=err,
+                    calls=calls(log), came=came, **more)
+
+    def traced(self):
+        """The undisturbed command under strace."""
+        before, known = self.prepare()
+        return self.result(before, known, self.run(self.s.args, strace(LOG, ",".join(TRACED), None, self.s.becomes)))
+
+    def disturbed(self, inject):
+        """A call fails, or a signal comes with it: CALL:error=ERRNO:when=N."""
+        before, known = self.prepare()
+        prefix = strace(LOG, inject.split(":")[0], inject, self.s.becomes)
+        return self.result(before, known, self.run(self.s.args, prefix))
+
+    def repaired(self, r):
+        """Runs the natural next commands after a killed or crashed one."""
+        r["again"] = []
+        for words in self.s.again:
+            command = Command([self.binary, *(self.s.args if words == ["@"] else words)])
+            r["again"].append((words, *command.run(dict(os.environ, **self.s.env))))
+        r["final"], r["final_memory"] = snapshot(), memory()
+        return r
+
+    def killed(self, inject):
+        """The process is killed at a call, and the natural next commands follow."""
+        return self.repaired(self.disturbed(inject))
+
+    def meddled(self, inject, action, device):
+        """The process is stopped at a call, others interfere, and it goes on."""
+        before, known = self.prepare()
+        meddler = Meddler(action, device)
+        prefix = strace(LOG, inject.split(":")[0], inject, self.s.becomes)
+        r = self.result(before, known, self.run(self.s.args, prefix, meddler.act), done=meddler.done)
+        meddler.end()
+        return r
+
+    def surrounded(self, name, group):
+        """The command runs in other surroundings."""
+        inside, before, how = SURROUNDINGS[name]
+        how = dict(how)
+        if how.pop("small", False):
+            mount("tmpfs", "/run", "tmpfs", 0, "mode=755,size=32k,nr_inodes=30")
+            os.mkdir("/run/cfg", 0o700)
+        words = self.s.args
+        if how.pop("verbose", False) and "-v" not in words and words[0] not in ("as", "exec"):
+            words = [words[0], "-v", *words[1:]]
+        state, known = self.prepare()
+        if inside:
+            inside()
+        ended = self.run(words, how.pop("prefix", []), before=group.join if group else before, **how)
+        for kind in {"no-sys": ["sysfs"], "no-proc": ["proc"]}.get(name, []):
+            mount(kind, {"sysfs": "/sys", "proc": "/proc"}[kind], kind)
+        r = self.result(state, known, ended)
+        # Without threads or memory, Go's runtime and the kernel end a process anywhere.
+        died = ended[0] == -signal.SIGKILL or CRASH.search(r["err"])
+        return self.repaired(r) if died and self.s.again else r
+
+
+class Meddler:
+    """Interferes once, and records the state before and after, under "before" and "then", and what came of it."""
+
+    def __init__(self, action, device):
+        self.action, self.device = action, device
+        self.done, self.fds, self.helper = [], [], None
+
+    def act(self):
+        before = snapshot()
+        self.done.append(("before", before))
+        there = before.get(self.device)
+        if self.action == "attach":
+            self._attach(there)
+        elif self.action == "netns":
+            if there:
+                self.helper = subprocess.Popen(["unshare", "-n", "sleep", "20"])
+                await_namespace(self.helper.pid)
+                p = ip(f"link set {self.device} netns {self.helper.pid}", must=False)
+                self.done.append(("did", p.returncode))
+        elif bool(there) == (self.action != "take"):
+            p = ip(MEDDLES[self.action].format(self.device, (there or {}).get("index", 0)), must=False)
+            self.done.append(("did", p.stderr.strip() or p.returncode))
+        self.done.append(("then", snapshot()))
+
+    def _attach(self, there):
+        info = ((there or {}).get("linkinfo") or {}).get("info_data", {})
+        kind = {"tap": 2, "tun": 1}.get(info.get("type"), 0)
+        if kind:
+            try:
+                self.fds.append(attach(self.device, kind | (0x100 if info["multi_queue"] else 0) | 0x1000))
+                self.done.append(("did", 0))
+            except OSError as e:
+                self.done.append(("refused", str(e)))
+
+    def end(self):
+        for fd in self.fds:
+            os.close(fd)
+        if self.helper:
+            self.helper.kill()
+            self.helper.wait()
+
+
+def await_namespace(pid):
+    """Waits until a new process is in a network namespace of its own."""
+    end, own = time.monotonic() + 5, os.readlink("/proc/self/ns/net")
+    while time.monotonic() < end and os.readlink(f"/proc/{pid}/ns/net") == own:
+        time.sleep(0.002)
+
+
+def _run(binary, scenario, how, *args):
+    return apart(getattr(Case(binary, scenario), how), *args)
+
+
+def run_case(binary, scenario, mode, spec, group=None):
+    """Runs one case, whose spec is as in "one MODE SCENARIO SPEC"."""
+    parts = spec.split(":")
+    if mode == "error":
+        call, name, n = parts
+        kind = "error" if name.startswith("E") else "signal"
+        return _run(binary, scenario, "disturbed", f"{call}:{kind}={name}:when={n}")
+    if mode == "kill":
+        return _run(binary, scenario, "killed", f"{parts[0]}:signal=KILL:when={parts[1]}")
+    if mode == "meddle":
+        return _run(binary, scenario, "meddled", f"{parts[0]}:signal=STOP:when={parts[1]}", *parts[2:])
+    return _run(binary, scenario, "surrounded", spec, group)

@@ -1,0 +1,135 @@
+"""What a namespace and tunadm's memory hold, and how two such states differ."""
+
+import json
+import os
+import subprocess
+import time
+
+from namespace import ip, read
+
+FLAGS = {"UP", "PROMISC", "MULTICAST", "NOARP", "POINTOPOINT", "BROADCAST", "ALLMULTI", "DEBUG"}
+TRANSIENT = {"operstate", "qdisc", "stats", "stats64", "ifindex", "flags", "addr_info", "ifname", "linkmode", "master",
+             "link_index", "link", "tso_max_size", "tso_max_segs", "gso_max_size", "gso_max_segs", "gro_max_size"}
+TENTATIVE = 0x40
+FOREVER = 4294967295
+
+
+def clean(x):
+    """Returns x without what changes by itself: timers, and the states that follow the carrier."""
+    if isinstance(x, dict):
+        drop = ("state", "port_state", "designated_cost")
+        return {k: clean(v) for k, v in sorted(x.items()) if "timer" not in k and k not in drop}
+    return x
+
+
+def address_text(a):
+    if a["local"].startswith("fe80") and a.get("protocol", "kernel_ll") == "kernel_ll" and a.get("scope") == "link":
+        a = dict(a, local="fe80::X")
+    drop = {"tentative", "dadfailed", "mngtmpaddr"}
+    a = {k: v for k, v in a.items() if k not in drop and not (k.endswith("_life_time") and v == FOREVER)}
+    if "valid_life_time" in a:
+        a["valid_life_time"], a["preferred_life_time"] = "some", "some"
+    return json.dumps(a, sort_keys=True)
+
+
+def route_text(r):
+    r = {k: v for k, v in r.items() if k not in ("flags", "expires", "cache")}
+    for k in ("dst", "prefsrc"):
+        if str(r.get(k, "")).startswith("fe80::") and r.get("dst") != "fe80::/64":
+            r[k] = "fe80::X"
+    return json.dumps(r, sort_keys=True)
+
+
+def settle(most=0.04):
+    """Waits for the kernel's work on new IPv6 addresses. Those of a tap without a carrier stay tentative."""
+    def tentative():
+        lines = (line.split() for line in read("/proc/net/if_inet6").splitlines())
+        return any(int(words[4], 16) & TENTATIVE for words in lines if len(words) > 4)
+    end = time.monotonic() + most
+    while time.monotonic() < end and tentative():
+        time.sleep(0.002)
+    time.sleep(0.002)
+
+
+def _device(link):
+    d = {k: clean(v) for k, v in link.items() if k not in TRANSIENT}
+    d["index"], d["master"] = link["ifindex"], link.get("master")
+    d["flags"] = sorted(FLAGS & set(link["flags"])) or ["-"]
+    d["addresses"] = [address_text(a) for a in link.get("addr_info", [])]
+    d["addresses"].sort()
+    d["routes"], d["neigh"] = [], []
+    for f in ("owner", "group", "tun_flags", "netdev_group", "addr_assign_type"):
+        if f not in ("owner", "group") or link.get("linkinfo", {}).get("info_kind") == "tun":
+            d["sys_" + f] = read(f"/sys/class/net/{link['ifname']}/{f}")
+    return d
+
+
+def snapshot():
+    """Returns {device: {property: value}}; under "" the routes, rules and neighbours of no device."""
+    settle()
+    out = subprocess.run(["ip", "-d", "-j", "addr", "show"], capture_output=True, text=True).stdout
+    devices = {"": {"routes": [], "rules": [], "neigh": []}}
+    for link in json.loads(out or "[]"):
+        devices[link["ifname"]] = _device(link)
+    for family in "46":
+        show = "route show table all\nrule show\nneigh show nud permanent"
+        out = ip(show, "-" + family, "-d", "-j", must=False).stdout
+        for kind, objects in zip(("routes", "rules", "neigh"), [json.loads(x) for x in out.splitlines() if x.strip()]):
+            for r in objects:
+                if family == "6" and r.get("protocol") == "kernel" and r.get("table") == "local":
+                    continue  # the kernel derives these from addresses, a moment later
+                owner = devices.get(r.get("dev", ""), devices[""]) if kind != "rules" else devices[""]
+                text = route_text(r) if kind == "routes" else json.dumps(r, sort_keys=True)
+                owner[kind].append(family + " " + text)
+    for d in devices.values():
+        for k in ("routes", "rules", "neigh"):
+            if k in d:
+                d[k].sort()
+    return devices
+
+
+def memory():
+    """Returns the files of /run/tunadm but the locks: the devices of a record, or the text."""
+    found = {}
+    for name in sorted(os.listdir("/run/tunadm")) if os.path.isdir("/run/tunadm") else []:
+        if name == "lock" or name.endswith(".lock"):
+            continue
+        text = read("/run/tunadm/" + name)
+        try:
+            r = json.loads(text)
+            found[name] = [(d["name"], d["index"]) for d in r["devices"]] if "devices" in r else r.get("made")
+        except (ValueError, KeyError, TypeError):
+            found[name] = text
+    return found
+
+
+def remembered(files):
+    """Returns the (name, index) pairs of all records."""
+    return {tuple(d) for v in files.values() if isinstance(v, list) for d in v}
+
+
+def live(devices):
+    """Returns the (name, index) pairs of the devices of a snapshot."""
+    return {(n, d.get("index")) for n, d in devices.items()}
+
+
+def differences(a, b, mask=frozenset(), index=True, who=""):
+    """Returns the differences between two states of one device, as lines of text."""
+    if a is None or b is None:
+        return [] if a is b else [f"{who}: {'gone' if b is None else 'came'}"]
+    lines = []
+    for k in sorted(set(a) | set(b)):
+        x, y = a.get(k), b.get(k)
+        if x == y or (who, k) in mask or k == "index" and not index:
+            continue
+        if isinstance(x, list) and isinstance(y, list):
+            gone, new = [i for i in x if i not in y], [i for i in y if i not in x]
+            lines += [f"{who}: - {k} {i}" for i in gone] + [f"{who}: + {k} {i}" for i in new]
+        else:
+            lines.append(f"{who}: {k}: {x} -> {y}")
+    return lines
+
+
+def compare(a, b, mask=frozenset(), index=True):
+    """Returns the differences between two snapshots, as lines of text."""
+    return [line for n in sorted(set(a) | set(b)) for line in differences(a.get(n), b.get(n), mask, index, n)]
