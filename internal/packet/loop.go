@@ -40,7 +40,7 @@ type LoopMemory struct {
 
 // A LoopDevice is one that is to be deleted, or to be put back as it was.
 type LoopDevice struct {
-	Name      string       `json:"name"`
+	Name      netcfg.Text  `json:"name"`
 	Index     int          `json:"index"`
 	Made      bool         `json:"made"` // it is deleted, and the rest means nothing
 	Addresses []netip.Addr `json:"addresses"`
@@ -101,7 +101,7 @@ func (l *Loop) Make(ctx context.Context) error {
 	}
 	results, err := l.run(ctx, changes, netcfg.Options{Atomic: true, Remember: func(made []*netcfg.Step) error {
 		for _, s := range made {
-			l.memory.Devices = append(l.memory.Devices, LoopDevice{Name: s.Device, Index: s.Index, Made: true})
+			l.memory.Devices = append(l.memory.Devices, LoopDevice{Name: netcfg.Text(s.Device), Index: s.Index, Made: true})
 		}
 		return l.remember()
 	}})
@@ -237,7 +237,7 @@ func (l *Loop) change(e *LoopEnd) (netcfg.Change, error) {
 		want.Name, want.Mode = d.Name, 0
 		c = netcfg.Change{Name: d.Name, Index: d.Index, Want: want, Expect: netcfg.Present, Unused: true, Like: &netcfg.Spec{Mode: netcfg.TUN}}
 		missing = slices.DeleteFunc(slices.Clone(missing), func(ip netip.Addr) bool { return has(d, ip) })
-		was := LoopDevice{Name: d.Name, Index: d.Index, Addresses: missing, Down: !d.Up, PI: d.PI, VnetHdr: d.VnetHdr}
+		was := LoopDevice{Name: netcfg.Text(d.Name), Index: d.Index, Addresses: missing, Down: !d.Up, PI: d.PI, VnetHdr: d.VnetHdr}
 		if l.MTU != nil {
 			was.MTU = &d.MTU
 		}

@@ -13,8 +13,11 @@ func (l *Loop) UndoOf(m *LoopMemory) error {
 	err := l.Kernel.Restore(m.Turns, l.logTurn)
 	var changes []netcfg.Change
 	for _, d := range m.Devices {
+		if d.Index < 1 {
+			continue // there is no such device
+		}
 		if d.Made {
-			changes = append(changes, netcfg.Change{Name: d.Name, Index: d.Index, Expect: netcfg.PresentOrNot, Force: true})
+			changes = append(changes, netcfg.Change{Name: string(d.Name), Index: d.Index, Expect: netcfg.PresentOrNot, Force: true})
 			continue
 		}
 		c, lookErr := l.putBack(d)
@@ -31,7 +34,7 @@ func (l *Loop) UndoOf(m *LoopMemory) error {
 
 // putBack is the change by which a device that was there before gets back what it had, or nil if it is gone.
 func (l *Loop) putBack(was LoopDevice) (*netcfg.Change, error) {
-	found, err := l.Kernel.Devices(was.Name)
+	found, err := l.Kernel.Devices(string(was.Name))
 	if err != nil || found[0] == nil || found[0].Index != was.Index {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func Lock(ctx context.Context, waiting func()) (*os.File, error) {
 		return nil, err
 	}
 	if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
-		return f, nil
+		return f, clear(unfinished)
 	}
 	locked := make(chan error, 1)
 	go func() { locked <- flock(f) }()
@@ -46,9 +46,23 @@ func Lock(ctx context.Context, waiting func()) (*os.File, error) {
 			if err != nil {
 				return nil, refused(err)
 			}
-			return f, nil
+			return f, clear(unfinished)
 		}
 	}
+}
+
+// unfinished are records that a run was writing when it was killed.
+const unfinished = Directory + "/*.json.new"
+
+// clear removes unfinished records. Who holds the lock writes none meanwhile.
+func clear(pattern string) error {
+	left, _ := filepath.Glob(pattern) // the pattern is a good one
+	for _, path := range left {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return refused(err)
+		}
+	}
+	return nil
 }
 
 // flock waits for the lock, whatever signals come meanwhile.

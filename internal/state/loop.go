@@ -52,6 +52,9 @@ func OpenLoop(namespace string) (*Loop, error) {
 		return nil, refused(err)
 	}
 	l.lock = lock
+	if err := clear(l.path + ".new"); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
 	return l, nil
 }
 

@@ -25,16 +25,16 @@ const Directory = "/run/tunadm"
 
 // record is a file of the directory.
 type record struct {
-	Version   int      `json:"version"`
-	Boot      string   `json:"boot"`      // the kernel's boot_id: indexes and namespaces begin anew with each boot
-	Namespace string   `json:"namespace"` // as [netcfg.Kernel.Namespace] has it
-	Operands  []string `json:"operands"`
-	Devices   []device `json:"devices"`
+	Version   int           `json:"version"`
+	Boot      string        `json:"boot"`      // the kernel's boot_id: indexes and namespaces begin anew with each boot
+	Namespace string        `json:"namespace"` // as [netcfg.Kernel.Namespace] has it
+	Operands  []netcfg.Text `json:"operands"`
+	Devices   []device      `json:"devices"`
 }
 
 type device struct {
-	Name  string `json:"name"`
-	Index int    `json:"index"`
+	Name  netcfg.Text `json:"name"`
+	Index int         `json:"index"`
 }
 
 const version = 1
@@ -56,16 +56,17 @@ func Recall(operands []string, namespace string) (m *Memory, warning string, err
 	}
 	m = &Memory{before: map[int]string{}, now: map[int]string{}}
 	m.record = record{Version: version, Boot: bootID(), Namespace: namespace}
-	for _, o := range operands {
+	hash, paths := fnv.New128a(), make([]string, len(operands))
+	for i, o := range operands {
 		if o != netcfg.Stdin {
 			if o, err = absolute(o); err != nil {
 				return nil, "", refused(err)
 			}
 		}
-		m.record.Operands = append(m.record.Operands, o)
+		paths[i] = o
+		m.record.Operands = append(m.record.Operands, netcfg.Text(o))
 	}
-	hash := fnv.New128a()
-	fmt.Fprintf(hash, "%s\x00%s", namespace, strings.Join(m.record.Operands, "\x00"))
+	fmt.Fprintf(hash, "%s\x00%s", namespace, strings.Join(paths, "\x00"))
 	m.path = filepath.Join(Directory, fmt.Sprintf("%x.json", hash.Sum(nil)))
 	text, err := os.ReadFile(m.path)
 	switch {
@@ -80,10 +81,14 @@ func Recall(operands []string, namespace string) (m *Memory, warning string, err
 	}
 	if r.Version == version && r.Boot == m.record.Boot && r.Namespace == namespace && slices.Equal(r.Operands, m.record.Operands) {
 		for _, d := range r.Devices {
-			m.before[d.Index], m.now[d.Index] = d.Name, d.Name
+			if d.Index < 1 || netcfg.CheckName(string(d.Name)) != nil {
+				warning = fmt.Sprintf("%s: there can be no device %q with the index %d, and it is forgotten", m.path, d.Name, d.Index)
+				continue
+			}
+			m.before[d.Index], m.now[d.Index] = string(d.Name), string(d.Name)
 		}
 	}
-	return m, "", nil
+	return m, warning, nil
 }
 
 // absolute is the one path of a file, by whatever links its directory was come to. The file itself may be gone.
@@ -172,7 +177,7 @@ func (m *Memory) save() error {
 	}
 	m.record.Devices = []device{}
 	for index, name := range m.now {
-		m.record.Devices = append(m.record.Devices, device{name, index})
+		m.record.Devices = append(m.record.Devices, device{netcfg.Text(name), index})
 	}
 	slices.SortFunc(m.record.Devices, func(a, b device) int { return a.Index - b.Index })
 	text, err := json.Marshal(m.record)
