@@ -13,6 +13,10 @@ HONEST = ("could not be put back", "could not be restored", "not all of it could
 SECRET = re.compile("tun[0-9a-f]{12}$")  # the name of a device before it gets its own
 
 
+def unordered(x):
+    return sorted(x) if isinstance(x, list) else x
+
+
 class Baseline:
     """The undisturbed scenario: three runs tell what is never twice the same, such as a random MAC address."""
 
@@ -27,7 +31,7 @@ class Baseline:
         for b in runs[1:]:
             for n in set(self.after) | set(b["now"]):
                 x, y = self.after.get(n) or {}, b["now"].get(n) or {}
-                self.mask |= {(n, k) for k in set(x) | set(y) if x.get(k) != y.get(k)}
+                self.mask |= {(n, k) for k in set(x) | set(y) if unordered(x.get(k)) != unordered(y.get(k))}
         self.counts, self.skipped = collections.Counter(), collections.Counter()
         for r in runs:
             self._count(r["calls"])
@@ -48,7 +52,7 @@ class Baseline:
         if s.exit is not None and (r["code"] != 0) != (s.exit != 0):
             found.append(("unexpected exit status", [f"exit {r['code']}: {r['err'].strip()}"]))
         if s.whole and (r["code"] != 0 or s.runner != "plain") and not s.absent:
-            if lines := compare(self.before, self.after, index=not s.remade):
+            if lines := compare(self.before, self.after, index=not s.remade, order=True):
                 found.append(("ends, and leaves changes", lines))
         if lines := [f"{n}: still there" for n in s.absent if n in self.after]:
             found.append(("not as asked", lines))
@@ -65,7 +69,7 @@ class Baseline:
         if "final" in r:
             return found + self.judge_kill(r)
         names = self.own | set(before) | set(seen) | set(after)
-        to_before = {n: differences(before.get(n), seen.get(n), index=not s.remade, who=n) for n in names}
+        to_before = {n: differences(before.get(n), seen.get(n), index=not s.remade, who=n, order=True) for n in names}
         to_after = {n: differences(after.get(n), seen.get(n), self.mask, index=False, who=n) for n in names}
         if r["code"] == 0:
             bad = [line for n in sorted(names) for line in to_after[n]]

@@ -13,6 +13,13 @@ class Outcome(typing.NamedTuple):
 
 
 OUTCOMES = [
+    Outcome("error set-first-owner *", "honest: half made", r"^tun7: (linkinfo|sys_owner|sys_group): ",
+            "the kernel cannot unset an owner or a group: TUNSETOWNER refuses -1"),
+    Outcome("race index index", "wrong", r"^a (tap of its name|tun of its name and index); teardown --force:",
+            "teardown --force deletes declared devices that apply did not create, as tunadm(8) says"),
+    Outcome("race index index", "wrong", r"^a tun of its name and index; (teardown|apply --prune):",
+            "the kernel tells two devices of one boot apart by nothing but kind, name and index, and an index comes "
+            "again only where a program asks for it (TUNSETIFINDEX)"),
 ]
 
 

@@ -55,8 +55,7 @@ def _device(link):
     d = {k: clean(v) for k, v in link.items() if k not in TRANSIENT}
     d["index"], d["master"] = link["ifindex"], link.get("master")
     d["flags"] = sorted(FLAGS & set(link["flags"])) or ["-"]
-    d["addresses"] = [address_text(a) for a in link.get("addr_info", [])]
-    d["addresses"].sort()
+    d["addresses"] = [address_text(a) for a in link.get("addr_info", [])]  # in the kernel's order
     d["routes"], d["neigh"] = [], []
     for f in ("owner", "group", "tun_flags", "netdev_group", "addr_assign_type"):
         if f not in ("owner", "group") or link.get("linkinfo", {}).get("info_kind") == "tun":
@@ -113,8 +112,9 @@ def live(devices):
     return {(n, d.get("index")) for n, d in devices.items()}
 
 
-def differences(a, b, mask=frozenset(), index=True, who=""):
-    """Returns the differences between two states of one device, as lines of text."""
+def differences(a, b, mask=frozenset(), index=True, who="", order=False):
+    """Returns the differences between two states of one device, as lines of text. order: of the addresses too, which
+    decides on the source of IPv6 packets."""
     if a is None or b is None:
         return [] if a is b else [f"{who}: {'gone' if b is None else 'came'}"]
     lines = []
@@ -125,11 +125,13 @@ def differences(a, b, mask=frozenset(), index=True, who=""):
         if isinstance(x, list) and isinstance(y, list):
             gone, new = [i for i in x if i not in y], [i for i in y if i not in x]
             lines += [f"{who}: - {k} {i}" for i in gone] + [f"{who}: + {k} {i}" for i in new]
+            if order and not gone and not new:
+                lines.append(f"{who}: order of {k}: {x} -> {y}")
         else:
             lines.append(f"{who}: {k}: {x} -> {y}")
     return lines
 
 
-def compare(a, b, mask=frozenset(), index=True):
+def compare(a, b, mask=frozenset(), index=True, order=False):
     """Returns the differences between two snapshots, as lines of text."""
-    return [line for n in sorted(set(a) | set(b)) for line in differences(a.get(n), b.get(n), mask, index, n)]
+    return [line for n in sorted(set(a) | set(b)) for line in differences(a.get(n), b.get(n), mask, index, n, order)]
