@@ -130,7 +130,7 @@ func (k *Kernel) attach(d *Device, flags uint16, carrier bool) (fd int, err erro
 			unix.Close(opened)
 		}
 	}()
-	if known, err := unix.IoctlGetUint32(fd, unix.TUNGETFEATURES); err == nil && known&iffNoCarrier != 0 && !k.old && !carrier {
+	if !carrier && k.knowsNoCarrier(fd) {
 		flags |= iffNoCarrier
 	}
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETIFINDEX, indexTaken); err != nil {
@@ -167,7 +167,16 @@ func (k *Kernel) tryClaim(d *Device) error {
 }
 
 // changeAccess does an access step.
-func (k *Kernel) changeAccess(s Step) error {
+func (k *Kernel) changeAccess(s Step) (err error) {
+	restore, err := k.withoutLinkLocal(s.Old.Index)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if failed := restore(); err == nil {
+			err = failed
+		}
+	}()
 	fd, err := k.claimWhole(s.Old)
 	if err != nil {
 		return err
