@@ -4,6 +4,8 @@
 # make bench      measure beside the peers, into bench/README.md
 # make faults     fail and kill at each system call, and race: an hour, as root (faults/README.md)
 # make boot       boot a Debian root in a container, and try the units there (as root)
+# make kernels    boot the kernels of Debian's suites in QEMU, and run the tests there: half an hour a kernel without KVM, and
+#                 700 MB of packages the first time (TUNADM_TEST_SMOKE=1: a smoke run only, a minute a kernel)
 # make install    PREFIX, DESTDIR and the directories below can be set; init scripts go where the system has such.
 #                 TUNCTL=1: also a link tunctl to tunadm, unless there is something else of that name
 
@@ -42,7 +44,7 @@ lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
-	shellcheck bench/run bench/packets .ci/run completions/tunadm.bash init/test init/testing/*.bash init/ifupdown init/tunadm.lsb init/tunadm.openrc
+	shellcheck bench/run bench/packets .ci/run completions/tunadm.bash init/test init/testing/*.bash init/ifupdown kernels/test kernels/testing/* init/tunadm.lsb init/tunadm.openrc
 	zsh -n completions/_tunadm
 	fish -n completions/tunadm.fish
 	pycodestyle --max-line-length=120 faults
@@ -59,6 +61,9 @@ bench: build
 
 boot: build
 	init/test ./tunadm
+
+kernels: build
+	kernels/test ./tunadm
 
 # What is called at boot must be told where the program is.
 PLACE = sed 's|@SBINDIR@|$(SBINDIR)|g'
@@ -98,4 +103,4 @@ uninstall:
 clean:
 	rm -f tunadm bench/README.md.new
 
-.PHONY: build check race lint bench boot faults install uninstall clean
+.PHONY: build check race lint bench boot faults kernels install uninstall clean
