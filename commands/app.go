@@ -2,10 +2,12 @@ package commands
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -101,7 +103,23 @@ func (p *program) run(args []string) error {
 	if slices.Contains(rest[:slices.Index(rest, "--")], "--help=true") {
 		return help(app, []string{v.name})
 	}
+	if err := roomForDescriptors(); err != nil {
+		return err
+	}
 	return app.Run(slices.Concat([]string{"tunadm", v.name}, rest, others))
+}
+
+// descriptorsNeeded is the lowest limit of open files under which each verb ends in order.
+const descriptorsNeeded = 16
+
+// roomForDescriptors returns an error if the limit of open files is too low. Go's runtime starts its poller with the first
+// file, and ends the process with a stack trace, anywhere, if there is no descriptor for it.
+func roomForDescriptors() error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && limit.Cur < descriptorsNeeded {
+		return fmt.Errorf("open files are limited to %d: at least %d are required", limit.Cur, descriptorsNeeded)
+	}
+	return nil
 }
 
 // split takes another program's line off a verb's arguments: one that belongs to the operands, or the one behind "--".

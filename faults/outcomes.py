@@ -10,9 +10,16 @@ class Outcome(typing.NamedTuple):
     kind: str   # pattern of the violation
     lines: str  # a regular expression that each line of it matches
     why: str    # the fact
+    at: str = ""  # a regular expression that the call matches
 
 
 OUTCOMES = [
+    Outcome("error *", "crash", "",
+            "Go's runtime throws where it cannot make its poller, which no program can catch; a limit of open files "
+            "that leads there is refused at the start", at=r"^(epoll_create1|epoll_ctl|eventfd2)#1\("),
+    Outcome("error *", "success, but not as asked", r"fe80:",
+            "without IFF_NO_CARRIER, as before Linux 6.1, an attachment turns the carrier on for a moment, and the "
+            "kernel adds a link-local address", at="TUNGETFEATURES"),
     Outcome("error set-first-owner *", "honest: half made", r"^tun7: (linkinfo|sys_owner|sys_group): ",
             "the kernel cannot unset an owner or a group: TUNSETOWNER refuses -1"),
     Outcome("race index index", "wrong", r"^a (tap of its name|tun of its name and index); teardown --force:",
@@ -29,11 +36,11 @@ class Table:
     def __init__(self, rows=OUTCOMES):
         self.rows, self.used = rows, set()
 
-    def accepts(self, case, kind, lines):
+    def accepts(self, case, kind, lines, at):
         """Returns the row that explains a violation, or None."""
         for row in self.rows:
             if fnmatch.fnmatchcase(case, row.case) and fnmatch.fnmatchcase(kind, row.kind) \
-                    and all(re.search(row.lines, line) for line in lines):
+                    and re.search(row.at, at) and all(re.search(row.lines, line) for line in lines):
                 self.used.add(row)
                 return row
         return None
