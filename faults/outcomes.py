@@ -10,7 +10,8 @@ class Outcome(typing.NamedTuple):
     kind: str   # pattern of the violation
     lines: str  # a regular expression that each line of it matches
     why: str    # the fact
-    at: str = ""  # a regular expression that the call matches
+    at: str = ""    # a regular expression that the call matches
+    says: str = ""  # a regular expression that the standard error matches
 
 
 OUTCOMES = [
@@ -22,6 +23,9 @@ OUTCOMES = [
             "kernel adds a link-local address", at="TUNGETFEATURES"),
     Outcome("error set-first-owner *", "honest: half made", r"^tun7: (linkinfo|sys_owner|sys_group): ",
             "the kernel cannot unset an owner or a group: TUNSETOWNER refuses -1"),
+    Outcome("error teardown* *", "failed, but all is done", r": gone$",
+            "teardown deletes what is remembered even if a file cannot be read, as tunadm(8) says",
+            says="the files have mistakes; what apply created goes all the same"),
     Outcome("race index index", "wrong", r"^a (tap of its name|tun of its name and index); teardown --force:",
             "teardown --force deletes declared devices that apply did not create, as tunadm(8) says"),
     Outcome("race index index", "wrong", r"^a tun of its name and index; (teardown|apply --prune):",
@@ -36,11 +40,12 @@ class Table:
     def __init__(self, rows=OUTCOMES):
         self.rows, self.used = rows, set()
 
-    def accepts(self, case, kind, lines, at):
+    def accepts(self, case, kind, lines, at, err):
         """Returns the row that explains a violation, or None."""
         for row in self.rows:
             if fnmatch.fnmatchcase(case, row.case) and fnmatch.fnmatchcase(kind, row.kind) \
-                    and re.search(row.at, at) and all(re.search(row.lines, line) for line in lines):
+                    and re.search(row.at, at) and re.search(row.says, err) \
+                    and all(re.search(row.lines, line) for line in lines):
                 self.used.add(row)
                 return row
         return None

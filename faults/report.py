@@ -23,7 +23,7 @@ class Report:
         name, bad = f"{mode} {scenario} {spec}".strip(), []
         for kind, lines in found:
             lines = [str(line) for line in lines]
-            row = self.table.accepts(name, kind, lines, at)
+            row = self.table.accepts(name, kind, lines, at, err)
             if self.file:
                 self.file.write(json.dumps(dict(kind=kind, case=name, lines=lines, at=at, err=err.strip(),
                                                 accepted=row and row.why)) + "\n")

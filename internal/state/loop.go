@@ -91,10 +91,7 @@ func (l *Loop) Remember(made any) error {
 	if text, err = json.Marshal(l.head); err != nil {
 		return refused(err)
 	}
-	if err := os.WriteFile(l.path+".new", text, 0o600); err != nil {
-		return refused(err)
-	}
-	if err := os.Rename(l.path+".new", l.path+".json"); err != nil {
+	if err := replace(l.path+".json", l.path+".new", text); err != nil {
 		return refused(err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -76,5 +77,28 @@ func TestImpossibleRecords(t *testing.T) {
 	}
 	if !strings.Contains(warning, "no device") {
 		t.Errorf("warning: %q", warning)
+	}
+}
+
+// TestRefusedRenames: where the record cannot be replaced, no unfinished one is left.
+func TestRefusedRenames(t *testing.T) {
+	nstest.Enter(t)
+	lock, err := Lock(context.Background(), func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	m, _, err := Recall([]string{"/a"}, "here")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(m.path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Remember([]*netcfg.Step{{Device: "tun1", Index: 5}}); err == nil {
+		t.Error("a directory was replaced")
+	}
+	if files, err := filepath.Glob(Directory + "/*.new"); err != nil || len(files) != 0 {
+		t.Errorf("left: %q, %v", files, err)
 	}
 }

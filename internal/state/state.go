@@ -185,7 +185,7 @@ func (m *Memory) save() error {
 		return refused(err)
 	}
 	text = padded(text, m.room)
-	if err = m.replace(text); err != nil && m.overwrite(text) != nil {
+	if err = replace(m.path, m.path+".new", text); err != nil && m.overwrite(text) != nil {
 		return refused(err)
 	}
 	return nil
@@ -196,12 +196,16 @@ func padded(text []byte, size int) []byte {
 	return append(text, bytes.Repeat([]byte{' '}, max(0, size-len(text)))...)
 }
 
-// replace puts a new file in the place of the record.
-func (m *Memory) replace(text []byte) error {
-	if err := os.WriteFile(m.path+".new", text, 0o600); err != nil {
-		return errors.Join(err, os.Remove(m.path+".new"))
+// replace writes a new file and renames it to path. On an error the new file is removed.
+func replace(path, unfinished string, text []byte) error {
+	err := os.WriteFile(unfinished, text, 0o600)
+	if err == nil {
+		err = os.Rename(unfinished, path)
 	}
-	return os.Rename(m.path+".new", m.path)
+	if err != nil {
+		return errors.Join(err, os.Remove(unfinished))
+	}
+	return nil
 }
 
 // overwrite writes the record where it is, if it has the room. It is one call of the system, which a kill does not part.
