@@ -27,6 +27,9 @@ type kept struct {
 	odd       bool       // of a route: the administrator's, and of a form that [Route] does not have
 	source    netip.Addr // of a route: the address without which it cannot be
 	elsewhere int        // of a route: the index of another device that it goes through
+	onlink    bool       // of a route: its gateway need not be on a link
+	expires   bool       // of a route: it has a lifetime
+	metrics   string     // of a route: the kernel's RTA_METRICS, which follow the MTU of the device
 	through   int        // of a route: the index of its device when the message came; 0: not through it
 }
 

@@ -35,6 +35,7 @@ const (
 	MTUBelowIPv6           // the MTU would take IPv6 off the device
 	IPv6Off                // IPv6 is switched off
 	NoGateway              // the gateway is on no link of the device
+	AddressTaken           // the device has that address in another form
 	RouteTaken             // another device has that very route
 	DeviceDown             // the device is down
 	OwnerFixed             // an owner or a group cannot be unset
@@ -77,6 +78,7 @@ var causes = [...]struct{ means, hint string }{
 	MTUBelowIPv6:     {"the kernel would take IPv6 off the device", "an MTU of 1280 or more keeps it; to do without, remove the IPv6 addresses and routes first"},
 	IPv6Off:          {"IPv6 is off", "sysctl -w net.ipv6.conf.{fix}.disable_ipv6=0"},
 	NoGateway:        {"the gateway cannot be reached through the device", "give the device an address in the gateway's network"},
+	AddressTaken:     {"the device has it in another form", "{fix}"},
 	RouteTaken:       {"another device has it", "remove that one first, or give this one a metric of its own"},
 	DeviceDown:       {"the device is down", "add --up"},
 	OwnerFixed:       {"the kernel cannot unset an owner or a group", "{fix}"},

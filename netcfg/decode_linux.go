@@ -227,11 +227,27 @@ func decodeHops(b []byte) (hops []int) {
 
 // decodeRoute gives false for the kernel's own routes, which come and go with addresses and links.
 func decodeRoute(body []byte, family int) (ownedRoute, bool) {
+	if len(body) < unix.SizeofRtMsg || body[5] == unix.RTPROT_KERNEL {
+		return ownedRoute{}, false
+	}
+	return decodeAnyRoute(body, family)
+}
+
+// decodePrefix gives false for all but the routes that IPv6 makes of the prefixes of addresses.
+func decodePrefix(body []byte) (ownedRoute, bool) {
+	if len(body) < unix.SizeofRtMsg || body[5] != unix.RTPROT_KERNEL || body[7] != unix.RTN_UNICAST || body[1] == 128 {
+		return ownedRoute{}, false
+	}
+	r, ok := decodeAnyRoute(body, unix.AF_INET6)
+	return r, ok && !r.To.Addr().IsMulticast()
+}
+
+func decodeAnyRoute(body []byte, family int) (ownedRoute, bool) {
 	if len(body) < unix.SizeofRtMsg || int(body[0]) != family {
 		return ownedRoute{}, false
 	}
 	protocol, routeType, flags := body[5], body[7], u32(body[8:])
-	if protocol == unix.RTPROT_KERNEL || protocol == unix.RTPROT_REDIRECT || flags&unix.RTM_F_CLONED != 0 {
+	if protocol == unix.RTPROT_REDIRECT || flags&unix.RTM_F_CLONED != 0 {
 		return ownedRoute{}, false
 	}
 	r := ownedRoute{Route: Route{Table: uint32(body[4])}}
@@ -256,7 +272,11 @@ func decodeRoute(body []byte, family int) (ownedRoute, bool) {
 		case unix.RTA_PREFSRC:
 			r.kept.source, _ = netip.AddrFromSlice(value)
 			bare = false
-		case unix.RTA_METRICS, unix.RTA_FLOW, unix.RTA_EXPIRES:
+		case unix.RTA_METRICS:
+			r.kept.metrics, bare = string(value), false
+		case unix.RTA_CACHEINFO: // struct rta_cacheinfo: the third number is what is left
+			r.kept.expires = int32(u32(value[min(8, len(value)):])) > 0
+		case unix.RTA_FLOW, unix.RTA_EXPIRES:
 			bare = false
 		case unix.RTA_MULTIPATH:
 			r.hops, plain = decodeHops(value), false
@@ -268,6 +288,7 @@ func decodeRoute(body []byte, family int) (ownedRoute, bool) {
 	r.kept.message = slices.Clone(body)
 	r.kept.plain = plain && bare && protocol == unix.RTPROT_STATIC
 	r.kept.bare = bare
+	r.kept.onlink = flags&unix.RTNH_F_ONLINK != 0
 	r.kept.odd = !plain && (protocol == unix.RTPROT_BOOT || protocol == unix.RTPROT_STATIC)
 	r.kept.foreign = !plain || protocol != unix.RTPROT_BOOT && protocol != unix.RTPROT_STATIC
 	return r, true

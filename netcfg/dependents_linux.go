@@ -50,13 +50,24 @@ func indexed(devices []*Device) map[int]*Device {
 }
 
 // readRoutes reads the routes through the devices; deep ones of every origin, and also IPv4 routes of other devices that
-// have an address of one of the devices as their source.
+// have an address of one of the devices as their source. The kernel picks those of few devices, even where there are very many.
 func (k *Kernel) readRoutes(devices []*Device, how depth) error {
 	protocols, indexes := []int{unix.RTPROT_BOOT, unix.RTPROT_STATIC}, filters(devices)
+	if how > shallow {
+		protocols = []int{unix.RTPROT_UNSPEC}
+	}
 	if how == deep {
-		protocols, indexes = []int{unix.RTPROT_UNSPEC}, []int{0}
+		indexes = []int{0}
 	}
 	byIndex, bySource := indexed(devices), sources(devices)
+	for _, d := range devices {
+		d.how = how
+	}
+	if how > shallow {
+		if err := k.readPrefixes(byIndex, indexes); err != nil {
+			return err
+		}
+	}
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 		for _, protocol := range protocols {
 			for _, index := range indexes {
@@ -79,6 +90,23 @@ func (k *Kernel) readRoutes(devices []*Device, how depth) error {
 	return nil
 }
 
+// readPrefixes reads the routes that IPv6 made of the addresses of the devices.
+func (k *Kernel) readPrefixes(devices map[int]*Device, indexes []int) error {
+	for _, index := range indexes {
+		found, err := dump(k.socket, routeRequest(unix.AF_INET6, unix.RTPROT_KERNEL, index), decodePrefix)
+		if err != nil && !errors.Is(err, unix.ENODEV) {
+			return fmt.Errorf("read routes: %w", err)
+		}
+		for _, r := range found {
+			if d := devices[r.index]; d != nil {
+				r.kept.through = d.Index
+				d.prefixes = append(d.prefixes, r.Route)
+			}
+		}
+	}
+	return nil
+}
+
 // sources are the devices by their IPv4 addresses, with which the kernel drops routes. IPv6 routes stay.
 func sources(devices []*Device) map[netip.Addr]*Device {
 	bySource := map[netip.Addr]*Device{}
@@ -94,14 +122,19 @@ func sources(devices []*Device) map[netip.Addr]*Device {
 
 // routes dumps the routes of a family, of one protocol and one device where these are not zero.
 func (k *Kernel) routes(family, protocol, index int) ([]ownedRoute, error) {
+	found, err := dump(k.socket, routeRequest(family, protocol, index), func(body []byte) (ownedRoute, bool) { return decodeRoute(body, family) })
+	if errors.Is(err, unix.ENODEV) {
+		return nil, nil
+	}
+	return found, err
+}
+
+// routeRequest asks for routes as [Kernel.routes] does.
+func routeRequest(family, protocol, index int) *nl.NetlinkRequest {
 	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Protocol: uint8(protocol)}}
 	r := request(unix.RTM_GETROUTE, 0, msg)
 	if index != 0 {
 		r.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))
 	}
-	found, err := dump(k.socket, r, func(body []byte) (ownedRoute, bool) { return decodeRoute(body, family) })
-	if errors.Is(err, unix.ENODEV) {
-		return nil, nil
-	}
-	return found, err
+	return r
 }

@@ -42,6 +42,8 @@ type Device struct {
 
 	Stats Stats
 
+	prefixes    []Route // those that IPv6 made of addresses; read where how is not shallow
+	how         depth   // of the look
 	masterIndex int
 	group       uint32 // the link group, as ip link set group
 }

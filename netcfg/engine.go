@@ -84,7 +84,7 @@ func (k *Kernel) begin(jobs []*job, o Options) error {
 	nameOwners(jobs)
 	refuseTwins(jobs)
 	masters := map[string]*Master{}
-	drops := false
+	how := shallow
 	for _, j := range jobs {
 		if j.before = j.now; j.before != nil {
 			j.index, j.Name = j.before.Index, j.before.Name
@@ -98,11 +98,13 @@ func (k *Kernel) begin(jobs []*job, o Options) error {
 		if j.want, j.err = k.prepare(j, masters, o); j.err == nil {
 			j.plan()
 		}
-		drops = drops || j.before != nil && dropping(j.steps, o)
+		if j.before != nil {
+			how = max(how, dropping(j.steps, j.before, o))
+		}
 	}
 	k.predictBusy(jobs)
-	if drops {
-		if err := k.deepen(jobs); err != nil {
+	if how > shallow {
+		if err := k.deepen(jobs, how); err != nil {
 			return err
 		}
 	}

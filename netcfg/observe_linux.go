@@ -14,6 +14,7 @@ type depth int
 
 const (
 	shallow depth = iota // the device, its addresses, and the administrator's routes through it
+	own                  // the same with all routes through it, also a routing daemon's
 	deep                 // all routes, also a routing daemon's, and those elsewhere that have its address as source
 )
 

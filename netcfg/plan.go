@@ -44,6 +44,9 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	p.link()
 	p.addresses()
 	p.routes()
+	if err := p.checkGateways(); err != nil {
+		return nil, err
+	}
 	p.shrink()
 	p.master()
 	p.access()
@@ -136,6 +139,11 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 	if r, other := p.conflict(); other != nil {
 		refuse(true, RouteTaken, "route "+r.String(), "the device has "+other.String()+" already")
 	}
+	if a, other := p.addressInTheWay(); other != nil {
+		e := p.refuse(AddressTaken, "address "+a.String(), "the device has "+other.String()+" already")
+		e.Fix = "tunadm set " + Word(h.Name) + " --remove-address " + Word(other.String()) + " --add-address " + Word(a.String())
+		all = append(all, e)
+	}
 	after := Device{Addresses: p.targetAddresses(), Routes: p.targetRoutes()}
 	v6 := after.ipv6()
 	for _, a := range w.addresses() { // one that is asked for, even if it is link-local
@@ -173,7 +181,7 @@ func (p *planner) refuseAccess() error {
 	return &Error{Device: p.have.Name, Cause: OwnerFixed, What: "access " + want.String(), Detail: detail, Fix: fix}
 }
 
-func (p *planner) refuse(cause Cause, what, detail string) error {
+func (p *planner) refuse(cause Cause, what, detail string) *Error {
 	return &Error{Device: p.have.Name, Cause: cause, What: what, Detail: detail}
 }
 
@@ -248,6 +256,12 @@ func (p *planner) master() {
 	m := p.want.Master
 	if m == nil || m.Name == p.have.Master {
 		return
+	}
+	if p.want.undo && p.have.Master != "" { // first, since a bridge follows the MTU and the address of its ports
+		p.step(phaseYield, Step{Kind: StepMaster, Master: &Master{}})
+		if m.Name == "" {
+			return
+		}
 	}
 	if m.Hold && m.Empty { // to set the address that is there already would leave the bridge's STP identifier at zero
 		other := *m

@@ -229,7 +229,8 @@ func (j *job) warn(format string, args ...any) {
 	j.result.Warnings = append(j.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-// checkRemovals refuses to remove what is not there: it may be there in another form.
+// checkRemovals refuses to remove what is there in another form. What is not there at all has been removed already, perhaps by a run that
+// was killed: there is a warning, so that a slip of the pen shows.
 func (j *job) checkRemovals() error {
 	if j.before == nil {
 		return nil
@@ -237,13 +238,17 @@ func (j *job) checkRemovals() error {
 	for _, a := range j.Want.RemoveAddresses {
 		if there := matching(j.before.Addresses, a.same); len(there) == 0 {
 			like := matching(j.before.Addresses, func(b Address) bool { return b.Local == a.Local })
-			return notThere(j.Name, "address "+a.String(), "--remove-address", like)
+			if err := notThere(j, "address "+a.String(), "--remove-address", like); err != nil {
+				return err
+			}
 		}
 	}
 	for _, r := range j.Want.RemoveRoutes {
 		if there := matching(j.before.Routes, r.same); len(there) == 0 {
 			like := matching(j.before.Routes, func(b Route) bool { return b.To == r.To })
-			return notThere(j.Name, "static route "+r.String(), "--remove-route", like)
+			if err := notThere(j, "static route "+r.String(), "--remove-route", like); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -258,11 +263,12 @@ func matching[T any](list []T, match func(T) bool) (found []T) {
 	return found
 }
 
-// notThere is the error of a removal, with the form in which it would succeed.
-func notThere[T fmt.Stringer](device, what, flag string, like []T) error {
-	e := &Error{Device: device, What: what, Cause: NotThere}
-	if len(like) > 0 {
-		e.Fix = fmt.Sprintf("tunadm set %s %s %s", Word(device), flag, Word(like[0].String()))
+// notThere is the error of a removal, with the form in which it would succeed; or a warning if there is none.
+func notThere[T fmt.Stringer](j *job, what, flag string, like []T) error {
+	if len(like) == 0 {
+		j.warn("%s: %s", what, causes[NotThere].means)
+		return nil
 	}
-	return e
+	fix := fmt.Sprintf("tunadm set %s %s %s", Word(j.Name), flag, Word(like[0].String()))
+	return &Error{Device: j.Name, What: what, Cause: NotThere, Fix: fix}
 }

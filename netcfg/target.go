@@ -36,15 +36,21 @@ func (p *planner) targetAddresses() []Address {
 			there.add(a)
 		}
 	}
-	asked := w.addresses()
-	if w.undo { // what others added meanwhile stays, behind the rest
+	asked, newest := w.addresses(), 0
+	if w.undo { // what others added meanwhile stays
 		asked = p.have.Addresses
 	}
 	for _, a := range asked {
-		if !there.has(a) && !goes.has(a) {
+		switch {
+		case there.has(a) || goes.has(a):
+			continue
+		case w.undo && a.Local.Is6(): // where the kernel puts a new one
+			target = slices.Insert(target, newest, a)
+			newest++
+		default:
 			target = append(target, a)
-			there.add(a)
 		}
+		there.add(a)
 	}
 	return target
 }
@@ -72,7 +78,8 @@ func (p *planner) addresses() {
 	}
 	early, late := add[:0:0], add[:0:0]
 	for _, a := range add {
-		if slices.ContainsFunc(remove, a.displaces) {
+		inOrder := p.want.undo && a.Local.Is6() && len(remove) > 0 // none before those that it comes behind
+		if inOrder || slices.ContainsFunc(remove, a.displaces) {
 			late = append(late, a)
 		} else {
 			early = append(early, a)
@@ -119,20 +126,59 @@ func dropped(have, remove []Address) []Address {
 	return along
 }
 
-// reorder makes remove and add bring the IPv4 addresses back in the order of target: the first of a subnet is
-// its primary, and the first of all is the source of what names none. IPv6 puts a new address before the old.
+// reorder makes remove and add bring the addresses back in the order of target. In IPv4 the first of a subnet is its primary, and the
+// first of all is the source of what names none; a new address comes behind the old. In IPv6 it comes before those of its scope, and
+// the first that suits is the source.
 func reorder(target, have, remove, add []Address) (_, _ []Address) {
-	is6 := func(a Address) bool { return a.Local.Is6() }
-	want4, have4 := slices.DeleteFunc(slices.Clone(target), is6), slices.DeleteFunc(slices.Clone(have), is6)
-	n := 0
-	for n < len(want4) && n < len(have4) && want4[n].same(have4[n]) {
-		n++
+	var again []Address
+	staying := setOfAddresses(target)
+	for _, scope := range []int{scopeV4, scopeLink, scopeSite, scopeGlobal} {
+		of := func(list []Address) []Address {
+			return matching(list, func(a Address) bool { return a.scope() == scope })
+		}
+		wanted, there := of(target), matching(of(have), staying.has)
+		if scope != scopeV4 {
+			slices.Reverse(wanted) // in the order in which they came
+			slices.Reverse(there)
+		}
+		n := 0
+		for n < len(wanted) && n < len(there) && wanted[n].same(there[n]) {
+			n++
+		}
+		again = append(again, there[n:]...)
+		add = append(slices.DeleteFunc(add, func(a Address) bool { return a.scope() == scope }), wanted[n:]...)
 	}
-	is4 := func(a Address) bool { return a.Local.Is4() }
-	add6 := slices.DeleteFunc(add, is4)
-	slices.Reverse(add6)
-	return append(slices.DeleteFunc(remove, is4), have4[n:]...), append(add6, want4[n:]...)
+	listed := setOfAddresses(again)
+	for _, a := range remove {
+		if !listed.has(a) {
+			again = append(again, a)
+		}
+	}
+	return again, add
 }
+
+// The scopes of addresses, by which IPv6 sorts those of a device.
+const (
+	scopeV4 = iota
+	scopeLink
+	scopeSite
+	scopeGlobal
+)
+
+func (a Address) scope() int {
+	switch ip := a.Local; {
+	case ip.Is4():
+		return scopeV4
+	case ip.IsLinkLocalUnicast():
+		return scopeLink
+	case netip.PrefixFrom(siteLocal, 10).Contains(ip):
+		return scopeSite
+	}
+	return scopeGlobal
+}
+
+// siteLocal begins the addresses that RFC 3879 deprecates, and the kernel still knows.
+var siteLocal = netip.AddrFrom16([16]byte{0: 0xfe, 1: 0xc0})
 
 // targetRoutes are the routes that are to be there in the end, those that are to stay first.
 func (p *planner) targetRoutes() []Route {
@@ -161,8 +207,8 @@ func (p *planner) routes() {
 	goes, wanted, there := setOfRoutes(p.want.RemoveRoutes), setOfRoutes(target), setOfRoutes(p.have.Routes)
 	for _, r := range p.have.Routes {
 		exact := p.want.Routes != nil && !r.Foreign()
-		changed := len(wanted[r.way()]) > 0 // the kernel took its source from it
-		if (goes.has(r) || exact || changed) && !wanted.has(r) {
+		changed := len(wanted[r.way()]) > 0 // the kernel took its source from it, or made its MTU another
+		if (goes.has(r) || exact || changed) && !p.in(wanted, r) {
 			p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: r})
 		}
 	}
@@ -171,10 +217,18 @@ func (p *planner) routes() {
 		ph = phaseReplace
 	}
 	for _, r := range target {
-		if !there.has(r) || drops(r) {
+		if !p.in(there, r) || drops(r) {
 			p.step(ph, Step{Kind: StepAddRoute, Route: r})
 		}
 	}
+	p.prefixes()
+}
+
+// in says whether a route is one of a set; in an undo with its metrics, one of which the kernel changes with the MTU of the device.
+func (p *planner) in(set routeSet, r Route) bool {
+	return slices.ContainsFunc(set[r.way()], func(o Route) bool {
+		return r.same(o) && (!p.want.undo || r.kept.message == nil || o.kept.message == nil || r.kept.metrics == o.kept.metrics)
+	})
 }
 
 // drops says whether the kernel takes an IPv4 route along with the addresses that are removed: with its source, and with the last

@@ -1,17 +1,20 @@
 package netcfg
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+)
 
-// deepen plans once more, with all in view that the kernel may drop.
-func (k *Kernel) deepen(jobs []*job) error {
-	if err := k.look(jobs, deep); err != nil {
+// deepen plans once more, with all in view that the kernel may drop: on the way, or on the way back.
+func (k *Kernel) deepen(jobs []*job, how depth) error {
+	if err := k.look(jobs, how); err != nil {
 		return err
 	}
 	for _, j := range jobs {
 		if j.err != nil || j.before == nil || j.now == nil {
 			continue
 		}
-		if j.want == nil {
+		if j.want == nil || how == own {
 			j.before = j.now
 			continue
 		}
@@ -24,17 +27,27 @@ func (k *Kernel) deepen(jobs []*job) error {
 	return nil
 }
 
-// dropping says whether the kernel may drop more than the steps name, and it may be wanted back.
-func dropping(steps []Step, o Options) bool {
+// dropping is how deep to look at the device, since the kernel may drop more than the steps name, or than their undo names, and it may
+// be wanted back. The undo of the first IPv4 address is the removal of the last one; an IPv6 address changes the prefixes that others
+// have with it, and an MTU those of IPv6 routes.
+func dropping(steps []Step, before *Device, o Options) depth {
+	how := shallow
 	for _, s := range steps {
 		switch s.phase {
 		case phaseClear, phaseYield, phaseReplace, phaseMaster, phaseDown:
-			return true
+			return deep
 		case phaseDelete:
-			return o.Atomic
+			if o.Atomic {
+				return deep
+			}
+		}
+		is4 := func(a Address) bool { return a.Local.Is4() }
+		first := s.Kind == StepAddAddress && !slices.ContainsFunc(before.Addresses, is4)
+		if first || s.Kind == StepAddAddress && s.Address.Local.Is6() || s.Link.MTU != nil {
+			how = own
 		}
 	}
-	return false
+	return how
 }
 
 // lookAgain looks once more if that fails: after a change all depends on it.

@@ -1,0 +1,68 @@
+package netcfg
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// This file holds what the kernel couples: a change of one thing that changes another, and things that do not go together.
+
+// prefixes brings back, in an undo, the routes that IPv6 made of addresses: an address that comes and goes does not leave those of the
+// others in its prefix as they were.
+func (p *planner) prefixes() {
+	was, is := p.origin(), p.have
+	if !p.want.undo || was.how == shallow || is.how == shallow {
+		return
+	}
+	missing := func(from, in []Route) []Route {
+		return matching(from, func(r Route) bool {
+			return !slices.ContainsFunc(in, func(o Route) bool { return r.sameKey(o) && r.kept.expires == o.kept.expires })
+		})
+	}
+	for _, r := range missing(is.prefixes, was.prefixes) {
+		p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: r})
+	}
+	for _, r := range missing(was.prefixes, is.prefixes) {
+		p.step(phaseReplace, Step{Kind: StepAddRoute, Route: r})
+	}
+}
+
+// checkGateways refuses to let a route go for a moment, with the addresses that are removed, that could not come back: its gateway would
+// be on no link of the device.
+func (p *planner) checkGateways() error {
+	if p.want.undo {
+		return nil
+	}
+	addresses, routes := p.targetAddresses(), p.targetRoutes()
+	for _, s := range p.steps {
+		r := s.Route
+		if s.Kind != StepAddRoute || r.kept.message == nil || !r.Via.IsValid() || r.kept.onlink || r.kept.elsewhere != 0 {
+			continue
+		}
+		near := slices.ContainsFunc(addresses, func(a Address) bool { return a.subnet().Contains(r.Via) }) ||
+			slices.ContainsFunc(routes, func(o Route) bool { return !o.Via.IsValid() && o.kept.elsewhere == 0 && o.To.Contains(r.Via) })
+		if !near {
+			return p.refuse(NoGateway, "route "+r.String(), "the kernel drops it with the last IPv4 address, and without one its gateway cannot be reached")
+		}
+	}
+	return nil
+}
+
+// addressInTheWay is an address of the device that stays, and beside which the kernel does not take one that is asked for.
+func (p *planner) addressInTheWay() (asked Address, other *Address) {
+	exactly, goes := setOfAddresses(p.want.addresses()), setOfAddresses(p.want.RemoveAddresses)
+	staying := map[netip.Addr][]Address{}
+	for _, a := range p.origin().Addresses {
+		if stays(a, p.want.Addresses == nil, exactly, goes) {
+			staying[a.Local] = append(staying[a.Local], a)
+		}
+	}
+	for _, asked = range p.want.addresses() {
+		for _, a := range staying[asked.Local] {
+			if !a.same(asked) && (a.Local.Is6() || a.subnet() == asked.subnet()) {
+				return asked, &a
+			}
+		}
+	}
+	return asked, nil
+}
