@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -25,12 +26,23 @@ var applyVerb = verb{
 // apply makes the declared devices. Nothing is touched if there is a mistake in a file.
 func (p *program) apply(operands []string) error {
 	o := netcfg.Options{Atomic: p.atomic, DeferMaster: p.deferMaster}
-	return p.provision(operands, p.prune, o, func(r *provision) ([]netcfg.Change, error) {
-		declared, err := netcfg.ReadFiles(operands) // now that no other run is under way
+	return p.provision(operands, p.prune, o, func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
+		var directory netcfg.Directory
+		declared, err := untilSignal(ctx, func() ([]netcfg.Declaration, error) {
+			declared, err := netcfg.ReadFiles(operands) // now that no other run is under way
+			if err == nil {
+				var names []netcfg.AccessNames
+				for _, d := range declared {
+					names = append(names, d.Access)
+				}
+				directory.LookUp(names)
+			}
+			return declared, err
+		})
 		if err != nil {
 			return nil, err
 		}
-		changes := p.wanted(declared)
+		changes := p.wanted(declared, &directory)
 		if p.prune {
 			changes = append(changes, r.undeclared(declared)...)
 		}
@@ -39,8 +51,7 @@ func (p *program) apply(operands []string) error {
 }
 
 // wanted are the changes that make the devices as they are declared. A user that does not exist fails his devices, not the run.
-func (p *program) wanted(declared []netcfg.Declaration) []netcfg.Change {
-	var directory netcfg.Directory
+func (p *program) wanted(declared []netcfg.Declaration, directory *netcfg.Directory) []netcfg.Change {
 	changes := make([]netcfg.Change, len(declared))
 	for i := range declared {
 		spec := &declared[i].Spec

@@ -52,7 +52,11 @@ func (p *program) devices(names []string) (devices []*netcfg.Device, missing []e
 		return nil, nil, err
 	}
 	defer k.Close()
-	found, err := k.Devices(names...)
+	read := k.Devices
+	if p.names { // as completions ask for: nobody waits for what is not printed
+		read = k.Links
+	}
+	found, err := read(names...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"io"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A patient writer waits for a slow reader, but not beyond the end of its context: then it gives io.EOF back, which ends the run.
@@ -23,5 +25,23 @@ func (w patient) Write(text []byte) (int, error) {
 		return len(text), err
 	case <-w.ctx.Done():
 		return 0, io.EOF
+	}
+}
+
+// untilSignal does what may take for ever, such as to read standard input, a file of a dead server, or from a name service, but not beyond
+// the end of the context: then the error is an [*netcfg.Error] with the cause Interrupted, and the work is abandoned.
+func untilSignal[T any](ctx context.Context, work func() (T, error)) (result T, err error) {
+	done := make(chan struct{})
+	var worked T
+	var failed error
+	go func() {
+		defer close(done)
+		worked, failed = work()
+	}()
+	select {
+	case <-done:
+		return worked, failed
+	case <-ctx.Done():
+		return result, &netcfg.Error{Cause: netcfg.Interrupted}
 	}
 }

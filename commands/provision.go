@@ -19,7 +19,7 @@ type provision struct {
 }
 
 // provision does what plan finds to be done, and keeps the memory of it. A plan that is only printed takes no lock and writes nothing.
-func (p *program) provision(operands []string, needsMemory bool, o netcfg.Options, plan func(*provision) ([]netcfg.Change, error)) error {
+func (p *program) provision(operands []string, needsMemory bool, o netcfg.Options, plan func(context.Context, *provision) ([]netcfg.Change, error)) error {
 	ctx := signals()
 	if !p.planOnly() {
 		lock, err := state.Lock(ctx, func() { p.say("waits for another apply or teardown to end") })
@@ -39,7 +39,7 @@ func (p *program) provision(operands []string, needsMemory bool, o netcfg.Option
 			return err
 		}
 	}
-	changes, err := plan(run)
+	changes, err := plan(ctx, run)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"slices"
 
@@ -23,8 +24,11 @@ var teardownVerb = verb{
 // teardown deletes what is remembered, whatever the files look like by now.
 func (p *program) teardown(operands []string) error {
 	var mistakes error
-	err := p.provision(operands, true, netcfg.Options{}, func(r *provision) ([]netcfg.Change, error) {
-		declared, wrong := netcfg.ReadFiles(operands)
+	err := p.provision(operands, true, netcfg.Options{}, func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
+		declared, wrong := untilSignal(ctx, func() ([]netcfg.Declaration, error) { return netcfg.ReadFiles(operands) })
+		if ctx.Err() != nil {
+			return nil, wrong
+		}
 		if mistakes = wrong; wrong != nil && len(r.memory.Devices()) > 0 {
 			r.say("the files have mistakes; what apply created goes all the same")
 		}
@@ -66,7 +70,7 @@ func (r *provision) strangers(declared []netcfg.Declaration) ([]*netcfg.Device, 
 	if len(names) == 0 {
 		return nil, nil
 	}
-	live, err := r.kernel.Devices(names...)
+	live, err := r.kernel.Links(names...)
 	seen := map[int]bool{}
 	return slices.DeleteFunc(live, func(d *netcfg.Device) bool {
 		if d == nil || d.Kind != "tun" || r.memory.Devices()[d.Index] == d.Name || seen[d.Index] {

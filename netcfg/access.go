@@ -85,13 +85,27 @@ type found struct {
 	err error
 }
 
-// Access is the access by number; nil if none is asked. The error is an [*Error] with the cause NoUser or NoGroup.
+// LookUp looks up all names that will be asked for.
+func (y *Directory) LookUp(all []AccessNames) {
+	users, groups := map[string]found{}, map[string]found{}
+	for _, n := range all {
+		if n.User != nil {
+			users[*n.User] = found{}
+		}
+		if n.Group != nil {
+			groups[*n.Group] = found{}
+		}
+	}
+	y.users, y.groups = parseAll(users, userDatabase), parseAll(groups, groupDatabase)
+}
+
+// Access is the access by number; nil if none is asked. The error is an [*Error] with the cause NoUser, NoGroup or NoNames.
 func (y *Directory) Access(n AccessNames) (*Access, error) {
 	if n == (AccessNames{}) {
 		return nil, nil
 	}
 	if y.users == nil {
-		y.users, y.groups = map[string]found{}, map[string]found{}
+		y.LookUp([]AccessNames{n})
 	}
 	var a Access
 	var err error

@@ -27,6 +27,7 @@ const (
 	DriverMissing          // the node is there, the driver is not
 	NoUser                 // no such user
 	NoGroup                // no such group
+	NoNames                // the name service does not answer
 	NoMaster               // no device of the master's name
 	NoPort                 // the master takes no ports
 	TunInBridge            // a bridge takes taps only
@@ -70,6 +71,7 @@ var causes = [...]struct{ means, hint string }{
 	DriverMissing:    {"the kernel has no tun driver", "{fix}"},
 	NoUser:           {"no such user", "create it with useradd(8), or give a number"},
 	NoGroup:          {"no such group", "create it with groupadd(8), or give a number"},
+	NoNames:          {"the name service does not answer", "{fix}"},
 	NoMaster:         {"no such device", "{fix}"},
 	NoPort:           {"takes no devices", "a master is a bridge or a VRF"},
 	TunInBridge:      {"a tun carries no Ethernet frames, and a bridge nothing else", "only a tap can join a bridge"},

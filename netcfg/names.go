@@ -1,63 +1,115 @@
 package netcfg
 
 import (
-	"context"
+	"errors"
 	"fmt"
-	"os/exec"
 	"os/user"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // idMax is the largest user or group number; the one above it is the kernel's "no change".
 const idMax = 1<<32 - 2
 
-// ParseUser reads a user's name or number. A number that is also a name is the name.
-// The error is an [*Error] with the cause NoUser.
-func ParseUser(s string) (ID, error) {
-	return parseID(s, "passwd", NoUser, func(name string) (string, error) {
+// A database has the names and the numbers of users, or of groups.
+type database struct {
+	name    string // as getent(1) has it
+	missing Cause
+	lookup  func(name string) (number string, err error) // in /etc
+}
+
+var (
+	userDatabase = database{"passwd", NoUser, func(name string) (string, error) {
 		u, err := user.Lookup(name)
 		if err != nil {
 			return "", err
 		}
 		return u.Uid, nil
-	})
-}
-
-// ParseGroup reads a group's name or number, as [ParseUser] a user's. The cause of its error is NoGroup.
-func ParseGroup(s string) (ID, error) {
-	return parseID(s, "group", NoGroup, func(name string) (string, error) {
+	}}
+	groupDatabase = database{"group", NoGroup, func(name string) (string, error) {
 		g, err := user.LookupGroup(name)
 		if err != nil {
 			return "", err
 		}
 		return g.Gid, nil
-	})
+	}}
+)
+
+// ParseUser reads a user's name or number. A number that is also a name is the name.
+// The error is an [*Error] with the cause NoUser, or NoNames if the name service does not answer.
+func ParseUser(s string) (ID, error) {
+	f := parseAll(map[string]found{s: {}}, userDatabase)[s]
+	return f.id, f.err
 }
 
-func parseID(s, database string, missing Cause, lookup func(string) (string, error)) (ID, error) {
-	if s == "" {
-		return ID{}, &Error{Cause: BadRequest, Detail: idNoun(missing) + ": the name is empty"}
+// ParseGroup reads a group's name or number, as [ParseUser] a user's. The cause of its error is NoGroup, or NoNames.
+func ParseGroup(s string) (ID, error) {
+	f := parseAll(map[string]found{s: {}}, groupDatabase)[s]
+	return f.id, f.err
+}
+
+// parseAll looks up the keys of words, and fills in what was found. Those that /etc does not have are asked for in one go.
+func parseAll(words map[string]found, d database) map[string]found {
+	var unknown []string
+	for s := range words {
+		id, err := d.parse(s)
+		words[s] = found{id, err}
+		if e := new(Error); errors.As(err, &e) && e.Cause == d.missing && askable(s) {
+			unknown = append(unknown, s)
+		}
 	}
-	if number, err := lookup(s); err == nil {
+	known := map[string]ID{}
+	if len(unknown) > 1 {
+		entries, _ := getent(d.name, unknown...) // an error comes back below
+		for _, fields := range entries {
+			if n, err := strconv.ParseUint(fields[2], 10, 32); err == nil {
+				known[fields[0]] = ID{uint32(n), fields[0]}
+			}
+		}
+	}
+	for _, s := range unknown {
+		if id, there := known[s]; there {
+			words[s] = found{id: id}
+			continue
+		}
+		entries, err := getent(d.name, s) // one that the service knows under another name, or nobody
+		if err != nil {
+			words[s] = found{err: &Error{Cause: NoNames, What: fmt.Sprintf("%s %q", idNoun(d.missing), s), Fix: idFix(d.name, s)}}
+		}
+		for _, fields := range entries {
+			if n, err := strconv.ParseUint(fields[2], 10, 32); err == nil {
+				words[s] = found{id: ID{uint32(n), s}}
+			}
+		}
+	}
+	return words
+}
+
+// parse reads a name that /etc has, or a number.
+func (d database) parse(s string) (ID, error) {
+	if s == "" {
+		return ID{}, &Error{Cause: BadRequest, Detail: idNoun(d.missing) + ": the name is empty"}
+	}
+	if number, err := d.lookup(s); err == nil {
 		n, err := strconv.ParseUint(number, 10, 32)
 		return ID{uint32(n), s}, err
 	}
 	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
 		if n > idMax {
-			return ID{}, &Error{Cause: BadRequest, Detail: fmt.Sprintf("%s %s: larger than %d", idNoun(missing), s, uint32(idMax))}
+			return ID{}, &Error{Cause: BadRequest, Detail: fmt.Sprintf("%s %s: larger than %d", idNoun(d.missing), s, uint32(idMax))}
 		}
 		return ID{Number: uint32(n)}, nil
 	}
-	if !strings.ContainsAny(s, " \t\n:") && strings.Trim(s, "+-0123456789") != "" && !strings.HasPrefix(s, "-") { // what getent takes for a name
-		for _, fields := range getent(database, s) {
-			if n, err := strconv.ParseUint(fields[2], 10, 32); err == nil {
-				return ID{uint32(n), s}, nil
-			}
-		}
-	}
-	return ID{}, &Error{Cause: missing, What: fmt.Sprintf("%s %q", idNoun(missing), s)}
+	return ID{}, &Error{Cause: d.missing, What: fmt.Sprintf("%s %q", idNoun(d.missing), s)}
+}
+
+// askable says whether getent takes a word for a name.
+func askable(s string) bool {
+	return !strings.ContainsAny(s, " \t\n:\x00") && strings.Trim(s, "+-0123456789") != "" && !strings.HasPrefix(s, "-")
+}
+
+func idFix(database, name string) string {
+	return "try getent " + database + " " + Word(name) + ", or give a number"
 }
 
 func idNoun(missing Cause) string {
@@ -65,35 +117,6 @@ func idNoun(missing Cause) string {
 		return "group"
 	}
 	return "user"
-}
-
-// getentTime is how long the host's name service may take; LDAP answers in milliseconds or not at all.
-const getentTime = 5 * time.Second
-
-// getent asks the host's name service for entries of a database, which may be kept outside /etc. The static
-// binary reads /etc/passwd and /etc/group alone. Entries have at least three fields; there are none on any error.
-func getent(database string, keys ...string) (entries [][]string) {
-	for _, line := range getentLines(database, keys...) {
-		if fields := strings.Split(line, ":"); len(fields) >= 3 {
-			entries = append(entries, fields)
-		}
-	}
-	return entries
-}
-
-// getentLines are what getent(1) prints.
-func getentLines(database string, keys ...string) []string {
-	ctx, cancel := context.WithTimeout(context.Background(), getentTime)
-	defer cancel()
-	for _, path := range []string{"/usr/bin/getent", "/bin/getent"} {
-		cmd := exec.CommandContext(ctx, path, append([]string{database}, keys...)...)
-		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
-		out, _ := cmd.Output() // exit 2 says that one key is unknown; the others are on stdout all the same
-		if cmd.Process != nil {
-			return strings.Split(strings.TrimRight(string(out), "\n"), "\n")
-		}
-	}
-	return nil
 }
 
 // names are the users and groups that are known by now, by number; "" for one that has no name.
@@ -159,7 +182,8 @@ func resolve(known map[uint32]string, database string, lookup func(string) (stri
 	if len(unknown) == 0 {
 		return
 	}
-	for _, fields := range getent(database, unknown...) {
+	entries, _ := getent(database, unknown...) // what has no name is shown by its number
+	for _, fields := range entries {
 		if n, err := strconv.ParseUint(fields[2], 10, 32); err == nil {
 			known[uint32(n)] = fields[0]
 		}

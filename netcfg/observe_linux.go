@@ -28,6 +28,18 @@ const withoutStats = 1 << 3
 // Devices reads the named devices, in that order, or all TUN/TAP devices in the order of their names when none is
 // named. A name that is absent gives a nil device. A device of another kind has little more than its Kind.
 func (k *Kernel) Devices(names ...string) ([]*Device, error) {
+	devices, err := k.Links(names...)
+	if err != nil {
+		return nil, err
+	}
+	present := slices.DeleteFunc(slices.Clone(devices), func(d *Device) bool { return d == nil })
+	k.findHolders(present)
+	name(present)
+	return devices, nil
+}
+
+// Links is Devices without the programs that are attached, and without the names of users and groups, whose service may be slow.
+func (k *Kernel) Links(names ...string) ([]*Device, error) {
 	wanted := make([]target, len(names))
 	for i, name := range names {
 		wanted[i].name = name
@@ -39,9 +51,6 @@ func (k *Kernel) Devices(names ...string) ([]*Device, error) {
 	if len(names) == 0 {
 		slices.SortFunc(devices, func(a, b *Device) int { return compareNames(a.Name, b.Name) })
 	}
-	present := slices.DeleteFunc(slices.Clone(devices), func(d *Device) bool { return d == nil })
-	k.findHolders(present)
-	name(present)
 	return devices, nil
 }
 

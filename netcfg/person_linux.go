@@ -87,12 +87,17 @@ func (k *Kernel) Person(name string) (Person, error) {
 
 // foreignGroups asks the host's name service.
 func (p *Person) foreignGroups() error {
-	for _, fields := range getent("passwd", p.ID.Name) {
+	entries, err := getent("passwd", p.ID.Name)
+	for _, fields := range entries {
 		if len(fields) > 3 {
 			p.addGroups([]string{fields[3]})
 		}
 	}
-	for _, line := range getentLines("initgroups", p.ID.Name) {
+	lines, groupsErr := getentLines("initgroups", p.ID.Name)
+	if err != nil || groupsErr != nil {
+		return &Error{Cause: NoNames, What: "groups of " + Escape(p.ID.Name), Fix: idFix("initgroups", p.ID.Name)}
+	}
+	for _, line := range lines {
 		if words := strings.Fields(line); len(words) > 1 {
 			p.addGroups(words[1:])
 		}

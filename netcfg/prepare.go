@@ -13,7 +13,7 @@ import (
 func nameOwners(jobs []*job) {
 	var devices []*Device
 	for _, j := range jobs {
-		if j.now != nil && j.Want != nil && j.Want.Access != nil { // an add always asks for one
+		if j.now != nil && j.Want != nil && j.Want.Access != nil && (j.Expect == Absent || !j.Want.Access.same(j.now.Access)) {
 			devices = append(devices, j.now)
 		}
 	}
