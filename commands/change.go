@@ -99,14 +99,14 @@ func (p *program) log(s netcfg.Step) {
 // say prints a line that is about the run, not about a device.
 func (p *program) say(text string) {
 	if !p.quiet {
-		fmt.Fprintf(p.stderr, "tunadm: %s: %s\n", p.verb, text)
+		fmt.Fprintf(p.stderr, "tunadm: %s: %s\n", p.verb, netcfg.Printable(text))
 	}
 }
 
 // sayOf prints a line that is about a device.
 func (p *program) sayOf(device, text string) {
 	if !p.quiet {
-		fmt.Fprintf(p.stderr, "tunadm: %s %s: %s\n", p.verb, netcfg.Escape(device), text)
+		fmt.Fprintf(p.stderr, "tunadm: %s %s: %s\n", p.verb, netcfg.Escape(device), netcfg.Printable(text))
 	}
 }
 

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -98,13 +97,13 @@ func (p *program) renderFindings(findings []doctor.Finding) error {
 		if f.Device != "" {
 			fmt.Fprintf(out, "%s: ", netcfg.Escape(f.Device))
 		}
-		out.WriteString(f.What)
+		out.WriteString(netcfg.Printable(f.What))
 		if f.Means != "" {
-			out.WriteString(": " + f.Means)
+			out.WriteString(": " + netcfg.Printable(f.Means))
 		}
 		out.WriteByte('\n')
 		for _, mend := range f.Mend {
-			fmt.Fprintf(out, "    mend: %s\n", mend)
+			fmt.Fprintf(out, "    mend: %s\n", netcfg.Printable(mend))
 		}
 	}
 	return out.Flush()
@@ -118,7 +117,5 @@ func (p *program) renderFindingsJSON(findings []doctor.Finding) error {
 			list[i].Device = &f.Device
 		}
 	}
-	encoder := json.NewEncoder(p.stdout)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(list)
+	return encode(p.stdout, list)
 }

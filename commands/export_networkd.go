@@ -3,6 +3,7 @@ package commands
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/netcfg"
@@ -35,10 +36,10 @@ func (e *exporter) netdev(d *netcfg.Device, spec *netcfg.Spec) {
 	e.setting("Kind", d.Mode)
 	fmt.Fprintf(e, "\n[%s]\n", map[netcfg.Mode]string{netcfg.TUN: "Tun", netcfg.TAP: "Tap"}[d.Mode])
 	if d.Access.User != nil {
-		e.setting("User", d.Access.User)
+		e.setting("User", networkdID(d.Access.User))
 	}
 	if d.Access.Group != nil {
-		e.setting("Group", d.Access.Group)
+		e.setting("Group", networkdID(d.Access.Group))
 	}
 	for _, flag := range []struct {
 		on  bool
@@ -54,6 +55,15 @@ func (e *exporter) netdev(d *netcfg.Device, spec *netcfg.Spec) {
 	if spec.Alias != nil {
 		e.comment(d, "alias "+*spec.Alias+" is for a .link file: Alias=")
 	}
+}
+
+// networkdID is the name of a user or a group, or the number where the name could mean anything else in the file.
+func networkdID(id *netcfg.ID) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	if id.Name == "" || strings.Trim(id.Name, plain) != "" {
+		return strconv.FormatUint(uint64(id.Number), 10)
+	}
+	return id.Name
 }
 
 func (e *exporter) network(d *netcfg.Device, spec *netcfg.Spec) {

@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
+	"unicode/utf16"
 
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -92,19 +95,48 @@ type jsonEvent struct {
 	Program *jsonHolder `json:"program"`
 }
 
+// encode writes a value in one line, with all that a terminal should not see as \u: names, aliases and commands are other users' texts.
+func encode(out io.Writer, value any) error {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	_, err := out.Write(harmless(text.Bytes()))
+	return err
+}
+
+// harmless writes what cannot be seen in JSON, which is in its strings alone, as \u.
+func harmless(text []byte) []byte {
+	hidden := func(r rune) bool { return r != '\n' && !netcfg.Visible(r) }
+	if bytes.IndexFunc(text, hidden) < 0 {
+		return text
+	}
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		if !hidden(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.Bytes()
+}
+
 // renderJSON prints the array in one line. Each device is encoded by itself: thousands together take a third more time and memory.
 func (p *program) renderJSON(devices []*netcfg.Device) error {
 	out := bufio.NewWriter(p.stdout)
 	var one bytes.Buffer
-	encoder := json.NewEncoder(&one)
-	encoder.SetEscapeHTML(false)
 	out.WriteByte('[')
 	for i, d := range devices {
 		if i > 0 {
 			out.WriteByte(',')
 		}
 		one.Reset()
-		if err := encoder.Encode(toJSON(d)); err != nil {
+		if err := encode(&one, toJSON(d)); err != nil {
 			return err
 		}
 		out.Write(bytes.TrimSuffix(one.Bytes(), []byte("\n")))

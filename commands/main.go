@@ -95,10 +95,10 @@ func (p *program) complain(err error) int {
 				continue
 			}
 		}
-		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), err)
+		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), netcfg.Printable(err.Error()))
 		p.pointAt(err)
 		if hint := hintOf(err); hint != "" {
-			fmt.Fprintf(p.stderr, "tunadm: hint: %s\n", hint)
+			fmt.Fprintf(p.stderr, "tunadm: hint: %s\n", netcfg.Printable(hint))
 		}
 	}
 	if more := mistakes - mistakesShown; more > 0 {

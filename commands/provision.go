@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 
@@ -100,9 +99,7 @@ func (r *provision) renderOutcomes(changes []netcfg.Change, results []netcfg.Res
 		}
 		outcomes = append(outcomes, one)
 	}
-	encoder := json.NewEncoder(r.stdout)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(append(outcomes, r.kept...))
+	return encode(r.stdout, append(outcomes, r.kept...))
 }
 
 // resultWord is the one word for what became of a device.

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -173,7 +172,7 @@ func blockLines(d *netcfg.Device) [][2]string {
 // renderPlan prints steps as the commands they stand for.
 func (p *program) renderPlan(steps []*netcfg.Step) error {
 	if p.json {
-		return json.NewEncoder(p.stdout).Encode(toSteps(steps))
+		return encode(p.stdout, toSteps(steps))
 	}
 	out := bufio.NewWriter(p.stdout)
 	for _, s := range steps {

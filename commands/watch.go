@@ -2,7 +2,6 @@ package commands
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -163,7 +162,5 @@ func (p *program) printJSONEvent(out io.Writer, e netcfg.Event) error {
 		h := toHolder(*e.Holder)
 		j.Program = &h
 	}
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(j)
+	return encode(out, j)
 }

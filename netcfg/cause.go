@@ -51,17 +51,17 @@ const (
 	NotExecutable          // a program that cannot be executed
 )
 
-// causes is the one table of what each cause means and what mends it. In a hint {device} and {fix} stand for
-// the device and for what mends this very case; a hint whose {fix} is empty is left out.
+// causes is the one table of what each cause means and what mends it. In a hint {set} and {delete} stand for
+// lines about the device, and {fix} for what mends this very case; a hint whose {fix} is empty is left out.
 var causes = [...]struct{ means, hint string }{
 	Unknown:          {"", ""},
 	BadRequest:       {"", ""},
 	NoDevice:         {"no such device", "{fix}"},
-	Exists:           {"exists already", "tunadm set {device} changes it; --if-missing accepts one that is as asked"},
+	Exists:           {"exists already", "{set} changes it; --if-missing accepts one that is as asked"},
 	Differs:          {"exists already, and differs", "{fix}"},
 	OtherKind:        {"not a TUN/TAP device", ""},
-	WrongMode:        {"exists in the other mode", "a mode is for life: tunadm delete {device}, then add it again; apply --replace does both"},
-	WrongQueues:      {"exists with other queues", "multi-queue is for life: tunadm delete {device}, then add it again; apply --replace does both"},
+	WrongMode:        {"exists in the other mode", "a mode is for life: {delete}, then add it again; apply --replace does both"},
+	WrongQueues:      {"exists with other queues", "multi-queue is for life: {delete}, then add it again; apply --replace does both"},
 	InUse:            {"in use", "{fix}"},
 	NotPermitted:     {"not permitted", "{fix}"},
 	NotOwner:         {"not permitted", "{fix}"},
@@ -88,7 +88,7 @@ var causes = [...]struct{ means, hint string }{
 	NoNamespace:      {"no such network namespace", "ip netns list"},
 	ForeignNamespace: {"only its own user namespace may enter it", "{fix}"},
 	Interrupted:      {"interrupted", ""},
-	NoMemory:         {"out of memory", "tunadm set {device} --txqueuelen 500"},
+	NoMemory:         {"out of memory", "{set 500}"},
 	NotKept:          {"it did not stay: the kernel dropped it, or another program changed it", ""},
 	OtherFailed:      {"left as it was, since another device failed", ""},
 	NoProgram:        {"no such program", ""},
@@ -131,7 +131,8 @@ func (e *Error) Hint() string {
 	if strings.Contains(hint, "{fix}") && e.Fix == "" {
 		return ""
 	}
-	return strings.NewReplacer("{device}", Word(e.Device), "{fix}", e.Fix).Replace(hint)
+	return strings.NewReplacer("{set}", Line("set", e.Device, ""), "{set 500}", Line("set", e.Device, "--txqueuelen 500"),
+		"{delete}", Line("delete", e.Device, ""), "{fix}", e.Fix).Replace(hint)
 }
 
 // KindWords says what the device is, with an article.

@@ -145,7 +145,7 @@ func tomlText(s string) string {
 		case r == '"' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case r < ' ' || r >= 0x7f && !strconv.IsPrint(r):
+		case !Visible(r):
 			fmt.Fprintf(&b, "\\U%08x", r)
 		default:
 			b.WriteRune(r)

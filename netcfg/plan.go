@@ -170,7 +170,7 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 // refuseAccess refuses to unset an owner or a group, with what is possible instead.
 func (p *planner) refuseAccess() error {
 	want, have := p.want.Access, p.have.Access
-	fix := "tunadm delete " + Word(p.have.Name) + ", then add it again; apply --replace does both"
+	fix := Line("delete", p.have.Name, "") + ", then add it again; apply --replace does both"
 	switch {
 	case want.User != nil && want.Group == nil && have.Group != nil:
 		fix = "keep the group: --user " + Word(want.User.String()) + " --group " + Word(have.Group.String()) + "; or " + fix

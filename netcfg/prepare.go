@@ -101,7 +101,7 @@ func differs(name string, steps []Step, never error) error {
 		}
 	}
 	return &Error{
-		Device: name, Cause: Differs, Fix: "tunadm set " + Word(name) + " with the flags of this add changes it",
+		Device: name, Cause: Differs, Fix: Line("set", name, "") + " with the flags of this add changes it",
 		Detail: "exists already, and differs by: " + strings.Join(each, "; "),
 	}
 }
@@ -269,6 +269,6 @@ func notThere[T fmt.Stringer](j *job, what, flag string, like []T) error {
 		j.warn("%s: %s", what, causes[NotThere].means)
 		return nil
 	}
-	fix := fmt.Sprintf("tunadm set %s %s %s", Word(j.Name), flag, Word(like[0].String()))
+	fix := Line("set", j.Name, flag+" "+Word(like[0].String()))
 	return &Error{Device: j.Name, What: what, Cause: NotThere, Fix: fix}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -139,27 +138,6 @@ func (p *patient) ask(checks []check) (findings []Finding) {
 		}
 	}
 	return findings
-}
-
-// fit fits a remedy to where it is to be done, and to who is to do it. Sentences stay as they are.
-func (p *patient) fit(mend string) string {
-	parts := strings.Split(mend, " && ")
-	rooted := false
-	for i, part := range parts {
-		first, _, _ := strings.Cut(part, " ")
-		switch inside := slices.Contains([]string{"ip", "sysctl", "tunadm"}, first) && !strings.Contains(part, " --netns "); {
-		case inside && strings.Contains(p.Netns, "/"):
-			parts[i] = "nsenter --net=" + netcfg.Word(p.Netns) + " " + part
-		case inside && p.Netns != "":
-			parts[i] = "ip netns exec " + netcfg.Word(p.Netns) + " " + part
-		}
-		rooted = rooted || slices.Contains([]string{"ip", "sysctl", "usermod", "printf", "mkdir", "rm", "mount", "modprobe"}, first) || first == "tunadm" && !strings.HasPrefix(part, "tunadm doctor ")
-	}
-	mend = strings.Join(parts, " && ")
-	if self := p.kernel.Self(); rooted && self.ID.Number != 0 && !self.Admin {
-		return "ask root for: " + mend
-	}
-	return mend
 }
 
 // one is a list of one finding.

@@ -15,8 +15,12 @@ func networkManager(p *patient) []Finding {
 	if err != nil || p.Netns != "" || !strings.Contains(string(b), "managed=true") && !strings.Contains(string(b), "connection-uuid=") {
 		return nil
 	}
-	name := d.Name
-	return one(Warning, "NetworkManager takes care of it", "it changes addresses and routes, takes the device out of its bridge, and keeps a connection for it",
+	name, what := d.Name, "NetworkManager takes care of it"
+	means := "it changes addresses and routes, takes the device out of its bridge, and keeps a connection for it"
+	if !plain(name) {
+		return one(Warning, what, means, "rename the device: NetworkManager's files give characters of its name another meaning")
+	}
+	return one(Warning, what, means,
 		"printf '[keyfile]\\nunmanaged-devices+=interface-name:%s\\n' "+netcfg.Word(name)+" >"+netcfg.Word("/etc/NetworkManager/conf.d/90-"+name+".conf")+" && nmcli general reload")
 }
 
@@ -36,7 +40,17 @@ func networkd(p *patient) []Finding {
 	if file == "" {
 		return ok("systemd-networkd knows it, and leaves it alone")
 	}
-	name := d.Name
-	return one(Warning, "systemd-networkd takes care of it, by "+netcfg.Escape(file), "it changes addresses and routes, and drops them when the carrier goes",
-		"printf '[Match]\\nName=%s\\n\\n[Link]\\nUnmanaged=yes\\n' "+netcfg.Word(name)+" >"+netcfg.Word("/etc/systemd/network/05-"+name+".network")+" && networkctl reload && networkctl reconfigure "+netcfg.Word(name))
+	name, what := d.Name, "systemd-networkd takes care of it, by "+netcfg.Escape(file)
+	means := "it changes addresses and routes, and drops them when the carrier goes"
+	if !plain(name) {
+		return one(Warning, what, means, "rename the device: systemd-networkd's files give characters of its name another meaning")
+	}
+	return one(Warning, what, means,
+		"printf '[Match]\\nName=%s\\n\\n[Link]\\nUnmanaged=yes\\n' "+netcfg.Word(name)+" >"+netcfg.Word("/etc/systemd/network/05-"+name+".network")+" && networkctl reload && networkctl reconfigure -- "+netcfg.Word(name))
+}
+
+// plain says whether a name means nothing but itself in the files of the network managers: no pattern, no negation, no list.
+func plain(name string) bool {
+	const characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	return strings.Trim(name, characters) == ""
 }

@@ -1,0 +1,112 @@
+package commands
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tunadm/tunadm/internal/doctor"
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// FuzzPrinters: whatever other users chose for names, aliases and commands, no printer lets through what a terminal should not see, and
+// JSON gives it back as it was.
+func FuzzPrinters(f *testing.F) {
+	for _, text := range []string{"tun0", "a\x1b[2Jb", "a\u009bb\x7f", "a\u202e\u2066b", "a\u200b\u2060\ufeff\u3164b", "a\xff\xfeb", "a\nb\r", "!lo", "*", "-x", "a\\b\"'", "\U000e0041\ufe0f", "<&>"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		id := &netcfg.ID{Number: 5, Name: text}
+		d := &netcfg.Device{
+			Name: text, Index: 5, Kind: "tun", Mode: netcfg.TAP, Persist: true, MTU: 1500, Alias: text, Master: text, MultiQueue: true, Queues: 1,
+			Access: netcfg.Access{User: id, Group: id}, Holders: []netcfg.Holder{{PID: 7, Command: text, User: *id, Queues: 1}},
+		}
+		spec, _ := d.Spec()
+		event := netcfg.Event{Kind: netcfg.EventAlias, Time: time.Unix(0, 0), Before: d, After: d, Holder: &d.Holders[0]}
+		failed := &netcfg.Error{Device: text, Cause: netcfg.NotOwner, Detail: "only " + d.Access.String() + " may attach", Fix: "ask " + text}
+		for name, print := range map[string]func(p *program, out *bytes.Buffer) error{
+			"table":      func(p *program, _ *bytes.Buffer) error { return p.renderTable([]*netcfg.Device{d}) },
+			"names":      func(p *program, _ *bytes.Buffer) error { return p.renderNames([]*netcfg.Device{d}) },
+			"blocks":     func(p *program, _ *bytes.Buffer) error { return p.renderBlocks([]*netcfg.Device{d}) },
+			"json":       func(p *program, _ *bytes.Buffer) error { return p.renderJSON([]*netcfg.Device{d}) },
+			"event":      func(p *program, out *bytes.Buffer) error { return p.printEvent(out, event) },
+			"json event": func(p *program, out *bytes.Buffer) error { return p.printJSONEvent(out, event) },
+			"error":      func(p *program, _ *bytes.Buffer) error { p.complain(errors.Join(failed, errors.New(text))); return nil },
+			"say":        func(p *program, _ *bytes.Buffer) error { p.say(text); p.sayOf(text, text); return nil },
+			"findings": func(p *program, _ *bytes.Buffer) error {
+				return p.renderFindings([]doctor.Finding{{Check: "x", Device: text, What: text, Means: text, Mend: []string{text}}})
+			},
+			"plan": func(p *program, _ *bytes.Buffer) error { return p.renderPlan(deletion(d)) },
+			"json plan": func(p *program, _ *bytes.Buffer) error {
+				p.json = true
+				return p.renderPlan(deletion(d))
+			},
+			"toml": func(_ *program, out *bytes.Buffer) error { return exported(out, func(e *exporter) { e.toml(d, spec) }) },
+			"ip":   func(_ *program, out *bytes.Buffer) error { return exported(out, func(e *exporter) { e.ip(d, spec) }) },
+			"networkd": func(_ *program, out *bytes.Buffer) error {
+				return exported(out, func(e *exporter) { e.networkd(d, spec) })
+			},
+		} {
+			var out bytes.Buffer
+			if err := print(&program{verb: "list", stdout: &out, stderr: &out}, &out); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			for _, r := range out.String() {
+				if r != '\n' && !netcfg.Visible(r) {
+					t.Errorf("%s prints %U of %q: %q", name, r, text, out.String())
+				}
+			}
+			if strings.HasPrefix(name, "json") && !json.Valid(out.Bytes()) {
+				t.Errorf("%s: no JSON: %s", name, out.String())
+			}
+		}
+	})
+}
+
+func deletion(d *netcfg.Device) []*netcfg.Step {
+	steps, _ := netcfg.Plan(nil, d)
+	return []*netcfg.Step{&steps[0]}
+}
+
+func exported(out *bytes.Buffer, print func(*exporter)) error {
+	e := &exporter{Writer: bufio.NewWriter(out)}
+	print(e)
+	return e.Flush()
+}
+
+// TestOneEncoder: JSON is printed in one place, which escapes what cannot be seen.
+func TestOneEncoder(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) < 10 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file != "json.go" && !strings.HasSuffix(file, "_test.go") && bytes.Contains(text, []byte(`"encoding/json"`)) {
+			t.Errorf("%s encodes JSON: encode of json.go does", file)
+		}
+	}
+}
+
+// TestJSONIsTheSameText: what is escaped comes back as it was.
+func TestJSONIsTheSameText(t *testing.T) {
+	for _, text := range []string{"a\u009bb\x7f", "\u202e\U000e0041 é", "\u2028\x00\x1b"} {
+		var out bytes.Buffer
+		var back string
+		if err := encode(&out, text); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(out.Bytes(), &back); err != nil || back != text {
+			t.Errorf("%q became %q: %v", text, back, err)
+		}
+	}
+}
