@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -77,6 +78,32 @@ func TestTheManualHasAllChecks(t *testing.T) {
 	}
 	if !slices.Equal(described, doctor.Checks()) {
 		t.Errorf("the manual has %v\nthe program %v", described, doctor.Checks())
+	}
+}
+
+// TestTheManualHasTheThreatsOfEachVerb looks for each verb in the list of threats.
+func TestTheManualHasTheThreatsOfEachVerb(t *testing.T) {
+	_, list, _ := strings.Cut(read(t, "../man/tunadm.8"), "\n.Ss Threats by verb\n")
+	list, _, _ = strings.Cut(list, "\n.Sh ")
+	for _, v := range verbs() {
+		if !strings.Contains(list, "\n.It Cm "+v.name+"\n") {
+			t.Errorf("the manual lacks the threats of %s", v.name)
+		}
+	}
+}
+
+// TestTheManualHasGoodRulesForSudo asks visudo about the example.
+func TestTheManualHasGoodRulesForSudo(t *testing.T) {
+	nstest.NeedProgram(t, "visudo")
+	_, rules, _ := strings.Cut(read(t, "../man/tunadm.8"), "\n.Ss Rules for sudo\n")
+	_, rules, _ = strings.Cut(rules, "\n.Bd -literal -offset indent\n")
+	rules, _, found := strings.Cut(rules, ".Ed\n")
+	file := filepath.Join(t.TempDir(), "sudoers")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(rules, `\e`, `\`)), 0o440); err != nil || !found {
+		t.Fatalf("%v, found %v", err, found)
+	}
+	if out, err := exec.Command("visudo", "--check", "--strict", "--file="+file).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s\n%s", err, out, rules)
 	}
 }
 
