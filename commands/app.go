@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,15 +61,19 @@ type program struct {
 	explain bool   // of as
 	user    string // of doctor and exec: "": who runs the program
 
-	attachment netcfg.Attachment
-	command    []string // of exec: the program's line
+	attachment    netcfg.Attachment
+	command       []string            // of exec: the program's line
+	ambient       []netcfg.Capability // of exec
+	newPrivileges bool                // of exec
 
-	count int    // of dump: how many packets; 0: all
-	hex   bool   // of dump
-	write string // of dump: a file, "-" or ""
+	count    int      // of dump: how many packets; 0: all
+	hex      bool     // of dump
+	write    string   // of dump: a file, "-" or ""
+	captured *os.File // of dump: that file; nil: standard output, or none
 
-	plain, udp      bool   // of tunnel
-	listen, connect string // of tunnel: "host:port"
+	plain, udp      bool           // of tunnel
+	listen, connect string         // of tunnel: "host:port"
+	peer            netip.AddrPort // of tunnel; invalid: the first
 
 	ends  [2]packet.LoopEnd // of loop
 	clean bool

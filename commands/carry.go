@@ -15,9 +15,17 @@ import (
 // A take takes a packet that came out of a device. It ends the run with success by io.EOF.
 type take func(p []byte) error
 
+// A carrier is what a verb does with the packets of a device.
+type carrier struct {
+	// prepare is called before anything is changed: its error is the verb's. Undo is called if the attachment fails; nil: there is nothing to prepare.
+	prepare func(d *netcfg.Device) (undo func(), err error)
+	// begin makes the take. It may write packets to the device.
+	begin func(ctx context.Context, k *netcfg.Kernel, a *netcfg.Attached) (take, error)
+}
+
 // carry attaches to the one device that is named, and has each packet taken, until a signal comes or nobody reads standard output any more,
-// which is success. Begin makes the take, which may write packets to the device.
-func (p *program) carry(names []string, begin func(ctx context.Context, k *netcfg.Kernel, d *netcfg.Device, to io.Writer) (take, error)) error {
+// which is success. The device is left as it was.
+func (p *program) carry(names []string, c carrier) error {
 	switch err := checkNames(names, netcfg.CheckName); {
 	case err != nil:
 		return err
@@ -32,34 +40,50 @@ func (p *program) carry(names []string, begin func(ctx context.Context, k *netcf
 		return err
 	}
 	defer k.Close()
-	d, files, err := k.Attach(names[0], netcfg.Attachment{Alone: true})
+	attached, err := k.PrepareAttach(netcfg.Attachment{Device: names[0], Alone: true})
 	if err != nil {
 		return capture(err)
 	}
-	queue := files[0]
-	if !d.Up {
-		p.sayOf(d.Name, "it is down, and no packet comes until it is up: tunadm set "+netcfg.Word(d.Name)+" --up")
+	undo := func() {}
+	if c.prepare != nil {
+		if undo, err = c.prepare(attached[0].Device); err != nil {
+			return err
+		}
 	}
-	context.AfterFunc(ctx, func() { queue.Close() })
-	if out, ok := p.stdout.(*os.File); ok {
-		go func() {
-			if netcfg.UntilUnread(ctx, out) == nil {
-				cancel()
-			}
-		}()
+	if err := k.Attach(attached, nil); err != nil {
+		undo()
+		return capture(err)
 	}
+	return errors.Join(p.take(ctx, k, attached, c), k.Detach(attached))
+}
+
+// take reads packets until the end.
+func (p *program) take(ctx context.Context, k *netcfg.Kernel, attached []*netcfg.Attached, c carrier) error {
+	a := attached[0]
+	if !a.Up {
+		p.sayOf(a.Name, "it is down, and no packet comes until it is up: tunadm set "+netcfg.Word(a.Name)+" --up")
+	}
+	out, _ := p.stdout.(*os.File)
+	reader, stop, err := netcfg.NewReader(ctx, a.Queues[0], out)
+	if err != nil {
+		return &netcfg.Error{Device: a.Name, Err: err}
+	}
+	defer stop()
 	p.stdout = patient{ctx, p.stdout}
-	taken, err := begin(ctx, k, d, queue)
+	if err := netcfg.Start(attached); err != nil {
+		return err
+	}
+	taken, err := c.begin(ctx, k, a)
 	buffer := make([]byte, packet.SizeMax)
 	for n := 0; err == nil; {
-		if n, err = queue.Read(buffer); err == nil {
+		if n, err = reader.Read(buffer); err == nil {
 			err = taken(buffer[:n])
 		}
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed) || errors.Is(err, syscall.EPIPE) {
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) {
 		return nil
 	}
-	return d.Carried(err)
+	return a.Carried(err)
 }
 
 // capture points who cannot attach, since a program is attached already, to what looks at packets beside it.

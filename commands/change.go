@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -28,20 +25,6 @@ func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
 		}
 	}
 	return p.engage(ctx, k, changes, netcfg.Options{})
-}
-
-// signals is a context that ends with the first signal to stop. It is made before the goroutine may be bound to its thread, where each
-// signal would cost two switches of threads. The process ends with the run, so nobody stops it.
-func signals() context.Context {
-	var ends []os.Signal
-	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
-		if !signal.Ignored(s) { // as under nohup(1)
-			ends = append(ends, s)
-		}
-	}
-	ctx, _ := signal.NotifyContext(context.Background(), ends...)
-	signal.Ignore(syscall.SIGPIPE) // a reader of -v that goes away must not end the run halfway
-	return ctx
 }
 
 // planOnly says that nothing is to be done.

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -34,42 +33,35 @@ type usageHint struct {
 }
 
 // runCommand runs a command, and passes signals on to it until it ends. It does not outlive this process. started is called when the command has
-// its descriptors.
-func runCommand(ctx context.Context, cmd *exec.Cmd, started func() error) error {
+// its descriptors. A signal that came before is success, and there is no command then.
+func runCommand(caught *interrupts, cmd *exec.Cmd, started func() error) error {
 	runtime.LockOSThread() // whose death the child hears of
 	defer runtime.UnlockOSThread()
-	passed := make(chan os.Signal, 16)
-	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2} {
-		if !signal.Ignored(s) {
-			signal.Notify(passed, s)
+	running := make(chan struct{})
+	pass := func(s os.Signal) {
+		<-running
+		if cmd.Process != nil {
+			_ = cmd.Process.Signal(s) // it may have ended
 		}
 	}
-	defer signal.Stop(passed)
+	if !caught.pass(pass) {
+		return nil
+	}
+	defer caught.pass(nil)
+	caught.add(syscall.SIGUSR1, syscall.SIGUSR2)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not ignored, which the child would inherit, and no end of this process either
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := cmd.Start(); err != nil {
+	err := cmd.Start()
+	close(running)
+	if err != nil {
 		return &commandExit{code: exitNotExecutable, err: err}
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	err := started()
-	stopped, told := ctx.Done(), false
-	for {
-		select {
-		case <-stopped: // a signal may have come before there was a command to pass it on to
-			if stopped = nil; !told && len(passed) == 0 {
-				_ = cmd.Process.Signal(syscall.SIGTERM)
-			}
-		case s := <-passed:
-			told = true
-			_ = cmd.Process.Signal(s) // it may have ended
-		case failed := <-ended:
-			if exit := new(exec.ExitError); failed != nil && !errors.As(failed, &exit) {
-				return errors.Join(err, failed)
-			}
-			return errors.Join(err, howItEnded(cmd.ProcessState))
-		}
+	err = started()
+	failed := cmd.Wait()
+	if exit := new(exec.ExitError); failed != nil && !errors.As(failed, &exit) {
+		return errors.Join(err, failed)
 	}
+	return errors.Join(err, howItEnded(cmd.ProcessState))
 }
 
 func howItEnded(s *os.ProcessState) error {

@@ -2,8 +2,10 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"time"
@@ -47,34 +49,63 @@ func (p *program) dump(names []string) error {
 	if p.hex && p.write != "" {
 		return usagef("--hex and --write exclude each other")
 	}
-	return p.carry(names, func(ctx context.Context, _ *netcfg.Kernel, d *netcfg.Device, _ io.Writer) (take, error) {
-		seen := 0
-		counted := func(err error) error {
-			if seen++; err == nil && seen == p.count {
-				return io.EOF
+	seen := 0
+	counted := func(err error) error {
+		if seen++; err == nil && seen == p.count {
+			return io.EOF
+		}
+		return err
+	}
+	if p.write != "" {
+		return p.carry(names, carrier{prepare: p.openCapture, begin: func(ctx context.Context, _ *netcfg.Kernel, a *netcfg.Attached) (take, error) {
+			w, err := p.capture(ctx, a.Device)
+			return func(b []byte) error { return counted(w.Write(b, time.Now())) }, err
+		}})
+	}
+	return p.carry(names, carrier{begin: func(_ context.Context, _ *netcfg.Kernel, a *netcfg.Attached) (take, error) {
+		var text []byte
+		return func(b []byte) error {
+			text = append(append(text[:0], packet.Describe(b, a.Mode)...), '\n')
+			if p.hex {
+				text = packet.AppendHex(text, b)
 			}
-			return err
+			_, err := p.stdout.Write(text)
+			return counted(err)
+		}, nil
+	}})
+}
+
+// openCapture opens the file of --write. One that is there is cut off only when the program is attached.
+func (p *program) openCapture(*netcfg.Device) (undo func(), err error) {
+	if p.write == "-" {
+		return func() {}, nil
+	}
+	made := true
+	p.captured, err = netcfg.OpenFile(p.write, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		made = false
+		p.captured, err = netcfg.OpenFile(p.write, os.O_WRONLY|os.O_CREATE, 0o666)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--write: %w", err)
+	}
+	return func() {
+		if made {
+			_ = os.Remove(p.write)
 		}
-		if p.write == "" {
-			var text []byte
-			return func(b []byte) error {
-				text = append(append(text[:0], packet.Describe(b, d.Mode)...), '\n')
-				if p.hex {
-					text = packet.AppendHex(text, b)
-				}
-				_, err := p.stdout.Write(text)
-				return counted(err)
-			}, nil
-		}
-		to := p.stdout
-		if p.write != "-" {
-			f, err := os.Create(p.write) // the process ends with the run, and closes it
-			if err != nil {
+	}, nil
+}
+
+// capture begins the capture: the process ends with the run, and closes its file.
+func (p *program) capture(ctx context.Context, d *netcfg.Device) (*packet.Writer, error) {
+	to := p.stdout
+	if p.captured != nil {
+		if info, err := p.captured.Stat(); err == nil && info.Mode().IsRegular() {
+			if err := p.captured.Truncate(0); err != nil {
 				return nil, fmt.Errorf("--write: %w", err)
 			}
-			to = patient{ctx, f}
 		}
-		w, err := packet.NewWriter(to, d.Name, d.Mode, "tunadm "+p.version)
-		return func(b []byte) error { return counted(w.Write(b, time.Now())) }, err
-	})
+		to = patient{ctx, p.captured}
+	}
+	return packet.NewWriter(to, d.Name, d.Mode, "tunadm "+p.version)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/netip"
 	"syscall"
@@ -28,32 +27,39 @@ var echoVerb = verb{
 }
 
 func (p *program) echo(names []string) error {
-	return p.carry(names, func(ctx context.Context, k *netcfg.Kernel, d *netcfg.Device, to io.Writer) (take, error) {
-		if d.Master != "" && d.MasterKind != "vrf" {
-			return nil, &netcfg.Error{Device: d.Name, Detail: "it is a port of " + netcfg.Escape(d.Master) + ", in whose network it would answer for all hosts"}
+	return p.carry(names, carrier{prepare: refusePort, begin: p.respond})
+}
+
+// refusePort refuses a device that is in a bridge.
+func refusePort(d *netcfg.Device) (undo func(), err error) {
+	if d.Master != "" && d.MasterKind != "vrf" {
+		return nil, &netcfg.Error{Device: d.Name, Detail: "it is a port of " + netcfg.Escape(d.Master) + ", in whose network it would answer for all hosts"}
+	}
+	return func() {}, nil
+}
+
+func (p *program) respond(ctx context.Context, k *netcfg.Kernel, a *netcfg.Attached) (take, error) {
+	if a.Up {
+		if err := k.AwaitRunning(ctx, a.Index); err != nil {
+			return nil, err
 		}
-		if d.Up {
-			if err := k.AwaitRunning(ctx, d.Index); err != nil {
-				return nil, err
-			}
-			p.sayOf(d.Name, "answers now")
+		p.sayOf(a.Name, "answers now")
+	}
+	r := &packet.Responder{Mode: a.Mode, MAC: stationMAC(), Broadcasts: broadcasts(a.Device)}
+	return func(b []byte) error {
+		answer := r.Respond(b)
+		if p.verbose {
+			fmt.Fprintf(patient{ctx, p.stderr}, "%s  %s\n", packet.Describe(b, a.Mode), map[bool]string{true: "(answered)", false: "(ignored)"}[answer != nil])
 		}
-		r := &packet.Responder{Mode: d.Mode, MAC: stationMAC(), Broadcasts: broadcasts(d)}
-		return func(b []byte) error {
-			answer := r.Respond(b)
-			if p.verbose {
-				fmt.Fprintf(patient{ctx, p.stderr}, "%s  %s\n", packet.Describe(b, d.Mode), map[bool]string{true: "(answered)", false: "(ignored)"}[answer != nil])
-			}
-			if answer == nil {
-				return nil
-			}
-			_, err := to.Write(answer)
-			if errors.Is(err, syscall.EIO) { // it went down meanwhile
-				return nil
-			}
-			return err
-		}, nil
-	})
+		if answer == nil {
+			return nil
+		}
+		_, err := a.Queues[0].Write(answer)
+		if errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EAGAIN) { // it went down meanwhile, or has no room
+			return nil
+		}
+		return err
+	}, nil
 }
 
 // stationMAC is a random Ethernet address, of those that anybody may use.

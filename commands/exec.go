@@ -16,12 +16,15 @@ var execVerb = verb{
 	flags: func(p *program) []cli.Flag {
 		return []cli.Flag{
 			valueFlag(p, "user", "run the program as user `U`, without privileges", parseAsked, func(u string) { p.user = u }),
+			boolFlag("new-privileges", "with --user: set-user-ID programs and file capabilities still work", &p.newPrivileges),
+			valueFlag(p, "ambient", "with --user: the program keeps the capability `CAP`, such as net_admin", netcfg.ParseCapability, func(c netcfg.Capability) { p.ambient = append(p.ambient, c) }),
 			boolFlag("vnet-hdr", "each packet has a virtio header before it", &p.attachment.VnetHdr),
 			boolFlag("pi", "each packet has its flags and its protocol before it", &p.attachment.PI),
 			netnsFlag(p),
 		}
 	},
-	run: (*program).exec,
+	repeatable: []string{"ambient"},
+	run:        (*program).exec,
 }
 
 // exec becomes the program. It returns only if it could not.
@@ -36,33 +39,39 @@ func (p *program) exec(operands []string) error {
 	case len(p.command) == 0 || p.command[0] == "":
 		return &usageError{text: "no program is named behind --", hint: example}
 	}
+	rights := netcfg.Rights{Ambient: p.ambient, NewPrivileges: p.newPrivileges}
+	if p.user == "" && (len(p.ambient) > 0 || p.newPrivileges) {
+		return usagef("--ambient and --new-privileges go with --user")
+	}
 	k, err := netcfg.Open(p.netns)
 	if err != nil {
 		return err
 	}
 	defer k.Close()
-	var as *netcfg.Person
 	if p.user != "" {
 		person, err := k.Person(p.user)
 		if err != nil {
 			return err
 		}
-		as = &person
+		rights.As = &person
 	}
-	var handed []netcfg.Queue
-	var errs []error
+	asked := make([]netcfg.Attachment, len(names))
 	for i, name := range names {
-		p.attachment.Queues = queues[i]
-		d, files, err := k.Attach(name, p.attachment)
-		errs = append(errs, err)
-		for _, f := range files {
-			handed = append(handed, netcfg.Queue{Device: d.Name, File: f})
-		}
+		asked[i] = p.attachment
+		asked[i].Device, asked[i].Queues = name, queues[i]
 	}
-	if err := errors.Join(errs...); err != nil {
+	attached, err := k.PrepareAttach(asked...)
+	if err != nil {
 		return err
 	}
-	return netcfg.Execute(p.command, handed, as)
+	execution, err := netcfg.PrepareExecution(p.command, rights)
+	if err != nil {
+		return err
+	}
+	if err := k.Attach(attached, nil); err != nil {
+		return err
+	}
+	return errors.Join(execution.Run(attached), k.Detach(attached))
 }
 
 // parseQueues reads operands of the form NAME=QUEUES. A name may have a = as well.

@@ -64,7 +64,7 @@ func (p *program) loop(operands []string) error {
 		return err
 	}
 	debug.SetGCPercent(100) // it runs for long
-	ctx := signals()
+	ctx, caught := catchSignals()
 	k, err := netcfg.Open(p.netns)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (p *program) loop(operands []string) error {
 	if err := p.cleanLoop(l, memory); err != nil || p.clean {
 		return err
 	}
-	err = p.runLoop(ctx, l)
+	err = p.runLoop(ctx, caught, l)
 	if failed := l.Undo(); failed != nil {
 		return errors.Join(err, failed, &usageHint{errors.New("not all of it could be removed"), "tunadm loop --clean"})
 	}
@@ -155,15 +155,16 @@ func (p *program) logStep(s fmt.Stringer) {
 }
 
 // runLoop makes the loop, and carries its packets until the end.
-func (p *program) runLoop(ctx context.Context, l *packet.Loop) error {
+func (p *program) runLoop(ctx context.Context, caught *interrupts, l *packet.Loop) error {
 	if err := l.Make(ctx); err != nil {
 		return err
 	}
 	whole := !p.verbose && p.command == nil
-	queues, err := l.Attach(netcfg.Attachment{VnetHdr: whole, Offload: whole})
+	attached, err := l.Attach(netcfg.Attachment{VnetHdr: whole, Offload: whole})
 	if err != nil {
 		return err
 	}
+	queues := [2]*os.File{attached[0].Queues[0], attached[1].Queues[0]}
 	defer queues[0].Close()
 	defer queues[1].Close()
 	if err := l.Divert(ctx); err != nil {
@@ -172,7 +173,7 @@ func (p *program) runLoop(ctx context.Context, l *packet.Loop) error {
 	p.sayReady(l)
 	names := [2]string{l.Ends[0].Device, l.Ends[1].Device}
 	if p.command != nil {
-		return p.relayBy(ctx, queues, names)
+		return p.relayBy(caught, queues, names)
 	}
 	relay := netcfg.Relay{Names: names, Queues: queues}
 	if p.verbose {
@@ -215,15 +216,10 @@ func (p *program) packetPrinter(names [2]string) func(from, bytes int) error {
 }
 
 // relayBy leaves the packets to the user's own program, and waits for it.
-func (p *program) relayBy(ctx context.Context, queues [2]*os.File, names [2]string) error {
+func (p *program) relayBy(caught *interrupts, queues [2]*os.File, names [2]string) error {
 	cmd := exec.Command(p.command[0], p.command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, p.stdout, p.stderr
 	cmd.Env = netcfg.ListenEnvironment(os.Environ(), names[:]) // its process has no number yet
-	for _, f := range queues {
-		if err := syscall.SetNonblock(int(f.Fd()), false); err != nil {
-			return err
-		}
-		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
-	}
-	return runCommand(ctx, cmd, func() error { return errors.Join(queues[0].Close(), queues[1].Close()) })
+	cmd.ExtraFiles = queues[:]
+	return runCommand(caught, cmd, func() error { return errors.Join(queues[0].Close(), queues[1].Close()) })
 }

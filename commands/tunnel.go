@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -28,6 +27,7 @@ var tunnelVerb = verb{
 			valueFlag(p, "listen", "wait for the other host on this `ADDRESS:PORT`", parseListen, func(a string) { p.listen = a }),
 			valueFlag(p, "connect", "call the other host, again and again, at this `HOST:PORT`", parseConnect, func(a string) { p.connect = a }),
 			boolFlag("udp", "a packet a datagram, instead of a TCP stream", &p.udp),
+			valueFlag(p, "peer", "with --listen and --udp: hear this `ADDRESS[:PORT]` alone", parsePeer, func(a netip.AddrPort) { p.peer = a }),
 			netnsFlag(p),
 			boolFlag("verbose", "print on standard error who comes and goes", &p.verbose, "v"),
 		}
@@ -51,45 +51,85 @@ func (p *program) tunnel(names []string) error {
 		return usagef("neither --listen nor --connect")
 	case p.listen != "" && p.connect != "":
 		return usagef("--listen and --connect exclude each other")
+	case p.peer.IsValid() && (!p.udp || p.listen == ""):
+		return usagef("--peer goes with --listen and --udp")
 	}
 	if err := checkNames(names, netcfg.CheckName); err != nil {
 		return err
 	}
 	debug.SetGCPercent(100) // it runs for long
-	ctx := signals()
-	d, queue, err := p.attach(names[0])
-	if err != nil {
+	if err := netcfg.CheckPoller(); err != nil {
 		return err
 	}
-	t := packet.Tunnel{Device: d.Name, Queue: queue, Address: p.connect, UDP: p.udp, Trouble: func(text string) { p.sayOf(d.Name, text) }}
+	ctx := signals()
+	t := packet.Tunnel{Device: names[0], Address: p.connect, UDP: p.udp, Peer: p.peer, Trouble: func(text string) { p.sayOf(names[0], text) }}
 	if p.listen != "" {
 		t.Address, t.Listen = p.listen, true
 	}
 	if p.verbose {
 		t.Log = t.Trouble
 	}
-	t.Trouble("clear text: whoever is on the way reads and changes it, and whoever reaches the port takes part")
-	return t.Run(ctx)
+	kernel := kernelOf(p.netns)
+	var attached []*netcfg.Attached
+	err := kernel.do(func(k *netcfg.Kernel) (err error) {
+		attached, err = k.PrepareAttach(netcfg.Attachment{Device: names[0], Poll: true})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	t.Device = attached[0].Name
+	if err := t.Open(ctx); err != nil {
+		return err
+	}
+	if err := kernel.do(func(k *netcfg.Kernel) error { return k.Attach(attached, nil) }); err != nil {
+		return err
+	}
+	if err = netcfg.Start(attached); err == nil {
+		t.Queue = attached[0].Queues[0]
+		t.Trouble("clear text: whoever is on the way reads and changes it, and whoever reaches the port takes part")
+		err = t.Run(ctx)
+	}
+	return errors.Join(err, kernel.do(func(k *netcfg.Kernel) error { return k.Detach(attached) }))
 }
 
-// attach opens the device's queue in the network namespace of --netns, on a thread that goes no further: sockets that are opened
-// later are in the namespace of the caller.
-func (p *program) attach(name string) (d *netcfg.Device, queue *os.File, err error) {
-	done := make(chan struct{})
+// A kernelElsewhere does its work in a network namespace on a thread of its own: sockets that others open are in the namespace of the caller.
+type kernelElsewhere struct {
+	work chan func(*netcfg.Kernel) error
+	done chan error
+}
+
+// kernelOf opens a namespace. Where that fails, all work does.
+func kernelOf(netns string) *kernelElsewhere {
+	e := &kernelElsewhere{work: make(chan func(*netcfg.Kernel) error), done: make(chan error)}
 	go func() {
-		defer close(done)
-		var k *netcfg.Kernel
-		if k, err = netcfg.Open(p.netns); err != nil {
-			return
-		}
-		defer k.Close()
-		var queues []*os.File
-		if d, queues, err = k.Attach(name, netcfg.Attachment{}); err == nil {
-			queue = queues[0]
+		k, err := netcfg.Open(netns)
+		for work := range e.work {
+			if err == nil {
+				e.done <- work(k)
+			} else {
+				e.done <- err
+			}
 		}
 	}()
-	<-done
-	return d, queue, err
+	return e
+}
+
+func (e *kernelElsewhere) do(work func(*netcfg.Kernel) error) error {
+	e.work <- work
+	return <-e.done
+}
+
+// parsePeer reads the address of the peer. Without a port it is 0, which is any.
+func parsePeer(s string) (netip.AddrPort, error) {
+	if a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil {
+		return netip.AddrPortFrom(a.Unmap(), 0), nil
+	}
+	peer, err := netip.ParseAddrPort(s)
+	if err != nil || peer.Port() == 0 {
+		return peer, fmt.Errorf("%q is no ADDRESS or ADDRESS:PORT", s)
+	}
+	return netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port()), nil
 }
 
 // parseListen takes an address of this host: a tunnel listens where it is told, and nowhere else.

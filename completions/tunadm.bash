@@ -123,8 +123,8 @@ _tunadm() {
         watch) flags=(--json --netns --help -h) ;;
         dump) flags=(--count --hex --write --netns --help -h) ;;
         echo) flags=(--verbose -v --netns --help -h) ;;
-        exec) flags=(--user --vnet-hdr --pi --netns --help -h) ;;
-        tunnel) flags=(--plain --listen --connect --udp --netns --verbose -v --help -h) ;;
+        exec) flags=(--user --new-privileges --ambient --vnet-hdr --pi --netns --help -h) ;;
+        tunnel) flags=(--plain --listen --connect --udp --peer --netns --verbose -v --help -h) ;;
         loop) flags=(--a --a-device --b --b-device --mtu --clean --dry-run --netns --verbose -v --quiet -q --help -h) ;;
         help) flags=() ;;
         *) return ;;

@@ -166,6 +166,8 @@ complete -c tunadm -n '__tunadm_is doctor' -l user -x -a '(__fish_complete_users
 complete -c tunadm -n '__tunadm_is doctor' -s v -l verbose -d 'Print also what is right'
 
 complete -c tunadm -n __tunadm_exec_own -l user -x -a '(__fish_complete_users)' -d 'Run the program as this user'
+complete -c tunadm -n __tunadm_exec_own -l new-privileges -d 'Set-user-ID programs still work'
+complete -c tunadm -n __tunadm_exec_own -l ambient -x -a 'net_admin net_raw net_bind_service' -d 'Keep this capability'
 complete -c tunadm -n __tunadm_exec_own -l vnet-hdr -d 'Virtio headers before packets'
 complete -c tunadm -n __tunadm_exec_own -l pi -d 'Packet information before packets'
 
@@ -178,6 +180,7 @@ complete -c tunadm -n '__tunadm_is tunnel' -l plain -d 'Yes, in clear text'
 complete -c tunadm -n '__tunadm_is tunnel' -l listen -x -d 'Wait for the other host on this address'
 complete -c tunadm -n '__tunadm_is tunnel' -l connect -x -a '(__fish_print_hostnames)' -d 'Call the other host'
 complete -c tunadm -n '__tunadm_is tunnel' -l udp -d 'A packet a datagram'
+complete -c tunadm -n '__tunadm_is tunnel' -l peer -x -d 'Hear this address alone'
 complete -c tunadm -n '__tunadm_is tunnel' -s v -l verbose -d 'Print who comes and goes'
 complete -c tunadm -n '__tunadm_is loop' -l a -x -d 'Address of one end'
 complete -c tunadm -n '__tunadm_is loop' -l a-device -x -a '(__tunadm_devices)' -d 'A free tun for this end'

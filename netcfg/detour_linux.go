@@ -216,7 +216,7 @@ func (k *Kernel) Divert(ctx context.Context, turns []Turn, log func(Turn)) error
 		err := k.turn(t)
 		// An IPv6 address takes a moment until it can be a source, also where nobody is asked whether it is his.
 		for wait := time.Millisecond; t.Route && t.IPv6 && errors.Is(err, unix.EINVAL) && wait < time.Second; wait *= 2 {
-			time.Sleep(wait)
+			nap(wait)
 			err = k.turn(t)
 		}
 		if err != nil {

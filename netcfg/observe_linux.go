@@ -54,6 +54,15 @@ func (k *Kernel) Links(names ...string) ([]*Device, error) {
 	return devices, nil
 }
 
+// Device reads the device of an index, nil if there is none. A device of another kind has little more than its Kind.
+func (k *Kernel) Device(index int) (*Device, error) {
+	found, err := k.observe([]target{{index: index}}, shallow, false)
+	if err != nil {
+		return nil, err
+	}
+	return found[0], nil
+}
+
 // A target is a device to be read: by its index, which it keeps whatever it is called, or where that is 0 by its name.
 type target struct {
 	name  string

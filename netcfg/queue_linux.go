@@ -1,11 +1,8 @@
 package netcfg
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,83 +13,188 @@ const QueuesMax = 256
 // VnetHeader is the length in bytes of the virtio header before each packet of a queue that was attached with it.
 const VnetHeader = 10
 
-// An Attachment is how a program attaches to a device. The device keeps VnetHdr and PI as the last program had them.
+// An Attachment is how a program wants to attach to a device. The device keeps VnetHdr, PI and Offload after the program ends.
 type Attachment struct {
-	Queues  int  // 1..QueuesMax; more than one takes a multi-queue device
+	Device  string
+	Queues  int  // 1..QueuesMax; more than one requires a multi-queue device
 	VnetHdr bool // each packet has a virtio header before it
 	PI      bool // each packet has four bytes of flags and protocol before it
 	Offload bool // with VnetHdr: segments of up to 64 KiB come whole, and checksums may be left to others
 	Alone   bool // not to a device to which another program is attached, with which the packets would be shared
+	Poll    bool // reads wait in the runtime's poller, where a Close ends them; else the queues are for poll(2) or another program
 }
 
-// Attach attaches to a device that is there, as a program that is to carry its packets: a Read or a Write of a file is one packet.
-// It never makes a device. The files do not block their thread, and are closed on exec. The error is an [*Error].
-func (k *Kernel) Attach(name string, a Attachment) (*Device, []*os.File, error) {
-	found, err := k.observe([]target{{name: name}}, shallow, false)
-	if err != nil {
-		return nil, nil, err
+// An Attached is a device to which this program attaches.
+type Attached struct {
+	*Device            // as it was before
+	Queues  []*os.File // a Read or a Write is one packet; from Attach on
+	Before  Traces     // what the attachment changes, as it was before
+
+	asked Attachment
+}
+
+// PrepareAttach looks whether all these attachments are possible. It changes nothing. Each of the joined errors is an [*Error].
+func (k *Kernel) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
+	wanted := make([]target, len(asked))
+	for i, a := range asked {
+		wanted[i].name = a.Device
 	}
-	d := found[0]
+	found, err := k.observe(wanted, shallow, false)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*Attached, len(asked))
+	first := map[int]string{}
+	var errs []error
+	for i, a := range asked {
+		d := found[i]
+		if err := k.attachable(d, a); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if other, twice := first[d.Index]; twice {
+			errs = append(errs, &Error{Device: a.Device, Cause: BadRequest, Detail: "the same device as " + Escape(other)})
+			continue
+		}
+		first[d.Index] = a.Device
+		all[i] = &Attached{Device: d, Before: k.traces(d), asked: a}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// attachable refuses what can be known to fail before it is tried.
+func (k *Kernel) attachable(d *Device, a Attachment) error {
 	switch {
 	case d == nil:
-		return nil, nil, &Error{Device: name, Cause: NoDevice}
+		return &Error{Device: a.Device, Cause: NoDevice}
 	case d.Kind != "tun":
-		return nil, nil, &Error{Device: name, Cause: OtherKind, Detail: "it is " + d.KindWords() + ", not a TUN/TAP device"}
+		return &Error{Device: a.Device, Cause: OtherKind, Detail: "it is " + d.KindWords() + ", not a TUN/TAP device"}
 	case a.Queues > 1 && !d.MultiQueue:
-		return nil, nil, &Error{Device: name, Cause: WrongQueues, Detail: "it is single-queue"}
+		return &Error{Device: a.Device, Cause: WrongQueues, Detail: "it is single-queue"}
+	case d.InUse() && (a.Alone || !d.MultiQueue):
+		return k.busy(d)
 	}
-	if a.Alone && d.InUse() {
-		return nil, nil, k.busy(d)
-	}
-	var files []*os.File
-	for range max(a.Queues, 1) {
-		f, err := k.attachQueue(d, a)
+	return nil
+}
+
+// Attach attaches to all the devices, as a program that is to carry their packets, or to none. It never creates a device.
+// The queues are closed on exec. Remember, unless it is nil, is called before the last changes that Before holds, with all of it.
+// The carrier stays off until Start where the kernel can do that, which is Linux 6.1. The error is an [*Error].
+func (k *Kernel) Attach(all []*Attached, remember func() error) (err error) {
+	defer func() {
 		if err != nil {
-			return nil, nil, errors.Join(err, closeAll(files))
+			err = errors.Join(err, k.Detach(all))
 		}
-		files = append(files, f)
+	}()
+	for _, a := range all {
+		for range max(a.asked.Queues, 1) {
+			if err := k.addQueue(a); err != nil {
+				return err
+			}
+		}
+		if a.asked.VnetHdr {
+			if a.Before.Header, err = unix.IoctlGetInt(int(a.Queues[0].Fd()), unix.TUNGETVNETHDRSZ); err != nil {
+				return &Error{Device: a.Name, What: "length of the virtio header", Err: err}
+			}
+		}
 	}
-	return d, files, nil
+	if remember != nil {
+		if err := remember(); err != nil {
+			return err
+		}
+	}
+	for _, a := range all {
+		if err := a.prepare(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func closeAll(files []*os.File) (err error) {
-	for _, f := range files {
-		err = errors.Join(err, f.Close())
-	}
-	return err
-}
-
-// attachQueue attaches one queue. It is put to the runtime's poller only then, which would else never hear of a packet.
-func (k *Kernel) attachQueue(d *Device, a Attachment) (*os.File, error) {
-	flags := uint16(d.Mode)
+// addQueue attaches one queue.
+func (k *Kernel) addQueue(a *Attached) error {
+	flags := uint16(a.Mode)
 	for _, f := range []struct {
 		set bool
 		bit uint16
-	}{{!a.PI, unix.IFF_NO_PI}, {a.VnetHdr, unix.IFF_VNET_HDR}, {d.MultiQueue, unix.IFF_MULTI_QUEUE}} {
+	}{{!a.asked.PI, unix.IFF_NO_PI}, {a.asked.VnetHdr, unix.IFF_VNET_HDR}, {a.MultiQueue, unix.IFF_MULTI_QUEUE}} {
 		if f.set {
 			flags |= f.bit
 		}
 	}
-	fd, err := k.attach(d, flags, withCarrier)
+	fd, err := k.attach(a.Device, flags)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if a.VnetHdr {
-		err = prepareVnet(fd, a.Offload)
-	} else { // the program before may have left it on, and without the header nobody could tell such packets
-		err = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, 0)
+	// A queue that does not block is put to the runtime's poller by NewFile, and only now: before the attachment there is nothing to poll.
+	if a.asked.Poll {
+		if err := unix.SetNonblock(fd, true); err != nil {
+			unix.Close(fd)
+			return &Error{Device: a.Name, What: "attach", Err: err}
+		}
 	}
-	if err == nil {
-		err = unix.SetNonblock(fd, true)
-	}
-	if err != nil {
-		unix.Close(fd)
-		return nil, &Error{Device: d.Name, What: "attach", Err: err}
-	}
-	return os.NewFile(uintptr(fd), driver), nil
+	a.Queues = append(a.Queues, os.NewFile(uintptr(fd), driver))
+	return nil
 }
 
-// Carried is the error of a Read or a Write of an attached file, which is an [*Error] where the device is gone: then each one would fail.
+// prepare sets what a device keeps of the programs before: the length of the header, and what comes in one piece.
+func (a *Attached) prepare() error {
+	fd := int(a.Queues[0].Fd())
+	if a.asked.VnetHdr && a.Before.Header != VnetHeader {
+		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, VnetHeader); err != nil {
+			return &Error{Device: a.Name, What: "length of the virtio header", Err: err}
+		}
+	}
+	if a.asked.VnetHdr && a.asked.Offload {
+		if unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, offloadTCP|offloadUDP) == nil {
+			return nil
+		}
+		if err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, offloadTCP); err != nil {
+			return &Error{Device: a.Name, What: "offload", Err: err}
+		}
+		return nil
+	}
+	// The program before may have left it on, and without the header nobody could tell such packets.
+	if err := a.Before.setOffload(fd, 0); err != nil {
+		return &Error{Device: a.Name, What: "offload", Err: err}
+	}
+	return nil
+}
+
+// Start turns on the carrier: from then on the kernel sends packets to the queues.
+func Start(all []*Attached) error {
+	for _, a := range all {
+		if err := setCarrier(int(a.Queues[0].Fd())); err != nil {
+			return a.Carried(&Error{Device: a.Name, What: "carrier", Err: err})
+		}
+	}
+	return nil
+}
+
+// setCarrier turns on the carrier of the device of a queue.
+func setCarrier(fd int) error { return unix.IoctlSetPointerInt(fd, unix.TUNSETCARRIER, 1) }
+
+// Detach closes the queues, and restores what the attachment changed. The error is an [*Error].
+func (k *Kernel) Detach(all []*Attached) (err error) {
+	for _, a := range all {
+		if a.Queues == nil {
+			continue
+		}
+		for _, f := range a.Queues {
+			if failed := f.Close(); failed != nil && !errors.Is(failed, os.ErrClosed) {
+				err = errors.Join(err, &Error{Device: a.Name, What: "detach", Err: failed})
+			}
+		}
+		a.Queues = nil
+		err = errors.Join(err, k.PutBack(a.Before))
+	}
+	return err
+}
+
+// Carried is the error of a Read or a Write of a queue, which is an [*Error] where the device is gone: then each one would fail.
 func (d *Device) Carried(err error) error {
 	for _, errno := range []unix.Errno{unix.EFAULT, unix.EBADFD} { // the call that was blocked then, and all later ones
 		if errors.Is(err, errno) {
@@ -100,34 +202,4 @@ func (d *Device) Carried(err error) error {
 		}
 	}
 	return err
-}
-
-// UntilUnread returns when ctx ends, or when out is a pipe that nobody reads any more.
-func UntilUnread(ctx context.Context, out *os.File) error {
-	w, stop, err := newWaiter(ctx, out, -1, -1)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	return w.wait(time.Time{})
-}
-
-// The bits of TUNSETOFFLOAD: checksums, and segments of TCP and, from Linux 6.2 on, of UDP.
-const (
-	offloadTCP = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6
-	offloadUDP = 0x20 | 0x40 // TUN_F_USO4, TUN_F_USO6
-)
-
-// prepareVnet sets what a device keeps of the programs before: the length of the header, and what comes in one piece.
-func prepareVnet(fd int, offload bool) error {
-	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, VnetHeader); err != nil {
-		return fmt.Errorf("length of the virtio header: %w", err)
-	}
-	if !offload {
-		return unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, 0)
-	}
-	if unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, offloadTCP|offloadUDP) == nil {
-		return nil
-	}
-	return unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, offloadTCP)
 }

@@ -2,9 +2,12 @@ package netcfg
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/nstest"
 )
 
 // TestAttach sends a packet through an attached queue, and attaches where that cannot be.
@@ -19,34 +22,140 @@ func TestAttach(t *testing.T) {
 	}{
 		{"none", Attachment{}, NoDevice}, {"lo", Attachment{}, OtherKind}, {"tun7", Attachment{Queues: 2}, WrongQueues},
 	} {
-		_, _, err := k.Attach(c.name, c.a)
+		c.a.Device = c.name
+		_, err := k.PrepareAttach(c.a)
 		if e := new(Error); !errors.As(err, &e) || e.Cause != c.cause {
 			t.Errorf("%s %+v: %v", c.name, c.a, err)
 		}
 	}
-	d, files, err := k.Attach("tun7", Attachment{VnetHdr: true, Offload: true})
-	if err != nil || d.Mode != TUN || len(files) != 1 {
-		t.Fatal(d, files, err)
+	one := attach(t, k, Attachment{Device: "tun7", VnetHdr: true, Offload: true})
+	if one.Mode != TUN || len(one.Queues) != 1 {
+		t.Fatalf("%+v", one)
 	}
-	if _, _, err := k.Attach("tun7", Attachment{}); !errors.Is(err, unix.EBUSY) {
+	if _, err := k.PrepareAttach(Attachment{Device: "tun7"}); !errors.Is(err, unix.EBUSY) {
 		t.Errorf("a second program: %v", err)
 	}
 	packet := make([]byte, 1<<16)
-	n, err := files[0].Write(packet[:VnetHeader])
+	n, err := one.Queues[0].Write(packet[:VnetHeader])
 	if err == nil {
 		t.Errorf("a header without a packet: %d", n)
 	}
-	if err := closeAll(files); err != nil {
-		t.Error(err)
-	}
-	_, files, err = k.Attach("tap8", Attachment{Queues: 3})
-	if err != nil || len(files) != 3 {
-		t.Fatal(files, err)
-	}
+	three := attach(t, k, Attachment{Device: "tap8", Queues: 3})
 	if now, err := k.Devices("tap8"); err != nil || now[0].Queues != 3 {
 		t.Errorf("%+v, %v", now, err)
 	}
-	if err := closeAll(files); err != nil {
+	if err := k.Detach([]*Attached{one, three}); err != nil {
 		t.Error(err)
 	}
+}
+
+// attach attaches to one device, and turns on its carrier.
+func attach(t *testing.T, k *Kernel, a Attachment) *Attached {
+	t.Helper()
+	all, err := k.PrepareAttach(a)
+	if err == nil {
+		err = k.Attach(all, nil)
+	}
+	if err == nil {
+		err = Start(all)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[0]
+}
+
+// TestAttachmentLeavesNothing compares a device before and after programs that attach in different ways, on devices that earlier programs
+// left in different states, and after attachments that fail halfway.
+func TestAttachmentLeavesNothing(t *testing.T) {
+	k := open(t)
+	for i, c := range []struct {
+		mode   Mode
+		before uint16 // IFF_ flags
+		header int
+		bits   int
+	}{
+		{TUN, unix.IFF_TUN | unix.IFF_NO_PI, 10, 0},
+		{TUN, unix.IFF_TUN, 10, 0},
+		{TUN, unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR, 12, offloadTCP},
+		{TAP, unix.IFF_TAP | unix.IFF_VNET_HDR | unix.IFF_ONE_QUEUE, 20, unix.TUN_F_CSUM},
+		{TAP, unix.IFF_TAP | unix.IFF_NAPI, 10, 0},
+	} {
+		name := "dev" + string(rune('a'+i))
+		add(t, k, Spec{Name: name, Mode: c.mode, Link: Link{Up: on(true)}})
+		if c.bits != 0 || c.header != 10 || c.before&unix.IFF_NO_PI == 0 || c.mode == TAP {
+			leave(t, name, c.before, c.header, c.bits)
+		}
+		before := state(t, k, name)
+		for _, a := range []Attachment{{}, {VnetHdr: true}, {VnetHdr: true, Offload: true}, {PI: true}} {
+			a.Device = name
+			one := attach(t, k, a)
+			if err := k.AwaitRunning(t.Context(), one.Index); err != nil {
+				t.Fatal(err)
+			}
+			if err := k.Detach([]*Attached{one}); err != nil {
+				t.Errorf("%s %+v: %v", name, a, err)
+			}
+			if after := state(t, k, name); after != before {
+				t.Errorf("%+v after %+v:\n%s\nbefore:\n%s", c, a, after, before)
+			}
+		}
+		// The second device is taken between the look and the attachment.
+		all, err := k.PrepareAttach(Attachment{Device: name, VnetHdr: true, Offload: true}, Attachment{Device: name + "2"})
+		if err == nil {
+			t.Fatal("a device that is not there")
+		}
+		add(t, k, Spec{Name: name + "2", Mode: TUN})
+		if all, err = k.PrepareAttach(Attachment{Device: name, VnetHdr: true, Offload: true}, Attachment{Device: name + "2"}); err != nil {
+			t.Fatal(err)
+		}
+		other := attach(t, k, Attachment{Device: name + "2"})
+		if err := k.Attach(all, nil); !errors.Is(err, unix.EBUSY) {
+			t.Errorf("%s: a device in use: %v", name, err)
+		}
+		if after := state(t, k, name); after != before {
+			t.Errorf("%+v after an attachment that failed:\n%s\nbefore:\n%s", c, after, before)
+		}
+		if err := k.Detach([]*Attached{other}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// leave attaches as a program does that leaves this behind.
+func leave(t *testing.T, name string, flags uint16, header, bits int) {
+	t.Helper()
+	f, err := nstest.Attach(name, flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.TUNSETVNETHDRSZ, header); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetInt(int(f.Fd()), unix.TUNSETOFFLOAD, bits); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// state is all that the witnesses say of a device, with the length of the header, which only a program that is attached can read.
+func state(t *testing.T, k *Kernel, name string) string {
+	t.Helper()
+	text := nstest.Run(t, "cat", "/sys/class/net/"+name+"/tun_flags") + nstest.Run(t, "ip", "-d", "link", "show", "dev", name) + nstest.Run(t, "ip", "address", "show", "dev", name) +
+		nstest.Run(t, "ip", "-6", "route", "show", "table", "all", "dev", name)
+	d, err := k.Devices(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := k.claimWhole(d[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	header, err := unix.IoctlGetInt(fd, unix.TUNGETVNETHDRSZ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bits, _ := k.socket.offload(name)
+	return fmt.Sprintf("%sheader %d, offload %#x", text, header, bits)
 }

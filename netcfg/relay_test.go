@@ -51,16 +51,15 @@ func relayOnce(t *testing.T, load bool, end func(k *Kernel, cancel func()), dele
 	add(t, k, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.7.1/24")})
 	add(t, k, Spec{Name: "tun8", Mode: TUN, Link: Link{Up: on(true)}})
 	add(t, k, Spec{Name: "tun9", Mode: TUN})
+	if err := k.Detach([]*Attached{attach(t, k, Attachment{Device: "tun9"})}); err != nil {
+		t.Fatal(err)
+	}
 	remove(t, k, "tun9") // from then on k keeps what it needs for that
 	before, goroutines := descriptors(t), runtime.NumGoroutine()
 	var carried atomic.Int64
 	r := &Relay{Names: [2]string{"tun7", "tun8"}, Each: func(int, int) error { carried.Add(1); return nil }}
 	for i, name := range r.Names {
-		_, files, err := k.Attach(name, Attachment{VnetHdr: true, Offload: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Queues[i] = files[0]
+		r.Queues[i] = attach(t, k, Attachment{Device: name, VnetHdr: true, Offload: true}).Queues[0]
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -120,15 +119,12 @@ func descriptors(t *testing.T) int {
 func TestAPlainProgramGetsPlainPackets(t *testing.T) {
 	k := open(t)
 	add(t, k, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.7.1/24")})
-	for _, a := range []Attachment{{VnetHdr: true, Offload: true}, {}} {
-		_, files, err := k.Attach("tun7", a)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, a := range []Attachment{{Device: "tun7", VnetHdr: true, Offload: true}, {Device: "tun7"}} {
+		one := attach(t, k, a)
 		if whole := segments(t, k, "tun7"); whole != a.Offload {
 			t.Errorf("%+v: segments come whole: %t", a, whole)
 		}
-		files[0].Close()
+		one.Queues[0].Close()
 	}
 }
 

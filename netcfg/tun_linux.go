@@ -95,32 +95,17 @@ func setAccess(fd int, want, have Access) error {
 // claim attaches to a device that is there, and never makes one. The carrier stays as it is, and so do the flags that netlink tells;
 // stored are those that it does not tell, see StoredFlags. While the descriptor is open nobody else can attach to a single-queue device.
 func (k *Kernel) claim(d *Device, stored uint16) (fd int, err error) {
-	flags := uint16(d.Mode) | stored
-	if !d.PI {
-		flags |= unix.IFF_NO_PI
-	}
-	if d.VnetHdr {
-		flags |= unix.IFF_VNET_HDR
-	}
-	if d.MultiQueue {
-		flags |= unix.IFF_MULTI_QUEUE
-	}
-	fd, err = k.attach(d, flags, quietly)
+	flags := d.flags() | stored
+	fd, err = k.attach(d, flags)
 	if errors.Is(err, unix.EBADFD) {
 		// A tap that kept a program's packet filter: without this bit (IFF_NOFILTER) TUNSETIFF says yes and does not attach.
-		fd, err = k.attach(d, flags|unix.IFF_NO_PI, quietly)
+		fd, err = k.attach(d, flags|unix.IFF_NO_PI)
 	}
 	return fd, err
 }
 
-// Whether an attachment switches the carrier on.
-const (
-	quietly     = false
-	withCarrier = true
-)
-
-// attach attaches to the very device, and never makes one.
-func (k *Kernel) attach(d *Device, flags uint16, carrier bool) (fd int, err error) {
+// attach attaches to the very device, and never makes one. The carrier stays as it is, if the kernel can do that (Linux 6.1).
+func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
 	if fd, err = k.openDriver(); err != nil {
 		return -1, err
 	}
@@ -130,7 +115,7 @@ func (k *Kernel) attach(d *Device, flags uint16, carrier bool) (fd int, err erro
 			unix.Close(opened)
 		}
 	}()
-	if !carrier && k.knowsNoCarrier(fd) {
+	if k.knowsNoCarrier(fd) {
 		flags |= iffNoCarrier
 	}
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETIFINDEX, indexTaken); err != nil {
@@ -206,15 +191,8 @@ type ethtoolChannels struct {
 // the carrier it does not lie.
 func (s *socket) enabledQueues(name string) (int, error) {
 	channels := ethtoolChannels{command: unix.ETHTOOL_GCHANNELS}
-	request := struct {
-		name [unix.IFNAMSIZ]byte
-		data unsafe.Pointer
-		_    [16]byte
-	}{data: unsafe.Pointer(&channels)}
-	copy(request.name[:unix.IFNAMSIZ-1], name)
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(s.fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
-	if errno != 0 {
-		return 0, errno
+	if err := s.ethtool(name, unsafe.Slice((*byte)(unsafe.Pointer(&channels)), unsafe.Sizeof(channels))); err != nil {
+		return 0, err
 	}
 	return int(channels.combined), nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 
 	"github.com/tunadm/tunadm/netcfg"
@@ -46,8 +45,8 @@ type LoopDevice struct {
 	Addresses []netip.Addr `json:"addresses"`
 	MTU       *int         `json:"mtu"`  // nil: it was not changed
 	Down      bool         `json:"down"` // it was
-	PI        bool         `json:"pi"`
-	VnetHdr   bool         `json:"vnet_hdr"`
+
+	Before *netcfg.Traces `json:"before"` // what attaching to it changed; nil: nobody has attached
 }
 
 // newTun is the name by which the kernel numbers a device.
@@ -114,19 +113,35 @@ func (l *Loop) Make(ctx context.Context) error {
 	return nil
 }
 
-// Attach attaches to both devices.
-func (l *Loop) Attach(a netcfg.Attachment) (queues [2]*os.File, err error) {
-	for i, e := range l.Ends {
-		_, files, err := l.Kernel.Attach(e.Device, a)
-		if err != nil {
-			if i > 0 {
-				queues[0].Close()
-			}
-			return queues, err
-		}
-		queues[i] = files[0]
+// Attach attaches to both devices. What this changes on a device that was there before is remembered ahead.
+func (l *Loop) Attach(asked netcfg.Attachment) ([]*netcfg.Attached, error) {
+	a, b := asked, asked
+	a.Device, b.Device = l.Ends[0].Device, l.Ends[1].Device
+	attached, err := l.Kernel.PrepareAttach(a, b)
+	if err != nil {
+		return nil, err
 	}
-	return queues, nil
+	note := func() error {
+		given := false
+		for _, a := range attached {
+			for i := range l.memory.Devices {
+				if d := &l.memory.Devices[i]; !d.Made && d.Index == a.Index {
+					d.Before, given = &a.Before, true
+				}
+			}
+		}
+		if !given {
+			return nil
+		}
+		return l.remember()
+	}
+	if err := note(); err != nil {
+		return nil, err
+	}
+	if err := l.Kernel.Attach(attached, note); err != nil {
+		return nil, err
+	}
+	return attached, netcfg.Start(attached)
 }
 
 // Divert leads the traffic through the devices, to which somebody is attached.
@@ -195,13 +210,30 @@ func (l *Loop) Plan(ctx context.Context) (steps []fmt.Stringer, err error) {
 
 // changes are what is to become of the devices. Those that are there are looked at, and how they were is noted.
 func (l *Loop) changes() ([]netcfg.Change, error) {
+	var given [2]*netcfg.Device
+	for i := range l.Ends {
+		e := &l.Ends[i]
+		if e.Device == "" {
+			continue
+		}
+		found, err := l.Kernel.Devices(e.Device)
+		if err != nil {
+			return nil, err
+		}
+		if given[i] = found[0]; given[i] == nil {
+			return nil, &netcfg.Error{Device: e.Device, Cause: netcfg.NoDevice, Fix: "tunadm add " + netcfg.Word(e.Device) + " --mode tun; without a name, loop makes one itself"}
+		}
+		e.Device = given[i].Name // it may have been an alternative one
+	}
+	if err := l.Check(); err != nil {
+		return nil, err
+	}
 	network, err := l.Kernel.Network(nil)
 	if err != nil {
 		return nil, err
 	}
 	var changes []netcfg.Change
-	for i := range l.Ends {
-		e := &l.Ends[i]
+	for i, e := range l.Ends {
 		for _, link := range network.Links {
 			for _, a := range link.Addresses {
 				if slices.Contains(e.Addresses, a.Local) && link.Name != e.Device {
@@ -209,35 +241,23 @@ func (l *Loop) changes() ([]netcfg.Change, error) {
 				}
 			}
 		}
-		c, err := l.change(e)
-		if err != nil {
-			return nil, err
-		}
-		changes = append(changes, c)
+		changes = append(changes, l.change(e, given[i]))
 	}
 	return changes, nil
 }
 
-func (l *Loop) change(e *LoopEnd) (netcfg.Change, error) {
+func (l *Loop) change(e LoopEnd, d *netcfg.Device) netcfg.Change {
 	up := true
 	want := &netcfg.Spec{Name: newTun, Mode: netcfg.TUN, Link: netcfg.Link{Up: &up, MTU: l.MTU}}
 	missing := e.Addresses
 	c := netcfg.Change{Name: newTun, Want: want, Expect: netcfg.Absent}
-	if e.Device == "" {
+	if d == nil {
 		want.Access = netcfg.Root()
 	} else {
-		found, err := l.Kernel.Devices(e.Device)
-		if err != nil {
-			return c, err
-		}
-		d := found[0]
-		if d == nil {
-			return c, &netcfg.Error{Device: e.Device, Cause: netcfg.NoDevice, Fix: "tunadm add " + netcfg.Word(e.Device) + " --mode tun; without a name, loop makes one itself"}
-		}
 		want.Name, want.Mode = d.Name, 0
 		c = netcfg.Change{Name: d.Name, Index: d.Index, Want: want, Expect: netcfg.Present, Unused: true, Like: &netcfg.Spec{Mode: netcfg.TUN}}
 		missing = slices.DeleteFunc(slices.Clone(missing), func(ip netip.Addr) bool { return has(d, ip) })
-		was := LoopDevice{Name: netcfg.Text(d.Name), Index: d.Index, Addresses: missing, Down: !d.Up, PI: d.PI, VnetHdr: d.VnetHdr}
+		was := LoopDevice{Name: netcfg.Text(d.Name), Index: d.Index, Addresses: missing, Down: !d.Up}
 		if l.MTU != nil {
 			was.MTU = &d.MTU
 		}
@@ -246,7 +266,7 @@ func (l *Loop) change(e *LoopEnd) (netcfg.Change, error) {
 	for _, ip := range missing {
 		want.AddAddresses = append(want.AddAddresses, netcfg.Address{Local: ip, Bits: ip.BitLen()})
 	}
-	return c, nil
+	return c
 }
 
 func has(d *netcfg.Device, ip netip.Addr) bool {
@@ -270,5 +290,15 @@ func (l *Loop) logTurn(t netcfg.Turn) { l.Log(t) }
 
 func (l *Loop) remember() error { return l.Remember(&l.memory) }
 
-// Undo undoes what the loop made.
-func (l *Loop) Undo() error { return l.UndoOf(&l.memory) }
+// undoRounds is how often an undo is tried: what it leaves is in the way of the host's own packets.
+const undoRounds = 3
+
+// Undo undoes what the loop made, and tries again where that fails.
+func (l *Loop) Undo() (err error) {
+	for range undoRounds {
+		if err = l.UndoOf(&l.memory); err == nil {
+			return nil
+		}
+	}
+	return err
+}

@@ -32,13 +32,16 @@ func (l *Loop) UndoOf(m *LoopMemory) error {
 	return errors.Join(err, failed)
 }
 
-// putBack is the change by which a device that was there before gets back what it had, or nil if it is gone.
+// putBack is the change by which a device that was there before gets back what it had, also under another name, or nil if it is gone.
 func (l *Loop) putBack(was LoopDevice) (*netcfg.Change, error) {
-	found, err := l.Kernel.Devices(string(was.Name))
-	if err != nil || found[0] == nil || found[0].Index != was.Index {
-		return nil, err
+	var failed error
+	if was.Before != nil {
+		failed = l.Kernel.PutBack(*was.Before)
 	}
-	d := found[0]
+	d, err := l.Kernel.Device(was.Index)
+	if d == nil {
+		return nil, errors.Join(failed, err)
+	}
 	want := &netcfg.Spec{Name: d.Name, Link: netcfg.Link{MTU: was.MTU}}
 	if was.Down {
 		up := false
@@ -49,13 +52,5 @@ func (l *Loop) putBack(was LoopDevice) (*netcfg.Change, error) {
 			want.RemoveAddresses = append(want.RemoveAddresses, a)
 		}
 	}
-	// A device keeps the flags and the offload of the last program. A program to come may not know of them.
-	_, files, err := l.Kernel.Attach(d.Name, netcfg.Attachment{VnetHdr: was.VnetHdr, PI: was.PI})
-	if e := new(netcfg.Error); errors.As(err, &e) && e.Cause == netcfg.InUse {
-		err = nil // somebody has it already, with flags of his own
-	}
-	for _, f := range files {
-		err = errors.Join(err, f.Close())
-	}
-	return &netcfg.Change{Name: d.Name, Index: d.Index, Want: want, Expect: netcfg.Present}, err
+	return &netcfg.Change{Name: d.Name, Index: d.Index, Want: want, Expect: netcfg.Present}, failed
 }

@@ -2,9 +2,12 @@
 package packet
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -13,17 +16,20 @@ import (
 )
 
 // A Tunnel carries the packets of a device to another host, and those of the other host to the device, in the format of simpletun and
-// in clear text.
+// in clear text. Open comes first, then Run.
 type Tunnel struct {
 	Device  string
-	Queue   *os.File     // of the device, without any header; the tunnel closes it
-	Address string       // "host:port": where to connect, or where to listen
-	Listen  bool         // wait for the other host, instead of calling it
-	UDP     bool         // a packet a datagram, instead of a stream
-	Log     func(string) // what happens to the peers; nil: nobody listens
-	Trouble func(string) // what the user should know even if he does not listen; nil: as Log
+	Queue   *os.File       // of the device, without any header, attached with Poll; the tunnel closes it
+	Address string         // "host:port": where to connect, or where to listen
+	Listen  bool           // wait for the other host, instead of calling it
+	UDP     bool           // a packet a datagram, instead of a stream
+	Peer    netip.AddrPort // of a listener over UDP: the one host that is heard; port 0: from any of its ports; invalid: see [peerSilence]
+	Log     func(string)   // what happens to the peers; nil: nobody listens
+	Trouble func(string)   // what the user should know even if he does not listen; nil: as Log
 
-	hurry time.Duration // instead of the patience with a peer that is slow; 0: as below
+	hurry time.Duration // instead of the patience with a peer that is slow or silent; 0: as below
+	burst int           // lines that are logged at once; 0: logBurst
+	bound io.Closer     // the socket of a listener, from Open on
 	stop  context.CancelCauseFunc
 	once  [troubles]sync.Once
 }
@@ -32,6 +38,7 @@ type Tunnel struct {
 const (
 	refusedByDevice = iota
 	tooLongForUDP
+	moreThanCame
 	troubles
 )
 
@@ -46,7 +53,26 @@ const (
 	waitFirst     = 250 * time.Millisecond
 	waitMost      = 30 * time.Second
 	steady        = 10 * time.Second // who was connected for so long is called again at once
+	peerSilence   = time.Minute      // after which another host may take the place of the peer of a listener over UDP
 )
+
+// Open binds the socket of a listener. The error is an [*netcfg.Error].
+func (t *Tunnel) Open(ctx context.Context) (err error) {
+	switch {
+	case !t.Listen:
+		return nil
+	case t.UDP:
+		t.bound, err = (&net.ListenConfig{}).ListenPacket(ctx, network("udp", t.Address), t.Address)
+	default:
+		config := net.ListenConfig{KeepAliveConfig: keepAlive(), Control: netcfg.GiveUp(peerPatience)}
+		config.SetMultipathTCP(false)
+		t.bound, err = config.Listen(ctx, network("tcp", t.Address), t.Address)
+	}
+	if err != nil {
+		return &netcfg.Error{Device: t.Device, What: "listen on " + t.Address, Err: root(err)}
+	}
+	return nil
+}
 
 // Run carries packets until ctx is done, which is no error, or until the device is gone. All that it opened is closed then.
 func (t *Tunnel) Run(ctx context.Context) error {
@@ -61,6 +87,8 @@ func (t *Tunnel) Run(ctx context.Context) error {
 	if t.Trouble == nil {
 		t.Trouble = t.Log
 	}
+	limit := newLogLimit(cmp.Or(t.burst, logBurst))
+	t.Log, t.Trouble = limit.of(t.Log), limit.of(t.Trouble)
 	run := t.runStream
 	if t.UDP {
 		run = t.runDatagrams

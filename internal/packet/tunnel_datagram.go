@@ -20,18 +20,30 @@ const datagramBuffer = 4 << 20
 type datagrams struct {
 	*Tunnel
 	conn *net.UDPConn
-	peer atomic.Pointer[netip.AddrPort] // of a listener: who sent the last packet; nil: nobody yet
+	peer atomic.Pointer[datagramPeer] // of a listener; nil: nobody yet
+}
+
+// A datagramPeer is the host with which a listener talks.
+type datagramPeer struct {
+	address netip.AddrPort
+	heard   time.Time // when its last packet came; only receive uses it
+	named   bool      // by the administrator. The address of any other may be forged, and then what is sent to it goes to a victim
+	room    atomic.Int64
+}
+
+// ipUDP is the length in bytes of the headers of a datagram, IPv4 or IPv6, so that many short datagrams are no more than one long one.
+func ipUDP(a netip.Addr) int64 {
+	if a.Unmap().Is4() {
+		return 20 + 8
+	}
+	return 40 + 8
 }
 
 func (t *Tunnel) runDatagrams(ctx context.Context) error {
 	if t.Listen {
-		config := net.ListenConfig{}
-		conn, err := config.ListenPacket(ctx, network("udp", t.Address), t.Address)
-		if err != nil {
-			return &netcfg.Error{Device: t.Device, What: "listen on " + t.Address, Err: root(err)}
-		}
+		conn := t.bound.(*net.UDPConn)
 		t.Log("listening on " + conn.LocalAddr().String())
-		t.carryDatagrams(ctx, conn.(*net.UDPConn))
+		t.carryDatagrams(ctx, conn)
 		return nil
 	}
 	t.again(ctx, func() (time.Duration, error) {
@@ -50,6 +62,9 @@ func (t *Tunnel) runDatagrams(ctx context.Context) error {
 // carryDatagrams carries packets until ctx is done.
 func (t *Tunnel) carryDatagrams(ctx context.Context, conn *net.UDPConn) {
 	d := &datagrams{Tunnel: t, conn: conn}
+	if t.Peer.Port() != 0 {
+		d.peer.Store(&datagramPeer{address: t.Peer, named: true})
+	}
 	_ = conn.SetReadBuffer(datagramBuffer)
 	var all sync.WaitGroup
 	all.Go(d.send)
@@ -70,8 +85,8 @@ func (d *datagrams) send() {
 			return
 		}
 		if d.Listen {
-			if to := d.peer.Load(); to != nil {
-				_, err = d.conn.WriteToUDPAddrPort(packet[:n], *to)
+			if to := d.peer.Load(); to != nil && d.mayHave(to, n) {
+				_, err = d.conn.WriteToUDPAddrPort(packet[:n], to.address)
 			}
 		} else {
 			_, err = d.conn.Write(packet[:n])
@@ -84,7 +99,20 @@ func (d *datagrams) send() {
 	}
 }
 
-// receive carries the peer's packets to the device. A listener answers to who sent the last packet that the device took.
+// mayHave says whether a packet may be sent to a peer. One that is not named gets no more bytes than came from it.
+func (d *datagrams) mayHave(p *datagramPeer, n int) bool {
+	size := int64(n) + ipUDP(p.address.Addr())
+	if p.named || p.room.Add(-size) >= 0 {
+		return true
+	}
+	p.room.Add(size)
+	d.once[moreThanCame].Do(func() {
+		d.Trouble("packets are dropped: a peer that --peer does not name gets no more bytes than it sent")
+	})
+	return false
+}
+
+// receive carries the peer's packets to the device.
 func (d *datagrams) receive(ctx context.Context) {
 	packet := make([]byte, frameMax+1)
 	for ctx.Err() == nil {
@@ -95,13 +123,42 @@ func (d *datagrams) receive(ctx context.Context) {
 		case err != nil:
 			time.Sleep(time.Millisecond)
 			continue
-		case n == 0 || !d.deliver(packet[:n]) || !d.Listen:
+		case n == 0:
+			continue
+		case !d.Listen:
+			d.deliver(packet[:n])
 			continue
 		}
-		if last := d.peer.Load(); last == nil || *last != from {
-			known := from
-			d.peer.Store(&known)
+		now := time.Now()
+		p, why := d.hear(from, now)
+		if p == nil {
+			d.Log(from.String() + ": ignored, since " + why)
+			continue
+		}
+		if !d.deliver(packet[:n]) {
+			continue
+		}
+		p.heard = now
+		p.room.Add(int64(n) + ipUDP(from.Addr()))
+		if d.peer.Swap(p) != p {
 			d.Log(from.String() + ": the peer is there now")
 		}
 	}
+}
+
+// hear is the peer that a sender is or becomes, or nil and why it is not heard.
+func (d *datagrams) hear(from netip.AddrPort, now time.Time) (*datagramPeer, string) {
+	named := d.Peer.IsValid()
+	if address := from.Addr().Unmap(); named && address != d.Peer.Addr() && address.WithZone("") != d.Peer.Addr() {
+		return nil, "it is not the peer"
+	}
+	switch p := d.peer.Load(); {
+	case p != nil && p.address.Port() == from.Port() && p.address.Addr().Unmap() == from.Addr().Unmap():
+		return p, ""
+	case d.Peer.Port() != 0 && d.Peer.Port() != from.Port():
+		return nil, "it is another port of the peer"
+	case d.Peer.Port() == 0 && p != nil && now.Sub(p.heard) < d.patience(peerSilence):
+		return nil, "another peer is there"
+	}
+	return &datagramPeer{address: from, named: named}, ""
 }

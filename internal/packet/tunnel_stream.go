@@ -52,12 +52,7 @@ func (t *Tunnel) runStream(ctx context.Context) error {
 		t.again(ctx, func() (time.Duration, error) { return s.call(ctx) })
 		return nil
 	}
-	config := net.ListenConfig{KeepAliveConfig: keepAlive(), Control: netcfg.GiveUp(peerPatience)}
-	config.SetMultipathTCP(false)
-	l, err := config.Listen(ctx, network("tcp", t.Address), t.Address)
-	if err != nil {
-		return &netcfg.Error{Device: t.Device, What: "listen on " + t.Address, Err: root(err)}
-	}
+	l := t.bound.(net.Listener)
 	defer l.Close()
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	t.Log("listening on " + l.Addr().String())

@@ -2,10 +2,12 @@ package packet
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,11 +36,17 @@ func device(t *testing.T, name string) *os.File {
 		t.Fatal(err)
 	}
 	defer k.Close()
-	_, queues, err := k.Attach(name, netcfg.Attachment{})
+	attached, err := k.PrepareAttach(netcfg.Attachment{Device: name, Poll: true})
+	if err == nil {
+		err = k.Attach(attached, nil)
+	}
+	if err == nil {
+		err = netcfg.Start(attached)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return queues[0]
+	return attached[0].Queues[0]
 }
 
 // A running is a tunnel beside a test, and what it says.
@@ -57,6 +65,10 @@ func start(t *testing.T, tunnel *Tunnel) *running {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.said = append(r.said, text)
+	}
+	tunnel.burst = cmp.Or(tunnel.burst, 1<<20)
+	if err := tunnel.Open(ctx); err != nil {
+		t.Fatal(err)
 	}
 	go func() { r.ended <- tunnel.Run(ctx) }()
 	return r
@@ -271,7 +283,8 @@ func TestPeers(t *testing.T) {
 	}{{"127.0.0.1:5003", false}, {"[::1]:5003", false}, {"127.0.0.1:5004", true}, {"[::1]:5004", true}} {
 		name := "tun3" + string(rune('a'+i))
 		queue := device(t, name)
-		listener := start(t, &Tunnel{Device: name, Queue: queue, Address: c.address, Listen: true, UDP: c.udp})
+		address := netip.MustParseAddrPort(c.address).Addr()
+		listener := start(t, &Tunnel{Device: name, Queue: queue, Address: c.address, Listen: true, UDP: c.udp, Peer: netip.AddrPortFrom(address, 0)})
 		listener.until(t, 1, "listening")
 		network := "tcp"
 		if c.udp {

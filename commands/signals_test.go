@@ -1,0 +1,48 @@
+package commands
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestASignalIsPassedOnOnce sends a signal while a command begins and runs: it ends the run, or goes to the command, and never both.
+func TestASignalIsPassedOnOnce(t *testing.T) {
+	for range 2000 {
+		ctx, caught := catchSignals()
+		passed := make(chan os.Signal, 10)
+		sent := make(chan error, 1)
+		go func() { sent <- syscall.Kill(os.Getpid(), syscall.SIGINT) }()
+		caught.pass(func(s os.Signal) { passed <- s })
+		if err := <-sent; err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-passed:
+			if ctx.Err() != nil {
+				t.Fatal("the signal is passed on, and ends the run")
+			}
+		case <-ctx.Done():
+			if len(passed) > 0 || caught.pass(nil) {
+				t.Fatal("the signal ends the run, and a command is begun")
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("the signal is lost")
+		}
+		caught.stop()
+	}
+}
+
+// TestACommandGetsTheSignalThatCame has a command say which signals it got.
+func TestACommandGetsTheSignalThatCame(t *testing.T) {
+	_, caught := catchSignals()
+	defer caught.stop()
+	cmd := exec.Command("sh", "-c", `trap 'exit 3' INT; trap 'exit 4' TERM; kill -INT $PPID; while :; do sleep 0.01; done`)
+	err := runCommand(caught, cmd, func() error { return nil })
+	if e := new(commandExit); !errors.As(err, &e) || e.code != 3 {
+		t.Errorf("it ends with %v", err)
+	}
+}

@@ -1,0 +1,158 @@
+package packet
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tunadm/tunadm/internal/nstest"
+)
+
+// A lodge is a listener over UDP with a device that sends packets to who is its peer.
+type lodge struct {
+	*running
+	address string
+	out     net.Conn
+}
+
+func newLodge(t *testing.T, name, address string, tunnel *Tunnel) *lodge {
+	t.Helper()
+	tunnel.Device, tunnel.Queue, tunnel.Address, tunnel.Listen, tunnel.UDP = name, device(t, name), address, true, true
+	nstest.Run(t, "ip", "address", "add", "10.9.0.1/24", "dev", name)
+	l := &lodge{running: start(t, tunnel), address: address, out: dial(t, "udp", "10.9.0.2:9")}
+	t.Cleanup(func() {
+		l.out.Close()
+		if err := l.end(t, true); err != nil {
+			t.Error(err)
+		}
+	})
+	l.until(t, 1, "listening")
+	return l
+}
+
+// hears sends a packet to the listener until its device has it.
+func (l *lodge) hears(t *testing.T, name string, conn net.Conn) {
+	t.Helper()
+	before := counted(t, name)
+	if _, err := conn.Write(packet4); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); counted(t, name) == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the packet is not on the device")
+		}
+	}
+}
+
+// bytes is how much comes to a peer, with the headers, until nothing more is there although the device has sent packets.
+func (l *lodge) bytes(t *testing.T, conn net.Conn, packets int) (sum int) {
+	t.Helper()
+	for range packets {
+		if _, err := l.out.Write(make([]byte, 100)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	packet := make([]byte, frameMax)
+	for {
+		_ = conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond)) // that nothing comes can only be seen by waiting
+		n, err := conn.Read(packet)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return sum
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n + 28
+	}
+}
+
+// TestAForgedDatagramRedirectsNothing has strangers beside the first peer, and one that takes its place when it was silent.
+func TestAForgedDatagramRedirectsNothing(t *testing.T) {
+	l := newLodge(t, "tun40", "127.0.0.1:5040", &Tunnel{hurry: 2 * time.Second})
+	first, stranger := dial(t, "udp", l.address), dial(t, "udp", l.address)
+	defer first.Close()
+	defer stranger.Close()
+	for range 20 {
+		l.hears(t, "tun40", first)
+	}
+	_, _ = stranger.Write(packet4)
+	l.until(t, 1, stranger.LocalAddr().String()+": ignored, since another peer is there")
+	if n := l.bytes(t, stranger, 3); n != 0 {
+		t.Errorf("a stranger got %d bytes", n)
+	}
+	if n := l.bytes(t, first, 0); n == 0 {
+		t.Error("the peer got nothing")
+	}
+	for deadline := time.Now().Add(patience); l.count(stranger.LocalAddr().String()+": the peer is there now") == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody takes the place of a peer that is silent")
+		}
+		_, _ = stranger.Write(packet4)
+	}
+}
+
+// TestNobodyGetsMoreThanHeSent floods a peer that nobody named, whose address may be forged.
+func TestNobodyGetsMoreThanHeSent(t *testing.T) {
+	l := newLodge(t, "tun41", "[::]:5041", &Tunnel{})
+	peer := dial(t, "udp", "127.0.0.1:5041")
+	defer peer.Close()
+	sent := 0
+	for range 10 {
+		l.hears(t, "tun41", peer)
+		sent += len(packet4) + 28
+	}
+	if got := l.bytes(t, peer, 100); got == 0 || got > sent {
+		t.Errorf("%d bytes came for %d", got, sent)
+	}
+	l.until(t, 1, "gets no more bytes than it sent")
+}
+
+// TestTheNamedPeer is heard and sent to from the start, and nobody else is.
+func TestTheNamedPeer(t *testing.T) {
+	peer, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	l := newLodge(t, "tun42", "[::]:5042", &Tunnel{Peer: netip.MustParseAddrPort(peer.LocalAddr().String())})
+	if n := l.bytes(t, peer, 100); n < 100*(128+28) {
+		t.Errorf("%d bytes came before the first packet", n)
+	}
+	port := dial(t, "udp", "127.0.0.1:5042")
+	defer port.Close()
+	_, _ = port.Write(packet4)
+	l.until(t, 1, "it is another port of the peer")
+	host := dial(t, "udp", "[::1]:5042")
+	defer host.Close()
+	_, _ = host.Write(packet4)
+	l.until(t, 1, "it is not the peer")
+	if n := l.bytes(t, port, 3) + l.bytes(t, host, 3); n != 0 {
+		t.Errorf("strangers got %d bytes", n)
+	}
+}
+
+// TestAFloodIsNotLogged counts the lines for datagrams of a stranger.
+func TestAFloodIsNotLogged(t *testing.T) {
+	l := newLodge(t, "tun43", "127.0.0.1:5043", &Tunnel{Peer: netip.MustParseAddrPort("127.0.0.2:1"), burst: logBurst})
+	stranger := dial(t, "udp", l.address)
+	defer stranger.Close()
+	began := time.Now()
+	for range 5000 {
+		_, _ = stranger.Write(packet4)
+	}
+	l.until(t, 10, "ignored")
+	for deadline := time.Now().Add(patience); l.count("lines were left out") == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody says that lines were left out")
+		}
+		_, _ = stranger.Write(packet4)
+	}
+	lines, most := l.count(""), logBurst+2*int(time.Since(began)/logInterval+1)
+	if lines > most {
+		t.Errorf("%d lines, %d at most: ... %s", lines, most, strings.Join(l.said[max(0, len(l.said)-3):], "; "))
+	}
+}

@@ -1,0 +1,94 @@
+package netcfg
+
+import (
+	"encoding/binary"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The bits of TUNSETOFFLOAD: checksums, and segments of TCP and, from Linux 6.2 on, of UDP.
+const (
+	offloadTCP = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6
+	offloadUDP = 0x20 | 0x40 // TUN_F_USO4, TUN_F_USO6
+)
+
+// offloads are the bits of TUNSETOFFLOAD by the names of the features, as ethtool(8) lists them.
+var offloads = map[string]uint{
+	"tx-checksum-ip-generic":  unix.TUN_F_CSUM,
+	"tx-tcp-segmentation":     unix.TUN_F_TSO4,
+	"tx-tcp6-segmentation":    unix.TUN_F_TSO6,
+	"tx-tcp-ecn-segmentation": unix.TUN_F_TSO_ECN,
+	"tx-udp-segmentation":     offloadUDP,
+}
+
+// The set of the features' names, and the sizes in bytes of the kernel's answers: a name, and four words for each 32 features.
+const (
+	featureStrings = 4 // ETH_SS_FEATURES
+	featureName    = 32
+	featureBlock   = 4 * 4
+	featuresMost   = 256
+)
+
+// offload reads the bits of TUNSETOFFLOAD of a device. It is untouched if they are off although ethtool wants all of them, as on a new device.
+// What cannot be read is off, and not untouched.
+func (s *socket) offload(name string) (bits uint, untouched bool) {
+	names := make([]byte, 12+featuresMost*featureName)
+	binary.NativeEndian.PutUint32(names, unix.ETHTOOL_GSTRINGS)
+	binary.NativeEndian.PutUint32(names[4:], featureStrings)
+	count := min(s.featureCount(name), featuresMost)
+	binary.NativeEndian.PutUint32(names[8:], uint32(count))
+	blocks := (count + 31) / 32
+	values := make([]byte, 8+blocks*featureBlock)
+	binary.NativeEndian.PutUint32(values, unix.ETHTOOL_GFEATURES)
+	binary.NativeEndian.PutUint32(values[4:], uint32(blocks))
+	if count == 0 || s.ethtool(name, names) != nil || s.ethtool(name, values) != nil {
+		return 0, false
+	}
+	wanted, known := uint(0), uint(0)
+	for i := range count {
+		bit := offloads[unix.ByteSliceToString(names[12+i*featureName:][:featureName])]
+		word := func(n int) bool { // 0: the device can have it, 1: wanted, 2: on
+			return binary.NativeEndian.Uint32(values[8+i/32*featureBlock+4*n:])>>(i%32)&1 != 0
+		}
+		if bit == 0 || !word(0) {
+			continue
+		}
+		known |= bit
+		if word(1) {
+			wanted |= bit
+		}
+		if word(2) {
+			bits |= bit
+		}
+	}
+	return bits, bits == 0 && known != 0 && wanted == known
+}
+
+// featureCount is how many features this kernel knows, 0 if it does not say.
+func (s *socket) featureCount(name string) int {
+	ask := make([]byte, 4+4+8+4)
+	binary.NativeEndian.PutUint32(ask, unix.ETHTOOL_GSSET_INFO)
+	binary.NativeEndian.PutUint64(ask[8:], 1<<featureStrings)
+	if s.ethtool(name, ask) != nil {
+		return 0
+	}
+	return int(binary.NativeEndian.Uint32(ask[16:]))
+}
+
+// ethtool does one request of ethtool's ioctl, whose answer takes its place.
+func (s *socket) ethtool(name string, value []byte) error {
+	request := struct {
+		name [unix.IFNAMSIZ]byte
+		data unsafe.Pointer
+		_    [16]byte
+	}{data: unsafe.Pointer(&value[0])}
+	copy(request.name[:unix.IFNAMSIZ-1], name)
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(s.fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
+	runtime.KeepAlive(value)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
