@@ -1,8 +1,10 @@
 package netcfg
 
 import (
+	"context"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -108,6 +110,10 @@ func (k *Kernel) putBackQueue(d *Device, t Traces) error {
 func (k *Kernel) putBackIPv6(d *Device, t Traces) error {
 	if t.IPv6 || !d.Up || !k.multicastRoute(d.Index) {
 		return nil
+	}
+	// As long as the kernel takes the device for running, IPv6 would be configured again at once.
+	if quiet, err := k.await(context.Background(), d.Index, false, 2*time.Second); err != nil || !quiet {
+		return err
 	}
 	found, err := k.observe([]target{{name: d.Name, index: d.Index}}, deep, false)
 	if err != nil {

@@ -289,16 +289,3 @@ func (l *Loop) run(ctx context.Context, changes []netcfg.Change, o netcfg.Option
 func (l *Loop) logTurn(t netcfg.Turn) { l.Log(t) }
 
 func (l *Loop) remember() error { return l.Remember(&l.memory) }
-
-// undoRounds is how often an undo is tried: what it leaves is in the way of the host's own packets.
-const undoRounds = 3
-
-// Undo undoes what the loop made, and tries again where that fails.
-func (l *Loop) Undo() (err error) {
-	for range undoRounds {
-		if err = l.UndoOf(&l.memory); err == nil {
-			return nil
-		}
-	}
-	return err
-}

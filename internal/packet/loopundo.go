@@ -8,6 +8,19 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
+// undoRounds is how often an undo is tried: what it leaves is in the way of the host's own packets.
+const undoRounds = 3
+
+// Undo undoes what the loop made, and tries again where that fails.
+func (l *Loop) Undo() (err error) {
+	for range undoRounds {
+		if err = l.UndoOf(&l.memory); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 // UndoOf undoes what is remembered of a loop: first the rules and the routes, then the devices. What is not there any more is no error.
 func (l *Loop) UndoOf(m *LoopMemory) error {
 	err := l.Kernel.Restore(m.Turns, l.logTurn)
