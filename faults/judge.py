@@ -12,6 +12,11 @@ from snapshot import compare, differences, live, remembered
 HONEST = ("could not be put back", "could not be restored", "not all of it could be removed", "could not be removed")
 SECRET = re.compile("tun[0-9a-f]{12}$")  # the name of a device before it gets its own
 
+# What others change by an interference. Taking a device down takes its routes and IPv6 addresses, which the kernel then
+# refuses; a carrier brings an IPv6 address.
+EFFECTS = {"down": ("flags", "routes"), "rename": ("flags", "routes"), "mtu": ("mtu",),
+           "attach": ("linkinfo", "sys_tun_flags", "routes")}
+
 
 def unordered(x):
     return sorted(x) if isinstance(x, list) else x
@@ -151,18 +156,24 @@ class Baseline:
                 found.append(("foreign device changed", lines))
         if s.args[0] != "loop" and (lines := differences(then.get(""), now.get(""), who="")):
             found.append(("foreign routes or rules changed", lines))
-        to_after = {n: differences(self.after.get(n), now.get(n), self.mask | {(n, "sys_addr_assign_type")}, False, n)
+        if "away0" in now and device not in theirs:  # renamed by others
+            now = {**now, device: json.loads(re.sub(r"away0(:\d+)?", device, json.dumps(now["away0"])))}
+        mask = {(device, k) for k in EFFECTS.get(action, ())}
+
+        def against(state, n, more, index):
+            lines = differences(state.get(n), now.get(n), mask | more, index, n)
+            return [line for line in lines if action not in EFFECTS or '"inet6"' not in line]
+        to_after = {n: against(self.after, n, self.mask | {(n, "sys_addr_assign_type")}, False)
                     for n in self.own - theirs}
         if r["code"] == 0:
             if s.exit == 0 and any(to_after.values()):
                 found.append(("success, but not as asked", [line for n in sorted(to_after) for line in to_after[n]]))
             return found
         for n in sorted(to_after):
-            b = differences(r["before"].get(n), now.get(n), index=not s.remade, who=n)
-            t = differences(then.get(n), now.get(n), who=n)
+            b, t = against(r["before"], n, set(), not s.remade), against(then, n, set(), True)
             if to_after[n] and b and t and n in now:
                 found.append(("half made", [f"against before: {x}" for x in b] + [f"against then: {x}" for x in t]))
-        if "away0" in now and r["before"].get(device) is None:
+        if "away0" in now and r["before"].get(device) is None and to_after.get(device, True):
             shown = {k: now["away0"][k] for k in ("flags", "mtu", "addresses", "index")}
             found.append(("made, renamed by another, and left half made", [json.dumps(shown)]))
         return found

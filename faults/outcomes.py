@@ -26,6 +26,9 @@ OUTCOMES = [
     Outcome("error teardown* *", "failed, but all is done", r": gone$",
             "teardown deletes what is remembered even if a file cannot be read, as tunadm(8) says",
             says="the files have mistakes; what apply created goes all the same"),
+    Outcome("meddle [as]*:replace-index:*", "foreign device changed", r"^\w+: (?!gone)",
+            "a device is changed by its index, which the kernel gives to another one only where a program asks for it; "
+            "a delete looks at the kind again"),
     Outcome("race index index", "wrong", r"^a (tap of its name|tun of its name and index); teardown --force:",
             "teardown --force deletes declared devices that apply did not create, as tunadm(8) says"),
     Outcome("race index index", "wrong", r"^a tun of its name and index; (teardown|apply --prune):",
