@@ -271,6 +271,9 @@ func TestSetPutsBack(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := open(t)
+			if c.cause == InUse && !k.canAttachWithoutCarrier() {
+				nstest.Skip(t, "needs IFF_NO_CARRIER (Linux 6.1): the test's own attachment adds a link-local address")
+			}
 			busyDevice(t, k)
 			before := witness(t)
 			var log func(Step)
