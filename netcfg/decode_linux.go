@@ -67,7 +67,8 @@ func decodeLink(body []byte) *Device {
 		case unix.IFLA_MASTER:
 			d.masterIndex = int(u32(value))
 		case unix.IFLA_CARRIER:
-			d.Carrier = d.Up && u8(value) != 0
+			d.carrierOn = u8(value) != 0
+			d.Carrier = d.Up && d.carrierOn
 		case unix.IFLA_STATS64:
 			d.Stats = decodeStats(value)
 		case unix.IFLA_LINKINFO:

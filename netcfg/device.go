@@ -46,6 +46,7 @@ type Device struct {
 	how         depth   // of the look
 	masterIndex int
 	group       uint32 // the link group, as ip link set group
+	carrierOn   bool   // the driver's carrier, on a device that is down too
 }
 
 // A Holder is a program that has a device's queue open.

@@ -677,10 +677,10 @@ func TestOlderKernels(t *testing.T) {
 		t.Errorf("got %s", out)
 	}
 	up, down := hold(t, "up7", unix.IFF_TAP|unix.IFF_NO_PI), hold(t, "down7", unix.IFF_TUN|unix.IFF_NO_PI)
-	if d, err := k.Devices("up7"); err != nil || !d[0].InUse() {
-		t.Errorf("got %+v, %v; want it in use", d[0], err)
-	}
-	for _, name := range []string{"up7", "down7"} { // of the second only the claim tells that it is in use
+	for _, name := range []string{"up7", "down7"} {
+		if d, err := k.Devices(name); err != nil || !d[0].InUse() {
+			t.Errorf("got %+v, %v; want it in use", d[0], err)
+		}
 		wantError(t, run(t, k, Change{Name: name, Expect: Present}, nil), InUse, unix.EBUSY)
 	}
 	up.Close()

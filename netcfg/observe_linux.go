@@ -109,7 +109,7 @@ func (k *Kernel) singleQueue(d *Device) int {
 	if n, err := k.socket.enabledQueues(d.Name); err == nil && !k.old {
 		return n
 	}
-	if d.Carrier { // the next best: it is off while a program that asked for that is attached
+	if d.carrierOn { // on older kernels an attachment turns it on, and its end off
 		return 1
 	}
 	return 0
