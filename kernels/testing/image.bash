@@ -3,8 +3,9 @@
 
 # What the scripts of the tests call, apart from what busybox has. A tool that the machine lacks is left out: its tests are skipped.
 tools='bash bridge cat chmod chown cp cut dd env flock gawk getent gpasswd grep groupadd head id ifdown ifup ip jq kill kmod ln ls
-  mkdir mkfifo mknod mktemp mount mv nft nsenter od openvpn ping readlink rm sed setpriv sh sleep sort ss stat strace sysctl tail
-  tc test timeout touch tr true tunctl umount unshare useradd userdel wc xargs'
+  mkdir mkfifo mknod mktemp mount mv nft nsenter od openvpn ping readlink rm sed seq setpriv sh sleep sort ss stat stdbuf strace sysctl tail
+  tc test timeout touch tr true tunctl umount unshare useradd userdel
+  usermod wc xargs'
 
 # Where a kernel's modules are that the tests can come to: the rest of 300 MB stays out.
 module_places='arch crypto lib mm net drivers/net drivers/virtio drivers/char drivers/block fs/fuse fs/overlayfs'
@@ -23,7 +24,7 @@ copy() {
 # base makes what all kernels share: the directory image.
 base() {
 	local tool path package
-	mkdir -p "$image"/{dev,etc,proc,sys,run,root,tmp,var/tmp,bin,sbin,usr/bin,usr/sbin,lib/modules}
+	mkdir -p "$image"/{dev,etc,proc,sys,run,root,tmp,mnt,srv,var/tmp,bin,sbin,usr/bin,usr/sbin,lib/modules}
 	for tool in $tools; do
 		if path=$(PATH=/usr/sbin:/usr/bin:/sbin:/bin type -P "$tool"); then copy "$path"; else echo "without $tool" >&2; fi
 	done
