@@ -1,6 +1,7 @@
 package netcfg
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -30,4 +31,14 @@ func ReadFile(path string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(f)
+}
+
+// WriteFile writes a file as os.WriteFile does, in the way of [OpenFile].
+func WriteFile(path string, text []byte, mode fs.FileMode) error {
+	f, err := OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
 }

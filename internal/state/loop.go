@@ -40,7 +40,7 @@ func OpenLoop(namespace string) (*Loop, error) {
 	hash.Write([]byte(namespace))
 	l := &Loop{path: filepath.Join(Directory, fmt.Sprintf("loop-%x", hash.Sum(nil)))}
 	l.head = loopRecord{Version: version, Boot: bootID(), Namespace: namespace}
-	lock, err := os.OpenFile(l.path+".lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	lock, err := netcfg.OpenFile(l.path+".lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, refused(err)
 	}
@@ -61,7 +61,7 @@ func OpenLoop(namespace string) (*Loop, error) {
 // Recall reads what a loop that did not end left, and says whether there is anything. A damaged record is an error, since what it told of is
 // in the way of this host's own packets.
 func (l *Loop) Recall(made any) (bool, error) {
-	text, err := os.ReadFile(l.path + ".json")
+	text, err := netcfg.ReadFile(l.path + ".json")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
@@ -97,12 +97,17 @@ func (l *Loop) Remember(made any) error {
 	return nil
 }
 
+// forgetRounds is how often a record is removed: one that stays would have the next loop look for what is not there.
+const forgetRounds = 3
+
 // Forget forgets it: all is undone.
-func (l *Loop) Forget() error {
-	if err := os.Remove(l.path + ".json"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return refused(err)
+func (l *Loop) Forget() (err error) {
+	for range forgetRounds {
+		if err = os.Remove(l.path + ".json"); err == nil || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 	}
-	return nil
+	return refused(err)
 }
 
 // Close lets the next loop run.

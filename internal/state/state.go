@@ -68,7 +68,7 @@ func Recall(operands []string, namespace string) (m *Memory, warning string, err
 	}
 	fmt.Fprintf(hash, "%s\x00%s", namespace, strings.Join(paths, "\x00"))
 	m.path = filepath.Join(Directory, fmt.Sprintf("%x.json", hash.Sum(nil)))
-	text, err := os.ReadFile(m.path)
+	text, err := netcfg.ReadFile(m.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return m, "", nil
@@ -105,7 +105,7 @@ func absolute(path string) (string, error) {
 
 // bootID tells one run of the machine from another; "" where it cannot be had.
 func bootID() string {
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	id, err := netcfg.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
 	}
@@ -198,7 +198,7 @@ func padded(text []byte, size int) []byte {
 
 // replace writes a new file and renames it to path. On an error the new file is removed.
 func replace(path, unfinished string, text []byte) error {
-	err := os.WriteFile(unfinished, text, 0o600)
+	err := netcfg.WriteFile(unfinished, text, 0o600)
 	if err == nil {
 		err = os.Rename(unfinished, path)
 	}
@@ -210,7 +210,7 @@ func replace(path, unfinished string, text []byte) error {
 
 // overwrite writes the record where it is, if it has the room. It is one call of the system, which a kill does not part.
 func (m *Memory) overwrite(text []byte) error {
-	f, err := os.OpenFile(m.path, os.O_WRONLY|syscall.O_NOFOLLOW, 0)
+	f, err := netcfg.OpenFile(m.path, os.O_WRONLY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}
