@@ -67,6 +67,9 @@ var errWouldChange = errors.New("would change")
 // Main runs one command line and gives back the exit code.
 func Main(args []string, version string, stdout, stderr io.Writer) int {
 	p := &program{stdout: stdout, stderr: stderr, version: version}
+	if args[0] == netcfg.Examiner {
+		return p.complain(netcfg.Examine(args[1:], stdout))
+	}
 	if standin.Named(args[0]) {
 		args = slices.Concat([]string{"tunadm", asVerb.name}, args)
 	}

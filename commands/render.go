@@ -67,13 +67,15 @@ func shownAddresses(d *netcfg.Device) []string {
 	return shown
 }
 
-// users are the programs that have the device open, and a question mark for those that could not be found.
+// users are the programs that have the device open, and a question mark for those that were not found.
 func users(d *netcfg.Device) []string {
 	var who []string
 	for _, h := range d.Holders {
 		who = append(who, user(h))
 	}
-	if !d.HoldersComplete() {
+	if d.CutShort() {
+		who = append(who, "? (could not be examined)")
+	} else if !d.HoldersComplete() {
 		who = append(who, "?")
 	}
 	return who
@@ -160,8 +162,8 @@ func blockLines(d *netcfg.Device) [][2]string {
 		}
 		add("in use by", fmt.Sprintf("%s%s (pid %d, user %s)", probably, netcfg.Escape(h.Command), h.PID, netcfg.Escape(h.User.String())))
 	}
-	if !d.HoldersComplete() {
-		add("in use by", "a program that this user may not look into")
+	if unseen := d.Unseen(); unseen != "" {
+		add("in use by", unseen)
 	}
 	s := d.Stats
 	add("received", fmt.Sprintf("%d packets, %d bytes, %d errors, %d dropped", s.RxPackets, s.RxBytes, s.RxErrors, s.RxDropped))

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/nstest"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // programs are what the scripts call besides tools of the system. Each is this test binary under another name, and gives back
@@ -46,7 +47,7 @@ func programs() map[string]func(args []string) int {
 }
 
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "tunctl" { // see install
+	if name := filepath.Base(os.Args[0]); name == "tunctl" || name == netcfg.Examiner { // see install
 		os.Exit(Main(os.Args, "test", os.Stdout, os.Stderr))
 	}
 	table := map[string]func(){}

@@ -3,6 +3,7 @@ package netcfg
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -103,9 +104,10 @@ func (w *watcher) changed(before, d *Device) {
 	w.tell(d.Index, compare(before, d)...)
 }
 
-// tellUnseen tells of a program that came or went, and that cannot be found any more since there is news already.
+// tellUnseen tells of a program that came or went, and that cannot be found any more since there is news already. Where the carrier does not
+// prove it, this may have been a run of this program that changed the device.
 func (w *watcher) tellUnseen(d *Device) {
-	if told := w.told[d.Index]; told != nil && told.attached() != d.attached() {
+	if told := w.told[d.Index]; told != nil && told.attached() != d.attached() && (told.Carrier || d.Carrier) {
 		w.tell(d.Index, attachments(told, d)...)
 		w.told[d.Index] = d
 	}
@@ -121,7 +123,13 @@ func (w *watcher) settle() {
 			news = append(news, &d)
 		}
 	}
-	w.k.findHolders(news)
+	w.k.examine(news, time.Now().Add(examineMax))
+	for _, d := range news {
+		if d.unseen() > 0 && !d.Carrier { // as above
+			w.k.recount(d)
+		}
+		d.dropClaims()
+	}
 	name(slices.DeleteFunc(slices.Clone(news), func(d *Device) bool { return len(d.Holders) == 0 }))
 	for _, d := range news {
 		before := w.told[d.Index]

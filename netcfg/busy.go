@@ -58,8 +58,10 @@ func (d *Device) UsedBy() string {
 		}
 		who = append(who, fmt.Sprintf("%s (pid %d, user %s%s)", Escape(h.Command), h.PID, Escape(h.User.String()), probably))
 	}
-	if d.unseen() > 0 || len(who) == 0 {
-		who = append(who, "a program that this user may not look into")
+	if unseen := d.Unseen(); unseen != "" {
+		who = append(who, unseen)
+	} else if len(who) == 0 {
+		who = append(who, "a program that has detached since")
 	}
 	return "in use by " + strings.Join(who, ", ")
 }

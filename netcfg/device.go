@@ -44,10 +44,20 @@ type Device struct {
 
 	prefixes    []Route // those that IPv6 made of addresses; read where how is not shallow
 	how         depth   // of the look
+	sight       sight   // how much of the processes could be looked at for Holders
 	masterIndex int
 	group       uint32 // the link group, as ip link set group
 	carrierOn   bool   // the driver's carrier, on a device that is down too
 }
+
+// A sight says how much of the processes could be looked at.
+type sight uint8
+
+const (
+	sightWhole     sight = iota
+	sightForbidden       // not into those of other users
+	sightCut             // the time was over, or there was no examiner
+)
 
 // A Holder is a program that has a device's queue open.
 type Holder struct {
@@ -56,6 +66,8 @@ type Holder struct {
 	User     ID
 	Queues   int  // descriptors of the device in this program
 	Probable bool // the name matches, but whether it is this namespace's device could not be looked up
+
+	claims int // the Queues that this program opened to look at the device or to change it
 }
 
 // Stats are the device's counters since it was made, seen from the host: rx is what the attached program wrote.
@@ -83,11 +95,29 @@ func (d *Device) InUse() bool { return d.Queues+d.DisabledQueues > 0 }
 // HoldersComplete says whether a holder was found for every queue.
 func (d *Device) HoldersComplete() bool { return d.unseen() <= 0 }
 
+// CutShort says whether holders are missing since the search for them took too long.
+func (d *Device) CutShort() bool { return !d.HoldersComplete() && d.sight == sightCut }
+
+// Unseen names the holders that were not found, or is "".
+func (d *Device) Unseen() string {
+	switch {
+	case d.HoldersComplete():
+		return ""
+	case d.sight == sightForbidden:
+		return "a program that this user may not look into"
+	case d.CutShort():
+		return "a program that could not be examined"
+	}
+	return "a program that was not found"
+}
+
 // unseen is the number of queues without a holder.
 func (d *Device) unseen() int {
 	n := d.Queues + d.DisabledQueues
 	for _, h := range d.Holders {
-		n -= h.Queues
+		if !h.Probable || d.sight != sightCut { // else its device may well be elsewhere: nobody came to look that up
+			n -= h.Queues
+		}
 	}
 	return n
 }

@@ -5,17 +5,20 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // Elsewhere are the other network namespaces that have a TUN/TAP device of that name, each as --netns takes it: by the name that
-// ip-netns(8) gave it, else by a process. Those that this user may not enter are left out.
+// ip-netns(8) gave it, else by a process. Those that this user may not enter are left out, and those that are not reached within three seconds:
+// any user may make thousands.
 func (k *Kernel) Elsewhere(name string) []string {
 	seen := map[uint64]bool{namespaceOf("/proc/thread-self/ns/net"): true}
 	var found []string
+	end := time.Now().Add(examineMax)
 	look := func(path, called string) {
-		if inode := namespaceOf(path); inode != 0 && !seen[inode] {
+		if inode := namespaceOf(path); inode != 0 && !seen[inode] && time.Now().Before(end) {
 			seen[inode] = true
 			if hasDevice(path, name) {
 				found = append(found, called)

@@ -2,22 +2,76 @@ package netcfg
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
-	"strings"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// The driver's device number.
 const (
-	tunMajor = 10
-	tunMinor = 200
+	// examineMax is the time that the search for holders may take in all. With 1,000 processes it takes about 20 ms, and on a machine that
+	// creates and deletes devices all the time some hundred, since each look takes the kernel's lock of all network devices. Who opens
+	// 100,000 descriptors, or a file that blocks whoever looks at it, must not stop the administrator for longer than this.
+	examineMax = 3 * time.Second
+
+	// examineTries is how often the search is repeated while programs attach and detach.
+	examineTries = 3
+
+	// strandedMax is the number of examiners that may be left behind, each blocked by a file of somebody else.
+	strandedMax = 4
 )
 
-// findHolders fills in the programs that are attached, this one apart, in one pass over /proc, and in none if nobody is.
+// An examination is what an examiner found.
+type examination struct {
+	holders map[string][]Holder // by the name of the device
+	sight   sight
+	gone    int // programs that ended, or detached, while they were looked at
+}
+
+// findHolders fills in the programs that are attached, this one apart, in one pass over /proc, and in none if nobody is. Where fewer are found
+// than the kernel counts, queues are counted again: programs come and go meanwhile.
 func (k *Kernel) findHolders(devices []*Device) {
+	end := time.Now().Add(examineMax)
+	open := slices.Clone(devices)
+	for range examineTries {
+		e := k.examine(open, end)
+		open = slices.DeleteFunc(open, func(d *Device) bool { return d.Kind != "tun" || !d.InUse() || d.unseen() <= 0 })
+		counts := make([]int, len(open))
+		for i, d := range open {
+			counts[i] = d.attached()
+			k.recount(d)
+		}
+		moved := false
+		for i, d := range open {
+			moved = moved || d.attached() != counts[i]
+		}
+		if e.sight != sightWhole || !moved && e.gone == 0 {
+			break
+		}
+	}
+}
+
+// recount reads again how many queues the device has.
+func (k *Kernel) recount(d *Device) {
+	now, err := k.link("", d.Index)
+	if err != nil || now.Kind != "tun" {
+		return // the caller will meet that it is gone
+	}
+	if !now.MultiQueue {
+		now.Queues = k.singleQueue(now)
+	}
+	d.Queues, d.DisabledQueues, d.Carrier = now.Queues, now.DisabledQueues, now.Carrier
+	if !d.InUse() {
+		d.Holders = nil
+	}
+}
+
+// examine fills in the holders that are found until the end.
+func (k *Kernel) examine(devices []*Device, end time.Time) (e examination) {
 	byName := map[string]*Device{}
 	for _, d := range devices {
 		if d.Kind == "tun" && d.InUse() {
@@ -25,97 +79,122 @@ func (k *Kernel) findHolders(devices []*Device) {
 		}
 	}
 	if len(byName) == 0 {
-		return
+		return e
 	}
-	here := namespaceOf("/proc/thread-self/ns/net")
-	for _, entry := range directory("/proc") {
-		if pid, err := strconv.Atoi(entry); err == nil && pid != os.Getpid() {
-			findHeld(pid, here, byName)
+	e = k.runExaminer(byName, end)
+	for name, d := range byName {
+		d.Holders, d.sight = e.holders[name], e.sight
+	}
+	return e
+}
+
+// runExaminer has another process look at all others. Taking a descriptor from a process, reading what the kernel tells of one, and closing it
+// each block for ever, even against SIGKILL, if its owner puts a file there whose file system does not answer. So none of that is
+// done here: the examiner inherits no lock and no queue, and is left behind if it does not answer in time.
+func (k *Kernel) runExaminer(byName map[string]*Device, end time.Time) examination {
+	cut := examination{sight: sightCut}
+	k.stranded = slices.DeleteFunc(k.stranded, reaped)
+	if len(k.stranded) >= strandedMax {
+		return cut
+	}
+	var pipe [2]int
+	if unix.Pipe2(pipe[:], unix.O_CLOEXEC) != nil {
+		return cut
+	}
+	defer unix.Close(pipe[0])
+	permitted := permittedCapabilities()
+	words := []string{Examiner, strconv.Itoa(os.Getpid()), time.Until(end).String(), strconv.FormatUint(permitted, 16)}
+	for name, d := range byName {
+		words = append(words, name, strconv.Itoa(d.attached()))
+	}
+	pidfd, attributes := -1, &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
+	attributes.PidFD = &pidfd
+	if os.Geteuid() != 0 { // root has its own again after an execve
+		for c := range uintptr(64) {
+			if permitted>>c&1 != 0 {
+				attributes.AmbientCaps = append(attributes.AmbientCaps, c)
+			}
+		}
+	}
+	out := uintptr(pipe[1])
+	pid, err := syscall.ForkExec("/proc/self/exe", words, &syscall.ProcAttr{Files: []uintptr{out, out, out}, Sys: attributes})
+	unix.Close(pipe[1])
+	if err != nil {
+		return cut
+	}
+	if pidfd >= 0 {
+		defer unix.Close(pidfd)
+	}
+	e := parseExamination(readUntil(pipe[0], end))
+	if e.sight == sightCut {
+		_ = unix.Kill(pid, unix.SIGKILL)
+	}
+	awaitInput(pidfd, end.Add(examineMax/50))
+	if !reaped(pid) {
+		k.stranded = append(k.stranded, pid)
+	}
+	return e
+}
+
+func reaped(pid int) bool {
+	n, err := unix.Wait4(pid, nil, unix.WNOHANG, nil)
+	return n == pid || err == unix.ECHILD
+}
+
+// awaitInput waits until there is something to be read, and says whether there is. No descriptor, -1, never has anything.
+func awaitInput(fd int, end time.Time) bool {
+	for {
+		left := int((time.Until(end) + time.Millisecond - 1) / time.Millisecond)
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, max(0, left))
+		if err != unix.EINTR {
+			return err == nil && n > 0
 		}
 	}
 }
 
-// findHeld adds the process to the holders of each device that it has open.
-func findHeld(pid int, here uint64, byName map[string]*Device) {
-	dir := "/proc/" + strconv.Itoa(pid)
-	for _, entry := range driverDescriptors(dir) {
-		d := byName[attachedTo(dir+"/fdinfo/"+entry)]
-		if d == nil {
+// readUntil reads what is written until the end.
+func readUntil(fd int, end time.Time) []byte {
+	var all []byte
+	buffer := make([]byte, 4096)
+	for awaitInput(fd, end) {
+		n, err := unix.Read(fd, buffer)
+		if n <= 0 && err != unix.EINTR {
+			break
+		}
+		all = append(all, buffer[:max(0, n)]...)
+	}
+	return all
+}
+
+// parseExamination reads the lines of an examiner. A later line of a process and a device replaces the earlier one; without the last line,
+// the examination was cut short.
+func parseExamination(lines []byte) examination {
+	e := examination{holders: map[string][]Holder{}, sight: sightCut}
+	for line := range bytes.Lines(lines) {
+		var h Holder
+		var name string
+		var hidden int
+		if n, _ := fmt.Sscanf(string(line), endLine, &hidden, &e.gone); n == 2 {
+			e.sight = sightWhole
+			if hidden > 0 {
+				e.sight = sightForbidden
+			}
+		}
+		n, _ := fmt.Sscanf(string(line), holderLine, &h.PID, &h.User.Number, &h.Queues, &h.claims, &h.Probable, &name, &h.Command)
+		if n != 7 {
 			continue
 		}
-		there, exact := deviceNamespace(pid, entry)
-		if exact && there != here {
-			continue
+		others := slices.DeleteFunc(e.holders[name], func(o Holder) bool { return o.PID == h.PID })
+		if h.Queues > 0 {
+			others = append(others, h)
 		}
-		i := slices.IndexFunc(d.Holders, func(h Holder) bool { return h.PID == pid })
-		if i < 0 {
-			d.Holders = append(d.Holders, Holder{PID: pid, Command: command(dir), User: ID{Number: effectiveUser(dir)}})
-			i = len(d.Holders) - 1
-		}
-		d.Holders[i].Queues++
-		d.Holders[i].Probable = !exact
+		e.holders[name] = others
 	}
-}
-
-// driverDescriptors are the numbers of a process' descriptors that may be of the driver. /proc/PID/fd is its user's alone (mode 0500, which
-// CAP_DAC_READ_SEARCH overrides); /proc/PID/fdinfo takes only the right to trace the process, from Linux 5.14 on, and tells no device number.
-func driverDescriptors(dir string) []string {
-	fds, err := os.Open(dir + "/fd")
-	if err != nil {
-		return directory(dir + "/fdinfo")
+	for _, holders := range e.holders {
+		slices.SortFunc(holders, func(a, b Holder) int { return a.PID - b.PID })
 	}
-	defer fds.Close()
-	entries, _ := fds.Readdirnames(-1)
-	return slices.DeleteFunc(entries, func(entry string) bool {
-		// The node may stand at any path, so its number is looked at. DONT_SYNC: a file on a dead server must not hang us.
-		var st unix.Statx_t
-		err := unix.Statx(int(fds.Fd()), entry, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE, &st)
-		return err != nil || st.Rdev_major != tunMajor || st.Rdev_minor != tunMinor || st.Mode&unix.S_IFMT != unix.S_IFCHR
-	})
-}
-
-// attachedTo is the name of the device that a descriptor of the driver is attached to, or "". The name alone does not
-// say in which namespace.
-func attachedTo(fdinfo string) string {
-	b, err := os.ReadFile(fdinfo)
-	if err != nil {
-		return ""
-	}
-	for line := range bytes.Lines(b) {
-		if name, ok := bytes.CutPrefix(line, []byte("iff:\t")); ok {
-			return string(bytes.TrimRight(name, "\n"))
-		}
-	}
-	return ""
-}
-
-// deviceNamespace is the inode of the namespace of the device that another process' descriptor is attached to. It takes the
-// right to trace the process, and CAP_NET_ADMIN; without them it is not exact.
-func deviceNamespace(pid int, fd string) (inode uint64, exact bool) {
-	number, err := strconv.Atoi(fd)
-	if err != nil {
-		return 0, false
-	}
-	pidfd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return 0, false
-	}
-	defer unix.Close(pidfd)
-	theirs, err := unix.PidfdGetfd(pidfd, number, 0)
-	if err != nil {
-		return 0, false
-	}
-	defer unix.Close(theirs)
-	ns, err := unix.IoctlRetInt(theirs, unix.TUNGETDEVNETNS)
-	if err != nil {
-		return 0, false
-	}
-	defer unix.Close(ns)
-	var st unix.Stat_t
-	if err := unix.Fstat(ns, &st); err != nil {
-		return 0, false
-	}
-	return st.Ino, true
+	return e
 }
 
 func namespaceOf(path string) uint64 {
@@ -126,23 +205,6 @@ func namespaceOf(path string) uint64 {
 	return st.Ino
 }
 
-// effectiveUser reads the second number of the Uid line of /proc/PID/status.
-func effectiveUser(dir string) uint32 {
-	b, _ := os.ReadFile(dir + "/status")
-	for line := range bytes.Lines(b) {
-		if fields := strings.Fields(string(line)); len(fields) >= 3 && fields[0] == "Uid:" {
-			n, _ := strconv.ParseUint(fields[2], 10, 32)
-			return uint32(n)
-		}
-	}
-	return 0
-}
-
-func command(dir string) string {
-	b, _ := os.ReadFile(dir + "/comm")
-	return strings.TrimSuffix(string(b), "\n")
-}
-
 func directory(path string) []string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -151,4 +213,13 @@ func directory(path string) []string {
 	defer f.Close()
 	names, _ := f.Readdirnames(-1)
 	return names
+}
+
+// permittedCapabilities are those of the thread, a bit each.
+func permittedCapabilities() uint64 {
+	var data [2]unix.CapUserData
+	if unix.Capget(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &data[0]) != nil {
+		return 0
+	}
+	return uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted)
 }

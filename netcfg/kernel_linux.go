@@ -13,6 +13,8 @@ type Kernel struct {
 	sysfsFD int    // 0: not mounted
 	node    string // of the driver; "": where it always is
 
+	stranded []int // PIDs of examiners that did not end
+
 	// old pretends that the probes for what came after Linux 5.10 found nothing, so that tests reach the fallbacks.
 	old bool
 }

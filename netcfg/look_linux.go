@@ -70,6 +70,9 @@ func (w *watcher) observe() ([]*Device, error) {
 		}
 		if waiting, err := w.waiting(); !waiting || try == tries { // what comes later tells the last state of whatever it is of
 			w.k.findHolders(devices)
+			for _, d := range devices {
+				d.dropClaims()
+			}
 			name(devices)
 			for _, d := range devices {
 				for i := range d.Addresses {

@@ -7,7 +7,17 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-func TestMain(m *testing.M) { os.Exit(nstest.Main(m)) }
+// TestMain is also the examiner and the attackers that the tests start.
+func TestMain(m *testing.M) {
+	if os.Args[0] == Examiner {
+		_ = Examine(os.Args[1:], os.Stdout)
+		return
+	}
+	if attack := attackers[os.Args[0]]; attack != nil {
+		attack(os.Args[1])
+	}
+	os.Exit(nstest.Main(m))
+}
 
 // open enters fresh namespaces and opens their kernel.
 func open(t *testing.T) *Kernel {

@@ -129,6 +129,10 @@ func (k *Kernel) addQueue(a *Attached) error {
 	if err != nil {
 		return err
 	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, 0); err != nil { // no claim any more
+		unix.Close(fd)
+		return &Error{Device: a.Name, What: "attach", Err: err}
+	}
 	// A queue that does not block is put to the runtime's poller by NewFile, and only now: before the attachment there is nothing to poll.
 	if a.asked.Poll {
 		if err := unix.SetNonblock(fd, true); err != nil {

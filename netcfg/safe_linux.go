@@ -146,7 +146,7 @@ func openNamespace(path string) (int, error) {
 
 // openNode opens the driver's node at another path than usual, and nothing else that may be there.
 func openNode(path string) (int, error) {
-	return openChecked(path, unix.O_RDWR, func(st *unix.Stat_t, _ *unix.Statfs_t) error {
+	return openChecked(path, unix.O_RDWR|claimMark, func(st *unix.Stat_t, _ *unix.Statfs_t) error {
 		if !isDriver(st) {
 			return unix.ENOTTY
 		}

@@ -29,7 +29,7 @@ func (k *Kernel) UseNode(path string) error {
 	return err
 }
 
-// openDriver opens the driver in the thread's network namespace.
+// openDriver opens the driver in the thread's network namespace, marked as a descriptor with which the program looks or changes something.
 func (k *Kernel) openDriver() (int, error) {
 	node := cmp.Or(k.node, driver)
 	var fd int
@@ -37,7 +37,7 @@ func (k *Kernel) openDriver() (int, error) {
 	if k.node != "" && k.node != driver {
 		fd, err = openNode(node)
 	} else {
-		fd, err = unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC, 0)
+		fd, err = unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC|claimMark, 0)
 	}
 	if err != nil {
 		return -1, explainOpen(node, err)

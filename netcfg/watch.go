@@ -145,5 +145,18 @@ func keepHolders(before, after *Device) {
 	}
 }
 
+// dropClaims takes the queues off that a run of this program holds for a moment, to look at the device or to change it.
+func (d *Device) dropClaims() {
+	var others []Holder
+	for _, h := range d.Holders {
+		d.Queues = max(0, d.Queues-h.claims)
+		if h.Queues > h.claims {
+			h.Queues, h.claims = h.Queues-h.claims, 0
+			others = append(others, h)
+		}
+	}
+	d.Holders = others
+}
+
 // attached is the number of queues, enabled or not.
 func (d *Device) attached() int { return d.Queues + d.DisabledQueues }

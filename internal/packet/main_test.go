@@ -8,9 +8,17 @@ import (
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/nstest"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
-func TestMain(m *testing.M) { os.Exit(nstest.Main(inNamespace{m})) }
+// TestMain is also the examiner that the tests start.
+func TestMain(m *testing.M) {
+	if os.Args[0] == netcfg.Examiner {
+		_ = netcfg.Examine(os.Args[1:], os.Stdout)
+		return
+	}
+	os.Exit(nstest.Main(inNamespace{m}))
+}
 
 // inNamespace runs all tests in one network namespace of their own. One a thread, as nstest.Enter gives, would not do: the goroutines
 // of a tunnel open sockets on whatever thread they are.

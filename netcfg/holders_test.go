@@ -1,0 +1,105 @@
+package netcfg
+
+import (
+	"cmp"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/tunadm/tunadm/internal/nstest"
+)
+
+// attacks is how often an attack is met: TUNADM_TEST_ROUNDS, or a few times.
+func attacks(few int) int {
+	n, _ := strconv.Atoi(os.Getenv("TUNADM_TEST_ROUNDS"))
+	return cmp.Or(n, few)
+}
+
+// within runs a look that an attacker may block for ever. Where it does, the attackers are stopped, which lets it go.
+func within(t *testing.T, limit time.Duration, stop []func(), look func()) (took time.Duration) {
+	t.Helper()
+	watchdog := time.AfterFunc(20*time.Second, func() {
+		for _, f := range stop {
+			f()
+		}
+	})
+	start := time.Now()
+	look()
+	watchdog.Stop()
+	if took = time.Since(start); took > limit {
+		t.Fatalf("took %v", took)
+	}
+	return took
+}
+
+// TestNobodyBlocksTheSearchForHolders has files put in the place of queues, which block whoever closes or describes them.
+func TestNobodyBlocksTheSearchForHolders(t *testing.T) {
+	nstest.NeedReal(t)
+	for _, attack := range []string{"flush", "epoll", "flood"} {
+		t.Run(attack, func(t *testing.T) {
+			k := open(t)
+			add(t, k, Spec{Name: "tun7", Mode: TUN})
+			holder, _ := startAttacker(t, "hold", "tun7")
+			const renewed = 25 // attackers, so that the examiners that they hold up do not fill the memory
+			found, cut, slowest := 0, 0, time.Duration(0)
+			for left := attacks(4); left > 0; left -= renewed {
+				var stop []func()
+				for range 4 {
+					_, s := startAttacker(t, attack, "tun7")
+					stop = append(stop, s)
+				}
+				for range min(left, renewed) {
+					k.stranded = nil // as another run of the program
+					took := within(t, 2*examineMax, stop, func() {
+						devices, err := k.Devices("tun7")
+						if err != nil {
+							t.Fatal(err)
+						}
+						d := devices[0]
+						switch i := slices.IndexFunc(d.Holders, func(h Holder) bool { return h.PID == holder && h.Command != "" }); {
+						case d.sight == sightCut:
+							cut++
+						case i < 0 || d.Holders[i].Probable || len(d.Holders) != 1:
+							t.Errorf("%+v", d.Holders)
+						default:
+							found++
+						}
+					})
+					slowest = max(slowest, took)
+				}
+				for _, f := range stop {
+					f()
+				}
+			}
+			t.Logf("found in %d rounds, cut short in %d; the slowest took %v", found, cut, slowest)
+		})
+	}
+}
+
+// TestAProgramThatComesAndGoesIsShownWholeOrNotAtAll lists a device beside a program that attaches for half a millisecond.
+func TestAProgramThatComesAndGoesIsShownWholeOrNotAtAll(t *testing.T) {
+	k := open(t)
+	add(t, k, Spec{Name: "tun7", Mode: TUN})
+	pid, _ := startAttacker(t, "blink", "tun7")
+	seen, unseen := 0, 0
+	for start := time.Now(); seen < attacks(20) && time.Since(start) < 30*time.Second; {
+		devices, err := k.Devices("tun7")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range devices[0].Holders {
+			if h.PID != pid || h.Command == "" || h.User.Number != uint32(os.Geteuid()) || h.Queues != 1 || h.Probable {
+				t.Errorf("%+v", h)
+			}
+			seen++
+		}
+		if devices[0].Unseen() != "" {
+			unseen++
+		}
+	}
+	if t.Logf("seen %d times, counted without a holder %d times", seen, unseen); seen == 0 {
+		t.Error("it was never seen")
+	}
+}
