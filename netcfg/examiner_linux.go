@@ -71,7 +71,8 @@ func Examine(words []string, out io.Writer) error {
 	if len(words) < 3 {
 		return errors.New("no examiner is started by hand")
 	}
-	runtime.LockOSThread() // capabilities are a thread's
+	_ = os.WriteFile("/proc/self/comm", []byte(Examiner), 0) // other examiners leave it out
+	runtime.LockOSThread()                                   // capabilities are a thread's
 	asker, _ := strconv.Atoi(words[0])
 	duration, _ := time.ParseDuration(words[1])
 	permitted, _ := strconv.ParseUint(words[2], 16, 64)
@@ -251,12 +252,22 @@ func (x *examiner) identify(s *suspect) bool {
 		if fields := strings.Fields(string(line)); len(fields) >= 3 && fields[0] == "Uid:" && err == nil && statusErr == nil {
 			n, _ := strconv.ParseUint(fields[2], 10, 32)
 			s.Command, s.User.Number = string(bytes.TrimSuffix(comm, []byte("\n"))), uint32(n)
+			if s.Command == Examiner && sameProgram(dir) {
+				return false // it borrows a descriptor
+			}
 			x.suspects = append(x.suspects, s)
 			return true
 		}
 	}
 	x.gone++
 	return false
+}
+
+// sameProgram says whether a process is a run of this program.
+func sameProgram(dir string) bool {
+	theirs, err := os.Readlink(dir + "/exe")
+	ours, ourErr := os.Readlink("/proc/self/exe")
+	return err == nil && ourErr == nil && theirs == ours
 }
 
 // tell writes what the process holds now.

@@ -62,7 +62,10 @@ func TestNobodyBlocksTheSearchForHolders(t *testing.T) {
 						case d.sight == sightCut:
 							cut++
 						case i < 0 || d.Holders[i].Probable || len(d.Holders) != 1:
-							t.Errorf("%+v", d.Holders)
+							for _, h := range d.Holders {
+								words, _ := os.ReadFile("/proc/" + strconv.Itoa(h.PID) + "/cmdline")
+								t.Errorf("%+v %q", h, words)
+							}
 						default:
 							found++
 						}

@@ -12,6 +12,7 @@ prepare() {
 	mount -t tmpfs -o mode=0755 tmpfs /run # nspawn leaves directories there
 	# A node of its own: the machine that is booted changes the mode of what it finds in /dev.
 	mknod -m 0666 "$work/tun" c 10 200
+	cc -std=gnu11 -O2 -Wall -Wextra -static -o "$work/hostile" "$here/testing/hostile.c"
 	cc -std=gnu11 -O2 -Wall -Wextra -static -o "$work/attach" -x c - <<'C'
 // attach DEVICE tun|tap: attaches as the user it runs as, prints its addresses, tells systemd, and stays until it is stopped.
 #include <arpa/inet.h>
@@ -67,6 +68,7 @@ machine() {
 	mount -t overlay -o "lowerdir=$root,upperdir=$work/$1/upper,workdir=$work/$1/work" overlay "$m" 2>/dev/null || cp -a "$root/." "$m"
 	install -D -m 0755 "$tunadm" "$m/usr/local/sbin/tunadm"
 	install -D -m 0755 "$work/attach" "$m/usr/local/bin/attach"
+	install -D -m 0755 "$work/hostile" "$m/usr/local/bin/hostile"
 	for unit in $units; do
 		place "$unit" 0644 "$m/usr/local/lib/systemd/system/$unit"
 	done

@@ -71,7 +71,7 @@ test_restart() {
 	check 'a restart with a device in use succeeds' inside systemctl restart tunadm
 	check 'it leaves that device alone' same "$index" "$(attribute tun77 ifindex)"
 	check 'and its program' same "$process" "$(property MainPID vpnd)"
-	check 'the journal names the program' contains "$(journal --unit=tunadm)" "attach (pid $process, user waldner)"
+	check 'the journal says why' contains "$(journal --unit=tunadm)" 'in use by a program that this user may not look into'
 	check 'the other devices are there again' same 'foreign tap0 tun77' "$(devices)"
 	check 'in their bridge too' wait_for 60 tap_is_in_bridge
 	check 'tunadm-late.service is done again' wait_for 60 late_is_active
@@ -126,6 +126,25 @@ test_instance() {
 }
 instance_is_active() { [[ $(property ActiveState tunadm@lab) == active ]]; }
 
+# A program in the place of tunadm finds nothing open that leads out of the unit.
+test_hostile() {
+	local unit tries
+	tries=$(inside /usr/local/bin/hostile)
+	check 'a hostile program does its worst outside the units' lacks "$tries" 'refused: '
+	rm -f "$m/etc/hostile"
+	cp "$work/hostile" "$m/usr/local/sbin/tunadm"
+	for unit in tunadm.service tunadm-late.service tunadm@lab.service; do
+		inside systemctl reset-failed
+		inside systemctl start "$unit"
+		tries=$(journal "_SYSTEMD_INVOCATION_ID=$(property InvocationID "$unit")")
+		check "$unit: each of its tries is told" contains "$tries" 'end of the tries'
+		check "$unit: and refused" lacks "$tries" 'done: '
+		inside systemctl stop "$unit"
+	done
+	check 'the files of the machine are untouched' refused test -e "$m/etc/hostile"
+	cp "$tunadm" "$m/usr/local/sbin/tunadm"
+}
+
 test_score() {
 	local unit line
 	for unit in $units; do
@@ -156,7 +175,7 @@ test_systemd() {
 		return
 	fi
 	local part
-	for part in boot master mac reload restart stop broken instance score; do
+	for part in boot master mac reload restart stop broken instance hostile score; do
 		"test_$part"
 	done
 	((failed == 0)) || inside journalctl --boot --no-pager --unit='tunadm*' --unit=vpnd >&2
