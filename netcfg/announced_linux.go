@@ -104,10 +104,10 @@ func (w *watcher) changed(before, d *Device) {
 	w.tell(d.Index, compare(before, d)...)
 }
 
-// tellUnseen tells of a program that came or went, and that cannot be found any more since there is news already. Where the carrier does not
-// prove it, this may have been a run of this program that changed the device.
+// tellUnseen tells of a program that came or went, and that cannot be found any more since there is news already. Unless the carrier proves it,
+// or the count that is announced of several queues, this may have been a run of this program that changed the device.
 func (w *watcher) tellUnseen(d *Device) {
-	if told := w.told[d.Index]; told != nil && told.attached() != d.attached() && (told.Carrier || d.Carrier) {
+	if told := w.told[d.Index]; told != nil && told.attached() != d.attached() && (told.Carrier || d.Carrier || d.MultiQueue) {
 		w.tell(d.Index, attachments(told, d)...)
 		w.told[d.Index] = d
 	}
@@ -125,7 +125,7 @@ func (w *watcher) settle() {
 	}
 	w.k.examine(news, time.Now().Add(examineMax))
 	for _, d := range news {
-		if d.unseen() > 0 && !d.Carrier { // as above
+		if d.unseen() > 0 && !d.Carrier && !d.MultiQueue { // as above
 			w.k.recount(d)
 		}
 		d.dropClaims()
