@@ -69,11 +69,30 @@ func (r *provision) do(ctx context.Context, changes []netcfg.Change, o netcfg.Op
 	if stuck := func(r netcfg.Result) bool { return r.UndoErr != nil }; o.Atomic && err != nil && !slices.ContainsFunc(results, stuck) {
 		r.say("nothing is changed: all devices are as they were, since one failed")
 	}
-	err = errors.Join(err, r.memory.Settle(changes, results))
+	err = errors.Join(err, r.forgetGone(results), r.memory.Settle(changes, results))
 	if r.json {
 		err = errors.Join(err, r.renderOutcomes(changes, results))
 	}
 	return err
+}
+
+// forgetGone forgets devices that others deleted, or that a killed run remembered and never made, and in whose place this
+// run made others.
+func (r *provision) forgetGone(results []netcfg.Result) error {
+	made := map[string]bool{}
+	for _, result := range results {
+		made[result.Name] = made[result.Name] || result.Made
+	}
+	for index, name := range r.memory.Devices() {
+		if made[name] {
+			if d, err := r.kernel.Device(index); err != nil {
+				return err
+			} else if d == nil {
+				r.memory.Forget(index)
+			}
+		}
+	}
+	return nil
 }
 
 // jsonResult is what became of one device, as promised to scripts.

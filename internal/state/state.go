@@ -123,6 +123,9 @@ func refused(err error) error {
 // Devices are the devices that are remembered: their names, by index.
 func (m *Memory) Devices() map[int]string { return m.before }
 
+// Forget drops a remembered device that no longer exists.
+func (m *Memory) Forget(index int) { delete(m.before, index) }
+
 // entrySize is the most bytes that a device takes in the record.
 const entrySize = 160
 
