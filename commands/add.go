@@ -22,7 +22,7 @@ var addVerb = verb{
 	run: (*program).add,
 }
 
-// add creates the devices and prints the name of each.
+// add creates the devices that the operands name.
 func (p *program) add(names []string) error {
 	spec, err := p.properties.resolve(names)
 	if err != nil {
@@ -55,15 +55,38 @@ func (p *program) add(names []string) error {
 			changes[i].Expect = netcfg.AbsentOrSame
 		}
 	}
-	results, err := p.change(changes)
-	if p.quiet || p.dryRun || p.check {
+	return p.create(changes)
+}
+
+// create makes the devices, and prints the name of each before it is there for good: one whose name nobody gets is not made.
+func (p *program) create(changes []netcfg.Change) error {
+	printed := map[string]bool{}
+	results, err := p.announce(changes, func(names []string) error {
+		for _, name := range names {
+			printed[name] = true
+		}
+		return p.printNames(names)
+	})
+	if p.dryRun || p.check {
 		return err
 	}
-	out := bufio.NewWriter(p.stdout)
+	var rest []string // there was nothing to make
 	for _, r := range results {
-		if r.Err == nil {
-			fmt.Fprintln(out, r.Name) // as it is: the caller named it, and may want to use it
+		if r.Err == nil && !printed[r.Name] {
+			rest = append(rest, r.Name)
 		}
 	}
-	return errors.Join(append(each(err), out.Flush())...)
+	return errors.Join(append(each(err), p.printNames(rest))...)
+}
+
+// printNames prints names as they are: the caller may want to use them.
+func (p *program) printNames(names []string) error {
+	if p.quiet {
+		return nil
+	}
+	out := bufio.NewWriter(p.stdout)
+	for _, name := range names {
+		fmt.Fprintln(out, name)
+	}
+	return out.Flush()
 }

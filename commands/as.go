@@ -82,7 +82,16 @@ func (p *program) standIn(r *standin.Request) error {
 	if err != nil {
 		return err
 	}
-	results, err := p.change([]netcfg.Change{change})
+	told := false
+	say := func(name string) error {
+		if told {
+			return nil
+		}
+		told = true
+		_, err := io.WriteString(p.stdout, r.Say(standin.Done{Name: name, Access: access}))
+		return err
+	}
+	results, err := p.announce([]netcfg.Change{change}, func(names []string) error { return say(names[0]) })
 	if err != nil {
 		return err
 	}
@@ -93,8 +102,7 @@ func (p *program) standIn(r *standin.Request) error {
 	case r.Ownerless() && results[0].Created:
 		p.sayOf(name, "every user who can open /dev/net/tun may attach, since the line names neither a user nor a group")
 	}
-	_, err = io.WriteString(p.stdout, r.Say(standin.Done{Name: name, Access: access}))
-	return err
+	return say(name)
 }
 
 // showOld prints what ip tuntap show prints.

@@ -10,6 +10,11 @@ import (
 
 // change runs the changes and prints the plan of a dry run. Each failure is an error of its own.
 func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
+	return p.announce(changes, nil)
+}
+
+// announce is a change that tells the names of devices that are as asked, and of new ones before they are there for good.
+func (p *program) announce(changes []netcfg.Change, told func(names []string) error) ([]netcfg.Result, error) {
 	if p.json && !p.planOnly() {
 		return nil, usagef("--json goes with --dry-run or --check")
 	}
@@ -24,7 +29,7 @@ func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
 			return nil, err
 		}
 	}
-	return p.engage(ctx, k, changes, netcfg.Options{})
+	return p.engage(ctx, k, changes, netcfg.Options{Announce: told})
 }
 
 // planOnly says that nothing is to be done.

@@ -45,7 +45,8 @@ type Options struct {
 	Atomic      bool // one change that fails fails all
 	DeferMaster bool // a master that does not exist yet is left out, with a warning
 
-	Log      func(Step)               // told of each step as it is done, also of those that put things back; nil: nobody is
-	Reserve  func(gone []*Step) error // told of devices before they are deleted, that may have to be made anew; an error keeps them
-	Remember func(made []*Step) error // told of new devices, by name and index, before they can outlive the run; nil: nobody is
+	Log      func(Step)                 // told of each step as it is done, also of those that put things back; nil: nobody is
+	Reserve  func(gone []*Step) error   // told of devices before they are deleted, that may have to be made anew; an error keeps them
+	Remember func(made []*Step) error   // told of new devices, by name and index, before they can outlive the run; nil: nobody is
+	Announce func(names []string) error // told which devices are as asked, new ones before they can outlive the run; an error: these are not made
 }

@@ -2,140 +2,170 @@ package netcfg
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
-	"slices"
+	"unsafe"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
-// createAll does create steps and writes the names and the indexes that the devices got into them. Until a portion of them is remembered
-// none of it is persistent, so that a crash leaves nothing that nobody knows of.
-func (k *Kernel) createAll(ctx context.Context, steps []*Step, remember func([]*Step) error) []error {
+// createAll does create steps, and writes into them the names and the indexes that the devices got, and what holds
+// them.
+func (k *Kernel) createAll(ctx context.Context, steps []*Step) []error {
+	growDescriptors(len(steps))
 	errs := make([]error, len(steps))
-	var order []int
-	for _, counted := range []bool{false, true} { // last those that the kernel numbers, so that it takes no number that is asked for
+	for _, counted := range []bool{false, true} { // last those with a %d, so that the kernel takes no name that is asked for
 		for i, s := range steps {
-			if IsTemplate(s.Device) == counted {
-				order = append(order, i)
+			if IsTemplate(s.Device) != counted {
+				continue
+			}
+			if ctx.Err() != nil {
+				errs[i] = &Error{Device: s.Device, Cause: Interrupted}
+			} else if err := k.create(s); err != nil {
+				errs[i] = k.explainStep(s, err)
 			}
 		}
-	}
-	for portion := range slices.Chunk(order, claims()) {
-		k.createPortion(ctx, steps, portion, errs, remember)
 	}
 	return errs
 }
 
-// createPortion does those of the steps whose places are in portion.
-func (k *Kernel) createPortion(ctx context.Context, steps []*Step, portion []int, errs []error, remember func([]*Step) error) {
-	growDescriptors(len(portion))
-	var made []*Step
-	fds := make([]int, len(portion))
-	for n, i := range portion {
-		fds[n] = -1
-		if ctx.Err() != nil {
-			errs[i] = &Error{Device: steps[i].Device, Cause: Interrupted}
-		} else if fds[n], errs[i] = k.create(steps[i]); errs[i] != nil {
-			errs[i] = k.explainStep(steps[i], errs[i])
-		} else {
-			made = append(made, steps[i])
+// A newDevice is one that vanishes with the descriptor that made it, until it is persistent: so a failure, a crash or a
+// kill leaves nothing half made.
+type newDevice struct {
+	fd    int
+	name  string
+	index int
+}
+
+// keep lets the device outlive its descriptor.
+func (n *newDevice) keep() error { return unix.IoctlSetInt(n.fd, unix.TUNSETPERSIST, 1) }
+
+// release closes the descriptor.
+func (k *Kernel) release(n *newDevice) {
+	unix.Close(n.fd)
+	k.held--
+}
+
+// discard has new devices vanish, also those that are persistent by now. Several go at once: the kernel waits for
+// each by itself when its descriptor is closed. A device to which a program attached meanwhile vanishes when that
+// ends.
+func (k *Kernel) discard(devices []*newDevice) {
+	var several []*doomed
+	for _, n := range devices {
+		_ = unix.IoctlSetInt(n.fd, unix.TUNSETPERSIST, 0) // it fails if the device is gone, and then all is well
+		if _, index, err := k.identify(n.fd); err == nil {
+			several = append(several, &doomed{Device: &Device{Index: index, MultiQueue: true}, fd: n.fd})
 		}
 	}
-	var forgotten error
-	if remember != nil && len(made) > 0 {
-		forgotten = remember(made)
+	if len(several) > 1 {
+		k.deleteClaimed(several)
 	}
-	for n, i := range portion {
-		if fds[n] < 0 {
-			continue
-		}
-		if forgotten == nil || steps[i].New.undo { // what was there before comes back, remembered or not
-			errs[i] = steps[i].persist(fds[n])
-		} else {
-			errs[i] = &Error{Device: steps[i].Device, Cause: NotPermitted, Detail: "cannot be remembered, and is not made", Fix: fixOf(forgotten), Err: forgotten}
-		}
-		unix.Close(fds[n])
+	for _, n := range devices {
+		k.release(n)
 	}
 }
 
-// create makes the device of a step, exclusively, and gives back the descriptor with which it goes.
-func (k *Kernel) create(s *Step) (fd int, err error) {
-	if fd, err = k.openDriver(); err != nil {
-		return -1, err
+// create makes the device of a step, exclusively.
+func (k *Kernel) create(s *Step) error {
+	how := k.createAlone
+	if s.New.MultiQueue != nil && *s.New.MultiQueue {
+		how = k.createHidden
 	}
-	if err = k.createWith(fd, s); err != nil {
-		unix.Close(fd)
-		return -1, err
-	}
-	return fd, nil
-}
-
-func (k *Kernel) createWith(fd int, s *Step) error {
-	flags := uint16(s.New.Mode) | unix.IFF_TUN_EXCL
-	if !s.New.PI {
-		flags |= unix.IFF_NO_PI
-	}
-	if s.New.VnetHdr {
-		flags |= unix.IFF_VNET_HDR
-	}
-	if s.New.OneQueue {
-		flags |= unix.IFF_ONE_QUEUE
-	}
-	// Until it has its owner a multi-queue device is open to everyone who knows its name. Nobody knows this one.
-	asked, hidden := s.Device, s.New.MultiQueue != nil && *s.New.MultiQueue
-	if hidden {
-		flags |= unix.IFF_MULTI_QUEUE
-		asked = secretName()
-	}
-	name, err := setInterface(fd, asked, flags)
+	made, err := how(s)
 	if err != nil {
-		return k.explainCreate(s.Device, err)
-	}
-	index, err := k.socket.index(name)
-	if err != nil {
-		return &Error{Device: name, What: "look it up", Err: err}
-	}
-	if s.New.MAC != nil { // before all else, since udev looks whether it has one that was given, and else gives it one
-		if err := k.setLink(index, nl.NewRtAttr(unix.IFLA_ADDRESS, s.New.MAC)); err != nil {
-			return &Error{Device: name, What: "mac " + s.New.MAC.String(), Err: err}
-		}
-	}
-	if err := setAccess(fd, *s.New.Access, Access{}); err != nil {
 		return err
 	}
-	if hidden {
-		if name, err = k.reveal(index, s.Device); err != nil {
-			return err
+	s.Device, s.Index, s.hold = made.name, made.index, made
+	k.held++
+	return nil
+}
+
+// createAlone makes a device whose one queue is taken by our descriptor, so that nobody else can attach.
+func (k *Kernel) createAlone(s *Step) (*newDevice, error) {
+	made, err := k.make(s, s.Device, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := made.equip(s); err != nil {
+		unix.Close(made.fd)
+		return nil, err
+	}
+	return made, nil
+}
+
+// make makes the device of a step under a name, with an index that is asked for unless that is 0. The carrier is off,
+// as on any device that nobody uses: with it IPv6 would configure the device as soon as it is up.
+func (k *Kernel) make(s *Step, name string, index int) (made *newDevice, err error) {
+	fd, err := k.openDriver()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			unix.Close(fd)
+		}
+	}()
+	if index != 0 {
+		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETIFINDEX, index); err != nil {
+			return nil, err
 		}
 	}
-	s.Device, s.Index = name, index
+	flags, quiet := s.New.flags()|unix.IFF_TUN_EXCL, k.knowsNoCarrier(fd)
+	if quiet {
+		flags |= iffNoCarrier
+	}
+	if _, err := setInterface(fd, name, flags); err != nil {
+		return nil, k.explainCreate(s.Device, err)
+	}
+	if !quiet {
+		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETCARRIER, 0); err != nil {
+			return nil, &Error{Device: s.Device, What: "switch the carrier off", Err: err}
+		}
+	}
+	made = &newDevice{fd: fd}
+	if made.name, made.index, err = k.identify(fd); err != nil {
+		return nil, &Error{Device: s.Device, What: "look it up", Err: err}
+	}
+	return made, nil
+}
+
+// equip gives a new device its address, its owner and its group.
+func (n *newDevice) equip(s *Step) error {
+	if s.New.MAC != nil { // first, since udev looks whether it has one that was given, and else gives it one
+		if err := setMAC(n.fd, s.New.MAC); err != nil {
+			return &Error{Device: s.Device, What: "mac " + s.New.MAC.String(), Err: err}
+		}
+	}
+	return setAccess(n.fd, *s.New.Access, Access{})
+}
+
+// flags are the IFF_ flags of a new device.
+func (s *Spec) flags() uint16 {
+	flags := uint16(s.Mode)
+	for _, f := range []struct {
+		set bool
+		bit uint16
+	}{
+		{!s.PI, unix.IFF_NO_PI}, {s.VnetHdr, unix.IFF_VNET_HDR}, {s.OneQueue, unix.IFF_ONE_QUEUE},
+		{s.MultiQueue != nil && *s.MultiQueue, unix.IFF_MULTI_QUEUE},
+	} {
+		if f.set {
+			flags |= f.bit
+		}
+	}
+	return flags
+}
+
+// setMAC gives the attached device an Ethernet address.
+func setMAC(fd int, mac MAC) error {
+	var ifr struct {
+		_      [unix.IFNAMSIZ]byte
+		family uint16
+		mac    [22]byte
+	}
+	ifr.family = unix.ARPHRD_ETHER
+	copy(ifr.mac[:], mac)
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCSIFHWADDR, uintptr(unsafe.Pointer(&ifr)))
+	if errno != 0 {
+		return errno
+	}
 	return nil
 }
-
-// persist lets the device of a create step outlive its descriptor.
-func (s *Step) persist(fd int) error {
-	if err := unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1); err != nil {
-		return &Error{Device: s.Device, What: "make it persistent", Err: err}
-	}
-	return nil
-}
-
-// reveal gives a device that was made under a secret name the one that it is to have, if nobody found it meanwhile.
-func (k *Kernel) reveal(index int, name string) (string, error) {
-	if err := k.setLink(index, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name))); err != nil {
-		return "", k.explainCreate(name, err)
-	}
-	d, err := k.link("", index)
-	if err != nil {
-		return "", &Error{Device: name, What: "look it up", Err: err}
-	}
-	if d.Queues+d.DisabledQueues != 1 {
-		return "", &Error{Device: name, Detail: "somebody attached before the device had its owner"}
-	}
-	return d.Name, nil
-}
-
-// secretName is a name that nobody can guess. It is as long as a name can be.
-func secretName() string { return fmt.Sprintf("tun%012x", rand.Uint64()>>16) }

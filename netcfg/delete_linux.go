@@ -18,7 +18,7 @@ type doomed struct {
 // deleteAll does delete steps, as many at a time as there are descriptors for the claims.
 func (k *Kernel) deleteAll(steps []*Step) []error {
 	var errs []error
-	for portion := claims(); len(steps) > 0; {
+	for portion := k.claims(); len(steps) > 0; {
 		n := min(portion, len(steps))
 		errs = append(errs, k.deletePortion(steps[:n])...)
 		steps = steps[n:]
@@ -27,13 +27,13 @@ func (k *Kernel) deleteAll(steps []*Step) []error {
 }
 
 // claims is how many devices can be claimed at a time.
-func claims() int {
+func (k *Kernel) claims() int {
 	const others = 32 // descriptors that are open already, or that somebody else needs meanwhile
 	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < 2*others {
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < uint64(2*others+k.held) {
 		return 1
 	}
-	return int(min(limit.Cur-others, 1<<16))
+	return int(min(limit.Cur-uint64(others+k.held), 1<<16))
 }
 
 // deletePortion claims each device, so that nobody can begin to use it, and deletes them all in one go: the kernel

@@ -17,10 +17,11 @@ type job struct {
 	now     *Device
 	steps   []Step // still to do
 	done    []*Step
-	index   int     // of the device that this is about, from the first look or from its making; 0: there is none yet
-	created bool    // this run made it
-	deleted bool    // this run deleted the one that was there before
-	tried   []*Step // done or not
+	index   int        // of the device that this is about, from the first look or from its making; 0: there is none yet
+	created bool       // this run made it
+	deleted bool       // this run deleted the one that was there before
+	hold    *newDevice // of the device that this run made, until it stays
+	tried   []*Step    // done or not
 	err     error
 	result  Result
 
@@ -46,9 +47,7 @@ func (k *Kernel) Run(ctx context.Context, changes []Change, o Options) ([]Result
 	if !o.DryRun {
 		k.tryAccess(jobs)
 		reserve(jobs, o)
-		failAll(jobs, o)
-		k.converge(ctx, jobs, o)
-		failAll(jobs, o) // by what was seen in the last look
+		k.carryOut(ctx, jobs, o)
 		k.undo(jobs, o)
 	}
 	results := make([]Result, len(jobs))
@@ -200,7 +199,7 @@ func (k *Kernel) round(ctx context.Context, jobs []*job, o Options) (any bool) {
 // place gives a step of a device that was made in this run its name and index.
 func (j *job) place(s *Step) {
 	if j.created && s.Kind != StepCreate {
-		s.Device, s.Index, s.made = j.Name, j.index, true
+		s.Device, s.Index, s.made, s.hold = j.Name, j.index, true, j.hold
 	}
 }
 
@@ -220,7 +219,7 @@ func (j *job) note(s *Step, err error) {
 		j.done = append(j.done, s)
 		switch s.Kind {
 		case StepCreate:
-			j.created, j.index, j.Name = true, s.Index, s.Device
+			j.created, j.index, j.Name, j.hold = true, s.Index, s.Device, s.hold
 		case StepDelete:
 			j.deleted = true
 			if j.want != nil { // what it was does not matter to the one that takes its place, unless that is to be as it was

@@ -12,6 +12,7 @@ type Kernel struct {
 	socket  *socket
 	sysfsFD int    // 0: not mounted
 	node    string // of the driver; "": where it always is
+	held    int    // descriptors of new devices that are open
 
 	stranded []int // PIDs of examiners that did not end
 

@@ -1,11 +1,15 @@
 package netcfg
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/nstest"
 )
+
+// role is the variable by which a test starts its own binary as another program.
+const role = "TUNADM_TEST_ROLE"
 
 // TestMain is also the examiner and the attackers that the tests start.
 func TestMain(m *testing.M) {
@@ -15,6 +19,14 @@ func TestMain(m *testing.M) {
 	}
 	if attack := attackers[os.Args[0]]; attack != nil {
 		attack(os.Args[1])
+	}
+	roles := map[string]func() error{"": nil, "intruder": intrude, "adder": addUnderAttack}
+	if play := roles[os.Getenv(role)]; play != nil {
+		if err := play(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(nstest.Main(m))
 }

@@ -22,7 +22,8 @@ type Step struct {
 	Old     *Device // access, delete: the device as it was seen
 
 	phase phase
-	made  bool // the device was made in this run
+	made  bool       // the device was made in this run
+	hold  *newDevice // of a device that was made in this run, and is not finished
 }
 
 // Link is a set of link properties. A nil field leaves the property alone.

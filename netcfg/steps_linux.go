@@ -181,7 +181,7 @@ func (k *Kernel) do(ctx context.Context, steps []*Step, o Options) []error {
 	}
 	switch steps[0].phase {
 	case phaseCreate:
-		errs = k.createAll(ctx, steps, o.Remember)
+		errs = k.createAll(ctx, steps)
 	case phaseAccess:
 		for i, s := range steps {
 			if err := k.changeAccess(*s); err != nil {

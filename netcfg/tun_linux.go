@@ -124,17 +124,42 @@ func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
 	if _, err := setInterface(fd, d.Name, flags); err != nil {
 		return -1, k.explainAttach(d, err)
 	}
-	ifr, err := unix.NewIfreq("")
-	if err != nil {
-		return -1, err
-	}
-	if err := unix.IoctlIfreq(fd, unix.TUNGETIFF, ifr); err != nil {
-		return -1, &Error{Device: d.Name, What: "attach", Err: err}
-	}
-	if index, err := k.socket.index(ifr.Name()); err != nil || index != d.Index {
+	if _, index, err := k.identify(fd); err != nil || index != d.Index {
 		return -1, &Error{Device: d.Name, Cause: NoDevice, Detail: "another device has its name now", Err: err}
 	}
 	return fd, nil
+}
+
+// identify is the name and the index of the very device of a descriptor. The kernel tells an index by the name only, which somebody may
+// give to another device in between: so it must be the same before and after.
+func (k *Kernel) identify(fd int) (name string, index int, err error) {
+	const tries = 10
+	for range tries {
+		if name, _, err = getInterface(fd); err != nil {
+			return "", 0, err
+		}
+		if index, err = k.socket.index(name); err != nil && !errors.Is(err, unix.ENODEV) {
+			return "", 0, err
+		}
+		again, _, lost := getInterface(fd)
+		if lost != nil {
+			return "", 0, lost
+		}
+		if err == nil && again == name {
+			return name, index, nil
+		}
+	}
+	return "", 0, cmp.Or(err, error(unix.EAGAIN))
+}
+
+// getInterface is the name and the flags of the device of a descriptor.
+func getInterface(fd int) (name string, flags uint16, err error) {
+	ifr, err := unix.NewIfreq("")
+	if err != nil {
+		return "", 0, err
+	}
+	err = unix.IoctlIfreq(fd, unix.TUNGETIFF, ifr)
+	return ifr.Name(), ifr.Uint16(), err
 }
 
 // claimWhole is a claim that keeps all flags of the device but one, which only programs with rights on the whole machine may ask for.
@@ -153,6 +178,9 @@ func (k *Kernel) tryClaim(d *Device) error {
 
 // changeAccess does an access step.
 func (k *Kernel) changeAccess(s Step) (err error) {
+	if s.hold != nil {
+		return setAccess(s.hold.fd, *s.Access, s.Old.Access)
+	}
 	restore, err := k.withoutLinkLocal(s.Old.Index)
 	if err != nil {
 		return err

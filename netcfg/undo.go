@@ -82,14 +82,15 @@ func (k *Kernel) undo(jobs []*job, o Options) {
 	if len(back) == 0 {
 		return
 	}
-	o.Atomic = false
+	o.Atomic, o.Announce = false, nil
+	k.discardFailed(failed, o)
 	err := k.lookAgain(back, deep)
 	for _, u := range back {
 		if u.err = err; err == nil {
 			u.plan()
 		}
 	}
-	k.converge(context.Background(), back, o)
+	k.carryOut(context.Background(), back, o)
 	for i, j := range failed {
 		u := back[i]
 		if u.err != nil && u.now == nil && u.index != 0 { // nobody knows: it is as good as there

@@ -1,0 +1,216 @@
+package netcfg
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Until it has its owner everyone who knows its name may attach to a multi-queue device, and change what it keeps.
+// The kernel announces each new device to every user, so that no name is a secret for long.
+
+// createHidden makes a multi-queue device under a name that nobody can guess, and gives it the asked one only if
+// nobody came meanwhile. If somebody did, the next one is made in a network namespace of its own, which nobody else
+// can enter. That is not the first choice, since the kernel takes some 20 ms to move a device. Without the right to
+// make a namespace it is tried again, a few times.
+func (k *Kernel) createHidden(s *Step) (*newDevice, error) {
+	const tries = 10
+	for range tries {
+		made, err := k.make(s, secretName(), 0)
+		if err != nil {
+			return nil, err
+		}
+		equipped := made.equip(s)
+		touched, err := k.touched(made, s.New)
+		if err = errors.Join(equipped, err); err == nil && touched == "" {
+			if err = k.reveal(made, s.Device); err == nil {
+				return made, nil
+			}
+		}
+		if touched == "" {
+			k.abandon(made)
+			return nil, err
+		}
+		apart, err := k.createApart(s, made.index)
+		k.abandon(made)
+		if apart != nil || err != nil {
+			return apart, err
+		}
+	}
+	detail := fmt.Sprintf("another program attached before the device had its owner, %d times", tries)
+	return nil, &Error{Device: s.Device, Detail: detail, Fix: "run it as root"}
+}
+
+// abandon deletes a device that was made, even if a stranger holds it.
+func (k *Kernel) abandon(made *newDevice) {
+	_ = k.deleteLink(made.index) // else it vanishes with the last descriptor
+	unix.Close(made.fd)
+}
+
+// reveal gives a device the name that it is to have.
+func (k *Kernel) reveal(made *newDevice, name string) error {
+	if err := k.setLink(made.index, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name))); err != nil {
+		return k.explainCreate(name, err)
+	}
+	return k.identifyAgain(made)
+}
+
+// identifyAgain asks for the name and the index that a device has by now.
+func (k *Kernel) identifyAgain(made *newDevice) (err error) {
+	if made.name, made.index, err = k.identify(made.fd); err != nil {
+		return &Error{Device: made.name, What: "look it up", Err: err}
+	}
+	return nil
+}
+
+// touched names what differs on a device from what it was made with, or "". It has its owner by now: no stranger can
+// attach any more, and one who did before shows as a queue, or in what he changed. What the kernel does not tell is
+// set as it is on a new device.
+func (k *Kernel) touched(made *newDevice, s *Spec) (string, error) {
+	var d *Device
+	var linkType uint16
+	ask := []*nl.NetlinkRequest{linkRequest(unix.NLM_F_ACK, made.index, "", false)}
+	err := k.socket.exchange(ask, windowRead, func(_ int, body []byte) {
+		if d = decodeLink(body); d != nil {
+			linkType = u16(body[2:]) // ifi_type
+		}
+	})[0]
+	if err != nil || d == nil {
+		return "", &Error{Device: made.name, Cause: NoDevice, Detail: "no longer exists", Err: err}
+	}
+	_, flags, err := getInterface(made.fd)
+	if err != nil {
+		return "", &Error{Device: made.name, What: "look it up", Err: err}
+	}
+	usual := uint16(unix.ARPHRD_ETHER)
+	if s.Mode == TUN {
+		usual = unix.ARPHRD_NONE
+	}
+	for _, c := range []struct {
+		what    string
+		differs bool
+	}{
+		{"queues", d.Queues != 1 || d.DisabledQueues != 0},
+		{"owner", !d.Access.same(*s.Access)},
+		{"flags", flags != s.flags()},
+		{"link type", linkType != usual},
+		{"mac", s.MAC != nil && !slices.Equal(s.MAC, d.MAC) || s.MAC == nil && k.givenMAC(d)},
+		{"offload", k.socket.offloads(d.Name)},
+		{"header size", headerSize(made.fd) != VnetHeader},
+	} {
+		if c.differs {
+			return c.what, nil
+		}
+	}
+	return "", renew(made.fd, s.Mode)
+}
+
+// givenMAC says whether somebody gave the device an address, where the kernel gave it a random one.
+func (k *Kernel) givenMAC(d *Device) bool {
+	const set = 3 // NET_ADDR_SET
+	var how int
+	return k.readAttribute(d, "addr_assign_type", "%d", &how) == nil && how == set
+}
+
+// offloads says whether the attached program takes what is not cut into packets, or has no checksum yet.
+func (s *socket) offloads(name string) bool {
+	value := make([]byte, 8) // struct ethtool_value: the command, the answer
+	putU32(value, unix.ETHTOOL_GTXCSUM)
+	return s.ethtool(name, value) == nil && u32(value[4:]) != 0
+}
+
+// headerSize is the length of the virtio header; -1: it cannot be had.
+func headerSize(fd int) int {
+	if n, err := unix.IoctlGetUint32(fd, unix.TUNGETVNETHDRSZ); err == nil {
+		return int(n)
+	}
+	return -1
+}
+
+// renew sets on the attached device what a program may leave behind and the kernel does not tell: as it is on a new
+// one.
+func renew(fd int, mode Mode) error {
+	const unlimited = 1<<31 - 1
+	type setting struct {
+		request uint
+		value   int
+	}
+	settings := []setting{
+		{unix.TUNSETSNDBUF, unlimited}, {unix.TUNSETVNETLE, 0}, {unix.TUNSETCARRIER, 0},
+		{unix.TUNSETSTEERINGEBPF, -1}, {unix.TUNSETFILTEREBPF, -1},
+	}
+	if mode == TAP {
+		settings = append(settings, setting{unix.TUNSETTXFILTER, 0}, setting{unix.TUNDETACHFILTER, 0})
+	}
+	for _, one := range settings {
+		if err := unix.IoctlSetPointerInt(fd, one.request, one.value); err != nil {
+			return &Error{What: "make it as new", Err: err}
+		}
+	}
+	return nil
+}
+
+// createApart makes a device in a network namespace of its own, and moves it to where it is to be when it has its
+// owner. taken is the index of another device there: so the kernel numbers the new one as any other. It is nil where
+// no such namespace can be had.
+func (k *Kernel) createApart(s *Step, taken int) (*newDevice, error) {
+	here, err := unix.IoctlRetInt(k.socket.fd, unix.SIOCGSKNS)
+	if err != nil {
+		return nil, nil
+	}
+	defer unix.Close(here)
+	type outcome struct {
+		made *newDevice
+		err  error
+	}
+	done := make(chan outcome)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		var o outcome
+		if unix.Unshare(unix.CLONE_NEWNET) == nil {
+			o.made, o.err = k.makeIn(s, here, taken)
+		}
+		done <- o
+	}()
+	o := <-done
+	if o.made == nil || o.err != nil {
+		return nil, o.err
+	}
+	if err := k.identifyAgain(o.made); err != nil {
+		unix.Close(o.made.fd)
+		return nil, err
+	}
+	return o.made, nil
+}
+
+// makeIn makes a device in the thread's network namespace, and moves it to another.
+func (k *Kernel) makeIn(s *Step, target, index int) (made *newDevice, err error) {
+	apart, err := openSocket()
+	if err != nil {
+		return nil, err
+	}
+	defer apart.close()
+	if made, err = (&Kernel{socket: apart, node: k.node, old: k.old}).make(s, secretName(), index); err != nil {
+		return nil, err
+	}
+	if err = made.equip(s); err == nil {
+		move := linkChange(made.index, nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(target))),
+			nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(s.Device)))
+		if err = apart.exchange([]*nl.NetlinkRequest{move}, 1, nil)[0]; err != nil {
+			err = k.explainCreate(s.Device, err)
+		}
+	}
+	if err != nil {
+		unix.Close(made.fd)
+		return nil, err
+	}
+	return made, nil
+}
+
+// secretName is a name that nobody can guess. It is as long as a name can be.
+func secretName() string { return fmt.Sprintf("tun%012x", rand.Uint64()>>16) }

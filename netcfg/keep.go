@@ -1,0 +1,160 @@
+package netcfg
+
+import (
+	"cmp"
+	"context"
+	"slices"
+)
+
+// carryOut does the jobs. A device that is made is held by its descriptor until all of it is as asked, and only then
+// stays: a failure or a kill before that leaves nothing of it. There may be more new devices than descriptors: then a
+// portion of them is finished before the next begins.
+func (k *Kernel) carryOut(ctx context.Context, jobs []*job, o Options) {
+	for _, portion := range k.portions(jobs) {
+		failAll(jobs, o)
+		k.converge(ctx, portion, o)
+		failAll(portion, o) // by what was seen in the last look
+		k.keep(ctx, portion, o)
+	}
+	failAll(jobs, o)
+}
+
+// queuesMost is for how many packets the queues of the devices of a portion may have room together: while a
+// descriptor is open the kernel keeps 8 bytes for each.
+const queuesMost = 1 << 24
+
+// portions are the jobs in portions, most often a single one. What else there is to do than to make devices is in the
+// first; deletes are in the last, since they cannot be taken back.
+func (k *Kernel) portions(jobs []*job) [][]*job {
+	var others, creators, deletes []*job
+	room := 0
+	for _, j := range jobs {
+		switch {
+		case j.creates():
+			creators, room = append(creators, j), room+j.queueLength()
+		case j.want == nil:
+			deletes = append(deletes, j)
+		default:
+			others = append(others, j)
+		}
+	}
+	most := k.claims()
+	if len(creators) <= most && room <= queuesMost {
+		return [][]*job{jobs}
+	}
+	// First those with a name, so that the kernel takes it for none that it numbers.
+	slices.SortStableFunc(creators, func(a, b *job) int { return cmp.Compare(a.order(), b.order()) })
+	portions, n := [][]*job{others}, 0
+	room = 0
+	for _, j := range creators {
+		if n == most || n > 0 && room+j.queueLength() > queuesMost {
+			portions, n, room = append(portions, nil), 0, 0
+		}
+		last := len(portions) - 1
+		portions[last] = append(portions[last], j)
+		n, room = n+1, room+j.queueLength()
+	}
+	last := len(portions) - 1
+	portions[last] = append(portions[last], deletes...)
+	return portions
+}
+
+func (j *job) creates() bool {
+	return slices.ContainsFunc(j.steps, func(s Step) bool { return s.Kind == StepCreate })
+}
+
+// queueLength is for how many packets there is to be room on the way to the program.
+func (j *job) queueLength() int {
+	if j.want.TxQueueLen != nil {
+		return *j.want.TxQueueLen
+	}
+	return fresh(j.Name, j.want.Mode).TxQueueLen
+}
+
+func (j *job) order() int {
+	if IsTemplate(j.Name) {
+		return 1
+	}
+	return 0
+}
+
+// keep lets the new devices stay, when they are remembered: a crash leaves nothing that nobody knows of. Those of
+// jobs that failed are left to the undo.
+func (k *Kernel) keep(ctx context.Context, jobs []*job, o Options) {
+	var finished []*job
+	var made []*Step
+	var names []string
+	for _, j := range jobs {
+		if j.err == nil && j.want != nil {
+			names = append(names, j.Name)
+		}
+		if j.hold == nil || j.err != nil && !j.back { // a device that comes back stays, whatever it lacks
+			continue
+		}
+		if ctx.Err() != nil {
+			j.err = &Error{Device: j.Name, Cause: Interrupted}
+			continue
+		}
+		finished, made = append(finished, j), append(made, j.creation())
+	}
+	if len(made) == 0 {
+		return
+	}
+	against := o.ahead(made, names)
+	for i, j := range finished {
+		if against != nil && !made[i].New.undo { // what was there before comes back, remembered or not
+			e := *against
+			e.Device, j.err = j.Name, &e
+		} else if err := j.hold.keep(); err != nil {
+			j.err = &Error{Device: j.Name, What: "make it persistent", Err: err}
+		}
+	}
+	failAll(jobs, o)
+	for _, j := range finished {
+		if j.err == nil || j.back {
+			k.release(j.hold)
+			j.hold = nil
+		}
+	}
+}
+
+// ahead tells of new devices that are about to stay. The error is why they must not.
+func (o Options) ahead(made []*Step, names []string) *Error {
+	if o.Remember != nil {
+		if err := o.Remember(made); err != nil {
+			const detail = "cannot be remembered, and is not made"
+			return &Error{Cause: NotPermitted, Detail: detail, Fix: fixOf(err), Err: err}
+		}
+	}
+	if o.Announce != nil {
+		if err := o.Announce(names); err != nil {
+			return &Error{Detail: "its name cannot be printed, and it is not made", Err: err}
+		}
+	}
+	return nil
+}
+
+// creation is the step that made the device, by the name that it has now.
+func (j *job) creation() *Step {
+	for _, s := range slices.Backward(j.done) {
+		if s.Kind == StepCreate {
+			now := *s
+			now.Device, now.Index = j.Name, j.index
+			return &now
+		}
+	}
+	return nil
+}
+
+// discardFailed has the new devices of jobs that failed vanish.
+func (k *Kernel) discardFailed(jobs []*job, o Options) {
+	var holds []*newDevice
+	for _, j := range jobs {
+		if j.hold != nil {
+			holds = append(holds, j.hold)
+			o.Log(Step{Kind: StepDelete, Device: j.Name, Index: j.index})
+			j.hold = nil
+		}
+	}
+	k.discard(holds)
+}
