@@ -1,11 +1,13 @@
 package commands
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,8 +50,14 @@ func readPacket(address string) {
 	to := netip.MustParseAddr(address)
 	c, err := net.Dial("udp", netip.AddrPortFrom(to, 9).String())
 	must(err)
-	_, err = c.Write([]byte("hello"))
-	must(err)
+	go func() { // the kernel drops packets until it has noticed the carrier, a moment after the attachment
+		for range 1000 {
+			_, err := c.Write([]byte("hello"))
+			must(err)
+			time.Sleep(10 * time.Millisecond)
+		}
+		must(errors.New("no packet"))
+	}()
 	for packet := make([]byte, 2000); ; {
 		n, err := unix.Read(3, packet)
 		must(err)
