@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withoutLinkLocal prevents a link-local IPv6 address on the device until restore is called, which may only be done without an attached
-// descriptor. Before Linux 6.1 each attachment turns the carrier on. The kernel then gives a device that is up this address and its
-// route, and keeps both. An owner without CAP_NET_ADMIN cannot prevent the address.
+// withoutLinkLocal prevents a link-local IPv6 address on the device until restore is called, after the descriptor is
+// closed. Before Linux 6.1 each attachment turns the carrier on. The kernel then gives a device that is up this address
+// and its route, and keeps both. An owner without CAP_NET_ADMIN cannot prevent the address.
 func (k *Kernel) withoutLinkLocal(index int) (restore func() error, err error) {
 	nothing := func() error { return nil }
 	if k.canAttachWithoutCarrier() {
@@ -42,7 +42,7 @@ func (k *Kernel) knowsNoCarrier(fd int) bool {
 	return err == nil && features&iffNoCarrier != 0 && !k.old
 }
 
-// addressMode returns how the kernel makes link-local addresses for a device. It is not known where the device has no IPv6.
+// addressMode returns how the kernel makes link-local addresses for a device; known is false if the device has no IPv6.
 func (k *Kernel) addressMode(index int) (mode uint8, known bool, err error) {
 	ask := linkRequest(unix.NLM_F_ACK, index, "", false)
 	err = k.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {

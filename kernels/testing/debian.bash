@@ -24,8 +24,8 @@ apt_private() {
 		-o APT::Sandbox::User=root -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
 }
 
-# update_lists takes the lists of all suites, if they are older than a day. It takes one suite at a time, since a suite that has left
-# the archive must not hide the others.
+# update_lists takes the lists of all suites, if they are older than a day. It takes one suite at a time, since a suite
+# that has left the archive must not hide the others.
 update_lists() {
 	local entry suite uri keys=''
 	[[ -z $(find "$cache/apt/sources.list" -mmin -1440 2>/dev/null) ]] || return 0
@@ -65,20 +65,25 @@ newest_kernels() {
 	done
 }
 
-# unpack RELEASE VERSION puts the kernel and its modules into the cache, beside its place, so that they are whole or not there.
+# unpack RELEASE VERSION puts the kernel and its modules into the cache, whole or not at all.
 unpack() {
 	local release=$1 version=$2 place=$cache/linux-$1 new=$cache/linux-$1.new package packages
 	[[ ! -d $place ]] || return 0
 	rm -rf "$new" && mkdir -p "$new"
-	packages=$(echo "linux-image-$release" && depends "linux-image-$release" "$version" | grep -E '^linux-(base|binary|modules)-[0-9]')
+	packages=$(echo "linux-image-$release" &&
+		depends "linux-image-$release" "$version" | grep -E '^linux-(base|binary|modules)-[0-9]')
 	for package in $packages; do
 		(cd "$new" && apt_private apt-get download "$package=$version") >>"$cache/apt/log" 2>&1 || return
 	done
 	for package in "$new"/*.deb; do
-		dpkg-deb --fsys-tarfile "$package" | tar -C "$new" -x --wildcards './boot/vmlinuz*' '*lib/modules/*' 2>/dev/null || true
+		dpkg-deb --fsys-tarfile "$package" |
+			tar -C "$new" -x --wildcards './boot/vmlinuz*' '*lib/modules/*' 2>/dev/null || true # a package has one or the other
 	done
 	rm -f "$new"/*.deb
 	[[ -d $new/usr/lib/modules ]] || { mkdir -p "$new/usr" && mv "$new/lib" "$new/usr/"; }
-	[[ -f $new/usr/lib/modules/$release/vmlinuz ]] || mv "$new/boot/vmlinuz-$release" "$new/usr/lib/modules/$release/vmlinuz" || return
+	if [[ -f $new/boot/vmlinuz-$release ]]; then
+		mv "$new/boot/vmlinuz-$release" "$new/usr/lib/modules/$release/vmlinuz" || return
+	fi
+	[[ -f $new/usr/lib/modules/$release/vmlinuz ]] || return
 	mv "$new" "$place"
 }

@@ -1,16 +1,18 @@
 # shellcheck shell=bash disable=SC2154 # a part of kernels/test, with which it shares its variables
 # The initramfs: this machine's tools, the test programs, and one kernel's modules.
 
-# What the scripts of the tests call, apart from what busybox has. A tool that the machine lacks is left out: its tests are skipped.
-tools='bash bridge cat chmod chown cp cut dd env flock gawk getent gpasswd grep groupadd head id ifdown ifup ip jq kill kmod ln ls
-  mkdir mkfifo mknod mktemp mount mv nft nsenter od openvpn ping readlink rm sed seq setpriv sh sleep sort ss stat stdbuf strace sysctl tail
+# The tools that the tests call. busybox stands in for others; a tool that the machine lacks is left out. tshark is not
+# among them, because of its size.
+tools='bash bridge cat chmod chown cp cut dd env flock gawk getent gpasswd grep groupadd head id ifdown ifup ip jq kill
+  kmod ln ls mkdir mkfifo mknod mktemp mount mv nft nsenter od openvpn ping readlink rm sed seq setpriv sh sleep sort ss
+  stat stdbuf strace sysctl tail
   tc test timeout touch tr true tunctl umount unshare useradd userdel
   usermod wc xargs'
 
 # Where a kernel's modules are that the tests can come to: the rest of 300 MB stays out.
 module_places='arch crypto lib mm net drivers/net drivers/virtio drivers/char drivers/block fs/fuse fs/overlayfs'
 
-# copy FILE puts a file of the machine at its place in the image, and what it links to, with the libraries that it loads.
+# copy FILE puts a program of the machine at its place in the image, with the libraries that it loads.
 copy() {
 	local file=$1 target library
 	[[ ! -e $image$file ]] || return 0
@@ -39,17 +41,21 @@ base() {
 	awk -F: '$3 < 1000 || $3 == 65534' /etc/group >"$image/etc/group"
 	printf '127.0.0.1 localhost\n' >"$image/etc/hosts"
 	printf 'passwd: files\ngroup: files\nhosts: files\n' >"$image/etc/nsswitch.conf"
-	for path in /etc/protocols /etc/services /etc/iproute2 /etc/login.defs; do [[ ! -e $path ]] || cp -rL "$path" "$image/etc/"; done
+	for path in /etc/protocols /etc/services /etc/iproute2 /etc/login.defs; do
+		[[ ! -e $path ]] || cp -rL "$path" "$image/etc/"
+	done
 	install -m 0755 "$tunadm" "$image/usr/sbin/tunadm"
 	mkdir -p "$image/src"
 	git -C "$here/.." ls-files -z | tar -C "$here/.." --null -T - -c | tar -C "$image/src" -x
 	(cd "$here/.." && for package in $packages; do
-		CGO_ENABLED=0 go test -tags urfave_cli_no_docs -c -o "$image/src/$package/$(basename "$package").test" "./$package" || exit
+		CGO_ENABLED=0 go test -tags urfave_cli_no_docs -c -o "$image/src/$package/${package##*/}.test" "./$package" || exit
 	done)
 	install -m 0755 "$here/testing/guest" "$image/init"
 	install -m 0755 "$here/testing/smoke" "$image/usr/sbin/smoke"
 	printf '#!/bin/busybox sh\nbusybox reboot -f\n' >"$image/probe" && chmod 0755 "$image/probe"
 }
+
+archive_of() { (cd "$1" && find . -print0 | cpio --quiet -0 -o -H newc); }
 
 # initramfs RELEASE FILE packs base, with the modules of one kernel.
 initramfs() {
@@ -62,5 +68,6 @@ initramfs() {
 	rm -rf "$to/lib/modules/$release/kernel/drivers/net/"{wireless,ethernet,usb,wwan,can}
 	cp "$from"/modules.{builtin,builtin.modinfo,order} "$to/lib/modules/$release/" 2>/dev/null || true
 	depmod -b "$to" "$release"
-	{ (cd "$image" && find . -print0 | cpio --quiet -0 -o -H newc) && (cd "$to" && find . -print0 | cpio --quiet -0 -o -H newc); } >"$file"
+	archive_of "$image" >"$file"
+	archive_of "$to" >>"$file"
 }

@@ -9,7 +9,8 @@ wanted() {
 	return 1
 }
 
-# report TITLE SECONDS reads a run's output and prints a line for a kernel, and what failed; a test that has tests of its own is not counted itself.
+# report TITLE SECONDS reads a run's output and prints a line for a kernel, the tests that failed, and why tests were
+# skipped. A test that contains others is not counted itself.
 report() {
 	tr -d '\r' | awk -v title="$1" -v seconds="$2" '
 		$1 == "package" { package = $2 }
@@ -31,7 +32,8 @@ report() {
 				count[result[name]]++
 				if (result[name] == "FAIL") failed = failed "\n    FAIL " name
 			}
-			printf "%-24s %4d passed %4d failed %4d skipped %5d s%s%s\n", title, count["PASS"], count["FAIL"], count["SKIP"], seconds, failed, skipped
+			printf "%-24s %4d passed %4d failed %4d skipped %5d s%s%s\n", title,
+				count["PASS"], count["FAIL"], count["SKIP"], seconds, failed, skipped
 			if (!ended) print "    it did not come to its end"
 			exit !ended || bad || count["FAIL"] > 0
 		}'
