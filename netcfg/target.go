@@ -206,9 +206,9 @@ func (p *planner) routes() {
 	target := p.targetRoutes()
 	goes, wanted, there := setOfRoutes(p.want.RemoveRoutes), setOfRoutes(target), setOfRoutes(p.have.Routes)
 	for _, r := range p.have.Routes {
-		exact := p.want.Routes != nil && !r.Foreign()
-		changed := len(wanted[r.way()]) > 0 // the kernel took its source from it, or made its MTU another
-		if (goes.has(r) || exact || changed) && !p.in(wanted, r) {
+		named := !r.Foreign() && (p.want.Routes != nil || goes.has(r)) // others have routes of the same way, and another type of service
+		changed := len(wanted[r.way()]) > 0                            // the kernel took its source from it, or made its MTU another
+		if (named || changed) && !p.in(wanted, r) {
 			p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: r})
 		}
 	}

@@ -136,3 +136,54 @@ func TestUndoNeedsNoMemory(t *testing.T) {
 		t.Errorf("got %+v, restored %v", r, restored)
 	}
 }
+
+// TestUndoRestoresWhatItDrops are states in which the undo of a harmless change takes more than the change gave.
+func TestUndoRestoresWhatItDrops(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		setup []string
+		want  Spec
+	}{
+		{"the first IPv4 address, and a daemon's route", []string{"route add 10.2.0.0/16 dev tap7 proto zebra"}, Spec{AddAddresses: *addresses("10.0.0.1/24")}},
+		{"an address before a secondary one, which is a source elsewhere",
+			[]string{"addr add 10.0.0.1/24 dev tap7", "addr add 10.0.0.2/24 dev tap7", "route add 10.2.0.0/16 dev v0 src 10.0.0.2"}, Spec{AddAddresses: *addresses("10.1.0.1/24")}},
+		{"the order of IPv6 addresses", []string{"addr add fd00::1/64 dev tap7 nodad", "addr add fd00::2/64 dev tap7 nodad", "addr add fd00::3/64 dev tap7 nodad"},
+			Spec{RemoveAddresses: *addresses("fd00::2/64"), AddAddresses: *addresses("fd00::4/64")}},
+		{"the MTU of an IPv6 route", []string{"route add fd00:1::/64 dev tap7 mtu 1350 proto bird"}, Spec{Link: Link{MTU: on(1290)}}},
+		{"a prefix that an IPv6 address brought", []string{"addr add fd00::1/64 dev tap7 nodad valid_lft 5000 preferred_lft 4000 noprefixroute"}, Spec{AddAddresses: *addresses("fd00::4/64")}},
+		{"a route of another type of service", []string{"addr add 10.0.0.1/24 dev tap7", "route add 10.2.0.0/16 dev tap7 proto bird tos 8"}, Spec{AddRoutes: *routes("10.2.0.0/16")}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := open(t)
+			ip(t, "link add v0 type veth")
+			ip(t, "link set v0 up")
+			add(t, k, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1400), Up: on(true)}})
+			for _, line := range c.setup {
+				ip(t, line)
+			}
+			before := witness(t)
+			c.want.Master = &Master{Name: "v0"}
+			wantError(t, run(t, k, Change{Name: "tap7", Want: &c.want, Expect: Present}, nil), NoPort, nil)
+			same(t, before, witness(t))
+		})
+	}
+}
+
+// TestUndoLeavesTheBridgeFirst joins one whose IPv6 the device's own MTU would take.
+func TestUndoLeavesTheBridgeFirst(t *testing.T) {
+	k := open(t)
+	ip(t, "link add br0 type bridge")
+	ip(t, "link add v0 type veth")
+	ip(t, "link set v0 master br0")
+	ip(t, "link set br0 up")
+	ip(t, "addr add fd00::1/64 dev br0 nodad")
+	add(t, k, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1000)}})
+	before := ip(t, "-o addr show dev br0")
+	want := &Spec{Master: &Master{Name: "br0"}, Access: &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}}
+	r := run(t, k, Change{Name: "tap7", Want: want, Expect: Present}, after(StepMaster, func() { hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI) }))
+	wantError(t, r, InUse, nil)
+	same(t, before, ip(t, "-o addr show dev br0"))
+	if got := ip(t, "link show dev tap7"); !strings.Contains(got, "mtu 1000 ") || strings.Contains(got, "br0") {
+		t.Errorf("got %s", got)
+	}
+}
