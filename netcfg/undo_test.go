@@ -3,6 +3,7 @@ package netcfg
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -153,19 +154,25 @@ func TestUndoRestoresWhatItDrops(t *testing.T) {
 		{"a prefix that an IPv6 address brought", []string{"addr add fd00::1/64 dev tap7 nodad valid_lft 5000 preferred_lft 4000 noprefixroute"}, Spec{AddAddresses: *addresses("fd00::4/64")}},
 		{"a route of another type of service", []string{"addr add 10.0.0.1/24 dev tap7", "route add 10.2.0.0/16 dev tap7 proto bird tos 8"}, Spec{AddRoutes: *routes("10.2.0.0/16")}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			k := open(t)
-			ip(t, "link add v0 type veth")
-			ip(t, "link set v0 up")
-			add(t, k, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1400), Up: on(true)}})
-			for _, line := range c.setup {
-				ip(t, line)
-			}
-			before := witness(t)
-			c.want.Master = &Master{Name: "v0"}
-			wantError(t, run(t, k, Change{Name: "tap7", Want: &c.want, Expect: Present}, nil), NoPort, nil)
-			same(t, before, witness(t))
-		})
+		for _, cause := range []Cause{NoPort, NoGateway} { // what fails late has the plan look deeper
+			t.Run(fmt.Sprintf("%s, cause %d", c.name, cause), func(t *testing.T) {
+				k := open(t)
+				ip(t, "link add v0 type veth")
+				ip(t, "link set v0 up")
+				add(t, k, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1400), Up: on(true)}})
+				for _, line := range c.setup {
+					ip(t, line)
+				}
+				before, want := witness(t), c.want
+				if cause == NoPort {
+					want.Master = &Master{Name: "v0"}
+				} else {
+					want.AddRoutes = append(slices.Clone(want.AddRoutes), route("10.200.0.0/16 via 10.222.0.1"))
+				}
+				wantError(t, run(t, k, Change{Name: "tap7", Want: &want, Expect: Present}, nil), cause, nil)
+				same(t, before, witness(t))
+			})
+		}
 	}
 }
 
