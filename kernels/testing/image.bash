@@ -4,7 +4,7 @@
 # The tools that the tests call. busybox stands in for others; a tool that the machine lacks is left out. tshark is not
 # among them, because of its size.
 tools='bash bridge cat chmod chown cp cut dd env flock gawk getent gpasswd grep groupadd head id ifdown ifup ip jq kill
-  kmod ln ls mkdir mkfifo mknod mktemp mount mv nft nsenter od openvpn ping readlink rm sed seq setpriv sh sleep sort ss
+  kmod ln ls mkdir mkfifo mknod mktemp mount mv nft nsenter od openvpn ping readlink rm run-parts sed seq setpriv sh sleep sort ss
   stat stdbuf strace sysctl tail
   tc test timeout touch tr true tunctl umount unshare useradd userdel
   usermod wc xargs'
@@ -41,8 +41,8 @@ base() {
 	awk -F: '$3 < 1000 || $3 == 65534' /etc/group >"$image/etc/group"
 	printf '127.0.0.1 localhost\n' >"$image/etc/hosts"
 	printf 'passwd: files\ngroup: files\nhosts: files\n' >"$image/etc/nsswitch.conf"
-	for path in /etc/protocols /etc/services /etc/iproute2 /etc/login.defs; do
-		[[ ! -e $path ]] || cp -rL "$path" "$image/etc/"
+	for path in /etc/protocols /etc/services /etc/iproute2 /etc/login.defs /etc/network/if-*.d; do
+		[[ ! -e $path ]] || { mkdir -p "$image${path%/*}" && cp -rL "$path" "$image$path"; }
 	done
 	install -m 0755 "$tunadm" "$image/usr/sbin/tunadm"
 	mkdir -p "$image/src"
