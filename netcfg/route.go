@@ -157,3 +157,10 @@ func (r Route) alike(o Route) bool {
 func (r Route) same(o Route) bool {
 	return r.alike(o) && (r.kept.source == o.kept.source || r.kept.message == nil || o.kept.message == nil)
 }
+
+// sameOrigin says whether the kernel told two routes with the same protocol and type of service.
+func (r Route) sameOrigin(o Route) bool {
+	const service, protocol = 3, 5 // of struct rtmsg
+	a, b := r.kept.message, o.kept.message
+	return len(a) > protocol && len(b) > protocol && a[service] == b[service] && a[protocol] == b[protocol]
+}

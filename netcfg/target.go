@@ -207,7 +207,7 @@ func (p *planner) routes() {
 	goes, wanted, there := setOfRoutes(p.want.RemoveRoutes), setOfRoutes(target), setOfRoutes(p.have.Routes)
 	for _, r := range p.have.Routes {
 		named := !r.Foreign() && (p.want.Routes != nil || goes.has(r)) // others have routes of the same way, and another type of service
-		changed := len(wanted[r.way()]) > 0                            // the kernel took its source from it, or made its MTU another
+		changed := slices.ContainsFunc(wanted[r.way()], r.sameOrigin)  // the kernel took its source from it, or made its MTU another
 		if (named || changed) && !p.in(wanted, r) {
 			p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: r})
 		}
@@ -227,7 +227,8 @@ func (p *planner) routes() {
 // in says whether a route is one of a set; in an undo with its metrics, one of which the kernel changes with the MTU of the device.
 func (p *planner) in(set routeSet, r Route) bool {
 	return slices.ContainsFunc(set[r.way()], func(o Route) bool {
-		return r.same(o) && (!p.want.undo || r.kept.message == nil || o.kept.message == nil || r.kept.metrics == o.kept.metrics)
+		asked := r.kept.message == nil || o.kept.message == nil
+		return r.same(o) && (!p.want.undo || asked || r.sameOrigin(o) && r.kept.metrics == o.kept.metrics)
 	})
 }
 
