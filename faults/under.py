@@ -1,5 +1,6 @@
 """What becomes of the packet verbs when their device is deleted, downed, renamed or moved under them."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from case import await_namespace
 from command import Command, processor, text
 from namespace import apart, ip, read
 from snapshot import compare, memory, snapshot
+from sweep import worker
 
 LOOP = ["loop", "--a", "10.91.0.1", "--b", "10.91.0.2"]
 TUNNEL = ["tunnel", "u0", "--plain"]
@@ -112,16 +114,25 @@ def _under(binary, verb, action):
     return f"{'goes on until SIGTERM' if alive else 'ends by itself'}, exit {p.returncode}", wrong, said
 
 
+def _one(job):
+    try:
+        return job, apart(_under, *job)
+    except RuntimeError as e:
+        return job, e
+
+
 def under(options, report):
     started = time.monotonic()
-    cases = [(v, a) for v in VERBS for a in ACTIONS if a != "rules" or v.startswith("loop")]
-    for verb, action in cases:
-        try:
-            how, wrong, said = apart(_under, options.binary, verb, action)
-        except RuntimeError as e:
-            report.broken("under", verb, action, str(e))
-            continue
-        if options.verbose:
-            print(f"under {verb}; {action}: {how}; says {said!r}")
-        report.case("under", verb, action, [("wrong", wrong)] if wrong else [], how, said, "under")
+    cases = [(options.binary, v, a) for v in VERBS for a in ACTIONS if a != "rules" or v.startswith("loop")]
+    with multiprocessing.Pool(options.jobs, worker) as pool:
+        for (_, verb, action), r in pool.imap_unordered(_one, cases):
+            if isinstance(r, RuntimeError):
+                report.broken("under", verb, action, str(r))
+                continue
+            how, wrong, said = r
+            if options.verbose:
+                print(f"under {verb}; {action}: {how}; says {said!r}")
+            report.case("under", verb, action, [("wrong", wrong)] if wrong else [], how, said, "under")
+        pool.close()
+        pool.join()
     report.group("under", started, len(cases))
