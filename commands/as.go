@@ -107,18 +107,18 @@ func (p *program) standIn(r *standin.Request) error {
 
 // showOld prints what ip tuntap show prints.
 func (p *program) showOld(format standin.Format) error {
-	k, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(p.netns)
 	if err != nil {
 		return err
 	}
-	defer k.Close()
-	devices, err := k.Devices()
+	defer ns.Close()
+	devices, err := ns.Devices()
 	if err != nil {
 		return err
 	}
 	shown := make([]standin.Shown, len(devices))
 	for i, d := range devices {
-		shown[i] = standin.Shown{Device: d, Stored: k.StoredFlags(d)}
+		shown[i] = standin.Shown{Device: d, Stored: ns.StoredFlags(d)}
 	}
 	_, err = io.WriteString(p.stdout, format.Render(shown))
 	return err

@@ -20,7 +20,7 @@ type carrier struct {
 	// prepare is called before anything is changed: its error is the verb's. Undo is called if the attachment fails; nil: there is nothing to prepare.
 	prepare func(d *netcfg.Device) (undo func(), err error)
 	// begin makes the take. It may write packets to the device.
-	begin func(ctx context.Context, k *netcfg.Kernel, a *netcfg.Attached) (take, error)
+	begin func(ctx context.Context, ns *netcfg.Namespace, a *netcfg.Attached) (take, error)
 }
 
 // carry attaches to the one device that is named, and has each packet taken, until a signal comes or nobody reads standard output any more,
@@ -35,12 +35,12 @@ func (p *program) carry(names []string, c carrier) error {
 	debug.SetGCPercent(100) // it runs for long
 	ctx, cancel := context.WithCancel(signals())
 	defer cancel()
-	k, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(p.netns)
 	if err != nil {
 		return err
 	}
-	defer k.Close()
-	attached, err := k.PrepareAttach(netcfg.Attachment{Device: names[0], Alone: true})
+	defer ns.Close()
+	attached, err := ns.PrepareAttach(netcfg.Attachment{Device: names[0], Alone: true})
 	if err != nil {
 		return capture(err)
 	}
@@ -50,15 +50,15 @@ func (p *program) carry(names []string, c carrier) error {
 			return err
 		}
 	}
-	if err := k.Attach(attached, nil); err != nil {
+	if err := ns.Attach(attached, nil); err != nil {
 		undo()
 		return capture(err)
 	}
-	return errors.Join(p.take(ctx, k, attached, c), k.Detach(attached))
+	return errors.Join(p.take(ctx, ns, attached, c), ns.Detach(attached))
 }
 
 // take reads packets until the end.
-func (p *program) take(ctx context.Context, k *netcfg.Kernel, attached []*netcfg.Attached, c carrier) error {
+func (p *program) take(ctx context.Context, ns *netcfg.Namespace, attached []*netcfg.Attached, c carrier) error {
 	a := attached[0]
 	if !a.Up {
 		p.sayOf(a.Name, "it is down, and no packet comes until it is up: tunadm set "+netcfg.Word(a.Name)+" --up")
@@ -73,7 +73,7 @@ func (p *program) take(ctx context.Context, k *netcfg.Kernel, attached []*netcfg
 	if err := netcfg.Start(attached); err != nil {
 		return err
 	}
-	taken, err := c.begin(ctx, k, a)
+	taken, err := c.begin(ctx, ns, a)
 	buffer := make([]byte, packet.SizeMax)
 	for n := 0; err == nil; {
 		if n, err = reader.Read(buffer); err == nil {

@@ -19,26 +19,26 @@ func (p *program) announce(changes []netcfg.Change, told func(names []string) er
 		return nil, usagef("--json goes with --dry-run or --check")
 	}
 	ctx := signals()
-	k, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(p.netns)
 	if err != nil {
 		return nil, err
 	}
-	defer k.Close()
+	defer ns.Close()
 	if p.node != "" {
-		if err := k.UseNode(p.node); err != nil {
+		if err := ns.UseNode(p.node); err != nil {
 			return nil, err
 		}
 	}
-	return p.engage(ctx, k, changes, netcfg.Options{Announce: told})
+	return p.engage(ctx, ns, changes, netcfg.Options{Announce: told})
 }
 
 // planOnly says that nothing is to be done.
 func (p *program) planOnly() bool { return p.dryRun || p.check }
 
 // engage runs the engine, and prints what it has to say.
-func (p *program) engage(ctx context.Context, k *netcfg.Kernel, changes []netcfg.Change, o netcfg.Options) ([]netcfg.Result, error) {
+func (p *program) engage(ctx context.Context, ns *netcfg.Namespace, changes []netcfg.Change, o netcfg.Options) ([]netcfg.Result, error) {
 	o.DryRun, o.Log = p.planOnly(), p.log
-	results, err := k.Run(ctx, changes, o)
+	results, err := ns.Run(ctx, changes, o)
 	if err != nil {
 		return nil, err
 	}

@@ -44,16 +44,16 @@ func (p *program) doctor(names []string) error {
 	if err := checkNames(names, netcfg.CheckName); err != nil {
 		return err
 	}
-	k, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(p.netns)
 	if err != nil {
 		return err
 	}
-	defer k.Close()
+	defer ns.Close()
 	question := doctor.Question{User: p.user, Netns: p.netns, Declared: declared()}
 	if len(names) > 0 {
 		question.Device = names[0]
 	}
-	findings, err := doctor.Examine(k, question)
+	findings, err := doctor.Examine(ns, question)
 	if err != nil {
 		return err
 	}

@@ -57,12 +57,12 @@ func (p *program) dump(names []string) error {
 		return err
 	}
 	if p.write != "" {
-		return p.carry(names, carrier{prepare: p.openCapture, begin: func(ctx context.Context, _ *netcfg.Kernel, a *netcfg.Attached) (take, error) {
+		return p.carry(names, carrier{prepare: p.openCapture, begin: func(ctx context.Context, _ *netcfg.Namespace, a *netcfg.Attached) (take, error) {
 			w, err := p.capture(ctx, a.Device)
 			return func(b []byte) error { return counted(w.Write(b, time.Now())) }, err
 		}})
 	}
-	return p.carry(names, carrier{begin: func(_ context.Context, _ *netcfg.Kernel, a *netcfg.Attached) (take, error) {
+	return p.carry(names, carrier{begin: func(_ context.Context, _ *netcfg.Namespace, a *netcfg.Attached) (take, error) {
 		var text []byte
 		return func(b []byte) error {
 			text = append(append(text[:0], packet.Describe(b, a.Mode)...), '\n')

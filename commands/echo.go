@@ -38,9 +38,9 @@ func refusePort(d *netcfg.Device) (undo func(), err error) {
 	return func() {}, nil
 }
 
-func (p *program) respond(ctx context.Context, k *netcfg.Kernel, a *netcfg.Attached) (take, error) {
+func (p *program) respond(ctx context.Context, ns *netcfg.Namespace, a *netcfg.Attached) (take, error) {
 	if a.Up {
-		if err := k.AwaitRunning(ctx, a.Index); err != nil {
+		if err := ns.AwaitRunning(ctx, a.Index); err != nil {
 			return nil, err
 		}
 		p.sayOf(a.Name, "answers now")

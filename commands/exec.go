@@ -43,13 +43,13 @@ func (p *program) exec(operands []string) error {
 	if p.user == "" && (len(p.ambient) > 0 || p.newPrivileges) {
 		return usagef("--ambient and --new-privileges go with --user")
 	}
-	k, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(p.netns)
 	if err != nil {
 		return err
 	}
-	defer k.Close()
+	defer ns.Close()
 	if p.user != "" {
-		person, err := k.Person(p.user)
+		person, err := ns.Person(p.user)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (p *program) exec(operands []string) error {
 		asked[i] = p.attachment
 		asked[i].Device, asked[i].Queues = name, queues[i]
 	}
-	attached, err := k.PrepareAttach(asked...)
+	attached, err := ns.PrepareAttach(asked...)
 	if err != nil {
 		return err
 	}
@@ -68,10 +68,10 @@ func (p *program) exec(operands []string) error {
 	if err != nil {
 		return err
 	}
-	if err := k.Attach(attached, nil); err != nil {
+	if err := ns.Attach(attached, nil); err != nil {
 		return err
 	}
-	return errors.Join(execution.Run(attached), k.Detach(attached))
+	return errors.Join(execution.Run(attached), ns.Detach(attached))
 }
 
 // parseQueues reads operands of the form NAME=QUEUES. A name may have a = as well.

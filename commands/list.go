@@ -47,14 +47,14 @@ func (p *program) devices(names []string) (devices []*netcfg.Device, missing []e
 	if err := checkNames(names, netcfg.CheckName); err != nil {
 		return nil, nil, err
 	}
-	k, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(p.netns)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer k.Close()
-	read := k.Devices
+	defer ns.Close()
+	read := ns.Devices
 	if p.names { // as completions ask for: nobody waits for what is not printed
-		read = k.Links
+		read = ns.Links
 	}
 	found, err := read(names...)
 	if err != nil {

@@ -65,12 +65,12 @@ func (p *program) loop(operands []string) error {
 	}
 	debug.SetGCPercent(100) // it runs for long
 	ctx, caught := catchSignals()
-	k, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(p.netns)
 	if err != nil {
 		return err
 	}
-	defer k.Close()
-	l := &packet.Loop{Kernel: k, Ends: p.ends, MTU: p.properties.spec.MTU, Log: p.logStep}
+	defer ns.Close()
+	l := &packet.Loop{Namespace: ns, Ends: p.ends, MTU: p.properties.spec.MTU, Log: p.logStep}
 	if !p.clean {
 		if err := l.Check(); err != nil {
 			return err
@@ -79,7 +79,7 @@ func (p *program) loop(operands []string) error {
 	if p.dryRun {
 		return p.planLoop(ctx, l)
 	}
-	namespace, err := k.Namespace()
+	namespace, err := ns.Identity()
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 // A provision is one run of apply or teardown: what the files declare and what is remembered, in a namespace.
 type provision struct {
 	*program
-	kernel *netcfg.Kernel
+	namespace *netcfg.Namespace
 	memory *state.Memory // what an earlier apply made; empty if nobody asked for it
 	kept   []jsonResult  // devices that were left alone on purpose
 }
@@ -27,12 +27,12 @@ func (p *program) provision(operands []string, needsMemory bool, o netcfg.Option
 		}
 		defer lock.Close()
 	}
-	k, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(p.netns)
 	if err != nil {
 		return err
 	}
-	defer k.Close()
-	run := &provision{program: p, kernel: k, memory: &state.Memory{}}
+	defer ns.Close()
+	run := &provision{program: p, namespace: ns, memory: &state.Memory{}}
 	if needsMemory || !p.planOnly() {
 		if err := run.recall(operands); err != nil {
 			return err
@@ -46,7 +46,7 @@ func (p *program) provision(operands []string, needsMemory bool, o netcfg.Option
 }
 
 func (r *provision) recall(operands []string) error {
-	namespace, err := r.kernel.Namespace()
+	namespace, err := r.namespace.Identity()
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (r *provision) do(ctx context.Context, changes []netcfg.Change, o netcfg.Op
 	if !r.planOnly() {
 		o.Reserve, o.Remember = r.memory.Reserve, r.memory.Remember
 	}
-	results, err := r.engage(ctx, r.kernel, changes, o)
+	results, err := r.engage(ctx, r.namespace, changes, o)
 	if r.planOnly() || results == nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (r *provision) forgetGone(results []netcfg.Result) error {
 	}
 	for index, name := range r.memory.Devices() {
 		if made[name] {
-			if d, err := r.kernel.Device(index); err != nil {
+			if d, err := r.namespace.Device(index); err != nil {
 				return err
 			} else if d == nil {
 				r.memory.Forget(index)

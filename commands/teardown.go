@@ -70,7 +70,7 @@ func (r *provision) strangers(declared []netcfg.Declaration) ([]*netcfg.Device, 
 	if len(names) == 0 {
 		return nil, nil
 	}
-	live, err := r.kernel.Links(names...)
+	live, err := r.namespace.Links(names...)
 	seen := map[int]bool{}
 	return slices.DeleteFunc(live, func(d *netcfg.Device) bool {
 		if d == nil || d.Kind != "tun" || r.memory.Devices()[d.Index] == d.Name || seen[d.Index] {

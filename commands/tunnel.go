@@ -71,8 +71,8 @@ func (p *program) tunnel(names []string) error {
 	}
 	kernel := kernelOf(p.netns)
 	var attached []*netcfg.Attached
-	err := kernel.do(func(k *netcfg.Kernel) (err error) {
-		attached, err = k.PrepareAttach(netcfg.Attachment{Device: names[0], Poll: true})
+	err := kernel.do(func(ns *netcfg.Namespace) (err error) {
+		attached, err = ns.PrepareAttach(netcfg.Attachment{Device: names[0], Poll: true})
 		return err
 	})
 	if err != nil {
@@ -82,7 +82,7 @@ func (p *program) tunnel(names []string) error {
 	if err := t.Open(ctx); err != nil {
 		return err
 	}
-	if err := kernel.do(func(k *netcfg.Kernel) error { return k.Attach(attached, nil) }); err != nil {
+	if err := kernel.do(func(ns *netcfg.Namespace) error { return ns.Attach(attached, nil) }); err != nil {
 		return err
 	}
 	if err = netcfg.Start(attached); err == nil {
@@ -90,23 +90,23 @@ func (p *program) tunnel(names []string) error {
 		t.Trouble("clear text: whoever is on the way reads and changes it, and whoever reaches the port takes part")
 		err = t.Run(ctx)
 	}
-	return errors.Join(err, kernel.do(func(k *netcfg.Kernel) error { return k.Detach(attached) }))
+	return errors.Join(err, kernel.do(func(ns *netcfg.Namespace) error { return ns.Detach(attached) }))
 }
 
 // A kernelElsewhere does its work in a network namespace on a thread of its own: sockets that others open are in the namespace of the caller.
 type kernelElsewhere struct {
-	work chan func(*netcfg.Kernel) error
+	work chan func(*netcfg.Namespace) error
 	done chan error
 }
 
 // kernelOf opens a namespace. Where that fails, all work does.
 func kernelOf(netns string) *kernelElsewhere {
-	e := &kernelElsewhere{work: make(chan func(*netcfg.Kernel) error), done: make(chan error)}
+	e := &kernelElsewhere{work: make(chan func(*netcfg.Namespace) error), done: make(chan error)}
 	go func() {
-		k, err := netcfg.Open(netns)
+		ns, err := netcfg.Open(netns)
 		for work := range e.work {
 			if err == nil {
-				e.done <- work(k)
+				e.done <- work(ns)
 			} else {
 				e.done <- err
 			}
@@ -115,7 +115,7 @@ func kernelOf(netns string) *kernelElsewhere {
 	return e
 }
 
-func (e *kernelElsewhere) do(work func(*netcfg.Kernel) error) error {
+func (e *kernelElsewhere) do(work func(*netcfg.Namespace) error) error {
 	e.work <- work
 	return <-e.done
 }

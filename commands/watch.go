@@ -31,17 +31,17 @@ func (p *program) watch(names []string) error {
 	}
 	debug.SetGCPercent(100) // it runs for long, unlike all others
 	ctx := signals()
-	k, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(p.netns)
 	if err != nil {
 		return err
 	}
-	defer k.Close()
+	defer ns.Close()
 	print := p.printEvent
 	if p.json {
 		print = p.printJSONEvent
 	}
 	file, _ := p.stdout.(*os.File)
-	err = k.Watch(ctx, names, file, func(events []netcfg.Event) error {
+	err = ns.Watch(ctx, names, file, func(events []netcfg.Event) error {
 		var text bytes.Buffer
 		for _, e := range events {
 			if err := print(&text, e); err != nil {

@@ -57,7 +57,7 @@ func (w *watcher) countSingle(d *Device) int {
 	if d.Carrier {
 		return 1
 	}
-	return w.k.singleQueue(d)
+	return w.ns.singleQueue(d)
 }
 
 // appeared takes in a device that was not there. Its maker is still attached to it, and gives it its owner without an announcement.
@@ -123,10 +123,10 @@ func (w *watcher) settle() {
 			news = append(news, &d)
 		}
 	}
-	w.k.examine(news, time.Now().Add(examineMax))
+	w.ns.examine(news, time.Now().Add(examineMax))
 	for _, d := range news {
 		if d.unseen() > 0 && !d.Carrier && !d.MultiQueue { // as above
-			w.k.recount(d)
+			w.ns.recount(d)
 		}
 		d.dropClaims()
 	}
@@ -146,7 +146,7 @@ func (w *watcher) master(d *Device) string {
 		return ""
 	}
 	if _, ok := w.masters[d.masterIndex]; !ok {
-		if m, err := w.k.link("", d.masterIndex); err == nil {
+		if m, err := w.ns.link("", d.masterIndex); err == nil {
 			w.masters[d.masterIndex] = m.Name
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 // predictBusy refuses what a device in use will not let happen, before anything is touched, with the programs that use it. What
 // comes between is found when the step is done.
-func (k *Kernel) predictBusy(jobs []*job) {
+func (ns *Namespace) predictBusy(jobs []*job) {
 	var refused []*job
 	var busy []*Device
 	for _, j := range jobs {
@@ -17,7 +17,7 @@ func (k *Kernel) predictBusy(jobs []*job) {
 			refused, busy = append(refused, j), append(busy, j.before)
 		}
 	}
-	k.findHolders(busy)
+	ns.findHolders(busy)
 	name(busy)
 	for _, j := range refused {
 		kind := StepAccess

@@ -9,7 +9,7 @@ import (
 
 // createAll does create steps, and writes into them the names and the indexes that the devices got, and what holds
 // them.
-func (k *Kernel) createAll(ctx context.Context, steps []*Step) []error {
+func (ns *Namespace) createAll(ctx context.Context, steps []*Step) []error {
 	growDescriptors(len(steps))
 	errs := make([]error, len(steps))
 	for _, counted := range []bool{false, true} { // last those with a %d, so that the kernel takes no name that is asked for
@@ -19,8 +19,8 @@ func (k *Kernel) createAll(ctx context.Context, steps []*Step) []error {
 			}
 			if ctx.Err() != nil {
 				errs[i] = &Error{Device: s.Device, Cause: Interrupted}
-			} else if err := k.create(s); err != nil {
-				errs[i] = k.explainStep(s, err)
+			} else if err := ns.create(s); err != nil {
+				errs[i] = ns.explainStep(s, err)
 			}
 		}
 	}
@@ -39,48 +39,48 @@ type newDevice struct {
 func (n *newDevice) keep() error { return unix.IoctlSetInt(n.fd, unix.TUNSETPERSIST, 1) }
 
 // release closes the descriptor.
-func (k *Kernel) release(n *newDevice) {
+func (ns *Namespace) release(n *newDevice) {
 	unix.Close(n.fd)
-	k.held--
+	ns.held--
 }
 
 // discard has new devices vanish, also those that are persistent by now. Several go at once: the kernel waits for
 // each by itself when its descriptor is closed. A device to which a program attached meanwhile vanishes when that
 // ends.
-func (k *Kernel) discard(devices []*newDevice) {
+func (ns *Namespace) discard(devices []*newDevice) {
 	var several []*doomed
 	for _, n := range devices {
 		_ = unix.IoctlSetInt(n.fd, unix.TUNSETPERSIST, 0) // it fails if the device is gone, and then all is well
-		if _, index, err := k.identify(n.fd); err == nil {
+		if _, index, err := ns.identify(n.fd); err == nil {
 			several = append(several, &doomed{Device: &Device{Index: index, MultiQueue: true}, fd: n.fd})
 		}
 	}
 	if len(several) > 1 {
-		k.deleteClaimed(several)
+		ns.deleteClaimed(several)
 	}
 	for _, n := range devices {
-		k.release(n)
+		ns.release(n)
 	}
 }
 
 // create makes the device of a step, exclusively.
-func (k *Kernel) create(s *Step) error {
-	how := k.createAlone
+func (ns *Namespace) create(s *Step) error {
+	how := ns.createAlone
 	if s.New.MultiQueue != nil && *s.New.MultiQueue {
-		how = k.createHidden
+		how = ns.createHidden
 	}
 	made, err := how(s)
 	if err != nil {
 		return err
 	}
 	s.Device, s.Index, s.hold = made.name, made.index, made
-	k.held++
+	ns.held++
 	return nil
 }
 
 // createAlone makes a device whose one queue is taken by our descriptor, so that nobody else can attach.
-func (k *Kernel) createAlone(s *Step) (*newDevice, error) {
-	made, err := k.make(s, s.Device, 0)
+func (ns *Namespace) createAlone(s *Step) (*newDevice, error) {
+	made, err := ns.make(s, s.Device, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +93,8 @@ func (k *Kernel) createAlone(s *Step) (*newDevice, error) {
 
 // make makes the device of a step under a name, with an index that is asked for unless that is 0. The carrier is off,
 // as on any device that nobody uses: with it IPv6 would configure the device as soon as it is up.
-func (k *Kernel) make(s *Step, name string, index int) (made *newDevice, err error) {
-	fd, err := k.openDriver()
+func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err error) {
+	fd, err := ns.openDriver()
 	if err != nil {
 		return nil, err
 	}
@@ -108,12 +108,12 @@ func (k *Kernel) make(s *Step, name string, index int) (made *newDevice, err err
 			return nil, err
 		}
 	}
-	flags, quiet := s.New.flags()|unix.IFF_TUN_EXCL, k.knowsNoCarrier(fd)
+	flags, quiet := s.New.flags()|unix.IFF_TUN_EXCL, ns.knowsNoCarrier(fd)
 	if quiet {
 		flags |= iffNoCarrier
 	}
 	if _, err := setInterface(fd, name, flags); err != nil {
-		return nil, k.explainCreate(s.Device, err)
+		return nil, ns.explainCreate(s.Device, err)
 	}
 	if !quiet {
 		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETCARRIER, 0); err != nil {
@@ -121,7 +121,7 @@ func (k *Kernel) make(s *Step, name string, index int) (made *newDevice, err err
 		}
 	}
 	made = &newDevice{fd: fd}
-	if made.name, made.index, err = k.identify(fd); err != nil {
+	if made.name, made.index, err = ns.identify(fd); err != nil {
 		return nil, &Error{Device: s.Device, What: "look it up", Err: err}
 	}
 	return made, nil

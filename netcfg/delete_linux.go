@@ -16,49 +16,49 @@ type doomed struct {
 }
 
 // deleteAll does delete steps, as many at a time as there are descriptors for the claims.
-func (k *Kernel) deleteAll(steps []*Step) []error {
+func (ns *Namespace) deleteAll(steps []*Step) []error {
 	var errs []error
-	for portion := k.claims(); len(steps) > 0; {
+	for portion := ns.claims(); len(steps) > 0; {
 		n := min(portion, len(steps))
-		errs = append(errs, k.deletePortion(steps[:n])...)
+		errs = append(errs, ns.deletePortion(steps[:n])...)
 		steps = steps[n:]
 	}
 	return errs
 }
 
 // claims is how many devices can be claimed at a time.
-func (k *Kernel) claims() int {
+func (ns *Namespace) claims() int {
 	const others = 32 // descriptors that are open already, or that somebody else needs meanwhile
 	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < uint64(2*others+k.held) {
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < uint64(2*others+ns.held) {
 		return 1
 	}
-	return int(min(limit.Cur-uint64(others+k.held), 1<<16))
+	return int(min(limit.Cur-uint64(others+ns.held), 1<<16))
 }
 
 // deletePortion claims each device, so that nobody can begin to use it, and deletes them all in one go: the kernel
 // waits some 17 ms for each delete, whether of one device or of a thousand.
-func (k *Kernel) deletePortion(steps []*Step) []error {
+func (ns *Namespace) deletePortion(steps []*Step) []error {
 	growDescriptors(len(steps))
 	devices := make([]*doomed, len(steps))
 	for i, s := range steps {
 		d := &doomed{Device: s.Old, fd: -1}
-		if d.fd, d.err = k.claimUnused(s.Old); s.Force && !noDevice(d.err) {
+		if d.fd, d.err = ns.claimUnused(s.Old); s.Force && !noDevice(d.err) {
 			d.err = nil
 		}
 		devices[i] = d
 	}
-	k.deleteClaimed(devices)
+	ns.deleteClaimed(devices)
 	errs := make([]error, len(steps))
 	for i, d := range devices {
 		if d.err != nil && errors.Is(d.err, unix.EPERM) && d.fd >= 0 {
-			d.err = k.letGo(d) // the owner, without any capability
+			d.err = ns.letGo(d) // the owner, without any capability
 		}
 		if d.fd >= 0 {
 			unix.Close(d.fd)
 		}
 		if errs[i] = d.err; d.err != nil {
-			errs[i] = k.explainStep(steps[i], d.err)
+			errs[i] = ns.explainStep(steps[i], d.err)
 		}
 	}
 	return errs
@@ -79,10 +79,10 @@ func growDescriptors(n int) {
 }
 
 // claimUnused claims a device that nobody uses. Of a single-queue device the claim itself proves that.
-func (k *Kernel) claimUnused(d *Device) (int, error) {
-	fd, err := k.claim(d, 0)
+func (ns *Namespace) claimUnused(d *Device) (int, error) {
+	fd, err := ns.claim(d, 0)
 	if err == nil {
-		err = k.checkUnused(d)
+		err = ns.checkUnused(d)
 	}
 	if err != nil && fd >= 0 {
 		unix.Close(fd)
@@ -92,26 +92,26 @@ func (k *Kernel) claimUnused(d *Device) (int, error) {
 }
 
 // checkUnused says whether our claim is the only queue of a multi-queue device.
-func (k *Kernel) checkUnused(d *Device) error {
+func (ns *Namespace) checkUnused(d *Device) error {
 	if !d.MultiQueue {
 		return nil
 	}
-	now, err := k.link("", d.Index)
+	now, err := ns.link("", d.Index)
 	if err != nil {
 		return err
 	}
 	if now.Queues+now.DisabledQueues > 1 {
-		return k.busy(d)
+		return ns.busy(d)
 	}
 	return nil
 }
 
 // letGo makes the device vanish when its last descriptor is closed, which is the claim unless a program came between.
-func (k *Kernel) letGo(d *doomed) error {
+func (ns *Namespace) letGo(d *doomed) error {
 	if err := unix.IoctlSetInt(d.fd, unix.TUNSETPERSIST, 0); err != nil {
 		return err
 	}
-	err := k.checkUnused(d.Device)
+	err := ns.checkUnused(d.Device)
 	if err != nil {
 		err = errors.Join(err, unix.IoctlSetInt(d.fd, unix.TUNSETPERSIST, 1))
 	}
@@ -119,25 +119,25 @@ func (k *Kernel) letGo(d *doomed) error {
 }
 
 // deleteSingly deletes a device by its index, after a last look whether that is still its own.
-func (k *Kernel) deleteSingly(d *doomed) error {
-	now, err := k.link("", d.Index)
+func (ns *Namespace) deleteSingly(d *doomed) error {
+	now, err := ns.link("", d.Index)
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	case err != nil || !d.is(now):
 		return d.gone()
 	case d.fd >= 0 && now.Queues+now.DisabledQueues > 1:
-		return k.busy(d.Device)
+		return ns.busy(d.Device)
 	}
-	return k.unlessGone(d, k.deleteLink(d.Index))
+	return ns.unlessGone(d, ns.deleteLink(d.Index))
 }
 
 // unlessGone is nil for a device that is no more, as asked, though the kernel's answer to the delete was an error: it may have been lost.
-func (k *Kernel) unlessGone(d *doomed, err error) error {
+func (ns *Namespace) unlessGone(d *doomed, err error) error {
 	if err == nil || errors.Is(err, unix.ENODEV) {
 		return err
 	}
-	if now, lookErr := k.link("", d.Index); errors.Is(lookErr, fs.ErrNotExist) || lookErr == nil && !d.is(now) {
+	if now, lookErr := ns.link("", d.Index); errors.Is(lookErr, fs.ErrNotExist) || lookErr == nil && !d.is(now) {
 		return nil
 	}
 	return err
@@ -159,22 +159,22 @@ func (d *doomed) gone() error {
 	return &Error{Device: d.Name, Cause: NoDevice, Detail: "no longer exists"}
 }
 
-func (k *Kernel) deleteLink(index int) error {
+func (ns *Namespace) deleteLink(index int) error {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
-	return k.socket.exchange([]*nl.NetlinkRequest{request(unix.RTM_DELLINK, unix.NLM_F_ACK, msg)}, 1, nil)[0]
+	return ns.socket.exchange([]*nl.NetlinkRequest{request(unix.RTM_DELLINK, unix.NLM_F_ACK, msg)}, 1, nil)[0]
 }
 
-func (k *Kernel) deleteGroup(group uint32) error {
+func (ns *Namespace) deleteGroup(group uint32) error {
 	r := request(unix.RTM_DELLINK, unix.NLM_F_ACK, nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
-	return k.socket.exchange([]*nl.NetlinkRequest{r}, 1, nil)[0]
+	return ns.socket.exchange([]*nl.NetlinkRequest{r}, 1, nil)[0]
 }
 
 // setGroups puts devices into a link group.
-func (k *Kernel) setGroups(devices []*doomed, group uint32) []error {
+func (ns *Namespace) setGroups(devices []*doomed, group uint32) []error {
 	requests := make([]*nl.NetlinkRequest, len(devices))
 	for i, d := range devices {
 		requests[i] = linkChange(d.Index, nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
 	}
-	return k.socket.exchange(requests, window, nil)
+	return ns.socket.exchange(requests, window, nil)
 }

@@ -23,12 +23,12 @@ func filters(devices []*Device) []int {
 	return indexes
 }
 
-func (k *Kernel) readAddresses(devices []*Device) error {
+func (ns *Namespace) readAddresses(devices []*Device) error {
 	byIndex := indexed(devices)
 	for _, index := range filters(devices) {
 		msg := nl.NewIfAddrmsg(unix.AF_UNSPEC)
 		msg.Index = uint32(index)
-		found, err := dump(k.socket, request(unix.RTM_GETADDR, 0, msg), decodeAddress)
+		found, err := dump(ns.socket, request(unix.RTM_GETADDR, 0, msg), decodeAddress)
 		if err != nil && !errors.Is(err, unix.ENODEV) {
 			return fmt.Errorf("read addresses: %w", err)
 		}
@@ -51,7 +51,7 @@ func indexed(devices []*Device) map[int]*Device {
 
 // readRoutes reads the routes through the devices; deep ones of every origin, and also IPv4 routes of other devices that
 // have an address of one of the devices as their source. The kernel picks those of few devices, even where there are very many.
-func (k *Kernel) readRoutes(devices []*Device, how depth) error {
+func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
 	protocols, indexes := []int{unix.RTPROT_BOOT, unix.RTPROT_STATIC}, filters(devices)
 	if how > shallow {
 		protocols = []int{unix.RTPROT_UNSPEC}
@@ -64,14 +64,14 @@ func (k *Kernel) readRoutes(devices []*Device, how depth) error {
 		d.how = how
 	}
 	if how > shallow {
-		if err := k.readPrefixes(byIndex, indexes); err != nil {
+		if err := ns.readPrefixes(byIndex, indexes); err != nil {
 			return err
 		}
 	}
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 		for _, protocol := range protocols {
 			for _, index := range indexes {
-				found, err := k.routes(family, protocol, index)
+				found, err := ns.routes(family, protocol, index)
 				if err != nil {
 					return fmt.Errorf("read routes: %w", err)
 				}
@@ -91,9 +91,9 @@ func (k *Kernel) readRoutes(devices []*Device, how depth) error {
 }
 
 // readPrefixes reads the routes that IPv6 made of the addresses of the devices.
-func (k *Kernel) readPrefixes(devices map[int]*Device, indexes []int) error {
+func (ns *Namespace) readPrefixes(devices map[int]*Device, indexes []int) error {
 	for _, index := range indexes {
-		found, err := dump(k.socket, routeRequest(unix.AF_INET6, unix.RTPROT_KERNEL, index), decodePrefix)
+		found, err := dump(ns.socket, routeRequest(unix.AF_INET6, unix.RTPROT_KERNEL, index), decodePrefix)
 		if err != nil && !errors.Is(err, unix.ENODEV) {
 			return fmt.Errorf("read routes: %w", err)
 		}
@@ -121,15 +121,15 @@ func sources(devices []*Device) map[netip.Addr]*Device {
 }
 
 // routes dumps the routes of a family, of one protocol and one device where these are not zero.
-func (k *Kernel) routes(family, protocol, index int) ([]ownedRoute, error) {
-	found, err := dump(k.socket, routeRequest(family, protocol, index), func(body []byte) (ownedRoute, bool) { return decodeRoute(body, family) })
+func (ns *Namespace) routes(family, protocol, index int) ([]ownedRoute, error) {
+	found, err := dump(ns.socket, routeRequest(family, protocol, index), func(body []byte) (ownedRoute, bool) { return decodeRoute(body, family) })
 	if errors.Is(err, unix.ENODEV) {
 		return nil, nil
 	}
 	return found, err
 }
 
-// routeRequest asks for routes as [Kernel.routes] does.
+// routeRequest asks for routes as [Namespace.routes] does.
 func routeRequest(family, protocol, index int) *nl.NetlinkRequest {
 	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Protocol: uint8(protocol)}}
 	r := request(unix.RTM_GETROUTE, 0, msg)

@@ -23,11 +23,11 @@ const (
 const toTable = 1
 
 // PlanDetour finds the turns between two devices, with priorities and a table that nobody uses. It changes nothing.
-func (k *Kernel) PlanDetour(a, b DetourEnd) (*Detour, error) {
+func (ns *Namespace) PlanDetour(a, b DetourEnd) (*Detour, error) {
 	var rules []Rule
 	firsts := map[int][]byte{}
 	for _, ip := range a.Addresses {
-		messages, err := k.ruleMessages(familyOf(ip))
+		messages, err := ns.ruleMessages(familyOf(ip))
 		if err != nil {
 			return nil, fmt.Errorf("read rules: %w", err)
 		}
@@ -50,7 +50,7 @@ func (k *Kernel) PlanDetour(a, b DetourEnd) (*Detour, error) {
 	if d.Priorities, err = detourPriorities(rules); err != nil {
 		return nil, err
 	}
-	if d.Table, err = k.emptyTable(rules); err != nil {
+	if d.Table, err = ns.emptyTable(rules); err != nil {
 		return nil, err
 	}
 	for _, ip := range a.Addresses {
@@ -99,7 +99,7 @@ func version(ip netip.Addr) int {
 }
 
 // emptyTable is a table in which there is no route, and which no rule names.
-func (k *Kernel) emptyTable(rules []Rule) (uint32, error) {
+func (ns *Namespace) emptyTable(rules []Rule) (uint32, error) {
 	for table := uint32(detourTable); table <= detourTableMax; table++ {
 		if slices.ContainsFunc(rules, func(r Rule) bool { return r.Table == table }) {
 			continue
@@ -107,7 +107,7 @@ func (k *Kernel) emptyTable(rules []Rule) (uint32, error) {
 		taken := false
 		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 			ask := request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}, nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(table)))
-			found, err := dump(k.socket, ask, func(body []byte) (bool, bool) { return true, routeTable(body) == table })
+			found, err := dump(ns.socket, ask, func(body []byte) (bool, bool) { return true, routeTable(body) == table })
 			if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EOPNOTSUPP) { // there is no such table, or no IPv6
 				return 0, fmt.Errorf("read routes of table %d: %w", table, err)
 			}
@@ -168,8 +168,8 @@ func body(parts ...nl.NetlinkRequestData) (b []byte) {
 }
 
 // ruleMessages are the rules of a family as the kernel tells them.
-func (k *Kernel) ruleMessages(family int) ([][]byte, error) {
-	return dump(k.socket, request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}), func(body []byte) ([]byte, bool) {
+func (ns *Namespace) ruleMessages(family int) ([][]byte, error) {
+	return dump(ns.socket, request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}), func(body []byte) ([]byte, bool) {
 		return slices.Clone(body), len(body) >= unix.SizeofRtMsg
 	})
 }
@@ -207,17 +207,17 @@ func ruleKey(message []byte) string {
 	return fmt.Sprintf("%x %s", header, strings.Join(parts, " "))
 }
 
-// Divert does the turns. Log is told of each. When one fails, the rest is not done, and [Kernel.Restore] takes back what was.
-func (k *Kernel) Divert(ctx context.Context, turns []Turn, log func(Turn)) error {
+// Divert does the turns. Log is told of each. When one fails, the rest is not done, and [Namespace.Restore] takes back what was.
+func (ns *Namespace) Divert(ctx context.Context, turns []Turn, log func(Turn)) error {
 	for _, t := range turns {
 		if ctx.Err() != nil {
 			return &Error{Cause: Interrupted}
 		}
-		err := k.turn(t)
+		err := ns.turn(t)
 		// An IPv6 address takes a moment until it can be a source, also where nobody is asked whether it is his.
 		for wait := time.Millisecond; t.Route && t.IPv6 && errors.Is(err, unix.EINVAL) && wait < time.Second; wait *= 2 {
 			nap(wait)
-			err = k.turn(t)
+			err = ns.turn(t)
 		}
 		if err != nil {
 			return &Error{What: t.String(), Err: err}
@@ -229,19 +229,19 @@ func (k *Kernel) Divert(ctx context.Context, turns []Turn, log func(Turn)) error
 
 // Restore takes back the turns, the last first, those that were done and are there still. Without the host's own rule nothing else of
 // its family is taken.
-func (k *Kernel) Restore(turns []Turn, log func(Turn)) (err error) {
+func (ns *Namespace) Restore(turns []Turn, log func(Turn)) (err error) {
 	stuck := map[bool]bool{}
 	for _, t := range slices.Backward(turns) {
 		back := t.Undo()
 		if stuck[t.IPv6] {
 			continue
 		}
-		there, lookErr := k.there(t)
+		there, lookErr := ns.there(t)
 		if lookErr != nil || there == !back.Remove {
 			err, stuck[t.IPv6] = errors.Join(err, lookErr), lookErr != nil
 			continue
 		}
-		switch failed := k.turn(back); {
+		switch failed := ns.turn(back); {
 		case back.Route && (errors.Is(failed, unix.ESRCH) || errors.Is(failed, unix.ENODEV)): // gone with its device
 		case failed != nil:
 			err, stuck[t.IPv6] = errors.Join(err, &Error{What: back.String(), Err: failed}), !back.Remove
@@ -254,14 +254,14 @@ func (k *Kernel) Restore(turns []Turn, log func(Turn)) (err error) {
 
 // there says whether the very rule is there; of the kernel's first rule, whether anybody brought it back. Of a route, which the kernel itself
 // compares in all, it is taken for granted.
-func (k *Kernel) there(t Turn) (bool, error) {
+func (ns *Namespace) there(t Turn) (bool, error) {
 	if t.Route {
 		return true, nil
 	}
 	if len(t.Message) < unix.SizeofRtMsg {
 		return false, nil
 	}
-	messages, err := k.ruleMessages(int(t.Message[0]))
+	messages, err := ns.ruleMessages(int(t.Message[0]))
 	if err != nil {
 		return false, fmt.Errorf("read rules: %w", err)
 	}
@@ -270,7 +270,7 @@ func (k *Kernel) there(t Turn) (bool, error) {
 }
 
 // turn does one.
-func (k *Kernel) turn(t Turn) error {
+func (ns *Namespace) turn(t Turn) error {
 	kind, flags := unix.RTM_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_EXCL
 	switch {
 	case t.Route && t.Remove:
@@ -282,5 +282,5 @@ func (k *Kernel) turn(t Turn) error {
 	}
 	r := request(kind, unix.NLM_F_ACK|flags)
 	r.RawData = t.Message
-	return k.socket.exchange([]*nl.NetlinkRequest{r}, window, nil)[0]
+	return ns.socket.exchange([]*nl.NetlinkRequest{r}, window, nil)[0]
 }

@@ -35,12 +35,12 @@ func TestDetourPriorities(t *testing.T) {
 // TestADetourIsUndoneFromAnywhere does the first turns, more of them each time, and takes back all; at no moment is there no rule for the
 // host's own addresses.
 func TestADetourIsUndoneFromAnywhere(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	var ends [2]DetourEnd
 	for i, a := range []string{"10.0.1.1/32", "10.0.2.1/32"} {
 		name := []string{"tun7", "tun8"}[i]
-		add(t, k, Spec{Name: name, Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses(a, strings.Replace(a, "10.0.", "fd00::", 1)[:len("fd00::1")]+"/128")})
-		devices, err := k.Devices(name)
+		add(t, ns, Spec{Name: name, Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses(a, strings.Replace(a, "10.0.", "fd00::", 1)[:len("fd00::1")]+"/128")})
+		devices, err := ns.Devices(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,18 +58,18 @@ func TestADetourIsUndoneFromAnywhere(t *testing.T) {
 		}
 	}
 	before := state()
-	d, err := k.PlanDetour(ends[0], ends[1])
+	d, err := ns.PlanDetour(ends[0], ends[1])
 	if err != nil || len(d.Turns) != 14 || d.Table != detourTable {
 		t.Fatal(d, err)
 	}
 	for n := range len(d.Turns) + 1 {
-		if err := k.Divert(context.Background(), d.Turns[:n], local); err != nil {
+		if err := ns.Divert(context.Background(), d.Turns[:n], local); err != nil {
 			t.Fatal(n, err)
 		}
 		if n > 0 && state() == before {
 			t.Errorf("%d turns change nothing", n)
 		}
-		if err := k.Restore(d.Turns, local); err != nil {
+		if err := ns.Restore(d.Turns, local); err != nil {
 			t.Error(n, err)
 		}
 		if after := state(); after != before {
@@ -79,10 +79,10 @@ func TestADetourIsUndoneFromAnywhere(t *testing.T) {
 	// An error halfway is not the end of what can be undone.
 	bad := append([]Turn{}, d.Turns...)
 	bad[3].Message = detourRoute(ends[1].Addresses[0], netip.MustParseAddr("10.99.0.1"), ends[0].Index, d.Table)
-	if err := k.Divert(context.Background(), bad, local); err == nil || !strings.Contains(err.Error(), "ip route add") {
+	if err := ns.Divert(context.Background(), bad, local); err == nil || !strings.Contains(err.Error(), "ip route add") {
 		t.Error(err)
 	}
-	if err := k.Restore(bad, local); err != nil || state() != before {
+	if err := ns.Restore(bad, local); err != nil || state() != before {
 		t.Error(err, state())
 	}
 }

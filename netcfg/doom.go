@@ -20,7 +20,7 @@ func undoomed(group uint32) (uint32, bool) {
 }
 
 // deleteClaimed deletes all devices that have no error yet: those of one link group in one request, others one by one.
-func (k *Kernel) deleteClaimed(devices []*doomed) {
+func (ns *Namespace) deleteClaimed(devices []*doomed) {
 	together := map[uint32][]*doomed{}
 	var singly []*doomed
 	for _, d := range devices {
@@ -32,28 +32,28 @@ func (k *Kernel) deleteClaimed(devices []*doomed) {
 		}
 	}
 	for was, members := range together {
-		singly = append(singly, k.deleteTogether(members, was)...)
+		singly = append(singly, ns.deleteTogether(members, was)...)
 	}
 	for _, d := range singly {
-		d.err = k.deleteSingly(d)
+		d.err = ns.deleteSingly(d)
 	}
 }
 
 // deleteTogether deletes devices that were in one link group, and gives back those that have to be deleted singly. No group is deleted
 // in which there is anything else.
-func (k *Kernel) deleteTogether(devices []*doomed, was uint32) (singly []*doomed) {
+func (ns *Namespace) deleteTogether(devices []*doomed, was uint32) (singly []*doomed) {
 	if len(devices) < 2 {
 		return devices
 	}
-	group, err := k.unusedGroup(was)
+	group, err := ns.unusedGroup(was)
 	if err != nil {
 		return devices
 	}
 	var members, strays []*doomed
-	for i, err := range k.setGroups(devices, group) {
+	for i, err := range ns.setGroups(devices, group) {
 		d := devices[i]
 		if d.fd >= 0 && err == nil {
-			d.err = k.checkUnused(d.Device)
+			d.err = ns.checkUnused(d.Device)
 		}
 		switch {
 		case d.err != nil:
@@ -64,25 +64,25 @@ func (k *Kernel) deleteTogether(devices []*doomed, was uint32) (singly []*doomed
 			members = append(members, d)
 		}
 	}
-	k.setGroups(strays, was)
-	if k.alone(members, group) {
-		if err = k.deleteGroup(group); err == nil {
+	ns.setGroups(strays, was)
+	if ns.alone(members, group) {
+		if err = ns.deleteGroup(group); err == nil {
 			return singly
 		}
 		for _, d := range members {
-			if d.err = k.unlessGone(d, err); d.err != nil {
-				k.setGroups([]*doomed{d}, was)
+			if d.err = ns.unlessGone(d, err); d.err != nil {
+				ns.setGroups([]*doomed{d}, was)
 			}
 		}
 		return singly
 	}
-	k.setGroups(members, was)
+	ns.setGroups(members, was)
 	return append(singly, members...)
 }
 
 // alone says whether the devices, and nothing else, are in a group. Each is looked at: an index may be another device's by now.
-func (k *Kernel) alone(members []*doomed, group uint32) bool {
-	links, err := k.dumpLinks(false, false)
+func (ns *Namespace) alone(members []*doomed, group uint32) bool {
+	links, err := ns.dumpLinks(false, false)
 	byIndex := make(map[int]*doomed, len(members))
 	for _, d := range members {
 		byIndex[d.Index] = d
@@ -101,8 +101,8 @@ func (k *Kernel) alone(members []*doomed, group uint32) bool {
 }
 
 // unusedGroup is a link group without a member. It is random, so that nobody else comes upon it meanwhile.
-func (k *Kernel) unusedGroup(was uint32) (uint32, error) {
-	links, err := k.dumpLinks(false, false)
+func (ns *Namespace) unusedGroup(was uint32) (uint32, error) {
+	links, err := ns.dumpLinks(false, false)
 	used := map[uint32]bool{}
 	for _, l := range links {
 		used[l.group] = true

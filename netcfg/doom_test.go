@@ -11,17 +11,17 @@ import (
 )
 
 // doom looks at devices and prepares to delete them, those that are claimed as if nobody forced it.
-func doom(t *testing.T, k *Kernel, claimed bool, names ...string) []*doomed {
+func doom(t *testing.T, ns *Namespace, claimed bool, names ...string) []*doomed {
 	t.Helper()
 	var devices []*doomed
 	for _, name := range names {
-		found, err := k.observe([]target{{name: name}}, shallow, false)
+		found, err := ns.observe([]target{{name: name}}, shallow, false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		d := &doomed{Device: found[0], fd: -1}
 		if claimed {
-			if d.fd, err = k.claimUnused(found[0]); err != nil {
+			if d.fd, err = ns.claimUnused(found[0]); err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { unix.Close(d.fd) })
@@ -34,29 +34,29 @@ func doom(t *testing.T, k *Kernel, claimed bool, names ...string) []*doomed {
 // TestNoGroupIsDeletedWithAStrayInside puts another device into the group that is about to be deleted.
 func TestNoGroupIsDeletedWithAStrayInside(t *testing.T) {
 	for _, claimed := range []bool{false, true} {
-		k := open(t)
+		ns := open(t)
 		for _, name := range []string{"q1", "q2"} {
-			add(t, k, Spec{Name: name, Mode: TUN})
+			add(t, ns, Spec{Name: name, Mode: TUN})
 		}
 		ip(t, "link add d0 type bridge")
-		devices := doom(t, k, claimed, "q1", "q2")
-		group, err := k.unusedGroup(5)
+		devices := doom(t, ns, claimed, "q1", "q2")
+		group, err := ns.unusedGroup(5)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, err := range k.setGroups(devices, group) {
+		for _, err := range ns.setGroups(devices, group) {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
-		if !k.alone(devices, group) {
+		if !ns.alone(devices, group) {
 			t.Error("the two are not alone in their group")
 		}
-		if k.alone(devices[:1], group) {
+		if ns.alone(devices[:1], group) {
 			t.Error("q2 is not seen")
 		}
 		ip(t, fmt.Sprintf("link set d0 group %d", group))
-		if k.alone(devices, group) {
+		if ns.alone(devices, group) {
 			t.Error("d0 is not seen")
 		}
 	}
@@ -65,19 +65,19 @@ func TestNoGroupIsDeletedWithAStrayInside(t *testing.T) {
 // TestForceTakesNoOtherDeviceOfTheIndex makes a bridge of the device's name and index after it was looked at, alone and among others.
 func TestForceTakesNoOtherDeviceOfTheIndex(t *testing.T) {
 	for _, names := range [][]string{{"b1"}, {"b1", "b2", "b3"}} {
-		k := open(t)
-		add(t, k, Spec{Name: "a1", Mode: TUN})
+		ns := open(t)
+		add(t, ns, Spec{Name: "a1", Mode: TUN})
 		changes := []Change{{Name: "a1", Want: &Spec{Link: Link{MTU: on(1400)}}, Expect: Present}}
 		for _, name := range names {
-			add(t, k, Spec{Name: name, Mode: TUN})
+			add(t, ns, Spec{Name: name, Mode: TUN})
 			changes = append(changes, Change{Name: name, Expect: Present, Force: true})
 		}
-		was, err := k.Devices("b1")
+		was, err := ns.Devices("b1")
 		if err != nil {
 			t.Fatal(err)
 		}
 		bridge := ""
-		results, err := k.Run(context.Background(), changes, Options{Log: after(StepLink, func() {
+		results, err := ns.Run(context.Background(), changes, Options{Log: after(StepLink, func() {
 			ip(t, "link del b1")
 			ip(t, fmt.Sprintf("link add dev b1 index %d type bridge", was[0].Index))
 			bridge = ip(t, "-d link show dev b1")
@@ -101,14 +101,14 @@ func TestForceTakesNoOtherDeviceOfTheIndex(t *testing.T) {
 // TestDeviceOfALostIndexIsNotDeleted goes below the claim, to the last look.
 func TestDeviceOfALostIndexIsNotDeleted(t *testing.T) {
 	for _, names := range [][]string{{"b1"}, {"b1", "b2"}} {
-		k := open(t)
+		ns := open(t)
 		for _, name := range names {
-			add(t, k, Spec{Name: name, Mode: TUN})
+			add(t, ns, Spec{Name: name, Mode: TUN})
 		}
-		devices := doom(t, k, false, names...)
+		devices := doom(t, ns, false, names...)
 		ip(t, "link del b1")
 		ip(t, fmt.Sprintf("link add dev b1 index %d type bridge", devices[0].Index))
-		k.deleteClaimed(devices)
+		ns.deleteClaimed(devices)
 		if e := new(Error); !errors.As(devices[0].err, &e) || e.Cause != NoDevice {
 			t.Errorf("got %v", devices[0].err)
 		}
@@ -121,18 +121,18 @@ func TestDeviceOfALostIndexIsNotDeleted(t *testing.T) {
 
 // TestALinkGroupComesBackAfterAKill leaves a device as a run leaves it that is killed before its delete.
 func TestALinkGroupComesBackAfterAKill(t *testing.T) {
-	k := open(t)
-	add(t, k, Spec{Name: "q1", Mode: TUN})
+	ns := open(t)
+	add(t, ns, Spec{Name: "q1", Mode: TUN})
 	ip(t, "link set q1 group 51")
-	devices := doom(t, k, true, "q1")
-	group, err := k.unusedGroup(devices[0].group)
+	devices := doom(t, ns, true, "q1")
+	group, err := ns.unusedGroup(devices[0].group)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := k.setGroups(devices, group)[0]; err != nil {
+	if err := ns.setGroups(devices, group)[0]; err != nil {
 		t.Fatal(err)
 	}
-	if r := run(t, k, Change{Name: "q1", Want: &Spec{Link: Link{MTU: on(1400)}}, Expect: Present}, nil); r.Err != nil {
+	if r := run(t, ns, Change{Name: "q1", Want: &Spec{Link: Link{MTU: on(1400)}}, Expect: Present}, nil); r.Err != nil {
 		t.Fatal(r.Err)
 	}
 	if got := ip(t, "link show dev q1"); !strings.Contains(got, "group 51 ") {
@@ -142,10 +142,10 @@ func TestALinkGroupComesBackAfterAKill(t *testing.T) {
 
 // TestAReplacedDeviceKeepsItsGroup when it is put back.
 func TestAReplacedDeviceKeepsItsGroup(t *testing.T) {
-	k := open(t)
-	busyDevice(t, k)
+	ns := open(t)
+	busyDevice(t, ns)
 	ip(t, "link set tap7 group 51")
-	r := run(t, k, replaced(Spec{Link: Link{Alias: on(strings.Repeat("x", 300))}}), nil)
+	r := run(t, ns, replaced(Spec{Link: Link{Alias: on(strings.Repeat("x", 300))}}), nil)
 	if r.Err == nil || r.UndoErr != nil || !r.Remade {
 		t.Errorf("got %+v", r)
 	}

@@ -13,7 +13,7 @@ import (
 // Elsewhere are the other network namespaces that have a TUN/TAP device of that name, each as --netns takes it: by the name that
 // ip-netns(8) gave it, else by a process. Those that this user may not enter are left out, and those that are not reached within three seconds:
 // any user may make thousands.
-func (k *Kernel) Elsewhere(name string) []string {
+func (ns *Namespace) Elsewhere(name string) []string {
 	seen := map[uint64]bool{namespaceOf("/proc/thread-self/ns/net"): true}
 	var found []string
 	end := time.Now().Add(examineMax)
@@ -49,12 +49,12 @@ func hasDevice(path, name string) (found bool) {
 		if unix.Setns(fd, unix.CLONE_NEWNET) != nil {
 			return
 		}
-		k, err := Open("")
+		ns, err := Open("")
 		if err != nil {
 			return
 		}
-		defer k.Close()
-		d, err := k.link(name, 0)
+		defer ns.Close()
+		d, err := ns.link(name, 0)
 		found = err == nil && d.Kind == "tun"
 	})
 	done.Wait()

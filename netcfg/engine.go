@@ -33,7 +33,7 @@ type job struct {
 // Run does the changes, each by itself and all of them together: one observation, one plan each, the steps of all devices in
 // batches, and then a second look. A change has succeeded when Plan finds nothing more to do. One that fails is undone by
 // planning the way back. The error is of the kernel itself, before anything was done.
-func (k *Kernel) Run(ctx context.Context, changes []Change, o Options) ([]Result, error) {
+func (ns *Namespace) Run(ctx context.Context, changes []Change, o Options) ([]Result, error) {
 	if o.Log == nil {
 		o.Log = func(Step) {}
 	}
@@ -41,14 +41,14 @@ func (k *Kernel) Run(ctx context.Context, changes []Change, o Options) ([]Result
 	for i, c := range changes {
 		jobs[i] = &job{Change: c, err: c.Fail}
 	}
-	if err := k.begin(jobs, o); err != nil {
+	if err := ns.begin(jobs, o); err != nil {
 		return nil, err
 	}
 	if !o.DryRun {
-		k.tryAccess(jobs)
+		ns.tryAccess(jobs)
 		reserve(jobs, o)
-		k.carryOut(ctx, jobs, o)
-		k.undo(jobs, o)
+		ns.carryOut(ctx, jobs, o)
+		ns.undo(jobs, o)
 	}
 	results := make([]Result, len(jobs))
 	for i, j := range jobs {
@@ -76,8 +76,8 @@ func (j *job) report(dryRun bool) Result {
 }
 
 // begin looks at the devices and plans. What would make the kernel drop things is planned once more with all of them in view.
-func (k *Kernel) begin(jobs []*job, o Options) error {
-	if err := k.look(jobs, shallow); err != nil {
+func (ns *Namespace) begin(jobs []*job, o Options) error {
+	if err := ns.look(jobs, shallow); err != nil {
 		return err
 	}
 	nameOwners(jobs)
@@ -94,16 +94,16 @@ func (k *Kernel) begin(jobs []*job, o Options) error {
 		if j.err != nil {
 			continue
 		}
-		if j.want, j.err = k.prepare(j, masters, o); j.err == nil {
+		if j.want, j.err = ns.prepare(j, masters, o); j.err == nil {
 			j.plan()
 		}
 		if j.before != nil {
 			how = max(how, dropping(j.steps, j.before, o))
 		}
 	}
-	k.predictBusy(jobs)
+	ns.predictBusy(jobs)
 	if how > shallow {
-		if err := k.deepen(jobs, how); err != nil {
+		if err := ns.deepen(jobs, how); err != nil {
 			return err
 		}
 	}
@@ -130,12 +130,12 @@ func (j *job) plan() {
 }
 
 // converge does the steps and looks again, until there are none left or the rounds are over. Jobs with an error stay as they are.
-func (k *Kernel) converge(ctx context.Context, jobs []*job, o Options) {
+func (ns *Namespace) converge(ctx context.Context, jobs []*job, o Options) {
 	for range rounds {
-		if !k.round(ctx, jobs, o) {
+		if !ns.round(ctx, jobs, o) {
 			return
 		}
-		if err := k.lookAgain(jobs, needed(jobs)); err != nil {
+		if err := ns.lookAgain(jobs, needed(jobs)); err != nil {
 			fail(jobs, err)
 			return
 		}
@@ -162,7 +162,7 @@ func fail(jobs []*job, err error) {
 }
 
 // round does all steps of all jobs, phase by phase, and says whether there were any.
-func (k *Kernel) round(ctx context.Context, jobs []*job, o Options) (any bool) {
+func (ns *Namespace) round(ctx context.Context, jobs []*job, o Options) (any bool) {
 	for _, j := range jobs {
 		j.halted = false
 	}
@@ -187,7 +187,7 @@ func (k *Kernel) round(ctx context.Context, jobs []*job, o Options) (any bool) {
 			}
 			continue
 		}
-		errs := k.do(ctx, steps, o)
+		errs := ns.do(ctx, steps, o)
 		for i, j := range owners {
 			j.note(steps[i], errs[i])
 		}

@@ -63,12 +63,12 @@ func withoutMulticast(routes string) string {
 func witness(t *testing.T) string {
 	t.Helper()
 	settle(t)
-	k, err := Open("")
+	ns, err := Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer k.Close()
-	noCarrier := k.canAttachWithoutCarrier()
+	defer ns.Close()
+	noCarrier := ns.canAttachWithoutCarrier()
 	all := ""
 	for _, line := range []string{"-d -j link", "-d -j addr", "-d -j -4 route show table all", "-d -j -6 route show table all", "-j rule"} {
 		out := ip(t, line)
@@ -106,16 +106,16 @@ func same(t *testing.T, before, after string) {
 }
 
 // run does one change and gives back its result; log may be nil.
-func run(t *testing.T, k *Kernel, c Change, log func(Step)) Result {
+func run(t *testing.T, ns *Namespace, c Change, log func(Step)) Result {
 	t.Helper()
-	results, err := k.Run(context.Background(), []Change{c}, Options{Log: log})
+	results, err := ns.Run(context.Background(), []Change{c}, Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return results[0]
 }
 
-func add(t *testing.T, k *Kernel, s Spec) {
+func add(t *testing.T, ns *Namespace, s Spec) {
 	t.Helper()
 	if s.Access == nil {
 		s.Access = Root()
@@ -123,7 +123,7 @@ func add(t *testing.T, k *Kernel, s Spec) {
 	if err := s.CheckNew(); err != nil {
 		t.Fatal(err)
 	}
-	if r := run(t, k, Change{Name: s.Name, Want: &s}, nil); r.Err != nil {
+	if r := run(t, ns, Change{Name: s.Name, Want: &s}, nil); r.Err != nil {
 		t.Fatal(r.Err)
 	}
 }
@@ -187,7 +187,7 @@ func TestAddIsAllOrNothing(t *testing.T) {
 		{"master: the bridge goes away meanwhile", Spec{Mode: TAP, Master: &Master{Name: "br0"}}, "link add br0 type bridge; tuntap add dev p0 mode tap; link set p0 master br0", "link del br0", NoMaster, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := open(t)
+			ns := open(t)
 			ip(t, "link set lo up")
 			if c.setup == "sysctl" {
 				if err := os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0); err != nil {
@@ -204,7 +204,7 @@ func TestAddIsAllOrNothing(t *testing.T) {
 			}
 			before := witness(t)
 			c.spec.Name, c.spec.Access = "x7", Root()
-			r := run(t, k, Change{Name: "x7", Want: &c.spec}, log)
+			r := run(t, ns, Change{Name: "x7", Want: &c.spec}, log)
 			wantError(t, r, c.cause, c.errno)
 			if c.cause == RouteTaken && !strings.Contains(r.Err.Error(), "lo has it") {
 				t.Errorf("got %v, want the device that has it", r.Err)
@@ -219,7 +219,7 @@ func TestAddIsAllOrNothing(t *testing.T) {
 }
 
 // busyDevice has all that the kernel couples: secondaries, routes by other gateways, sources and protocols, here and elsewhere.
-func busyDevice(t *testing.T, k *Kernel) {
+func busyDevice(t *testing.T, ns *Namespace) {
 	t.Helper()
 	ip(t, "link set lo up")
 	ip(t, "link add v0 type veth peer name v1")
@@ -230,7 +230,7 @@ func busyDevice(t *testing.T, k *Kernel) {
 			t.Fatal("the veth does not come up")
 		}
 	}
-	add(t, k, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1400), Up: on(true), Alias: on("mine")}})
+	add(t, ns, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1400), Up: on(true), Alias: on("mine")}})
 	for _, line := range []string{
 		"addr add 10.0.0.1/24 dev tap7 label tap7:one", "addr add 10.0.0.2/24 dev tap7", "addr add 10.5.0.1/24 dev tap7 valid_lft 5000 preferred_lft 4000",
 		"addr add 10.0.0.3/24 dev tap7", "addr add fd00::1/64 dev tap7 nodad", "addr add fd00:5::1/64 dev tap7 nodad",
@@ -270,17 +270,17 @@ func TestSetPutsBack(t *testing.T) {
 		}, NotKept},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := open(t)
-			if c.cause == InUse && !k.canAttachWithoutCarrier() {
+			ns := open(t)
+			if c.cause == InUse && !ns.canAttachWithoutCarrier() {
 				nstest.Skip(t, "needs IFF_NO_CARRIER (Linux 6.1): the test's own attachment adds a link-local address")
 			}
-			busyDevice(t, k)
+			busyDevice(t, ns)
 			before := witness(t)
 			var log func(Step)
 			if c.log != nil {
 				log = c.log(t)
 			}
-			wantError(t, run(t, k, Change{Name: "tap7", Want: &c.want, Expect: Present}, log), c.cause, nil)
+			wantError(t, run(t, ns, Change{Name: "tap7", Want: &c.want, Expect: Present}, log), c.cause, nil)
 			same(t, before, witness(t))
 		})
 	}
@@ -295,16 +295,16 @@ func TestThePlanIsWhatRuns(t *testing.T) {
 		{Addresses: addresses("10.0.0.2/24"), Routes: routes()},
 		{RemoveAddresses: *addresses("10.0.0.3/24", "fd00::1/64"), AddRoutes: *routes("10.8.0.0/16 via 10.0.0.9")},
 	} {
-		k := open(t)
-		busyDevice(t, k)
+		ns := open(t)
+		busyDevice(t, ns)
 		before := witness(t)
 		change := []Change{{Name: "tap7", Want: &want, Expect: Present}}
-		plan, err := k.Run(context.Background(), change, Options{DryRun: true})
+		plan, err := ns.Run(context.Background(), change, Options{DryRun: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		same(t, before, witness(t))
-		done := run(t, k, change[0], nil)
+		done := run(t, ns, change[0], nil)
 		if done.Err != nil {
 			t.Error(done.Err)
 		}
@@ -317,8 +317,8 @@ func TestThePlanIsWhatRuns(t *testing.T) {
 // TestAnIPv6SourceOutlivesItsPrefix changes the prefix length of an address that a route has as its source, forth, and back in an undo.
 func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 	for _, fails := range []bool{false, true} {
-		k := open(t)
-		add(t, k, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("fd00::1/64")})
+		ns := open(t)
+		add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("fd00::1/64")})
 		for deadline := time.Now().Add(10 * time.Second); ip(t, "-6 -br addr show dev tun7 tentative") != ""; {
 			if time.Now().After(deadline) {
 				t.Fatal("the address does not settle")
@@ -331,7 +331,7 @@ func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 			want.Addresses = addresses("fd00::1/48", "10.0.0.1/24")
 			want.AddRoutes = *routes("10.1.0.0/16 via 10.9.0.1")
 		}
-		r := run(t, k, Change{Name: "tun7", Want: want, Expect: Present}, nil)
+		r := run(t, ns, Change{Name: "tun7", Want: want, Expect: Present}, nil)
 		if fails {
 			wantError(t, r, NoGateway, nil)
 			same(t, before, witness(t))
@@ -343,19 +343,19 @@ func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 
 // TestUndoBelowTheMTUOfIPv6 goes back to an MTU that has no IPv6, over one that has.
 func TestUndoBelowTheMTUOfIPv6(t *testing.T) {
-	k := open(t)
-	add(t, k, Spec{Name: "tun7", Mode: TUN, Link: Link{MTU: on(1000), Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
+	ns := open(t)
+	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{MTU: on(1000), Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
 	before := witness(t)
 	want := &Spec{Link: Link{MTU: on(1400)}, AddAddresses: *addresses("fd00::1/64"), AddRoutes: *routes("fd01::/48", "10.1.0.0/16 via 10.9.0.1")}
-	wantError(t, run(t, k, Change{Name: "tun7", Want: want, Expect: Present}, nil), NoGateway, nil)
+	wantError(t, run(t, ns, Change{Name: "tun7", Want: want, Expect: Present}, nil), NoGateway, nil)
 	same(t, before, witness(t))
 }
 
 // TestSetKeepsTheRest takes away what other things hang on, with success: what was not named is there afterwards.
 func TestSetKeepsTheRest(t *testing.T) {
-	k := open(t)
-	busyDevice(t, k)
-	r := run(t, k, Change{Name: "tap7", Want: &Spec{RemoveAddresses: *addresses("10.0.0.1/24")}, Expect: Present}, nil)
+	ns := open(t)
+	busyDevice(t, ns)
+	r := run(t, ns, Change{Name: "tap7", Want: &Spec{RemoveAddresses: *addresses("10.0.0.1/24")}, Expect: Present}, nil)
 	if r.Err != nil {
 		t.Fatal(r.Err)
 	}
@@ -388,8 +388,8 @@ func TestStepsWithoutTheRight(t *testing.T) {
 		{StepCreate, &Spec{Name: "new7", Mode: TUN, Access: Root()}},
 	} {
 		t.Run(string(c.kind), func(t *testing.T) {
-			k := open(t)
-			busyDevice(t, k)
+			ns := open(t)
+			busyDevice(t, ns)
 			ip(t, "link add br0 type bridge")
 			ip(t, "link add br1 type bridge")
 			ip(t, "link set v1 master br1")
@@ -402,7 +402,7 @@ func TestStepsWithoutTheRight(t *testing.T) {
 			}
 			before := witness(t)
 			dropNetAdmin(t)
-			r := run(t, k, Change{Name: name, Want: c.want, Expect: expect}, nil)
+			r := run(t, ns, Change{Name: name, Want: c.want, Expect: expect}, nil)
 			if !errors.Is(r.Err, unix.EPERM) || r.UndoErr != nil {
 				t.Errorf("got %v, undo %v; want EPERM", r.Err, r.UndoErr)
 			}
@@ -439,11 +439,11 @@ func dropNetAdmin(t *testing.T) {
 }
 
 func TestDeleteTouchesNothingElse(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	ip(t, "link add v0 type veth peer name v1")
 	ip(t, "link set v0 group 77")
 	for i := range 5 {
-		add(t, k, Spec{Name: fmt.Sprintf("t%d", i), Mode: TUN, MultiQueue: on(i == 4)})
+		add(t, ns, Spec{Name: fmt.Sprintf("t%d", i), Mode: TUN, MultiQueue: on(i == 4)})
 	}
 	hold(t, "t1", unix.IFF_TUN|unix.IFF_NO_PI)
 	hold(t, "t4", unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
@@ -452,7 +452,7 @@ func TestDeleteTouchesNothingElse(t *testing.T) {
 	for _, name := range []string{"t0", "t1", "t2", "t4", "v0", "none"} {
 		changes = append(changes, Change{Name: name, Expect: Present})
 	}
-	results, err := k.Run(context.Background(), changes, Options{})
+	results, err := ns.Run(context.Background(), changes, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -474,7 +474,7 @@ func TestDeleteTouchesNothingElse(t *testing.T) {
 		}
 	}
 	for _, r := range []Change{{Name: "t1", Expect: Present, Force: true}, {Name: "t4", Expect: Present, Force: true}} {
-		if r := run(t, k, r, nil); r.Err != nil {
+		if r := run(t, ns, r, nil); r.Err != nil {
 			t.Errorf("with force: %v", r.Err)
 		}
 	}
@@ -483,20 +483,20 @@ func TestDeleteTouchesNothingElse(t *testing.T) {
 // TestAProgramThatAttachesBetweenSavesItsDevice attaches to one of many devices after they were looked at.
 func TestAProgramThatAttachesBetweenSavesItsDevice(t *testing.T) {
 	for _, multiQueue := range []bool{false, true} {
-		k := open(t)
+		ns := open(t)
 		flags := uint16(unix.IFF_TUN | unix.IFF_NO_PI)
 		if multiQueue {
 			flags |= unix.IFF_MULTI_QUEUE
 		}
 		for _, name := range []string{"a1", "b1", "b2", "b3"} {
-			add(t, k, Spec{Name: name, Mode: TUN, MultiQueue: &multiQueue})
+			add(t, ns, Spec{Name: name, Mode: TUN, MultiQueue: &multiQueue})
 		}
 		ip(t, "link set b2 group 5")
 		changes := []Change{{Name: "a1", Want: &Spec{Link: Link{MTU: on(1400)}}, Expect: Present}}
 		for _, name := range []string{"b1", "b2", "b3"} {
 			changes = append(changes, Change{Name: name, Expect: Present})
 		}
-		results, err := k.Run(context.Background(), changes, Options{Log: after(StepLink, func() { hold(t, "b2", flags) })})
+		results, err := ns.Run(context.Background(), changes, Options{Log: after(StepLink, func() { hold(t, "b2", flags) })})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -513,11 +513,11 @@ func TestAProgramThatAttachesBetweenSavesItsDevice(t *testing.T) {
 
 // TestDeleteNeverTakesANamesake makes the device again under its name after it was looked at.
 func TestDeleteNeverTakesANamesake(t *testing.T) {
-	k := open(t)
-	add(t, k, Spec{Name: "a1", Mode: TUN})
-	add(t, k, Spec{Name: "b1", Mode: TUN})
+	ns := open(t)
+	add(t, ns, Spec{Name: "a1", Mode: TUN})
+	add(t, ns, Spec{Name: "b1", Mode: TUN})
 	changes := []Change{{Name: "a1", Want: &Spec{Link: Link{MTU: on(1400)}}, Expect: Present}, {Name: "b1", Expect: Present}}
-	results, err := k.Run(context.Background(), changes, Options{Log: after(StepLink, func() {
+	results, err := ns.Run(context.Background(), changes, Options{Log: after(StepLink, func() {
 		ip(t, "link del b1")
 		ip(t, "tuntap add dev b1 mode tun")
 	})})
@@ -533,13 +533,13 @@ func TestDeleteNeverTakesANamesake(t *testing.T) {
 // TestARenamedDeviceIsStillTheOne renames the device that is at work on, and makes another under its old name.
 func TestARenamedDeviceIsStillTheOne(t *testing.T) {
 	for _, fails := range []bool{false, true} {
-		k := open(t)
-		add(t, k, Spec{Name: "x7", Mode: TUN, Link: Link{Alias: on("ours")}})
+		ns := open(t)
+		add(t, ns, Spec{Name: "x7", Mode: TUN, Link: Link{Alias: on("ours")}})
 		want := &Spec{Link: Link{TxQueueLen: on(7)}, AddAddresses: *addresses("10.0.0.1/24")}
 		if fails {
 			want.Up, want.AddRoutes = on(true), *routes("10.1.0.0/16 via 10.9.0.1")
 		}
-		r := run(t, k, Change{Name: "x7", Want: want, Expect: Present}, after(StepLink, func() {
+		r := run(t, ns, Change{Name: "x7", Want: want, Expect: Present}, after(StepLink, func() {
 			rename(t, "x7", "old7")
 			ip(t, "tuntap add dev x7 mode tap")
 		}))
@@ -568,10 +568,10 @@ func rename(t *testing.T, name, to string) {
 
 // TestUndoLeavesWhatOthersDid lets another program configure the device while a change of it fails.
 func TestUndoLeavesWhatOthersDid(t *testing.T) {
-	k := open(t)
-	add(t, k, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
+	ns := open(t)
+	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
 	want := &Spec{Link: Link{TxQueueLen: on(7)}, RemoveAddresses: *addresses("10.0.0.1/24"), AddAddresses: *addresses("10.6.0.1/24"), AddRoutes: *routes("10.1.0.0/16 via 10.9.0.1")}
-	r := run(t, k, Change{Name: "tun7", Want: want, Expect: Present}, after(StepLink, func() {
+	r := run(t, ns, Change{Name: "tun7", Want: want, Expect: Present}, after(StepLink, func() {
 		ip(t, "addr add 10.5.0.1/24 dev tun7")
 		ip(t, "route add 10.55.0.0/16 dev tun7")
 		ip(t, "link set tun7 alias theirs")
@@ -590,10 +590,10 @@ func TestUndoLeavesWhatOthersDid(t *testing.T) {
 
 // TestAClaimNeverMakesADevice claims one that is not there, and one whose name another device has.
 func TestAClaimNeverMakesADevice(t *testing.T) {
-	k := open(t)
-	add(t, k, Spec{Name: "real7", Mode: TUN})
+	ns := open(t)
+	add(t, ns, Spec{Name: "real7", Mode: TUN})
 	for _, d := range []*Device{{Name: "ghost7", Mode: TUN, Index: 99}, {Name: "real7", Mode: TUN, Index: 99}} {
-		fd, err := k.claim(d, 0)
+		fd, err := ns.claim(d, 0)
 		e := new(Error)
 		if !errors.As(err, &e) || e.Cause != NoDevice {
 			t.Errorf("%s: got descriptor %d, %v; want that there is no such device", d.Name, fd, err)
@@ -606,16 +606,16 @@ func TestAClaimNeverMakesADevice(t *testing.T) {
 
 // TestTheLastLookBeforeAGroupIsDeleted attaches to a multi-queue device that is claimed already.
 func TestTheLastLookBeforeAGroupIsDeleted(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	var devices []*doomed
 	for _, name := range []string{"q1", "q2", "q3"} {
-		add(t, k, Spec{Name: name, Mode: TUN, MultiQueue: on(true)})
+		add(t, ns, Spec{Name: name, Mode: TUN, MultiQueue: on(true)})
 		ip(t, "link set "+name+" group 5")
-		d, err := k.observe([]target{{name: name}}, shallow, false)
+		d, err := ns.observe([]target{{name: name}}, shallow, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		fd, err := k.claimUnused(d[0])
+		fd, err := ns.claimUnused(d[0])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -623,7 +623,7 @@ func TestTheLastLookBeforeAGroupIsDeleted(t *testing.T) {
 		devices = append(devices, &doomed{Device: d[0], fd: fd})
 	}
 	hold(t, "q2", unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
-	k.deleteClaimed(devices)
+	ns.deleteClaimed(devices)
 	if e := new(Error); !errors.As(devices[1].err, &e) || e.Cause != InUse || devices[0].err != nil || devices[2].err != nil {
 		t.Errorf("got %v, %v, %v", devices[0].err, devices[1].err, devices[2].err)
 	}
@@ -634,8 +634,8 @@ func TestTheLastLookBeforeAGroupIsDeleted(t *testing.T) {
 
 // TestAPacketFilterThatWasLeftBehind claims a tap that kept the filter of a program that attached with packet information.
 func TestAPacketFilterThatWasLeftBehind(t *testing.T) {
-	k := open(t)
-	add(t, k, Spec{Name: "tap7", Mode: TAP, PI: true})
+	ns := open(t)
+	add(t, ns, Spec{Name: "tap7", Mode: TAP, PI: true})
 	f := hold(t, "tap7", unix.IFF_TAP)
 	pass := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0xffff}}
 	program := unix.SockFprog{Len: 1, Filter: &pass[0]}
@@ -643,17 +643,17 @@ func TestAPacketFilterThatWasLeftBehind(t *testing.T) {
 		t.Fatal(errno)
 	}
 	f.Close()
-	if r := run(t, k, Change{Name: "tap7", Expect: Present}, nil); r.Err != nil {
+	if r := run(t, ns, Change{Name: "tap7", Expect: Present}, nil); r.Err != nil {
 		t.Error(r.Err)
 	}
 }
 
 // TestOneDeviceByTwoNames names a device by its own and by an alternative name.
 func TestOneDeviceByTwoNames(t *testing.T) {
-	k := open(t)
-	add(t, k, Spec{Name: "tun7", Mode: TUN})
+	ns := open(t)
+	add(t, ns, Spec{Name: "tun7", Mode: TUN})
 	ip(t, "link property add dev tun7 altname seven")
-	results, err := k.Run(context.Background(), []Change{{Name: "tun7", Expect: Present}, {Name: "seven", Expect: Present}}, Options{})
+	results, err := ns.Run(context.Background(), []Change{{Name: "tun7", Expect: Present}, {Name: "seven", Expect: Present}}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -666,11 +666,11 @@ func TestOneDeviceByTwoNames(t *testing.T) {
 // TestOlderKernels does without what is probed for: attaching without a carrier, and the number of queues.
 func TestOlderKernels(t *testing.T) {
 	nstest.NeedReal(t)
-	k := open(t)
-	k.old = true
-	add(t, k, Spec{Name: "up7", Mode: TAP, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
-	add(t, k, Spec{Name: "down7", Mode: TUN})
-	if r := run(t, k, Change{Name: "up7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present}, nil); r.Err != nil {
+	ns := open(t)
+	ns.old = true
+	add(t, ns, Spec{Name: "up7", Mode: TAP, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
+	add(t, ns, Spec{Name: "down7", Mode: TUN})
+	if r := run(t, ns, Change{Name: "up7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present}, nil); r.Err != nil {
 		t.Error(r.Err)
 	}
 	if out := ip(t, "-d -o link show up7") + ip(t, "-o -4 addr show up7"); !strings.Contains(out, "user 71001") || !strings.Contains(out, "10.0.0.1/24") {
@@ -678,15 +678,15 @@ func TestOlderKernels(t *testing.T) {
 	}
 	up, down := hold(t, "up7", unix.IFF_TAP|unix.IFF_NO_PI), hold(t, "down7", unix.IFF_TUN|unix.IFF_NO_PI)
 	for _, name := range []string{"up7", "down7"} {
-		if d, err := k.Devices(name); err != nil || !d[0].InUse() {
+		if d, err := ns.Devices(name); err != nil || !d[0].InUse() {
 			t.Errorf("got %+v, %v; want it in use", d[0], err)
 		}
-		wantError(t, run(t, k, Change{Name: name, Expect: Present}, nil), InUse, unix.EBUSY)
+		wantError(t, run(t, ns, Change{Name: name, Expect: Present}, nil), InUse, unix.EBUSY)
 	}
 	up.Close()
 	down.Close()
 	for _, name := range []string{"up7", "down7"} {
-		if r := run(t, k, Change{Name: name, Expect: Present}, nil); r.Err != nil {
+		if r := run(t, ns, Change{Name: name, Expect: Present}, nil); r.Err != nil {
 			t.Error(r.Err)
 		}
 	}
@@ -707,12 +707,12 @@ func TestANamesakeIsNeverChanged(t *testing.T) {
 		kind   StepKind
 	}{{"add", Absent, StepCreate}, {"set", Present, StepLink}} {
 		t.Run(c.name, func(t *testing.T) {
-			k := open(t)
+			ns := open(t)
 			if c.expect == Present {
-				add(t, k, Spec{Name: "x7", Mode: TUN})
+				add(t, ns, Spec{Name: "x7", Mode: TUN})
 			}
 			want := &Spec{Name: "x7", Mode: TUN, Access: Root(), Link: Link{MTU: on(1400)}, AddAddresses: *addresses("10.0.0.1/24")}
-			r := run(t, k, Change{Name: "x7", Want: want, Expect: c.expect}, after(c.kind, swap(t)))
+			r := run(t, ns, Change{Name: "x7", Want: want, Expect: c.expect}, after(c.kind, swap(t)))
 			e := new(Error)
 			if !errors.As(r.Err, &e) || e.Cause != NoDevice {
 				t.Errorf("got %v, want that it is gone", r.Err)
@@ -725,7 +725,7 @@ func TestANamesakeIsNeverChanged(t *testing.T) {
 }
 
 func TestManyAtOnce(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	const n = 300
 	changes := make([]Change, n)
 	for i := range changes {
@@ -734,7 +734,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	changes[150].Want.Addresses = addresses("10.200.0.1/24")
 	changes[150].Want.Routes = routes("10.201.0.0/16 via 10.1.1.1") // to nowhere: this one fails
-	results, err := k.Run(context.Background(), changes, Options{})
+	results, err := ns.Run(context.Background(), changes, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -753,7 +753,7 @@ func TestManyAtOnce(t *testing.T) {
 	for i := range changes {
 		changes[i] = Change{Name: changes[i].Name, Expect: PresentOrNot}
 	}
-	if results, err = k.Run(context.Background(), changes, Options{}); err != nil {
+	if results, err = ns.Run(context.Background(), changes, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range results {
@@ -767,7 +767,7 @@ func TestManyAtOnce(t *testing.T) {
 }
 
 func TestASignalLeavesNothingHalfMade(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	var changes []Change
 	for i := range 20 {
@@ -775,7 +775,7 @@ func TestASignalLeavesNothingHalfMade(t *testing.T) {
 		changes = append(changes, Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: Root(), Link: Link{MTU: on(1400)}}})
 	}
 	n := 0
-	results, err := k.Run(ctx, changes, Options{Log: func(s Step) {
+	results, err := ns.Run(ctx, changes, Options{Log: func(s Step) {
 		if n++; n == 10 {
 			cancel()
 		}
@@ -799,13 +799,13 @@ func TestAccessChangesNothingElse(t *testing.T) {
 		mode Mode
 		old  bool
 	}{{TUN, false}, {TAP, false}, {TUN, true}, {TAP, true}} {
-		mode, k := c.mode, open(t)
-		k.old = c.old
+		mode, ns := c.mode, open(t)
+		ns.old = c.old
 		ip(t, "tuntap add dev x7 mode "+mode.String()+" user 71000 pi vnet_hdr one_queue")
 		ip(t, "link set x7 up")
 		ip(t, "addr add 10.0.0.1/24 dev x7")
 		before := witness(t) + ip(t, "tuntap show")
-		r := run(t, k, Change{Name: "x7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present}, nil)
+		r := run(t, ns, Change{Name: "x7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present}, nil)
 		if r.Err != nil {
 			t.Fatal(r.Err)
 		}
@@ -823,7 +823,7 @@ func TestAccessChangesNothingElse(t *testing.T) {
 
 // TestJoiningABridgeDoesNotChangeIt compares an empty bridge, and one that another tap is in.
 func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	ip(t, "link add br0 type bridge")
 	look := func() string {
 		links := strings.Split(ip(t, "-o link show br0"), "<")
@@ -832,7 +832,7 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 	}
 	before := look()
 	for _, name := range []string{"tap1", "tap2"} {
-		add(t, k, Spec{Name: name, Mode: TAP, Link: Link{Up: on(true)}, Master: &Master{Name: "br0"}})
+		add(t, ns, Spec{Name: name, Mode: TAP, Link: Link{Up: on(true)}, Master: &Master{Name: "br0"}})
 		if now := look(); now != before {
 			t.Errorf("%s: the bridge was %s, is %s", name, before, now)
 		}
@@ -841,29 +841,29 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 	ip(t, "link add v0 address fe:ff:ff:ff:ff:f0 type veth")
 	ip(t, "link set v0 master br1")
 	lowest := ip(t, "-br link show br1")
-	add(t, k, Spec{Name: "tap3", Mode: TAP, Master: &Master{Name: "br1"}})
-	add(t, k, Spec{Name: "tap4", Mode: TAP, Link: Link{MAC: MAC{2, 0, 0, 0, 0, 1}}, Master: &Master{Name: "br1"}})
+	add(t, ns, Spec{Name: "tap3", Mode: TAP, Master: &Master{Name: "br1"}})
+	add(t, ns, Spec{Name: "tap4", Mode: TAP, Link: Link{MAC: MAC{2, 0, 0, 0, 0, 1}}, Master: &Master{Name: "br1"}})
 	if now := ip(t, "-br link show br1"); now != lowest {
 		t.Errorf("a bridge with a port was %s, is %s", lowest, now)
 	}
 	ip(t, "link add br2 type bridge stp_state 1")
-	add(t, k, Spec{Name: "tap5", Mode: TAP, Master: &Master{Name: "br2"}})
+	add(t, ns, Spec{Name: "tap5", Mode: TAP, Master: &Master{Name: "br2"}})
 	if got := ip(t, "-d link show br2"); strings.Contains(got, "bridge_id 8000.0:0:0:0:0:0") {
 		t.Errorf("the bridge has no identifier of its own: %s", got)
 	}
-	if r := run(t, k, Change{Name: "tap3", Want: &Spec{Master: &Master{Name: "br2"}}, Expect: Present}, nil); r.Err != nil {
+	if r := run(t, ns, Change{Name: "tap3", Want: &Spec{Master: &Master{Name: "br2"}}, Expect: Present}, nil); r.Err != nil {
 		t.Error(r.Err)
 	}
 	ip(t, "link add br3 type bridge")
 	ip(t, "tuntap add dev tap6 mode tap")
 	ip(t, "link set tap6 master br3")
 	ip(t, "link del tap6") // leaves the bridge with the address zero
-	add(t, k, Spec{Name: "tap7", Mode: TAP, Master: &Master{Name: "br3"}})
+	add(t, ns, Spec{Name: "tap7", Mode: TAP, Master: &Master{Name: "br3"}})
 	if got := ip(t, "link show br3"); strings.Contains(got, "00:00:00:00:00:00") {
 		t.Errorf("the bridge is left without an address: %s", got)
 	}
 	for _, name := range []string{"tap1", "tap2"} {
-		if r := run(t, k, Change{Name: name, Expect: Present}, nil); r.Err != nil {
+		if r := run(t, ns, Change{Name: name, Expect: Present}, nil); r.Err != nil {
 			t.Error(r.Err)
 		}
 		if now := look(); now != before {
@@ -903,10 +903,10 @@ func events(t *testing.T, do func()) (seen []*Device) {
 // TestAMultiQueueDeviceIsNeverOpenToOthers watches the names that appear while one is made: none may be the asked one before it has
 // its owner.
 func TestAMultiQueueDeviceIsNeverOpenToOthers(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	seen := 0
 	for _, d := range events(t, func() {
-		add(t, k, Spec{Name: "q7", Mode: TUN, MultiQueue: on(true), Access: &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}})
+		add(t, ns, Spec{Name: "q7", Mode: TUN, MultiQueue: on(true), Access: &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}})
 	}) {
 		if d.Name != "q7" {
 			continue

@@ -87,12 +87,12 @@ func driverLoaded() bool {
 }
 
 // explainCreate says why TUNSETIFF did not make a device, or why one did not get its name.
-func (k *Kernel) explainCreate(name string, err error) error {
+func (ns *Namespace) explainCreate(name string, err error) error {
 	e := &Error{Device: name, Err: err}
 	switch {
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EEXIST):
 		e.Cause = Exists
-		if d, lookErr := k.link(name, 0); lookErr == nil {
+		if d, lookErr := ns.link(name, 0); lookErr == nil {
 			e.Detail = "exists already, as " + d.KindWords()
 		}
 	case errors.Is(err, unix.EPERM):
@@ -107,13 +107,13 @@ func (k *Kernel) explainCreate(name string, err error) error {
 
 // explainAttach says why TUNSETIFF did not attach to a device that was there. It never makes one, so EBUSY is a device
 // that is gone as well as one in use.
-func (k *Kernel) explainAttach(d *Device, err error) error {
+func (ns *Namespace) explainAttach(d *Device, err error) error {
 	e := &Error{Device: d.Name, Err: err}
-	switch now, lookErr := k.link("", d.Index); {
+	switch now, lookErr := ns.link("", d.Index); {
 	case errors.Is(lookErr, fs.ErrNotExist), lookErr == nil && now.Name != d.Name:
 		e.Cause, e.Detail = NoDevice, "no longer exists"
 	case errors.Is(err, unix.EBUSY):
-		return k.busy(d)
+		return ns.busy(d)
 	case errors.Is(err, unix.EPERM):
 		e.Cause, e.Fix = NotOwner, asRoot()
 		e.Detail = "only " + named(d).Access.String() + " may attach"
@@ -126,10 +126,10 @@ func (k *Kernel) explainAttach(d *Device, err error) error {
 }
 
 // busy is the error of a device that turned out to be in use, with the programs that use it.
-func (k *Kernel) busy(d *Device) *Error {
+func (ns *Namespace) busy(d *Device) *Error {
 	now := *d
 	now.Holders, now.Queues = nil, max(d.Queues, 1)
-	k.findHolders([]*Device{&now})
+	ns.findHolders([]*Device{&now})
 	return busyError(named(&now), "")
 }
 
@@ -140,7 +140,7 @@ func named(d *Device) *Device {
 }
 
 // explainStep says why the kernel refused a step. An error that says it already stays as it is.
-func (k *Kernel) explainStep(s *Step, err error) error {
+func (ns *Namespace) explainStep(s *Step, err error) error {
 	if e := new(Error); errors.As(err, &e) {
 		if e.Device == "" {
 			e.Device = s.Device
@@ -153,7 +153,7 @@ func (k *Kernel) explainStep(s *Step, err error) error {
 		e.Detail = "the kernel has no memory for the queue of the attached program"
 	case is(unix.EPERM):
 		e.Cause, e.Fix = NotPermitted, asRoot()
-	case s.Master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && k.gone(s.Master)):
+	case s.Master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && ns.gone(s.Master)):
 		e.Cause, e.Fix = NoMaster, Word(s.Master.Name)
 	case s.Kind == StepMaster && (is(unix.EOPNOTSUPP) || is(unix.EINVAL)):
 		e.Cause = NoPort
@@ -167,7 +167,7 @@ func (k *Kernel) explainStep(s *Step, err error) error {
 	case s.Kind == StepAddRoute && s.Route.Via.IsValid() && (is(unix.ENETUNREACH) || is(unix.EHOSTUNREACH) || is(unix.EINVAL)):
 		e.Cause = NoGateway
 	case s.Kind == StepAddRoute && is(unix.EEXIST):
-		if e.Cause, e.Detail = RouteTaken, k.routeHolder(s.Route); e.Detail == "" {
+		if e.Cause, e.Detail = RouteTaken, ns.routeHolder(s.Route); e.Detail == "" {
 			e.Detail = "there is one already: the kernel's own, for an address of that network, or one that is gone by now"
 		}
 	case s.Kind == StepAddRoute && is(unix.ENETDOWN):
@@ -177,17 +177,17 @@ func (k *Kernel) explainStep(s *Step, err error) error {
 }
 
 // routeHolder says which device has a route that excludes another one, or "" if it is gone meanwhile.
-func (k *Kernel) routeHolder(r Route) string {
+func (ns *Namespace) routeHolder(r Route) string {
 	family := unix.AF_INET
 	if r.To.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	found, _ := k.routes(family, unix.RTPROT_UNSPEC, 0)
+	found, _ := ns.routes(family, unix.RTPROT_UNSPEC, 0)
 	for _, other := range found {
 		if !other.sameKey(r) {
 			continue
 		}
-		if d, err := k.link("", other.index); err == nil {
+		if d, err := ns.link("", other.index); err == nil {
 			return Escape(d.Name) + " has it"
 		}
 	}
@@ -195,8 +195,8 @@ func (k *Kernel) routeHolder(r Route) string {
 }
 
 // gone says whether the master of a step is no longer there.
-func (k *Kernel) gone(m *Master) bool {
-	_, err := k.link("", m.Index)
+func (ns *Namespace) gone(m *Master) bool {
+	_, err := ns.link("", m.Index)
 	return errors.Is(err, fs.ErrNotExist)
 }
 

@@ -12,7 +12,7 @@ const nfgenLength = 4
 
 // FirewallRules are the expressions of the rules of nftables, which are also those of iptables-nft, as the kernel has them. Only who has
 // CAP_NET_ADMIN over the network namespace may read them.
-func (k *Kernel) FirewallRules() ([][]byte, error) {
+func (ns *Namespace) FirewallRules() ([][]byte, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, err

@@ -18,26 +18,26 @@ import (
 // nobody came meanwhile. If somebody did, the next one is made in a network namespace of its own, which nobody else
 // can enter. That is not the first choice, since the kernel takes some 20 ms to move a device. Without the right to
 // make a namespace it is tried again, a few times.
-func (k *Kernel) createHidden(s *Step) (*newDevice, error) {
+func (ns *Namespace) createHidden(s *Step) (*newDevice, error) {
 	const tries = 10
 	for range tries {
-		made, err := k.make(s, secretName(), 0)
+		made, err := ns.make(s, secretName(), 0)
 		if err != nil {
 			return nil, err
 		}
 		equipped := made.equip(s)
-		touched, err := k.touched(made, s.New)
+		touched, err := ns.touched(made, s.New)
 		if err = errors.Join(equipped, err); err == nil && touched == "" {
-			if err = k.reveal(made, s.Device); err == nil {
+			if err = ns.reveal(made, s.Device); err == nil {
 				return made, nil
 			}
 		}
 		if touched == "" {
-			k.abandon(made)
+			ns.abandon(made)
 			return nil, err
 		}
-		apart, err := k.createApart(s, made.index)
-		k.abandon(made)
+		apart, err := ns.createApart(s, made.index)
+		ns.abandon(made)
 		if apart != nil || err != nil {
 			return apart, err
 		}
@@ -47,22 +47,22 @@ func (k *Kernel) createHidden(s *Step) (*newDevice, error) {
 }
 
 // abandon deletes a device that was made, even if a stranger holds it.
-func (k *Kernel) abandon(made *newDevice) {
-	_ = k.deleteLink(made.index) // else it vanishes with the last descriptor
+func (ns *Namespace) abandon(made *newDevice) {
+	_ = ns.deleteLink(made.index) // else it vanishes with the last descriptor
 	unix.Close(made.fd)
 }
 
 // reveal gives a device the name that it is to have.
-func (k *Kernel) reveal(made *newDevice, name string) error {
-	if err := k.setLink(made.index, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name))); err != nil {
-		return k.explainCreate(name, err)
+func (ns *Namespace) reveal(made *newDevice, name string) error {
+	if err := ns.setLink(made.index, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name))); err != nil {
+		return ns.explainCreate(name, err)
 	}
-	return k.identifyAgain(made)
+	return ns.identifyAgain(made)
 }
 
 // identifyAgain asks for the name and the index that a device has by now.
-func (k *Kernel) identifyAgain(made *newDevice) (err error) {
-	if made.name, made.index, err = k.identify(made.fd); err != nil {
+func (ns *Namespace) identifyAgain(made *newDevice) (err error) {
+	if made.name, made.index, err = ns.identify(made.fd); err != nil {
 		return &Error{Device: made.name, What: "look it up", Err: err}
 	}
 	return nil
@@ -71,11 +71,11 @@ func (k *Kernel) identifyAgain(made *newDevice) (err error) {
 // touched names what differs on a device from what it was made with, or "". It has its owner by now: no stranger can
 // attach any more, and one who did before shows as a queue, or in what he changed. What the kernel does not tell is
 // set as it is on a new device.
-func (k *Kernel) touched(made *newDevice, s *Spec) (string, error) {
+func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 	var d *Device
 	var linkType uint16
 	ask := []*nl.NetlinkRequest{linkRequest(unix.NLM_F_ACK, made.index, "", false)}
-	err := k.socket.exchange(ask, windowRead, func(_ int, body []byte) {
+	err := ns.socket.exchange(ask, windowRead, func(_ int, body []byte) {
 		if d = decodeLink(body); d != nil {
 			linkType = u16(body[2:]) // ifi_type
 		}
@@ -99,8 +99,8 @@ func (k *Kernel) touched(made *newDevice, s *Spec) (string, error) {
 		{"owner", !d.Access.same(*s.Access)},
 		{"flags", flags != s.flags()},
 		{"link type", linkType != usual},
-		{"mac", s.MAC != nil && !slices.Equal(s.MAC, d.MAC) || s.MAC == nil && k.givenMAC(d)},
-		{"offload", k.socket.offloads(d.Name)},
+		{"mac", s.MAC != nil && !slices.Equal(s.MAC, d.MAC) || s.MAC == nil && ns.givenMAC(d)},
+		{"offload", ns.socket.offloads(d.Name)},
 		{"header size", headerSize(made.fd) != VnetHeader},
 	} {
 		if c.differs {
@@ -111,10 +111,10 @@ func (k *Kernel) touched(made *newDevice, s *Spec) (string, error) {
 }
 
 // givenMAC says whether somebody gave the device an address, where the kernel gave it a random one.
-func (k *Kernel) givenMAC(d *Device) bool {
+func (ns *Namespace) givenMAC(d *Device) bool {
 	const set = 3 // NET_ADDR_SET
 	var how int
-	return k.readAttribute(d, "addr_assign_type", "%d", &how) == nil && how == set
+	return ns.readAttribute(d, "addr_assign_type", "%d", &how) == nil && how == set
 }
 
 // offloads says whether the attached program takes what is not cut into packets, or has no checksum yet.
@@ -158,8 +158,8 @@ func renew(fd int, mode Mode) error {
 // createApart makes a device in a network namespace of its own, and moves it to where it is to be when it has its
 // owner. taken is the index of another device there: so the kernel numbers the new one as any other. It is nil where
 // no such namespace can be had.
-func (k *Kernel) createApart(s *Step, taken int) (*newDevice, error) {
-	here, err := unix.IoctlRetInt(k.socket.fd, unix.SIOCGSKNS)
+func (ns *Namespace) createApart(s *Step, taken int) (*newDevice, error) {
+	here, err := unix.IoctlRetInt(ns.socket.fd, unix.SIOCGSKNS)
 	if err != nil {
 		return nil, nil
 	}
@@ -173,7 +173,7 @@ func (k *Kernel) createApart(s *Step, taken int) (*newDevice, error) {
 		runtime.LockOSThread() // for good: the thread ends with the goroutine
 		var o outcome
 		if unix.Unshare(unix.CLONE_NEWNET) == nil {
-			o.made, o.err = k.makeIn(s, here, taken)
+			o.made, o.err = ns.makeIn(s, here, taken)
 		}
 		done <- o
 	}()
@@ -181,7 +181,7 @@ func (k *Kernel) createApart(s *Step, taken int) (*newDevice, error) {
 	if o.made == nil || o.err != nil {
 		return nil, o.err
 	}
-	if err := k.identifyAgain(o.made); err != nil {
+	if err := ns.identifyAgain(o.made); err != nil {
 		unix.Close(o.made.fd)
 		return nil, err
 	}
@@ -189,20 +189,20 @@ func (k *Kernel) createApart(s *Step, taken int) (*newDevice, error) {
 }
 
 // makeIn makes a device in the thread's network namespace, and moves it to another.
-func (k *Kernel) makeIn(s *Step, target, index int) (made *newDevice, err error) {
+func (ns *Namespace) makeIn(s *Step, target, index int) (made *newDevice, err error) {
 	apart, err := openSocket()
 	if err != nil {
 		return nil, err
 	}
 	defer apart.close()
-	if made, err = (&Kernel{socket: apart, node: k.node, old: k.old}).make(s, secretName(), index); err != nil {
+	if made, err = (&Namespace{socket: apart, node: ns.node, old: ns.old}).make(s, secretName(), index); err != nil {
 		return nil, err
 	}
 	if err = made.equip(s); err == nil {
 		move := linkChange(made.index, nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(target))),
 			nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(s.Device)))
 		if err = apart.exchange([]*nl.NetlinkRequest{move}, 1, nil)[0]; err != nil {
-			err = k.explainCreate(s.Device, err)
+			err = ns.explainCreate(s.Device, err)
 		}
 	}
 	if err != nil {

@@ -34,16 +34,16 @@ type examination struct {
 
 // findHolders fills in the programs that are attached, this one apart, in one pass over /proc, and in none if nobody is. Where fewer are found
 // than the kernel counts, queues are counted again: programs come and go meanwhile.
-func (k *Kernel) findHolders(devices []*Device) {
+func (ns *Namespace) findHolders(devices []*Device) {
 	end := time.Now().Add(examineMax)
 	open := slices.Clone(devices)
 	for range examineTries {
-		e := k.examine(open, end)
+		e := ns.examine(open, end)
 		open = slices.DeleteFunc(open, func(d *Device) bool { return d.Kind != "tun" || !d.InUse() || d.unseen() <= 0 })
 		counts := make([]int, len(open))
 		for i, d := range open {
 			counts[i] = d.attached()
-			k.recount(d)
+			ns.recount(d)
 		}
 		moved := false
 		for i, d := range open {
@@ -56,13 +56,13 @@ func (k *Kernel) findHolders(devices []*Device) {
 }
 
 // recount reads again how many queues the device has.
-func (k *Kernel) recount(d *Device) {
-	now, err := k.link("", d.Index)
+func (ns *Namespace) recount(d *Device) {
+	now, err := ns.link("", d.Index)
 	if err != nil || now.Kind != "tun" {
 		return // the caller will meet that it is gone
 	}
 	if !now.MultiQueue {
-		now.Queues = k.singleQueue(now)
+		now.Queues = ns.singleQueue(now)
 	}
 	d.Queues, d.DisabledQueues, d.Carrier = now.Queues, now.DisabledQueues, now.Carrier
 	if !d.InUse() {
@@ -71,7 +71,7 @@ func (k *Kernel) recount(d *Device) {
 }
 
 // examine fills in the holders that are found until the end.
-func (k *Kernel) examine(devices []*Device, end time.Time) (e examination) {
+func (ns *Namespace) examine(devices []*Device, end time.Time) (e examination) {
 	byName := map[string]*Device{}
 	for _, d := range devices {
 		if d.Kind == "tun" && d.InUse() {
@@ -81,7 +81,7 @@ func (k *Kernel) examine(devices []*Device, end time.Time) (e examination) {
 	if len(byName) == 0 {
 		return e
 	}
-	e = k.runExaminer(byName, end)
+	e = ns.runExaminer(byName, end)
 	for name, d := range byName {
 		d.Holders, d.sight = e.holders[name], e.sight
 	}
@@ -91,10 +91,10 @@ func (k *Kernel) examine(devices []*Device, end time.Time) (e examination) {
 // runExaminer has another process look at all others. Taking a descriptor from a process, reading what the kernel tells of one, and closing it
 // each block for ever, even against SIGKILL, if its owner puts a file there whose file system does not answer. So none of that is
 // done here: the examiner inherits no lock and no queue, and is left behind if it does not answer in time.
-func (k *Kernel) runExaminer(byName map[string]*Device, end time.Time) examination {
+func (ns *Namespace) runExaminer(byName map[string]*Device, end time.Time) examination {
 	cut := examination{sight: sightCut}
-	k.stranded = slices.DeleteFunc(k.stranded, reaped)
-	if len(k.stranded) >= strandedMax {
+	ns.stranded = slices.DeleteFunc(ns.stranded, reaped)
+	if len(ns.stranded) >= strandedMax {
 		return cut
 	}
 	var pipe [2]int
@@ -131,7 +131,7 @@ func (k *Kernel) runExaminer(byName map[string]*Device, end time.Time) examinati
 	}
 	awaitInput(pidfd, end.Add(examineMax/50))
 	if !reaped(pid) {
-		k.stranded = append(k.stranded, pid)
+		ns.stranded = append(ns.stranded, pid)
 	}
 	return e
 }

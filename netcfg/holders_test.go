@@ -39,8 +39,8 @@ func TestNobodyBlocksTheSearchForHolders(t *testing.T) {
 	nstest.NeedReal(t)
 	for _, attack := range []string{"flush", "epoll", "flood"} {
 		t.Run(attack, func(t *testing.T) {
-			k := open(t)
-			add(t, k, Spec{Name: "tun7", Mode: TUN})
+			ns := open(t)
+			add(t, ns, Spec{Name: "tun7", Mode: TUN})
 			holder, _ := startAttacker(t, "hold", "tun7")
 			const renewed = 25 // attackers, so that the examiners that they hold up do not fill the memory
 			found, cut, slowest := 0, 0, time.Duration(0)
@@ -51,9 +51,9 @@ func TestNobodyBlocksTheSearchForHolders(t *testing.T) {
 					stop = append(stop, s)
 				}
 				for range min(left, renewed) {
-					k.stranded = nil // as another run of the program
+					ns.stranded = nil // as another run of the program
 					took := within(t, 2*examineMax, stop, func() {
-						devices, err := k.Devices("tun7")
+						devices, err := ns.Devices("tun7")
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -83,12 +83,12 @@ func TestNobodyBlocksTheSearchForHolders(t *testing.T) {
 
 // TestAProgramThatComesAndGoesIsShownWholeOrNotAtAll lists a device beside a program that attaches for half a millisecond.
 func TestAProgramThatComesAndGoesIsShownWholeOrNotAtAll(t *testing.T) {
-	k := open(t)
-	add(t, k, Spec{Name: "tun7", Mode: TUN})
+	ns := open(t)
+	add(t, ns, Spec{Name: "tun7", Mode: TUN})
 	pid, _ := startAttacker(t, "blink", "tun7")
 	seen, unseen := 0, 0
 	for start := time.Now(); seen < attacks(20) && time.Since(start) < 30*time.Second; {
-		devices, err := k.Devices("tun7")
+		devices, err := ns.Devices("tun7")
 		if err != nil {
 			t.Fatal(err)
 		}

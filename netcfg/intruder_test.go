@@ -86,7 +86,7 @@ func meddle(fd, n int) {
 // addUnderAttack makes multi-queue devices, as long as its standard input is open, and prints what became of each.
 // What is found on one that is not as asked is an error.
 func addUnderAttack() error {
-	k, err := Open("")
+	ns, err := Open("")
 	if err != nil {
 		return err
 	}
@@ -102,17 +102,17 @@ func addUnderAttack() error {
 		default:
 		}
 		want := &Spec{Name: "q7", Mode: []Mode{TUN, TAP}[n%2], MultiQueue: on(true), Access: []*Access{Root(), {User: &ID{}}, {Group: &ID{}}}[n%3]}
-		results, err := k.Run(context.Background(), []Change{{Name: "q7", Want: want}}, Options{})
+		results, err := ns.Run(context.Background(), []Change{{Name: "q7", Want: want}}, Options{})
 		if err != nil {
 			return err
 		}
-		switch d, err := k.link("q7", 0); {
+		switch d, err := ns.link("q7", 0); {
 		case results[0].Err != nil && errors.Is(err, fs.ErrNotExist) && results[0].UndoErr == nil:
 			fmt.Println("refused:", results[0].Err)
 		case results[0].Err != nil || err != nil:
 			return fmt.Errorf("%v, undo %v; looked: %v", results[0].Err, results[0].UndoErr, err)
 		default:
-			if err := asNew(k, d, want); err != nil {
+			if err := asNew(ns, d, want); err != nil {
 				return err
 			}
 			fmt.Println("made")
@@ -132,11 +132,11 @@ func runLine(line string) []byte {
 }
 
 // asNew holds a device against what was asked, and the rest against a new one.
-func asNew(k *Kernel, d *Device, want *Spec) error {
+func asNew(ns *Namespace, d *Device, want *Spec) error {
 	if d.Queues+d.DisabledQueues != 0 || !d.Persist || !d.Access.same(*want.Access) {
 		return fmt.Errorf("it is not as asked: %+v", d)
 	}
-	fd, err := k.claim(d, 0)
+	fd, err := ns.claim(d, 0)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func asNew(k *Kernel, d *Device, want *Spec) error {
 	if buffer, e := unix.IoctlGetUint32(fd, unix.TUNGETSNDBUF); e != nil || buffer != 1<<31-1 {
 		return fmt.Errorf("its buffer is %d, %v", buffer, e)
 	}
-	differs, err := k.touched(&newDevice{fd, d.Name, d.Index}, want)
+	differs, err := ns.touched(&newDevice{fd, d.Name, d.Index}, want)
 	if differs == "flags" { // it is persistent by now
 		if _, flags, _ := getInterface(fd); flags == want.flags()|unix.IFF_PERSIST {
 			differs = ""

@@ -9,12 +9,12 @@ import (
 // carryOut does the jobs. A device that is made is held by its descriptor until all of it is as asked, and only then
 // stays: a failure or a kill before that leaves nothing of it. There may be more new devices than descriptors: then a
 // portion of them is finished before the next begins.
-func (k *Kernel) carryOut(ctx context.Context, jobs []*job, o Options) {
-	for _, portion := range k.portions(jobs) {
+func (ns *Namespace) carryOut(ctx context.Context, jobs []*job, o Options) {
+	for _, portion := range ns.portions(jobs) {
 		failAll(jobs, o)
-		k.converge(ctx, portion, o)
+		ns.converge(ctx, portion, o)
 		failAll(portion, o) // by what was seen in the last look
-		k.keep(ctx, portion, o)
+		ns.keep(ctx, portion, o)
 	}
 	failAll(jobs, o)
 }
@@ -25,7 +25,7 @@ const queuesMost = 1 << 24
 
 // portions are the jobs in portions, most often a single one. What else there is to do than to make devices is in the
 // first; deletes are in the last, since they cannot be taken back.
-func (k *Kernel) portions(jobs []*job) [][]*job {
+func (ns *Namespace) portions(jobs []*job) [][]*job {
 	var others, creators, deletes []*job
 	room := 0
 	for _, j := range jobs {
@@ -38,7 +38,7 @@ func (k *Kernel) portions(jobs []*job) [][]*job {
 			others = append(others, j)
 		}
 	}
-	most := k.claims()
+	most := ns.claims()
 	if len(creators) <= most && room <= queuesMost {
 		return [][]*job{jobs}
 	}
@@ -80,7 +80,7 @@ func (j *job) order() int {
 
 // keep lets the new devices stay, when they are remembered: a crash leaves nothing that nobody knows of. Those of
 // jobs that failed are left to the undo.
-func (k *Kernel) keep(ctx context.Context, jobs []*job, o Options) {
+func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 	var finished []*job
 	var made []*Step
 	var names []string
@@ -112,7 +112,7 @@ func (k *Kernel) keep(ctx context.Context, jobs []*job, o Options) {
 	failAll(jobs, o)
 	for _, j := range finished {
 		if j.err == nil || j.back {
-			k.release(j.hold)
+			ns.release(j.hold)
 			j.hold = nil
 		}
 	}
@@ -147,7 +147,7 @@ func (j *job) creation() *Step {
 }
 
 // discardFailed has the new devices of jobs that failed vanish.
-func (k *Kernel) discardFailed(jobs []*job, o Options) {
+func (ns *Namespace) discardFailed(jobs []*job, o Options) {
 	var holds []*newDevice
 	for _, j := range jobs {
 		if j.hold != nil {
@@ -156,5 +156,5 @@ func (k *Kernel) discardFailed(jobs []*job, o Options) {
 			j.hold = nil
 		}
 	}
-	k.discard(holds)
+	ns.discard(holds)
 }

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Kernel is one network namespace: it reads its devices, and does steps on them. Everything is called from the
+// A Namespace is one network namespace: it reads its devices, and does steps on them. Everything is called from the
 // goroutine that opened it.
-type Kernel struct {
+type Namespace struct {
 	socket  *socket
 	sysfsFD int    // 0: not mounted
 	node    string // of the driver; "": where it always is
@@ -23,7 +23,7 @@ type Kernel struct {
 // Open enters the network namespace ns, if it is not "", and opens it: the name of one as ip-netns(8) knows it, else the
 // number of a process in one; with a slash, the path of one. A goroutine that enters one stays on its thread for good, since
 // a namespace belongs to a thread.
-func Open(ns string) (*Kernel, error) {
+func Open(ns string) (*Namespace, error) {
 	if ns != "" {
 		runtime.LockOSThread()
 		if err := enter(ns); err != nil {
@@ -34,13 +34,13 @@ func Open(ns string) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Kernel{socket: s}, nil
+	return &Namespace{socket: s}, nil
 }
 
-// Close closes the Kernel's descriptors. The thread stays in the namespace.
-func (k *Kernel) Close() {
-	k.socket.close()
-	if k.sysfsFD > 0 {
-		unix.Close(k.sysfsFD)
+// Close closes the descriptors. The thread stays in the namespace.
+func (ns *Namespace) Close() {
+	ns.socket.close()
+	if ns.sysfsFD > 0 {
+		unix.Close(ns.sysfsFD)
 	}
 }

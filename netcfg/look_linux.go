@@ -65,11 +65,11 @@ func (w *watcher) observe() ([]*Device, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := w.k.readAddresses(devices); err != nil {
+		if err := w.ns.readAddresses(devices); err != nil {
 			return nil, err
 		}
 		if waiting, err := w.waiting(); !waiting || try == tries { // what comes later tells the last state of whatever it is of
-			w.k.findHolders(devices)
+			w.ns.findHolders(devices)
 			for _, d := range devices {
 				d.dropClaims()
 			}
@@ -86,13 +86,13 @@ func (w *watcher) observe() ([]*Device, error) {
 
 // read reads all devices, without addresses and programs.
 func (w *watcher) read() ([]*Device, error) {
-	devices, err := w.k.dumpLinks(true, false)
+	devices, err := w.ns.dumpLinks(true, false)
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range devices {
 		if !d.MultiQueue {
-			d.Queues = w.k.singleQueue(d)
+			d.Queues = w.ns.singleQueue(d)
 		}
 		d.Master = w.master(d)
 	}

@@ -32,13 +32,13 @@ func TestMain(m *testing.M) {
 }
 
 // open enters fresh namespaces and opens their kernel.
-func open(t *testing.T) *Kernel {
+func open(t *testing.T) *Namespace {
 	t.Helper()
 	nstest.Enter(t)
-	k, err := Open("")
+	ns, err := Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(k.Close)
-	return k
+	t.Cleanup(ns.Close)
+	return ns
 }

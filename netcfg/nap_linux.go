@@ -17,20 +17,20 @@ func nap(d time.Duration) {
 
 // AwaitRunning waits until the kernel has noticed that a program is attached to an up device, which it does a moment later (linkwatch). What is
 // sent before that it throws away. After a second it waits no longer.
-func (k *Kernel) AwaitRunning(ctx context.Context, index int) error {
-	_, err := k.await(ctx, index, true, time.Second)
+func (ns *Namespace) AwaitRunning(ctx context.Context, index int) error {
+	_, err := ns.await(ctx, index, true, time.Second)
 	return err
 }
 
 // await waits until the kernel has noticed that a device runs, or that it does not any more, and says whether it has. A change is noticed within a
 // second.
-func (k *Kernel) await(ctx context.Context, index int, wanted bool, patience time.Duration) (bool, error) {
+func (ns *Namespace) await(ctx context.Context, index int, wanted bool, patience time.Duration) (bool, error) {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
 	for deadline := time.Now().Add(patience); ; nap(time.Millisecond) {
 		running := false
 		ask := request(unix.RTM_GETLINK, unix.NLM_F_ACK, msg)
-		err := k.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
+		err := ns.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
 			running = len(body) >= unix.SizeofIfInfomsg && u32(body[8:])&unix.IFF_RUNNING != 0
 		})[0]
 		if err != nil {

@@ -20,12 +20,12 @@ type Network struct {
 }
 
 // Network reads the namespace. The devices, which have been read already, stand among the links as they are.
-func (k *Kernel) Network(devices []*Device) (*Network, error) {
-	links, err := k.dumpLinks(false, true)
+func (ns *Namespace) Network(devices []*Device) (*Network, error) {
+	links, err := ns.dumpLinks(false, true)
 	if err != nil {
 		return nil, fmt.Errorf("read links: %w", err)
 	}
-	if err := k.readAddresses(links); err != nil {
+	if err := ns.readAddresses(links); err != nil {
 		return nil, err
 	}
 	byIndex := indexed(links)
@@ -40,13 +40,13 @@ func (k *Kernel) Network(devices []*Device) (*Network, error) {
 	}
 	n := &Network{Links: links}
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		rules, err := dump(k.socket, request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}), decodeRule)
+		rules, err := dump(ns.socket, request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}), decodeRule)
 		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
 			return nil, fmt.Errorf("read rules: %w", err)
 		}
 		n.Rules = append(n.Rules, rules...)
 	}
-	return n, n.readRoutes(k)
+	return n, n.readRoutes(ns)
 }
 
 // Link is the link of that name, or nil.
@@ -177,7 +177,7 @@ const (
 )
 
 // Way asks for the way to an address from one of this host, by all rules and routes.
-func (k *Kernel) Way(from, to netip.Addr) (Way, error) {
+func (ns *Namespace) Way(from, to netip.Addr) (Way, error) {
 	family, flags := unix.AF_INET, uint32(lookupTable|fibMatch)
 	if to.Is6() {
 		family, flags = unix.AF_INET6, fibMatch
@@ -186,7 +186,7 @@ func (k *Kernel) Way(from, to netip.Addr) (Way, error) {
 	msg.Src_len = msg.Dst_len
 	ask := request(unix.RTM_GETROUTE, unix.NLM_F_ACK, msg, nl.NewRtAttr(unix.RTA_DST, to.AsSlice()), nl.NewRtAttr(unix.RTA_SRC, from.AsSlice()))
 	var way Way
-	err := k.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
+	err := ns.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
 		if len(body) < unix.SizeofRtMsg {
 			return
 		}
@@ -221,9 +221,9 @@ type NetworkRoute struct {
 }
 
 // readRoutes reads the routes of both families.
-func (n *Network) readRoutes(k *Kernel) error {
+func (n *Network) readRoutes(ns *Namespace) error {
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		routes, err := k.routes(family, unix.RTPROT_UNSPEC, 0)
+		routes, err := ns.routes(family, unix.RTPROT_UNSPEC, 0)
 		if err != nil {
 			return fmt.Errorf("read routes: %w", err)
 		}

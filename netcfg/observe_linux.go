@@ -27,24 +27,24 @@ const withoutStats = 1 << 3
 
 // Devices reads the named devices, in that order, or all TUN/TAP devices in the order of their names when none is
 // named. A name that is absent gives a nil device. A device of another kind has little more than its Kind.
-func (k *Kernel) Devices(names ...string) ([]*Device, error) {
-	devices, err := k.Links(names...)
+func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
+	devices, err := ns.Links(names...)
 	if err != nil {
 		return nil, err
 	}
 	present := slices.DeleteFunc(slices.Clone(devices), func(d *Device) bool { return d == nil })
-	k.findHolders(present)
+	ns.findHolders(present)
 	name(present)
 	return devices, nil
 }
 
 // Links is Devices without the programs that are attached, and without the names of users and groups, whose service may be slow.
-func (k *Kernel) Links(names ...string) ([]*Device, error) {
+func (ns *Namespace) Links(names ...string) ([]*Device, error) {
 	wanted := make([]target, len(names))
 	for i, name := range names {
 		wanted[i].name = name
 	}
-	devices, err := k.observe(wanted, shallow, true)
+	devices, err := ns.observe(wanted, shallow, true)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +55,8 @@ func (k *Kernel) Links(names ...string) ([]*Device, error) {
 }
 
 // Device reads the device of an index, nil if there is none. A device of another kind has little more than its Kind.
-func (k *Kernel) Device(index int) (*Device, error) {
-	found, err := k.observe([]target{{index: index}}, shallow, false)
+func (ns *Namespace) Device(index int) (*Device, error) {
+	found, err := ns.observe([]target{{index: index}}, shallow, false)
 	if err != nil {
 		return nil, err
 	}
@@ -70,13 +70,13 @@ type target struct {
 }
 
 // observe reads the targets, or all TUN/TAP devices, without their holders and the names of their users.
-func (k *Kernel) observe(wanted []target, how depth, stats bool) ([]*Device, error) {
+func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device, error) {
 	var found []*Device
 	var err error
 	if len(wanted) == 0 || len(wanted) > few {
-		found, err = k.dumpLinks(len(wanted) == 0, stats)
+		found, err = ns.dumpLinks(len(wanted) == 0, stats)
 	} else {
-		found, err = k.askLinks(wanted, stats)
+		found, err = ns.askLinks(wanted, stats)
 	}
 	if err != nil {
 		return nil, err
@@ -92,21 +92,21 @@ func (k *Kernel) observe(wanted []target, how depth, stats bool) ([]*Device, err
 	})
 	for _, d := range ours {
 		if !d.MultiQueue {
-			d.Queues = k.singleQueue(d)
+			d.Queues = ns.singleQueue(d)
 		}
 	}
-	if err := k.readMasters(ours); err != nil {
+	if err := ns.readMasters(ours); err != nil {
 		return nil, err
 	}
-	if err := k.readAddresses(ours); err != nil {
+	if err := ns.readAddresses(ours); err != nil {
 		return nil, err
 	}
-	return found, k.readRoutes(ours, how)
+	return found, ns.readRoutes(ours, how)
 }
 
 // singleQueue is the number of programs attached to a single-queue device, 0 or 1.
-func (k *Kernel) singleQueue(d *Device) int {
-	if n, err := k.socket.enabledQueues(d.Name); err == nil && !k.old {
+func (ns *Namespace) singleQueue(d *Device) int {
+	if n, err := ns.socket.enabledQueues(d.Name); err == nil && !ns.old {
 		return n
 	}
 	if d.carrierOn { // on older kernels an attachment turns it on, and its end off
@@ -153,20 +153,20 @@ func linkRequest(flags, index int, name string, stats bool) *nl.NetlinkRequest {
 	return r
 }
 
-func (k *Kernel) dumpLinks(oursOnly, stats bool) ([]*Device, error) {
+func (ns *Namespace) dumpLinks(oursOnly, stats bool) ([]*Device, error) {
 	r := linkRequest(0, 0, "", stats)
 	if oursOnly {
 		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("tun"))
 		r.AddData(info)
 	}
-	return dump(k.socket, r, func(body []byte) (*Device, bool) {
+	return dump(ns.socket, r, func(body []byte) (*Device, bool) {
 		d := decodeLink(body)
 		return d, d != nil && (!oursOnly || d.Kind == "tun")
 	})
 }
 
-func (k *Kernel) askLinks(wanted []target, stats bool) ([]*Device, error) {
+func (ns *Namespace) askLinks(wanted []target, stats bool) ([]*Device, error) {
 	var found []*Device
 	requests := make([]*nl.NetlinkRequest, len(wanted))
 	for i, w := range wanted {
@@ -175,7 +175,7 @@ func (k *Kernel) askLinks(wanted []target, stats bool) ([]*Device, error) {
 		}
 		requests[i] = linkRequest(unix.NLM_F_ACK, w.index, w.name, stats)
 	}
-	errs := k.socket.exchange(requests, windowRead, func(i int, body []byte) {
+	errs := ns.socket.exchange(requests, windowRead, func(i int, body []byte) {
 		if d := decodeLink(body); d != nil {
 			if wanted[i].index == 0 && d.Name != wanted[i].name {
 				d.AltNames = append(d.AltNames, wanted[i].name)
@@ -193,10 +193,10 @@ func (k *Kernel) askLinks(wanted []target, stats bool) ([]*Device, error) {
 
 // link reads one link of any kind by its name, or by its index if that is not zero. The error is fs.ErrNotExist
 // when there is none.
-func (k *Kernel) link(name string, index int) (*Device, error) {
+func (ns *Namespace) link(name string, index int) (*Device, error) {
 	var found *Device
 	ask := []*nl.NetlinkRequest{linkRequest(unix.NLM_F_ACK, index, name, false)}
-	err := k.socket.exchange(ask, windowRead, func(_ int, body []byte) { found = decodeLink(body) })[0]
+	err := ns.socket.exchange(ask, windowRead, func(_ int, body []byte) { found = decodeLink(body) })[0]
 	if errors.Is(err, unix.ENODEV) || err == nil && found == nil {
 		return nil, fs.ErrNotExist
 	}
@@ -204,7 +204,7 @@ func (k *Kernel) link(name string, index int) (*Device, error) {
 }
 
 // readMasters fills in the names and kinds of the masters.
-func (k *Kernel) readMasters(devices []*Device) error {
+func (ns *Namespace) readMasters(devices []*Device) error {
 	byIndex := map[int]*Device{}
 	for _, d := range devices {
 		if d.masterIndex == 0 {
@@ -213,7 +213,7 @@ func (k *Kernel) readMasters(devices []*Device) error {
 		m, known := byIndex[d.masterIndex]
 		if !known {
 			var err error
-			if m, err = k.link("", d.masterIndex); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if m, err = ns.link("", d.masterIndex); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 			byIndex[d.masterIndex] = m
@@ -226,15 +226,15 @@ func (k *Kernel) readMasters(devices []*Device) error {
 }
 
 // master looks a master up for a device that is to join it.
-func (k *Kernel) master(name string) (*Master, error) {
-	m, err := k.link(name, 0)
+func (ns *Namespace) master(name string) (*Master, error) {
+	m, err := ns.link(name, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &Error{What: "master " + Escape(name), Cause: NoMaster, Fix: "ip link add " + Word(name) + " type bridge", Err: unix.ENODEV}
 	} else if err != nil {
 		return nil, err
 	}
 	ask := request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(m.Index))))
-	ports, err := dump(k.socket, ask, func(body []byte) (*Device, bool) {
+	ports, err := dump(ns.socket, ask, func(body []byte) (*Device, bool) {
 		port := decodeLink(body)
 		return port, port != nil && port.masterIndex == m.Index
 	})

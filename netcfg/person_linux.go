@@ -21,7 +21,7 @@ type Person struct {
 }
 
 // Self is who runs the program.
-func (k *Kernel) Self() Person {
+func (ns *Namespace) Self() Person {
 	p := Person{ID: ID{Number: uint32(os.Geteuid())}, Groups: []uint32{uint32(os.Getegid())}, Admin: mayConfigure() && ownsNamespace(), Self: true}
 	more, _ := os.Getgroups() // none are known then
 	for _, g := range more {
@@ -58,7 +58,7 @@ func ownsNamespace() bool {
 }
 
 // Person looks a user up, with his own groups. The error is an [*Error] with the cause NoUser.
-func (k *Kernel) Person(name string) (Person, error) {
+func (ns *Namespace) Person(name string) (Person, error) {
 	id, err := ParseUser(name)
 	if err != nil {
 		return Person{}, err
@@ -67,7 +67,7 @@ func (k *Kernel) Person(name string) (Person, error) {
 		id.Name = userName(id.Number)
 	}
 	p := Person{ID: id, Admin: id.Number == 0}
-	if self := k.Self(); self.ID.Number == 0 {
+	if self := ns.Self(); self.ID.Number == 0 {
 		p.Admin = p.Admin && self.Admin // what root may here
 	}
 	if id.Name == "" {
@@ -120,8 +120,8 @@ func (a Access) Admits(p Person) bool {
 
 // DriverFor says why the person cannot open the driver, by an [*Error], or nil. Of somebody else it looks at the modes of the node and
 // of the directories above it, and not at access control lists.
-func (k *Kernel) DriverFor(p Person) error {
-	err := k.UseNode(driver)
+func (ns *Namespace) DriverFor(p Person) error {
+	err := ns.UseNode(driver)
 	if p.Self || err != nil && !errors.Is(err, unix.EACCES) {
 		return err
 	}

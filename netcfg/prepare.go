@@ -69,14 +69,14 @@ func (j *job) expect() error {
 
 // tryAccess attaches for a moment to the devices that are to get another owner, before anything is touched: whatever keeps the last step
 // of their plans from being done shows now. So it does with those that must be in nobody's use.
-func (k *Kernel) tryAccess(jobs []*job) {
+func (ns *Namespace) tryAccess(jobs []*job) {
 	for _, j := range jobs {
 		late := len(j.steps) > 1 && slices.ContainsFunc(j.steps, func(s Step) bool { return s.Kind == StepAccess })
 		if j.err != nil || j.before == nil || !late && !j.Unused {
 			continue
 		}
-		if err := k.tryClaim(j.before); err != nil {
-			j.err = k.explainStep(&Step{Kind: StepAccess, Device: j.Name, Access: j.want.Access}, err)
+		if err := ns.tryClaim(j.before); err != nil {
+			j.err = ns.explainStep(&Step{Kind: StepAccess, Device: j.Name, Access: j.want.Access}, err)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func differs(name string, steps []Step, never error) error {
 }
 
 // prepare is what is wanted of a device, with all that had to be looked up for it.
-func (k *Kernel) prepare(j *job, masters map[string]*Master, o Options) (*Spec, error) {
+func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Spec, error) {
 	if j.Want == nil {
 		return nil, nil
 	}
@@ -119,10 +119,10 @@ func (k *Kernel) prepare(j *job, masters map[string]*Master, o Options) (*Spec, 
 		return nil, err
 	}
 	if want.Master == nil || want.Master.Name == "" {
-		k.warnOfMTU(j, &want, masters)
+		ns.warnOfMTU(j, &want, masters)
 		return &want, nil
 	}
-	m, err := k.cachedMaster(want.Master.Name, masters)
+	m, err := ns.cachedMaster(want.Master.Name, masters)
 	if e := new(Error); o.DeferMaster && errors.As(err, &e) && e.Cause == NoMaster {
 		j.warn("it joins %s later, which does not exist yet", Escape(want.Master.Name))
 		want.Master = nil
@@ -132,16 +132,16 @@ func (k *Kernel) prepare(j *job, masters map[string]*Master, o Options) (*Spec, 
 		return nil, j.withoutMaster(err)
 	}
 	j.join(&want, m)
-	k.warnOfMTU(j, &want, masters)
+	ns.warnOfMTU(j, &want, masters)
 	return &want, nil
 }
 
 // cachedMaster looks a master up once in a run.
-func (k *Kernel) cachedMaster(name string, masters map[string]*Master) (*Master, error) {
+func (ns *Namespace) cachedMaster(name string, masters map[string]*Master) (*Master, error) {
 	if m := masters[name]; m != nil {
 		return m, nil
 	}
-	m, err := k.master(name)
+	m, err := ns.master(name)
 	if err == nil {
 		masters[name] = m
 	}
@@ -189,13 +189,13 @@ func (j *job) join(want *Spec, m *Master) {
 }
 
 // warnOfMTU says that a bridge follows the smallest MTU of its ports.
-func (k *Kernel) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
+func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
 	m := want.Master
 	if want.MTU == nil || j.before != nil && j.before.MTU == *want.MTU {
 		return
 	}
 	if m == nil && j.before != nil && j.before.Master != "" {
-		m, _ = k.cachedMaster(j.before.Master, masters) // a master that went away meanwhile has no MTU to lose
+		m, _ = ns.cachedMaster(j.before.Master, masters) // a master that went away meanwhile has no MTU to lose
 	}
 	switch {
 	case m == nil || m.Kind != "bridge":

@@ -35,14 +35,14 @@ func TestAFailedChangeLeavesNoTrace(t *testing.T) {
 	if s := os.Getenv("TUNADM_TEST_SEED"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
-	k := open(t)
+	ns := open(t)
 	batch(t, false, "link set lo up", "link add v0 type veth peer name v1", "link set v0 up", "link set v1 up", "link add br0 type bridge",
 		"link add br1 type bridge", "link set br1 up", "tuntap add dev port mode tap", "link set port master br1",
 		"addr add 10.99.0.1/24 dev v0 noprefixroute", "route add 10.201.0.0/16 dev lo", "route add fd00:201::/64 dev lo")
 	failed := map[string]int{}
 	for i := range uint64(states) {
 		g := &generator{Rand: rand.New(rand.NewPCG(seed+i, 0))}
-		if what := g.try(t, k); what != "" {
+		if what := g.try(t, ns); what != "" {
 			failed[what]++
 		}
 		if (i+1)%1000 == 0 {
@@ -92,17 +92,17 @@ func (g *generator) line(format string, args ...any) {
 }
 
 // try makes the state, does the change, and compares. It gives back what failed, or "" if nothing had been done.
-func (g *generator) try(t *testing.T, k *Kernel) string {
+func (g *generator) try(t *testing.T, ns *Namespace) string {
 	g.state()
 	batch(t, true, g.lines...)
-	before := dumps(t, k)
+	before := dumps(t, ns)
 	want := g.change()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var held *os.File
 	steps, fatal := 0, g.IntN(4)
 	kind := g.failure(want)
-	results, err := k.Run(ctx, []Change{{Name: "x7", Want: want, Expect: Present}}, Options{Log: func(Step) {
+	results, err := ns.Run(ctx, []Change{{Name: "x7", Want: want, Expect: Present}}, Options{Log: func(Step) {
 		if steps++; steps-1 != fatal {
 			return
 		}
@@ -124,7 +124,7 @@ func (g *generator) try(t *testing.T, k *Kernel) string {
 	if r.Err == nil {
 		return ""
 	}
-	after := dumps(t, k)
+	after := dumps(t, ns)
 	if r.UndoErr != nil || !slices.Equal(before, after) {
 		t.Errorf("failed: %v\nundo: %v", r.Err, r.UndoErr)
 		for _, s := range r.Steps {
@@ -281,7 +281,7 @@ func (g *generator) failure(want *Spec) string {
 }
 
 // dumps is what the kernel tells of all links, addresses and routes, a line each: addresses in its order.
-func dumps(t *testing.T, k *Kernel) []string {
+func dumps(t *testing.T, ns *Namespace) []string {
 	t.Helper()
 	var all []string
 	add := func(lines []string, err error) {
@@ -290,10 +290,10 @@ func dumps(t *testing.T, k *Kernel) []string {
 		}
 		all = append(all, lines...)
 	}
-	add(dump(k.socket, linkRequest(0, 0, "", false), linkLine))
-	add(dump(k.socket, request(unix.RTM_GETADDR, 0, nl.NewIfAddrmsg(unix.AF_UNSPEC)), addressLine))
+	add(dump(ns.socket, linkRequest(0, 0, "", false), linkLine))
+	add(dump(ns.socket, request(unix.RTM_GETADDR, 0, nl.NewIfAddrmsg(unix.AF_UNSPEC)), addressLine))
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		lines, err := dump(k.socket, request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: family}}), routeLine)
+		lines, err := dump(ns.socket, request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: family}}), routeLine)
 		slices.Sort(lines)
 		add(lines, err)
 	}

@@ -34,12 +34,12 @@ type Attached struct {
 }
 
 // PrepareAttach looks whether all these attachments are possible. It changes nothing. Each of the joined errors is an [*Error].
-func (k *Kernel) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
+func (ns *Namespace) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 	wanted := make([]target, len(asked))
 	for i, a := range asked {
 		wanted[i].name = a.Device
 	}
-	found, err := k.observe(wanted, shallow, false)
+	found, err := ns.observe(wanted, shallow, false)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (k *Kernel) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 	var errs []error
 	for i, a := range asked {
 		d := found[i]
-		if err := k.attachable(d, a); err != nil {
+		if err := ns.attachable(d, a); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -57,7 +57,7 @@ func (k *Kernel) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 			continue
 		}
 		first[d.Index] = a.Device
-		all[i] = &Attached{Device: d, Before: k.traces(d), asked: a}
+		all[i] = &Attached{Device: d, Before: ns.traces(d), asked: a}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (k *Kernel) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 }
 
 // attachable refuses what can be known to fail before it is tried.
-func (k *Kernel) attachable(d *Device, a Attachment) error {
+func (ns *Namespace) attachable(d *Device, a Attachment) error {
 	switch {
 	case d == nil:
 		return &Error{Device: a.Device, Cause: NoDevice}
@@ -75,7 +75,7 @@ func (k *Kernel) attachable(d *Device, a Attachment) error {
 	case a.Queues > 1 && !d.MultiQueue:
 		return &Error{Device: a.Device, Cause: WrongQueues, Detail: "it is single-queue"}
 	case d.InUse() && (a.Alone || !d.MultiQueue):
-		return k.busy(d)
+		return ns.busy(d)
 	}
 	return nil
 }
@@ -83,15 +83,15 @@ func (k *Kernel) attachable(d *Device, a Attachment) error {
 // Attach attaches to all the devices, as a program that is to carry their packets, or to none. It never creates a device.
 // The queues are closed on exec. Remember, unless it is nil, is called before the last changes that Before holds, with all of it.
 // The carrier stays off until Start where the kernel can do that, which is Linux 6.1. The error is an [*Error].
-func (k *Kernel) Attach(all []*Attached, remember func() error) (err error) {
+func (ns *Namespace) Attach(all []*Attached, remember func() error) (err error) {
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, k.Detach(all))
+			err = errors.Join(err, ns.Detach(all))
 		}
 	}()
 	for _, a := range all {
 		for range max(a.asked.Queues, 1) {
-			if err := k.addQueue(a); err != nil {
+			if err := ns.addQueue(a); err != nil {
 				return err
 			}
 		}
@@ -115,7 +115,7 @@ func (k *Kernel) Attach(all []*Attached, remember func() error) (err error) {
 }
 
 // addQueue attaches one queue.
-func (k *Kernel) addQueue(a *Attached) error {
+func (ns *Namespace) addQueue(a *Attached) error {
 	flags := uint16(a.Mode)
 	for _, f := range []struct {
 		set bool
@@ -125,7 +125,7 @@ func (k *Kernel) addQueue(a *Attached) error {
 			flags |= f.bit
 		}
 	}
-	fd, err := k.attach(a.Device, flags)
+	fd, err := ns.attach(a.Device, flags)
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func Start(all []*Attached) error {
 func setCarrier(fd int) error { return unix.IoctlSetPointerInt(fd, unix.TUNSETCARRIER, 1) }
 
 // Detach closes the queues, and restores what the attachment changed. The error is an [*Error].
-func (k *Kernel) Detach(all []*Attached) (err error) {
+func (ns *Namespace) Detach(all []*Attached) (err error) {
 	for _, a := range all {
 		if a.Queues == nil {
 			continue
@@ -193,7 +193,7 @@ func (k *Kernel) Detach(all []*Attached) (err error) {
 			}
 		}
 		a.Queues = nil
-		err = errors.Join(err, k.PutBack(a.Before))
+		err = errors.Join(err, ns.PutBack(a.Before))
 	}
 	return err
 }

@@ -12,9 +12,9 @@ import (
 
 // TestAttach sends a packet through an attached queue, and attaches where that cannot be.
 func TestAttach(t *testing.T) {
-	k := open(t)
-	add(t, k, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
-	add(t, k, Spec{Name: "tap8", Mode: TAP, MultiQueue: on(true)})
+	ns := open(t)
+	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
+	add(t, ns, Spec{Name: "tap8", Mode: TAP, MultiQueue: on(true)})
 	for _, c := range []struct {
 		name  string
 		a     Attachment
@@ -23,16 +23,16 @@ func TestAttach(t *testing.T) {
 		{"none", Attachment{}, NoDevice}, {"lo", Attachment{}, OtherKind}, {"tun7", Attachment{Queues: 2}, WrongQueues},
 	} {
 		c.a.Device = c.name
-		_, err := k.PrepareAttach(c.a)
+		_, err := ns.PrepareAttach(c.a)
 		if e := new(Error); !errors.As(err, &e) || e.Cause != c.cause {
 			t.Errorf("%s %+v: %v", c.name, c.a, err)
 		}
 	}
-	one := attach(t, k, Attachment{Device: "tun7", VnetHdr: true, Offload: true})
+	one := attach(t, ns, Attachment{Device: "tun7", VnetHdr: true, Offload: true})
 	if one.Mode != TUN || len(one.Queues) != 1 {
 		t.Fatalf("%+v", one)
 	}
-	if _, err := k.PrepareAttach(Attachment{Device: "tun7"}); !errors.Is(err, unix.EBUSY) {
+	if _, err := ns.PrepareAttach(Attachment{Device: "tun7"}); !errors.Is(err, unix.EBUSY) {
 		t.Errorf("a second program: %v", err)
 	}
 	packet := make([]byte, 1<<16)
@@ -40,21 +40,21 @@ func TestAttach(t *testing.T) {
 	if err == nil {
 		t.Errorf("a header without a packet: %d", n)
 	}
-	three := attach(t, k, Attachment{Device: "tap8", Queues: 3})
-	if now, err := k.Devices("tap8"); err != nil || now[0].Queues != 3 {
+	three := attach(t, ns, Attachment{Device: "tap8", Queues: 3})
+	if now, err := ns.Devices("tap8"); err != nil || now[0].Queues != 3 {
 		t.Errorf("%+v, %v", now, err)
 	}
-	if err := k.Detach([]*Attached{one, three}); err != nil {
+	if err := ns.Detach([]*Attached{one, three}); err != nil {
 		t.Error(err)
 	}
 }
 
 // attach attaches to one device, and turns on its carrier.
-func attach(t *testing.T, k *Kernel, a Attachment) *Attached {
+func attach(t *testing.T, ns *Namespace, a Attachment) *Attached {
 	t.Helper()
-	all, err := k.PrepareAttach(a)
+	all, err := ns.PrepareAttach(a)
 	if err == nil {
-		err = k.Attach(all, nil)
+		err = ns.Attach(all, nil)
 	}
 	if err == nil {
 		err = Start(all)
@@ -68,7 +68,7 @@ func attach(t *testing.T, k *Kernel, a Attachment) *Attached {
 // TestAttachmentLeavesNothing compares a device before and after programs that attach in different ways, on devices that earlier programs
 // left in different states, and after attachments that fail halfway.
 func TestAttachmentLeavesNothing(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	for i, c := range []struct {
 		mode   Mode
 		before uint16 // IFF_ flags
@@ -82,41 +82,41 @@ func TestAttachmentLeavesNothing(t *testing.T) {
 		{TAP, unix.IFF_TAP | unix.IFF_NAPI, 10, 0},
 	} {
 		name := "dev" + string(rune('a'+i))
-		add(t, k, Spec{Name: name, Mode: c.mode, Link: Link{Up: on(true)}})
+		add(t, ns, Spec{Name: name, Mode: c.mode, Link: Link{Up: on(true)}})
 		if c.bits != 0 || c.header != 10 || c.before&unix.IFF_NO_PI == 0 || c.mode == TAP {
 			leave(t, name, c.before, c.header, c.bits)
 		}
-		before := state(t, k, name)
+		before := state(t, ns, name)
 		for _, a := range []Attachment{{}, {VnetHdr: true}, {VnetHdr: true, Offload: true}, {PI: true}} {
 			a.Device = name
-			one := attach(t, k, a)
-			if err := k.AwaitRunning(t.Context(), one.Index); err != nil {
+			one := attach(t, ns, a)
+			if err := ns.AwaitRunning(t.Context(), one.Index); err != nil {
 				t.Fatal(err)
 			}
-			if err := k.Detach([]*Attached{one}); err != nil {
+			if err := ns.Detach([]*Attached{one}); err != nil {
 				t.Errorf("%s %+v: %v", name, a, err)
 			}
-			if after := state(t, k, name); after != before {
+			if after := state(t, ns, name); after != before {
 				t.Errorf("%+v after %+v:\n%s\nbefore:\n%s", c, a, after, before)
 			}
 		}
 		// The second device is taken between the look and the attachment.
-		all, err := k.PrepareAttach(Attachment{Device: name, VnetHdr: true, Offload: true}, Attachment{Device: name + "2"})
+		all, err := ns.PrepareAttach(Attachment{Device: name, VnetHdr: true, Offload: true}, Attachment{Device: name + "2"})
 		if err == nil {
 			t.Fatal("a device that is not there")
 		}
-		add(t, k, Spec{Name: name + "2", Mode: TUN})
-		if all, err = k.PrepareAttach(Attachment{Device: name, VnetHdr: true, Offload: true}, Attachment{Device: name + "2"}); err != nil {
+		add(t, ns, Spec{Name: name + "2", Mode: TUN})
+		if all, err = ns.PrepareAttach(Attachment{Device: name, VnetHdr: true, Offload: true}, Attachment{Device: name + "2"}); err != nil {
 			t.Fatal(err)
 		}
-		other := attach(t, k, Attachment{Device: name + "2"})
-		if err := k.Attach(all, nil); !errors.Is(err, unix.EBUSY) {
+		other := attach(t, ns, Attachment{Device: name + "2"})
+		if err := ns.Attach(all, nil); !errors.Is(err, unix.EBUSY) {
 			t.Errorf("%s: a device in use: %v", name, err)
 		}
-		if after := state(t, k, name); after != before {
+		if after := state(t, ns, name); after != before {
 			t.Errorf("%+v after an attachment that failed:\n%s\nbefore:\n%s", c, after, before)
 		}
-		if err := k.Detach([]*Attached{other}); err != nil {
+		if err := ns.Detach([]*Attached{other}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -139,15 +139,15 @@ func leave(t *testing.T, name string, flags uint16, header, bits int) {
 }
 
 // state is all that the witnesses say of a device, with the length of the header, which only a program that is attached can read.
-func state(t *testing.T, k *Kernel, name string) string {
+func state(t *testing.T, ns *Namespace, name string) string {
 	t.Helper()
 	text := nstest.Run(t, "cat", "/sys/class/net/"+name+"/tun_flags") + nstest.Run(t, "ip", "-d", "link", "show", "dev", name) + nstest.Run(t, "ip", "address", "show", "dev", name) +
 		nstest.Run(t, "ip", "-6", "route", "show", "table", "all", "dev", name)
-	d, err := k.Devices(name)
+	d, err := ns.Devices(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fd, err := k.claimWhole(d[0])
+	fd, err := ns.claimWhole(d[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +156,6 @@ func state(t *testing.T, k *Kernel, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bits, _ := k.socket.offload(name)
+	bits, _ := ns.socket.offload(name)
 	return fmt.Sprintf("%sheader %d, offload %#x", text, header, bits)
 }

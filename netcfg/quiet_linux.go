@@ -10,42 +10,42 @@ import (
 // withoutLinkLocal prevents a link-local IPv6 address on the device until restore is called, after the descriptor is
 // closed. Before Linux 6.1 each attachment turns the carrier on. The kernel then gives a device that is up this address
 // and its route, and keeps both. An owner without CAP_NET_ADMIN cannot prevent the address.
-func (k *Kernel) withoutLinkLocal(index int) (restore func() error, err error) {
+func (ns *Namespace) withoutLinkLocal(index int) (restore func() error, err error) {
 	nothing := func() error { return nil }
-	if k.canAttachWithoutCarrier() {
+	if ns.canAttachWithoutCarrier() {
 		return nothing, nil
 	}
-	mode, known, err := k.addressMode(index)
+	mode, known, err := ns.addressMode(index)
 	if err != nil || !known || mode == nl.IN6_ADDR_GEN_MODE_NONE {
 		return nothing, err
 	}
-	if err := k.setAddressMode(index, nl.IN6_ADDR_GEN_MODE_NONE); errors.Is(err, unix.EPERM) {
+	if err := ns.setAddressMode(index, nl.IN6_ADDR_GEN_MODE_NONE); errors.Is(err, unix.EPERM) {
 		return nothing, nil
 	} else if err != nil {
 		return nothing, err
 	}
-	return func() error { return k.setAddressMode(index, mode) }, nil
+	return func() error { return ns.setAddressMode(index, mode) }, nil
 }
 
 // canAttachWithoutCarrier reports whether the driver knows IFF_NO_CARRIER (Linux 6.1).
-func (k *Kernel) canAttachWithoutCarrier() bool {
-	fd, err := k.openDriver()
+func (ns *Namespace) canAttachWithoutCarrier() bool {
+	fd, err := ns.openDriver()
 	if err != nil {
 		return true // the attachment itself reports this error
 	}
 	defer unix.Close(fd)
-	return k.knowsNoCarrier(fd)
+	return ns.knowsNoCarrier(fd)
 }
 
-func (k *Kernel) knowsNoCarrier(fd int) bool {
+func (ns *Namespace) knowsNoCarrier(fd int) bool {
 	features, err := unix.IoctlGetUint32(fd, unix.TUNGETFEATURES)
-	return err == nil && features&iffNoCarrier != 0 && !k.old
+	return err == nil && features&iffNoCarrier != 0 && !ns.old
 }
 
 // addressMode returns how the kernel makes link-local addresses for a device; known is false if the device has no IPv6.
-func (k *Kernel) addressMode(index int) (mode uint8, known bool, err error) {
+func (ns *Namespace) addressMode(index int) (mode uint8, known bool, err error) {
 	ask := linkRequest(unix.NLM_F_ACK, index, "", false)
-	err = k.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
+	err = ns.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
 		if len(body) < unix.SizeofIfInfomsg {
 			return
 		}
@@ -68,10 +68,10 @@ func (k *Kernel) addressMode(index int) (mode uint8, known bool, err error) {
 	return mode, known, nil
 }
 
-func (k *Kernel) setAddressMode(index int, mode uint8) error {
+func (ns *Namespace) setAddressMode(index int, mode uint8) error {
 	families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
 	families.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, []byte{mode})
-	if err := k.socket.exchange([]*nl.NetlinkRequest{linkChange(index, families)}, 1, nil)[0]; err != nil {
+	if err := ns.socket.exchange([]*nl.NetlinkRequest{linkChange(index, families)}, 1, nil)[0]; err != nil {
 		return &Error{What: "set how IPv6 addresses are generated", Err: err}
 	}
 	return nil

@@ -19,14 +19,14 @@ import (
 func TestRelay(t *testing.T) {
 	for name, c := range map[string]struct {
 		load    bool
-		end     func(k *Kernel, cancel func())
+		end     func(ns *Namespace, cancel func())
 		deleted string // the device that its error names
 	}{
-		"stopped":              {end: func(_ *Kernel, cancel func()) { cancel() }},
-		"stopped under load":   {load: true, end: func(_ *Kernel, cancel func()) { cancel() }},
-		"deleted":              {end: func(k *Kernel, _ func()) { remove(t, k, "tun8") }, deleted: "tun8"},
-		"deleted under load":   {load: true, end: func(k *Kernel, _ func()) { remove(t, k, "tun7") }, deleted: "tun7"},
-		"target deleted, load": {load: true, end: func(k *Kernel, _ func()) { remove(t, k, "tun8") }, deleted: "tun8"},
+		"stopped":              {end: func(_ *Namespace, cancel func()) { cancel() }},
+		"stopped under load":   {load: true, end: func(_ *Namespace, cancel func()) { cancel() }},
+		"deleted":              {end: func(ns *Namespace, _ func()) { remove(t, ns, "tun8") }, deleted: "tun8"},
+		"deleted under load":   {load: true, end: func(ns *Namespace, _ func()) { remove(t, ns, "tun7") }, deleted: "tun7"},
+		"target deleted, load": {load: true, end: func(ns *Namespace, _ func()) { remove(t, ns, "tun8") }, deleted: "tun8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			relayOnce(t, c.load, c.end, c.deleted)
@@ -34,32 +34,32 @@ func TestRelay(t *testing.T) {
 	}
 }
 
-func remove(t *testing.T, k *Kernel, name string) {
+func remove(t *testing.T, ns *Namespace, name string) {
 	t.Helper()
-	runNow(t, k, Change{Name: name, Expect: PresentOrNot, Force: true})
+	runNow(t, ns, Change{Name: name, Expect: PresentOrNot, Force: true})
 }
 
-func runNow(t *testing.T, k *Kernel, c Change) {
+func runNow(t *testing.T, ns *Namespace, c Change) {
 	t.Helper()
-	if results, err := k.Run(context.Background(), []Change{c}, Options{}); err != nil || results[0].Err != nil {
+	if results, err := ns.Run(context.Background(), []Change{c}, Options{}); err != nil || results[0].Err != nil {
 		t.Fatal(err, results)
 	}
 }
 
-func relayOnce(t *testing.T, load bool, end func(k *Kernel, cancel func()), deleted string) {
-	k := open(t)
-	add(t, k, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.7.1/24")})
-	add(t, k, Spec{Name: "tun8", Mode: TUN, Link: Link{Up: on(true)}})
-	add(t, k, Spec{Name: "tun9", Mode: TUN})
-	if err := k.Detach([]*Attached{attach(t, k, Attachment{Device: "tun9"})}); err != nil {
+func relayOnce(t *testing.T, load bool, end func(ns *Namespace, cancel func()), deleted string) {
+	ns := open(t)
+	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.7.1/24")})
+	add(t, ns, Spec{Name: "tun8", Mode: TUN, Link: Link{Up: on(true)}})
+	add(t, ns, Spec{Name: "tun9", Mode: TUN})
+	if err := ns.Detach([]*Attached{attach(t, ns, Attachment{Device: "tun9"})}); err != nil {
 		t.Fatal(err)
 	}
-	remove(t, k, "tun9") // from then on k keeps what it needs for that
+	remove(t, ns, "tun9") // from then on k keeps what it needs for that
 	before, goroutines := descriptors(t), runtime.NumGoroutine()
 	var carried atomic.Int64
 	r := &Relay{Names: [2]string{"tun7", "tun8"}, Each: func(int, int) error { carried.Add(1); return nil }}
 	for i, name := range r.Names {
-		r.Queues[i] = attach(t, k, Attachment{Device: name, VnetHdr: true, Offload: true}).Queues[0]
+		r.Queues[i] = attach(t, ns, Attachment{Device: name, VnetHdr: true, Offload: true}).Queues[0]
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -87,7 +87,7 @@ func relayOnce(t *testing.T, load bool, end func(k *Kernel, cancel func()), dele
 			t.Fatal("the load is not carried")
 		}
 	}
-	end(k, cancel)
+	end(ns, cancel)
 	select {
 	case err = <-ended:
 	case <-time.After(10 * time.Second):
@@ -117,11 +117,11 @@ func descriptors(t *testing.T) int {
 
 // TestAPlainProgramGetsPlainPackets attaches without headers after a program with offload.
 func TestAPlainProgramGetsPlainPackets(t *testing.T) {
-	k := open(t)
-	add(t, k, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.7.1/24")})
+	ns := open(t)
+	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.7.1/24")})
 	for _, a := range []Attachment{{Device: "tun7", VnetHdr: true, Offload: true}, {Device: "tun7"}} {
-		one := attach(t, k, a)
-		if whole := segments(t, k, "tun7"); whole != a.Offload {
+		one := attach(t, ns, a)
+		if whole := segments(t, ns, "tun7"); whole != a.Offload {
 			t.Errorf("%+v: segments come whole: %t", a, whole)
 		}
 		one.Queues[0].Close()
@@ -129,10 +129,10 @@ func TestAPlainProgramGetsPlainPackets(t *testing.T) {
 }
 
 // segments asks the device whether it takes segments of TCP whole, as ethtool -k does.
-func segments(t *testing.T, k *Kernel, name string) bool {
+func segments(t *testing.T, ns *Namespace, name string) bool {
 	t.Helper()
 	value := struct{ command, data uint32 }{command: unix.ETHTOOL_GTSO}
-	if err := ethtool(k.socket.fd, name, &value); err != nil {
+	if err := ethtool(ns.socket.fd, name, &value); err != nil {
 		t.Fatal(err)
 	}
 	return value.data != 0

@@ -11,14 +11,14 @@ import (
 
 // TestNewDevicesAreRememberedBeforeTheyStay asks ip(8) at the moment when they are: a crash would leave none.
 func TestNewDevicesAreRememberedBeforeTheyStay(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	remembered := map[string]int{}
 	many := true
 	changes := []Change{
 		{Name: "tun7", Want: &Spec{Name: "tun7", Mode: TUN, Access: Root()}, Expect: PresentOrNot},
 		{Name: "tap7", Want: &Spec{Name: "tap7", Mode: TAP, Access: Root(), MultiQueue: &many}, Expect: PresentOrNot},
 	}
-	results, err := k.Run(context.Background(), changes, Options{Remember: func(made []*Step) error {
+	results, err := ns.Run(context.Background(), changes, Options{Remember: func(made []*Step) error {
 		for _, s := range made {
 			remembered[s.Device] = s.Index
 			if got := ip(t, "-d link show dev "+s.Device); !strings.Contains(got, "persist off") {
@@ -39,10 +39,10 @@ func TestNewDevicesAreRememberedBeforeTheyStay(t *testing.T) {
 
 // TestWhatCannotBeRememberedIsNotMade has no room to remember in.
 func TestWhatCannotBeRememberedIsNotMade(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	full := errors.New("no space left")
 	changes := []Change{{Name: "tun7", Want: &Spec{Name: "tun7", Mode: TUN, Access: Root()}, Expect: PresentOrNot}}
-	results, err := k.Run(context.Background(), changes, Options{Remember: func([]*Step) error { return full }})
+	results, err := ns.Run(context.Background(), changes, Options{Remember: func([]*Step) error { return full }})
 	if err != nil || !errors.Is(results[0].Err, full) || results[0].Created {
 		t.Errorf("got %+v, %v", results, err)
 	}
@@ -56,13 +56,13 @@ func TestANamespaceHasAName(t *testing.T) {
 	for _, old := range []bool{false, true} {
 		seen := map[string]bool{}
 		for range 2 {
-			k := open(t)
-			k.old = old
-			if _, err := unix.GetsockoptUint64(k.socket.fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err != nil && !old {
+			ns := open(t)
+			ns.old = old
+			if _, err := unix.GetsockoptUint64(ns.socket.fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err != nil && !old {
 				continue // before Linux 5.14
 			}
-			name, err := k.Namespace()
-			again, _ := k.Namespace()
+			name, err := ns.Identity()
+			again, _ := ns.Identity()
 			if err != nil || name != again || seen[name] || strings.HasPrefix(name, "cookie") == old {
 				t.Errorf("got %q and %q, %v, after %v", name, again, err, seen)
 			}

@@ -174,24 +174,24 @@ const rtnhTrap = 64
 
 // do does steps of one phase, those of one device in their order, and gives back an error or nil for each. done is told of
 // each step that was done.
-func (k *Kernel) do(ctx context.Context, steps []*Step, o Options) []error {
+func (ns *Namespace) do(ctx context.Context, steps []*Step, o Options) []error {
 	errs := make([]error, len(steps))
 	if len(steps) == 0 {
 		return errs
 	}
 	switch steps[0].phase {
 	case phaseCreate:
-		errs = k.createAll(ctx, steps)
+		errs = ns.createAll(ctx, steps)
 	case phaseAccess:
 		for i, s := range steps {
-			if err := k.changeAccess(*s); err != nil {
-				errs[i] = k.explainStep(s, err)
+			if err := ns.changeAccess(*s); err != nil {
+				errs[i] = ns.explainStep(s, err)
 			}
 		}
 	case phaseClear, phaseDelete:
-		errs = k.deleteAll(steps)
+		errs = ns.deleteAll(steps)
 	default:
-		errs = k.configure(steps)
+		errs = ns.configure(steps)
 	}
 	for i, s := range steps {
 		if errs[i] == nil {
@@ -202,24 +202,24 @@ func (k *Kernel) do(ctx context.Context, steps []*Step, o Options) []error {
 }
 
 // configure sends the steps in batches.
-func (k *Kernel) configure(steps []*Step) []error {
+func (ns *Namespace) configure(steps []*Step) []error {
 	requests := make([]*nl.NetlinkRequest, len(steps))
 	for i, s := range steps {
 		requests[i] = s.encode()
 	}
-	errs := k.socket.exchange(requests, window, nil)
+	errs := ns.socket.exchange(requests, window, nil)
 	for i, err := range errs {
 		one := steps[i].Link.split()
 		switch {
 		case err == nil:
 		case steps[i].earlyForSource(err):
-			errs[i] = k.settle(steps[i])
+			errs[i] = ns.settle(steps[i])
 		case steps[i].needless(err):
 			errs[i] = nil
 		case len(one) > 1:
-			errs[i] = k.configureSingly(steps[i], one)
+			errs[i] = ns.configureSingly(steps[i], one)
 		default:
-			errs[i] = k.explainStep(steps[i], err)
+			errs[i] = ns.explainStep(steps[i], err)
 		}
 	}
 	return errs
@@ -232,20 +232,20 @@ func (s *Step) earlyForSource(err error) bool {
 
 // settle waits, a second at most, until the source of a route is no longer tentative, and sends the route once more. Even where nobody has
 // to be asked, the kernel settles that a moment after it took the address.
-func (k *Kernel) settle(s *Step) error {
+func (ns *Namespace) settle(s *Step) error {
 	const most, between = time.Second, time.Millisecond
 	unsettled := func(a Address) bool { return a.Local == s.Route.kept.source && a.kept.tentative }
 	for deadline := time.Now().Add(most); time.Now().Before(deadline); time.Sleep(between) {
 		d := &Device{Index: s.Index}
-		if err := k.readAddresses([]*Device{d}); err != nil {
+		if err := ns.readAddresses([]*Device{d}); err != nil {
 			return err
 		}
 		if !slices.ContainsFunc(d.Addresses, unsettled) {
 			break
 		}
 	}
-	if err := k.socket.exchange([]*nl.NetlinkRequest{s.encode()}, 1, nil)[0]; err != nil && !s.needless(err) {
-		return k.explainStep(s, err)
+	if err := ns.socket.exchange([]*nl.NetlinkRequest{s.encode()}, 1, nil)[0]; err != nil && !s.needless(err) {
+		return ns.explainStep(s, err)
 	}
 	return nil
 }
@@ -266,11 +266,11 @@ func (s *Step) needless(err error) bool {
 
 // configureSingly does the properties of a link step one by one, to find out which of them the kernel refuses. Each of them
 // is absolute, so those that were done already do no harm.
-func (k *Kernel) configureSingly(s *Step, properties []Link) error {
+func (ns *Namespace) configureSingly(s *Step, properties []Link) error {
 	for _, l := range properties {
 		single := *s
 		single.Link = l
-		if err := k.configure([]*Step{&single})[0]; err != nil {
+		if err := ns.configure([]*Step{&single})[0]; err != nil {
 			return err
 		}
 	}

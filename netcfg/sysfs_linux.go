@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The flags of a device that only sysfs tells, as [Kernel.StoredFlags] gives them back.
+// The flags of a device that only sysfs tells, as [Namespace.StoredFlags] gives them back.
 const (
 	FlagOneQueue  = unix.IFF_ONE_QUEUE
 	FlagNAPI      = unix.IFF_NAPI
@@ -15,18 +15,18 @@ const (
 
 // StoredFlags are those of the device's flags that netlink does not tell. They mean nothing while nobody is attached,
 // but attaching without them would change what ip tuntap shows. Where no sysfs of this network namespace can be had they are none.
-func (k *Kernel) StoredFlags(d *Device) uint16 {
+func (ns *Namespace) StoredFlags(d *Device) uint16 {
 	var index int
 	var flags uint16
-	if k.readAttribute(d, "tun_flags", "0x%x", &flags) != nil || k.readAttribute(d, "ifindex", "%d", &index) != nil || index != d.Index {
+	if ns.readAttribute(d, "tun_flags", "0x%x", &flags) != nil || ns.readAttribute(d, "ifindex", "%d", &index) != nil || index != d.Index {
 		return 0
 	}
 	return flags & (FlagOneQueue | FlagNAPI | FlagNAPIFrags)
 }
 
 // readAttribute reads what sysfs has of a device.
-func (k *Kernel) readAttribute(d *Device, attribute, format string, value any) error {
-	root, err := k.sysfs()
+func (ns *Namespace) readAttribute(d *Device, attribute, format string, value any) error {
+	root, err := ns.sysfs()
 	if err != nil {
 		return err
 	}
@@ -45,16 +45,16 @@ func (k *Kernel) readAttribute(d *Device, attribute, format string, value any) e
 
 // sysfs is a mount of sysfs for the thread's network namespace that stands in no directory, made on first use. To an ordinary
 // user, who enters no namespace either, it is what stands at /sys.
-func (k *Kernel) sysfs() (int, error) {
-	if k.sysfsFD != 0 {
-		return k.sysfsFD, nil
+func (ns *Namespace) sysfs() (int, error) {
+	if ns.sysfsFD != 0 {
+		return ns.sysfsFD, nil
 	}
 	fd, err := mountSysfs()
 	if err != nil {
 		fd, err = unix.Open("/sys", unix.O_PATH|unix.O_CLOEXEC, 0)
 	}
 	if err == nil {
-		k.sysfsFD = fd
+		ns.sysfsFD = fd
 	}
 	return fd, err
 }

@@ -24,9 +24,9 @@ type Traces struct {
 }
 
 // traces reads them of a device that was just observed. What cannot be read is as on a new device.
-func (k *Kernel) traces(d *Device) Traces {
-	t := Traces{Name: Text(d.Name), Index: d.Index, Shared: d.InUse(), Flags: d.flags() | k.StoredFlags(d), IPv6: k.multicastRoute(d.Index), AddrGen: k.addrGen(d.Index)}
-	t.Offload, t.Untouched = k.socket.offload(d.Name)
+func (ns *Namespace) traces(d *Device) Traces {
+	t := Traces{Name: Text(d.Name), Index: d.Index, Shared: d.InUse(), Flags: d.flags() | ns.StoredFlags(d), IPv6: ns.multicastRoute(d.Index), AddrGen: ns.addrGen(d.Index)}
+	t.Offload, t.Untouched = ns.socket.offload(d.Name)
 	return t
 }
 
@@ -56,8 +56,8 @@ func (t *Traces) setOffload(fd int, bits uint) error {
 // PutBack restores a device after the program that attached to it has closed its queues. A device that is gone, or to which another program is
 // attached by then, which has set its own flags, is left alone. The kernel's link-local address stays where this user may not turn off IPv6.
 // The error is an [*Error].
-func (k *Kernel) PutBack(t Traces) error {
-	found, err := k.observe([]target{{name: string(t.Name), index: t.Index}}, shallow, false)
+func (ns *Namespace) PutBack(t Traces) error {
+	found, err := ns.observe([]target{{name: string(t.Name), index: t.Index}}, shallow, false)
 	if err != nil {
 		return &Error{Device: string(t.Name), What: "look at it again", Err: err}
 	}
@@ -65,23 +65,23 @@ func (k *Kernel) PutBack(t Traces) error {
 	if d == nil || d.Kind != "tun" || d.InUse() && !t.Shared {
 		return nil
 	}
-	err = k.putBackQueue(d, t)
+	err = ns.putBackQueue(d, t)
 	if t.Shared || !mayConfigure() {
 		return err
 	}
-	return errors.Join(err, k.putBackIPv6(d, t))
+	return errors.Join(err, ns.putBackIPv6(d, t))
 }
 
 // putBackQueue restores what only a program that is attached can set.
-func (k *Kernel) putBackQueue(d *Device, t Traces) error {
-	bits, _ := k.socket.offload(d.Name)
+func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
+	bits, _ := ns.socket.offload(d.Name)
 	header := t.Header != 0 && t.Header != VnetHeader
-	if d.flags()|k.StoredFlags(d) == t.Flags && bits == t.Offload && !header {
+	if d.flags()|ns.StoredFlags(d) == t.Flags && bits == t.Offload && !header {
 		return nil
 	}
-	fd, err := k.attach(d, t.Flags)
+	fd, err := ns.attach(d, t.Flags)
 	if errors.Is(err, unix.EPERM) && t.Flags&FlagNAPIFrags != 0 { // only programs with rights on the whole machine may ask for that
-		fd, err = k.attach(d, t.Flags&^FlagNAPIFrags)
+		fd, err = ns.attach(d, t.Flags&^FlagNAPIFrags)
 	}
 	switch e := new(Error); {
 	case errors.As(err, &e) && (e.Cause == InUse || e.Cause == NoDevice): // another program was faster, or it is gone
@@ -107,33 +107,33 @@ func (k *Kernel) putBackQueue(d *Device, t Traces) error {
 // putBackIPv6 takes back what the kernel did with the first carrier: a link-local address, its routes, and how it generates such addresses. The
 // address alone must not go: the kernel would not add it again for the next program. So IPv6 is turned off and on, and only where the device has
 // nothing else of IPv6.
-func (k *Kernel) putBackIPv6(d *Device, t Traces) error {
-	if t.IPv6 || !d.Up || !k.multicastRoute(d.Index) {
+func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
+	if t.IPv6 || !d.Up || !ns.multicastRoute(d.Index) {
 		return nil
 	}
 	// As long as the kernel takes the device for running, IPv6 would be configured again at once.
-	if quiet, err := k.await(context.Background(), d.Index, false, 2*time.Second); err != nil || !quiet {
+	if quiet, err := ns.await(context.Background(), d.Index, false, 2*time.Second); err != nil || !quiet {
 		return err
 	}
-	found, err := k.observe([]target{{name: d.Name, index: d.Index}}, deep, false)
+	found, err := ns.observe([]target{{name: d.Name, index: d.Index}}, deep, false)
 	if err != nil {
 		return &Error{Device: d.Name, What: "look at it again", Err: err}
 	}
 	if d = found[0]; d == nil || d.InUse() || d.ipv6() != "" || !d.linkLocalFromKernel() {
 		return nil
 	}
-	if k.switchIPv6(d, "1") != nil { // /proc/sys is not to be written to
+	if ns.switchIPv6(d, "1") != nil { // /proc/sys is not to be written to
 		return nil
 	}
 	for range rounds {
-		if err = k.switchIPv6(d, "0"); err == nil {
+		if err = ns.switchIPv6(d, "0"); err == nil {
 			break
 		}
 	}
 	if err != nil {
 		return &Error{Device: d.Name, What: "IPv6", Err: err}
 	}
-	now := k.addrGen(d.Index)
+	now := ns.addrGen(d.Index)
 	if now == nil || t.AddrGen == nil || *now == *t.AddrGen {
 		return nil
 	}
@@ -141,14 +141,14 @@ func (k *Kernel) putBackIPv6(d *Device, t Traces) error {
 	inet6.AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, []byte{*t.AddrGen})
 	families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
 	families.AddChild(inet6)
-	if err := k.setLink(d.Index, families); err != nil && !errors.Is(err, unix.ENODEV) {
+	if err := ns.setLink(d.Index, families); err != nil && !errors.Is(err, unix.ENODEV) {
 		return &Error{Device: d.Name, What: "addrgenmode", Err: err}
 	}
 	return nil
 }
 
 // switchIPv6 writes to the device's disable_ipv6.
-func (k *Kernel) switchIPv6(d *Device, value string) error {
+func (ns *Namespace) switchIPv6(d *Device, value string) error {
 	f, err := OpenFile("/proc/sys/net/ipv6/conf/"+d.Name+"/disable_ipv6", os.O_WRONLY, 0)
 	if err != nil {
 		return err
@@ -159,9 +159,9 @@ func (k *Kernel) switchIPv6(d *Device, value string) error {
 }
 
 // multicastRoute says whether the kernel's own route of IPv6 multicast is on a device.
-func (k *Kernel) multicastRoute(index int) bool {
+func (ns *Namespace) multicastRoute(index int) bool {
 	ask := request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6}}, nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(tableLocal)))
-	found, _ := dump(k.socket, ask, func(body []byte) (bool, bool) {
+	found, _ := dump(ns.socket, ask, func(body []byte) (bool, bool) {
 		if len(body) < unix.SizeofRtMsg || body[1] != 8 || routeTable(body) != tableLocal {
 			return false, false
 		}
@@ -201,11 +201,11 @@ func (d *Device) linkLocalFromKernel() bool {
 }
 
 // addrGen reads how the kernel generates a device's link-local addresses; nil: there is no IPv6.
-func (k *Kernel) addrGen(index int) (mode *uint8) {
+func (ns *Namespace) addrGen(index int) (mode *uint8) {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
 	ask := request(unix.RTM_GETLINK, unix.NLM_F_ACK, msg, nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(withoutStats)))
-	_ = k.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
+	_ = ns.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
 		if len(body) < unix.SizeofIfInfomsg {
 			return
 		}

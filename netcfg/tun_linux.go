@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// driver is the node through which TUN/TAP devices are made and attached to, unless [Kernel.UseNode] names another.
+// driver is the node through which TUN/TAP devices are made and attached to, unless [Namespace.UseNode] names another.
 const driver = "/dev/net/tun"
 
 // A bit of TUNSETIFF that x/sys/unix does not have (yet): attach without switching the carrier on, Linux 6.1.
@@ -20,9 +20,9 @@ const iffNoCarrier = 0x40
 const indexTaken = 1
 
 // UseNode has the driver opened at another path. The error is an [*Error]: it cannot be opened there.
-func (k *Kernel) UseNode(path string) error {
-	k.node = path
-	fd, err := k.openDriver()
+func (ns *Namespace) UseNode(path string) error {
+	ns.node = path
+	fd, err := ns.openDriver()
 	if err == nil {
 		unix.Close(fd)
 	}
@@ -30,11 +30,11 @@ func (k *Kernel) UseNode(path string) error {
 }
 
 // openDriver opens the driver in the thread's network namespace, marked as a descriptor with which the program looks or changes something.
-func (k *Kernel) openDriver() (int, error) {
-	node := cmp.Or(k.node, driver)
+func (ns *Namespace) openDriver() (int, error) {
+	node := cmp.Or(ns.node, driver)
 	var fd int
 	var err error
-	if k.node != "" && k.node != driver {
+	if ns.node != "" && ns.node != driver {
 		fd, err = openNode(node)
 	} else {
 		fd, err = unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC|claimMark, 0)
@@ -67,8 +67,8 @@ func setInterface(fd int, name string, flags uint16) (string, error) {
 }
 
 // setLink changes attributes of one link.
-func (k *Kernel) setLink(index int, attributes ...nl.NetlinkRequestData) error {
-	return k.socket.exchange([]*nl.NetlinkRequest{linkChange(index, attributes...)}, window, nil)[0]
+func (ns *Namespace) setLink(index int, attributes ...nl.NetlinkRequestData) error {
+	return ns.socket.exchange([]*nl.NetlinkRequest{linkChange(index, attributes...)}, window, nil)[0]
 }
 
 // setAccess gives the attached device the owner and the group in which want differs from have.
@@ -94,19 +94,19 @@ func setAccess(fd int, want, have Access) error {
 
 // claim attaches to a device that is there, and never makes one. The carrier stays as it is, and so do the flags that netlink tells;
 // stored are those that it does not tell, see StoredFlags. While the descriptor is open nobody else can attach to a single-queue device.
-func (k *Kernel) claim(d *Device, stored uint16) (fd int, err error) {
+func (ns *Namespace) claim(d *Device, stored uint16) (fd int, err error) {
 	flags := d.flags() | stored
-	fd, err = k.attach(d, flags)
+	fd, err = ns.attach(d, flags)
 	if errors.Is(err, unix.EBADFD) {
 		// A tap that kept a program's packet filter: without this bit (IFF_NOFILTER) TUNSETIFF says yes and does not attach.
-		fd, err = k.attach(d, flags|unix.IFF_NO_PI)
+		fd, err = ns.attach(d, flags|unix.IFF_NO_PI)
 	}
 	return fd, err
 }
 
 // attach attaches to the very device, and never makes one. The carrier stays as it is, if the kernel can do that (Linux 6.1).
-func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
-	if fd, err = k.openDriver(); err != nil {
+func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
+	if fd, err = ns.openDriver(); err != nil {
 		return -1, err
 	}
 	opened := fd // what a return with an error makes of fd is no descriptor
@@ -115,16 +115,16 @@ func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
 			unix.Close(opened)
 		}
 	}()
-	if k.knowsNoCarrier(fd) {
+	if ns.knowsNoCarrier(fd) {
 		flags |= iffNoCarrier
 	}
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETIFINDEX, indexTaken); err != nil {
 		return -1, &Error{Device: d.Name, What: "attach", Err: err}
 	}
 	if _, err := setInterface(fd, d.Name, flags); err != nil {
-		return -1, k.explainAttach(d, err)
+		return -1, ns.explainAttach(d, err)
 	}
-	if _, index, err := k.identify(fd); err != nil || index != d.Index {
+	if _, index, err := ns.identify(fd); err != nil || index != d.Index {
 		return -1, &Error{Device: d.Name, Cause: NoDevice, Detail: "another device has its name now", Err: err}
 	}
 	return fd, nil
@@ -132,13 +132,13 @@ func (k *Kernel) attach(d *Device, flags uint16) (fd int, err error) {
 
 // identify is the name and the index of the very device of a descriptor. The kernel tells an index by the name only, which somebody may
 // give to another device in between: so it must be the same before and after.
-func (k *Kernel) identify(fd int) (name string, index int, err error) {
+func (ns *Namespace) identify(fd int) (name string, index int, err error) {
 	const tries = 10
 	for range tries {
 		if name, _, err = getInterface(fd); err != nil {
 			return "", 0, err
 		}
-		if index, err = k.socket.index(name); err != nil && !errors.Is(err, unix.ENODEV) {
+		if index, err = ns.socket.index(name); err != nil && !errors.Is(err, unix.ENODEV) {
 			return "", 0, err
 		}
 		again, _, lost := getInterface(fd)
@@ -163,13 +163,13 @@ func getInterface(fd int) (name string, flags uint16, err error) {
 }
 
 // claimWhole is a claim that keeps all flags of the device but one, which only programs with rights on the whole machine may ask for.
-func (k *Kernel) claimWhole(d *Device) (fd int, err error) {
-	return k.claim(d, k.StoredFlags(d)&^FlagNAPIFrags)
+func (ns *Namespace) claimWhole(d *Device) (fd int, err error) {
+	return ns.claim(d, ns.StoredFlags(d)&^FlagNAPIFrags)
 }
 
 // tryClaim claims a device, and lets it go again.
-func (k *Kernel) tryClaim(d *Device) error {
-	fd, err := k.claimWhole(d)
+func (ns *Namespace) tryClaim(d *Device) error {
+	fd, err := ns.claimWhole(d)
 	if err == nil {
 		unix.Close(fd)
 	}
@@ -177,11 +177,11 @@ func (k *Kernel) tryClaim(d *Device) error {
 }
 
 // changeAccess does an access step.
-func (k *Kernel) changeAccess(s Step) (err error) {
+func (ns *Namespace) changeAccess(s Step) (err error) {
 	if s.hold != nil {
 		return setAccess(s.hold.fd, *s.Access, s.Old.Access)
 	}
-	restore, err := k.withoutLinkLocal(s.Old.Index)
+	restore, err := ns.withoutLinkLocal(s.Old.Index)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (k *Kernel) changeAccess(s Step) (err error) {
 			err = failed
 		}
 	}()
-	fd, err := k.claimWhole(s.Old)
+	fd, err := ns.claimWhole(s.Old)
 	if err != nil {
 		return err
 	}

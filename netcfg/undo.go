@@ -61,7 +61,7 @@ func fixOf(err error) string {
 
 // undo brings each device back that a failed job has touched: away with it if the job made it, else as it was before. It goes by the
 // index of what this run made, and never by a name, which others may have taken; and it takes no device from a program.
-func (k *Kernel) undo(jobs []*job, o Options) {
+func (ns *Namespace) undo(jobs []*job, o Options) {
 	var back, failed []*job
 	for _, j := range jobs {
 		if j.err == nil || len(j.tried) == 0 || !j.created && !j.deleted && (j.before == nil || j.want == nil) {
@@ -83,14 +83,14 @@ func (k *Kernel) undo(jobs []*job, o Options) {
 		return
 	}
 	o.Atomic, o.Announce = false, nil
-	k.discardFailed(failed, o)
-	err := k.lookAgain(back, deep)
+	ns.discardFailed(failed, o)
+	err := ns.lookAgain(back, deep)
 	for _, u := range back {
 		if u.err = err; err == nil {
 			u.plan()
 		}
 	}
-	k.carryOut(context.Background(), back, o)
+	ns.carryOut(context.Background(), back, o)
 	for i, j := range failed {
 		u := back[i]
 		if u.err != nil && u.now == nil && u.index != 0 { // nobody knows: it is as good as there

@@ -19,10 +19,10 @@ func replaced(want Spec) Change {
 
 // TestUndoLeavesWhoTookTheName has another program take the name in the moment in which it is free.
 func TestUndoLeavesWhoTookTheName(t *testing.T) {
-	k := open(t)
-	busyDevice(t, k)
+	ns := open(t)
+	busyDevice(t, ns)
 	foreign := ""
-	r := run(t, k, replaced(Spec{}), after(StepDelete, func() {
+	r := run(t, ns, replaced(Spec{}), after(StepDelete, func() {
 		hold(t, "tap7", unix.IFF_TUN|unix.IFF_NO_PI)
 		ip(t, "link set tap7 alias theirs")
 		foreign = ip(t, "-d -j link show dev tap7")
@@ -43,10 +43,10 @@ func TestUndoLeavesWhoTookTheName(t *testing.T) {
 
 // TestUndoTakesNoDeviceFromAProgram has one attach to the new device before a later step fails.
 func TestUndoTakesNoDeviceFromAProgram(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	many := true
 	want := Spec{Name: "tap7", Mode: TAP, Access: Root(), MultiQueue: &many, Link: Link{Alias: on(strings.Repeat("x", 300))}}
-	r := run(t, k, Change{Name: "tap7", Want: &want}, after(StepCreate, func() {
+	r := run(t, ns, Change{Name: "tap7", Want: &want}, after(StepCreate, func() {
 		hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
 	}))
 	if e := new(Error); r.Err == nil || !errors.As(r.UndoErr, &e) || e.Cause != InUse {
@@ -60,11 +60,11 @@ func TestUndoTakesNoDeviceFromAProgram(t *testing.T) {
 
 // TestUndoGoesOn takes the device down meanwhile: the routes cannot come back, and all else does.
 func TestUndoGoesOn(t *testing.T) {
-	k := open(t)
-	busyDevice(t, k)
+	ns := open(t)
+	busyDevice(t, ns)
 	before := ip(t, "-4 -br addr show dev tap7")
 	want := Spec{Link: Link{TxQueueLen: on(7), Alias: on("new")}, Addresses: addresses("10.7.0.1/24"), Routes: routes("10.8.0.0/16 via 10.7.0.9")}
-	r := run(t, k, Change{Name: "tap7", Want: &want, Expect: Present}, after(StepRemoveAddress, func() { ip(t, "link set tap7 down") }))
+	r := run(t, ns, Change{Name: "tap7", Want: &want, Expect: Present}, after(StepRemoveAddress, func() { ip(t, "link set tap7 down") }))
 	if r.Err == nil || r.UndoErr == nil {
 		t.Fatalf("got %v, undo %v", r.Err, r.UndoErr)
 	}
@@ -92,11 +92,11 @@ func TestRoomIsTakenBeforeADelete(t *testing.T) {
 		{"to be put back if another fails", Change{Name: "tap7", Expect: PresentOrNot}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := open(t)
-			busyDevice(t, k)
+			ns := open(t)
+			busyDevice(t, ns)
 			before := witness(t)
 			var asked []string
-			results, err := k.Run(context.Background(), []Change{c.change}, Options{Atomic: c.atomic, Reserve: func(gone []*Step) error {
+			results, err := ns.Run(context.Background(), []Change{c.change}, Options{Atomic: c.atomic, Reserve: func(gone []*Step) error {
 				for _, s := range gone {
 					asked = append(asked, s.Device)
 				}
@@ -116,9 +116,9 @@ func TestRoomIsTakenBeforeADelete(t *testing.T) {
 
 // TestUndoNeedsNoMemory makes the old device anew, though that cannot be remembered any more.
 func TestUndoNeedsNoMemory(t *testing.T) {
-	k := open(t)
-	busyDevice(t, k)
-	old, err := k.Devices("tap7")
+	ns := open(t)
+	busyDevice(t, ns)
+	old, err := ns.Devices("tap7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestUndoNeedsNoMemory(t *testing.T) {
 		}
 		return errors.New("no space left")
 	}}
-	results, err := k.Run(context.Background(), []Change{replaced(Spec{})}, o)
+	results, err := ns.Run(context.Background(), []Change{replaced(Spec{})}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,10 +156,10 @@ func TestUndoRestoresWhatItDrops(t *testing.T) {
 	} {
 		for _, cause := range []Cause{NoPort, NoGateway} { // what fails late has the plan look deeper
 			t.Run(fmt.Sprintf("%s, cause %d", c.name, cause), func(t *testing.T) {
-				k := open(t)
+				ns := open(t)
 				ip(t, "link add v0 type veth")
 				ip(t, "link set v0 up")
-				add(t, k, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1400), Up: on(true)}})
+				add(t, ns, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1400), Up: on(true)}})
 				for _, line := range c.setup {
 					ip(t, line)
 				}
@@ -169,7 +169,7 @@ func TestUndoRestoresWhatItDrops(t *testing.T) {
 				} else {
 					want.AddRoutes = append(slices.Clone(want.AddRoutes), route("10.200.0.0/16 via 10.222.0.1"))
 				}
-				wantError(t, run(t, k, Change{Name: "tap7", Want: &want, Expect: Present}, nil), cause, nil)
+				wantError(t, run(t, ns, Change{Name: "tap7", Want: &want, Expect: Present}, nil), cause, nil)
 				same(t, before, witness(t))
 			})
 		}
@@ -178,16 +178,16 @@ func TestUndoRestoresWhatItDrops(t *testing.T) {
 
 // TestUndoLeavesTheBridgeFirst joins one whose IPv6 the device's own MTU would take.
 func TestUndoLeavesTheBridgeFirst(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	ip(t, "link add br0 type bridge")
 	ip(t, "link add v0 type veth")
 	ip(t, "link set v0 master br0")
 	ip(t, "link set br0 up")
 	ip(t, "addr add fd00::1/64 dev br0 nodad")
-	add(t, k, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1000)}})
+	add(t, ns, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1000)}})
 	before := ip(t, "-o addr show dev br0")
 	want := &Spec{Master: &Master{Name: "br0"}, Access: &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}}
-	r := run(t, k, Change{Name: "tap7", Want: want, Expect: Present}, after(StepMaster, func() { hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI) }))
+	r := run(t, ns, Change{Name: "tap7", Want: want, Expect: Present}, after(StepMaster, func() { hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI) }))
 	wantError(t, r, InUse, nil)
 	same(t, before, ip(t, "-o addr show dev br0"))
 	if got := ip(t, "link show dev tap7"); !strings.Contains(got, "mtu 1000 ") || strings.Contains(got, "br0") {

@@ -6,8 +6,8 @@ import (
 )
 
 // deepen plans once more, with all in view that the kernel may drop: on the way, or on the way back.
-func (k *Kernel) deepen(jobs []*job, how depth) error {
-	if err := k.look(jobs, how); err != nil {
+func (ns *Namespace) deepen(jobs []*job, how depth) error {
+	if err := ns.look(jobs, how); err != nil {
 		return err
 	}
 	for _, j := range jobs {
@@ -51,9 +51,9 @@ func dropping(steps []Step, before *Device, o Options) depth {
 }
 
 // lookAgain looks once more if that fails: after a change all depends on it.
-func (k *Kernel) lookAgain(jobs []*job, how depth) (err error) {
+func (ns *Namespace) lookAgain(jobs []*job, how depth) (err error) {
 	for range rounds {
-		if err = k.look(jobs, how); err == nil {
+		if err = ns.look(jobs, how); err == nil {
 			break
 		}
 	}
@@ -61,7 +61,7 @@ func (k *Kernel) lookAgain(jobs []*job, how depth) (err error) {
 }
 
 // look observes the devices of the jobs.
-func (k *Kernel) look(jobs []*job, how depth) error {
+func (ns *Namespace) look(jobs []*job, how depth) error {
 	var wanted []target
 	var named []*job
 	for _, j := range jobs {
@@ -73,7 +73,7 @@ func (k *Kernel) look(jobs []*job, how depth) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	devices, err := k.observe(wanted, how, false)
+	devices, err := ns.observe(wanted, how, false)
 	if err != nil {
 		return err
 	}

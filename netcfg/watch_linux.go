@@ -17,7 +17,7 @@ const pause = 20 * time.Millisecond
 
 // A watcher keeps what was told of each device.
 type watcher struct {
-	k             *Kernel
+	ns             *Namespace
 	announcements *socket
 	driver        int // -1: it cannot be watched
 	names         []string
@@ -36,17 +36,17 @@ type watcher struct {
 // Watch calls tell with what happens to the named devices, or to all, until ctx ends or, with success, out has no reader any more. A name
 // need not be there yet, and its device is followed when it is renamed. Tell gets the events of a moment, in their order; its error ends
 // the watch.
-func (k *Kernel) Watch(ctx context.Context, names []string, out *os.File, tell func([]Event) error) error {
-	return k.watch(ctx, names, out, announcementsSize, tell)
+func (ns *Namespace) Watch(ctx context.Context, names []string, out *os.File, tell func([]Event) error) error {
+	return ns.watch(ctx, names, out, announcementsSize, tell)
 }
 
-func (k *Kernel) watch(ctx context.Context, names []string, out *os.File, size int, tell func([]Event) error) error {
+func (ns *Namespace) watch(ctx context.Context, names []string, out *os.File, size int, tell func([]Event) error) error {
 	announcements, err := openAnnouncements(size)
 	if err != nil {
 		return err
 	}
 	defer announcements.close()
-	w := &watcher{k: k, announcements: announcements, driver: openDriverWatch(), names: names,
+	w := &watcher{ns: ns, announcements: announcements, driver: openDriverWatch(), names: names,
 		followed: map[int]bool{}, masters: map[int]string{}, told: map[int]*Device{}}
 	if w.driver >= 0 {
 		defer unix.Close(w.driver)

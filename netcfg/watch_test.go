@@ -150,14 +150,14 @@ func TestAProgramThatIsAboutToEndIsStillThere(t *testing.T) {
 // TestAnnouncementsThatAreLostAreMadeUpFor makes more devices than the smallest buffer holds announcements of while nobody reads, deletes one,
 // and changes one.
 func TestAnnouncementsThatAreLostAreMadeUpFor(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	ip(t, "tuntap add tun0 mode tun")
 	ip(t, "tuntap add tun1 mode tun")
 	const n = 200
 	enough := errors.New("enough")
 	count := map[EventKind]int{}
 	lines := ""
-	err := k.watch(context.Background(), nil, nil, 1, func(events []Event) error {
+	err := ns.watch(context.Background(), nil, nil, 1, func(events []Event) error {
 		for _, e := range events {
 			count[e.Kind]++
 			if d := e.Device(); d != nil && d.Index <= 3 {
@@ -191,7 +191,7 @@ func TestAnnouncementsThatAreLostAreMadeUpFor(t *testing.T) {
 
 // TestAWatchEndsWithItsReader leaves no descriptor behind, either.
 func TestAWatchEndsWithItsReader(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	descriptors := func() int { return len(directory("/proc/self/fd")) }
 	before := descriptors()
 	r, w, err := os.Pipe()
@@ -199,16 +199,16 @@ func TestAWatchEndsWithItsReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	err = k.Watch(context.Background(), nil, w, func([]Event) error { return r.Close() })
+	err = ns.Watch(context.Background(), nil, w, func([]Event) error { return r.Close() })
 	if err != nil {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := k.Watch(ctx, nil, nil, func([]Event) error { cancel(); return nil }); err != nil {
+	if err := ns.Watch(ctx, nil, nil, func([]Event) error { cancel(); return nil }); err != nil {
 		t.Error(err)
 	}
 	refused := errors.New("refused")
-	if err := k.Watch(context.Background(), nil, nil, func([]Event) error { return refused }); !errors.Is(err, refused) {
+	if err := ns.Watch(context.Background(), nil, nil, func([]Event) error { return refused }); !errors.Is(err, refused) {
 		t.Error(err)
 	}
 	w.Close()
@@ -220,13 +220,13 @@ func TestAWatchEndsWithItsReader(t *testing.T) {
 // TestAnAttachmentThatIsOverIsTold makes a program come and go before anybody looks. Of a device with one queue the kernel does not announce
 // how many are attached.
 func TestAnAttachmentThatIsOverIsTold(t *testing.T) {
-	k := open(t)
+	ns := open(t)
 	ip(t, "tuntap add tun0 mode tun multi_queue")
 	ip(t, "link set tun0 up")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	lines := ""
-	err := k.Watch(ctx, []string{"tun0"}, nil, func(events []Event) error {
+	err := ns.Watch(ctx, []string{"tun0"}, nil, func(events []Event) error {
 		lines += told(events) + "\n"
 		switch {
 		case events[0].Kind == EventWatching:

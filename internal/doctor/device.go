@@ -16,7 +16,7 @@ func absent(p *patient) []Finding {
 		return one(Fault, netcfg.Escape(p.Device)+" is "+other.KindWords()+", not a TUN/TAP device", "no program can attach to it", "choose another name: tunadm list shows those that there are")
 	}
 	what := "there is no device " + netcfg.Escape(p.Device)
-	if elsewhere := p.kernel.Elsewhere(p.Device); len(elsewhere) > 0 {
+	if elsewhere := p.namespace.Elsewhere(p.Device); len(elsewhere) > 0 {
 		return one(Fault, what+" in this network namespace, but in another one: "+netcfg.Escape(strings.Join(elsewhere, ", ")),
 			"a device is only seen in the network namespace that it is in", "tunadm doctor "+netcfg.Word(p.Device)+" --netns "+netcfg.Word(elsewhere[0]))
 	}

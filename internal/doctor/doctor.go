@@ -44,7 +44,7 @@ type Question struct {
 // A patient is what is looked at.
 type patient struct {
 	Question
-	kernel  *netcfg.Kernel
+	namespace  *netcfg.Namespace
 	person  netcfg.Person
 	network *netcfg.Network
 	devices []*netcfg.Device // TUN/TAP devices, the one that is asked about alone if there is one
@@ -89,11 +89,11 @@ func Checks() (names []string) {
 
 // Examine asks all checks, and gives back what they found, the most serious first, and those that explain others before these. The
 // error is of the kernel, or of a user whom nobody knows.
-func Examine(k *netcfg.Kernel, q Question) ([]Finding, error) {
-	p := &patient{Question: q, kernel: k, person: k.Self(), people: map[string]netcfg.Person{}}
+func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
+	p := &patient{Question: q, namespace: ns, person: ns.Self(), people: map[string]netcfg.Person{}}
 	var err error
 	if q.User != "" {
-		if p.person, err = k.Person(q.User); err != nil {
+		if p.person, err = ns.Person(q.User); err != nil {
 			return nil, err
 		}
 	}
@@ -111,11 +111,11 @@ func Examine(k *netcfg.Kernel, q Question) ([]Finding, error) {
 
 // read looks at the devices and the network.
 func (p *patient) read() error {
-	all, err := p.kernel.Devices()
+	all, err := p.namespace.Devices()
 	if err != nil {
 		return err
 	}
-	if p.network, err = p.kernel.Network(all); err != nil {
+	if p.network, err = p.namespace.Network(all); err != nil {
 		return err
 	}
 	p.devices = slices.DeleteFunc(all, func(d *netcfg.Device) bool {

@@ -24,7 +24,7 @@ func (p *patient) fit(mend string) string {
 		rooted = rooted || slices.Contains([]string{"ip", "sysctl", "usermod", "printf", "mkdir", "rm", "mount", "modprobe"}, first) || first == "tunadm" && !strings.HasPrefix(part, "tunadm doctor ")
 	}
 	mend = strings.Join(parts, " && ")
-	if self := p.kernel.Self(); rooted && self.ID.Number != 0 && !self.Admin {
+	if self := p.namespace.Self(); rooted && self.ID.Number != 0 && !self.Admin {
 		return "ask root for: " + mend
 	}
 	return mend

@@ -17,11 +17,11 @@ func TestRemediesOfHostileNames(t *testing.T) {
 	if err := os.MkdirAll("/run/netns/77", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	k, err := netcfg.Open("")
+	ns, err := netcfg.Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer k.Close()
+	defer ns.Close()
 	for _, c := range []struct{ netns, mend, want string }{
 		{"", "tunadm set tun0 --up", "tunadm set tun0 --up"},
 		{"", "tunadm set -x --up", "tunadm set --up -- -x"},
@@ -37,7 +37,7 @@ func TestRemediesOfHostileNames(t *testing.T) {
 		{"/proc/1/ns/net", "sysctl -w a=1", "nsenter --net=/proc/1/ns/net sysctl -w a=1"},
 		{"lab", "start the program that reads it", "start the program that reads it"},
 	} {
-		p := &patient{kernel: k, Question: Question{Netns: c.netns}}
+		p := &patient{namespace: ns, Question: Question{Netns: c.netns}}
 		if got := p.fit(c.mend); got != c.want {
 			t.Errorf("%q in %q:\n got %s\nwant %s", c.mend, c.netns, got, c.want)
 		}

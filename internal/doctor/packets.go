@@ -83,7 +83,7 @@ func acceptLocal(p *patient) []Finding {
 		if largest("accept_local", d.Name) == 1 || !a.Local.Is4() || !is.Local.Is4() {
 			continue
 		}
-		if way, err := p.kernel.Way(is.Local, a.Local); err != nil || !way.Local || p.overridden() {
+		if way, err := p.namespace.Way(is.Local, a.Local); err != nil || !way.Local || p.overridden() {
 			continue
 		}
 		return one(Warning, fmt.Sprintf("one program holds it and %s, and both have addresses of this host", netcfg.Escape(l.Name)),
@@ -132,7 +132,7 @@ func firewall(p *patient) []Finding {
 
 func (p *patient) firewallNames(device string) (named, present bool) {
 	if p.rules == nil {
-		rules, _ := p.kernel.FirewallRules() // an ordinary user may not read them
+		rules, _ := p.namespace.FirewallRules() // an ordinary user may not read them
 		p.rules = append([][]byte{}, rules...)
 	}
 	for _, rule := range p.rules {

@@ -11,7 +11,7 @@ import (
 
 // driver looks at the driver's node, as the person would open it.
 func driver(p *patient) []Finding {
-	err := p.kernel.DriverFor(p.person)
+	err := p.namespace.DriverFor(p.person)
 	if err == nil {
 		return append(p.ownersDriver(), ok("/dev/net/tun can be opened by "+netcfg.Escape(p.person.ID.String()))...)
 	}
@@ -34,7 +34,7 @@ func (p *patient) ownersDriver() (found []Finding) {
 		asked[owner.Name] = true
 		person, err := p.find(owner.Name)
 		if err == nil {
-			err = p.kernel.DriverFor(person)
+			err = p.namespace.DriverFor(person)
 		}
 		if err != nil {
 			f := known(Fault, err)[0]
@@ -50,7 +50,7 @@ func (p *patient) find(name string) (netcfg.Person, error) {
 	if known, there := p.people[name]; there {
 		return known, nil
 	}
-	person, err := p.kernel.Person(name)
+	person, err := p.namespace.Person(name)
 	if err == nil {
 		p.people[name] = person
 	}

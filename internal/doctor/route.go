@@ -57,7 +57,7 @@ func (p *patient) askWays() (found []detour) {
 		if !to.IsValid() || to.Is6() && (a.Tentative() || a.Duplicate()) {
 			continue
 		}
-		way, err := p.kernel.Way(a.Local, to)
+		way, err := p.namespace.Way(a.Local, to)
 		if err == nil && way.Index != d.Index && !way.Local {
 			found = append(found, detour{a.Local, to, way})
 		}

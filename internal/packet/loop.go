@@ -13,7 +13,7 @@ import (
 // A Loop is two tuns on one host, with the traffic between their addresses led out of one and into the other. What it makes it
 // remembers ahead, so that it can be undone also by another run.
 type Loop struct {
-	Kernel   *netcfg.Kernel
+	Namespace   *netcfg.Namespace
 	Ends     [2]LoopEnd
 	MTU      *int                    // bytes, of both; nil: as they are
 	Log      func(fmt.Stringer)      // told of each step as it is done
@@ -117,7 +117,7 @@ func (l *Loop) Make(ctx context.Context) error {
 func (l *Loop) Attach(asked netcfg.Attachment) ([]*netcfg.Attached, error) {
 	a, b := asked, asked
 	a.Device, b.Device = l.Ends[0].Device, l.Ends[1].Device
-	attached, err := l.Kernel.PrepareAttach(a, b)
+	attached, err := l.Namespace.PrepareAttach(a, b)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (l *Loop) Attach(asked netcfg.Attachment) ([]*netcfg.Attached, error) {
 	if err := note(); err != nil {
 		return nil, err
 	}
-	if err := l.Kernel.Attach(attached, note); err != nil {
+	if err := l.Namespace.Attach(attached, note); err != nil {
 		return nil, err
 	}
 	return attached, netcfg.Start(attached)
@@ -154,11 +154,11 @@ func (l *Loop) Divert(ctx context.Context) (err error) {
 		return err
 	}
 	for _, e := range l.Ends {
-		if err := l.Kernel.AwaitRunning(ctx, e.index); err != nil {
+		if err := l.Namespace.AwaitRunning(ctx, e.index); err != nil {
 			return err
 		}
 	}
-	return l.Kernel.Divert(ctx, l.Detour.Turns, l.logTurn)
+	return l.Namespace.Divert(ctx, l.Detour.Turns, l.logTurn)
 }
 
 func (l *Loop) plan() (*netcfg.Detour, error) {
@@ -166,7 +166,7 @@ func (l *Loop) plan() (*netcfg.Detour, error) {
 	for i, e := range l.Ends {
 		ends[i] = netcfg.DetourEnd{Device: e.Device, Index: e.index, Addresses: e.Addresses}
 	}
-	return l.Kernel.PlanDetour(ends[0], ends[1])
+	return l.Namespace.PlanDetour(ends[0], ends[1])
 }
 
 // Plan is what Make and Divert would do.
@@ -175,7 +175,7 @@ func (l *Loop) Plan(ctx context.Context) (steps []fmt.Stringer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	network, err := l.Kernel.Network(nil)
+	network, err := l.Namespace.Network(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +216,7 @@ func (l *Loop) changes() ([]netcfg.Change, error) {
 		if e.Device == "" {
 			continue
 		}
-		found, err := l.Kernel.Devices(e.Device)
+		found, err := l.Namespace.Devices(e.Device)
 		if err != nil {
 			return nil, err
 		}
@@ -228,7 +228,7 @@ func (l *Loop) changes() ([]netcfg.Change, error) {
 	if err := l.Check(); err != nil {
 		return nil, err
 	}
-	network, err := l.Kernel.Network(nil)
+	network, err := l.Namespace.Network(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -276,7 +276,7 @@ func has(d *netcfg.Device, ip netip.Addr) bool {
 // run runs the engine, and makes one error of all.
 func (l *Loop) run(ctx context.Context, changes []netcfg.Change, o netcfg.Options) ([]netcfg.Result, error) {
 	o.Log = func(s netcfg.Step) { l.Log(s) }
-	results, err := l.Kernel.Run(ctx, changes, o)
+	results, err := l.Namespace.Run(ctx, changes, o)
 	for _, r := range results {
 		if e := new(netcfg.Error); errors.As(r.Err, &e) && e.Cause == netcfg.OtherFailed {
 			continue

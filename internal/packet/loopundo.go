@@ -23,7 +23,7 @@ func (l *Loop) Undo() (err error) {
 
 // UndoOf undoes what is remembered of a loop: first the rules and the routes, then the devices. What is not there any more is no error.
 func (l *Loop) UndoOf(m *LoopMemory) error {
-	err := l.Kernel.Restore(m.Turns, l.logTurn)
+	err := l.Namespace.Restore(m.Turns, l.logTurn)
 	var changes []netcfg.Change
 	for _, d := range m.Devices {
 		if d.Index < 1 {
@@ -49,9 +49,9 @@ func (l *Loop) UndoOf(m *LoopMemory) error {
 func (l *Loop) putBack(was LoopDevice) (*netcfg.Change, error) {
 	var failed error
 	if was.Before != nil {
-		failed = l.Kernel.PutBack(*was.Before)
+		failed = l.Namespace.PutBack(*was.Before)
 	}
-	d, err := l.Kernel.Device(was.Index)
+	d, err := l.Namespace.Device(was.Index)
 	if d == nil {
 		return nil, errors.Join(failed, err)
 	}

@@ -31,14 +31,14 @@ func device(t *testing.T, name string) *os.File {
 	nstest.Run(t, "ip", "tuntap", "add", name, "mode", "tun")
 	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", name).Run() })
 	nstest.Run(t, "ip", "link", "set", name, "mtu", "65535", "up")
-	k, err := netcfg.Open("")
+	ns, err := netcfg.Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer k.Close()
-	attached, err := k.PrepareAttach(netcfg.Attachment{Device: name, Poll: true})
+	defer ns.Close()
+	attached, err := ns.PrepareAttach(netcfg.Attachment{Device: name, Poll: true})
 	if err == nil {
-		err = k.Attach(attached, nil)
+		err = ns.Attach(attached, nil)
 	}
 	if err == nil {
 		err = netcfg.Start(attached)

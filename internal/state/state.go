@@ -27,7 +27,7 @@ const Directory = "/run/tunadm"
 type record struct {
 	Version   int           `json:"version"`
 	Boot      string        `json:"boot"`      // the kernel's boot_id: indexes and namespaces begin anew with each boot
-	Namespace string        `json:"namespace"` // as [netcfg.Kernel.Namespace] has it
+	Namespace string        `json:"namespace"` // as [netcfg.Namespace.Identity] has it
 	Operands  []netcfg.Text `json:"operands"`
 	Devices   []device      `json:"devices"`
 }
