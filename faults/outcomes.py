@@ -18,6 +18,9 @@ OUTCOMES = [
     Outcome("error *", "crash", "",
             "Go's runtime throws where it cannot make its poller, which no program can catch; a limit of open files "
             "that leads there is refused at the start", at=r"^(epoll_create1|epoll_ctl|eventfd2)#1\("),
+    Outcome("around *", "crash", "",
+            "Go's runtime ends the process where the kernel refuses it a thread or memory; the rest is judged as after "
+            "a kill, by the next command", at=r"^(pids|memory|as)-"),
     Outcome("error *", "success, but not as asked", r"fe80:",
             "without IFF_NO_CARRIER, as before Linux 6.1, an attachment turns the carrier on for a moment, and the "
             "kernel adds a link-local address", at="TUNGETFEATURES"),
