@@ -13,8 +13,8 @@ import (
 type provision struct {
 	*program
 	namespace *netcfg.Namespace
-	memory *state.Memory // what an earlier apply made; empty if nobody asked for it
-	kept   []jsonResult  // devices that were left alone on purpose
+	memory    *state.Memory // what an earlier apply made; empty if nobody asked for it
+	kept      []jsonResult  // devices that were left alone on purpose
 }
 
 // provision does what plan finds to be done, and keeps the memory of it. A plan that is only printed takes no lock and writes nothing.

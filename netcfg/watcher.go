@@ -17,7 +17,7 @@ const pause = 20 * time.Millisecond
 
 // A watcher keeps what was told of each device.
 type watcher struct {
-	ns             *Namespace
+	ns            *Namespace
 	announcements *socket
 	driver        int // -1: it cannot be watched
 	names         []string

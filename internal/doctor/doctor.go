@@ -44,14 +44,14 @@ type Question struct {
 // A patient is what is looked at.
 type patient struct {
 	Question
-	namespace  *netcfg.Namespace
-	person  netcfg.Person
-	network *netcfg.Network
-	devices []*netcfg.Device // TUN/TAP devices, the one that is asked about alone if there is one
-	device  *netcfg.Device   // the one at hand; nil: a check of the machine
-	people  map[string]netcfg.Person
-	ways    []detour // of the device; nil: not asked yet
-	rules   [][]byte // of the firewall; nil: not read yet
+	namespace *netcfg.Namespace
+	person    netcfg.Person
+	network   *netcfg.Network
+	devices   []*netcfg.Device // TUN/TAP devices, the one that is asked about alone if there is one
+	device    *netcfg.Device   // the one at hand; nil: a check of the machine
+	people    map[string]netcfg.Person
+	ways      []detour // of the device; nil: not asked yet
+	rules     [][]byte // of the firewall; nil: not read yet
 }
 
 // A check looks at one thing.

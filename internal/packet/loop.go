@@ -13,11 +13,11 @@ import (
 // A Loop is two tuns on one host, with the traffic between their addresses led out of one and into the other. What it makes it
 // remembers ahead, so that it can be undone also by another run.
 type Loop struct {
-	Namespace   *netcfg.Namespace
-	Ends     [2]LoopEnd
-	MTU      *int                    // bytes, of both; nil: as they are
-	Log      func(fmt.Stringer)      // told of each step as it is done
-	Remember func(*LoopMemory) error // told of all that is to be undone, before it is done
+	Namespace *netcfg.Namespace
+	Ends      [2]LoopEnd
+	MTU       *int                    // bytes, of both; nil: as they are
+	Log       func(fmt.Stringer)      // told of each step as it is done
+	Remember  func(*LoopMemory) error // told of all that is to be undone, before it is done
 
 	Detour *netcfg.Detour // from Make on
 
