@@ -8,43 +8,43 @@ import (
 )
 
 // absent looks for the device that is asked for, and where else it may be.
-func absent(p *patient) []Finding {
-	if p.Device == "" || len(p.devices) > 0 {
+func absent(v *view) []Finding {
+	if v.Device == "" || len(v.devices) > 0 {
 		return nil
 	}
-	if other := p.network.Link(p.Device); other != nil {
-		return one(Fault, netcfg.Escape(p.Device)+" is "+other.KindWords()+", not a TUN/TAP device", "no program can attach to it", "choose another name: tunadm list shows those that there are")
+	if other := v.network.Link(v.Device); other != nil {
+		return one(Fault, netcfg.Escape(v.Device)+" is "+other.KindWords()+", not a TUN/TAP device", "no program can attach to it", "choose another name: tunadm list shows those that there are")
 	}
-	what := "there is no device " + netcfg.Escape(p.Device)
-	if elsewhere := p.namespace.Elsewhere(p.Device); len(elsewhere) > 0 {
+	what := "there is no device " + netcfg.Escape(v.Device)
+	if elsewhere := v.namespace.Elsewhere(v.Device); len(elsewhere) > 0 {
 		return one(Fault, what+" in this network namespace, but in another one: "+netcfg.Escape(strings.Join(elsewhere, ", ")),
-			"a device is only seen in the network namespace that it is in", "tunadm doctor "+netcfg.Word(p.Device)+" --netns "+netcfg.Word(elsewhere[0]))
+			"a device is only seen in the network namespace that it is in", "tunadm doctor "+netcfg.Word(v.Device)+" --netns "+netcfg.Word(elsewhere[0]))
 	}
 	var names []string
-	for _, l := range p.network.Links {
+	for _, l := range v.network.Links {
 		if l.Kind == "tun" {
 			names = append(names, l.Name)
 		}
 	}
 	means := "a program that is not root's cannot make it, and can only attach to one that is there"
 	var mend []string
-	if near := netcfg.Nearest(p.Device, names); near != "" {
+	if near := netcfg.Nearest(v.Device, names); near != "" {
 		what += "; there is " + netcfg.Escape(near)
 		mend = []string{"tunadm doctor " + netcfg.Word(near)}
 	}
-	add := "tunadm add " + netcfg.Word(p.Device)
-	if netcfg.ModeOf(p.Device) == 0 {
+	add := "tunadm add " + netcfg.Word(v.Device)
+	if netcfg.ModeOf(v.Device) == 0 {
 		add += " --mode tun"
 	}
-	if p.User != "" || !p.person.Admin {
-		add += " --user " + netcfg.Word(p.person.ID.String())
+	if v.User != "" || !v.person.Admin {
+		add += " --user " + netcfg.Word(v.person.ID.String())
 	}
 	return one(Fault, what, means, append(mend, add)...)
 }
 
 // modeOfName looks for a tun that is called tap, and the reverse.
-func modeOfName(p *patient) []Finding {
-	d := p.device
+func modeOfName(v *view) []Finding {
+	d := v.device
 	called := netcfg.ModeOf(d.Name)
 	if called == 0 || called == d.Mode {
 		return nil
@@ -59,8 +59,8 @@ func modeOfName(p *patient) []Finding {
 }
 
 // queues tells what a program must ask for.
-func queues(p *patient) []Finding {
-	d := p.device
+func queues(v *view) []Finding {
+	d := v.device
 	kind := "it has one queue: a program that asks for several gets \"invalid argument\""
 	if d.MultiQueue {
 		kind = "it has several queues: a program that does not ask for that gets \"invalid argument\""
@@ -72,21 +72,21 @@ func queues(p *patient) []Finding {
 }
 
 // leftOver looks for a device that a program has used and left.
-func leftOver(p *patient) []Finding {
-	d := p.device
+func leftOver(v *view) []Finding {
+	d := v.device
 	if d.InUse() || !d.Persist || d.Stats.RxPackets == 0 {
 		return nil
 	}
 	what := "a program that is gone wrote " + packets(d.Stats.RxPackets) + " to it, and nobody is attached"
-	if p.Device == "" {
+	if v.Device == "" {
 		return ok(what)
 	}
 	return one(Warning, what, "the program has ended, or attached to another device", "start it again", "tunadm delete "+netcfg.Word(d.Name)+", if nobody needs it")
 }
 
 // leftRules looks for policy rules that name a device which is gone.
-func leftRules(p *patient) (found []Finding) {
-	for _, r := range p.network.Rules {
+func leftRules(v *view) (found []Finding) {
+	for _, r := range v.network.Rules {
 		if !r.Detached {
 			continue
 		}

@@ -42,7 +42,7 @@ type Question struct {
 }
 
 // A patient is what is looked at.
-type patient struct {
+type view struct {
 	Question
 	namespace *netcfg.Namespace
 	person    netcfg.Person
@@ -57,7 +57,7 @@ type patient struct {
 // A check looks at one thing.
 type check struct {
 	name string
-	look func(*patient) []Finding
+	look func(*view) []Finding
 }
 
 // The tables of the checks, those first that explain others.
@@ -90,49 +90,49 @@ func Checks() (names []string) {
 // Examine asks all checks, and gives back what they found, the most serious first, and those that explain others before these. The
 // error is of the kernel, or of a user whom nobody knows.
 func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
-	p := &patient{Question: q, namespace: ns, person: ns.Self(), people: map[string]netcfg.Person{}}
+	v := &view{Question: q, namespace: ns, person: ns.Self(), people: map[string]netcfg.Person{}}
 	var err error
 	if q.User != "" {
-		if p.person, err = ns.Person(q.User); err != nil {
+		if v.person, err = ns.Person(q.User); err != nil {
 			return nil, err
 		}
 	}
-	if err := p.read(); err != nil {
+	if err := v.read(); err != nil {
 		return nil, err
 	}
-	findings := p.ask(machineChecks())
-	for _, d := range p.devices {
-		p.device, p.ways = d, nil
-		findings = append(findings, p.ask(deviceChecks())...)
+	findings := v.ask(machineChecks())
+	for _, d := range v.devices {
+		v.device, v.ways = d, nil
+		findings = append(findings, v.ask(deviceChecks())...)
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Level, b.Level) })
 	return findings, nil
 }
 
 // read looks at the devices and the network.
-func (p *patient) read() error {
-	all, err := p.namespace.Devices()
+func (v *view) read() error {
+	all, err := v.namespace.Devices()
 	if err != nil {
 		return err
 	}
-	if p.network, err = p.namespace.Network(all); err != nil {
+	if v.network, err = v.namespace.Network(all); err != nil {
 		return err
 	}
-	p.devices = slices.DeleteFunc(all, func(d *netcfg.Device) bool {
-		return p.Device != "" && d.Name != p.Device && !slices.Contains(d.AltNames, p.Device)
+	v.devices = slices.DeleteFunc(all, func(d *netcfg.Device) bool {
+		return v.Device != "" && d.Name != v.Device && !slices.Contains(d.AltNames, v.Device)
 	})
 	return nil
 }
 
-func (p *patient) ask(checks []check) (findings []Finding) {
+func (v *view) ask(checks []check) (findings []Finding) {
 	for _, c := range checks {
-		for _, f := range c.look(p) {
+		for _, f := range c.look(v) {
 			f.Check = c.name
 			for i, mend := range f.Mend {
-				f.Mend[i] = p.fit(mend)
+				f.Mend[i] = v.fit(mend)
 			}
-			if p.device != nil {
-				f.Device = p.device.Name
+			if v.device != nil {
+				f.Device = v.device.Name
 			}
 			findings = append(findings, f)
 		}
@@ -166,4 +166,4 @@ func packets(n uint64) string {
 }
 
 // asked says that the device was asked for by its name, but not about a user.
-func (p *patient) asked() bool { return p.Device != "" && p.User == "" }
+func (v *view) asked() bool { return v.Device != "" && v.User == "" }

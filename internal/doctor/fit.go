@@ -9,7 +9,7 @@ import (
 )
 
 // fit fits a remedy to where it is to be done, and to who is to do it. Sentences stay as they are.
-func (p *patient) fit(mend string) string {
+func (v *view) fit(mend string) string {
 	parts := strings.Split(mend, " && ")
 	rooted := false
 	for i, part := range parts {
@@ -18,13 +18,13 @@ func (p *patient) fit(mend string) string {
 			part = behindFlags(part)
 		}
 		if slices.Contains([]string{"ip", "sysctl", "tunadm"}, first) && !strings.Contains(part, " --netns ") {
-			part = inside(p.Netns) + part
+			part = inside(v.Netns) + part
 		}
 		parts[i] = part
 		rooted = rooted || slices.Contains([]string{"ip", "sysctl", "usermod", "printf", "mkdir", "rm", "mount", "modprobe"}, first) || first == "tunadm" && !strings.HasPrefix(part, "tunadm doctor ")
 	}
 	mend = strings.Join(parts, " && ")
-	if self := p.namespace.Self(); rooted && self.ID.Number != 0 && !self.Admin {
+	if self := v.namespace.Self(); rooted && self.ID.Number != 0 && !self.Admin {
 		return "ask root for: " + mend
 	}
 	return mend

@@ -37,8 +37,8 @@ func TestRemediesOfHostileNames(t *testing.T) {
 		{"/proc/1/ns/net", "sysctl -w a=1", "nsenter --net=/proc/1/ns/net sysctl -w a=1"},
 		{"lab", "start the program that reads it", "start the program that reads it"},
 	} {
-		p := &patient{namespace: ns, Question: Question{Netns: c.netns}}
-		if got := p.fit(c.mend); got != c.want {
+		v := &view{namespace: ns, Question: Question{Netns: c.netns}}
+		if got := v.fit(c.mend); got != c.want {
 			t.Errorf("%q in %q:\n got %s\nwant %s", c.mend, c.netns, got, c.want)
 		}
 	}
@@ -56,8 +56,8 @@ func TestManagersOfHostileNames(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"!lo", "*", "tun?", "[a-z]0", "a,b", "a;b", "t\\0", "t\"0", "=x", "~x", "tun\xff", "t\u202e0", "tun0", "-x"} {
-		p := &patient{device: &netcfg.Device{Name: name, Index: 5, Kind: "tun"}}
-		for _, found := range [][]Finding{networkManager(p), networkd(p)} {
+		v := &view{device: &netcfg.Device{Name: name, Index: 5, Kind: "tun"}}
+		for _, found := range [][]Finding{networkManager(v), networkd(v)} {
 			if len(found) != 1 || len(found[0].Mend) != 1 {
 				t.Fatalf("%q: %v", name, found)
 			}
@@ -67,8 +67,8 @@ func TestManagersOfHostileNames(t *testing.T) {
 			}
 		}
 	}
-	p := &patient{device: &netcfg.Device{Name: "-x", Index: 5, Kind: "tun"}}
-	if mend := networkd(p)[0].Mend[0]; !strings.HasSuffix(mend, "networkctl reconfigure -- -x") {
+	v := &view{device: &netcfg.Device{Name: "-x", Index: 5, Kind: "tun"}}
+	if mend := networkd(v)[0].Mend[0]; !strings.HasSuffix(mend, "networkctl reconfigure -- -x") {
 		t.Error(mend)
 	}
 }

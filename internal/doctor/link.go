@@ -10,15 +10,15 @@ import (
 )
 
 // down looks for a device that is switched off, although it is meant to carry packets.
-func down(p *patient) []Finding {
-	d := p.device
+func down(v *view) []Finding {
+	d := v.device
 	if d.Up {
 		return ok("it is up")
 	}
-	if !p.asked() && len(d.Addresses) == 0 && d.Master == "" && !d.InUse() {
+	if !v.asked() && len(d.Addresses) == 0 && d.Master == "" && !d.InUse() {
 		return ok("it is down, and nothing is set up on it")
 	}
-	if s := p.Declared(d.Name); s != nil && s.Up != nil && !*s.Up {
+	if s := v.Declared(d.Name); s != nil && s.Up != nil && !*s.Up {
 		return ok("it is down, as it is declared")
 	}
 	return one(Fault, "it is down", "no packet passes, its routes are not there, and a program that writes to it gets an input/output error",
@@ -26,9 +26,9 @@ func down(p *patient) []Finding {
 }
 
 // queueLength looks for a queue that holds nothing, or too little for what was dropped.
-func queueLength(p *patient) []Finding {
+func queueLength(v *view) []Finding {
 	const short = 100 // packets; the kernel's own choice is 500 for a tun and 1000 for a tap
-	d := p.device
+	d := v.device
 	mend := "tunadm set " + netcfg.Word(d.Name) + " --txqueuelen " + map[netcfg.Mode]string{netcfg.TUN: "500", netcfg.TAP: "1000"}[d.Mode]
 	switch {
 	case d.TxQueueLen == 0:
@@ -44,8 +44,8 @@ func queueLength(p *patient) []Finding {
 const ownPackets = 32
 
 // noCarrier looks for packets to a device that nobody reads.
-func noCarrier(p *patient) []Finding {
-	d := p.device
+func noCarrier(v *view) []Finding {
+	d := v.device
 	switch {
 	case !d.Up:
 		return nil
@@ -59,19 +59,19 @@ func noCarrier(p *patient) []Finding {
 	if d.Mode == netcfg.TAP {
 		means = "ping to the network behind it says \"destination host unreachable\" after three seconds"
 	}
-	if dropped := d.Stats.TxDropped; dropped > ownPackets || dropped > 0 && p.asked() {
+	if dropped := d.Stats.TxDropped; dropped > ownPackets || dropped > 0 && v.asked() {
 		return one(Fault, "no program is attached, so that it has no carrier; "+packets(dropped)+" to it dropped", means, "start the program that reads it")
 	}
-	if p.asked() {
+	if v.asked() {
 		return one(Fault, "no program is attached, so that it has no carrier", means, "start the program that reads it")
 	}
 	return ok("no program is attached, so that it has no carrier: the normal state of an idle device")
 }
 
 // mtuOfMaster looks for a tap that lets in more than its bridge takes.
-func mtuOfMaster(p *patient) []Finding {
-	d := p.device
-	m := p.network.Link(d.Master)
+func mtuOfMaster(v *view) []Finding {
+	d := v.device
+	m := v.network.Link(d.Master)
 	if m == nil || d.MasterKind != "bridge" || d.MTU <= m.MTU {
 		return nil
 	}
@@ -80,12 +80,12 @@ func mtuOfMaster(p *patient) []Finding {
 }
 
 // mtuIPv6 looks for an MTU with which the kernel has no IPv6 on the device, where others have it.
-func mtuIPv6(p *patient) []Finding {
-	d := p.device
-	if d.MTU >= netcfg.MTUMinV6 || !p.asked() {
+func mtuIPv6(v *view) []Finding {
+	d := v.device
+	if d.MTU >= netcfg.MTUMinV6 || !v.asked() {
 		return nil
 	}
-	for _, l := range p.network.Links {
+	for _, l := range v.network.Links {
 		for _, a := range l.Addresses {
 			if a.Local.Is6() && !a.Local.IsLinkLocalUnicast() && !a.Local.IsLoopback() {
 				return one(Warning, fmt.Sprintf("its MTU is %d: below %d there is no IPv6", d.MTU, netcfg.MTUMinV6), "the kernel has taken IPv6 off the device: addresses, routes and sysctls",
@@ -97,12 +97,12 @@ func mtuIPv6(p *patient) []Finding {
 }
 
 // macTwice looks for another port of the bridge with the same address.
-func macTwice(p *patient) []Finding {
-	d := p.device
+func macTwice(v *view) []Finding {
+	d := v.device
 	if d.MasterKind != "bridge" || d.Mode != netcfg.TAP {
 		return nil
 	}
-	for _, l := range p.network.Links {
+	for _, l := range v.network.Links {
 		if l.Index != d.Index && l.Master == d.Master && slices.Equal(l.MAC, d.MAC) {
 			return one(Fault, fmt.Sprintf("it has the address %s, as %s has on the same bridge", d.MAC, netcfg.Escape(l.Name)), "the bridge takes one for the other, and frames come to the wrong port",
 				fmt.Sprintf("tunadm set %s --mac %s", netcfg.Word(d.Name), ownMAC(d)))
@@ -120,14 +120,14 @@ func ownMAC(d *netcfg.Device) netcfg.MAC {
 }
 
 // declared holds the device against what the default files say of it.
-func declared(p *patient) []Finding {
-	spec := p.Declared(p.device.Name)
-	if spec == nil || p.Netns != "" {
+func declared(v *view) []Finding {
+	spec := v.Declared(v.device.Name)
+	if spec == nil || v.Netns != "" {
 		return nil
 	}
 	want := *spec
 	want.Master = nil // it may have to be looked up
-	steps, err := netcfg.Plan(&want, p.device)
+	steps, err := netcfg.Plan(&want, v.device)
 	if err != nil {
 		return one(Warning, "it is not as it is declared: "+err.Error(), "it was made by hand, or the file was changed since", "tunadm apply --replace")
 	}
@@ -143,17 +143,17 @@ func declared(p *patient) []Finding {
 }
 
 // unread looks for a program that is attached and reads nothing.
-func unread(p *patient) []Finding {
-	d := p.device
-	if !p.asked() || !d.InUse() || d.Stats.TxPackets > 0 || d.Stats.TxDropped <= ownPackets || d.TxQueueLen == 0 || !d.Carrier {
+func unread(v *view) []Finding {
+	d := v.device
+	if !v.asked() || !d.InUse() || d.Stats.TxPackets > 0 || d.Stats.TxDropped <= ownPackets || d.TxQueueLen == 0 || !d.Carrier {
 		return nil
 	}
 	return one(Warning, "a program is attached, and has read no packet; "+packets(d.Stats.TxDropped)+" dropped", "it hangs, does not look at the device, or has only begun", "restart the program: "+d.UsedBy())
 }
 
 // otherMACs looks for frames from the program to an address that nobody has.
-func otherMACs(p *patient) []Finding {
-	d := p.device
+func otherMACs(v *view) []Finding {
+	d := v.device
 	if d.Mode != netcfg.TAP || d.Stats.RxOtherHost == 0 || d.Master != "" {
 		return nil
 	}
@@ -163,8 +163,8 @@ func otherMACs(p *patient) []Finding {
 }
 
 // bridgeDown looks for a master that is switched off.
-func bridgeDown(p *patient) []Finding {
-	m := p.network.Link(p.device.Master)
+func bridgeDown(v *view) []Finding {
+	m := v.network.Link(v.device.Master)
 	if m == nil || m.Up {
 		return nil
 	}

@@ -9,10 +9,10 @@ import (
 )
 
 // networkManager looks whether NetworkManager takes care of the device.
-func networkManager(p *patient) []Finding {
-	d := p.device
+func networkManager(v *view) []Finding {
+	d := v.device
 	b, err := os.ReadFile("/run/NetworkManager/devices/" + strconv.Itoa(d.Index))
-	if err != nil || p.Netns != "" || !strings.Contains(string(b), "managed=true") && !strings.Contains(string(b), "connection-uuid=") {
+	if err != nil || v.Netns != "" || !strings.Contains(string(b), "managed=true") && !strings.Contains(string(b), "connection-uuid=") {
 		return nil
 	}
 	name, what := d.Name, "NetworkManager takes care of it"
@@ -25,10 +25,10 @@ func networkManager(p *patient) []Finding {
 }
 
 // networkd looks whether systemd-networkd has a file for the device.
-func networkd(p *patient) []Finding {
-	d := p.device
+func networkd(v *view) []Finding {
+	d := v.device
 	b, err := os.ReadFile("/run/systemd/netif/links/" + strconv.Itoa(d.Index))
-	if err != nil || p.Netns != "" {
+	if err != nil || v.Netns != "" {
 		return nil
 	}
 	file := ""

@@ -11,18 +11,18 @@ import (
 )
 
 // rpFilter looks for a filter that drops what the program sends, since the way back is another one.
-func rpFilter(p *patient) []Finding {
-	d := p.device
+func rpFilter(v *view) []Finding {
+	d := v.device
 	if largest("rp_filter", d.Name) != 1 {
 		return nil
 	}
 	mend := sysctl("ipv4", d.Name, "rp_filter", "2")
-	for _, dt := range p.detours() {
+	for _, dt := range v.detours() {
 		if dt.to.Is4() && dt.way.Index != 0 {
 			return one(Fault, fmt.Sprintf("packets that come from %s through it are dropped (rp_filter 1)", dt.to), "the way back to that address is not through the device: the kernel takes them for forged", mend)
 		}
 	}
-	if n := counter("netstat", "TcpExt", "IPReversePathFilter"); p.asked() && n > 0 && d.InUse() && d.Stats.RxPackets > 0 {
+	if n := counter("netstat", "TcpExt", "IPReversePathFilter"); v.asked() && n > 0 && d.InUse() && d.Stats.RxPackets > 0 {
 		return one(Warning, "rp_filter is 1, and dropped "+packets(n)+" in this network namespace, perhaps of another device", "packets from an address that is not routed to the device are dropped", mend)
 	}
 	return ok("rp_filter is 1: packets from an address that is not routed to it are dropped")
@@ -70,12 +70,12 @@ func counter(file, group, name string) uint64 {
 }
 
 // acceptLocal looks for a program that carries packets between two devices of this host, which the kernel drops as martians.
-func acceptLocal(p *patient) []Finding {
-	d := p.device
-	if !p.asked() || len(own(d)) == 0 || d.Stats.RxPackets == 0 {
+func acceptLocal(v *view) []Finding {
+	d := v.device
+	if !v.asked() || len(own(d)) == 0 || d.Stats.RxPackets == 0 {
 		return nil
 	}
-	for _, l := range p.network.Links {
+	for _, l := range v.network.Links {
 		if l.Index == d.Index || l.Kind != "tun" || len(own(l)) == 0 || !sameHolder(l, d) {
 			continue
 		}
@@ -83,7 +83,7 @@ func acceptLocal(p *patient) []Finding {
 		if largest("accept_local", d.Name) == 1 || !a.Local.Is4() || !is.Local.Is4() {
 			continue
 		}
-		if way, err := p.namespace.Way(is.Local, a.Local); err != nil || !way.Local || p.overridden() {
+		if way, err := v.namespace.Way(is.Local, a.Local); err != nil || !way.Local || v.overridden() {
 			continue
 		}
 		return one(Warning, fmt.Sprintf("one program holds it and %s, and both have addresses of this host", netcfg.Escape(l.Name)),
@@ -94,8 +94,8 @@ func acceptLocal(p *patient) []Finding {
 }
 
 // overridden says that a rule comes before the table of local addresses, as in recipes for traffic between two devices of one host.
-func (p *patient) overridden() bool {
-	return slices.ContainsFunc(p.network.Rules, func(r netcfg.Rule) bool { return !r.IPv6 && r.Table == tableLocal && r.Priority != 0 })
+func (v *view) overridden() bool {
+	return slices.ContainsFunc(v.network.Rules, func(r netcfg.Rule) bool { return !r.IPv6 && r.Table == tableLocal && r.Priority != 0 })
 }
 
 func sameHolder(a, b *netcfg.Device) bool {
@@ -105,22 +105,22 @@ func sameHolder(a, b *netcfg.Device) bool {
 }
 
 // forwarding looks for packets to other hosts that this one does not pass on.
-func forwarding(p *patient) []Finding {
-	d := p.device
+func forwarding(v *view) []Finding {
+	d := v.device
 	on, _ := setting("ipv4", d.Name, "forwarding")
 	lost := counter("snmp", "Ip", "InAddrErrors")
-	if !p.asked() || on != "0" || lost == 0 || !d.InUse() || d.Stats.RxPackets == 0 {
+	if !v.asked() || on != "0" || lost == 0 || !d.InUse() || d.Stats.RxPackets == 0 {
 		return nil
 	}
 	return one(Warning, "this host does not forward, and dropped "+packets(lost)+" to other hosts, in this network namespace, perhaps of another device", "what is behind the device reaches this host alone", "sysctl -w net.ipv4.ip_forward=1")
 }
 
 // firewall looks whether a rule names the device. What the rules do is not looked at.
-func firewall(p *patient) []Finding {
-	d := p.device
-	named, present := p.firewallNames(d.Name)
+func firewall(v *view) []Finding {
+	d := v.device
+	named, present := v.firewallNames(d.Name)
 	switch {
-	case named && p.asked():
+	case named && v.asked():
 		return one(Warning, "a rule of the firewall names it", "what the rule does was not looked at", "look at it: nft list ruleset, or iptables-save")
 	case named:
 		return ok("a rule of the firewall names it; what the rule does was not looked at")
@@ -130,14 +130,14 @@ func firewall(p *patient) []Finding {
 	return nil
 }
 
-func (p *patient) firewallNames(device string) (named, present bool) {
-	if p.rules == nil {
-		rules, _ := p.namespace.FirewallRules() // an ordinary user may not read them
-		p.rules = append([][]byte{}, rules...)
+func (v *view) firewallNames(device string) (named, present bool) {
+	if v.rules == nil {
+		rules, _ := v.namespace.FirewallRules() // an ordinary user may not read them
+		v.rules = append([][]byte{}, rules...)
 	}
-	for _, rule := range p.rules {
+	for _, rule := range v.rules {
 		named = named || strings.Contains(string(rule), "\x00"+device+"\x00")
 	}
 	legacy, _ := os.ReadFile("/proc/thread-self/net/ip_tables_names")
-	return named, len(p.rules) > 0 || len(legacy) > 0
+	return named, len(v.rules) > 0 || len(legacy) > 0
 }

@@ -10,31 +10,31 @@ import (
 )
 
 // driver looks at the driver's node, as the person would open it.
-func driver(p *patient) []Finding {
-	err := p.namespace.DriverFor(p.person)
+func driver(v *view) []Finding {
+	err := v.namespace.DriverFor(v.person)
 	if err == nil {
-		return append(p.ownersDriver(), ok("/dev/net/tun can be opened by "+netcfg.Escape(p.person.ID.String()))...)
+		return append(v.ownersDriver(), ok("/dev/net/tun can be opened by "+netcfg.Escape(v.person.ID.String()))...)
 	}
 	found := known(Fault, err)
 	found[0].Means = "no device can be made, and nobody can attach to one"
-	if !p.person.Self {
-		found[0].Means = netcfg.Escape(p.person.ID.String()) + " cannot attach to any device"
+	if !v.person.Self {
+		found[0].Means = netcfg.Escape(v.person.ID.String()) + " cannot attach to any device"
 	}
 	return found
 }
 
 // ownersDriver looks at the driver's node as the owners of the devices would open it, once for each of them.
-func (p *patient) ownersDriver() (found []Finding) {
-	asked := map[string]bool{p.person.ID.Name: true}
-	for _, d := range p.devices {
+func (v *view) ownersDriver() (found []Finding) {
+	asked := map[string]bool{v.person.ID.Name: true}
+	for _, d := range v.devices {
 		owner := d.Access.User
 		if owner == nil || owner.Name == "" || asked[owner.Name] {
 			continue
 		}
 		asked[owner.Name] = true
-		person, err := p.find(owner.Name)
+		person, err := v.find(owner.Name)
 		if err == nil {
-			err = p.namespace.DriverFor(person)
+			err = v.namespace.DriverFor(person)
 		}
 		if err != nil {
 			f := known(Fault, err)[0]
@@ -46,74 +46,74 @@ func (p *patient) ownersDriver() (found []Finding) {
 }
 
 // find looks a user up once.
-func (p *patient) find(name string) (netcfg.Person, error) {
-	if known, there := p.people[name]; there {
+func (v *view) find(name string) (netcfg.Person, error) {
+	if known, there := v.people[name]; there {
 		return known, nil
 	}
-	person, err := p.namespace.Person(name)
+	person, err := v.namespace.Person(name)
 	if err == nil {
-		p.people[name] = person
+		v.people[name] = person
 	}
 	return person, err
 }
 
 // create looks whether the person can make devices, or has one.
-func create(p *patient) []Finding {
-	who := netcfg.Escape(p.person.ID.String())
-	if p.person.Admin {
+func create(v *view) []Finding {
+	who := netcfg.Escape(v.person.ID.String())
+	if v.person.Admin {
 		return ok(who + " may create devices")
 	}
-	admitted := func(d *netcfg.Device) bool { return d.Access.Admits(p.person) }
-	if p.Device != "" || slices.ContainsFunc(p.devices, admitted) {
+	admitted := func(d *netcfg.Device) bool { return d.Access.Admits(v.person) }
+	if v.Device != "" || slices.ContainsFunc(v.devices, admitted) {
 		return nil
 	}
-	if p.person.Self && p.person.ID.Number == 0 {
+	if v.person.Self && v.person.ID.Number == 0 {
 		return one(Warning, who+" may not create devices here", "creating takes CAP_NET_ADMIN over this network namespace", netcfg.AdminHint())
 	}
 	return one(Warning, who+" may not create devices, and there is none that he may attach to", "creating takes CAP_NET_ADMIN over this network namespace; attaching does not",
-		"tunadm add --mode tun --user "+netcfg.Word(p.person.ID.String()))
+		"tunadm add --mode tun --user "+netcfg.Word(v.person.ID.String()))
 }
 
 // attach looks whether the person may attach to the device that is asked for.
-func attach(p *patient) []Finding {
-	d, who := p.device, netcfg.Escape(p.person.ID.String())
-	if p.Device == "" && p.User == "" {
+func attach(v *view) []Finding {
+	d, who := v.device, netcfg.Escape(v.person.ID.String())
+	if v.Device == "" && v.User == "" {
 		return nil
 	}
 	rule := "only " + d.Access.Words() + " may"
-	if u := d.Access.User; u != nil && u.Number != 0 && u.Number != p.person.ID.Number {
+	if u := d.Access.User; u != nil && u.Number != 0 && u.Number != v.person.ID.Number {
 		rule += ", who loses it by the remedy below"
 	}
 	switch {
-	case !d.Access.Admits(p.person):
-		if p.Device == "" { // he was not asked about each
+	case !d.Access.Admits(v.person):
+		if v.Device == "" { // he was not asked about each
 			return nil
 		}
-		if later, err := p.find(p.person.ID.String()); err == nil && p.person.Self && d.Access.Admits(later) {
+		if later, err := v.find(v.person.ID.String()); err == nil && v.person.Self && d.Access.Admits(later) {
 			return one(Fault, who+" may not attach to it yet", rule+"; he came into the group after this session began", "log in again, or restart the service")
 		}
-		mend := p.admit()
+		mend := v.admit()
 		if strings.Contains(mend, "usermod") {
 			rule += "; a new group takes effect at the next login"
 		}
 		return one(Fault, who+" may not attach to it", rule, mend)
-	case p.User != "" && d.InUse() && !d.MultiQueue && p.Device != "" && !slices.ContainsFunc(d.Holders, func(h netcfg.Holder) bool { return h.User.Number == p.person.ID.Number }):
+	case v.User != "" && d.InUse() && !d.MultiQueue && v.Device != "" && !slices.ContainsFunc(d.Holders, func(h netcfg.Holder) bool { return h.User.Number == v.person.ID.Number }):
 		return one(Fault, d.UsedBy(), "a device with one queue takes one program: the next gets \"device or resource busy\"", "stop that program first")
 	}
 	return ok(who + " may attach, by the rule: " + d.Access.Words())
 }
 
 // admit is what lets the person attach.
-func (p *patient) admit() string {
-	d := p.device
-	who := netcfg.Word(p.person.ID.String())
+func (v *view) admit() string {
+	d := v.device
+	who := netcfg.Word(v.person.ID.String())
 	switch group := d.Access.Group; {
-	case group == nil || slices.Contains(p.person.Groups, group.Number):
+	case group == nil || slices.Contains(v.person.Groups, group.Number):
 		return "tunadm set " + netcfg.Word(d.Name) + " --user " + who + keepGroup(d)
-	case d.Access.User == nil || d.Access.User.Number == p.person.ID.Number:
-		return joinGroup(p.person.ID, *group)
+	case d.Access.User == nil || d.Access.User.Number == v.person.ID.Number:
+		return joinGroup(v.person.ID, *group)
 	default:
-		return "tunadm set " + netcfg.Word(d.Name) + " --user " + who + keepGroup(d) + " && " + joinGroup(p.person.ID, *group)
+		return "tunadm set " + netcfg.Word(d.Name) + " --user " + who + keepGroup(d) + " && " + joinGroup(v.person.ID, *group)
 	}
 }
 
@@ -134,27 +134,27 @@ func joinGroup(who, group netcfg.ID) string {
 }
 
 // impossibleAccess looks for an owner who is not in the group that he must be in too.
-func impossibleAccess(p *patient) []Finding {
-	d := p.device
+func impossibleAccess(v *view) []Finding {
+	d := v.device
 	owner, group := d.Access.User, d.Access.Group
 	if owner == nil || group == nil || owner.Name == "" {
 		return nil
 	}
-	person, err := p.find(owner.Name)
+	person, err := v.find(owner.Name)
 	if err != nil || d.Access.Admits(person) {
 		return nil
 	}
 	mend := joinGroup(*owner, *group)
 	if group.Name == "" {
-		mend = p.otherGroup()
+		mend = v.otherGroup()
 	}
 	return one(Fault, fmt.Sprintf("its owner %s is not in its group %s", netcfg.Escape(owner.Name), netcfg.Escape(group.String())),
 		"the kernel wants both: nobody but root may attach; a new group takes effect at the next login", mend)
 }
 
 // unknownIDs looks for an owner and a group that have no name any more.
-func unknownIDs(p *patient) (found []Finding) {
-	d := p.device
+func unknownIDs(v *view) (found []Finding) {
+	d := v.device
 	name := netcfg.Word(d.Name)
 	if !netcfg.NamesAnswer() {
 		return nil // somebody may know them
@@ -165,16 +165,16 @@ func unknownIDs(p *patient) (found []Finding) {
 	}
 	if g := d.Access.Group; g != nil && g.Name == "" {
 		found = append(found, one(Warning, fmt.Sprintf("its group is %d, which nobody knows", g.Number), "the next new group may get the number, and the device with it",
-			p.otherGroup())...)
+			v.otherGroup())...)
 	}
 	return found
 }
 
 // otherGroup gives the device a group that its owner is in.
-func (p *patient) otherGroup() string {
-	d, group := p.device, "root"
+func (v *view) otherGroup() string {
+	d, group := v.device, "root"
 	if u := d.Access.User; u != nil {
-		if owner, err := p.find(u.String()); err == nil && len(owner.Groups) > 0 {
+		if owner, err := v.find(u.String()); err == nil && len(owner.Groups) > 0 {
 			group = strconv.FormatUint(uint64(owner.Groups[0]), 10)
 		}
 	}
@@ -189,14 +189,14 @@ func keepUser(d *netcfg.Device) string {
 }
 
 // anyone looks for devices that have neither an owner nor a group.
-func anyone(p *patient) []Finding {
-	if p.device.Access != (netcfg.Access{}) || !p.device.Persist {
+func anyone(v *view) []Finding {
+	if v.device.Access != (netcfg.Access{}) || !v.device.Persist {
 		return nil
 	}
 	owner := "root"
-	if p.Device != "" && !p.person.Admin {
-		owner = netcfg.Word(p.person.ID.String())
+	if v.Device != "" && !v.person.Admin {
+		owner = netcfg.Word(v.person.ID.String())
 	}
 	return one(Warning, "it has neither an owner nor a group", "every local user who can open /dev/net/tun may attach to it, and make it his own",
-		"tunadm set "+netcfg.Word(p.device.Name)+" --user "+owner)
+		"tunadm set "+netcfg.Word(v.device.Name)+" --user "+owner)
 }

@@ -40,15 +40,15 @@ type detour struct {
 }
 
 // detours asks the kernel for the way to each network of the device.
-func (p *patient) detours() []detour {
-	if p.ways == nil {
-		p.ways = append([]detour{}, p.askWays()...)
+func (v *view) detours() []detour {
+	if v.ways == nil {
+		v.ways = append([]detour{}, v.askWays()...)
 	}
-	return p.ways
+	return v.ways
 }
 
-func (p *patient) askWays() (found []detour) {
-	d := p.device
+func (v *view) askWays() (found []detour) {
+	d := v.device
 	if !d.Up || d.Master != "" {
 		return nil
 	}
@@ -57,7 +57,7 @@ func (p *patient) askWays() (found []detour) {
 		if !to.IsValid() || to.Is6() && (a.Tentative() || a.Duplicate()) {
 			continue
 		}
-		way, err := p.namespace.Way(a.Local, to)
+		way, err := v.namespace.Way(a.Local, to)
 		if err == nil && way.Index != d.Index && !way.Local {
 			found = append(found, detour{a.Local, to, way})
 		}
@@ -66,32 +66,32 @@ func (p *patient) askWays() (found []detour) {
 }
 
 // routeElsewhere looks for routes and rules that lead packets for the device's networks away from it.
-func routeElsewhere(p *patient) (found []Finding) {
-	for _, dt := range p.detours() {
-		other := p.network.ByIndex(dt.way.Index)
-		rule := p.ruleOf(dt)
+func routeElsewhere(v *view) (found []Finding) {
+	for _, dt := range v.detours() {
+		other := v.network.ByIndex(dt.way.Index)
+		rule := v.ruleOf(dt)
 		switch {
 		case rule != nil && other != nil:
 			found = append(found, one(Fault, fmt.Sprintf("a policy rule leads packets to %s away, through %s: %s", dt.to, netcfg.Escape(other.Name), rule.Words()),
 				"the rule is asked before the device's own routes", rule.Delete())...)
-		case other != nil && p.sameSubnetBy(dt, other):
+		case other != nil && v.sameSubnetBy(dt, other):
 			// subnet-twice says so
-		case other != nil && dt.way.Match.Bits() < p.subnetOf(dt.to).Bits(): // its own route would come first, if it were there
-			found = append(found, p.noRoute(dt))
+		case other != nil && dt.way.Match.Bits() < v.subnetOf(dt.to).Bits(): // its own route would come first, if it were there
+			found = append(found, v.noRoute(dt))
 		case other != nil:
-			found = append(found, p.away(Fault, dt.way.Match, dt.way.Foreign, other, deleteRoute(dt.way, other)))
-		case !p.linkdown(dt.to):
-			found = append(found, p.noWay(dt))
+			found = append(found, v.away(Fault, dt.way.Match, dt.way.Foreign, other, deleteRoute(dt.way, other)))
+		case !v.linkdown(dt.to):
+			found = append(found, v.noWay(dt))
 		}
 	}
-	if len(found) == 0 && p.asked() {
-		found = p.parted()
+	if len(found) == 0 && v.asked() {
+		found = v.parted()
 	}
 	return found
 }
 
 // away is a part of a network of the device that is reached through another link.
-func (p *patient) away(level Level, part netip.Prefix, foreign bool, other *netcfg.Device, command string) Finding {
+func (v *view) away(level Level, part netip.Prefix, foreign bool, other *netcfg.Device, command string) Finding {
 	what := fmt.Sprintf("packets to %s go through %s, which has a route to that part of its network", part, netcfg.Escape(other.Name))
 	if foreign {
 		return one(level, what, "the kernel made the route, of an address of that link, or a daemon did: the networks overlap", "give the device another network, or that link: ip addr")[0]
@@ -100,26 +100,26 @@ func (p *patient) away(level Level, part netip.Prefix, foreign bool, other *netc
 }
 
 // parted looks for routes of other links to parts of the device's networks.
-func (p *patient) parted() (found []Finding) {
-	d := p.device
+func (v *view) parted() (found []Finding) {
+	d := v.device
 	if !d.Up || d.Master != "" {
 		return nil
 	}
 	for _, a := range own(d) {
-		for _, r := range p.network.Routes {
-			other := p.network.ByIndex(r.Index)
+		for _, r := range v.network.Routes {
+			other := v.network.ByIndex(r.Index)
 			if other == nil || other.Index == d.Index || !r.Main() || r.To.Bits() <= a.Subnet().Bits() || !a.Subnet().Contains(r.To.Addr()) {
 				continue
 			}
-			found = append(found, p.away(Warning, r.To, r.Foreign(), other, deleteRoute(netcfg.Way{Match: r.To, Table: tableMain}, other)))
+			found = append(found, v.away(Warning, r.To, r.Foreign(), other, deleteRoute(netcfg.Way{Match: r.To, Table: tableMain}, other)))
 		}
 	}
 	return found
 }
 
 // subnetOf is the network of the device that an address is in.
-func (p *patient) subnetOf(ip netip.Addr) netip.Prefix {
-	for _, a := range own(p.device) {
+func (v *view) subnetOf(ip netip.Addr) netip.Prefix {
+	for _, a := range own(v.device) {
 		if a.Subnet().Contains(ip) {
 			return a.Subnet()
 		}
@@ -128,9 +128,9 @@ func (p *patient) subnetOf(ip netip.Addr) netip.Prefix {
 }
 
 // sameSubnetBy says that the other link has the network too.
-func (p *patient) sameSubnetBy(dt detour, other *netcfg.Device) bool {
-	for _, a := range own(p.device) {
-		if a.Subnet().Contains(dt.to) && p.sameSubnet(a, p.device) == other {
+func (v *view) sameSubnetBy(dt detour, other *netcfg.Device) bool {
+	for _, a := range own(v.device) {
+		if a.Subnet().Contains(dt.to) && v.sameSubnet(a, v.device) == other {
 			return true
 		}
 	}
@@ -138,13 +138,13 @@ func (p *patient) sameSubnetBy(dt detour, other *netcfg.Device) bool {
 }
 
 // ruleOf is the rule that led to the table which was found, or nil if that is one of the kernel's.
-func (p *patient) ruleOf(dt detour) *netcfg.Rule {
+func (v *view) ruleOf(dt detour) *netcfg.Rule {
 	if t := dt.way.Table; t == tableMain || t == tableLocal || t == tableDefault || t == 0 {
 		return nil
 	}
-	for i, r := range p.network.Rules {
+	for i, r := range v.network.Rules {
 		if r.Table == dt.way.Table && fits(r, dt) {
-			return &p.network.Rules[i]
+			return &v.network.Rules[i]
 		}
 	}
 	return nil
@@ -169,26 +169,26 @@ func deleteRoute(way netcfg.Way, other *netcfg.Device) string {
 }
 
 // noWay is the rule or the route that forbids packets to a network of the device, or that there is no route.
-func (p *patient) noWay(dt detour) Finding {
+func (v *view) noWay(dt detour) Finding {
 	what, means := fmt.Sprintf("packets to %s are forbidden", dt.to), "a program that sends one gets \"permission denied\", \"no route to host\" or the like"
-	for _, r := range p.network.Rules {
+	for _, r := range v.network.Rules {
 		if r.Action != "" && fits(r, dt) {
 			return one(Fault, what+" by a policy rule: "+r.Words(), means, r.Delete())[0]
 		}
 	}
-	for _, r := range p.network.Routes {
-		if r.Barrier != "" && r.To.Contains(dt.to) && r.To.Bits() >= p.subnetOf(dt.to).Bits() {
+	for _, r := range v.network.Routes {
+		if r.Barrier != "" && r.To.Contains(dt.to) && r.To.Bits() >= v.subnetOf(dt.to).Bits() {
 			words := r.Barrier + " " + r.Route.String()
 			return one(Fault, what+" by a route: "+words, means, "ip route del "+words)[0]
 		}
 	}
-	return p.noRoute(dt)
+	return v.noRoute(dt)
 }
 
 // noRoute is a network of the device that its own route does not lead to any more.
-func (p *patient) noRoute(dt detour) Finding {
-	subnet := p.subnetOf(dt.to)
-	if !p.looksIntoMain(dt.to.Is6()) {
+func (v *view) noRoute(dt detour) Finding {
+	subnet := v.subnetOf(dt.to)
+	if !v.looksIntoMain(dt.to.Is6()) {
 		mend := "ip rule add pref 32766 lookup main"
 		if dt.to.Is6() {
 			mend = "ip -6 rule add pref 32766 lookup main"
@@ -196,20 +196,20 @@ func (p *patient) noRoute(dt detour) Finding {
 		return one(Fault, "no policy rule leads to the main table of routes", "packets to "+subnet.String()+" do not find its route", mend)[0]
 	}
 	means := "somebody removed it: \"network is unreachable\""
-	if other := p.network.ByIndex(dt.way.Index); other != nil {
+	if other := v.network.ByIndex(dt.way.Index); other != nil {
 		means = fmt.Sprintf("somebody removed it: packets go through %s, by its route to %s", netcfg.Escape(other.Name), dt.way.Match)
 	}
-	return one(Fault, "its route to "+subnet.String()+" is not there", means, fmt.Sprintf("ip route replace %s dev %s", subnet, netcfg.Word(p.device.Name)))[0]
+	return one(Fault, "its route to "+subnet.String()+" is not there", means, fmt.Sprintf("ip route replace %s dev %s", subnet, netcfg.Word(v.device.Name)))[0]
 }
 
 // looksIntoMain says that a rule without conditions leads to the main table.
-func (p *patient) looksIntoMain(ipv6 bool) bool {
-	return slices.ContainsFunc(p.network.Rules, func(r netcfg.Rule) bool { return r.IPv6 == ipv6 && r.Table == tableMain })
+func (v *view) looksIntoMain(ipv6 bool) bool {
+	return slices.ContainsFunc(v.network.Rules, func(r netcfg.Rule) bool { return r.IPv6 == ipv6 && r.Table == tableMain })
 }
 
 // linkdown says that the kernel leaves out the device's routes while it has no carrier.
-func (p *patient) linkdown(to netip.Addr) bool {
-	d := p.device
+func (v *view) linkdown(to netip.Addr) bool {
+	d := v.device
 	return !d.Carrier && len(ignoring(familyOf(to), d.Name)) > 0
 }
 
@@ -231,13 +231,13 @@ func ignoring(family, device string) (where []string) {
 }
 
 // linkdownIgnored looks for routes that are not used while nobody is attached.
-func linkdownIgnored(p *patient) (found []Finding) {
-	for _, dt := range p.detours() {
-		if dt.way.Index != 0 || !p.linkdown(dt.to) {
+func linkdownIgnored(v *view) (found []Finding) {
+	for _, dt := range v.detours() {
+		if dt.way.Index != 0 || !v.linkdown(dt.to) {
 			continue
 		}
 		mend := ""
-		for _, where := range ignoring(familyOf(dt.to), p.device.Name) {
+		for _, where := range ignoring(familyOf(dt.to), v.device.Name) {
 			if mend != "" {
 				mend += " && "
 			}
