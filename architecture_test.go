@@ -51,11 +51,12 @@ var importers = map[string][]string{
 	"github.com/vishvananda/netlink/nl":        {"netcfg"},
 	"github.com/xrash/smetrics":                {"netcfg"},
 	"github.com/rogpeppe/go-internal":          {},
-	"golang.org/x/sys/unix":                    {"internal/nstest", "netcfg"},
+	"golang.org/x/sys/unix":                    {"internal/files", "internal/nstest", "netcfg"},
 
 	module + "commands":         {"."},
 	module + "netcfg":           {"commands", "internal/"},
 	module + "internal/doctor":  {"commands"},
+	module + "internal/files":   {"commands", "internal/", "netcfg"},
 	module + "internal/packet":  {"commands"},
 	module + "internal/standin": {"commands"},
 	module + "internal/state":   {"commands"},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -81,10 +82,10 @@ func (p *program) openCapture(*netcfg.Device) (undo func(), err error) {
 		return func() {}, nil
 	}
 	made := true
-	p.captured, err = netcfg.OpenFile(p.write, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	p.captured, err = files.Open(p.write, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
 		made = false
-		p.captured, err = netcfg.OpenFile(p.write, os.O_WRONLY|os.O_CREATE, 0o666)
+		p.captured, err = files.Open(p.write, os.O_WRONLY|os.O_CREATE, 0o666)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--write: %w", err)

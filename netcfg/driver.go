@@ -7,6 +7,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
 )
 
 // driver is the node through which TUN/TAP devices are made and attached to, unless [Namespace.UseNode] names another.
@@ -48,6 +50,16 @@ func (ns *Namespace) openDriver() (int, error) {
 		return -1, explainOpen(node, unix.ENOTTY)
 	}
 	return fd, nil
+}
+
+// openNode opens a file only if it is the driver's node.
+func openNode(path string) (int, error) {
+	return files.OpenChecked(path, unix.O_RDWR|claimMark, func(st *unix.Stat_t, _ *unix.Statfs_t) error {
+		if !isDriver(st) {
+			return unix.ENOTTY
+		}
+		return nil
+	})
 }
 
 // isDriver says whether a file is the driver's node, wherever it stands.

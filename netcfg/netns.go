@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
 )
 
 // netnsDirectory is where ip-netns(8) keeps the namespaces that have a name.
@@ -29,6 +31,16 @@ func enter(ns string) error {
 		return explainNamespace(ns, path, err)
 	}
 	return nil
+}
+
+// openNamespace opens a file of a namespace of any type; setns checks that it is a network namespace.
+func openNamespace(path string) (int, error) {
+	return files.OpenChecked(path, unix.O_RDONLY, func(_ *unix.Stat_t, on *unix.Statfs_t) error {
+		if on.Type != unix.NSFS_MAGIC {
+			return unix.EINVAL
+		}
+		return nil
+	})
 }
 
 // findNamespace looks for a name first, then a process. What has a slash is a path: a word never means a file of the working directory.

@@ -6,48 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
 )
-
-// quietFlags open without waiting for anybody, and without taking a terminal.
-const quietFlags = unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
-
-// openChecked opens a file that check accepts. The file is looked at before it is opened: to open a FIFO waits for its other end, and
-// to open a device may do anything. What was looked at is what is opened, so that it cannot be exchanged in between.
-func openChecked(path string, flags int, check func(*unix.Stat_t, *unix.Statfs_t) error) (int, error) {
-	looked, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(looked)
-	var st unix.Stat_t
-	var on unix.Statfs_t
-	if err := unix.Fstat(looked, &st); err != nil {
-		return -1, err
-	}
-	if err := unix.Fstatfs(looked, &on); err != nil {
-		return -1, err
-	}
-	if err := check(&st, &on); err != nil {
-		return -1, err
-	}
-	fd, err := unix.Open("/proc/self/fd/"+strconv.Itoa(looked), flags|quietFlags, 0)
-	if errors.Is(err, unix.ENOENT) { // no /proc
-		fd, err = unix.Open(path, flags|quietFlags, 0)
-	}
-	if err != nil {
-		return -1, err
-	}
-	var opened unix.Stat_t
-	if err := unix.Fstat(fd, &opened); err != nil || opened.Dev != st.Dev || opened.Ino != st.Ino {
-		unix.Close(fd)
-		return -1, unix.ESTALE
-	}
-	return fd, unix.SetNonblock(fd, false)
-}
 
 // kernelFiles are the file systems whose files are none of anybody's.
 var kernelFiles = []int64{unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.NSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC, unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC}
@@ -74,7 +38,7 @@ func checkFile(st *unix.Stat_t, on *unix.Statfs_t) error {
 // openFile opens a file or a directory that is an operand, or in one, and refuses one that somebody else could have written: what
 // root declares is done as root.
 func openFile(path string) (*os.File, *Mistake) {
-	fd, err := openChecked(path, unix.O_RDONLY, checkFile)
+	fd, err := files.OpenChecked(path, unix.O_RDONLY, checkFile)
 	if err != nil {
 		m := unreadable(path, err)
 		if none := errNoFile(""); errors.As(err, &none) && (none == "a FIFO" || none == "a device node") {
@@ -129,27 +93,4 @@ func copyOf(path string) string {
 		path = "./" + path
 	}
 	return fmt.Sprintf("install -m 0644 %s-T %s %s; read the copy, then mv %[3]s %[2]s", owner, Word(path), Word(path+".new"))
-}
-
-// checkNamespace accepts files of namespaces.
-func checkNamespace(_ *unix.Stat_t, on *unix.Statfs_t) error {
-	if on.Type != unix.NSFS_MAGIC {
-		return unix.EINVAL
-	}
-	return nil
-}
-
-// openNamespace opens the file of a network namespace; setns looks whether it is one of the network.
-func openNamespace(path string) (int, error) {
-	return openChecked(path, unix.O_RDONLY, checkNamespace)
-}
-
-// openNode opens the driver's node at another path than usual, and nothing else that may be there.
-func openNode(path string) (int, error) {
-	return openChecked(path, unix.O_RDWR|claimMark, func(st *unix.Stat_t, _ *unix.Statfs_t) error {
-		if !isDriver(st) {
-			return unix.ENOTTY
-		}
-		return nil
-	})
 }

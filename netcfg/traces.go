@@ -8,6 +8,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
 )
 
 // Traces are what attaching to a device changes and the device keeps when the program ends, as they were before.
@@ -149,7 +151,7 @@ func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 
 // switchIPv6 writes to the device's disable_ipv6.
 func (ns *Namespace) switchIPv6(d *Device, value string) error {
-	f, err := OpenFile("/proc/sys/net/ipv6/conf/"+d.Name+"/disable_ipv6", os.O_WRONLY, 0)
+	f, err := files.Open("/proc/sys/net/ipv6/conf/"+d.Name+"/disable_ipv6", os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}

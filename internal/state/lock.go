@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -22,7 +23,7 @@ func Lock(ctx context.Context, waiting func()) (*os.File, error) {
 	if err := os.Mkdir(Directory, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, refused(err)
 	}
-	f, err := netcfg.OpenFile(filepath.Join(Directory, "lock"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	f, err := files.Open(filepath.Join(Directory, "lock"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, refused(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -40,7 +41,7 @@ func OpenLoop(namespace string) (*Loop, error) {
 	hash.Write([]byte(namespace))
 	l := &Loop{path: filepath.Join(Directory, fmt.Sprintf("loop-%x", hash.Sum(nil)))}
 	l.head = loopRecord{Version: version, Boot: bootID(), Namespace: namespace}
-	lock, err := netcfg.OpenFile(l.path+".lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	lock, err := files.Open(l.path+".lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, refused(err)
 	}
@@ -61,7 +62,7 @@ func OpenLoop(namespace string) (*Loop, error) {
 // Recall reads what a loop that did not end left, and says whether there is anything. A damaged record is an error, since what it told of is
 // in the way of this host's own packets.
 func (l *Loop) Recall(made any) (bool, error) {
-	text, err := netcfg.ReadFile(l.path + ".json")
+	text, err := files.Read(l.path + ".json")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
@@ -91,7 +92,7 @@ func (l *Loop) Remember(made any) error {
 	if text, err = json.Marshal(l.head); err != nil {
 		return refused(err)
 	}
-	if err := replace(l.path+".json", l.path+".new", text); err != nil {
+	if err := files.Replace(l.path+".json", l.path+".new", text); err != nil {
 		return refused(err)
 	}
 	return nil

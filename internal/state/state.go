@@ -17,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -68,7 +69,7 @@ func Recall(operands []string, namespace string) (m *Memory, warning string, err
 	}
 	fmt.Fprintf(hash, "%s\x00%s", namespace, strings.Join(paths, "\x00"))
 	m.path = filepath.Join(Directory, fmt.Sprintf("%x.json", hash.Sum(nil)))
-	text, err := netcfg.ReadFile(m.path)
+	text, err := files.Read(m.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return m, "", nil
@@ -105,7 +106,7 @@ func absolute(path string) (string, error) {
 
 // bootID tells one run of the machine from another; "" where it cannot be had.
 func bootID() string {
-	id, err := netcfg.ReadFile("/proc/sys/kernel/random/boot_id")
+	id, err := files.Read("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
 	}
@@ -188,7 +189,7 @@ func (m *Memory) save() error {
 		return refused(err)
 	}
 	text = padded(text, m.room)
-	if err = replace(m.path, m.path+".new", text); err != nil && m.overwrite(text) != nil {
+	if err = files.Replace(m.path, m.path+".new", text); err != nil && m.overwrite(text) != nil {
 		return refused(err)
 	}
 	return nil
@@ -199,21 +200,9 @@ func padded(text []byte, size int) []byte {
 	return append(text, bytes.Repeat([]byte{' '}, max(0, size-len(text)))...)
 }
 
-// replace writes a new file and renames it to path. On an error the new file is removed.
-func replace(path, unfinished string, text []byte) error {
-	err := netcfg.WriteFile(unfinished, text, 0o600)
-	if err == nil {
-		err = os.Rename(unfinished, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(unfinished))
-	}
-	return nil
-}
-
 // overwrite writes the record where it is, if it has the room. It is one call of the system, which a kill does not part.
 func (m *Memory) overwrite(text []byte) error {
-	f, err := netcfg.OpenFile(m.path, os.O_WRONLY|syscall.O_NOFOLLOW, 0)
+	f, err := files.Open(m.path, os.O_WRONLY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}

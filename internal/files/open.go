@@ -1,0 +1,59 @@
+// Package files opens and writes files apart from the Go runtime's poller, and checks a file before it is opened.
+//
+// The runtime starts its poller for the first file that os.OpenFile opens. Where the poller's descriptors cannot be
+// had, the whole program dies.
+package files
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Open opens a file as os.OpenFile does, without the runtime's poller.
+func Open(path string, flags int, mode fs.FileMode) (*os.File, error) {
+	for {
+		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, uint32(mode.Perm()))
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), path), nil
+		case err != unix.EINTR:
+			return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		}
+	}
+}
+
+// Read returns the content of a file as os.ReadFile does, without the runtime's poller.
+func Read(path string) ([]byte, error) {
+	f, err := Open(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// Replace gives a file a new content in one step: it writes the file unfinished, of mode 0600, and renames it to path.
+// On an error path is unchanged, and unfinished is removed. Both paths must be in the same directory.
+func Replace(path, unfinished string, text []byte) error {
+	err := write(unfinished, text)
+	if err == nil {
+		err = os.Rename(unfinished, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(unfinished))
+	}
+	return nil
+}
+
+func write(path string, text []byte) error {
+	f, err := Open(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}
