@@ -89,7 +89,8 @@ func (p *program) take(ctx context.Context, ns *netcfg.Namespace, attached []*ne
 // capture points who cannot attach, since a program is attached already, to what looks at packets beside it.
 func capture(err error) error {
 	if e := new(netcfg.Error); errors.As(err, &e) && e.Cause == netcfg.InUse {
-		e.Fix = "stop it first, or see the packets beside it: tcpdump -i " + netcfg.Word(e.Device)
+		look := netcfg.InNamespace("tcpdump", "-i", e.Device)
+		e.Fix = netcfg.Fix{Before: "stop it first, or see the packets beside it: ", Commands: []netcfg.Command{look}}
 	}
 	return err
 }

@@ -29,7 +29,7 @@ func FuzzPrinters(f *testing.F) {
 		}
 		spec, _ := d.Spec()
 		event := netcfg.Event{Kind: netcfg.EventAlias, Time: time.Unix(0, 0), Before: d, After: d, Holder: &d.Holders[0]}
-		failed := &netcfg.Error{Device: text, Cause: netcfg.NotOwner, Detail: "only " + d.Access.String() + " may attach", Fix: "ask " + text}
+		failed := &netcfg.Error{Device: text, Cause: netcfg.NotOwner, Detail: "only " + d.Access.String() + " may attach", Fix: netcfg.Sentence("ask " + text)}
 		for name, print := range map[string]func(p *program, out *bytes.Buffer) error{
 			"table":      func(p *program, _ *bytes.Buffer) error { return p.renderTable([]*netcfg.Device{d}) },
 			"names":      func(p *program, _ *bytes.Buffer) error { return p.renderNames([]*netcfg.Device{d}) },

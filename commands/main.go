@@ -174,7 +174,7 @@ func hintOf(err error) string {
 	case errors.As(err, &mistake):
 		return netcfg.Escape(mistake.Hint)
 	case errors.As(err, &e):
-		return e.Hint()
+		return e.Hint().String()
 	}
 	return ""
 }

@@ -41,9 +41,9 @@ func (s Step) needsUnused() bool {
 
 // busyError is the error of a step on a device in use.
 func busyError(d *Device, kind StepKind) *Error {
-	fix := "stop it first"
+	fix := Sentence("stop it first")
 	if kind == StepDelete && mayConfigure() {
-		fix += ", or take the device from it: tunadm delete --force " + Word(d.Name)
+		fix = Fix{Before: "stop it first, or take the device from it: ", Commands: []Command{Tunadm("delete", d.Name, "--force")}}
 	}
 	return &Error{Device: d.Name, Cause: InUse, Detail: d.UsedBy(), Fix: fix, Err: errBusy}
 }

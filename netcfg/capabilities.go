@@ -159,13 +159,13 @@ func (r *Rights) refused(needs Capability, err error) error {
 }
 
 // withCapability is how to run the program with a capability.
-func withCapability(c Capability) string {
+func withCapability(c Capability) Fix {
 	if os.Geteuid() != 0 {
-		return "run it as root"
+		return Sentence("run it as root")
 	}
 	name := strings.TrimPrefix(c.String(), "CAP_")
 	if Surroundings() == Container {
-		return "root here lacks " + c.String() + ": start the container with --cap-add " + name
+		return Sentence("root here lacks " + c.String() + ": start the container with --cap-add " + name)
 	}
-	return "root here lacks " + c.String() + ": run tunadm where root has it"
+	return Sentence("root here lacks " + c.String() + ": run tunadm where root has it")
 }

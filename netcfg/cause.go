@@ -51,49 +51,65 @@ const (
 	NotExecutable          // a program that cannot be executed
 )
 
-// causes is the one table of what each cause means and what mends it. In a hint {set} and {delete} stand for
-// lines about the device, and {fix} for what mends this very case; a hint whose {fix} is empty is left out.
-var causes = [...]struct{ means, hint string }{
-	Unknown:          {"", ""},
-	BadRequest:       {"", ""},
-	NoDevice:         {"no such device", "{fix}"},
-	Exists:           {"exists already", "{set} changes it; --if-missing accepts one that is as asked"},
-	Differs:          {"exists already, and differs", "{fix}"},
-	OtherKind:        {"not a TUN/TAP device", ""},
-	WrongMode:        {"exists in the other mode", "a mode is for life: {delete}, then add it again; apply --replace does both"},
-	WrongQueues:      {"exists with other queues", "multi-queue is for life: {delete}, then add it again; apply --replace does both"},
-	InUse:            {"in use", "{fix}"},
-	NotPermitted:     {"not permitted", "{fix}"},
-	NotOwner:         {"not permitted", "{fix}"},
-	NodeForbidden:    {"may not be opened", "{fix}"},
-	NodeMissing:      {"no such node", "{fix}"},
-	NodeWrong:        {"not the tun driver's node", "{fix}"},
-	DriverMissing:    {"the kernel has no tun driver", "{fix}"},
-	NoUser:           {"no such user", "create it with useradd(8), or give a number"},
-	NoGroup:          {"no such group", "create it with groupadd(8), or give a number"},
-	NoNames:          {"the name service does not answer", "{fix}"},
-	NoMaster:         {"no such device", "{fix}"},
-	NoPort:           {"takes no devices", "a master is a bridge or a VRF"},
-	TunInBridge:      {"a tun carries no Ethernet frames, and a bridge nothing else", "only a tap can join a bridge"},
-	TunHasNoMAC:      {"a tun device has none", "only a tap can have one"},
-	MTUBounds:        {"", ""},
-	MTUBelowIPv6:     {"the kernel would take IPv6 off the device", "an MTU of 1280 or more keeps it; to do without, remove the IPv6 addresses and routes first"},
-	IPv6Off:          {"IPv6 is off", "sysctl -w net.ipv6.conf.{fix}.disable_ipv6=0"},
-	NoGateway:        {"the gateway cannot be reached through the device", "give the device an address in the gateway's network"},
-	AddressTaken:     {"the device has it in another form", "{fix}"},
-	RouteTaken:       {"another device has it", "remove that one first, or give this one a metric of its own"},
-	DeviceDown:       {"the device is down", "add --up"},
-	OwnerFixed:       {"the kernel cannot unset an owner or a group", "{fix}"},
-	NotThere:         {"is not on the device", "{fix}"},
-	NoNamespace:      {"no such network namespace", "ip netns list"},
-	ForeignNamespace: {"only its own user namespace may enter it", "{fix}"},
-	Interrupted:      {"interrupted", ""},
-	NoMemory:         {"out of memory", "{set 500}"},
-	NotKept:          {"it did not stay: the kernel dropped it, or another program changed it", ""},
-	OtherFailed:      {"left as it was, since another device failed", ""},
-	NoProgram:        {"no such program", ""},
-	NotExecutable:    {"it cannot be executed", ""},
+// causes is the table of the words of each cause, and of its fix where that depends on the device alone. Other fixes come with the
+// error, see [Error].
+var causes = [...]struct {
+	means string
+	fix   func(device string) Fix
+}{
+	NoDevice:         {means: "no such device"},
+	Exists:           {"exists already", accept},
+	Differs:          {means: "exists already, and differs"},
+	OtherKind:        {means: "not a TUN/TAP device"},
+	WrongMode:        {"exists in the other mode", replace("a mode is for life: ")},
+	WrongQueues:      {"exists with other queues", replace("multi-queue is for life: ")},
+	InUse:            {means: "in use"},
+	NotPermitted:     {means: "not permitted"},
+	NotOwner:         {means: "not permitted"},
+	NodeForbidden:    {means: "may not be opened"},
+	NodeMissing:      {means: "no such node"},
+	NodeWrong:        {means: "not the tun driver's node"},
+	DriverMissing:    {means: "the kernel has no tun driver"},
+	NoUser:           {"no such user", sentence("create it with useradd(8), or give a number")},
+	NoGroup:          {"no such group", sentence("create it with groupadd(8), or give a number")},
+	NoNames:          {means: "the name service does not answer"},
+	NoMaster:         {means: "no such device"},
+	NoPort:           {"takes no devices", sentence("a master is a bridge or a VRF")},
+	TunInBridge:      {"a tun carries no Ethernet frames, and a bridge nothing else", sentence("only a tap can join a bridge")},
+	TunHasNoMAC:      {"a tun device has none", sentence("only a tap can have one")},
+	MTUBelowIPv6:     {"the kernel would take IPv6 off the device", sentence("an MTU of 1280 or more keeps it; to do without, remove the IPv6 addresses and routes first")},
+	IPv6Off:          {means: "IPv6 is off"},
+	NoGateway:        {"the gateway cannot be reached through the device", sentence("give the device an address in the gateway's network")},
+	AddressTaken:     {means: "the device has it in another form"},
+	RouteTaken:       {"another device has it", sentence("remove that one first, or give this one a metric of its own")},
+	DeviceDown:       {"the device is down", sentence("add --up")},
+	OwnerFixed:       {means: "the kernel cannot unset an owner or a group"},
+	NotThere:         {means: "is not on the device"},
+	NoNamespace:      {"no such network namespace", sentence("ip netns list")},
+	ForeignNamespace: {means: "only its own user namespace may enter it"},
+	Interrupted:      {means: "interrupted"},
+	NoMemory:         {"out of memory", shorten},
+	NotKept:          {means: "it did not stay: the kernel dropped it, or another program changed it"},
+	OtherFailed:      {means: "left as it was, since another device failed"},
+	NoProgram:        {means: "no such program"},
+	NotExecutable:    {means: "it cannot be executed"},
 }
+
+func sentence(text string) func(string) Fix { return func(string) Fix { return Sentence(text) } }
+
+// accept is the fix of a device that is to be created and exists.
+func accept(device string) Fix {
+	return Fix{Commands: []Command{Tunadm("set", device)}, After: " changes it; --if-missing accepts one that is as asked"}
+}
+
+// replace is the fix of a property that cannot be changed.
+func replace(why string) func(string) Fix {
+	return func(device string) Fix {
+		return Fix{Before: why, Commands: []Command{Tunadm("delete", device)}, After: ", then add it again; apply --replace does both"}
+	}
+}
+
+func shorten(device string) Fix { return Run(Tunadm("set", device, "--txqueuelen", "500")) }
 
 // An Error says what failed on which device, and why.
 type Error struct {
@@ -101,7 +117,7 @@ type Error struct {
 	What   string // the property at fault: "mtu 70000"; "": the device itself
 	Cause  Cause
 	Detail string // the facts of this case, instead of the cause's general words
-	Fix    string // what the cause's hint needs
+	Fix    Fix    // the fix of this case; zero: that of the cause
 	Err    error  // the kernel's own words
 }
 
@@ -125,14 +141,12 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Hint is the command or the sentence that mends it, or "".
-func (e *Error) Hint() string {
-	hint := causes[e.Cause].hint
-	if strings.Contains(hint, "{fix}") && e.Fix == "" {
-		return ""
+// Hint returns the fix: that of this case, else that of the cause.
+func (e *Error) Hint() Fix {
+	if fix := causes[e.Cause].fix; e.Fix.IsZero() && fix != nil {
+		return fix(e.Device)
 	}
-	return strings.NewReplacer("{set}", Line("set", e.Device, ""), "{set 500}", Line("set", e.Device, "--txqueuelen 500"),
-		"{delete}", Line("delete", e.Device, ""), "{fix}", e.Fix).Replace(hint)
+	return e.Fix
 }
 
 // KindWords says what the device is, with an article.

@@ -43,7 +43,7 @@ func (ns *Namespace) createHidden(s *Step) (*newDevice, error) {
 		}
 	}
 	detail := fmt.Sprintf("another program attached before the device had its owner, %d times", tries)
-	return nil, &Error{Device: s.Device, Detail: detail, Fix: "run it as root"}
+	return nil, &Error{Device: s.Device, Detail: detail, Fix: Sentence("run it as root")}
 }
 
 // abandon deletes a device that was made, even if a stranger holds it.

@@ -44,22 +44,23 @@ func explainOpen(node string, err error) error {
 		e.Cause, e.Detail = NodeForbidden, "a device cgroup forbids it"
 		e.Fix = Surroundings().allowNode()
 	case errors.Is(err, unix.EACCES) && onNodev():
-		e.Cause, e.Detail, e.Fix = NodeForbidden, "its file system is mounted nodev", "mount -o remount,dev "+mountPoint(driver)
+		e.Cause, e.Detail = NodeForbidden, "its file system is mounted nodev"
+		e.Fix = Run(ByRoot("mount", "-o", "remount,dev", mountPoint(driver)))
 	case errors.Is(err, unix.EACCES):
-		e.Cause, e.Fix = NodeForbidden, byRoot(openWay())
+		e.Cause, e.Fix = NodeForbidden, Run(openWay()).For(os.Geteuid() == 0)
 	}
 	return e
 }
 
 // openWay lets everyone open the node, or get to it.
-func openWay() string {
+func openWay() Command {
 	for _, dir := range []string{"/dev", filepath.Dir(driver)} {
 		var st unix.Stat_t
 		if unix.Stat(dir, &st) == nil && st.Mode&1 == 0 {
-			return "chmod a+rx " + dir
+			return ByRoot("chmod", "a+rx", dir)
 		}
 	}
-	return "chmod 0666 " + driver
+	return ByRoot("chmod", "0666", driver)
 }
 
 // onNodev says whether device nodes do not work where the driver's node stands.
@@ -154,16 +155,17 @@ func (ns *Namespace) explainStep(s *Step, err error) error {
 	case is(unix.EPERM):
 		e.Cause, e.Fix = NotPermitted, asRoot()
 	case s.Master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && ns.gone(s.Master)):
-		e.Cause, e.Fix = NoMaster, Word(s.Master.Name)
+		e.Cause = NoMaster // and no fix: it was there a moment ago
 	case s.Kind == StepMaster && (is(unix.EOPNOTSUPP) || is(unix.EINVAL)):
 		e.Cause = NoPort
 	case is(unix.ENODEV) && s.Kind == StepDelete, is(unix.ENODEV) && s.Kind == StepLink:
 		e.Cause, e.Detail = NoDevice, "no longer exists"
 	case s.Kind == StepAddAddress && is(unix.EACCES), s.Kind == StepAddRoute && is(unix.EACCES):
-		e.Cause, e.Fix = IPv6Off, Word(strings.ReplaceAll(s.Device, ".", "/"))
+		where := strings.ReplaceAll(s.Device, ".", "/")
 		if s.made { // it is gone by the time that anybody reads this
-			e.Fix = "default"
+			where = "default"
 		}
+		e.Cause, e.Fix = IPv6Off, Run(InNamespace("sysctl", "-w", "net.ipv6.conf."+where+".disable_ipv6=0"))
 	case s.Kind == StepAddRoute && s.Route.Via.IsValid() && (is(unix.ENETUNREACH) || is(unix.EHOSTUNREACH) || is(unix.EINVAL)):
 		e.Cause = NoGateway
 	case s.Kind == StepAddRoute && is(unix.EEXIST):
@@ -207,30 +209,23 @@ func mayConfigure() bool {
 	return err == nil && data[0].Effective&(1<<unix.CAP_NET_ADMIN) != 0
 }
 
-// byRoot is a command that only root can do, for who reads it.
-func byRoot(command string) string {
-	if os.Geteuid() == 0 {
-		return command
-	}
-	return "ask root for: " + command
-}
-
-// asRoot is what mends a missing CAP_NET_ADMIN.
-func asRoot() string {
+// asRoot is the fix of a missing CAP_NET_ADMIN.
+func asRoot() Fix {
 	if os.Geteuid() != 0 {
-		return "run it as root"
+		return Sentence("run it as root")
 	}
 	switch Surroundings() {
 	case Container:
-		return "root here lacks CAP_NET_ADMIN: start the container with --cap-add NET_ADMIN"
+		return Sentence("root here lacks CAP_NET_ADMIN: start the container with --cap-add NET_ADMIN")
 	case UserNamespace:
-		return "root here has no CAP_NET_ADMIN over this network namespace, which belongs to another user namespace: work in one of its own (unshare -n)"
+		return Sentence("root here has no CAP_NET_ADMIN over this network namespace, which belongs to another user namespace: " +
+			"work in one of its own (unshare -n)")
 	}
-	return "root here lacks CAP_NET_ADMIN over this network namespace: grant it, or run it outside the container"
+	return Sentence("root here lacks CAP_NET_ADMIN over this network namespace: grant it, or run it outside the container")
 }
 
-// AdminHint is what mends it that the program may not create devices.
-func AdminHint() string { return asRoot() }
+// AdminHint returns the fix for a program that is not permitted to create devices.
+func AdminHint() Fix { return asRoot() }
 
 // errBusy is the kernel's word for a device in use.
 const errBusy = unix.EBUSY

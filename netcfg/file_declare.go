@@ -187,7 +187,7 @@ func (d *document) impossible(err error, name string, at func(key string) int) {
 	if plural := map[string]string{"address": "addresses", "route": "routes"}[key]; plural != "" {
 		key = plural
 	}
-	hint := e.Hint()
+	hint := e.Hint().String()
 	if e.Cause == DeviceDown {
 		hint = "up = true, or leave it out"
 	}

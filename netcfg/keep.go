@@ -123,7 +123,7 @@ func (o Options) ahead(made []*Step, names []string) *Error {
 	if o.Remember != nil {
 		if err := o.Remember(made); err != nil {
 			const detail = "cannot be remembered, and is not made"
-			return &Error{Cause: NotPermitted, Detail: detail, Fix: fixOf(err), Err: err}
+			return &Error{Cause: NotPermitted, Detail: detail, Fix: HintOf(err), Err: err}
 		}
 	}
 	if o.Announce != nil {

@@ -108,8 +108,8 @@ func askable(s string) bool {
 	return !strings.ContainsAny(s, " \t\n:\x00") && strings.Trim(s, "+-0123456789") != "" && !strings.HasPrefix(s, "-")
 }
 
-func idFix(database, name string) string {
-	return "try getent " + database + " " + Word(name) + ", or give a number"
+func idFix(database, name string) Fix {
+	return Fix{Before: "try ", Commands: []Command{{Words: []string{"getent", database, name}}}, After: ", or give a number"}
 }
 
 func idNoun(missing Cause) string {

@@ -70,7 +70,7 @@ func explainNamespace(ns, path string, err error) error {
 	case errors.Is(err, unix.EPERM):
 		e.Cause, e.Fix = NotPermitted, asRoot()
 		if pid, ok := strings.CutSuffix(strings.TrimPrefix(path, "/proc/"), "/ns/net"); ok && strings.Trim(pid, "0123456789") == "" {
-			e.Cause, e.Fix = ForeignNamespace, "nsenter --preserve-credentials -U -n -t "+pid+" tunadm ..."
+			e.Cause, e.Fix = ForeignNamespace, Run(Command{Words: []string{"nsenter", "--preserve-credentials", "-U", "-n", "-t", pid, "tunadm", "..."}})
 		}
 	case errors.Is(err, fs.ErrNotExist):
 		e.Cause = NoNamespace

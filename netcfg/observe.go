@@ -229,7 +229,7 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 func (ns *Namespace) master(name string) (*Master, error) {
 	m, err := ns.link(name, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &Error{What: "master " + Escape(name), Cause: NoMaster, Fix: "ip link add " + Word(name) + " type bridge", Err: unix.ENODEV}
+		return nil, &Error{What: "master " + Escape(name), Cause: NoMaster, Fix: Run(InNamespace("ip", "link", "add", name, "type", "bridge")), Err: unix.ENODEV}
 	} else if err != nil {
 		return nil, err
 	}

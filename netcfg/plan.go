@@ -141,7 +141,7 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 	}
 	if a, other := p.addressInTheWay(); other != nil {
 		e := p.refuse(AddressTaken, "address "+a.String(), "the device has "+other.String()+" already")
-		e.Fix = "tunadm set " + Word(h.Name) + " --remove-address " + Word(other.String()) + " --add-address " + Word(a.String())
+		e.Fix = Run(Tunadm("set", h.Name, "--remove-address", other.String(), "--add-address", a.String()))
 		all = append(all, e)
 	}
 	after := Device{Addresses: p.targetAddresses(), Routes: p.targetRoutes()}
@@ -170,12 +170,12 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 // refuseAccess refuses to unset an owner or a group, with what is possible instead.
 func (p *planner) refuseAccess() error {
 	want, have := p.want.Access, p.have.Access
-	fix := Line("delete", p.have.Name, "") + ", then add it again; apply --replace does both"
+	fix := replace("")(p.have.Name)
 	switch {
 	case want.User != nil && want.Group == nil && have.Group != nil:
-		fix = "keep the group: --user " + Word(want.User.String()) + " --group " + Word(have.Group.String()) + "; or " + fix
+		fix.Before = "keep the group: --user " + Word(want.User.String()) + " --group " + Word(have.Group.String()) + "; or "
 	case want.Group != nil && want.User == nil && have.User != nil:
-		fix = "keep the owner: --user " + Word(have.User.String()) + " --group " + Word(want.Group.String()) + "; or " + fix
+		fix.Before = "keep the owner: --user " + Word(have.User.String()) + " --group " + Word(want.Group.String()) + "; or "
 	}
 	detail := "the kernel cannot unset an owner or a group, and it is " + have.String()
 	return &Error{Device: p.have.Name, Cause: OwnerFixed, What: "access " + want.String(), Detail: detail, Fix: fix}

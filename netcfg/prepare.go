@@ -101,7 +101,7 @@ func differs(name string, steps []Step, never error) error {
 		}
 	}
 	return &Error{
-		Device: name, Cause: Differs, Fix: Line("set", name, "") + " with the flags of this add changes it",
+		Device: name, Cause: Differs, Fix: Fix{Commands: []Command{Tunadm("set", name)}, After: " with the flags of this add changes it"},
 		Detail: "exists already, and differs by: " + strings.Join(each, "; "),
 	}
 }
@@ -156,7 +156,7 @@ func (j *job) withoutMaster(err error) error {
 	}
 	e.Device = j.Name
 	if e.Cause == NoMaster && (j.Want.Mode == TUN || j.before != nil && j.before.Mode == TUN) {
-		e.Fix = "ip link add " + Word(j.Want.Master.Name) + " type vrf table 10"
+		e.Fix = Run(InNamespace("ip", "link", "add", j.Want.Master.Name, "type", "vrf", "table", "10"))
 	}
 	return e
 }
@@ -269,6 +269,6 @@ func notThere[T fmt.Stringer](j *job, what, flag string, like []T) error {
 		j.warn("%s: %s", what, causes[NotThere].means)
 		return nil
 	}
-	fix := Line("set", j.Name, flag+" "+Word(like[0].String()))
+	fix := Run(Tunadm("set", j.Name, flag, like[0].String()))
 	return &Error{Device: j.Name, What: what, Cause: NotThere, Fix: fix}
 }

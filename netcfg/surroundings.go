@@ -75,42 +75,43 @@ func inChroot() bool {
 }
 
 // makeNode is what gives this surrounding the driver's node.
-func (s Surrounding) makeNode() string {
+func (s Surrounding) makeNode() Fix {
 	switch s {
 	case Container:
-		return "start the container with --device /dev/net/tun"
+		return Sentence("start the container with --device /dev/net/tun")
 	case UserNamespace:
-		return "a node cannot be made in here: bind that of the machine, as --device /dev/net/tun of podman does"
+		return Sentence("a node cannot be made in here: bind that of the machine, as --device /dev/net/tun of podman does")
 	}
-	make := "mknod /dev/net/tun c 10 200 && chmod 0666 /dev/net/tun"
+	clear := ByRoot("mkdir", "-p", "/dev/net")
 	if _, err := os.Lstat(driver); err == nil {
-		return "rm -r /dev/net/tun && " + make
+		clear = ByRoot("rm", "-r", driver)
 	}
-	return "mkdir -p /dev/net && " + make
+	return Run(clear, ByRoot("mknod", driver, "c", "10", "200"), ByRoot("chmod", "0666", driver))
 }
 
 // allowNode is what lifts the ban of a device cgroup.
-func (s Surrounding) allowNode() string {
+func (s Surrounding) allowNode() Fix {
 	if s == Container {
-		return "start the container with --device /dev/net/tun"
+		return Sentence("start the container with --device /dev/net/tun")
 	}
-	return "write DeviceAllow=/dev/net/tun rw into the unit that this runs in"
+	return Sentence("write DeviceAllow=/dev/net/tun rw into the unit that this runs in")
 }
 
 // loadDriver is what brings the driver into the kernel.
-func loadDriver() string {
+func loadDriver() Fix {
+	load := Run(ByRoot("modprobe", "tun"))
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
-		return "modprobe tun"
+		return load
 	}
 	release := unix.ByteSliceToString(u.Release[:])
 	if _, err := os.Stat("/lib/modules"); err == nil {
 		if _, err := os.Stat("/lib/modules/" + release); err != nil {
-			return "reboot: the modules of the kernel that runs (" + release + ") are gone, as after an upgrade"
+			return Sentence("reboot: the modules of the kernel that runs (" + release + ") are gone, as after an upgrade")
 		}
 	}
 	if Surroundings() == Container {
-		return "modprobe tun on the machine, outside the container"
+		return Sentence("modprobe tun on the machine, outside the container")
 	}
-	return "modprobe tun"
+	return load
 }

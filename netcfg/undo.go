@@ -45,18 +45,9 @@ func reserve(jobs []*job, o Options) {
 	}
 	if err := o.Reserve(steps); err != nil {
 		for _, j := range owners {
-			j.err = &Error{Device: j.Name, Cause: NotPermitted, Detail: "its successor cannot be remembered, and it stays", Fix: fixOf(err), Err: err}
+			j.err = &Error{Device: j.Name, Cause: NotPermitted, Detail: "its successor cannot be remembered, and it stays", Fix: HintOf(err), Err: err}
 		}
 	}
-}
-
-// fixOf is the hint of an error that is to be another one's, or "".
-func fixOf(err error) string {
-	e := new(Error)
-	if errors.As(err, &e) {
-		return e.Hint()
-	}
-	return ""
 }
 
 // undo brings each device back that a failed job has touched: away with it if the job made it, else as it was before. It goes by the

@@ -66,17 +66,6 @@ func Word(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// Line is a line of this program about one device, which is taken for none of the flags, whatever its name.
-func Line(verb, name, flags string) string {
-	if flags != "" {
-		flags = " " + flags
-	}
-	if strings.HasPrefix(name, "-") {
-		return "tunadm " + verb + flags + " -- " + Word(name)
-	}
-	return "tunadm " + verb + " " + Word(name) + flags
-}
-
 // linkName is the name as ip link set takes it. The word dev keeps it apart from the command's own words, all
 // of which are without a digit.
 func linkName(name string) string {

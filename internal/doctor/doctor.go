@@ -152,7 +152,7 @@ func ok(what string) []Finding { return one(OK, what, "") }
 func known(level Level, err error) []Finding {
 	f := Finding{Level: level, What: err.Error()}
 	if e := new(netcfg.Error); errors.As(err, &e) {
-		f.Mend = []string{e.Hint()}
+		f.Mend = []string{e.Hint().String()}
 	}
 	return []Finding{f}
 }

@@ -159,7 +159,7 @@ func otherMACs(v *view) []Finding {
 	}
 	return one(Warning, fmt.Sprintf("the program sent %s to another Ethernet address than its own, %s", packets(d.Stats.RxOtherHost), d.MAC),
 		"the host takes what is addressed to it: only a program that captures packets sees the others",
-		"have the program ask for the address by ARP", "put the tap into a bridge: "+netcfg.Line("set", d.Name, "--master BRIDGE"))
+		"have the program ask for the address by ARP", "put the tap into a bridge: "+netcfg.Tunadm("set", d.Name, "--master", "BRIDGE").String())
 }
 
 // bridgeDown looks for a master that is switched off.

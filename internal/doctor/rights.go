@@ -68,7 +68,7 @@ func create(v *view) []Finding {
 		return nil
 	}
 	if v.person.Self && v.person.ID.Number == 0 {
-		return one(Warning, who+" may not create devices here", "creating takes CAP_NET_ADMIN over this network namespace", netcfg.AdminHint())
+		return one(Warning, who+" may not create devices here", "creating takes CAP_NET_ADMIN over this network namespace", netcfg.AdminHint().String())
 	}
 	return one(Warning, who+" may not create devices, and there is none that he may attach to", "creating takes CAP_NET_ADMIN over this network namespace; attaching does not",
 		"tunadm add --mode tun --user "+netcfg.Word(v.person.ID.String()))

@@ -221,7 +221,9 @@ func (l *Loop) changes() ([]netcfg.Change, error) {
 			return nil, err
 		}
 		if given[i] = found[0]; given[i] == nil {
-			return nil, &netcfg.Error{Device: e.Device, Cause: netcfg.NoDevice, Fix: "tunadm add " + netcfg.Word(e.Device) + " --mode tun; without a name, loop makes one itself"}
+			add := netcfg.Tunadm("add", e.Device, "--mode", "tun")
+			fix := netcfg.Fix{Commands: []netcfg.Command{add}, After: "; without a name, loop makes one itself"}
+			return nil, &netcfg.Error{Device: e.Device, Cause: netcfg.NoDevice, Fix: fix}
 		}
 		e.Device = given[i].Name // it may have been an alternative one
 	}

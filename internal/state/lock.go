@@ -83,7 +83,7 @@ func checkDirectory() error {
 	}
 	stat, _ := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() || info.Mode().Perm()&0o022 != 0 || stat != nil && int(stat.Uid) != os.Geteuid() {
-		return &netcfg.Error{Cause: netcfg.NotPermitted, Detail: fmt.Sprintf("%s is not this user's alone (%s)", Directory, info.Mode()), Fix: "run it as root; " + Directory + " is a directory of mode 0700"}
+		return &netcfg.Error{Cause: netcfg.NotPermitted, Detail: fmt.Sprintf("%s is not this user's alone (%s)", Directory, info.Mode()), Fix: netcfg.Sentence("run it as root; " + Directory + " is a directory of mode 0700")}
 	}
 	return nil
 }

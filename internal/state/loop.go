@@ -48,7 +48,7 @@ func OpenLoop(namespace string) (*Loop, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, &netcfg.Error{Cause: netcfg.InUse, Detail: "another loop runs in this network namespace", Fix: "one loop a namespace; --netns has another"}
+			return nil, &netcfg.Error{Cause: netcfg.InUse, Detail: "another loop runs in this network namespace", Fix: netcfg.Sentence("one loop a namespace; --netns has another")}
 		}
 		return nil, refused(err)
 	}
@@ -67,7 +67,7 @@ func (l *Loop) Recall(made any) (bool, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:
-		return false, &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "what loop made is known to root alone", Fix: "run it as root", Err: err}
+		return false, &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "what loop made is known to root alone", Fix: netcfg.Sentence("run it as root"), Err: err}
 	}
 	var r loopRecord
 	if err = json.Unmarshal(text, &r); err == nil {

@@ -74,7 +74,7 @@ func Recall(operands []string, namespace string) (m *Memory, warning string, err
 	case errors.Is(err, fs.ErrNotExist):
 		return m, "", nil
 	case err != nil:
-		return nil, "", &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "what apply made is known to root alone", Fix: "run it as root", Err: err}
+		return nil, "", &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "what apply made is known to root alone", Fix: netcfg.Sentence("run it as root"), Err: err}
 	}
 	var r record
 	if err := json.Unmarshal(text, &r); err != nil {
@@ -114,9 +114,9 @@ func bootID() string {
 }
 
 func refused(err error) error {
-	fix := "make it possible to write to " + Directory
+	fix := netcfg.Sentence("make it possible to write to " + Directory)
 	if errors.Is(err, fs.ErrPermission) {
-		fix = "run it as root"
+		fix = netcfg.Sentence("run it as root")
 	}
 	return &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "what it makes cannot be remembered", Fix: fix, Err: err}
 }
