@@ -70,8 +70,8 @@ func (a Access) over(have Access) *Access {
 	return &Access{User: cmp.Or(a.User, have.User), Group: cmp.Or(a.Group, have.Group)}
 }
 
-// AccessNames are the three words of an access as they are asked for: a user and a group by name or number, or anyone. None of the
-// three asks nothing.
+// AccessNames are the three words of an access as they are asked for: a user and a group by name or number, or anyone.
+// None of the three asks nothing.
 type AccessNames struct {
 	User, Group *string
 	Anyone      bool
@@ -99,7 +99,8 @@ func (y *Directory) LookUp(all []AccessNames) {
 	y.users, y.groups = parseAll(users, userDatabase), parseAll(groups, groupDatabase)
 }
 
-// Access is the access by number; nil if none is asked. The error is an [*Error] with the cause NoUser, NoGroup or NoNames.
+// Access is the access by number; nil if none is asked. The error is an [*Error] with the cause NoUser, NoGroup or
+// NoNames.
 func (y *Directory) Access(n AccessNames) (*Access, error) {
 	if n == (AccessNames{}) {
 		return nil, nil

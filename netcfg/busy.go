@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// predictBusy refuses what a device in use will not let happen, before anything is touched, with the programs that use it. What
-// comes between is found when the step is done.
+// predictBusy refuses what a device in use will not let happen, before anything is touched, with the programs that use
+// it. What comes between is found when the step is done.
 func (ns *Namespace) predictBusy(jobs []*job) {
 	var refused []*job
 	var busy []*Device

@@ -51,8 +51,8 @@ const (
 	NotExecutable          // a program that cannot be executed
 )
 
-// causes is the table of the words of each cause, and of its fix where that depends on the device alone. Other fixes come with the
-// error, see [Error].
+// causes is the table of the words of each cause, and of its fix where that depends on the device alone. Other fixes
+// come with the error, see [Error].
 var causes = [...]struct {
 	means string
 	fix   func(device string) Fix

@@ -5,10 +5,11 @@ import (
 	"slices"
 )
 
-// This file holds what the kernel couples: a change of one thing that changes another, and things that do not go together.
+// This file holds what the kernel couples: a change of one thing that changes another, and things that do not go
+// together.
 
-// prefixes brings back, in an undo, the routes that IPv6 made of addresses: an address that comes and goes does not leave those of the
-// others in its prefix as they were.
+// prefixes brings back, in an undo, the routes that IPv6 made of addresses: an address that comes and goes does not
+// leave those of the others in its prefix as they were.
 func (p *planner) prefixes() {
 	was, is := p.origin(), p.have
 	if !p.want.undo || was.how == shallow || is.how == shallow {
@@ -27,8 +28,8 @@ func (p *planner) prefixes() {
 	}
 }
 
-// checkGateways refuses to let a route go for a moment, with the addresses that are removed, that could not come back: its gateway would
-// be on no link of the device.
+// checkGateways refuses to let a route go for a moment, with the addresses that are removed, that could not come back:
+// its gateway would be on no link of the device.
 func (p *planner) checkGateways() error {
 	if p.want.undo {
 		return nil
@@ -48,7 +49,8 @@ func (p *planner) checkGateways() error {
 	return nil
 }
 
-// addressInTheWay is an address of the device that stays, and beside which the kernel does not take one that is asked for.
+// addressInTheWay is an address of the device that stays, and beside which the kernel does not take one that is asked
+// for.
 func (p *planner) addressInTheWay() (asked Address, other *Address) {
 	exactly, goes := setOfAddresses(p.want.addresses()), setOfAddresses(p.want.RemoveAddresses)
 	staying := map[netip.Addr][]Address{}

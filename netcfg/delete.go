@@ -70,8 +70,8 @@ func noDevice(err error) bool {
 	return errors.As(err, &e) && e.Cause == NoDevice
 }
 
-// growDescriptors makes room for n more descriptors at once. Left to itself the kernel doubles the table as it fills, and in a process
-// of several threads it waits some 5 ms each time (synchronize_rcu).
+// growDescriptors makes room for n more descriptors at once. Left to itself the kernel doubles the table as it fills,
+// and in a process of several threads it waits some 5 ms each time (synchronize_rcu).
 func growDescriptors(n int) {
 	if fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, n); err == nil {
 		unix.Close(fd)
@@ -132,7 +132,8 @@ func (ns *Namespace) deleteSingly(d *doomed) error {
 	return ns.unlessGone(d, ns.deleteLink(d.Index))
 }
 
-// unlessGone is nil for a device that is no more, as asked, though the kernel's answer to the delete was an error: it may have been lost.
+// unlessGone is nil for a device that is no more, as asked, though the kernel's answer to the delete was an error: it
+// may have been lost.
 func (ns *Namespace) unlessGone(d *doomed, err error) error {
 	if err == nil || errors.Is(err, unix.ENODEV) {
 		return err

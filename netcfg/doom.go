@@ -2,8 +2,9 @@ package netcfg
 
 import "math/rand/v2"
 
-// Devices that are to be deleted at once go into a link group that nobody uses, whose number also says which one they were in. A run
-// that is killed before it deletes them leaves them in there, and the next change of such a device can put it back.
+// Devices that are to be deleted at once go into a link group that nobody uses, whose number also says which one they
+// were in. A run that is killed before it deletes them leaves them in there, and the next change of such a device can
+// put it back.
 const (
 	doomMark  = 0x75 << 24
 	doomMask  = 0xff << 24
@@ -39,8 +40,8 @@ func (ns *Namespace) deleteClaimed(devices []*doomed) {
 	}
 }
 
-// deleteTogether deletes devices that were in one link group, and gives back those that have to be deleted singly. No group is deleted
-// in which there is anything else.
+// deleteTogether deletes devices that were in one link group, and gives back those that have to be deleted singly. No
+// group is deleted in which there is anything else.
 func (ns *Namespace) deleteTogether(devices []*doomed, was uint32) (singly []*doomed) {
 	if len(devices) < 2 {
 		return devices
@@ -80,7 +81,8 @@ func (ns *Namespace) deleteTogether(devices []*doomed, was uint32) (singly []*do
 	return append(singly, members...)
 }
 
-// alone says whether the devices, and nothing else, are in a group. Each is looked at: an index may be another device's by now.
+// alone says whether the devices, and nothing else, are in a group. Each is looked at: an index may be another device's
+// by now.
 func (ns *Namespace) alone(members []*doomed, group uint32) bool {
 	links, err := ns.dumpLinks(false, false)
 	byIndex := make(map[int]*doomed, len(members))

@@ -31,7 +31,8 @@ func (ns *Namespace) UseNode(path string) error {
 	return err
 }
 
-// openDriver opens the driver in the thread's network namespace, marked as a descriptor with which the program looks or changes something.
+// openDriver opens the driver in the thread's network namespace, marked as a descriptor with which the program looks or
+// changes something.
 func (ns *Namespace) openDriver() (int, error) {
 	node := cmp.Or(ns.node, driver)
 	var fd int
@@ -104,19 +105,22 @@ func setAccess(fd int, want, have Access) error {
 	return nil
 }
 
-// claim attaches to a device that is there, and never makes one. The carrier stays as it is, and so do the flags that netlink tells;
-// stored are those that it does not tell, see StoredFlags. While the descriptor is open nobody else can attach to a single-queue device.
+// claim attaches to a device that is there, and never makes one. The carrier stays as it is, and so do the flags that
+// netlink tells; stored are those that it does not tell, see StoredFlags. While the descriptor is open nobody else can
+// attach to a single-queue device.
 func (ns *Namespace) claim(d *Device, stored uint16) (fd int, err error) {
 	flags := d.flags() | stored
 	fd, err = ns.attach(d, flags)
 	if errors.Is(err, unix.EBADFD) {
-		// A tap that kept a program's packet filter: without this bit (IFF_NOFILTER) TUNSETIFF says yes and does not attach.
+		// A tap that kept a program's packet filter: without this bit (IFF_NOFILTER) TUNSETIFF says yes and does not
+		// attach.
 		fd, err = ns.attach(d, flags|unix.IFF_NO_PI)
 	}
 	return fd, err
 }
 
-// attach attaches to the very device, and never makes one. The carrier stays as it is, if the kernel can do that (Linux 6.1).
+// attach attaches to the very device, and never makes one. The carrier stays as it is, if the kernel can do that (Linux
+// 6.1).
 func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
 	if fd, err = ns.openDriver(); err != nil {
 		return -1, err
@@ -142,8 +146,8 @@ func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
 	return fd, nil
 }
 
-// identify is the name and the index of the very device of a descriptor. The kernel tells an index by the name only, which somebody may
-// give to another device in between: so it must be the same before and after.
+// identify is the name and the index of the very device of a descriptor. The kernel tells an index by the name only,
+// which somebody may give to another device in between: so it must be the same before and after.
 func (ns *Namespace) identify(fd int) (name string, index int, err error) {
 	const tries = 10
 	for range tries {
@@ -174,7 +178,8 @@ func getInterface(fd int) (name string, flags uint16, err error) {
 	return ifr.Name(), ifr.Uint16(), err
 }
 
-// claimWhole is a claim that keeps all flags of the device but one, which only programs with rights on the whole machine may ask for.
+// claimWhole is a claim that keeps all flags of the device but one, which only programs with rights on the whole
+// machine may ask for.
 func (ns *Namespace) claimWhole(d *Device) (fd int, err error) {
 	return ns.claim(d, ns.StoredFlags(d)&^FlagNAPIFrags)
 }

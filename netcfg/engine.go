@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// rounds is how often the kernel may drop one thing for another before the engine gives up: removing a primary address takes
-// its secondaries, whose return may take a route.
+// rounds is how often the kernel may drop one thing for another before the engine gives up: removing a primary address
+// takes its secondaries, whose return may take a route.
 const rounds = 3
 
 // A job is a change on its way.
@@ -30,9 +30,9 @@ type job struct {
 	failures []failure
 }
 
-// Run does the changes, each by itself and all of them together: one observation, one plan each, the steps of all devices in
-// batches, and then a second look. A change has succeeded when Plan finds nothing more to do. One that fails is undone by
-// planning the way back. The error is of the kernel itself, before anything was done.
+// Run does the changes, each by itself and all of them together: one observation, one plan each, the steps of all
+// devices in batches, and then a second look. A change has succeeded when Plan finds nothing more to do. One that fails
+// is undone by planning the way back. The error is of the kernel itself, before anything was done.
 func (ns *Namespace) Run(ctx context.Context, changes []Change, o Options) ([]Result, error) {
 	if o.Log == nil {
 		o.Log = func(Step) {}
@@ -75,7 +75,8 @@ func (j *job) report(dryRun bool) Result {
 	return r
 }
 
-// begin looks at the devices and plans. What would make the kernel drop things is planned once more with all of them in view.
+// begin looks at the devices and plans. What would make the kernel drop things is planned once more with all of them in
+// view.
 func (ns *Namespace) begin(jobs []*job, o Options) error {
 	if err := ns.look(jobs, shallow); err != nil {
 		return err
@@ -129,7 +130,8 @@ func (j *job) plan() {
 	}
 }
 
-// converge does the steps and looks again, until there are none left or the rounds are over. Jobs with an error stay as they are.
+// converge does the steps and looks again, until there are none left or the rounds are over. Jobs with an error stay as
+// they are.
 func (ns *Namespace) converge(ctx context.Context, jobs []*job, o Options) {
 	for range rounds {
 		if !ns.round(ctx, jobs, o) {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This file is the one place that knows what an errno of the tun driver or of netlink means. It looks after the failure,
-// not before: what it finds explains, and decides nothing.
+// This file is the one place that knows what an errno of the tun driver or of netlink means. It looks after the
+// failure, not before: what it finds explains, and decides nothing.
 
 // explainOpen says why the driver's node could not be opened.
 func explainOpen(node string, err error) error {

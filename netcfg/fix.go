@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A Fix tells the reader how to correct an error or a finding: with commands that run one after the other, with a sentence, or with
-// both. The zero Fix is none. Only String turns it into text.
+// A Fix tells the reader how to correct an error or a finding: with commands that run one after the other, with a
+// sentence, or with both. The zero Fix is none. Only String turns it into text.
 type Fix struct {
 	Before   string // printed before the commands; without commands, the whole sentence
 	Commands []Command
@@ -37,8 +37,8 @@ func ByRoot(words ...string) Command { return Command{Words: words, Root: true} 
 // InNamespace returns a command that requires root, and acts on the network namespace.
 func InNamespace(words ...string) Command { return Command{Words: words, Root: true, Namespace: true} }
 
-// Tunadm returns a command of this program that requires root. A device name that begins with a hyphen comes after the flags and "--".
-// An empty name is left out.
+// Tunadm returns a command of this program that requires root. A device name that begins with a hyphen comes after the
+// flags and "--". An empty name is left out.
 func Tunadm(verb, device string, flags ...string) Command {
 	words := []string{"tunadm", verb}
 	switch {
@@ -81,7 +81,8 @@ func (c Command) String() string {
 	return line
 }
 
-// In returns the fix with its commands in a network namespace, named as --netns names it; "": the namespace of the reader.
+// In returns the fix with its commands in a network namespace, named as --netns names it; "": the namespace of the
+// reader.
 func (f Fix) In(netns string) Fix {
 	if netns == "" {
 		return f
@@ -95,13 +96,15 @@ func (f Fix) In(netns string) Fix {
 	return f
 }
 
-// For returns the fix for a reader with or without the rights of root. A reader without them has to ask root for the commands.
+// For returns the fix for a reader with or without the rights of root. A reader without them has to ask root for the
+// commands.
 func (f Fix) For(admin bool) Fix {
 	f.askRoot = f.askRoot || !admin && slices.ContainsFunc(f.Commands, func(c Command) bool { return c.Root })
 	return f
 }
 
-// entering returns the words before a command that is to run in a network namespace: a path, a name of ip-netns(8), or a PID.
+// entering returns the words before a command that is to run in a network namespace: a path, a name of ip-netns(8), or
+// a PID.
 func entering(netns string) []string {
 	named := func() bool {
 		_, err := os.Lstat(netnsDirectory + "/" + netns)

@@ -48,7 +48,8 @@ func ParseGroup(s string) (ID, error) {
 	return f.id, f.err
 }
 
-// parseAll looks up the keys of words, and fills in what was found. Those that /etc does not have are asked for in one go.
+// parseAll looks up the keys of words, and fills in what was found. Those that /etc does not have are asked for in one
+// go.
 func parseAll(words map[string]found, d database) map[string]found {
 	var unknown []string
 	for s := range words {

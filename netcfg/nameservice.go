@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// The host's name service answers in milliseconds or not at all. A run waits for it once: after it has been silent for as long as
-// it may be in all, it is not asked for a while.
+// The host's name service answers in milliseconds or not at all. A run waits for it once: after it has been silent for
+// as long as it may be in all, it is not asked for a while.
 const (
 	nameServiceTime = 5 * time.Second
 	nameServiceRest = time.Minute
@@ -20,7 +20,8 @@ const (
 // errSilent is a name service that does not answer.
 var errSilent = errors.New("the name service does not answer")
 
-// nameService is what is known of the host's name service. There is one, and whoever asks it shares the time that it may take.
+// nameService is what is known of the host's name service. There is one, and whoever asks it shares the time that it
+// may take.
 var nameService struct {
 	sync.Mutex
 	spent time.Duration

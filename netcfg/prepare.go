@@ -67,8 +67,8 @@ func (j *job) expect() error {
 	return nil
 }
 
-// tryAccess attaches for a moment to the devices that are to get another owner, before anything is touched: whatever keeps the last step
-// of their plans from being done shows now. So it does with those that must be in nobody's use.
+// tryAccess attaches for a moment to the devices that are to get another owner, before anything is touched: whatever
+// keeps the last step of their plans from being done shows now. So it does with those that must be in nobody's use.
 func (ns *Namespace) tryAccess(jobs []*job) {
 	for _, j := range jobs {
 		late := len(j.steps) > 1 && slices.ContainsFunc(j.steps, func(s Step) bool { return s.Kind == StepAccess })
@@ -161,7 +161,8 @@ func (j *job) withoutMaster(err error) error {
 	return e
 }
 
-// bridgePortMAC begins the address of a tap that joins a bridge, which takes the lowest address of its ports for its own.
+// bridgePortMAC begins the address of a tap that joins a bridge, which takes the lowest address of its ports for its
+// own.
 const bridgePortMAC = 0xfe
 
 // join fits a device to the master that it is to join, so that the master itself does not change.
@@ -229,8 +230,8 @@ func (j *job) warn(format string, args ...any) {
 	j.result.Warnings = append(j.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-// checkRemovals refuses to remove what is there in another form. What is not there at all has been removed already, perhaps by a run that
-// was killed: there is a warning, so that a slip of the pen shows.
+// checkRemovals refuses to remove what is there in another form. What is not there at all has been removed already,
+// perhaps by a run that was killed: there is a warning, so that a slip of the pen shows.
 func (j *job) checkRemovals() error {
 	if j.before == nil {
 		return nil

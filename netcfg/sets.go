@@ -2,7 +2,8 @@ package netcfg
 
 import "net/netip"
 
-// A file may declare tens of thousands of addresses and routes of one device: what is there is looked up, not searched for.
+// A file may declare tens of thousands of addresses and routes of one device: what is there is looked up, not searched
+// for.
 
 // An addressKey is what makes two addresses the same one to the kernel.
 type addressKey struct {

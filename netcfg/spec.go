@@ -44,7 +44,8 @@ type Master struct {
 	met   bool // a device of this run is to join it
 }
 
-// Check tells what the Spec itself shows to be impossible, whatever the device: something that is asked for twice, or to be there and gone.
+// Check tells what the Spec itself shows to be impossible, whatever the device: something that is asked for twice, or
+// to be there and gone.
 func (s *Spec) Check() error {
 	for _, a := range s.RemoveAddresses {
 		if slices.ContainsFunc(s.AddAddresses, a.same) {
@@ -115,8 +116,8 @@ func badSpec(format string, args ...any) error {
 	return &Error{Cause: BadRequest, Detail: fmt.Sprintf(format, args...)}
 }
 
-// spec asks for the device to be again as it is now, in all that the steps that were tried may have changed. What other programs changed
-// meanwhile stays.
+// spec asks for the device to be again as it is now, in all that the steps that were tried may have changed. What other
+// programs changed meanwhile stays.
 func (d *Device) spec(tried []*Step) *Spec {
 	s := &Spec{Name: d.Name, before: d, undo: true}
 	for _, step := range tried {

@@ -104,8 +104,8 @@ func (p *planner) addresses() {
 		!slices.ContainsFunc(have, stay) && !slices.ContainsFunc(early, stay)
 }
 
-// dropped are the IPv4 addresses that the kernel takes along when some are removed: the secondaries of a subnet go with its primary,
-// which is the first.
+// dropped are the IPv4 addresses that the kernel takes along when some are removed: the secondaries of a subnet go with
+// its primary, which is the first.
 func dropped(have, remove []Address) []Address {
 	var along []Address
 	left := slices.Clone(have)
@@ -126,9 +126,9 @@ func dropped(have, remove []Address) []Address {
 	return along
 }
 
-// reorder makes remove and add bring the addresses back in the order of target. In IPv4 the first of a subnet is its primary, and the
-// first of all is the source of what names none; a new address comes behind the old. In IPv6 it comes before those of its scope, and
-// the first that suits is the source.
+// reorder makes remove and add bring the addresses back in the order of target. In IPv4 the first of a subnet is its
+// primary, and the first of all is the source of what names none; a new address comes behind the old. In IPv6 it comes
+// before those of its scope, and the first that suits is the source.
 func reorder(target, have, remove, add []Address) (_, _ []Address) {
 	var again []Address
 	staying := setOfAddresses(target)
@@ -224,7 +224,8 @@ func (p *planner) routes() {
 	p.prefixes()
 }
 
-// in says whether a route is one of a set; in an undo with its metrics, one of which the kernel changes with the MTU of the device.
+// in says whether a route is one of a set; in an undo with its metrics, one of which the kernel changes with the MTU of
+// the device.
 func (p *planner) in(set routeSet, r Route) bool {
 	return slices.ContainsFunc(set[r.way()], func(o Route) bool {
 		asked := r.kept.message == nil || o.kept.message == nil
@@ -232,8 +233,8 @@ func (p *planner) in(set routeSet, r Route) bool {
 	})
 }
 
-// drops says whether the kernel takes an IPv4 route along with the addresses that are removed: with its source, and with the last
-// address of the device.
+// drops says whether the kernel takes an IPv4 route along with the addresses that are removed: with its source, and
+// with the last address of the device.
 func (p *planner) drops() func(Route) bool {
 	gone := hosts(p.dropped)
 	for _, s := range p.steps {

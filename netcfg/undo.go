@@ -25,8 +25,8 @@ type failure struct {
 	err  error
 }
 
-// reserve has the room for the record of new devices taken before a device is deleted that may have to be made anew: in its place by
-// the change itself, or by an undo.
+// reserve has the room for the record of new devices taken before a device is deleted that may have to be made anew: in
+// its place by the change itself, or by an undo.
 func reserve(jobs []*job, o Options) {
 	if o.Reserve == nil {
 		return
@@ -50,8 +50,9 @@ func reserve(jobs []*job, o Options) {
 	}
 }
 
-// undo brings each device back that a failed job has touched: away with it if the job made it, else as it was before. It goes by the
-// index of what this run made, and never by a name, which others may have taken; and it takes no device from a program.
+// undo brings each device back that a failed job has touched: away with it if the job made it, else as it was before.
+// It goes by the index of what this run made, and never by a name, which others may have taken; and it takes no device
+// from a program.
 func (ns *Namespace) undo(jobs []*job, o Options) {
 	var back, failed []*job
 	for _, j := range jobs {

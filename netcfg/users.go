@@ -43,7 +43,8 @@ func userName(number uint32) string {
 	return known[number]
 }
 
-// ownsNamespace says whether capabilities count in the thread's network namespace: it belongs to the thread's user namespace, or one within.
+// ownsNamespace says whether capabilities count in the thread's network namespace: it belongs to the thread's user
+// namespace, or one within.
 func ownsNamespace() bool {
 	ns, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -118,8 +119,8 @@ func (a Access) Admits(p Person) bool {
 	return p.Admin || (a.User == nil || a.User.Number == p.ID.Number) && (a.Group == nil || slices.Contains(p.Groups, a.Group.Number))
 }
 
-// DriverFor says why the person cannot open the driver, by an [*Error], or nil. Of somebody else it looks at the modes of the node and
-// of the directories above it, and not at access control lists.
+// DriverFor says why the person cannot open the driver, by an [*Error], or nil. Of somebody else it looks at the modes
+// of the node and of the directories above it, and not at access control lists.
 func (ns *Namespace) DriverFor(p Person) error {
 	err := ns.UseNode(driver)
 	if p.Self || err != nil && !errors.Is(err, unix.EACCES) {

@@ -27,9 +27,9 @@ func (ns *Namespace) deepen(jobs []*job, how depth) error {
 	return nil
 }
 
-// dropping is how deep to look at the device, since the kernel may drop more than the steps name, or than their undo names, and it may
-// be wanted back. The undo of the first IPv4 address is the removal of the last one; an IPv6 address changes the prefixes that others
-// have with it, and an MTU those of IPv6 routes.
+// dropping is how deep to look at the device, since the kernel may drop more than the steps name, or than their undo
+// names, and it may be wanted back. The undo of the first IPv4 address is the removal of the last one; an IPv6 address
+// changes the prefixes that others have with it, and an MTU those of IPv6 routes.
 func dropping(steps []Step, before *Device, o Options) depth {
 	how := shallow
 	for _, s := range steps {

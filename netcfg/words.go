@@ -10,8 +10,8 @@ import (
 	"github.com/xrash/smetrics"
 )
 
-// Escape makes text from the kernel or another user harmless to print: control characters, those that change the direction of a text or
-// cannot be seen, bytes that are no UTF-8, and a backslash are written as Go writes them.
+// Escape makes text from the kernel or another user harmless to print: control characters, those that change the
+// direction of a text or cannot be seen, bytes that are no UTF-8, and a backslash are written as Go writes them.
 func Escape(text string) string { return escape(text, true) }
 
 // Printable is Escape for what has been put together from escaped parts: backslashes stay.

@@ -13,8 +13,8 @@ type routeKey struct {
 
 func (r Route) key() routeKey { return routeKey{r.To, r.metric(), r.table()} }
 
-// yield lets a route, or the device that has it, go before another device of the run is given it: the kernel takes the same one twice
-// only with both in view, and the order of the devices in a file is no order of work.
+// yield lets a route, or the device that has it, go before another device of the run is given it: the kernel takes the
+// same one twice only with both in view, and the order of the devices in a file is no order of work.
 func yield(jobs []*job) {
 	wanted := map[routeKey][]*job{}
 	for _, j := range jobs {
