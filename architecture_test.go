@@ -44,17 +44,18 @@ const module = "github.com/tunadm/tunadm/"
 // importers lists, for each package of this module and of others, the directories that may import it. A directory that
 // ends in a slash is short for all directories below it; "." is main.go. Tests may import anything.
 var importers = map[string][]string{
-	"github.com/pelletier/go-toml/v2":          {"netcfg"},
-	"github.com/pelletier/go-toml/v2/unstable": {"netcfg"},
+	"github.com/pelletier/go-toml/v2":          {"internal/declare"},
+	"github.com/pelletier/go-toml/v2/unstable": {"internal/declare"},
 	"github.com/urfave/cli/v2":                 {"commands"},
 	"github.com/vishvananda/netlink":           {"netcfg"},
 	"github.com/vishvananda/netlink/nl":        {"netcfg"},
 	"github.com/xrash/smetrics":                {"netcfg"},
 	"github.com/rogpeppe/go-internal":          {},
-	"golang.org/x/sys/unix":                    {"internal/files", "internal/nstest", "netcfg"},
+	"golang.org/x/sys/unix":                    {"internal/declare", "internal/files", "internal/nstest", "netcfg"},
 
 	module + "commands":         {"."},
 	module + "netcfg":           {"commands", "internal/"},
+	module + "internal/declare": {"commands", "internal/state"},
 	module + "internal/doctor":  {"commands"},
 	module + "internal/files":   {"commands", "internal/", "netcfg"},
 	module + "internal/packet":  {"commands"},
@@ -86,6 +87,7 @@ func TestImportsRunOneWay(t *testing.T) {
 // row has none. The numbers may only fall.
 var tooWide = map[string]int{
 	"commands":         138,
+	"internal/declare": 51,
 	"internal/doctor":  93,
 	"internal/nstest":  3,
 	"internal/packet":  82,

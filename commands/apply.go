@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -28,8 +29,8 @@ func (p *program) apply(operands []string) error {
 	o := netcfg.Options{Atomic: p.atomic, DeferMaster: p.deferMaster}
 	return p.provision(operands, p.prune, o, func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
 		var directory netcfg.Directory
-		declared, err := untilSignal(ctx, func() ([]netcfg.Declaration, error) {
-			declared, err := netcfg.ReadFiles(operands) // now that no other run is under way
+		declared, err := untilSignal(ctx, func() ([]declare.Declaration, error) {
+			declared, err := declare.Read(operands) // now that no other run is under way
 			if err == nil {
 				var names []netcfg.AccessNames
 				for _, d := range declared {
@@ -51,7 +52,7 @@ func (p *program) apply(operands []string) error {
 }
 
 // wanted are the changes that make the devices as they are declared. A user that does not exist fails his devices, not the run.
-func (p *program) wanted(declared []netcfg.Declaration, directory *netcfg.Directory) []netcfg.Change {
+func (p *program) wanted(declared []declare.Declaration, directory *netcfg.Directory) []netcfg.Change {
 	changes := make([]netcfg.Change, len(declared))
 	for i := range declared {
 		spec := &declared[i].Spec
@@ -63,7 +64,7 @@ func (p *program) wanted(declared []netcfg.Declaration, directory *netcfg.Direct
 }
 
 // undeclared are the changes that delete what is remembered and not declared.
-func (r *provision) undeclared(declared []netcfg.Declaration) []netcfg.Change {
+func (r *provision) undeclared(declared []declare.Declaration) []netcfg.Change {
 	names := map[string]bool{}
 	for _, d := range declared {
 		names[d.Spec.Name] = true

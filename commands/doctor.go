@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/doctor"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -73,12 +74,12 @@ func (p *program) doctor(names []string) error {
 
 // declared finds what the default files say of a device. Files that cannot be read, or have mistakes, say nothing.
 func declared() func(device string) *netcfg.Spec {
-	var declarations []netcfg.Declaration
+	var declarations []declare.Declaration
 	read := false
 	return func(device string) *netcfg.Spec {
 		if !read {
 			read = true
-			declarations, _ = netcfg.ReadFiles(nil)
+			declarations, _ = declare.Read(nil)
 		}
 		for i, d := range declarations {
 			if d.Spec.Name == device {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -74,7 +75,7 @@ func (e *exporter) comment(d *netcfg.Device, text string) {
 }
 
 func (e *exporter) toml(d *netcfg.Device, spec *netcfg.Spec) {
-	text, err := spec.TOML()
+	text, err := declare.TOML(spec)
 	if err != nil {
 		e.comment(d, "cannot be declared: "+err.Error())
 		return

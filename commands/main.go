@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/standin"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -93,7 +94,7 @@ func (p *program) complain(err error) int {
 		if e := new(commandExit); errors.Is(err, errWouldChange) || errors.Is(err, errFaults) || errors.As(err, &e) && e.err == nil {
 			continue
 		}
-		if errors.As(err, new(*netcfg.Mistake)) {
+		if errors.As(err, new(*declare.Mistake)) {
 			if mistakes++; mistakes > mistakesShown {
 				continue
 			}
@@ -115,7 +116,7 @@ const mistakesShown = 50
 
 // pointAt prints the line of a file in which a mistake is, and a caret under it.
 func (p *program) pointAt(err error) {
-	m := new(netcfg.Mistake)
+	m := new(declare.Mistake)
 	if !errors.As(err, &m) || m.Source == "" {
 		return
 	}
@@ -151,7 +152,7 @@ func exitCode(err error) int {
 		return old.code
 	case errors.Is(err, errWouldChange):
 		return exitWouldChange
-	case errors.As(err, &usage), errors.As(err, new(*netcfg.Mistake)):
+	case errors.As(err, &usage), errors.As(err, new(*declare.Mistake)):
 		return exitUsage
 	case errors.As(err, &e):
 		if code, ok := exits[e.Cause]; ok {
@@ -163,7 +164,7 @@ func exitCode(err error) int {
 
 func hintOf(err error) string {
 	var e *netcfg.Error
-	var mistake *netcfg.Mistake
+	var mistake *declare.Mistake
 	var usage *usageError
 	var hint *usageHint
 	switch {

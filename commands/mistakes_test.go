@@ -2,27 +2,36 @@ package commands
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 // complaint is what is printed about the mistakes in a file.
-func complaint(text string) string {
+func complaint(t *testing.T, text string) string {
+	t.Helper()
 	var stderr bytes.Buffer
-	_, mistakes := netcfg.ParseFile("f", []byte(text))
-	var errs []error
-	for _, m := range mistakes {
-		errs = append(errs, m)
-	}
+	_, err := declare.Read([]string{written(t, text)})
 	p := &program{verb: "apply", stderr: &stderr}
-	p.complain(errors.Join(errs...))
+	p.complain(err)
 	return stderr.String()
+}
+
+// written is the path of a file with that text.
+func written(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // FuzzComplain: whatever a file holds, its mistakes can be printed, with nothing that a terminal should not see, and the caret stands
@@ -35,7 +44,7 @@ func FuzzComplain(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		out := complaint(text)
+		out := complaint(t, text)
 		lines := strings.Split(out, "\n")
 		for i, line := range lines {
 			if netcfg.Escape(strings.ReplaceAll(line, `\`, "")) != strings.ReplaceAll(line, `\`, "") {
@@ -57,7 +66,7 @@ func TestCaretUnderLineEnds(t *testing.T) {
 		for length := range 300 {
 			for _, line := range []string{"mtu = %s", "mtu = \"%s", "mtu =%s", "[%s", "\t%s = \u00e9 ="} {
 				text := "[device.tun0]\r\n" + fmt.Sprintf(line, strings.Repeat("x", length)) + end
-				if out := complaint(text); !strings.Contains(out, "^") {
+				if out := complaint(t, text); !strings.Contains(out, "^") {
 					t.Fatalf("no caret for %q:\n%s", text, out)
 				}
 			}
@@ -77,7 +86,7 @@ func TestManyMistakes(t *testing.T) {
 		strings.Repeat("[device.tun0]\n", n),
 	} {
 		begin := time.Now()
-		out := complaint(text)
+		out := complaint(t, text)
 		if took := time.Since(begin); took > most {
 			t.Errorf("%q...: took %v", text[:40], took)
 		}
@@ -97,9 +106,9 @@ func TestManyAddresses(t *testing.T) {
 	}
 	begin := time.Now()
 	text := "[device.tun0]\naddresses = [" + strings.Join(addresses, ",") + "]\nroutes = [" + strings.Join(routes, ",") + "]\n"
-	declared, mistakes := netcfg.ParseFile("f", []byte(text))
-	if len(mistakes) > 0 {
-		t.Fatal(mistakes[0])
+	declared, err := declare.Read([]string{written(t, text)})
+	if err != nil {
+		t.Fatal(err)
 	}
 	steps, err := netcfg.Plan(&declared[0].Spec, nil)
 	if err != nil || len(steps) < 2*n {

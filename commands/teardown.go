@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -25,7 +26,7 @@ var teardownVerb = verb{
 func (p *program) teardown(operands []string) error {
 	var mistakes error
 	err := p.provision(operands, true, netcfg.Options{}, func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
-		declared, wrong := untilSignal(ctx, func() ([]netcfg.Declaration, error) { return netcfg.ReadFiles(operands) })
+		declared, wrong := untilSignal(ctx, func() ([]declare.Declaration, error) { return declare.Read(operands) })
 		if ctx.Err() != nil {
 			return nil, wrong
 		}
@@ -62,7 +63,7 @@ func (r *provision) removal(name string, index int) netcfg.Change {
 }
 
 // strangers are devices that are declared and there, and that apply did not create.
-func (r *provision) strangers(declared []netcfg.Declaration) ([]*netcfg.Device, error) {
+func (r *provision) strangers(declared []declare.Declaration) ([]*netcfg.Device, error) {
 	names := make([]string, len(declared))
 	for i, d := range declared {
 		names[i] = d.Spec.Name

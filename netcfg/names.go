@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// idMax is the largest user or group number; the one above it is the kernel's "no change".
-const idMax = 1<<32 - 2
+// IDMax is the largest user or group number; the one above it is the kernel's "no change".
+const IDMax = 1<<32 - 2
 
 // A database has the names and the numbers of users, or of groups.
 type database struct {
@@ -96,8 +96,8 @@ func (d database) parse(s string) (ID, error) {
 		return ID{uint32(n), s}, err
 	}
 	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
-		if n > idMax {
-			return ID{}, &Error{Cause: BadRequest, Detail: fmt.Sprintf("%s %s: larger than %d", idNoun(d.missing), s, uint32(idMax))}
+		if n > IDMax {
+			return ID{}, &Error{Cause: BadRequest, Detail: fmt.Sprintf("%s %s: larger than %d", idNoun(d.missing), s, uint32(IDMax))}
 		}
 		return ID{Number: uint32(n)}, nil
 	}

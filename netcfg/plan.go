@@ -6,7 +6,7 @@ import (
 )
 
 // impossible is all that no device can be, whatever the kernel has. Access is not looked at.
-func impossible(want *Spec) []error {
+func (want *Spec) Impossible() []error {
 	p := planner{want: want, have: fresh(want.Name, want.Mode)}
 	mtu := p.have.MTU
 	if want.MTU != nil {

@@ -181,3 +181,39 @@ func (s *Spec) restoreLink(l Link, d *Device) {
 		s.Up = &d.Up
 	}
 }
+
+// Spec asks for a device like this one, in all that is the administrator's and not what a new device has anyway. More tells what the
+// device has beyond that, a sentence each.
+func (d *Device) Spec() (s *Spec, more []string) {
+	usual := fresh(d.Name, d.Mode)
+	s = &Spec{Name: d.Name, Mode: d.Mode, Access: &d.Access, PI: d.PI, VnetHdr: d.VnetHdr}
+	s.Link = Link{
+		MAC: d.MAC, TxQueueLen: change(&d.TxQueueLen, usual.TxQueueLen), Alias: change(&d.Alias, usual.Alias),
+		Promisc: change(&d.Promisc, usual.Promisc), Multicast: change(&d.Multicast, usual.Multicast), Up: &d.Up,
+	}
+	if s.MTU = change(&d.MTU, usual.MTU); d.Master != "" {
+		s.Master, s.MTU = &Master{Name: d.Master}, &d.MTU // else it takes the bridge's
+	}
+	if d.MultiQueue {
+		s.MultiQueue = &d.MultiQueue
+	}
+	if list := matching(d.Addresses, func(a Address) bool { return !a.Foreign() }); len(list) > 0 {
+		s.Addresses = &list
+	}
+	var routes []Route
+	for _, r := range d.Routes {
+		switch {
+		case r.kept.odd && r.kept.elsewhere == 0:
+			more = append(more, "route "+r.To.String()+" is left out: it is none of one gateway and no type of service")
+		case !r.Foreign():
+			routes = append(routes, Route{To: r.To, Via: r.Via, Metric: r.Metric, Table: r.Table})
+			if !r.kept.bare {
+				more = append(more, "route "+r.String()+" has a source, metrics or a lifetime beyond that")
+			}
+		}
+	}
+	if len(routes) > 0 {
+		s.Routes = &routes
+	}
+	return s, more
+}

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -53,13 +54,13 @@ type Memory struct {
 // an empty one, and the warning says so. The error is an [*netcfg.Error] with the cause NotPermitted.
 func Recall(operands []string, namespace string) (m *Memory, warning string, err error) {
 	if len(operands) == 0 {
-		operands = netcfg.DefaultFiles
+		operands = declare.DefaultFiles
 	}
 	m = &Memory{before: map[int]string{}, now: map[int]string{}}
 	m.record = record{Version: version, Boot: bootID(), Namespace: namespace}
 	hash, paths := fnv.New128a(), make([]string, len(operands))
 	for i, o := range operands {
-		if o != netcfg.Stdin {
+		if o != declare.Stdin {
 			if o, err = absolute(o); err != nil {
 				return nil, "", refused(err)
 			}

@@ -1,4 +1,4 @@
-package netcfg
+package declare
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // The headers of the file.
@@ -103,14 +105,14 @@ func explainSyntax(line, message string) (text, hint string) {
 		return key + " has no value", ""
 	case isEntry && k != nil && word != "" && !strings.ContainsAny(rest, `"'[{`):
 		if right := k.right(word); right != strings.TrimSpace(line) {
-			return key + ": wants " + k.wants() + ", not " + Escape(strings.TrimSpace(rest)), right
+			return key + ": wants " + k.wants() + ", not " + netcfg.Escape(strings.TrimSpace(rest)), right
 		}
 	case strings.HasPrefix(key, "[") && strings.Count(line, "[") > 1 && !strings.ContainsAny(line, `"'`):
-		return Escape(message), `a range of names is quoted: [device."tap[0-9]"]`
+		return netcfg.Escape(message), `a range of names is quoted: [device."tap[0-9]"]`
 	case strings.HasPrefix(key, "//") || strings.HasPrefix(key, ";"):
 		return "a comment begins with #", ""
 	}
-	return Escape(message), ""
+	return netcfg.Escape(message), ""
 }
 
 // key is the dotted key of a node, with the offset of its last part, or of its first in a header.
@@ -221,27 +223,27 @@ func (d *document) entry(path []string, at int, v value) {
 
 func (d *document) twice(at int, what string, first int) {
 	line, _ := d.lineStart(first)
-	d.mistake(at, "", "%s stands here twice: first in line %d", Escape(what), line)
+	d.mistake(at, "", "%s stands here twice: first in line %d", netcfg.Escape(what), line)
 }
 
 // unknownPath refuses a header, or a key outside of the sections, with what was probably meant.
 func (d *document) unknownPath(path []string, at int) {
-	shown := Escape(strings.Join(path, "."))
+	shown := netcfg.Escape(strings.Join(path, "."))
 	switch {
 	case path[0] == headDevice && len(path) == 3 && findKey(path[2]) != nil:
-		d.mistake(at, path[2]+" is a property: it stands in a line of its own under [device."+Escape(path[1])+"]", "unknown table %q", shown)
+		d.mistake(at, path[2]+" is a property: it stands in a line of its own under [device."+netcfg.Escape(path[1])+"]", "unknown table %q", shown)
 	case path[0] == headDevice && len(path) > 2 && findKey(path[len(path)-1]) == nil:
 		d.mistake(at, fmt.Sprintf("a name with dots is quoted: [device.%q]", strings.Join(path[1:], ".")), "unknown table %q", shown)
 	case path[0] == headDevice && len(path) > 3:
 		d.mistake(at, fmt.Sprintf("a name with dots is quoted: [device.%q]", strings.Join(path[1:len(path)-1], ".")), "unknown table %q", shown)
 	case path[0] == headDevice && len(path) == 2:
-		d.mistake(at, "its properties stand under [device."+Escape(path[1])+"]", "device %q is no value but a table", Escape(path[1]))
+		d.mistake(at, "its properties stand under [device."+netcfg.Escape(path[1])+"]", "device %q is no value but a table", netcfg.Escape(path[1]))
 	case len(path) == 1 && findKey(path[0]) != nil:
 		d.mistake(at, "it stands under [device.NAME] or [defaults]", "%s is no property of the file", shown)
-	case len(path) == 1 && ModeOf(path[0]) != 0:
+	case len(path) == 1 && netcfg.ModeOf(path[0]) != 0:
 		d.mistake(at, "did you mean [device."+shown+"]?", "unknown table %q", shown)
 	default:
-		hint := Nearest(path[0], []string{headDefaults, headDevice})
+		hint := netcfg.Nearest(path[0], []string{headDefaults, headDevice})
 		if hint != "" {
 			hint = "did you mean " + hint + "?"
 		}

@@ -1,4 +1,4 @@
-package netcfg
+package declare
 
 import (
 	"encoding/json"
@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A schema is as much of a JSON schema as ours has and this looks at.
@@ -27,7 +29,7 @@ type schema struct {
 // readSchema gives back the schema, and its properties of a device.
 func readSchema(t *testing.T) (all *schema, properties map[string]*schema) {
 	t.Helper()
-	if err := json.Unmarshal([]byte(readDocument(t, "../share/tunadm.schema.json")), &all); err != nil {
+	if err := json.Unmarshal([]byte(readDocument(t, "../../share/tunadm.schema.json")), &all); err != nil {
 		t.Fatal(err)
 	}
 	defaults, device, each := all.Properties["defaults"], all.Properties["device"], all.Definitions["properties"]
@@ -68,31 +70,31 @@ func TestTheSchemaHasTheKeysOfTheFile(t *testing.T) {
 			t.Errorf("%s is not described", name)
 		}
 	}
-	for _, k := range Keys() {
-		p := properties[k.Name]
+	for _, k := range keys {
+		p := properties[k.name]
 		if p == nil {
-			t.Errorf("no %s", k.Name)
+			t.Errorf("no %s", k.name)
 			continue
 		}
-		want := map[string]any{"string or integer": []any{"string", "integer"}}[k.Type]
+		want := map[string]any{"string or integer": []any{"string", "integer"}}[k.kind]
 		if want == nil {
-			want = k.Type
+			want = k.kind
 		}
 		if fmt.Sprint(p.Type) != fmt.Sprint(want) {
-			t.Errorf("%s is of type %v, want %v", k.Name, p.Type, want)
+			t.Errorf("%s is of type %v, want %v", k.name, p.Type, want)
 		}
-		if k.Type == "array" && (p.Items == nil || p.Items.Type != "string") {
-			t.Errorf("%s has items of another type than string", k.Name)
+		if k.kind == "array" && (p.Items == nil || p.Items.Type != "string") {
+			t.Errorf("%s has items of another type than string", k.name)
 		}
-		if !strings.Contains(k.Type, "integer") {
+		if !strings.Contains(k.kind, "integer") {
 			continue
 		}
-		if p.Minimum == nil || *p.Minimum != k.Least || p.Maximum == nil || *p.Maximum != k.Most {
-			t.Errorf("%s has other bounds than %d and %d", k.Name, k.Least, k.Most)
+		if p.Minimum == nil || *p.Minimum != k.least || p.Maximum == nil || *p.Maximum != k.most {
+			t.Errorf("%s has other bounds than %d and %d", k.name, k.least, k.most)
 		}
 	}
 	for _, word := range properties["mode"].Enum {
-		if _, err := ParseMode(word); err != nil {
+		if _, err := netcfg.ParseMode(word); err != nil {
 			t.Error(err)
 		}
 	}
@@ -157,13 +159,13 @@ func isGood(key, text string) bool {
 			file = strings.Replace(file, "[16-17]", "", 1)
 		}
 	}
-	_, mistakes := ParseFile("f", []byte(file))
+	_, mistakes := parse("f", []byte(file))
 	return len(mistakes) == 0
 }
 
 // TestTheManualHasTheKeysOfTheFile looks for each key with its type and its bounds, and for none besides.
 func TestTheManualHasTheKeysOfTheFile(t *testing.T) {
-	_, list, _ := strings.Cut(readDocument(t, "../man/tunadm.toml.5"), "\n.Sh KEYS\n")
+	_, list, _ := strings.Cut(readDocument(t, "../../man/tunadm.toml.5"), "\n.Sh KEYS\n")
 	list, _, _ = strings.Cut(list, "\n.Sh ")
 	described := map[string]string{}
 	for _, item := range regexp.MustCompile(`(?m)^\.It Cm ([a-z_]+)\n\.Pq (.*)\n`).FindAllStringSubmatch(list, -1) {
@@ -172,18 +174,18 @@ func TestTheManualHasTheKeysOfTheFile(t *testing.T) {
 	if n := strings.Count(list, "\n.It "); n != len(described) {
 		t.Errorf("%d items, %d of them keys with a type and a text", n, len(described))
 	}
-	for _, k := range Keys() {
-		want := map[string]string{"array": "array of strings", "string or integer": "string, or integer"}[k.Type]
+	for _, k := range keys {
+		want := map[string]string{"array": "array of strings", "string or integer": "string, or integer"}[k.kind]
 		if want == "" {
-			want = k.Type
+			want = k.kind
 		}
-		if k.Most != 0 {
-			want = fmt.Sprintf("%s from %d to %d", want, k.Least, k.Most)
+		if k.most != 0 {
+			want = fmt.Sprintf("%s from %d to %d", want, k.least, k.most)
 		}
-		if got := described[k.Name]; got != want {
-			t.Errorf("%s: got %q, want %q", k.Name, got, want)
+		if got := described[k.name]; got != want {
+			t.Errorf("%s: got %q, want %q", k.name, got, want)
 		}
-		delete(described, k.Name)
+		delete(described, k.name)
 	}
 	for name := range described {
 		t.Errorf("%s is no key", name)
@@ -194,11 +196,11 @@ func TestTheManualHasTheKeysOfTheFile(t *testing.T) {
 func TestTheFilesOfTheManualAreRead(t *testing.T) {
 	const start, end = ".\\\" file\n.Bd -literal -offset indent\n", "\n.Ed\n"
 	files := 0
-	for _, page := range []string{"../man/tunadm.toml.5", "../man/tunadm.8"} {
+	for _, page := range []string{"../../man/tunadm.toml.5", "../../man/tunadm.8"} {
 		for _, block := range strings.Split(readDocument(t, page), start)[1:] {
 			text, _, _ := strings.Cut(block, end)
 			text = strings.NewReplacer(`\(aq`, "'", `\e`, `\`, `\&`, "").Replace(text) + "\n"
-			declarations, mistakes := ParseFile(page, []byte(text))
+			declarations, mistakes := parse(page, []byte(text))
 			for _, m := range mistakes {
 				t.Errorf("%v\n%s", m, m.Source)
 			}

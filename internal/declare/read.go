@@ -1,4 +1,4 @@
-package netcfg
+package declare
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // DefaultFiles is where devices are declared when no file is named: the first if it is there, then those of the second.
@@ -21,10 +23,10 @@ const Stdin = "-"
 
 // A Declaration is one device as a file declares it.
 type Declaration struct {
-	Spec   Spec        // complete but for Access
-	Access AccessNames // to be looked up, see [Directory]
-	Place  Place       // where its table begins
-	source string      // the line there, as [Mistake.Source]
+	Spec   netcfg.Spec        // complete but for Access
+	Access netcfg.AccessNames // to be looked up, see [netcfg.Directory]
+	Place  Place              // where its table begins
+	source string             // the line there, as [Mistake.Source]
 	caret  int
 }
 
@@ -36,9 +38,9 @@ type Place struct {
 
 func (p Place) String() string {
 	if p.Line == 0 {
-		return Escape(p.Path)
+		return netcfg.Escape(p.Path)
 	}
-	return fmt.Sprintf("%s:%d:%d", Escape(p.Path), p.Line, p.Column)
+	return fmt.Sprintf("%s:%d:%d", netcfg.Escape(p.Path), p.Line, p.Column)
 }
 
 // A Mistake is something in a file that cannot be understood, or a file that cannot be read.
@@ -51,10 +53,10 @@ type Mistake struct {
 
 func (m *Mistake) Error() string { return m.Place.String() + ": " + m.Text }
 
-// ReadFiles reads what the files declare, in their order; a directory stands for its *.toml in the order of their names, [Stdin]
+// Read reads what the files declare, in their order; a directory stands for its *.toml in the order of their names, [Stdin]
 // for standard input, and no operands for [DefaultFiles], which may be absent. The error joins all mistakes of all files, each a
 // [*Mistake]; the declarations that could be understood are given back all the same.
-func ReadFiles(operands []string) ([]Declaration, error) {
+func Read(operands []string) ([]Declaration, error) {
 	paths, mistakes := findFiles(operands)
 	var all []Declaration
 	declared, addresses := map[string]Place{}, map[string]Place{}
@@ -165,7 +167,7 @@ func readFile(path string) ([]Declaration, []*Mistake) {
 	if err != nil {
 		return nil, []*Mistake{unreadable(path, err)}
 	}
-	return ParseFile(path, data)
+	return parse(path, data)
 }
 
 // fileMost is how many bytes of a file are read: some hundred thousand devices.
@@ -186,8 +188,8 @@ func notText(data []byte) int {
 	return -1
 }
 
-// ParseFile reads the declarations of one file; path is for the mistakes alone, which come in the order of their lines.
-func ParseFile(path string, data []byte) ([]Declaration, []*Mistake) {
+// parse reads the declarations of one file; path is for the mistakes alone, which come in the order of their lines.
+func parse(path string, data []byte) ([]Declaration, []*Mistake) {
 	d := &document{path: path, data: slices.Clip(bytes.TrimPrefix(data, byteOrderMark)), wrong: map[int]*Mistake{}, sections: map[string]*section{}}
 	if at := notText(d.data); at >= 0 {
 		return nil, []*Mistake{{Place: d.place(at), Text: "this is no text in UTF-8"}}

@@ -1,4 +1,4 @@
-package netcfg
+package declare
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // TestTheFileOfTheManual reads the example that users begin with.
@@ -37,7 +39,7 @@ tap1 group kvm: ip tuntap add dev tap1 mode tap user root multi_queue; ip link s
 // shownFile is what a file declares, and what is wrong with it: place, words, line and hint.
 func shownFile(t *testing.T, text string) string {
 	t.Helper()
-	declarations, mistakes := ParseFile("f", []byte(text))
+	declarations, mistakes := parse("f", []byte(text))
 	var b strings.Builder
 	for _, d := range declarations {
 		b.WriteString(d.Spec.Name)
@@ -50,7 +52,7 @@ func shownFile(t *testing.T, text string) string {
 		if d.Access.Anyone {
 			b.WriteString(" anyone")
 		}
-		steps, err := Plan(&d.Spec, nil)
+		steps, err := netcfg.Plan(&d.Spec, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,8 +224,8 @@ func TestAccessIsOneProperty(t *testing.T) {
 	}
 }
 
-// TestReadFilesFindsFiles has a directory beside a file, a device twice, an absent file, and files that must not be trusted.
-func TestReadFilesFindsFiles(t *testing.T) {
+// TestReadFindsFiles has a directory beside a file, a device twice, an absent file, and files that must not be trusted.
+func TestReadFindsFiles(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string, mode os.FileMode) string {
 		path := filepath.Join(dir, name)
@@ -243,7 +245,7 @@ func TestReadFilesFindsFiles(t *testing.T) {
 	write("d/10.toml", "[device.tun10]\n", 0o444)
 	write("d/.hidden.toml", "x", 0o644)
 	write("d/other.txt", "x", 0o644)
-	all, err := ReadFiles([]string{first, filepath.Join(dir, "d")})
+	all, err := Read([]string{first, filepath.Join(dir, "d")})
 	var names []string
 	for _, d := range all {
 		names = append(names, d.Spec.Name)
@@ -253,7 +255,7 @@ func TestReadFilesFindsFiles(t *testing.T) {
 	}
 	write("d/30.toml", "\n[device.tun1]\n", 0o644)
 	open := write("open.toml", "[device.tun9]\n", 0o664)
-	_, err = ReadFiles([]string{first, filepath.Join(dir, "d"), open, filepath.Join(dir, "absent")})
+	_, err = Read([]string{first, filepath.Join(dir, "d"), open, filepath.Join(dir, "absent")})
 	want := []string{
 		filepath.Join(dir, "absent") + ": no such file or directory",
 		filepath.Join(dir, "d/30.toml") + `:2:2: device "tun1" is declared twice: first at ` + first + ":1:2",
@@ -265,21 +267,21 @@ func TestReadFilesFindsFiles(t *testing.T) {
 	if os.Getuid() == 0 {
 		foreign := write("foreign.toml", "[device.tun9]\n", 0o644)
 		if err := os.Chown(foreign, 65534, -1); err == nil { // a user namespace has no other user
-			if _, err := ReadFiles([]string{foreign}); err == nil || !strings.Contains(err.Error(), "belongs to user 65534") {
+			if _, err := Read([]string{foreign}); err == nil || !strings.Contains(err.Error(), "belongs to user 65534") {
 				t.Errorf("got %v", err)
 			}
 		}
 	}
 }
 
-func FuzzParseFile(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add("[device.tun1]\nmtu = 1400\n[defaults]\n")
 	f.Add("[device.\"tap[0-1]\"]\nmac = \"02:00:5e:10:00:{n:02x}\"\n[device]\na = {b = [1]}\n")
 	f.Add("mode = tun\n[x\n[device.tap[0-3]]\n= 3\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		declarations, mistakes := ParseFile("f", []byte(text))
+		declarations, mistakes := parse("f", []byte(text))
 		for _, d := range declarations {
-			if _, err := Plan(&d.Spec, nil); err != nil {
+			if _, err := netcfg.Plan(&d.Spec, nil); err != nil {
 				t.Errorf("%q: %v", d.Spec.Name, err)
 			}
 		}
@@ -293,42 +295,42 @@ func FuzzParseFile(f *testing.F) {
 
 // TestEveryKeyIsPrinted: what can be declared, export declares, and it reads as the same.
 func TestEveryKeyIsPrinted(t *testing.T) {
-	address, _ := ParseAddress("10.0.0.1 peer 10.0.0.2")
-	route, _ := ParseRoute("10.1.0.0/16 via 10.0.0.2 metric 5 table 7")
-	all := &Device{
-		Name: "tap\"é.0", Kind: "tun", Mode: TAP, Persist: true, MultiQueue: true, PI: true, VnetHdr: true,
-		Access: Access{User: &ID{1000, "waldner"}, Group: &ID{12, ""}}, MTU: 1400, MAC: MAC{2, 0, 0, 0, 0, 1}, TxQueueLen: 5,
-		Alias: "a \"b\" \\ {n} \x01\x7f\u2028 é", Master: "br0", Promisc: true, Up: true, Addresses: []Address{address}, Routes: []Route{route},
+	address, _ := netcfg.ParseAddress("10.0.0.1 peer 10.0.0.2")
+	route, _ := netcfg.ParseRoute("10.1.0.0/16 via 10.0.0.2 metric 5 table 7")
+	all := &netcfg.Device{
+		Name: "tap\"é.0", Kind: "tun", Mode: netcfg.TAP, Persist: true, MultiQueue: true, PI: true, VnetHdr: true,
+		Access: netcfg.Access{User: &netcfg.ID{Number: 1000, Name: "waldner"}, Group: &netcfg.ID{Number: 12}}, MTU: 1400, MAC: netcfg.MAC{2, 0, 0, 0, 0, 1}, TxQueueLen: 5,
+		Alias: "a \"b\" \\ {n} \x01\x7f\u2028 é", Master: "br0", Promisc: true, Up: true, Addresses: []netcfg.Address{address}, Routes: []netcfg.Route{route},
 	}
-	open := &Device{Name: "tun1", Kind: "tun", Mode: TUN, MTU: 1500, TxQueueLen: 500, Multicast: true}
+	open := &netcfg.Device{Name: "tun1", Kind: "tun", Mode: netcfg.TUN, MTU: 1500, TxQueueLen: 500, Multicast: true}
 	text := ""
-	for _, d := range []*Device{all, open} {
+	for _, d := range []*netcfg.Device{all, open} {
 		spec, _ := d.Spec()
-		one, err := spec.TOML()
+		one, err := TOML(spec)
 		if err != nil {
 			t.Fatal(err)
 		}
 		text += one
-		declared, mistakes := ParseFile("f", []byte(one))
+		declared, mistakes := parse("f", []byte(one))
 		if len(mistakes) > 0 {
 			t.Fatalf("%v in\n%s", mistakes, one)
 		}
 		again := &declared[0].Spec
 		again.Access = spec.Access
-		if steps, err := Plan(again, d); len(steps) > 0 || err != nil {
+		if steps, err := netcfg.Plan(again, d); len(steps) > 0 || err != nil {
 			t.Errorf("to do: %v, %v, by\n%s", steps, err, one)
 		}
 	}
-	for _, k := range Keys() {
-		if !strings.Contains(text, "\n"+k.Name+" = ") {
-			t.Errorf("%s is not printed in\n%s", k.Name, text)
+	for _, k := range keys {
+		if !strings.Contains(text, "\n"+k.name+" = ") {
+			t.Errorf("%s is not printed in\n%s", k.name, text)
 		}
 	}
 	for _, name := range []string{"tap[x", "tap[0-1]", "tap\xff"} {
 		bad := *open
-		bad.Name, bad.Mode = name, TAP
+		bad.Name, bad.Mode = name, netcfg.TAP
 		spec, _ := bad.Spec()
-		if text, err := spec.TOML(); err == nil {
+		if text, err := TOML(spec); err == nil {
 			t.Errorf("%q: got\n%s", name, text)
 		}
 	}

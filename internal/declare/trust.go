@@ -1,4 +1,4 @@
-package netcfg
+package declare
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // kernelFiles are the file systems whose files are none of anybody's.
@@ -86,11 +87,11 @@ func copyOf(path string) string {
 	safe := unix.Stat(dir, &st) == nil && st.Mode&0o022 == 0 && int(st.Uid) == os.Geteuid()
 	if _, err := os.Readlink(path); err == nil || !safe {
 		home, _ := os.UserHomeDir()
-		copied := Word(filepath.Join(home, filepath.Base(path)))
-		return fmt.Sprintf("install -m 0644 %s-T -- %s %s; read the copy, and name it instead", owner, Word(path), copied)
+		copied := netcfg.Word(filepath.Join(home, filepath.Base(path)))
+		return fmt.Sprintf("install -m 0644 %s-T -- %s %s; read the copy, and name it instead", owner, netcfg.Word(path), copied)
 	}
 	if strings.HasPrefix(path, "-") {
 		path = "./" + path
 	}
-	return fmt.Sprintf("install -m 0644 %s-T %s %s; read the copy, then mv %[3]s %[2]s", owner, Word(path), Word(path+".new"))
+	return fmt.Sprintf("install -m 0644 %s-T %s %s; read the copy, then mv %[3]s %[2]s", owner, netcfg.Word(path), netcfg.Word(path+".new"))
 }

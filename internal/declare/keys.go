@@ -1,20 +1,21 @@
-package netcfg
+package declare
 
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A Key is a property as the file has it. The table of them is what the file, its manual and its schema have in common.
-type Key struct {
-	Name        string
-	Type        string // "string", "integer", "boolean", "array" of strings, or "string or integer"
-	Least, Most int    // of an integer, in the unit that the manual tells
+// A key is a property as the file has it. The table of them is what the file, its manual and its schema have in common.
+type key struct {
+	name        string
+	kind        string // "string", "integer", "boolean", "array" of strings, or "string or integer"
+	least, most int    // of an integer, in the unit that the manual tells
 
 	set func(*Declaration, value) error // an error may be of the type valueErrors
 }
@@ -27,26 +28,23 @@ type valueErrors []struct {
 
 func (e valueErrors) Error() string { return e[0].text }
 
-// Keys are the properties of a device in the file.
-func Keys() []Key { return slices.Clone(keys) }
-
-var keys = []Key{
-	textKey("mode", func(d *Declaration, s string) (err error) { d.Spec.Mode, err = ParseMode(s); return err }),
+var keys = []key{
+	textKey("mode", func(d *Declaration, s string) (err error) { d.Spec.Mode, err = netcfg.ParseMode(s); return err }),
 	idKey("user", func(d *Declaration, s string) { d.Access.User = &s }),
 	idKey("group", func(d *Declaration, s string) { d.Access.Group = &s }),
 	truthKey("anyone", func(d *Declaration, on bool) { d.Access.Anyone = on }),
-	listKey("addresses", ParseAddress, Address.key, func(d *Declaration, list []Address) { d.Spec.Addresses = &list }),
-	listKey("routes", ParseRoute, Route.way, func(d *Declaration, list []Route) { d.Spec.Routes = &list }),
-	numberKey("mtu", MTUMin, MTUMax, func(d *Declaration, n int) { d.Spec.MTU = &n }),
-	textKey("mac", func(d *Declaration, s string) (err error) { d.Spec.MAC, err = ParseMAC(s); return err }),
+	listKey("addresses", netcfg.ParseAddress, func(d *Declaration, list []netcfg.Address) { d.Spec.Addresses = &list }),
+	listKey("routes", netcfg.ParseRoute, func(d *Declaration, list []netcfg.Route) { d.Spec.Routes = &list }),
+	numberKey("mtu", netcfg.MTUMin, netcfg.MTUMax, func(d *Declaration, n int) { d.Spec.MTU = &n }),
+	textKey("mac", func(d *Declaration, s string) (err error) { d.Spec.MAC, err = netcfg.ParseMAC(s); return err }),
 	numberKey("txqueuelen", 0, math.MaxInt32, func(d *Declaration, n int) { d.Spec.TxQueueLen = &n }),
-	textKey("alias", func(d *Declaration, s string) error { d.Spec.Alias = &s; return CheckAlias(s) }),
+	textKey("alias", func(d *Declaration, s string) error { d.Spec.Alias = &s; return netcfg.CheckAlias(s) }),
 	textKey("master", func(d *Declaration, s string) error {
-		d.Spec.Master = &Master{Name: s}
+		d.Spec.Master = &netcfg.Master{Name: s}
 		if s == "" {
 			return nil
 		}
-		return CheckName(s)
+		return netcfg.CheckName(s)
 	}),
 	truthKey("promisc", func(d *Declaration, on bool) { d.Spec.Promisc = &on }),
 	truthKey("multicast", func(d *Declaration, on bool) { d.Spec.Multicast = &on }),
@@ -56,9 +54,9 @@ var keys = []Key{
 	truthKey("up", func(d *Declaration, on bool) { d.Spec.Up = &on }),
 }
 
-func findKey(name string) *Key {
+func findKey(name string) *key {
 	for i := range keys {
-		if keys[i].Name == name {
+		if keys[i].name == name {
 			return &keys[i]
 		}
 	}
@@ -83,9 +81,9 @@ func unknownKeyHint(name string) string {
 	if near == "" {
 		var known []string
 		for _, k := range keys {
-			known = append(known, k.Name)
+			known = append(known, k.name)
 		}
-		near = Nearest(lower, known)
+		near = netcfg.Nearest(lower, known)
 	}
 	if near == "" {
 		return ""
@@ -94,7 +92,7 @@ func unknownKeyHint(name string) string {
 }
 
 // wrongType is the error of a value of another type than the key's, with the line as it should be.
-func wrongType(k Key, v value) error {
+func wrongType(k key, v value) error {
 	is := map[unstable.Kind]string{
 		unstable.String: "text", unstable.Integer: "a number", unstable.Bool: "true or false", unstable.Array: "a list",
 		unstable.Float: "a broken number", unstable.InlineTable: "a table",
@@ -104,7 +102,7 @@ func wrongType(k Key, v value) error {
 	}
 	hint := ""
 	switch {
-	case k.Name == "master" && v.text == "false":
+	case k.name == "master" && v.text == "false":
 		hint = `master = "" is none`
 	case len(v.items) == 0:
 		hint = k.right(v.text)
@@ -113,8 +111,8 @@ func wrongType(k Key, v value) error {
 }
 
 // wants says of what type the value is to be.
-func (k Key) wants() string {
-	switch k.Type {
+func (k key) wants() string {
+	switch k.kind {
 	case "array":
 		return "a list of texts"
 	case "boolean":
@@ -126,27 +124,27 @@ func (k Key) wants() string {
 }
 
 // right is the line as it should be, where a word stands as the value, or "" if the word is none for the key.
-func (k Key) right(word string) string {
-	switch k.Type {
+func (k key) right(word string) string {
+	switch k.kind {
 	case "array":
-		return fmt.Sprintf("%s = [%q]", k.Name, word)
+		return fmt.Sprintf("%s = [%q]", k.name, word)
 	case "boolean":
 		on := map[string]bool{"on": true, "yes": true, "off": false, "no": false, "true": true, "false": false, "0": false, "1": true}
 		if b, known := on[strings.ToLower(word)]; known {
-			return fmt.Sprintf("%s = %t", k.Name, b)
+			return fmt.Sprintf("%s = %t", k.name, b)
 		}
 		return ""
 	case "integer":
 		if n, err := strconv.Atoi(word); err == nil {
-			return fmt.Sprintf("%s = %d", k.Name, n)
+			return fmt.Sprintf("%s = %d", k.name, n)
 		}
 		return ""
 	}
-	return fmt.Sprintf("%s = %q", k.Name, word)
+	return fmt.Sprintf("%s = %q", k.name, word)
 }
 
-func textKey(name string, set func(*Declaration, string) error) Key {
-	k := Key{Name: name, Type: "string"}
+func textKey(name string, set func(*Declaration, string) error) key {
+	k := key{name: name, kind: "string"}
 	k.set = func(d *Declaration, v value) error {
 		if v.kind != unstable.String {
 			return wrongType(k, v)
@@ -157,14 +155,14 @@ func textKey(name string, set func(*Declaration, string) error) Key {
 }
 
 // idKey is a name, or a number.
-func idKey(name string, set func(*Declaration, string)) Key {
-	k := Key{Name: name, Type: "string or integer", Most: idMax}
+func idKey(name string, set func(*Declaration, string)) key {
+	k := key{name: name, kind: "string or integer", most: netcfg.IDMax}
 	k.set = func(d *Declaration, v value) error {
 		switch {
 		case v.kind == unstable.Integer:
 			n, err := parseInteger(v.text)
-			if err != nil || n < 0 || n > idMax {
-				return fmt.Errorf("%s is no number from 0 to %d", v.text, uint32(idMax))
+			if err != nil || n < 0 || n > netcfg.IDMax {
+				return fmt.Errorf("%s is no number from 0 to %d", v.text, uint32(netcfg.IDMax))
 			}
 			v.text = strconv.Itoa(n)
 		case v.kind != unstable.String:
@@ -178,8 +176,8 @@ func idKey(name string, set func(*Declaration, string)) Key {
 	return k
 }
 
-func numberKey(name string, least, most int, set func(*Declaration, int)) Key {
-	k := Key{Name: name, Type: "integer", Least: least, Most: most}
+func numberKey(name string, least, most int, set func(*Declaration, int)) key {
+	k := key{name: name, kind: "integer", least: least, most: most}
 	k.set = func(d *Declaration, v value) error {
 		if v.kind != unstable.Integer {
 			return wrongType(k, v)
@@ -200,8 +198,8 @@ func parseInteger(s string) (int, error) {
 	return int(n), err
 }
 
-func truthKey(name string, set func(*Declaration, bool)) Key {
-	k := Key{Name: name, Type: "boolean"}
+func truthKey(name string, set func(*Declaration, bool)) key {
+	k := key{name: name, kind: "boolean"}
 	k.set = func(d *Declaration, v value) error {
 		if v.kind != unstable.Bool {
 			return wrongType(k, v)
@@ -212,25 +210,25 @@ func truthKey(name string, set func(*Declaration, bool)) Key {
 	return k
 }
 
-func listKey[K comparable, T any](name string, parse func(string) (T, error), key func(T) K, set func(*Declaration, []T)) Key {
-	k := Key{Name: name, Type: "array"}
+func listKey[T fmt.Stringer](name string, parse func(string) (T, error), set func(*Declaration, []T)) key {
+	k := key{name: name, kind: "array"}
 	k.set = func(d *Declaration, v value) error {
 		if v.kind != unstable.Array {
 			return wrongType(k, v)
 		}
 		list := make([]T, 0, len(v.items))
 		var wrong valueErrors
-		seen := make(map[K]bool, len(v.items))
+		seen := make(map[string]bool, len(v.items))
 		for _, item := range v.items {
 			one, err := parse(item.text)
 			switch {
 			case item.kind != unstable.String:
 				err = fmt.Errorf("%s is no text in quotes", item.text)
-			case err == nil && seen[key(one)]:
+			case err == nil && seen[one.String()]:
 				err = fmt.Errorf("%s stands in the list twice", item.text)
 			}
 			if err == nil {
-				seen[key(one)] = true
+				seen[one.String()] = true
 			}
 			if err != nil {
 				wrong = append(wrong, valueErrors{{at: item.at, text: err.Error()}}...)

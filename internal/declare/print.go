@@ -1,50 +1,16 @@
-package netcfg
+package declare
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
-// Spec asks for a device like this one, in all that is the administrator's and not what a new device has anyway. More tells what the
-// device has beyond that, a sentence each.
-func (d *Device) Spec() (s *Spec, more []string) {
-	usual := fresh(d.Name, d.Mode)
-	s = &Spec{Name: d.Name, Mode: d.Mode, Access: &d.Access, PI: d.PI, VnetHdr: d.VnetHdr}
-	s.Link = Link{
-		MAC: d.MAC, TxQueueLen: change(&d.TxQueueLen, usual.TxQueueLen), Alias: change(&d.Alias, usual.Alias),
-		Promisc: change(&d.Promisc, usual.Promisc), Multicast: change(&d.Multicast, usual.Multicast), Up: &d.Up,
-	}
-	if s.MTU = change(&d.MTU, usual.MTU); d.Master != "" {
-		s.Master, s.MTU = &Master{Name: d.Master}, &d.MTU // else it takes the bridge's
-	}
-	if d.MultiQueue {
-		s.MultiQueue = &d.MultiQueue
-	}
-	if list := matching(d.Addresses, func(a Address) bool { return !a.Foreign() }); len(list) > 0 {
-		s.Addresses = &list
-	}
-	var routes []Route
-	for _, r := range d.Routes {
-		switch {
-		case r.kept.odd && r.kept.elsewhere == 0:
-			more = append(more, "route "+r.To.String()+" is left out: it is none of one gateway and no type of service")
-		case !r.Foreign():
-			routes = append(routes, Route{To: r.To, Via: r.Via, Metric: r.Metric, Table: r.Table})
-			if !r.kept.bare {
-				more = append(more, "route "+r.String()+" has a source, metrics or a lifetime beyond that")
-			}
-		}
-	}
-	if len(routes) > 0 {
-		s.Routes = &routes
-	}
-	return s, more
-}
-
-// TOML is the Spec as a file declares it. The error is that of a name or a text that cannot be declared.
-func (s *Spec) TOML() (string, error) {
+// TOML is a Spec as a file declares it. The error is that of a name or a text that cannot be declared.
+func TOML(s *netcfg.Spec) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[device.%s]\n", tomlKey(s.Name))
 	line := func(key, value string) {
@@ -90,7 +56,7 @@ func (s *Spec) TOML() (string, error) {
 	if s.Up != nil && !*s.Up { // a declared device is up
 		line("up", "false")
 	}
-	read, mistakes := ParseFile("", []byte(b.String()))
+	read, mistakes := parse("", []byte(b.String()))
 	switch {
 	case len(mistakes) > 0:
 		return "", fmt.Errorf("%s", mistakes[0].Text)
@@ -107,7 +73,7 @@ func tomlValue[T int | bool](v *T) string {
 	return fmt.Sprint(*v)
 }
 
-func tomlID(id *ID) string {
+func tomlID(id *netcfg.ID) string {
 	switch {
 	case id == nil:
 		return ""
@@ -145,7 +111,7 @@ func tomlText(s string) string {
 		case r == '"' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case !Visible(r):
+		case !netcfg.Visible(r):
 			fmt.Fprintf(&b, "\\U%08x", r)
 		default:
 			b.WriteRune(r)

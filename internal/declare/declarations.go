@@ -1,4 +1,4 @@
-package netcfg
+package declare
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // declare makes the declarations of the sections. What is wrong in one of them leaves it out.
@@ -34,7 +36,7 @@ func (d *document) declare() []Declaration {
 		entries := withDefaults(s.entries, defaults)
 		d.sharedMAC(r, entries)
 		for n := r.first; n <= r.last; n++ {
-			if one := (Declaration{Spec: Spec{Name: r.name(n)}}); d.fill(&one, s, r, n, entries) {
+			if one := (Declaration{Spec: netcfg.Spec{Name: r.name(n)}}); d.fill(&one, s, r, n, entries) {
 				all = append(all, one)
 			}
 		}
@@ -82,11 +84,11 @@ func (d *document) sharedMAC(r nameRange, entries []entry) {
 func (d *document) fill(one *Declaration, s *section, r nameRange, n int, entries []entry) bool {
 	one.Place = d.place(s.at)
 	one.source, one.caret = d.excerpt(s.at)
-	if err := CheckName(one.Spec.Name); err != nil {
+	if err := netcfg.CheckName(one.Spec.Name); err != nil {
 		d.mistake(s.at, "", "%q is no device name: %v", one.Spec.Name, err)
 		return false
 	}
-	if IsTemplate(one.Spec.Name) {
+	if netcfg.IsTemplate(one.Spec.Name) {
 		d.mistake(s.at, `several devices are a range: [device."tun[0-9]"]`, "%q leaves its number to the kernel, which would make another one each time", one.Spec.Name)
 		return false
 	}
@@ -155,7 +157,7 @@ func (d *document) check(one *Declaration, s *section, entries []entry, whole bo
 	spec, good := &one.Spec, whole
 	has := func(key string) bool { return at(key) != s.at }
 	if spec.Mode == 0 && !has("mode") {
-		if spec.Mode = ModeOf(spec.Name); spec.Mode == 0 {
+		if spec.Mode = netcfg.ModeOf(spec.Name); spec.Mode == 0 {
 			d.mistake(s.at, `mode = "tun" or mode = "tap"`, "%q begins with neither tun nor tap, and no mode is given", spec.Name)
 			good = false
 		}
@@ -167,7 +169,7 @@ func (d *document) check(one *Declaration, s *section, entries []entry, whole bo
 	if !good {
 		return false
 	}
-	wrong := impossible(spec)
+	wrong := spec.Impossible()
 	if err := spec.Check(); err != nil {
 		wrong = append(wrong, err)
 	}
@@ -179,7 +181,7 @@ func (d *document) check(one *Declaration, s *section, entries []entry, whole bo
 
 // impossible notes why a device cannot be, at the property that is to blame.
 func (d *document) impossible(err error, name string, at func(key string) int) {
-	e := new(Error)
+	e := new(netcfg.Error)
 	if !errors.As(err, &e) {
 		return
 	}
@@ -188,7 +190,7 @@ func (d *document) impossible(err error, name string, at func(key string) int) {
 		key = plural
 	}
 	hint := e.Hint().String()
-	if e.Cause == DeviceDown {
+	if e.Cause == netcfg.DeviceDown {
 		hint = "up = true, or leave it out"
 	}
 	d.mistake(at(key), hint, "device %q: %v", name, e)
