@@ -31,7 +31,7 @@ func (w *watcher) link(body []byte, gone bool) {
 		}
 	case gone && before != nil:
 		_, left := moved(d, body)
-		w.gone(before, left)
+		w.gone(before, d, left)
 	case gone:
 	case before == nil:
 		joined, _ := moved(d, body)
@@ -66,6 +66,8 @@ func (w *watcher) appeared(d *Device, joined bool) {
 	kind := EventCreated
 	if joined {
 		kind = EventJoined
+	} else {
+		d.carrierOn, d.Carrier = false, false // it is on before the kernel knows whether it is to be
 	}
 	d.Master = w.master(d)
 	w.keep(d)
@@ -73,15 +75,19 @@ func (w *watcher) appeared(d *Device, joined bool) {
 	w.lookSoon()
 }
 
-// gone takes in that a device is no more, or no more here.
-func (w *watcher) gone(before *Device, left bool) {
-	w.tellUnseen(before)
+// gone takes in that a device is no more, or no more here. now is what the kernel told of it last.
+func (w *watcher) gone(before, now *Device, left bool) {
+	w.tellUnseen(before, now)
 	if left {
 		w.tell(before.Index, Event{Kind: EventLeft, Before: before})
 	} else {
+		was := before
+		if told := w.told[before.Index]; told != nil {
+			was = told
+		}
 		last := *before
 		last.Queues, last.DisabledQueues, last.Holders = 0, 0, nil
-		w.tell(before.Index, attachments(before, &last)...)
+		w.tell(before.Index, attachments(was, &last)...)
 		w.tell(before.Index, Event{Kind: EventDeleted, Before: before})
 	}
 	w.forget(before.Index)
@@ -95,7 +101,7 @@ func (w *watcher) changed(before, d *Device) {
 		d.Holders = nil
 	}
 	if before.attached() != d.attached() {
-		w.tellUnseen(before)
+		w.tellUnseen(before, d)
 	}
 	if w.told[d.Index] == nil {
 		w.told[d.Index] = before
@@ -104,13 +110,18 @@ func (w *watcher) changed(before, d *Device) {
 	w.tell(d.Index, compare(before, d)...)
 }
 
-// tellUnseen tells of a program that came or went, and that cannot be found any more since there is news already. Unless the carrier proves it,
-// or the count that is announced of several queues, this may have been a run of this program that changed the device.
-func (w *watcher) tellUnseen(d *Device) {
-	if told := w.told[d.Index]; told != nil && told.attached() != d.attached() && (told.Carrier || d.Carrier || d.MultiQueue) {
+// tellUnseen tells of a program that came or went, and that cannot be found any more since there is news already. Only
+// the carrier proves one: a run of this program that looks at the device or changes it leaves the carrier alone.
+func (w *watcher) tellUnseen(d, now *Device) {
+	if told := w.told[d.Index]; told != nil && told.attached() != d.attached() && carried(told, now) {
 		w.tell(d.Index, attachments(told, d)...)
 		w.told[d.Index] = d
 	}
+}
+
+// carried says whether the carrier was on between two looks.
+func carried(before, after *Device) bool {
+	return before.carrierOn || after.carrierOn || before.carrierUps != after.carrierUps
 }
 
 // settle finds the programs of the devices that were announced, all in one pass, and tells who attached and detached.
@@ -123,11 +134,8 @@ func (w *watcher) settle() {
 			news = append(news, &d)
 		}
 	}
-	w.ns.examine(news, time.Now().Add(examineMax))
+	w.findUsers(news)
 	for _, d := range news {
-		if d.unseen() > 0 && !d.Carrier && !d.MultiQueue { // as above
-			w.ns.recount(d)
-		}
 		d.dropClaims()
 	}
 	name(slices.DeleteFunc(slices.Clone(news), func(d *Device) bool { return len(d.Holders) == 0 }))
@@ -138,6 +146,28 @@ func (w *watcher) settle() {
 		w.tell(d.Index, attachments(before, d)...)
 	}
 	clear(w.told)
+}
+
+// findUsers finds the programs of devices that were announced. Queues without one are counted and looked up again,
+// unless the carrier proves a program: by then a run of this program has closed them, or is found.
+func (w *watcher) findUsers(news []*Device) {
+	open, end := slices.Clone(news), time.Now().Add(examineMax)
+	for range examineTries {
+		w.ns.examine(open, end)
+		open = slices.DeleteFunc(open, func(d *Device) bool {
+			if d.unseen() <= 0 || carried(w.told[d.Index], d) {
+				return true
+			}
+			if told := w.told[d.Index]; !w.ns.recount(d) { // what is left to tell comes with the announcement
+				d.Queues, d.DisabledQueues, d.Holders = told.Queues, told.DisabledQueues, told.Holders
+				return true
+			}
+			return d.unseen() <= 0
+		})
+		if len(open) == 0 {
+			return
+		}
+	}
 }
 
 // master is the name of a device's master.

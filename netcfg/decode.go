@@ -69,6 +69,8 @@ func decodeLink(body []byte) *Device {
 		case unix.IFLA_CARRIER:
 			d.carrierOn = u8(value) != 0
 			d.Carrier = d.Up && d.carrierOn
+		case unix.IFLA_CARRIER_UP_COUNT:
+			d.carrierUps = u32(value)
 		case unix.IFLA_STATS64:
 			d.Stats = decodeStats(value)
 		case unix.IFLA_LINKINFO:

@@ -48,6 +48,7 @@ type Device struct {
 	masterIndex int
 	group       uint32 // the link group, as ip link set group
 	carrierOn   bool   // the driver's carrier, on a device that is down too
+	carrierUps  uint32 // how often it came on
 }
 
 // A sight says how much of the processes could be looked at.

@@ -43,7 +43,7 @@ func (ns *Namespace) findHolders(devices []*Device) {
 		counts := make([]int, len(open))
 		for i, d := range open {
 			counts[i] = d.attached()
-			ns.recount(d)
+			ns.recount(d) // the caller will meet that it is gone
 		}
 		moved := false
 		for i, d := range open {
@@ -55,11 +55,11 @@ func (ns *Namespace) findHolders(devices []*Device) {
 	}
 }
 
-// recount reads again how many queues the device has.
-func (ns *Namespace) recount(d *Device) {
+// recount reads again how many queues the device has, and says whether it is still there.
+func (ns *Namespace) recount(d *Device) bool {
 	now, err := ns.link("", d.Index)
 	if err != nil || now.Kind != "tun" {
-		return // the caller will meet that it is gone
+		return false
 	}
 	if !now.MultiQueue {
 		now.Queues = ns.singleQueue(now)
@@ -68,6 +68,7 @@ func (ns *Namespace) recount(d *Device) {
 	if !d.InUse() {
 		d.Holders = nil
 	}
+	return true
 }
 
 // examine fills in the holders that are found until the end.

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	if attack := attackers[os.Args[0]]; attack != nil {
 		attack(os.Args[1])
 	}
-	roles := map[string]func() error{"": nil, "intruder": intrude, "adder": addUnderAttack}
+	roles := map[string]func() error{"": nil, "intruder": intrude, "adder": addUnderAttack, "claimer": claimLoop}
 	if play := roles[os.Getenv(role)]; play != nil {
 		if err := play(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -34,7 +34,7 @@ func (w *watcher) recover() error {
 	there := indexed(devices)
 	for _, index := range slices.Sorted(maps.Keys(w.known)) {
 		if d := there[index]; d == nil || d.Mode != w.known[index].Mode {
-			w.gone(w.known[index], false)
+			w.gone(w.known[index], w.known[index], false)
 		}
 	}
 	for _, d := range devices {
