@@ -3,7 +3,10 @@ package netcfg
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
+
+	"golang.org/x/sys/unix"
 )
 
 // carryOut does the jobs. A device that is made is held by its descriptor until all of it is as asked, and only then
@@ -105,10 +108,13 @@ func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 		if against != nil && !made[i].New.undo { // what was there before comes back, remembered or not
 			e := *against
 			e.Device, j.err = j.Name, &e
-		} else if err := j.hold.keep(); err != nil {
+		} else if err := j.hold.keep(); errors.Is(err, unix.EBADFD) {
+			j.err = j.taken()
+		} else if err != nil {
 			j.err = &Error{Device: j.Name, What: "make it persistent", Err: err}
 		}
 	}
+	ns.lastLook(finished)
 	failAll(jobs, o)
 	for _, j := range finished {
 		if j.err == nil || j.back {
@@ -116,6 +122,22 @@ func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 			j.hold = nil
 		}
 	}
+}
+
+// lastLook fails the jobs whose new device was deleted, or moved to another network namespace, since it was looked at.
+func (ns *Namespace) lastLook(jobs []*job) {
+	for _, j := range jobs {
+		if j.err != nil {
+			continue
+		}
+		if _, index, err := ns.identify(j.hold.fd); err != nil || index != j.hold.index {
+			j.err = j.taken()
+		}
+	}
+}
+
+func (j *job) taken() *Error {
+	return &Error{Device: j.Name, Cause: NoDevice, Detail: "another program deleted or moved it"}
 }
 
 // ahead tells of new devices that are about to stay. The error is why they must not.

@@ -70,3 +70,36 @@ func TestANamespaceHasAName(t *testing.T) {
 		}
 	}
 }
+
+// TestADeviceThatIsTakenAwayWhileItIsKeptIsAnError has another program delete it, or move it away, after the last look
+// at its properties.
+func TestADeviceThatIsTakenAwayWhileItIsKeptIsAnError(t *testing.T) {
+	for _, line := range []string{"link del tap7", "link set tap7 netns other"} {
+		for _, several := range []bool{false, true} {
+			k := open(t)
+			ip(t, "netns add other")
+			var changes []Change
+			for _, name := range []string{"tap7", "tap8"} {
+				want := &Spec{Name: name, Mode: TAP, Access: Root(), MultiQueue: &several, Link: Link{Up: on(true)}}
+				changes = append(changes, Change{Name: name, Want: want})
+			}
+			results, err := k.Run(context.Background(), changes, Options{Announce: func([]string) error {
+				ip(t, line)
+				return nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantError(t, results[0], NoDevice, nil)
+			if results[1].Err != nil || results[0].Created || !results[1].Created {
+				t.Errorf("got %+v", results)
+			}
+			if got := ip(t, "-br link show type tun"); !strings.HasPrefix(got, "tap8 ") || strings.Count(got, "\n") != 1 {
+				t.Errorf("there is: %s", got)
+			}
+			if got := ip(t, "-n other -br link show type tun"); got != "" {
+				t.Errorf("left behind: %s", got)
+			}
+		}
+	}
+}
