@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -51,8 +52,7 @@ type program struct {
 	quiet   bool
 
 	properties properties
-	errs       []error // of values that cannot be parsed
-	tolerant   bool    // --if-missing, --if-exists
+	tolerant   bool // --if-missing, --if-exists
 	force      bool
 
 	prune, atomic, replace, deferMaster bool // of apply
@@ -79,40 +79,46 @@ type program struct {
 	clean bool
 }
 
-// run finds the verb, puts the arguments in order, and lets urfave/cli parse them.
+// run finds the verb, arranges its arguments, and has urfave/cli parse them.
 func (p *program) run(args []string) error {
-	app, implied := p.app(), false
-	if len(args) < 2 {
-		args = []string{"tunadm", listVerb.name}
+	words, implied := args[1:], false
+	if len(words) == 0 {
+		words = []string{listVerb.name}
 	}
-	switch first := args[1]; {
+	switch first := words[0]; {
 	case first == "help":
-		return help(app, args[2:])
-	case first == "--help" || first == "-h" || first == "--version":
-		return app.Run([]string{"tunadm", first})
-	case strings.HasPrefix(first, "-"): // flags of the verb that may be left out
-		args, implied = append([]string{"tunadm", listVerb.name}, args[1:]...), true
+		return p.help(words[1:])
+	case first == "--help" || first == "-h":
+		return p.help(nil)
+	case first == "--version":
+		_, err := fmt.Fprintf(p.stdout, "tunadm version %s\n", p.version)
+		return err
+	case strings.HasPrefix(first, "-"): // flags of the verb that can be left out
+		words, implied = append([]string{listVerb.name}, words...), true
 	}
-	v := findVerb(args[1])
+	v := findVerb(words[0])
 	if v == nil {
-		return unknownVerb(args[1])
+		return unknownVerb(words[0])
 	}
 	p.verb = v.name
-	own, others := p.split(v, args[2:])
-	rest, err := arrange(own, append(v.flags(p), cli.HelpFlag), v.repeatable)
-	if usage := new(usageError); errors.As(err, &usage) && implied && !strings.HasPrefix(usage.hint, "did you mean") {
-		usage.hint = "flags stand behind the verb: tunadm VERB FLAGS"
+	return p.parse(v, words[1:], implied)
+}
+
+// parse parses the arguments of a verb, which may be implied, and runs it if none of them is wrong.
+func (p *program) parse(v *verb, args []string, implied bool) error {
+	flags := append(v.flags(p), helpFlag())
+	own, others := p.split(v, args)
+	arranged, err := arrange(own, flags)
+	if usage := new(usageError); implied && errors.As(err, &usage) && !strings.HasPrefix(usage.hint, "did you mean") {
+		usage.hint = "flags follow the verb: tunadm VERB FLAGS"
 	}
 	if err != nil {
 		return err
 	}
-	if slices.Contains(rest[:slices.Index(rest, "--")], "--help=true") {
-		return help(app, []string{v.name})
+	if slices.Contains(arranged[:slices.Index(arranged, "--")], "--help=true") {
+		arranged, others = []string{"--help"}, nil // with names, urfave/cli would look for commands that are called so
 	}
-	if err := roomForDescriptors(); err != nil {
-		return err
-	}
-	return app.Run(slices.Concat([]string{"tunadm", v.name}, rest, others))
+	return p.app(v, flags).Run(slices.Concat([]string{"tunadm"}, arranged, others))
 }
 
 // descriptorsNeeded is the lowest limit of open files under which each verb ends in order.
@@ -146,25 +152,25 @@ func (p *program) split(v *verb, args []string) (own, others []string) {
 	return args[:n], args[n:]
 }
 
-// help prints the table of verbs, or the flags of one.
-func help(app *cli.App, operands []string) error {
+// help prints the table of verbs, or the flags of one verb.
+func (p *program) help(operands []string) error {
 	switch {
 	case len(operands) > 1:
 		return &usageError{text: "help is of one verb at a time", hint: "tunadm help VERB"}
 	case len(operands) == 0 || operands[0] == "help" || operands[0] == "--help" || operands[0] == "-h":
-		return app.Run([]string{"tunadm", "--help"})
-	case findVerb(operands[0]) == nil:
+		return p.table().Run([]string{"tunadm", "--help"})
+	}
+	v := findVerb(operands[0])
+	if v == nil {
 		return unknownVerb(operands[0])
 	}
-	return app.Run([]string{"tunadm", operands[0], "--help"})
+	return p.parse(v, []string{"--help"}, false)
 }
 
 func findVerb(name string) *verb {
 	for _, v := range verbs() {
-		for _, n := range append(v.aliases, v.name) {
-			if n == name {
-				return &v
-			}
+		if v.name == name || slices.Contains(v.aliases, name) {
+			return &v
 		}
 	}
 	return nil
@@ -187,28 +193,42 @@ func unknownVerb(name string) error {
 
 func quote(s string) string { return strconv.Quote(s) }
 
-// app is the table as urfave/cli wants it.
-func (p *program) app() *cli.App {
-	asIs := func(_ *cli.Context, err error, _ bool) error { return usagef("%v", err) }
+// app is the app of urfave/cli for one verb. The verb is the app itself: as a command of one it would have a hidden command
+// "help", and `tunadm delete h` would print help.
+func (p *program) app(v *verb, flags []cli.Flag) *cli.App {
+	var wrong []error
+	for _, f := range flags {
+		o := f.(*option)
+		o.repeatable = slices.Contains(v.repeatable, o.Name)
+		o.refuse = func(err error) { wrong = append(wrong, err) }
+	}
+	return &cli.App{
+		Name: v.name, Usage: v.usage, UsageText: "tunadm " + v.name + " [FLAGS] " + v.operands, Writer: p.stdout, ErrWriter: p.stderr,
+		Flags: flags, HideHelp: true, CustomAppHelpTemplate: verbHelp,
+		Compiled:       time.Unix(0, 0), // else the library reads the time of the program's file
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usagef("%v", err) },
+		ExitErrHandler: func(*cli.Context, error) {},
+		Action: func(c *cli.Context) error {
+			if len(wrong) > 0 {
+				return errors.Join(wrong...)
+			}
+			if err := roomForDescriptors(); err != nil {
+				return err
+			}
+			return v.run(p, c.Args().Slice())
+		},
+	}
+}
+
+// table is the app of urfave/cli that prints the table of verbs.
+func (p *program) table() *cli.App {
 	app := &cli.App{
 		Name: "tunadm", Usage: "persistent TUN/TAP devices: make, change, look at, delete",
-		UsageText: "tunadm [VERB] [FLAGS] [NAME...]",
-		Version:   p.version, Writer: p.stdout, ErrWriter: p.stderr,
-		HideHelpCommand: true, OnUsageError: asIs,
-		ExitErrHandler:        func(*cli.Context, error) {},
-		CustomAppHelpTemplate: appHelp,
+		UsageText: "tunadm [VERB] [FLAGS] [NAME...]", Writer: p.stdout, ErrWriter: p.stderr,
+		HideHelpCommand: true, HideVersion: true, Compiled: time.Unix(0, 0), CustomAppHelpTemplate: appHelp,
 	}
 	for _, v := range verbs() {
-		app.Commands = append(app.Commands, &cli.Command{
-			Name: v.name, Aliases: v.aliases, Usage: v.usage, UsageText: "tunadm " + v.name + " [FLAGS] " + v.operands,
-			Flags: v.flags(p), HideHelpCommand: true, OnUsageError: asIs, CustomHelpTemplate: verbHelp,
-			Action: func(c *cli.Context) error {
-				if len(p.errs) > 0 {
-					return p.errs[0]
-				}
-				return v.run(p, c.Args().Slice())
-			},
-		})
+		app.Commands = append(app.Commands, &cli.Command{Name: v.name, Aliases: v.aliases, Usage: v.usage})
 	}
 	return app
 }

@@ -10,14 +10,11 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// urfave/cli stops to read flags at the first name, takes the last of a repeated flag without a word, and answers a mistake with
-// the whole help. So the command line is put in order, and its flags are checked, before it gets there.
-
-// arrange puts the flags of a verb's arguments before the names, with "--" between them. Each flag must be one of the verb's;
-// one that is not repeatable may be repeated with the same value only.
-func arrange(args []string, flags []cli.Flag, repeatable []string) ([]string, error) {
+// arrange returns the arguments in the order that urfave/cli requires, as it stops to parse at the first name: flags as
+// --name=value, then "--", then names. It refuses flags that the verb does not have, and spellings that package flag
+// would tolerate.
+func arrange(args []string, flags []cli.Flag) ([]string, error) {
 	var options, names []string
-	given := map[string]string{}
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		if arg == "--" {
@@ -38,22 +35,17 @@ func arrange(args []string, flags []cli.Flag, repeatable []string) ([]string, er
 		}
 		long := "--" + flag.Names()[0]
 		switch takes := flag.(cli.DocGenerationFlag).TakesValue(); {
-		case takes && !hasValue:
-			if i++; i == len(args) {
-				return nil, usagef("%s needs a value", long)
-			}
-			value = args[i]
 		case !takes && hasValue:
 			return nil, usagef("%s takes no value", long)
 		case !takes:
 			value = "true"
+		case !hasValue && i+1 == len(args):
+			return nil, usagef("%s needs a value", long)
+		case !hasValue:
+			i++
+			value = args[i]
 		}
-		if before, twice := given[long]; !twice || slices.Contains(repeatable, flag.Names()[0]) {
-			options = append(options, long+"="+value)
-		} else if before != value {
-			return nil, usagef("%s is given twice, as %q and as %q", long, before, value)
-		}
-		given[long] = value
+		options = append(options, long+"="+value)
 	}
 	return slices.Concat(options, []string{"--"}, names), nil
 }

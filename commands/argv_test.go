@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -14,13 +15,12 @@ func TestArrangePutsFlagsFirst(t *testing.T) {
 		{"a -v -- -b --up", "--verbose=true -- a -b --up"},
 		{"-", "-- -"},
 		{"--address 10.0.0.1 --address 10.0.0.2", "--address=10.0.0.1 --address=10.0.0.2 --"},
-		{"--mtu 1400 --mtu=1400", "--mtu=1400 --"},
+		{"--mtu 1400 --mtu=1400", "--mtu=1400 --mtu=1400 --"},
 		{"--alias --up", "--alias=--up --"},
 		{"--alias=a=b", "--alias=a=b --"},
 		{"", "--"},
 	} {
-		flags := addVerb.flags(&program{})
-		got, err := arrange(strings.Fields(c.args), flags, addVerb.repeatable)
+		got, err := arrange(strings.Fields(c.args), addVerb.flags(&program{}))
 		if err != nil || strings.Join(got, " ") != c.want {
 			t.Errorf("%q: got %q, %v; want %q", c.args, got, err, c.want)
 		}
@@ -38,12 +38,35 @@ func TestArrangeNamesTheCulprit(t *testing.T) {
 		{"--verbos", `unknown flag "--verbos"`, "did you mean --verbose?"},
 		{"a --mode", "--mode needs a value", ""},
 		{"--up=true", "--up takes no value", ""},
-		{"--mtu 1 a --mtu 2", `--mtu is given twice, as "1" and as "2"`, ""},
 	} {
-		_, err := arrange(strings.Fields(c.args), addVerb.flags(&program{}), addVerb.repeatable)
+		_, err := arrange(strings.Fields(c.args), addVerb.flags(&program{}))
 		usage := new(usageError)
 		if !errors.As(err, &usage) || usage.text != c.text || usage.hint != c.hint {
 			t.Errorf("%q: got %q, want %q and the hint %q", c.args, usage, c.text, c.hint)
+		}
+	}
+}
+
+// TestAllWrongValuesAreReported parses lines whose values are wrong, each of which is an error of its own.
+func TestAllWrongValuesAreReported(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		want []string
+	}{
+		{"tun77 --mtu 1 --mode tip", []string{`--mtu: "1" is no number from 68 to 65535`, `--mode: "tip" is neither tun nor tap`}},
+		{"--mtu 1400 tun77 --mtu 1500", []string{`--mtu is given twice, as "1400" and as "1500"`}},
+		{"--mtu 1 --mtu 2 --promisc=1 tun77", []string{
+			`--mtu: "1" is no number from 68 to 65535`, `--mtu is given twice, as "1" and as "2"`, `--promisc: "1" is neither on nor off`,
+		}},
+		{"--address 1 --address 2 tun77", []string{`--address: "1" is no IP address`, `--address: "2" is no IP address`}},
+	} {
+		p := &program{stdout: new(bytes.Buffer), stderr: new(bytes.Buffer)}
+		var got []string
+		for _, err := range each(p.run(append([]string{"tunadm", "add"}, strings.Fields(c.args)...))) {
+			got = append(got, err.Error())
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%q: got %q, want %q", c.args, got, c.want)
 		}
 	}
 }
@@ -52,7 +75,7 @@ func FuzzArrange(f *testing.F) {
 	f.Add("tun77\x00--mode\x00tun\x00--\x00-x")
 	f.Fuzz(func(t *testing.T, line string) {
 		args := strings.Split(line, "\x00")
-		got, err := arrange(args, addVerb.flags(&program{}), addVerb.repeatable)
+		got, err := arrange(args, addVerb.flags(&program{}))
 		if err != nil {
 			return
 		}
@@ -62,7 +85,7 @@ func FuzzArrange(f *testing.F) {
 				t.Errorf("%q: argument %d is no flag: %q", args, i, got)
 			}
 		}
-		again, err := arrange(got, addVerb.flags(&program{}), addVerb.repeatable)
+		again, err := arrange(got, addVerb.flags(&program{}))
 		if end < 0 || err == nil && !slices.Equal(again[len(again)-len(got[end+1:]):], got[end+1:]) {
 			t.Errorf("%q: got %q, then %q", args, got, again)
 		}

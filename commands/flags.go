@@ -2,28 +2,68 @@ package commands
 
 import (
 	"errors"
+	"flag"
+	"strconv"
 
 	"github.com/urfave/cli/v2"
 )
 
-// A setter is the value of a flag that is parsed by a function. An error is kept for the action, since urfave/cli
-// would bury it in words of its own.
-type setter struct {
-	flag string
-	set  func(string) error
-	errs *[]error
+// An option is a flag of a verb. It replaces the flag types of urfave/cli, which run a regular expression for each look-up
+// of a name, stop at the first wrong value, and silently take the last of several values.
+type option struct {
+	cli.GenericFlag
+	names      []string // the long name, then letters
+	isSwitch   bool     // it takes no value
+	repeatable bool     // its values add up; any other option can be repeated with the same value only
+	set        func(value string) error
+	given      *string // the last value on the command line; nil: none
+	refuse     func(error)
 }
 
-// Set parses the value.
-func (s *setter) Set(value string) error {
-	if err := s.set(value); err != nil {
-		*s.errs = append(*s.errs, usagef("--%s: %v", s.flag, err))
+// Names returns the spellings without dashes.
+func (o *option) Names() []string { return o.names }
+
+// TakesValue returns false for a switch.
+func (o *option) TakesValue() bool { return !o.isSwitch }
+
+// GetDefaultText returns "": no option has a default that the help would print.
+func (o *option) GetDefaultText() string { return "" }
+
+// String returns the line of the help.
+func (o *option) String() string { return cli.FlagStringer(o) }
+
+// Apply adds the option to the set that parses the command line, in which arrange spells each option by its long name.
+func (o *option) Apply(set *flag.FlagSet) error {
+	set.Var(value{o}, o.names[0], o.Usage)
+	return nil
+}
+
+// A value is the part of an option that package flag calls while it parses.
+type value struct{ *option }
+
+// Set parses and stores one value. A wrong value is reported through refuse, so that parsing goes on behind it.
+func (v value) Set(text string) error {
+	var err error
+	switch {
+	case v.repeatable || v.given == nil:
+		if err = v.set(text); err != nil {
+			err = usagef("--%s: %v", v.names[0], err)
+		}
+	case *v.given != text:
+		err = usagef("--%s is given twice, as %q and as %q", v.names[0], *v.given, text)
+	}
+	v.given = &text
+	if err != nil {
+		v.refuse(err)
 	}
 	return nil
 }
 
-// String is no default.
-func (s *setter) String() string { return "" }
+// String returns whether a switch is given, as urfave/cli asks for --help.
+func (v value) String() string { return strconv.FormatBool(v.given != nil) }
+
+// IsBoolFlag returns true for a switch, which package flag then gives the value "true".
+func (v value) IsBoolFlag() bool { return v.isSwitch }
 
 // valueFlag is a flag whose value is parsed into what store keeps. The word in `backquotes` in usage names the value.
 func valueFlag[T any](p *program, name, usage string, parse func(string) (T, error), store func(T)) cli.Flag {
@@ -34,13 +74,17 @@ func valueFlag[T any](p *program, name, usage string, parse func(string) (T, err
 		}
 		return err
 	}
-	return &cli.GenericFlag{Name: name, Usage: usage, Value: &setter{name, set, &p.errs}}
+	return &option{GenericFlag: cli.GenericFlag{Name: name, Usage: usage}, names: []string{name}, set: set}
 }
 
 // boolFlag is a flag without a value.
-func boolFlag(name, usage string, destination *bool, aliases ...string) cli.Flag {
-	return &cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage, Destination: destination, DisableDefaultText: true}
+func boolFlag(name, usage string, destination *bool, letters ...string) cli.Flag {
+	set := func(string) error { *destination = true; return nil }
+	return &option{GenericFlag: cli.GenericFlag{Name: name, Usage: usage}, names: append([]string{name}, letters...), isSwitch: true, set: set}
 }
+
+// helpFlag is a flag of every verb. urfave/cli looks it up by its name.
+func helpFlag() cli.Flag { return boolFlag("help", "show help", new(bool), "h") }
 
 // netnsFlag is a flag of every verb that touches the kernel.
 func netnsFlag(p *program) cli.Flag {
