@@ -1,5 +1,5 @@
-// Package doctor finds out why a device does not work, or why a user cannot attach to it. It only looks: nothing is changed, no device
-// is attached to, no packet is sent.
+// Package doctor finds the reason why a device does not work, or why a user cannot attach to it. It only reads: it changes nothing,
+// attaches to no device and sends no packet.
 package doctor
 
 import (
@@ -11,62 +11,64 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A Level says how serious a finding is.
+// A Level is the severity of a finding.
 type Level uint8
 
 // The levels, the most serious first.
 const (
 	Fault   Level = iota // something does not work
-	Warning              // something may not work as it is meant
-	OK                   // looked at, and found right
+	Warning              // something may not work as intended
+	OK                   // checked and correct
 )
 
 func (l Level) String() string { return [...]string{"fault", "warning", "ok"}[l] }
 
-// A Finding is one answer of one check.
+// A Finding is one result of one check.
 type Finding struct {
 	Check  string // the name of the check
 	Level  Level
 	Device string   // "": the machine
-	What   string   // what was seen
-	Means  string   // what it means
-	Mend   []string // the ways to mend it, the best first: each a command, or a sentence where there is none
+	What   string   // the observation
+	Means  string   // its cause or its effect; "": What includes it
+	Mend   []string // the fixes, the best first: each a command, or a sentence if no command does it
 }
 
-// A Question is what the doctor is asked.
+// A Question names the device and the user to examine.
 type Question struct {
-	Device   string // "": all there are
-	User     string // "": who runs the program
-	Netns    string // the network namespace that is looked at, as --netns names it; "": where the program runs
+	Device string // "": all devices
+	User   string // "": the invoking user
+	Netns  string // the network namespace to examine, as --netns names it; "": that of the program
+	// Declared returns the properties that the default files declare for a device, or nil.
 	Declared func(device string) *netcfg.Spec
 }
 
-// A patient is what is looked at.
+// A view is everything that the checks look at.
 type view struct {
 	Question
 	namespace *netcfg.Namespace
 	person    netcfg.Person
 	network   *netcfg.Network
-	devices   []*netcfg.Device // TUN/TAP devices, the one that is asked about alone if there is one
-	device    *netcfg.Device   // the one at hand; nil: a check of the machine
+	devices   []*netcfg.Device // the TUN/TAP devices; if the question names one, that one alone
+	device    *netcfg.Device   // the device of the current check; nil: a check of the machine
 	people    map[string]netcfg.Person
-	ways      []detour // of the device; nil: not asked yet
-	rules     [][]byte // of the firewall; nil: not read yet
+	ways      []detour // the detours of the device; nil: not determined yet
+	rules     [][]byte // the firewall rules; nil: not read yet
 }
 
-// A check looks at one thing.
+// A check looks for one kind of error.
 type check struct {
 	name string
 	look func(*view) []Finding
 }
 
-// The tables of the checks, those first that explain others.
+// machineChecks returns the checks of the machine. A check that explains another comes before it.
 func machineChecks() []check {
 	return []check{
 		{"driver", driver}, {"device", absent}, {"create", create}, {"rule-left-over", leftRules},
 	}
 }
 
+// deviceChecks returns the checks of each device. A check that explains another comes before it.
 func deviceChecks() []check {
 	return []check{
 		{"attach", attach}, {"access", impossibleAccess}, {"owner", unknownIDs}, {"anyone", anyone}, {"mode", modeOfName}, {"queues", queues},
@@ -79,7 +81,7 @@ func deviceChecks() []check {
 	}
 }
 
-// Checks are the names of all checks.
+// Checks returns the names of all checks in their order.
 func Checks() (names []string) {
 	for _, c := range slices.Concat(machineChecks(), deviceChecks()) {
 		names = append(names, c.name)
@@ -87,8 +89,8 @@ func Checks() (names []string) {
 	return names
 }
 
-// Examine asks all checks, and gives back what they found, the most serious first, and those that explain others before these. The
-// error is of the kernel, or of a user whom nobody knows.
+// Examine runs all checks and returns their findings, the most serious first. A finding that explains another comes before it. The
+// error is the kernel's, or that of an unknown user.
 func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
 	v := &view{Question: q, namespace: ns, person: ns.Self(), people: map[string]netcfg.Person{}}
 	var err error
@@ -109,7 +111,7 @@ func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
 	return findings, nil
 }
 
-// read looks at the devices and the network.
+// read reads the devices and the network.
 func (v *view) read() error {
 	all, err := v.namespace.Devices()
 	if err != nil {
@@ -124,6 +126,7 @@ func (v *view) read() error {
 	return nil
 }
 
+// ask runs checks, and completes each finding with its check and its device.
 func (v *view) ask(checks []check) (findings []Finding) {
 	for _, c := range checks {
 		for _, f := range c.look(v) {
@@ -140,15 +143,15 @@ func (v *view) ask(checks []check) (findings []Finding) {
 	return findings
 }
 
-// one is a list of one finding.
+// one returns a list of one finding.
 func one(level Level, what, means string, mend ...string) []Finding {
 	return []Finding{{Level: level, What: what, Means: means, Mend: mend}}
 }
 
-// ok is what was looked at, and is right.
+// ok returns a finding of level OK.
 func ok(what string) []Finding { return one(OK, what, "") }
 
-// known is a finding in the words that the program has for the same thing when it fails.
+// known returns a finding with the text and the hint of an error.
 func known(level Level, err error) []Finding {
 	f := Finding{Level: level, What: err.Error()}
 	if e := new(netcfg.Error); errors.As(err, &e) {
@@ -157,7 +160,7 @@ func known(level Level, err error) []Finding {
 	return []Finding{f}
 }
 
-// packets is a number of packets in words.
+// packets returns a number of packets in words.
 func packets(n uint64) string {
 	if n == 1 {
 		return "1 packet"
@@ -165,5 +168,5 @@ func packets(n uint64) string {
 	return strconv.FormatUint(n, 10) + " packets"
 }
 
-// asked says that the device was asked for by its name, but not about a user.
+// asked reports whether the question names the device, but no user.
 func (v *view) asked() bool { return v.Device != "" && v.User == "" }

@@ -8,7 +8,7 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// fit fits a remedy to where it is to be done, and to who is to do it. Sentences stay as they are.
+// fit adapts a fix to the network namespace and to the user who runs it. Sentences are not changed.
 func (v *view) fit(mend string) string {
 	parts := strings.Split(mend, " && ")
 	rooted := false
@@ -30,7 +30,8 @@ func (v *view) fit(mend string) string {
 	return mend
 }
 
-// inside begins a command that is to run in a network namespace, as --netns names it: a path, a name of ip-netns(8), or a PID.
+// inside returns the beginning of a command that runs in a network namespace, which is given as for --netns: a path, a name of
+// ip-netns(8), or a PID.
 func inside(netns string) string {
 	named := func() bool {
 		_, err := os.Lstat("/run/netns/" + netns)
@@ -49,7 +50,7 @@ func inside(netns string) string {
 	return "ip netns exec " + netcfg.Word(netns) + " "
 }
 
-// behindFlags puts a name that begins with a hyphen behind the flags, where it is taken for none of them. No name has a blank.
+// behindFlags moves a name that begins with a hyphen behind the flags, so it is not read as a flag. No name has a blank.
 func behindFlags(line string) string {
 	words := strings.SplitN(line, " ", 4)
 	named := len(words) > 2 && words[1] != "apply" && !(words[1] == "add" && words[2] == "--mode")

@@ -10,7 +10,7 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// rpFilter looks for a filter that drops what the program sends, since the way back is another one.
+// rpFilter finds a reverse path filter that drops packets from the program because the return path is another one.
 func rpFilter(v *view) []Finding {
 	d := v.device
 	if largest("rp_filter", d.Name) != 1 {
@@ -19,16 +19,18 @@ func rpFilter(v *view) []Finding {
 	mend := sysctl("ipv4", d.Name, "rp_filter", "2")
 	for _, dt := range v.detours() {
 		if dt.to.Is4() && dt.way.Index != 0 {
-			return one(Fault, fmt.Sprintf("packets that come from %s through it are dropped (rp_filter 1)", dt.to), "the way back to that address is not through the device: the kernel takes them for forged", mend)
+			return one(Fault, fmt.Sprintf("the kernel drops packets from %s that arrive through it (rp_filter 1)", dt.to),
+				"the return path to that address leaves through another device, so the kernel treats them as spoofed", mend)
 		}
 	}
 	if n := counter("netstat", "TcpExt", "IPReversePathFilter"); v.asked() && n > 0 && d.InUse() && d.Stats.RxPackets > 0 {
-		return one(Warning, "rp_filter is 1, and dropped "+packets(n)+" in this network namespace, perhaps of another device", "packets from an address that is not routed to the device are dropped", mend)
+		return one(Warning, "rp_filter is 1, and dropped "+packets(n)+" in this network namespace, possibly of another device",
+			"the kernel drops packets from addresses that are not routed to the device", mend)
 	}
-	return ok("rp_filter is 1: packets from an address that is not routed to it are dropped")
+	return ok("rp_filter is 1: the kernel drops packets from addresses that are not routed to it")
 }
 
-// largest is the value of an IPv4 sysctl that holds for a device: the larger of its own and that of all.
+// largest returns the effective value of an IPv4 sysctl for a device: the larger of its own and that of all.
 func largest(name, device string) (value int) {
 	for _, where := range []string{"all", device} {
 		text, _ := setting("ipv4", where, name)
@@ -38,7 +40,7 @@ func largest(name, device string) (value int) {
 	return value
 }
 
-// looser is what else it takes to accept packets from addresses of this host.
+// looser returns the other commands that are required to accept packets from addresses of this host.
 func looser(device string) (more string) {
 	for _, where := range []string{"all", device} {
 		if value, _ := setting("ipv4", where, "rp_filter"); value != "0" {
@@ -48,7 +50,7 @@ func looser(device string) (more string) {
 	return more
 }
 
-// counter is a number of /proc/net/snmp or /proc/net/netstat of the thread's network namespace, 0 where there is none.
+// counter returns a counter of /proc/net/snmp or /proc/net/netstat of the thread's network namespace, or 0 if it does not exist.
 func counter(file, group, name string) uint64 {
 	b, err := os.ReadFile("/proc/thread-self/net/" + file)
 	if err != nil {
@@ -69,7 +71,7 @@ func counter(file, group, name string) uint64 {
 	return 0
 }
 
-// acceptLocal looks for a program that carries packets between two devices of this host, which the kernel drops as martians.
+// acceptLocal finds a program that carries packets between two devices of this host. The kernel drops them as martians.
 func acceptLocal(v *view) []Finding {
 	d := v.device
 	if !v.asked() || len(own(d)) == 0 || d.Stats.RxPackets == 0 {
@@ -86,25 +88,26 @@ func acceptLocal(v *view) []Finding {
 		if way, err := v.namespace.Way(is.Local, a.Local); err != nil || !way.Local || v.overridden() {
 			continue
 		}
-		return one(Warning, fmt.Sprintf("one program holds it and %s, and both have addresses of this host", netcfg.Escape(l.Name)),
-			fmt.Sprintf("a packet from %s that the program writes here is dropped as a martian, and this host reaches %s without it", a.Local, a.Local),
+		return one(Warning, fmt.Sprintf("one program is attached to it and to %s, and both have addresses of this host", netcfg.Escape(l.Name)),
+			fmt.Sprintf("the kernel drops packets from %s that the program writes to it, as martians, and delivers packets to %s locally", a.Local, a.Local),
 			sysctl("ipv4", d.Name, "accept_local", "1")+looser(d.Name))
 	}
 	return nil
 }
 
-// overridden says that a rule comes before the table of local addresses, as in recipes for traffic between two devices of one host.
+// overridden reports whether a rule comes before the local table, as in recipes for traffic between two devices of one host.
 func (v *view) overridden() bool {
 	return slices.ContainsFunc(v.network.Rules, func(r netcfg.Rule) bool { return !r.IPv6 && r.Table == tableLocal && r.Priority != 0 })
 }
 
+// sameHolder reports whether one program is attached to both devices.
 func sameHolder(a, b *netcfg.Device) bool {
 	return slices.ContainsFunc(a.Holders, func(h netcfg.Holder) bool {
 		return slices.ContainsFunc(b.Holders, func(o netcfg.Holder) bool { return h.PID == o.PID })
 	})
 }
 
-// forwarding looks for packets to other hosts that this one does not pass on.
+// forwarding finds packets to other hosts that this host does not forward.
 func forwarding(v *view) []Finding {
 	d := v.device
 	on, _ := setting("ipv4", d.Name, "forwarding")
@@ -112,24 +115,26 @@ func forwarding(v *view) []Finding {
 	if !v.asked() || on != "0" || lost == 0 || !d.InUse() || d.Stats.RxPackets == 0 {
 		return nil
 	}
-	return one(Warning, "this host does not forward, and dropped "+packets(lost)+" to other hosts, in this network namespace, perhaps of another device", "what is behind the device reaches this host alone", "sysctl -w net.ipv4.ip_forward=1")
+	return one(Warning, "this host does not forward IPv4, and dropped "+packets(lost)+" to other hosts in this network namespace, possibly of another device",
+		"hosts behind the device reach only this host", "sysctl -w net.ipv4.ip_forward=1")
 }
 
-// firewall looks whether a rule names the device. What the rules do is not looked at.
+// firewall reports whether a firewall rule names the device. It does not evaluate the rules.
 func firewall(v *view) []Finding {
 	d := v.device
 	named, present := v.firewallNames(d.Name)
 	switch {
 	case named && v.asked():
-		return one(Warning, "a rule of the firewall names it", "what the rule does was not looked at", "look at it: nft list ruleset, or iptables-save")
+		return one(Warning, "a firewall rule names it", "the rule was not evaluated", "inspect the rule: nft list ruleset, or iptables-save")
 	case named:
-		return ok("a rule of the firewall names it; what the rule does was not looked at")
+		return ok("a firewall rule names it; the rule was not evaluated")
 	case present:
-		return ok("there is a firewall; no rule was found that names the device, and what the rules do was not looked at")
+		return ok("there is a firewall; no rule was found that names the device, and the rules were not evaluated")
 	}
 	return nil
 }
 
+// firewallNames reports whether a firewall rule names the device, and whether there is a firewall.
 func (v *view) firewallNames(device string) (named, present bool) {
 	if v.rules == nil {
 		rules, _ := v.namespace.FirewallRules() // an ordinary user may not read them

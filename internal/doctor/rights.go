@@ -9,21 +9,21 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// driver looks at the driver's node, as the person would open it.
+// driver checks whether the person can open the driver's node.
 func driver(v *view) []Finding {
 	err := v.namespace.DriverFor(v.person)
 	if err == nil {
-		return append(v.ownersDriver(), ok("/dev/net/tun can be opened by "+netcfg.Escape(v.person.ID.String()))...)
+		return append(v.ownersDriver(), ok(netcfg.Escape(v.person.ID.String())+" can open /dev/net/tun")...)
 	}
 	found := known(Fault, err)
-	found[0].Means = "no device can be made, and nobody can attach to one"
+	found[0].Means = "no device can be created, and no program can attach to one"
 	if !v.person.Self {
 		found[0].Means = netcfg.Escape(v.person.ID.String()) + " cannot attach to any device"
 	}
 	return found
 }
 
-// ownersDriver looks at the driver's node as the owners of the devices would open it, once for each of them.
+// ownersDriver checks, once for each owner of a device, whether the owner can open the driver's node.
 func (v *view) ownersDriver() (found []Finding) {
 	asked := map[string]bool{v.person.ID.Name: true}
 	for _, d := range v.devices {
@@ -45,7 +45,7 @@ func (v *view) ownersDriver() (found []Finding) {
 	return found
 }
 
-// find looks a user up once.
+// find returns a user, and looks each one up only once.
 func (v *view) find(name string) (netcfg.Person, error) {
 	if known, there := v.people[name]; there {
 		return known, nil
@@ -57,7 +57,7 @@ func (v *view) find(name string) (netcfg.Person, error) {
 	return person, err
 }
 
-// create looks whether the person can make devices, or has one.
+// create checks whether the person may create devices, or attach to an existing one.
 func create(v *view) []Finding {
 	who := netcfg.Escape(v.person.ID.String())
 	if v.person.Admin {
@@ -68,13 +68,15 @@ func create(v *view) []Finding {
 		return nil
 	}
 	if v.person.Self && v.person.ID.Number == 0 {
-		return one(Warning, who+" may not create devices here", "creating takes CAP_NET_ADMIN over this network namespace", netcfg.AdminHint().String())
+		return one(Warning, who+" may not create devices here",
+			"creating a device requires CAP_NET_ADMIN over this network namespace", netcfg.AdminHint().String())
 	}
-	return one(Warning, who+" may not create devices, and there is none that he may attach to", "creating takes CAP_NET_ADMIN over this network namespace; attaching does not",
+	return one(Warning, who+" may not create devices, and may not attach to any existing one",
+		"creating a device requires CAP_NET_ADMIN over this network namespace; attaching does not",
 		"tunadm add --mode tun --user "+netcfg.Word(v.person.ID.String()))
 }
 
-// attach looks whether the person may attach to the device that is asked for.
+// attach checks whether the person may attach to the device.
 func attach(v *view) []Finding {
 	d, who := v.device, netcfg.Escape(v.person.ID.String())
 	if v.Device == "" && v.User == "" {
@@ -82,28 +84,35 @@ func attach(v *view) []Finding {
 	}
 	rule := "only " + d.Access.Words() + " may"
 	if u := d.Access.User; u != nil && u.Number != 0 && u.Number != v.person.ID.Number {
-		rule += ", who loses it by the remedy below"
+		rule += "; the fix takes access away from " + netcfg.Escape(u.String())
 	}
 	switch {
 	case !d.Access.Admits(v.person):
-		if v.Device == "" { // he was not asked about each
+		if v.Device == "" { // the question is whether there is any device to attach to: see create
 			return nil
 		}
 		if later, err := v.find(v.person.ID.String()); err == nil && v.person.Self && d.Access.Admits(later) {
-			return one(Fault, who+" may not attach to it yet", rule+"; he came into the group after this session began", "log in again, or restart the service")
+			return one(Fault, who+" may not attach to it yet", rule+"; "+who+" joined the group after this session began",
+				"log in again, or restart the service")
 		}
 		mend := v.admit()
 		if strings.Contains(mend, "usermod") {
-			rule += "; a new group takes effect at the next login"
+			rule += "; a new group membership takes effect at the next login"
 		}
 		return one(Fault, who+" may not attach to it", rule, mend)
-	case v.User != "" && d.InUse() && !d.MultiQueue && v.Device != "" && !slices.ContainsFunc(d.Holders, func(h netcfg.Holder) bool { return h.User.Number == v.person.ID.Number }):
-		return one(Fault, d.UsedBy(), "a device with one queue takes one program: the next gets \"device or resource busy\"", "stop that program first")
+	case v.User != "" && v.Device != "" && d.InUse() && !d.MultiQueue && !v.holds(d):
+		return one(Fault, d.UsedBy(), "a single-queue device admits one program: the next one gets \"device or resource busy\"",
+			"stop that program first")
 	}
-	return ok(who + " may attach, by the rule: " + d.Access.Words())
+	return ok(who + " may attach: the device admits " + d.Access.Words())
 }
 
-// admit is what lets the person attach.
+// holds reports whether a program of the person is attached to the device.
+func (v *view) holds(d *netcfg.Device) bool {
+	return slices.ContainsFunc(d.Holders, func(h netcfg.Holder) bool { return h.User.Number == v.person.ID.Number })
+}
+
+// admit returns the fix that lets the person attach.
 func (v *view) admit() string {
 	d := v.device
 	who := netcfg.Word(v.person.ID.String())
@@ -117,7 +126,7 @@ func (v *view) admit() string {
 	}
 }
 
-// keepGroup are the words that leave a device its group, which cannot be unset.
+// keepGroup returns the flag that keeps the group of a device. A group cannot be unset.
 func keepGroup(d *netcfg.Device) string {
 	if d.Access.Group == nil {
 		return ""
@@ -125,15 +134,15 @@ func keepGroup(d *netcfg.Device) string {
 	return " --group " + netcfg.Word(d.Access.Group.String())
 }
 
-// joinGroup lets a user into a group, if both have names.
+// joinGroup returns the command that adds a user to a group. Both must have names.
 func joinGroup(who, group netcfg.ID) string {
 	if who.Name == "" || group.Name == "" {
-		return "give the user and the group names: useradd(8), groupadd(8)"
+		return "give the user and the group a name: useradd(8), groupadd(8)"
 	}
 	return "usermod -aG " + netcfg.Word(group.Name) + " " + netcfg.Word(who.Name)
 }
 
-// impossibleAccess looks for an owner who is not in the group that he must be in too.
+// impossibleAccess finds an owner who is not in the group of the device.
 func impossibleAccess(v *view) []Finding {
 	d := v.device
 	owner, group := d.Access.User, d.Access.Group
@@ -149,28 +158,30 @@ func impossibleAccess(v *view) []Finding {
 		mend = v.otherGroup()
 	}
 	return one(Fault, fmt.Sprintf("its owner %s is not in its group %s", netcfg.Escape(owner.Name), netcfg.Escape(group.String())),
-		"the kernel wants both: nobody but root may attach; a new group takes effect at the next login", mend)
+		"the kernel requires both, so only root may attach; a new group membership takes effect at the next login", mend)
 }
 
-// unknownIDs looks for an owner and a group that have no name any more.
+// unknownIDs finds an owner and a group without a name.
 func unknownIDs(v *view) (found []Finding) {
 	d := v.device
 	name := netcfg.Word(d.Name)
 	if !netcfg.NamesAnswer() {
-		return nil // somebody may know them
+		return nil // the name service may know them
 	}
 	if u := d.Access.User; u != nil && u.Name == "" {
-		found = append(found, one(Warning, fmt.Sprintf("its owner is user %d, whom nobody knows", u.Number), "the next new user may get the number, and the device with it",
+		found = append(found, one(Warning, fmt.Sprintf("its owner is UID %d, which no user has", u.Number),
+			"a new user may get this UID, and with it access to the device",
 			"tunadm set "+name+" --user root"+keepGroup(d))...)
 	}
 	if g := d.Access.Group; g != nil && g.Name == "" {
-		found = append(found, one(Warning, fmt.Sprintf("its group is %d, which nobody knows", g.Number), "the next new group may get the number, and the device with it",
+		found = append(found, one(Warning, fmt.Sprintf("its group is GID %d, which no group has", g.Number),
+			"a new group may get this GID, and with it access to the device",
 			v.otherGroup())...)
 	}
 	return found
 }
 
-// otherGroup gives the device a group that its owner is in.
+// otherGroup returns the command that gives the device a group of its owner.
 func (v *view) otherGroup() string {
 	d, group := v.device, "root"
 	if u := d.Access.User; u != nil {
@@ -181,6 +192,7 @@ func (v *view) otherGroup() string {
 	return "tunadm set " + netcfg.Word(d.Name) + keepUser(d) + " --group " + group
 }
 
+// keepUser returns the flag that keeps the owner of a device. An owner cannot be unset.
 func keepUser(d *netcfg.Device) string {
 	if d.Access.User == nil {
 		return ""
@@ -188,7 +200,7 @@ func keepUser(d *netcfg.Device) string {
 	return " --user " + netcfg.Word(d.Access.User.String())
 }
 
-// anyone looks for devices that have neither an owner nor a group.
+// anyone finds a device that has neither an owner nor a group.
 func anyone(v *view) []Finding {
 	if v.device.Access != (netcfg.Access{}) || !v.device.Persist {
 		return nil
@@ -197,6 +209,7 @@ func anyone(v *view) []Finding {
 	if v.Device != "" && !v.person.Admin {
 		owner = netcfg.Word(v.person.ID.String())
 	}
-	return one(Warning, "it has neither an owner nor a group", "every local user who can open /dev/net/tun may attach to it, and make it his own",
+	return one(Warning, "it has neither an owner nor a group",
+		"every local user who can open /dev/net/tun may attach to it and become its owner",
 		"tunadm set "+netcfg.Word(v.device.Name)+" --user "+owner)
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// The tables of routes that the kernel asks without a rule of the administrator's.
+// The routing tables that the kernel's own rules look up.
 const (
 	tableDefault = 253
 	tableMain    = 254
 	tableLocal   = 255
 )
 
-// target is an address that is reached through the device by one of its own, or invalid where there is none.
+// target returns another address in the network of a. It is invalid if the network has no other address.
 func target(a netcfg.Address) netip.Addr {
 	subnet := a.Subnet()
 	if a.Peer.IsValid() {
@@ -33,13 +33,13 @@ func target(a netcfg.Address) netip.Addr {
 	return netip.Addr{}
 }
 
-// A detour is an address of the device's own network that is reached by another way, or by none.
+// A detour is an address in a network of the device that the host reaches through another device, or not at all.
 type detour struct {
 	from, to netip.Addr
 	way      netcfg.Way
 }
 
-// detours asks the kernel for the way to each network of the device.
+// detours asks the kernel for the route to each network of the device, once.
 func (v *view) detours() []detour {
 	if v.ways == nil {
 		v.ways = append([]detour{}, v.askWays()...)
@@ -65,18 +65,18 @@ func (v *view) askWays() (found []detour) {
 	return found
 }
 
-// routeElsewhere looks for routes and rules that lead packets for the device's networks away from it.
+// routeElsewhere finds routes and rules that keep packets for the device's networks away from it.
 func routeElsewhere(v *view) (found []Finding) {
 	for _, dt := range v.detours() {
 		other := v.network.ByIndex(dt.way.Index)
 		rule := v.ruleOf(dt)
 		switch {
 		case rule != nil && other != nil:
-			found = append(found, one(Fault, fmt.Sprintf("a policy rule leads packets to %s away, through %s: %s", dt.to, netcfg.Escape(other.Name), rule.Words()),
-				"the rule is asked before the device's own routes", rule.Delete())...)
+			found = append(found, one(Fault, fmt.Sprintf("packets to %s leave through %s, because of a policy rule: %s", dt.to, netcfg.Escape(other.Name), rule.Words()),
+				"the kernel evaluates the rule before the device's own routes", rule.Delete())...)
 		case other != nil && v.sameSubnetBy(dt, other):
-			// subnet-twice says so
-		case other != nil && dt.way.Match.Bits() < v.subnetOf(dt.to).Bits(): // its own route would come first, if it were there
+			// subnet-twice reports it
+		case other != nil && dt.way.Match.Bits() < v.subnetOf(dt.to).Bits(): // the device's own route would be more specific
 			found = append(found, v.noRoute(dt))
 		case other != nil:
 			found = append(found, v.away(Fault, dt.way.Match, dt.way.Foreign, other, deleteRoute(dt.way, other)))
@@ -90,16 +90,22 @@ func routeElsewhere(v *view) (found []Finding) {
 	return found
 }
 
-// away is a part of a network of the device that is reached through another link.
+// away reports that the host reaches a part of a network of the device through another link.
 func (v *view) away(level Level, part netip.Prefix, foreign bool, other *netcfg.Device, command string) Finding {
-	what := fmt.Sprintf("packets to %s go through %s, which has a route to that part of its network", part, netcfg.Escape(other.Name))
-	if foreign {
-		return one(level, what, "the kernel made the route, of an address of that link, or a daemon did: the networks overlap", "give the device another network, or that link: ip addr")[0]
+	name := netcfg.Escape(other.Name)
+	kind := "a more specific route"
+	if part.Bits() <= v.subnetOf(part.Addr()).Bits() {
+		kind = "a route with a smaller metric"
 	}
-	return one(level, what, "a route to a smaller network, or with a smaller metric, comes first", command)[0]
+	what := fmt.Sprintf("packets to %s leave through %s, which has %s", part, name, kind)
+	if foreign {
+		return one(level, what, "the route belongs to an address of "+name+" or to a routing daemon: the two networks overlap",
+			"move the device or "+name+" to another network: ip addr")[0]
+	}
+	return one(level, what, "", command)[0]
 }
 
-// parted looks for routes of other links to parts of the device's networks.
+// parted finds routes of other links to parts of the device's networks.
 func (v *view) parted() (found []Finding) {
 	d := v.device
 	if !d.Up || d.Master != "" {
@@ -117,7 +123,7 @@ func (v *view) parted() (found []Finding) {
 	return found
 }
 
-// subnetOf is the network of the device that an address is in.
+// subnetOf returns the network of the device that contains an address.
 func (v *view) subnetOf(ip netip.Addr) netip.Prefix {
 	for _, a := range own(v.device) {
 		if a.Subnet().Contains(ip) {
@@ -127,7 +133,7 @@ func (v *view) subnetOf(ip netip.Addr) netip.Prefix {
 	return netip.PrefixFrom(ip, ip.BitLen())
 }
 
-// sameSubnetBy says that the other link has the network too.
+// sameSubnetBy reports whether the other link also has an address in the network of the detour.
 func (v *view) sameSubnetBy(dt detour, other *netcfg.Device) bool {
 	for _, a := range own(v.device) {
 		if a.Subnet().Contains(dt.to) && v.sameSubnet(a, v.device) == other {
@@ -137,7 +143,7 @@ func (v *view) sameSubnetBy(dt detour, other *netcfg.Device) bool {
 	return false
 }
 
-// ruleOf is the rule that led to the table which was found, or nil if that is one of the kernel's.
+// ruleOf returns the rule that led to the routing table of the detour, or nil if it is one of the kernel's own.
 func (v *view) ruleOf(dt detour) *netcfg.Rule {
 	if t := dt.way.Table; t == tableMain || t == tableLocal || t == tableDefault || t == 0 {
 		return nil
@@ -150,12 +156,13 @@ func (v *view) ruleOf(dt detour) *netcfg.Rule {
 	return nil
 }
 
-// fits says whether a rule may hold for packets of this host to an address. Of an odd one that is not known.
+// fits reports whether a rule may match packets of the detour. Of an odd rule only a part is known.
 func fits(r netcfg.Rule, dt detour) bool {
 	return r.IPv6 == dt.to.Is6() && !r.Detached && (!r.To.IsValid() || r.To.Contains(dt.to)) && (!r.From.IsValid() || r.From.Contains(dt.from)) &&
 		(r.In == "" || r.In == "lo") && r.Out == "" && (r.Mark == 0 || r.Odd)
 }
 
+// deleteRoute returns the command that deletes the route of a way.
 func deleteRoute(way netcfg.Way, other *netcfg.Device) string {
 	command := "ip route del "
 	if way.Match.Addr().Is6() {
@@ -168,24 +175,24 @@ func deleteRoute(way netcfg.Way, other *netcfg.Device) string {
 	return command
 }
 
-// noWay is the rule or the route that forbids packets to a network of the device, or that there is no route.
+// noWay reports the rule or the route that forbids packets to a network of the device, or that there is no route.
 func (v *view) noWay(dt detour) Finding {
-	what, means := fmt.Sprintf("packets to %s are forbidden", dt.to), "a program that sends one gets \"permission denied\", \"no route to host\" or the like"
+	means := "sending fails, with an error such as \"permission denied\" or \"no route to host\""
 	for _, r := range v.network.Rules {
 		if r.Action != "" && fits(r, dt) {
-			return one(Fault, what+" by a policy rule: "+r.Words(), means, r.Delete())[0]
+			return one(Fault, fmt.Sprintf("a policy rule forbids packets to %s: %s", dt.to, r.Words()), means, r.Delete())[0]
 		}
 	}
 	for _, r := range v.network.Routes {
 		if r.Barrier != "" && r.To.Contains(dt.to) && r.To.Bits() >= v.subnetOf(dt.to).Bits() {
 			words := r.Barrier + " " + r.Route.String()
-			return one(Fault, what+" by a route: "+words, means, "ip route del "+words)[0]
+			return one(Fault, fmt.Sprintf("a route forbids packets to %s: %s", dt.to, words), means, "ip route del "+words)[0]
 		}
 	}
 	return v.noRoute(dt)
 }
 
-// noRoute is a network of the device that its own route does not lead to any more.
+// noRoute reports that the device's own route to its network is missing, or that no rule looks it up.
 func (v *view) noRoute(dt detour) Finding {
 	subnet := v.subnetOf(dt.to)
 	if !v.looksIntoMain(dt.to.Is6()) {
@@ -193,26 +200,28 @@ func (v *view) noRoute(dt detour) Finding {
 		if dt.to.Is6() {
 			mend = "ip -6 rule add pref 32766 lookup main"
 		}
-		return one(Fault, "no policy rule leads to the main table of routes", "packets to "+subnet.String()+" do not find its route", mend)[0]
+		return one(Fault, "no policy rule looks up the main routing table", "the kernel does not find the route to "+subnet.String(), mend)[0]
 	}
-	means := "somebody removed it: \"network is unreachable\""
+	means := "the route was deleted, or the address has noprefixroute: ping prints \"network is unreachable\""
 	if other := v.network.ByIndex(dt.way.Index); other != nil {
-		means = fmt.Sprintf("somebody removed it: packets go through %s, by its route to %s", netcfg.Escape(other.Name), dt.way.Match)
+		means = fmt.Sprintf("the route was deleted, or the address has noprefixroute: packets leave through %s, by its route to %s",
+			netcfg.Escape(other.Name), dt.way.Match)
 	}
-	return one(Fault, "its route to "+subnet.String()+" is not there", means, fmt.Sprintf("ip route replace %s dev %s", subnet, netcfg.Word(v.device.Name)))[0]
+	return one(Fault, "its route to "+subnet.String()+" is missing", means, fmt.Sprintf("ip route replace %s dev %s", subnet, netcfg.Word(v.device.Name)))[0]
 }
 
-// looksIntoMain says that a rule without conditions leads to the main table.
+// looksIntoMain reports whether a rule looks up the main routing table.
 func (v *view) looksIntoMain(ipv6 bool) bool {
 	return slices.ContainsFunc(v.network.Rules, func(r netcfg.Rule) bool { return r.IPv6 == ipv6 && r.Table == tableMain })
 }
 
-// linkdown says that the kernel leaves out the device's routes while it has no carrier.
+// linkdown reports whether the kernel ignores the device's routes because it has no carrier.
 func (v *view) linkdown(to netip.Addr) bool {
 	d := v.device
 	return !d.Carrier && len(ignoring(familyOf(to), d.Name)) > 0
 }
 
+// familyOf returns the name of the address family in sysctls.
 func familyOf(ip netip.Addr) string {
 	if ip.Is6() {
 		return "ipv6"
@@ -220,7 +229,7 @@ func familyOf(ip netip.Addr) string {
 	return "ipv4"
 }
 
-// ignoring are the places where ignore_routes_with_linkdown is set for a device.
+// ignoring returns the names, of all devices or of this one, under which ignore_routes_with_linkdown is set.
 func ignoring(family, device string) (where []string) {
 	for _, name := range []string{"all", device} {
 		if value, _ := setting(family, name, "ignore_routes_with_linkdown"); value == "1" {
@@ -230,7 +239,7 @@ func ignoring(family, device string) (where []string) {
 	return where
 }
 
-// linkdownIgnored looks for routes that are not used while nobody is attached.
+// linkdownIgnored finds routes that the kernel ignores until a program attaches.
 func linkdownIgnored(v *view) (found []Finding) {
 	for _, dt := range v.detours() {
 		if dt.way.Index != 0 || !v.linkdown(dt.to) {
@@ -243,7 +252,8 @@ func linkdownIgnored(v *view) (found []Finding) {
 			}
 			mend += sysctl(familyOf(dt.to), where, "ignore_routes_with_linkdown", "0")
 		}
-		found = append(found, one(Warning, "its routes are not used while it has no carrier (ignore_routes_with_linkdown)", "packets to "+dt.to.String()+" go another way, or none, until a program is attached",
+		found = append(found, one(Warning, "the kernel ignores its routes while it has no carrier (ignore_routes_with_linkdown)",
+			"until a program attaches, packets to "+dt.to.String()+" take another route or none",
 			"start the program that reads it", mend)...)
 	}
 	return found
