@@ -51,7 +51,10 @@ var importers = map[string][]string{
 	"github.com/vishvananda/netlink/nl":        {"netcfg"},
 	"github.com/xrash/smetrics":                {"netcfg"},
 	"github.com/rogpeppe/go-internal":          {},
-	"golang.org/x/sys/unix":                    {"internal/declare", "internal/files", "internal/nstest", "netcfg"},
+	"golang.org/x/sys/unix": {
+		"commands", "internal/declare", "internal/files", "internal/nstest", "internal/packet", "internal/poll",
+		"netcfg",
+	},
 
 	module + "commands":         {"."},
 	module + "netcfg":           {"commands", "internal/"},
@@ -59,6 +62,7 @@ var importers = map[string][]string{
 	module + "internal/doctor":  {"commands"},
 	module + "internal/files":   {"commands", "internal/", "netcfg"},
 	module + "internal/packet":  {"commands"},
+	module + "internal/poll":    {"internal/packet", "netcfg"},
 	module + "internal/standin": {"commands"},
 	module + "internal/state":   {"commands"},
 	module + "internal/nstest":  {},

@@ -62,9 +62,9 @@ type program struct {
 	user    string // of doctor and exec: "": who runs the program
 
 	attachment    netcfg.Attachment
-	command       []string            // of exec: the program's line
-	ambient       []netcfg.Capability // of exec
-	newPrivileges bool                // of exec
+	command       []string     // of exec: the program's line
+	ambient       []capability // of exec
+	newPrivileges bool         // of exec
 
 	count    int      // of dump: how many packets; 0: all
 	hex      bool     // of dump

@@ -64,7 +64,7 @@ func (p *program) take(ctx context.Context, ns *netcfg.Namespace, attached []*ne
 		p.sayOf(a.Name, "it is down, and no packet comes until it is up: tunadm set "+netcfg.Word(a.Name)+" --up")
 	}
 	out, _ := p.stdout.(*os.File)
-	reader, stop, err := netcfg.NewReader(ctx, a.Queues[0], out)
+	reader, stop, err := packet.NewReader(ctx, a.Queues[0], out)
 	if err != nil {
 		return &netcfg.Error{Device: a.Name, Err: err}
 	}
@@ -83,7 +83,10 @@ func (p *program) take(ctx context.Context, ns *netcfg.Namespace, attached []*ne
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) {
 		return nil
 	}
-	return a.Carried(err)
+	if netcfg.Gone(err) {
+		return netcfg.QueueError(a.Name, err)
+	}
+	return err
 }
 
 // capture points who cannot attach, since a program is attached already, to what looks at packets beside it.

@@ -17,7 +17,8 @@ var execVerb = verb{
 		return []cli.Flag{
 			valueFlag(p, "user", "run the program as user `U`, without privileges", parseAsked, func(u string) { p.user = u }),
 			boolFlag("new-privileges", "with --user: set-user-ID programs and file capabilities still work", &p.newPrivileges),
-			valueFlag(p, "ambient", "with --user: the program keeps the capability `CAP`, such as net_admin", netcfg.ParseCapability, func(c netcfg.Capability) { p.ambient = append(p.ambient, c) }),
+			valueFlag(p, "ambient", "with --user: the program keeps the capability `CAP`, such as net_admin",
+				parseCapability, func(c capability) { p.ambient = append(p.ambient, c) }),
 			boolFlag("vnet-hdr", "each packet has a virtio header before it", &p.attachment.VnetHdr),
 			boolFlag("pi", "each packet has its flags and its protocol before it", &p.attachment.PI),
 			netnsFlag(p),
@@ -39,7 +40,7 @@ func (p *program) exec(operands []string) error {
 	case len(p.command) == 0 || p.command[0] == "":
 		return &usageError{text: "no program is named behind --", hint: example}
 	}
-	rights := netcfg.Rights{Ambient: p.ambient, NewPrivileges: p.newPrivileges}
+	as := rights{ambient: p.ambient, newPrivileges: p.newPrivileges}
 	if p.user == "" && (len(p.ambient) > 0 || p.newPrivileges) {
 		return usagef("--ambient and --new-privileges go with --user")
 	}
@@ -53,7 +54,7 @@ func (p *program) exec(operands []string) error {
 		if err != nil {
 			return err
 		}
-		rights.As = &person
+		as.as = &person
 	}
 	asked := make([]netcfg.Attachment, len(names))
 	for i, name := range names {
@@ -64,14 +65,14 @@ func (p *program) exec(operands []string) error {
 	if err != nil {
 		return err
 	}
-	execution, err := netcfg.PrepareExecution(p.command, rights)
+	program, err := prepareExecution(p.command, as)
 	if err != nil {
 		return err
 	}
 	if err := ns.Attach(attached, nil); err != nil {
 		return err
 	}
-	return errors.Join(execution.Run(attached), ns.Detach(attached))
+	return errors.Join(program.become(attached), ns.Detach(attached))
 }
 
 // parseQueues reads operands of the form NAME=QUEUES. A name may have a = as well.

@@ -175,7 +175,7 @@ func (p *program) runLoop(ctx context.Context, caught *interrupts, l *packet.Loo
 	if p.command != nil {
 		return p.relayBy(caught, queues, names)
 	}
-	relay := netcfg.Relay{Names: names, Queues: queues}
+	relay := packet.Relay{Names: names, Queues: queues}
 	if p.verbose {
 		p.stdout = patient{ctx, p.stdout}
 		relay.Each = p.packetPrinter(names)
@@ -219,7 +219,7 @@ func (p *program) packetPrinter(names [2]string) func(from, bytes int) error {
 func (p *program) relayBy(caught *interrupts, queues [2]*os.File, names [2]string) error {
 	cmd := exec.Command(p.command[0], p.command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, p.stdout, p.stderr
-	cmd.Env = netcfg.ListenEnvironment(os.Environ(), names[:]) // its process has no number yet
+	cmd.Env = listenEnvironment(os.Environ(), names[:]) // its process has no number yet
 	cmd.ExtraFiles = queues[:]
 	return runCommand(caught, cmd, func() error { return errors.Join(queues[0].Close(), queues[1].Close()) })
 }

@@ -58,7 +58,7 @@ func (p *program) tunnel(names []string) error {
 		return err
 	}
 	debug.SetGCPercent(100) // it runs for long
-	if err := netcfg.CheckPoller(); err != nil {
+	if err := packet.CheckPoller(); err != nil {
 		return err
 	}
 	ctx := signals()

@@ -171,15 +171,12 @@ func (a *Attached) prepare() error {
 // Start turns on the carrier: from then on the kernel sends packets to the queues.
 func Start(all []*Attached) error {
 	for _, a := range all {
-		if err := setCarrier(int(a.Queues[0].Fd())); err != nil {
-			return a.Carried(&Error{Device: a.Name, What: "carrier", Err: err})
+		if err := TurnOnCarrier(int(a.Queues[0].Fd())); err != nil {
+			return QueueError(a.Name, &Error{Device: a.Name, What: "carrier", Err: err})
 		}
 	}
 	return nil
 }
-
-// setCarrier turns on the carrier of the device of a queue.
-func setCarrier(fd int) error { return unix.IoctlSetPointerInt(fd, unix.TUNSETCARRIER, 1) }
 
 // Detach closes the queues, and restores what the attachment changed. The error is an [*Error].
 func (ns *Namespace) Detach(all []*Attached) (err error) {
@@ -198,12 +195,17 @@ func (ns *Namespace) Detach(all []*Attached) (err error) {
 	return err
 }
 
-// Carried is the error of a Read or a Write of a queue, which is an [*Error] where the device is gone: then each one would fail.
-func (d *Device) Carried(err error) error {
-	for _, errno := range []unix.Errno{unix.EFAULT, unix.EBADFD} { // the call that was blocked then, and all later ones
-		if errors.Is(err, errno) {
-			return &Error{Device: d.Name, Cause: NoDevice, Detail: "it was deleted", Err: errno}
-		}
+// Gone reports whether an error of a queue means that its device was deleted: the driver returns EFAULT to a program
+// that waits at that moment, and EBADFD from then on.
+func Gone(err error) bool { return errors.Is(err, unix.EBADFD) || errors.Is(err, unix.EFAULT) }
+
+// QueueError returns an error of an attached queue as an [*Error]. If the device was deleted, its cause is NoDevice.
+func QueueError(device string, err error) error {
+	if Gone(err) {
+		return &Error{Device: device, Cause: NoDevice, Detail: "no longer exists"}
 	}
-	return err
+	if e := new(Error); errors.As(err, &e) {
+		return err
+	}
+	return &Error{Device: device, What: "queue", Err: err}
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/poll"
 )
 
 // The tables among which a detour looks for an empty one. Few have a name for them.
@@ -216,7 +218,7 @@ func (ns *Namespace) Divert(ctx context.Context, turns []Turn, log func(Turn)) e
 		err := ns.turn(t)
 		// An IPv6 address takes a moment until it can be a source, also where nobody is asked whether it is his.
 		for wait := time.Millisecond; t.Route && t.IPv6 && errors.Is(err, unix.EINVAL) && wait < time.Second; wait *= 2 {
-			nap(wait)
+			poll.Sleep(wait)
 			err = ns.turn(t)
 		}
 		if err != nil {

@@ -1,12 +1,8 @@
 package netcfg
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,63 +48,11 @@ func openDriverWatch() int {
 	return fd
 }
 
-// A waiter waits for what a watch has to react to. Its descriptors are those of poll(2).
-type waiter struct{ fds [4]unix.PollFd }
-
-// The places of the descriptors.
+// The descriptors of a watch, as its [poll.Waiter] counts them.
 const (
-	waitStop = iota
-	waitOut
-	waitAnnouncements
+	waitAnnouncements = iota
 	waitDriver
 )
-
-// newWaiter waits for the end of ctx, for the reader of out to go away, and for the two descriptors, each of which may be -1. Stop ends it.
-func newWaiter(ctx context.Context, out *os.File, announcements, driver int) (w *waiter, stop func(), err error) {
-	var pipe [2]int
-	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
-		return nil, nil, os.NewSyscallError("pipe2", err)
-	}
-	ended := make(chan struct{})
-	unarm := context.AfterFunc(ctx, func() {
-		unix.Close(pipe[1])
-		close(ended)
-	})
-	stop = func() {
-		if unarm() {
-			unix.Close(pipe[1])
-		} else {
-			<-ended
-		}
-		unix.Close(pipe[0])
-	}
-	w = &waiter{}
-	w.fds[waitStop] = unix.PollFd{Fd: int32(pipe[0])}
-	w.fds[waitOut] = unix.PollFd{Fd: -1}
-	if out != nil {
-		w.fds[waitOut].Fd = int32(out.Fd())
-	}
-	w.fds[waitAnnouncements] = unix.PollFd{Fd: int32(announcements), Events: unix.POLLIN}
-	w.fds[waitDriver] = unix.PollFd{Fd: int32(driver), Events: unix.POLLIN}
-	return w, stop, nil
-}
-
-// wait blocks until one of them has something, or until the deadline if it is not zero.
-func (w *waiter) wait(deadline time.Time) error {
-	for {
-		forever := -1
-		if !deadline.IsZero() {
-			forever = int(max(0, time.Until(deadline)+time.Millisecond-1) / time.Millisecond)
-		}
-		_, err := unix.Poll(w.fds[:], forever)
-		if !errors.Is(err, unix.EINTR) {
-			return os.NewSyscallError("poll", err)
-		}
-	}
-}
-
-// has says whether wait found something at that place.
-func (w *waiter) has(place int) bool { return w.fds[place].Revents != 0 }
 
 // drainDriver reads what the driver's watch has to tell, which is all the same to us.
 func drainDriver(fd int) {

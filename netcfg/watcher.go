@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/poll"
 )
 
 // pause is the time between that a program opened or closed the driver, or a device was made, and the look at what the kernel does not
@@ -51,7 +53,7 @@ func (ns *Namespace) watch(ctx context.Context, names []string, out *os.File, si
 	if w.driver >= 0 {
 		defer unix.Close(w.driver)
 	}
-	waiter, stop, err := newWaiter(ctx, out, announcements.fd, w.driver)
+	waiter, stop, err := poll.New(ctx, out, announcements.fd, w.driver)
 	if err != nil {
 		return err
 	}
@@ -63,28 +65,28 @@ func (ns *Namespace) watch(ctx context.Context, names []string, out *os.File, si
 		if err := w.flush(tell); err != nil {
 			return err
 		}
-		if err := waiter.wait(w.lookAt); err != nil {
+		if err := waiter.Wait(w.lookAt); err != nil {
 			return err
 		}
-		if waiter.has(waitOut) {
+		if waiter.Unread() {
 			return nil
 		}
 		if err := w.react(waiter); err != nil {
 			return err
 		}
-		if waiter.has(waitStop) {
+		if waiter.Stopped() {
 			return w.flush(tell)
 		}
 	}
 }
 
 // react takes in all that there is.
-func (w *watcher) react(waiter *waiter) error {
-	if waiter.has(waitDriver) {
+func (w *watcher) react(waiter *poll.Waiter) error {
+	if waiter.Ready(waitDriver) {
 		drainDriver(w.driver)
 		w.lookSoon()
 	}
-	if waiter.has(waitAnnouncements) {
+	if waiter.Ready(waitAnnouncements) {
 		if err := w.hear(); err != nil {
 			return err
 		}

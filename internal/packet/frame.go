@@ -20,20 +20,20 @@ var (
 	errCutFrame   = errors.New("the stream ended within a packet")
 )
 
-// A FrameReader takes packets out of a stream.
-type FrameReader struct {
+// A frameReader takes packets out of a stream.
+type frameReader struct {
 	r          io.Reader
 	buffer     []byte
 	start, end int // of what is read and not taken
 }
 
-// NewFrameReader reads from r.
-func NewFrameReader(r io.Reader) *FrameReader {
-	return &FrameReader{r: r, buffer: make([]byte, streamRoom)}
+// newFrameReader reads from r.
+func newFrameReader(r io.Reader) *frameReader {
+	return &frameReader{r: r, buffer: make([]byte, streamRoom)}
 }
 
-// Next takes a packet that is there as a whole, and nil if there is none: then it takes a Fill. It is good until then.
-func (f *FrameReader) Next() ([]byte, error) {
+// Next takes a packet that is there as a whole, and nil if there is none: then it takes a fill. It is good until then.
+func (f *frameReader) Next() ([]byte, error) {
 	have := f.buffer[f.start:f.end]
 	if len(have) < frameHead {
 		return nil, nil
@@ -49,11 +49,11 @@ func (f *FrameReader) Next() ([]byte, error) {
 	return have[frameHead:n:n], nil
 }
 
-// Begun says whether a part of a packet is there.
-func (f *FrameReader) Begun() bool { return f.start < f.end }
+// begun says whether a part of a packet is there.
+func (f *frameReader) begun() bool { return f.start < f.end }
 
-// Fill reads once, as much as is there. The end of the stream is io.EOF between two packets only.
-func (f *FrameReader) Fill() error {
+// fill reads once, as much as is there. The end of the stream is io.EOF between two packets only.
+func (f *frameReader) fill() error {
 	if len(f.buffer)-f.start < frameRoom || f.start == f.end {
 		f.start, f.end = 0, copy(f.buffer, f.buffer[f.start:f.end])
 	}
@@ -62,33 +62,33 @@ func (f *FrameReader) Fill() error {
 	switch {
 	case n > 0:
 		return nil // an error comes again
-	case err == io.EOF && f.Begun():
+	case err == io.EOF && f.begun():
 		return errCutFrame
 	}
 	return err
 }
 
-// A FrameWriter gathers packets, and writes them to a stream in one go.
-type FrameWriter struct {
+// A frameWriter gathers packets, and writes them to a stream in one go.
+type frameWriter struct {
 	buffer []byte
 	n      int
 }
 
-// NewFrameWriter has gathered nothing yet.
-func NewFrameWriter() *FrameWriter { return &FrameWriter{buffer: make([]byte, batchRoom)} }
+// newFrameWriter has gathered nothing yet.
+func newFrameWriter() *frameWriter { return &frameWriter{buffer: make([]byte, batchRoom)} }
 
-// Room is where the next packet goes, of whatever length; nil: it takes a Flush first. It is a byte longer than a frame can be, so that a
+// room is where the next packet goes, of whatever length; nil: it takes a Flush first. It is a byte longer than a frame can be, so that a
 // longer packet shows.
-func (f *FrameWriter) Room() []byte {
+func (f *frameWriter) room() []byte {
 	if len(f.buffer)-f.n <= frameRoom {
 		return nil
 	}
 	return f.buffer[f.n+frameHead : f.n+frameRoom+1]
 }
 
-// Took says that a packet of n bytes, 1 or more, is in the room. One that is longer than a frame is dropped: a tap of the largest MTU
+// took says that a packet of n bytes, 1 or more, is in the room. One that is longer than a frame is dropped: a tap of the largest MTU
 // has such, with a VLAN tag.
-func (f *FrameWriter) Took(n int) {
+func (f *frameWriter) took(n int) {
 	if n > frameMax {
 		return
 	}
@@ -97,7 +97,7 @@ func (f *FrameWriter) Took(n int) {
 }
 
 // Flush writes what was gathered. With a nil w it is thrown away.
-func (f *FrameWriter) Flush(w io.Writer) (err error) {
+func (f *frameWriter) Flush(w io.Writer) (err error) {
 	if w != nil && f.n > 0 {
 		_, err = w.Write(f.buffer[:f.n])
 	}

@@ -17,10 +17,10 @@ func framed(packet []byte) []byte {
 
 // readAll takes all packets out of a stream.
 func readAll(r io.Reader) (packets [][]byte, err error) {
-	for frames := NewFrameReader(r); ; {
+	for frames := newFrameReader(r); ; {
 		packet, err := frames.Next()
 		if err == nil && packet == nil {
-			err = frames.Fill()
+			err = frames.fill()
 		}
 		if err != nil {
 			return packets, err
@@ -62,19 +62,19 @@ func FuzzFrames(f *testing.F) {
 			t.Fatalf("%d packets, %v; want %d, %v", len(got), err, len(want), wantErr)
 		}
 		var again bytes.Buffer
-		w := NewFrameWriter()
+		w := newFrameWriter()
 		for i := range got {
 			if !bytes.Equal(got[i], want[i]) {
 				t.Fatalf("packet %d is another one", i)
 			}
-			room := w.Room()
+			room := w.room()
 			if room == nil {
 				if err := w.Flush(&again); err != nil {
 					t.Fatal(err)
 				}
-				room = w.Room()
+				room = w.room()
 			}
-			w.Took(copy(room, got[i]))
+			w.took(copy(room, got[i]))
 		}
 		if err := w.Flush(&again); err != nil || !bytes.HasPrefix(stream, again.Bytes()) {
 			t.Fatalf("what is written is not what was read: %v", err)
@@ -122,9 +122,9 @@ func TestFrames(t *testing.T) {
 			t.Errorf("%s: %d packets, %v", name, len(got), err)
 		}
 	}
-	w, out := NewFrameWriter(), &writes{}
+	w, out := newFrameWriter(), &writes{}
 	for range 3 {
-		w.Took(copy(w.Room(), "packet"))
+		w.took(copy(w.room(), "packet"))
 	}
 	if err := w.Flush(out); err != nil || out.n != 1 || out.String() != "\x00\x06packet\x00\x06packet\x00\x06packet" {
 		t.Errorf("%d writes of %q, %v", out.n, out.String(), err)
@@ -132,10 +132,10 @@ func TestFrames(t *testing.T) {
 	if err := w.Flush(out); err != nil || out.n != 1 {
 		t.Errorf("nothing was written as well, %v", err)
 	}
-	for w.Room() != nil {
-		w.Took(copy(w.Room(), long))
+	for w.room() != nil {
+		w.took(copy(w.room(), long))
 	}
-	if err := w.Flush(nil); err != nil || w.Room() == nil {
+	if err := w.Flush(nil); err != nil || w.room() == nil {
 		t.Errorf("thrown away: %v", err)
 	}
 }
@@ -155,15 +155,15 @@ func (w *writes) Write(p []byte) (int, error) {
 func TestFramesAreNoGarbage(t *testing.T) {
 	stream := bytes.Repeat(framed(make([]byte, 1400)), 100)
 	source := bytes.NewReader(nil)
-	r, w := NewFrameReader(source), NewFrameWriter()
+	r, w := newFrameReader(source), newFrameWriter()
 	if n := testing.AllocsPerRun(100, func() {
 		source.Reset(stream)
-		for r.Fill() == nil {
+		for r.fill() == nil {
 			for p, err := r.Next(); p != nil && err == nil; p, err = r.Next() {
-				if w.Room() == nil {
+				if w.room() == nil {
 					_ = w.Flush(io.Discard)
 				}
-				w.Took(copy(w.Room(), p))
+				w.took(copy(w.room(), p))
 			}
 		}
 	}); n > 0 {

@@ -64,7 +64,7 @@ func (t *Tunnel) Open(ctx context.Context) (err error) {
 	case t.UDP:
 		t.bound, err = (&net.ListenConfig{}).ListenPacket(ctx, network("udp", t.Address), t.Address)
 	default:
-		config := net.ListenConfig{KeepAliveConfig: keepAlive(), Control: netcfg.GiveUp(peerPatience)}
+		config := net.ListenConfig{KeepAliveConfig: keepAlive(), Control: giveUp(peerPatience)}
 		config.SetMultipathTCP(false)
 		t.bound, err = config.Listen(ctx, network("tcp", t.Address), t.Address)
 	}

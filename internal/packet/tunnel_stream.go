@@ -8,7 +8,10 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -41,6 +44,20 @@ type ended struct{ why error }
 // The kernel asks an idle peer whether it is there.
 func keepAlive() net.KeepAliveConfig {
 	return net.KeepAliveConfig{Enable: true, Idle: probeInterval, Interval: probeInterval, Count: int(peerPatience / probeInterval)}
+}
+
+// giveUp returns the Control of a net.Dialer or of a net.ListenConfig that ends a TCP connection if the peer does not
+// acknowledge data within a time. A listener passes the time on to its connections.
+func giveUp(after time.Duration) func(network, address string, c syscall.RawConn) error {
+	return func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if e := c.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(after.Milliseconds()))
+		}); e != nil {
+			return e
+		}
+		return os.NewSyscallError("setsockopt", err)
+	}
 }
 
 func (t *Tunnel) runStream(ctx context.Context) error {
@@ -109,7 +126,7 @@ func (s *stream) admit(p *peer) bool {
 
 // call connects to the other host, and comes back when the connection is over, with how long it lasted.
 func (s *stream) call(ctx context.Context) (time.Duration, error) {
-	dialer := net.Dialer{Timeout: dialPatience, KeepAliveConfig: keepAlive(), Control: netcfg.GiveUp(peerPatience)}
+	dialer := net.Dialer{Timeout: dialPatience, KeepAliveConfig: keepAlive(), Control: giveUp(peerPatience)}
 	conn, err := dialer.DialContext(ctx, "tcp", s.Address)
 	if err != nil {
 		return 0, err
@@ -138,10 +155,10 @@ func (s *stream) converse(ctx context.Context, p *peer) error {
 
 // send carries the device's packets to whoever is the peer, until the queue is closed.
 func (s *stream) send() {
-	frames := NewFrameWriter()
-	g, err := netcfg.NewGatherer(s.Queue, frames)
+	frames := newFrameWriter()
+	g, err := newGatherer(s.Queue, frames)
 	for err == nil {
-		if err = g.Gather(); err != nil {
+		if err = g.gather(); err != nil {
 			break
 		}
 		p := s.peer.Load()
@@ -162,7 +179,7 @@ func (s *stream) send() {
 
 // receive carries the peer's packets to the device. A packet must come as a whole in its time, however its bytes come.
 func (s *stream) receive(ctx context.Context, p *peer) error {
-	frames, limited := NewFrameReader(p.conn), false
+	frames, limited := newFrameReader(p.conn), false
 	for {
 		packet, err := frames.Next()
 		switch {
@@ -177,11 +194,11 @@ func (s *stream) receive(ctx context.Context, p *peer) error {
 				return os.ErrClosed
 			}
 			continue
-		case frames.Begun() && !limited:
+		case frames.begun() && !limited:
 			limited = true
 			_ = p.conn.SetReadDeadline(time.Now().Add(s.patience(framePatience)))
 		}
-		if err := frames.Fill(); err != nil {
+		if err := frames.fill(); err != nil {
 			return slow(err, "the peer did not send the rest of a packet")
 		}
 	}

@@ -310,7 +310,8 @@ func TestPeers(t *testing.T) {
 		}
 		out.Close()
 		nstest.Run(t, "ip", "link", "del", name)
-		if err := listener.end(t, false); !netcfg.Gone(err) {
+		e := new(netcfg.Error)
+		if err := listener.end(t, false); !errors.As(err, &e) || e.Cause != netcfg.NoDevice {
 			t.Errorf("%s: after its device was deleted: %v", c.address, err)
 		}
 		conn.Close()

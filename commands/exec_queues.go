@@ -1,4 +1,4 @@
-package netcfg
+package commands
 
 import (
 	"math"
@@ -6,20 +6,23 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
-// firstHanded is the descriptor of the first queue, as sd_listen_fds(3) has it.
+// firstHanded is the descriptor of the first queue, as in sd_listen_fds(3).
 const firstHanded = 3
 
-// place puts the queues to their numbers, has all else closed on exec, and turns on the carriers. These numbers may be the runtime's own, which
-// other threads use until the very end: so the thread must have a table of descriptors of its own.
-func place(all []*Attached) error {
-	failed := func(err error) error { return &Error{What: "hand the queues over", Err: err} }
+// handOver moves the queues to their descriptors, has all other descriptors closed on exec, and turns on the carriers.
+// The runtime may use the same numbers until the exec, in other threads: the thread must have its own table of
+// descriptors.
+func handOver(all []*netcfg.Attached) error {
+	failed := func(err error) error { return &netcfg.Error{What: "hand the queues over", Err: err} }
 	end := firstHanded
 	for _, a := range all {
 		end += len(a.Queues)
 	}
-	var copies []int // above all numbers that are to be handed over
+	var copies []int // above all descriptors that are handed over
 	for _, a := range all {
 		for _, f := range a.Queues {
 			fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, end)
@@ -42,8 +45,8 @@ func place(all []*Attached) error {
 	}
 	next := firstHanded
 	for _, a := range all {
-		if err := setCarrier(next); err != nil {
-			return a.Carried(&Error{Device: a.Name, What: "carrier", Err: err})
+		if err := netcfg.TurnOnCarrier(next); err != nil {
+			return netcfg.QueueError(a.Name, &netcfg.Error{Device: a.Name, What: "carrier", Err: err})
 		}
 		next += len(a.Queues)
 	}

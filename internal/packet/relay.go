@@ -1,4 +1,4 @@
-package netcfg
+package packet
 
 import (
 	"context"
@@ -9,20 +9,25 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
-// relayBuffer holds the largest packet that a device can have, with its header, and more, in bytes.
+// relayBuffer is the size in bytes of a buffer that holds the largest packet of any device, with its header.
 const relayBuffer = 128 << 10
 
-// A Relay carries packets between two devices, each direction on a thread of its own. What is read is written on as it is, header and all.
+// A Relay carries packets between two devices, each direction on its own thread. Packets are written as they were read,
+// with their headers.
 type Relay struct {
 	Names  [2]string
 	Queues [2]*os.File
-	Each   func(from, bytes int) error // told of each packet, by both threads, before it is written; its error ends the relay; nil: nobody is
+
+	// Each is called by both threads before they write a packet; its error ends the relay. It may be nil.
+	Each func(from, bytes int) error
 }
 
-// Run carries packets until ctx ends, which is no error, or a device goes, which is an [*Error]. A packet that a device does not take, since it is
-// down, say, is lost, as on any wire. The files are closed.
+// Run carries packets until ctx ends, which is no error, or until a device is deleted; the error is then a
+// [*netcfg.Error]. A packet that a device does not take, for example because it is down, is lost. Run closes the files.
 func (r *Relay) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -38,7 +43,7 @@ func (r *Relay) Run(ctx context.Context) error {
 			for range from {
 				<-errs
 			}
-			return &Error{Device: r.Names[from], Err: err}
+			return &netcfg.Error{Device: r.Names[from], Err: err}
 		}
 		d := &direction{Relay: r, from: from, in: reader, out: int(r.Queues[1-from].Fd()), ended: &ended}
 		go func() {
@@ -56,7 +61,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	return err
 }
 
-// A direction is one of the two ways through a relay.
+// A direction is one of the two directions of a relay.
 type direction struct {
 	*Relay
 	from  int // the place of the device that is read
@@ -72,10 +77,10 @@ func (d *direction) carry() error {
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case isGone(err), errors.Is(err, unix.EAGAIN):
-			return d.gone(d.from, err)
+		case errors.Is(err, unix.EAGAIN): // poll(2) reports an error that the queue does not tell
+			return netcfg.QueueError(d.Names[d.from], unix.EBADFD)
 		case err != nil:
-			return &Error{Device: d.Names[d.from], Err: err}
+			return netcfg.QueueError(d.Names[d.from], err)
 		}
 		if d.Each != nil {
 			if err := d.Each(d.from, n); err != nil {
@@ -86,18 +91,9 @@ func (d *direction) carry() error {
 		for errors.Is(err, unix.EINTR) {
 			_, err = unix.Write(d.out, buffer[:n])
 		}
-		if isGone(err) {
-			return d.gone(1-d.from, err)
+		if netcfg.Gone(err) { // any other error costs a packet
+			return netcfg.QueueError(d.Names[1-d.from], err)
 		}
 	}
 	return nil
-}
-
-// isGone says that the device itself is no more: EFAULT while it goes, and EBADFD from then on. All else costs a packet.
-func isGone(err error) bool {
-	return errors.Is(err, unix.EFAULT) || errors.Is(err, unix.EBADFD) || errors.Is(err, unix.EBADF)
-}
-
-func (d *direction) gone(which int, err error) error {
-	return &Error{Device: d.Names[which], Cause: NoDevice, Detail: "was deleted while its packets were carried", Err: err}
 }

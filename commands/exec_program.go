@@ -1,4 +1,4 @@
-package netcfg
+package commands
 
 import (
 	"cmp"
@@ -12,29 +12,31 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
-// searchPath is where execvp(3) looks for programs when there is no PATH.
+// searchPath is where execvp(3) searches for programs if PATH is not set.
 const searchPath = "/bin:/usr/bin"
 
-// An Execution is a thread that is about to become another program. It has the program's rights already, which the other threads have not:
-// what fails before the exec can still be undone by them.
-type Execution struct {
+// An execution is a thread that is about to become another program. It already has the program's rights. The other
+// threads do not, so they can still undo the attachment if the exec fails.
+type execution struct {
 	words []string
 	path  string // of the program
-	run   chan []*Attached
+	run   chan []*netcfg.Attached
 	ended chan error
 }
 
-// PrepareExecution finds the program and gives a thread its rights. The thread is in the network namespace in which the process was started,
-// even if Open took its caller into another. The error is an [*Error].
-func PrepareExecution(words []string, rights Rights) (*Execution, error) {
-	e := &Execution{words: words, run: make(chan []*Attached), ended: make(chan error)}
+// prepareExecution finds the program and gives a thread its rights. The thread is in the network namespace in which the
+// process was started, even if netcfg.Open moved the caller to another one. The error is a [*netcfg.Error].
+func prepareExecution(words []string, asked rights) (*execution, error) {
+	e := &execution{words: words, run: make(chan []*netcfg.Attached), ended: make(chan error)}
 	go func() {
 		runtime.LockOSThread()
 		var err error
-		if rights.As != nil {
-			err = rights.become()
+		if asked.as != nil {
+			err = asked.become()
 		}
 		if err == nil {
 			e.path, err = findProgram(words[0])
@@ -42,28 +44,28 @@ func PrepareExecution(words []string, rights Rights) (*Execution, error) {
 		if e.ended <- err; err == nil {
 			e.ended <- e.execute(<-e.run)
 		}
-		select {} // a thread with rights and descriptors of its own is of no more use
+		select {} // no other goroutine may use a thread with different rights and descriptors
 	}()
 	return e, <-e.ended
 }
 
-// Run becomes the program, with the queues as its descriptors 3, 4, ... and, of those of this process, 0 to 2. It returns only with an
-// [*Error]; then nothing but the devices' carrier has changed, and the process must end.
-func (e *Execution) Run(all []*Attached) error {
+// become executes the program, with descriptors 0 to 2 of this process and the queues as 3, 4, ... It returns only on
+// failure, with a [*netcfg.Error]; then nothing but the devices' carrier has changed, and the process must end.
+func (e *execution) become(all []*netcfg.Attached) error {
 	e.run <- all
 	return <-e.ended
 }
 
-func (e *Execution) execute(all []*Attached) error {
+func (e *execution) execute(all []*netcfg.Attached) error {
 	var devices []string
 	for _, a := range all {
 		devices = append(devices, slices.Repeat([]string{a.Name}, len(a.Queues))...)
 	}
-	env := append(ListenEnvironment(os.Environ(), devices), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
+	env := append(listenEnvironment(os.Environ(), devices), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
 	if err := unix.Unshare(unix.CLONE_FILES); err != nil {
-		return &Error{What: "hand the queues over", Err: err}
+		return &netcfg.Error{What: "hand the queues over", Err: err}
 	}
-	err := place(all)
+	err := handOver(all)
 	if err == nil {
 		if err = syscall.Exec(e.path, e.words, env); err != nil {
 			err = explainExec(e.words[0], e.path, err)
@@ -80,7 +82,7 @@ func (e *Execution) execute(all []*Attached) error {
 	return err
 }
 
-// findProgram searches for a program as execvp(3) does, among what the thread may execute.
+// findProgram searches for a program as execvp(3) does, among the files that the thread may execute.
 func findProgram(name string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, explainExec(name, name, executable(name))
@@ -92,7 +94,7 @@ func findProgram(name string) (string, error) {
 		case err == nil:
 			return path, nil
 		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
-		case errors.Is(err, unix.EACCES): // another directory may have one that is meant to be executed
+		case errors.Is(err, unix.EACCES): // another directory may have an executable one
 			found = err
 		default:
 			return "", explainExec(name, path, err)
@@ -101,7 +103,7 @@ func findProgram(name string) (string, error) {
 	return "", explainExec(name, name, found)
 }
 
-// executable says why the thread may not execute a file, or nil.
+// executable returns why the thread may not execute a file, or nil.
 func executable(path string) error {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
@@ -113,25 +115,25 @@ func executable(path string) error {
 	return unix.Faccessat(unix.AT_FDCWD, path, unix.X_OK, unix.AT_EACCESS)
 }
 
-// explainExec says why a program cannot be executed, if there is an error.
+// explainExec returns why a program cannot be executed, or nil if err is nil.
 func explainExec(program, path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	e := &Error{What: Escape(program), Cause: NotExecutable, Err: err}
+	e := &netcfg.Error{What: netcfg.Escape(program), Cause: netcfg.NotExecutable, Err: err}
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		e.Cause = NoProgram
+		e.Cause = netcfg.NoProgram
 		var st unix.Stat_t
 		if unix.Stat(path, &st) == nil && strings.Contains(path, "/") {
-			e.Detail = "the program that its first line names, or its loader, is missing"
+			e.Detail = "its interpreter or its loader is missing"
 		}
 	}
 	return e
 }
 
-// ListenEnvironment is an environment with the variables of sd_listen_fds(3) for queues of these devices, but for LISTEN_PID, and without any
-// that were for this program.
-func ListenEnvironment(env, devices []string) (to []string) {
+// listenEnvironment returns an environment with the variables of sd_listen_fds(3) for queues of these devices, except
+// LISTEN_PID, and without such variables of this program.
+func listenEnvironment(env, devices []string) (to []string) {
 	for _, v := range env {
 		switch name, _, _ := strings.Cut(v, "="); name {
 		case "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES":

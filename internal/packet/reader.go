@@ -1,4 +1,4 @@
-package netcfg
+package packet
 
 import (
 	"context"
@@ -9,28 +9,32 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/poll"
 )
 
-// A Reader reads the packets of a queue that was attached without Poll. It waits with poll(2), so that no packet wakes the runtime's poller.
+// A Reader reads the packets of a queue that was attached without Poll. It waits with poll(2), so that no packet wakes
+// the runtime's poller.
 type Reader struct {
 	fd     int
-	waiter *waiter
+	waiter *poll.Waiter
 }
 
-// NewReader reads until ctx ends, or until out is a pipe that nobody reads any more; out may be nil. Stop frees what it needs, but not the queue.
+// NewReader returns a Reader that ends with ctx, or when nobody reads the pipe out any more; out may be nil. Stop frees
+// the resources of the Reader, not the queue.
 func NewReader(ctx context.Context, queue, out *os.File) (r *Reader, stop func(), err error) {
 	fd := int(queue.Fd())
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, nil, fmt.Errorf("wait for packets: %w", err)
 	}
-	w, stop, err := newWaiter(ctx, out, fd, -1)
+	w, stop, err := poll.New(ctx, out, fd)
 	if err != nil {
 		return nil, nil, fmt.Errorf("wait for packets: %w", err)
 	}
 	return &Reader{fd, w}, stop, nil
 }
 
-// Read reads one packet. The error at the end is io.EOF.
+// Read reads one packet and returns its length in bytes. At the end the error is io.EOF.
 func (r *Reader) Read(packet []byte) (int, error) {
 	dead := false
 	for {
@@ -43,12 +47,12 @@ func (r *Reader) Read(packet []byte) (int, error) {
 		case !errors.Is(err, unix.EAGAIN), dead:
 			return 0, err
 		}
-		if err := r.waiter.wait(time.Time{}); err != nil {
+		if err := r.waiter.Wait(time.Time{}); err != nil {
 			return 0, fmt.Errorf("wait for packets: %w", err)
 		}
-		if r.waiter.has(waitStop) || r.waiter.has(waitOut) {
+		if r.waiter.Stopped() || r.waiter.Unread() {
 			return 0, io.EOF
 		}
-		dead = r.waiter.fds[waitAnnouncements].Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0
+		dead = r.waiter.Failed(0)
 	}
 }

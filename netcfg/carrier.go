@@ -6,28 +6,26 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/poll"
 )
 
-// nap sleeps. time.Sleep would start the runtime's poller, without whose descriptors the whole program dies.
-func nap(d time.Duration) {
-	left := unix.NsecToTimespec(int64(d))
-	for unix.Nanosleep(&left, &left) == unix.EINTR {
-	}
-}
+// TurnOnCarrier turns on the carrier of the device to which the descriptor of a queue is attached.
+func TurnOnCarrier(queue int) error { return unix.IoctlSetPointerInt(queue, unix.TUNSETCARRIER, 1) }
 
-// AwaitRunning waits until the kernel has noticed that a program is attached to an up device, which it does a moment later (linkwatch). What is
-// sent before that it throws away. After a second it waits no longer.
+// AwaitRunning waits until the kernel has noticed that a program is attached to a device that is up, which happens a
+// moment later (linkwatch): until then the kernel drops packets to the device. It waits for a second at most.
 func (ns *Namespace) AwaitRunning(ctx context.Context, index int) error {
 	_, err := ns.await(ctx, index, true, time.Second)
 	return err
 }
 
-// await waits until the kernel has noticed that a device runs, or that it does not any more, and says whether it has. A change is noticed within a
-// second.
+// await waits until the kernel has noticed that a device runs, or that it no longer runs, and reports whether it has.
+// The kernel notices a change within a second.
 func (ns *Namespace) await(ctx context.Context, index int, wanted bool, patience time.Duration) (bool, error) {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
-	for deadline := time.Now().Add(patience); ; nap(time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; poll.Sleep(time.Millisecond) {
 		running := false
 		ask := request(unix.RTM_GETLINK, unix.NLM_F_ACK, msg)
 		err := ns.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {

@@ -1,0 +1,90 @@
+// Package poll waits for file descriptors, and sleeps, without the poller of the Go runtime: a process that has too few
+// descriptors left for that poller would end with a stack trace.
+package poll
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The first two places of a Waiter; the descriptors follow.
+const (
+	placeStop = iota
+	placeOut
+	placeFirst
+)
+
+// A Waiter waits with poll(2) for descriptors, for the end of a context and for the reader of a pipe to go away.
+type Waiter struct{ fds []unix.PollFd }
+
+// New returns a Waiter for descriptors to read from, each of which may be -1. Out may be nil. Stop frees the resources
+// of the Waiter. The error is that of pipe(2).
+func New(ctx context.Context, out *os.File, descriptors ...int) (w *Waiter, stop func(), err error) {
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, os.NewSyscallError("pipe2", err)
+	}
+	ended := make(chan struct{})
+	unarm := context.AfterFunc(ctx, func() {
+		unix.Close(pipe[1])
+		close(ended)
+	})
+	stop = func() {
+		if unarm() {
+			unix.Close(pipe[1])
+		} else {
+			<-ended
+		}
+		unix.Close(pipe[0])
+	}
+	w = &Waiter{fds: make([]unix.PollFd, placeFirst, placeFirst+len(descriptors))}
+	w.fds[placeStop] = unix.PollFd{Fd: int32(pipe[0])}
+	w.fds[placeOut] = unix.PollFd{Fd: -1}
+	if out != nil {
+		w.fds[placeOut].Fd = int32(out.Fd())
+	}
+	for _, fd := range descriptors {
+		w.fds = append(w.fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+	}
+	return w, stop, nil
+}
+
+// Wait blocks until there is something to react to, or until the deadline, if it is not zero. The error is that of
+// poll(2).
+func (w *Waiter) Wait(deadline time.Time) error {
+	for {
+		milliseconds := -1
+		if !deadline.IsZero() {
+			milliseconds = int(max(0, time.Until(deadline)+time.Millisecond-1) / time.Millisecond)
+		}
+		_, err := unix.Poll(w.fds, milliseconds)
+		if !errors.Is(err, unix.EINTR) {
+			return os.NewSyscallError("poll", err)
+		}
+	}
+}
+
+// Stopped reports whether the last Wait found that the context has ended.
+func (w *Waiter) Stopped() bool { return w.fds[placeStop].Revents != 0 }
+
+// Unread reports whether the last Wait found that nobody reads the pipe any more.
+func (w *Waiter) Unread() bool { return w.fds[placeOut].Revents != 0 }
+
+// Ready reports whether the last Wait found something at the n-th descriptor, counted from 0.
+func (w *Waiter) Ready(n int) bool { return w.fds[placeFirst+n].Revents != 0 }
+
+// Failed reports whether the last Wait found an error at the n-th descriptor, counted from 0.
+func (w *Waiter) Failed(n int) bool {
+	return w.fds[placeFirst+n].Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0
+}
+
+// Sleep sleeps as time.Sleep does, but never starts the runtime's poller.
+func Sleep(d time.Duration) {
+	left := unix.NsecToTimespec(int64(d))
+	for unix.Nanosleep(&left, &left) == unix.EINTR {
+	}
+}

@@ -1,0 +1,44 @@
+package netcfg
+
+import (
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestAPlainProgramGetsPlainPackets attaches without headers after a program with offload.
+func TestAPlainProgramGetsPlainPackets(t *testing.T) {
+	ns := open(t)
+	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.7.1/24")})
+	for _, a := range []Attachment{{Device: "tun7", VnetHdr: true, Offload: true}, {Device: "tun7"}} {
+		one := attach(t, ns, a)
+		if whole := segments(t, ns, "tun7"); whole != a.Offload {
+			t.Errorf("%+v: segments come whole: %t", a, whole)
+		}
+		one.Queues[0].Close()
+	}
+}
+
+// segments asks the device whether it takes segments of TCP whole, as ethtool -k does.
+func segments(t *testing.T, ns *Namespace, name string) bool {
+	t.Helper()
+	value := struct{ command, data uint32 }{command: unix.ETHTOOL_GTSO}
+	if err := ethtool(ns.socket.fd, name, &value); err != nil {
+		t.Fatal(err)
+	}
+	return value.data != 0
+}
+
+func ethtool(fd int, name string, value *struct{ command, data uint32 }) error {
+	request := struct {
+		name [unix.IFNAMSIZ]byte
+		data unsafe.Pointer
+		_    [16]byte
+	}{data: unsafe.Pointer(value)}
+	copy(request.name[:unix.IFNAMSIZ-1], name)
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request))); errno != 0 {
+		return errno
+	}
+	return nil
+}
