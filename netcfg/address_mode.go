@@ -3,6 +3,7 @@ package netcfg
 import (
 	"errors"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -45,18 +46,18 @@ func (ns *Namespace) knowsNoCarrier(fd int) bool {
 // addressMode returns how the kernel makes link-local addresses for a device; known is false if the device has no IPv6.
 func (ns *Namespace) addressMode(index int) (mode uint8, known bool, err error) {
 	ask := linkRequest(unix.NLM_F_ACK, index, "", false)
-	err = ns.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
+	err = ns.socket.Exchange([]*nl.NetlinkRequest{ask}, func(_ int, body []byte) {
 		if len(body) < unix.SizeofIfInfomsg {
 			return
 		}
-		for kind, families := range attributes(body[unix.SizeofIfInfomsg:]) {
+		for kind, families := range rtnl.Attributes(body[unix.SizeofIfInfomsg:]) {
 			if kind != unix.IFLA_AF_SPEC {
 				continue
 			}
-			for family, settings := range attributes(families) {
-				for setting, value := range attributes(settings) {
+			for family, settings := range rtnl.Attributes(families) {
+				for setting, value := range rtnl.Attributes(settings) {
 					if family == unix.AF_INET6 && setting == unix.IFLA_INET6_ADDR_GEN_MODE {
-						mode, known = u8(value), true
+						mode, known = rtnl.Uint8(value), true
 					}
 				}
 			}
@@ -71,7 +72,7 @@ func (ns *Namespace) addressMode(index int) (mode uint8, known bool, err error) 
 func (ns *Namespace) setAddressMode(index int, mode uint8) error {
 	families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
 	families.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, []byte{mode})
-	if err := ns.socket.exchange([]*nl.NetlinkRequest{linkChange(index, families)}, 1, nil)[0]; err != nil {
+	if err := ns.socket.Do(linkChange(index, families), nil); err != nil {
 		return &Error{What: "set how IPv6 addresses are generated", Err: err}
 	}
 	return nil

@@ -51,8 +51,8 @@ func (d *Device) index() int {
 	return d.Index
 }
 
-// countSingle is whether a program is attached. That the carrier was on proves it for the moment of the announcement; else the kernel is asked,
-// whose answer is of now.
+// countSingle is whether a program is attached. That the carrier was on proves it for the moment of the announcement;
+// else the kernel is asked, whose answer is of now.
 func (w *watcher) countSingle(d *Device) int {
 	if d.Carrier {
 		return 1
@@ -60,7 +60,8 @@ func (w *watcher) countSingle(d *Device) int {
 	return w.ns.singleQueue(d)
 }
 
-// appeared takes in a device that was not there. Its maker is still attached to it, and gives it its owner without an announcement.
+// appeared takes in a device that was not there. Its maker is still attached to it, and gives it its owner without an
+// announcement.
 func (w *watcher) appeared(d *Device, joined bool) {
 	d.Queues, d.DisabledQueues = 0, 0
 	kind := EventCreated
@@ -93,7 +94,8 @@ func (w *watcher) gone(before, now *Device, left bool) {
 	w.forget(before.Index)
 }
 
-// changed takes in what a device, as it was read, is like now. Its addresses are announced by themselves, and its programs found later.
+// changed takes in what a device, as it was read, is like now. Its addresses are announced by themselves, and its
+// programs found later.
 func (w *watcher) changed(before, d *Device) {
 	d.Addresses, d.Holders = before.Addresses, before.Holders
 	d.Master = w.master(d)

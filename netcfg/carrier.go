@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -27,9 +28,9 @@ func (ns *Namespace) await(ctx context.Context, index int, wanted bool, patience
 	msg.Index = int32(index)
 	for deadline := time.Now().Add(patience); ; poll.Sleep(time.Millisecond) {
 		running := false
-		ask := request(unix.RTM_GETLINK, unix.NLM_F_ACK, msg)
-		err := ns.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
-			running = len(body) >= unix.SizeofIfInfomsg && u32(body[8:])&unix.IFF_RUNNING != 0
+		ask := rtnl.Request(unix.RTM_GETLINK, unix.NLM_F_ACK, msg)
+		err := ns.socket.Exchange([]*nl.NetlinkRequest{ask}, func(_ int, body []byte) {
+			running = len(body) >= unix.SizeofIfInfomsg && rtnl.Uint32(body[8:])&unix.IFF_RUNNING != 0
 		})[0]
 		if err != nil {
 			return false, &Error{What: "look at the device", Err: err}

@@ -1,12 +1,14 @@
 package netcfg
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -75,9 +77,9 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 	var d *Device
 	var linkType uint16
 	ask := []*nl.NetlinkRequest{linkRequest(unix.NLM_F_ACK, made.index, "", false)}
-	err := ns.socket.exchange(ask, windowRead, func(_ int, body []byte) {
+	err := ns.socket.Exchange(ask, func(_ int, body []byte) {
 		if d = decodeLink(body); d != nil {
-			linkType = u16(body[2:]) // ifi_type
+			linkType = rtnl.Uint16(body[2:]) // ifi_type
 		}
 	})[0]
 	if err != nil || d == nil {
@@ -100,7 +102,7 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 		{"flags", flags != s.flags()},
 		{"link type", linkType != usual},
 		{"mac", s.MAC != nil && !slices.Equal(s.MAC, d.MAC) || s.MAC == nil && ns.givenMAC(d)},
-		{"offload", ns.socket.offloads(d.Name)},
+		{"offload", ns.offloads(d.Name)},
 		{"header size", headerSize(made.fd) != VnetHeader},
 	} {
 		if c.differs {
@@ -118,10 +120,10 @@ func (ns *Namespace) givenMAC(d *Device) bool {
 }
 
 // offloads says whether the attached program takes what is not cut into packets, or has no checksum yet.
-func (s *socket) offloads(name string) bool {
+func (ns *Namespace) offloads(name string) bool {
 	value := make([]byte, 8) // struct ethtool_value: the command, the answer
-	putU32(value, unix.ETHTOOL_GTXCSUM)
-	return s.ethtool(name, value) == nil && u32(value[4:]) != 0
+	binary.NativeEndian.PutUint32(value, unix.ETHTOOL_GTXCSUM)
+	return ns.ethtool(name, value) == nil && rtnl.Uint32(value[4:]) != 0
 }
 
 // headerSize is the length of the virtio header; -1: it cannot be had.
@@ -159,7 +161,7 @@ func renew(fd int, mode Mode) error {
 // owner. taken is the index of another device there: so the kernel numbers the new one as any other. It is nil where
 // no such namespace can be had.
 func (ns *Namespace) createApart(s *Step, taken int) (*newDevice, error) {
-	here, err := unix.IoctlRetInt(ns.socket.fd, unix.SIOCGSKNS)
+	here, err := unix.IoctlRetInt(ns.socket.FD(), unix.SIOCGSKNS)
 	if err != nil {
 		return nil, nil
 	}
@@ -190,18 +192,18 @@ func (ns *Namespace) createApart(s *Step, taken int) (*newDevice, error) {
 
 // makeIn makes a device in the thread's network namespace, and moves it to another.
 func (ns *Namespace) makeIn(s *Step, target, index int) (made *newDevice, err error) {
-	apart, err := openSocket()
+	apart, err := rtnl.Open(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, err
 	}
-	defer apart.close()
+	defer apart.Close()
 	if made, err = (&Namespace{socket: apart, node: ns.node, old: ns.old}).make(s, secretName(), index); err != nil {
 		return nil, err
 	}
 	if err = made.equip(s); err == nil {
 		move := linkChange(made.index, nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(target))),
 			nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(s.Device)))
-		if err = apart.exchange([]*nl.NetlinkRequest{move}, 1, nil)[0]; err != nil {
+		if err = apart.Do(move, nil); err != nil {
 			err = ns.explainCreate(s.Device, err)
 		}
 	}

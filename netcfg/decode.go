@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -15,69 +16,46 @@ import (
 // rtaNexthopID is RTA_NH_ID, which x/sys/unix does not have.
 const rtaNexthopID = 30
 
-func u8(b []byte) uint8 {
-	if len(b) < 1 {
-		return 0
-	}
-	return b[0]
-}
-
-func u16(b []byte) uint16 {
-	if len(b) < 2 {
-		return 0
-	}
-	return binary.NativeEndian.Uint16(b)
-}
-
-func u32(b []byte) uint32 {
-	if len(b) < 4 {
-		return 0
-	}
-	return binary.NativeEndian.Uint32(b)
-}
-
-func putU32(b []byte, v uint32) { binary.NativeEndian.PutUint32(b, v) }
-
 func decodeLink(body []byte) *Device {
 	if len(body) < unix.SizeofIfInfomsg {
 		return nil
 	}
-	linkFlags := u32(body[8:])
+	linkFlags := rtnl.Uint32(body[8:])
 	d := &Device{
-		Index:     int(u32(body[4:])),
+		Index:     int(rtnl.Uint32(body[4:])),
 		Up:        linkFlags&unix.IFF_UP != 0,
 		Promisc:   linkFlags&unix.IFF_PROMISC != 0,
 		Multicast: linkFlags&unix.IFF_MULTICAST != 0,
 	}
 	var mac MAC
-	for kind, value := range attributes(body[unix.SizeofIfInfomsg:]) {
+	for kind, value := range rtnl.Attributes(body[unix.SizeofIfInfomsg:]) {
 		switch kind {
 		case unix.IFLA_IFNAME:
-			d.Name = text(value)
+			d.Name = rtnl.Text(value)
 		case unix.IFLA_ADDRESS:
 			mac = slices.Clone(value)
 		case unix.IFLA_MTU:
-			d.MTU = int(u32(value))
+			d.MTU = int(rtnl.Uint32(value))
 		case unix.IFLA_TXQLEN:
-			d.TxQueueLen = int(u32(value))
+			d.TxQueueLen = int(rtnl.Uint32(value))
 		case unix.IFLA_IFALIAS:
-			d.Alias = text(value)
+			d.Alias = rtnl.Text(value)
 		case unix.IFLA_GROUP:
-			d.group = u32(value)
+			d.group = rtnl.Uint32(value)
 		case unix.IFLA_MASTER:
-			d.masterIndex = int(u32(value))
+			d.masterIndex = int(rtnl.Uint32(value))
 		case unix.IFLA_CARRIER:
-			d.carrierOn = u8(value) != 0
+			d.carrierOn = rtnl.Uint8(value) != 0
 			d.Carrier = d.Up && d.carrierOn
 		case unix.IFLA_CARRIER_UP_COUNT:
-			d.carrierUps = u32(value)
+			d.carrierUps = rtnl.Uint32(value)
 		case unix.IFLA_STATS64:
 			d.Stats = decodeStats(value)
 		case unix.IFLA_LINKINFO:
 			d.decodeInfo(value)
 		case unix.IFLA_PROP_LIST:
-			for _, alt := range attributes(value) {
-				d.AltNames = append(d.AltNames, text(alt))
+			for _, alt := range rtnl.Attributes(value) {
+				d.AltNames = append(d.AltNames, rtnl.Text(alt))
 			}
 		}
 	}
@@ -90,14 +68,15 @@ func decodeLink(body []byte) *Device {
 	return d
 }
 
-// moved tells the announcement of a device that joins or leaves the network namespace from one that is made or deleted. A device that
-// is made is not persistent yet, has no owner, and never had its carrier switched; one that joins, only if it is its first program's alone.
+// moved tells the announcement of a device that joins or leaves the network namespace from one that is made or deleted.
+// A device that is made is not persistent yet, has no owner, and never had its carrier switched; one that joins, only
+// if it is its first program's alone.
 func moved(d *Device, body []byte) (joined, left bool) {
 	joined = d.Persist || d.Access != Access{}
-	for kind, value := range attributes(body[unix.SizeofIfInfomsg:]) {
+	for kind, value := range rtnl.Attributes(body[unix.SizeofIfInfomsg:]) {
 		switch kind {
 		case unix.IFLA_CARRIER_CHANGES:
-			joined = joined || u32(value) > 0
+			joined = joined || rtnl.Uint32(value) > 0
 		case unix.IFLA_NEW_NETNSID:
 			left = true
 		}
@@ -106,10 +85,10 @@ func moved(d *Device, body []byte) (joined, left bool) {
 }
 
 func (d *Device) decodeInfo(info []byte) {
-	for kind, value := range attributes(info) {
+	for kind, value := range rtnl.Attributes(info) {
 		switch kind {
 		case nl.IFLA_INFO_KIND:
-			d.Kind = text(value)
+			d.Kind = rtnl.Text(value)
 		case nl.IFLA_INFO_DATA:
 			if d.Kind == "tun" {
 				d.decodeTun(value)
@@ -119,15 +98,15 @@ func (d *Device) decodeInfo(info []byte) {
 }
 
 func (d *Device) decodeTun(data []byte) {
-	for kind, value := range attributes(data) {
-		on := u8(value) != 0
+	for kind, value := range rtnl.Attributes(data) {
+		on := rtnl.Uint8(value) != 0
 		switch kind {
 		case nl.IFLA_TUN_OWNER:
-			d.Access.User = &ID{Number: u32(value)}
+			d.Access.User = &ID{Number: rtnl.Uint32(value)}
 		case nl.IFLA_TUN_GROUP:
-			d.Access.Group = &ID{Number: u32(value)}
+			d.Access.Group = &ID{Number: rtnl.Uint32(value)}
 		case nl.IFLA_TUN_TYPE:
-			d.Mode = Mode(u8(value))
+			d.Mode = Mode(rtnl.Uint8(value))
 		case nl.IFLA_TUN_PI:
 			d.PI = on
 		case nl.IFLA_TUN_VNET_HDR:
@@ -137,9 +116,9 @@ func (d *Device) decodeTun(data []byte) {
 		case nl.IFLA_TUN_MULTI_QUEUE:
 			d.MultiQueue = on
 		case nl.IFLA_TUN_NUM_QUEUES:
-			d.Queues = int(u32(value))
+			d.Queues = int(rtnl.Uint32(value))
 		case nl.IFLA_TUN_NUM_DISABLED_QUEUES:
-			d.DisabledQueues = int(u32(value))
+			d.DisabledQueues = int(rtnl.Uint32(value))
 		}
 	}
 }
@@ -168,18 +147,18 @@ func decodeAddress(body []byte) (ownedAddress, bool) {
 	if len(body) < unix.SizeofIfAddrmsg {
 		return ownedAddress{}, false
 	}
-	a := ownedAddress{index: int(u32(body[4:]))}
+	a := ownedAddress{index: int(rtnl.Uint32(body[4:]))}
 	a.Bits = int(body[1])
 	flags := uint32(body[2])
 	var local, address netip.Addr
-	for kind, value := range attributes(body[unix.SizeofIfAddrmsg:]) {
+	for kind, value := range rtnl.Attributes(body[unix.SizeofIfAddrmsg:]) {
 		switch kind {
 		case unix.IFA_LOCAL:
 			local, _ = netip.AddrFromSlice(value)
 		case unix.IFA_ADDRESS:
 			address, _ = netip.AddrFromSlice(value)
 		case unix.IFA_FLAGS:
-			flags = u32(value)
+			flags = rtnl.Uint32(value)
 		}
 	}
 	a.Local = address
@@ -218,12 +197,12 @@ func (r ownedRoute) through(devices map[int]*Device) *Device {
 // decodeHops gives the indexes of an RTA_MULTIPATH attribute's struct rtnexthop.
 func decodeHops(b []byte) (hops []int) {
 	for len(b) >= unix.SizeofRtNexthop {
-		n := int(u16(b))
+		n := int(rtnl.Uint16(b))
 		if n < unix.SizeofRtNexthop || n > len(b) {
 			break
 		}
-		hops = append(hops, int(u32(b[4:])))
-		b = b[min(align(n), len(b)):]
+		hops = append(hops, int(rtnl.Uint32(b[4:])))
+		b = b[min(rtnl.Align(n), len(b)):]
 	}
 	return hops
 }
@@ -249,7 +228,7 @@ func decodeAnyRoute(body []byte, family int) (ownedRoute, bool) {
 	if len(body) < unix.SizeofRtMsg || int(body[0]) != family {
 		return ownedRoute{}, false
 	}
-	protocol, routeType, flags := body[5], body[7], u32(body[8:])
+	protocol, routeType, flags := body[5], body[7], rtnl.Uint32(body[8:])
 	if protocol == unix.RTPROT_REDIRECT || flags&unix.RTM_F_CLONED != 0 {
 		return ownedRoute{}, false
 	}
@@ -260,25 +239,25 @@ func decodeAnyRoute(body []byte, family int) (ownedRoute, bool) {
 	}
 	bare := true
 	plain := routeType == unix.RTN_UNICAST && body[3] == 0 // no type of service
-	for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
+	for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
 		switch kind {
 		case unix.RTA_DST:
 			to, _ = netip.AddrFromSlice(value)
 		case unix.RTA_GATEWAY:
 			r.Via, _ = netip.AddrFromSlice(value)
 		case unix.RTA_OIF:
-			r.index = int(u32(value))
+			r.index = int(rtnl.Uint32(value))
 		case unix.RTA_PRIORITY:
-			r.Metric = u32(value)
+			r.Metric = rtnl.Uint32(value)
 		case unix.RTA_TABLE:
-			r.Table = u32(value)
+			r.Table = rtnl.Uint32(value)
 		case unix.RTA_PREFSRC:
 			r.kept.source, _ = netip.AddrFromSlice(value)
 			bare = false
 		case unix.RTA_METRICS:
 			r.kept.metrics, bare = string(value), false
 		case unix.RTA_CACHEINFO: // struct rta_cacheinfo: the third number is what is left
-			r.kept.expires = int32(u32(value[min(8, len(value)):])) > 0
+			r.kept.expires = int32(rtnl.Uint32(value[min(8, len(value)):])) > 0
 		case unix.RTA_FLOW, unix.RTA_EXPIRES:
 			bare = false
 		case unix.RTA_MULTIPATH:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -163,12 +164,12 @@ func (d *doomed) gone() error {
 func (ns *Namespace) deleteLink(index int) error {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
-	return ns.socket.exchange([]*nl.NetlinkRequest{request(unix.RTM_DELLINK, unix.NLM_F_ACK, msg)}, 1, nil)[0]
+	return ns.socket.Do(rtnl.Request(unix.RTM_DELLINK, unix.NLM_F_ACK, msg), nil)
 }
 
 func (ns *Namespace) deleteGroup(group uint32) error {
-	r := request(unix.RTM_DELLINK, unix.NLM_F_ACK, nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
-	return ns.socket.exchange([]*nl.NetlinkRequest{r}, 1, nil)[0]
+	r := rtnl.Request(unix.RTM_DELLINK, unix.NLM_F_ACK, nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
+	return ns.socket.Do(r, nil)
 }
 
 // setGroups puts devices into a link group.
@@ -177,5 +178,5 @@ func (ns *Namespace) setGroups(devices []*doomed, group uint32) []error {
 	for i, d := range devices {
 		requests[i] = linkChange(d.Index, nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
 	}
-	return ns.socket.exchange(requests, window, nil)
+	return ns.socket.Exchange(requests, nil)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -28,7 +29,7 @@ func (ns *Namespace) readAddresses(devices []*Device) error {
 	for _, index := range filters(devices) {
 		msg := nl.NewIfAddrmsg(unix.AF_UNSPEC)
 		msg.Index = uint32(index)
-		found, err := dump(ns.socket, request(unix.RTM_GETADDR, 0, msg), decodeAddress)
+		found, err := rtnl.Dump(ns.socket, rtnl.Request(unix.RTM_GETADDR, 0, msg), decodeAddress)
 		if err != nil && !errors.Is(err, unix.ENODEV) {
 			return fmt.Errorf("read addresses: %w", err)
 		}
@@ -49,8 +50,9 @@ func indexed(devices []*Device) map[int]*Device {
 	return byIndex
 }
 
-// readRoutes reads the routes through the devices; deep ones of every origin, and also IPv4 routes of other devices that
-// have an address of one of the devices as their source. The kernel picks those of few devices, even where there are very many.
+// readRoutes reads the routes through the devices; deep ones of every origin, and also IPv4 routes of other devices
+// that have an address of one of the devices as their source. The kernel picks those of few devices, even where there
+// are very many.
 func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
 	protocols, indexes := []int{unix.RTPROT_BOOT, unix.RTPROT_STATIC}, filters(devices)
 	if how > shallow {
@@ -93,7 +95,7 @@ func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
 // readPrefixes reads the routes that IPv6 made of the addresses of the devices.
 func (ns *Namespace) readPrefixes(devices map[int]*Device, indexes []int) error {
 	for _, index := range indexes {
-		found, err := dump(ns.socket, routeRequest(unix.AF_INET6, unix.RTPROT_KERNEL, index), decodePrefix)
+		found, err := rtnl.Dump(ns.socket, routeRequest(unix.AF_INET6, unix.RTPROT_KERNEL, index), decodePrefix)
 		if err != nil && !errors.Is(err, unix.ENODEV) {
 			return fmt.Errorf("read routes: %w", err)
 		}
@@ -122,7 +124,7 @@ func sources(devices []*Device) map[netip.Addr]*Device {
 
 // routes dumps the routes of a family, of one protocol and one device where these are not zero.
 func (ns *Namespace) routes(family, protocol, index int) ([]ownedRoute, error) {
-	found, err := dump(ns.socket, routeRequest(family, protocol, index), func(body []byte) (ownedRoute, bool) { return decodeRoute(body, family) })
+	found, err := rtnl.Dump(ns.socket, routeRequest(family, protocol, index), func(body []byte) (ownedRoute, bool) { return decodeRoute(body, family) })
 	if errors.Is(err, unix.ENODEV) {
 		return nil, nil
 	}
@@ -132,7 +134,7 @@ func (ns *Namespace) routes(family, protocol, index int) ([]ownedRoute, error) {
 // routeRequest asks for routes as [Namespace.routes] does.
 func routeRequest(family, protocol, index int) *nl.NetlinkRequest {
 	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Protocol: uint8(protocol)}}
-	r := request(unix.RTM_GETROUTE, 0, msg)
+	r := rtnl.Request(unix.RTM_GETROUTE, 0, msg)
 	if index != 0 {
 		r.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))
 	}

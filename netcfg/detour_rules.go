@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -108,8 +110,8 @@ func (ns *Namespace) emptyTable(rules []Rule) (uint32, error) {
 		}
 		taken := false
 		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-			ask := request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}, nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(table)))
-			found, err := dump(ns.socket, ask, func(body []byte) (bool, bool) { return true, routeTable(body) == table })
+			ask := rtnl.Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}, nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(table)))
+			found, err := rtnl.Dump(ns.socket, ask, func(body []byte) (bool, bool) { return true, routeTable(body) == table })
 			if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EOPNOTSUPP) { // there is no such table, or no IPv6
 				return 0, fmt.Errorf("read routes of table %d: %w", table, err)
 			}
@@ -126,9 +128,9 @@ func routeTable(body []byte) uint32 {
 	if len(body) < unix.SizeofRtMsg {
 		return 0
 	}
-	for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
+	for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
 		if kind == unix.RTA_TABLE {
-			return u32(value)
+			return rtnl.Uint32(value)
 		}
 	}
 	return uint32(body[4])
@@ -171,7 +173,7 @@ func body(parts ...nl.NetlinkRequestData) (b []byte) {
 
 // ruleMessages are the rules of a family as the kernel tells them.
 func (ns *Namespace) ruleMessages(family int) ([][]byte, error) {
-	return dump(ns.socket, request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}), func(body []byte) ([]byte, bool) {
+	return rtnl.Dump(ns.socket, rtnl.Request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}), func(body []byte) ([]byte, bool) {
 		return slices.Clone(body), len(body) >= unix.SizeofRtMsg
 	})
 }
@@ -179,7 +181,7 @@ func (ns *Namespace) ruleMessages(family int) ([][]byte, error) {
 // plainLocal is the message that brings back the kernel's first rule, if this is it: all to table local, at priority 0. Else nil.
 func plainLocal(message []byte) []byte {
 	var protocol uint8
-	for kind, value := range attributes(message[unix.SizeofRtMsg:]) {
+	for kind, value := range rtnl.Attributes(message[unix.SizeofRtMsg:]) {
 		if kind == nl.FRA_PROTOCOL && len(value) == 1 {
 			protocol = value[0]
 		}
@@ -196,11 +198,11 @@ func ruleKey(message []byte) string {
 		return ""
 	}
 	header := slices.Clone(message[:unix.SizeofRtMsg])
-	putU32(header[8:], u32(header[8:])&^detachedFlags)
+	binary.NativeEndian.PutUint32(header[8:], rtnl.Uint32(header[8:])&^detachedFlags)
 	var parts []string
-	for kind, value := range attributes(message[unix.SizeofRtMsg:]) {
-		granted := kind == nl.FRA_PRIORITY && u32(value) == 0 || kind == nl.FRA_PAD ||
-			(kind == nl.FRA_SUPPRESS_PREFIXLEN || kind == nl.FRA_SUPPRESS_IFGROUP) && u32(value) == ^uint32(0)
+	for kind, value := range rtnl.Attributes(message[unix.SizeofRtMsg:]) {
+		granted := kind == nl.FRA_PRIORITY && rtnl.Uint32(value) == 0 || kind == nl.FRA_PAD ||
+			(kind == nl.FRA_SUPPRESS_PREFIXLEN || kind == nl.FRA_SUPPRESS_IFGROUP) && rtnl.Uint32(value) == ^uint32(0)
 		if !granted {
 			parts = append(parts, fmt.Sprintf("%d:%x", kind, value))
 		}
@@ -282,7 +284,7 @@ func (ns *Namespace) turn(t Turn) error {
 	case t.Remove:
 		kind, flags = unix.RTM_DELRULE, 0
 	}
-	r := request(kind, unix.NLM_F_ACK|flags)
+	r := rtnl.Request(kind, unix.NLM_F_ACK|flags)
 	r.RawData = t.Message
-	return ns.socket.exchange([]*nl.NetlinkRequest{r}, window, nil)[0]
+	return ns.socket.Do(r, nil)
 }

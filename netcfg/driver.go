@@ -81,7 +81,7 @@ func setInterface(fd int, name string, flags uint16) (string, error) {
 
 // setLink changes attributes of one link.
 func (ns *Namespace) setLink(index int, attributes ...nl.NetlinkRequestData) error {
-	return ns.socket.exchange([]*nl.NetlinkRequest{linkChange(index, attributes...)}, window, nil)[0]
+	return ns.socket.Do(linkChange(index, attributes...), nil)
 }
 
 // setAccess gives the attached device the owner and the group in which want differs from have.
@@ -154,7 +154,7 @@ func (ns *Namespace) identify(fd int) (name string, index int, err error) {
 		if name, _, err = getInterface(fd); err != nil {
 			return "", 0, err
 		}
-		if index, err = ns.socket.index(name); err != nil && !errors.Is(err, unix.ENODEV) {
+		if index, err = ns.index(name); err != nil && !errors.Is(err, unix.ENODEV) {
 			return "", 0, err
 		}
 		again, _, lost := getInterface(fd)
@@ -216,12 +216,12 @@ func (ns *Namespace) changeAccess(s Step) (err error) {
 }
 
 // index is the index of the device of that name.
-func (s *socket) index(name string) (int, error) {
+func (ns *Namespace) index(name string) (int, error) {
 	ifr, err := unix.NewIfreq(name)
 	if err != nil {
 		return 0, err
 	}
-	err = unix.IoctlIfreq(s.fd, unix.SIOCGIFINDEX, ifr)
+	err = unix.IoctlIfreq(ns.socket.FD(), unix.SIOCGIFINDEX, ifr)
 	return int(ifr.Uint32()), err
 }
 
@@ -234,9 +234,9 @@ type ethtoolChannels struct {
 
 // enabledQueues is the number of programs attached to a single-queue device, 0 or 1. It needs no privilege, and unlike
 // the carrier it does not lie.
-func (s *socket) enabledQueues(name string) (int, error) {
+func (ns *Namespace) enabledQueues(name string) (int, error) {
 	channels := ethtoolChannels{command: unix.ETHTOOL_GCHANNELS}
-	if err := s.ethtool(name, unsafe.Slice((*byte)(unsafe.Pointer(&channels)), unsafe.Sizeof(channels))); err != nil {
+	if err := ns.ethtool(name, unsafe.Slice((*byte)(unsafe.Pointer(&channels)), unsafe.Sizeof(channels))); err != nil {
 		return 0, err
 	}
 	return int(channels.combined), nil

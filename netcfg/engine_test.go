@@ -13,6 +13,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/nstest"
@@ -875,22 +876,18 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 // events are all messages of links that came while do ran.
 func events(t *testing.T, do func()) (seen []*Device) {
 	t.Helper()
-	monitor, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	monitor, err := rtnl.Subscribe(announcementsSize, unix.RTNLGRP_LINK)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(monitor)
-	if err := unix.Bind(monitor, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: unix.RTMGRP_LINK}); err != nil {
-		t.Fatal(err)
-	}
+	defer monitor.Close()
 	do()
-	s := &socket{fd: monitor, buffer: make([]byte, receiveSize)}
 	for {
-		fds := []unix.PollFd{{Fd: int32(monitor), Events: unix.POLLIN}}
+		fds := []unix.PollFd{{Fd: int32(monitor.FD()), Events: unix.POLLIN}}
 		if n, err := unix.Poll(fds, 0); err != nil || n == 0 {
 			return seen
 		}
-		if err := s.receive(func(_ unix.NlMsghdr, body []byte) {
+		if err := monitor.Receive(0, func(_ unix.NlMsghdr, body []byte) {
 			if d := decodeLink(body); d != nil {
 				seen = append(seen, d)
 			}

@@ -3,6 +3,7 @@ package netcfg
 import (
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -10,22 +11,21 @@ import (
 // nfgenLength is the length of struct nfgenmsg, which begins each message.
 const nfgenLength = 4
 
-// FirewallRules are the expressions of the rules of nftables, which are also those of iptables-nft, as the kernel has them. Only who has
-// CAP_NET_ADMIN over the network namespace may read them.
+// FirewallRules are the expressions of the rules of nftables, which are also those of iptables-nft, as the kernel has
+// them. Only who has CAP_NET_ADMIN over the network namespace may read them.
 func (ns *Namespace) FirewallRules() ([][]byte, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	s, err := rtnl.Open(unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{fd: fd, buffer: make([]byte, receiveSize)}
-	defer s.close()
-	ask := request(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETRULE, 0, nl.NewRtAttr(0, nil))
+	defer s.Close()
+	ask := rtnl.Request(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETRULE, 0, nl.NewRtAttr(0, nil))
 	ask.Data = []nl.NetlinkRequestData{&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC}}
-	return dump(s, ask, func(body []byte) (expressions []byte, ok bool) {
+	return rtnl.Dump(s, ask, func(body []byte) (expressions []byte, ok bool) {
 		if len(body) < nfgenLength {
 			return nil, false
 		}
-		for kind, value := range attributes(body[nfgenLength:]) {
+		for kind, value := range rtnl.Attributes(body[nfgenLength:]) {
 			if kind == unix.NFTA_RULE_EXPRESSIONS {
 				return slices.Clone(value), true
 			}

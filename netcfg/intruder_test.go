@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/nstest"
@@ -26,15 +27,11 @@ const stranger = 65534
 // intrude attaches to each multi-queue device as soon as the kernel announces it, changes what a device keeps, and
 // leaves by turns. It prints a line for each device into which it got.
 func intrude() error {
-	s, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
-	if err == nil {
-		err = unix.Bind(s, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: unix.RTMGRP_LINK})
-	}
+	heard, err := rtnl.Subscribe(announcementsSize, unix.RTNLGRP_LINK)
 	if err != nil {
 		return err
 	}
 	fmt.Println("ready")
-	heard := &socket{fd: s, buffer: make([]byte, receiveSize)}
 	fd := -1
 	for n := 0; ; {
 		if fd < 0 {
@@ -42,7 +39,7 @@ func intrude() error {
 				return err
 			}
 		}
-		err := heard.read(0, func(h unix.NlMsghdr, body []byte) {
+		err := heard.Receive(unix.MSG_DONTWAIT, func(h unix.NlMsghdr, body []byte) {
 			d := decodeLink(body)
 			if fd < 0 || d == nil || h.Type != unix.RTM_NEWLINK || !d.MultiQueue || d.Access != (Access{}) {
 				return

@@ -3,13 +3,14 @@ package netcfg
 import (
 	"runtime"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 )
 
 // A Namespace is one network namespace: it reads its devices, and does steps on them. Everything is called from the
 // goroutine that opened it.
 type Namespace struct {
-	socket  *socket
+	socket  *rtnl.Socket
 	sysfsFD int    // 0: not mounted
 	node    string // of the driver; "": where it always is
 	held    int    // descriptors of new devices that are open
@@ -30,7 +31,7 @@ func Open(ns string) (*Namespace, error) {
 			return nil, err
 		}
 	}
-	s, err := openSocket()
+	s, err := rtnl.Open(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +40,7 @@ func Open(ns string) (*Namespace, error) {
 
 // Close closes the descriptors. The thread stays in the namespace.
 func (ns *Namespace) Close() {
-	ns.socket.close()
+	ns.socket.Close()
 	if ns.sysfsFD > 0 {
 		unix.Close(ns.sysfsFD)
 	}

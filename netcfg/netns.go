@@ -80,7 +80,7 @@ func explainNamespace(ns, path string, err error) error {
 
 // Identity tells the network namespace from all others since the machine was started, as long as it runs.
 func (ns *Namespace) Identity() (string, error) {
-	if cookie, err := unix.GetsockoptUint64(ns.socket.fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err == nil && !ns.old { // Linux 5.14
+	if cookie, err := unix.GetsockoptUint64(ns.socket.FD(), unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err == nil && !ns.old { // Linux 5.14
 		return "cookie " + strconv.FormatUint(cookie, 10), nil
 	}
 	var st unix.Stat_t

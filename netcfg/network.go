@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -40,7 +41,7 @@ func (ns *Namespace) Network(devices []*Device) (*Network, error) {
 	}
 	n := &Network{Links: links}
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		rules, err := dump(ns.socket, request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}), decodeRule)
+		rules, err := rtnl.Dump(ns.socket, rtnl.Request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}), decodeRule)
 		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
 			return nil, fmt.Errorf("read rules: %w", err)
 		}
@@ -129,30 +130,30 @@ func decodeRule(body []byte) (Rule, bool) {
 		return Rule{}, false
 	}
 	r := Rule{IPv6: body[0] == unix.AF_INET6, Table: uint32(body[4]), Action: actions[body[7]]}
-	flags := u32(body[8:])
+	flags := rtnl.Uint32(body[8:])
 	r.Detached = flags&detachedFlags != 0
 	r.Odd = flags&invertFlag != 0 || body[3] != 0 || body[7] != actionTable && r.Action == ""
-	for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
+	for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
 		ip, _ := netip.AddrFromSlice(value)
 		switch kind {
 		case nl.FRA_PRIORITY:
-			r.Priority = u32(value)
+			r.Priority = rtnl.Uint32(value)
 		case nl.FRA_SRC:
 			r.From = netip.PrefixFrom(ip, int(body[2]))
 		case nl.FRA_DST:
 			r.To = netip.PrefixFrom(ip, int(body[1]))
 		case nl.FRA_IIFNAME:
-			r.In = text(value)
+			r.In = rtnl.Text(value)
 		case nl.FRA_OIFNAME:
-			r.Out = text(value)
+			r.Out = rtnl.Text(value)
 		case nl.FRA_TABLE:
-			r.Table = u32(value)
+			r.Table = rtnl.Uint32(value)
 		case nl.FRA_FWMARK:
-			r.Mark = u32(value)
+			r.Mark = rtnl.Uint32(value)
 		case nl.FRA_FWMASK:
-			r.Odd = r.Odd || u32(value) != 0xffffffff
+			r.Odd = r.Odd || rtnl.Uint32(value) != 0xffffffff
 		case nl.FRA_SUPPRESS_PREFIXLEN, nl.FRA_SUPPRESS_IFGROUP:
-			r.Odd = r.Odd || u32(value) != 0xffffffff
+			r.Odd = r.Odd || rtnl.Uint32(value) != 0xffffffff
 		case nl.FRA_PROTOCOL:
 		default:
 			r.Odd = true
@@ -170,7 +171,8 @@ type Way struct {
 	Foreign bool // the route is not the administrator's: the kernel or a daemon made it
 }
 
-// Flags of a struct rtmsg, which x/sys/unix does not have: tell the table that was asked, as IPv6 always does, and the route that matched.
+// Flags of a struct rtmsg, which x/sys/unix does not have: tell the table that was asked, as IPv6 always does, and the
+// route that matched.
 const (
 	lookupTable = 0x1000 // RTM_F_LOOKUP_TABLE
 	fibMatch    = 0x2000 // RTM_F_FIB_MATCH
@@ -184,9 +186,9 @@ func (ns *Namespace) Way(from, to netip.Addr) (Way, error) {
 	}
 	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Dst_len: uint8(to.BitLen()), Flags: flags}}
 	msg.Src_len = msg.Dst_len
-	ask := request(unix.RTM_GETROUTE, unix.NLM_F_ACK, msg, nl.NewRtAttr(unix.RTA_DST, to.AsSlice()), nl.NewRtAttr(unix.RTA_SRC, from.AsSlice()))
+	ask := rtnl.Request(unix.RTM_GETROUTE, unix.NLM_F_ACK, msg, nl.NewRtAttr(unix.RTA_DST, to.AsSlice()), nl.NewRtAttr(unix.RTA_SRC, from.AsSlice()))
 	var way Way
-	err := ns.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
+	err := ns.socket.Exchange([]*nl.NetlinkRequest{ask}, func(_ int, body []byte) {
 		if len(body) < unix.SizeofRtMsg {
 			return
 		}
@@ -195,14 +197,14 @@ func (ns *Namespace) Way(from, to netip.Addr) (Way, error) {
 		if to.Is6() {
 			match = netip.IPv6Unspecified()
 		}
-		for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
+		for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
 			switch kind {
 			case unix.RTA_OIF:
-				way.Index = int(u32(value))
+				way.Index = int(rtnl.Uint32(value))
 			case unix.RTA_DST:
 				match, _ = netip.AddrFromSlice(value)
 			case unix.RTA_TABLE:
-				way.Table = u32(value)
+				way.Table = rtnl.Uint32(value)
 			}
 		}
 		way.Match = netip.PrefixFrom(match, int(body[1]))

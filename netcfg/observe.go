@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -38,7 +39,8 @@ func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
 	return devices, nil
 }
 
-// Links is Devices without the programs that are attached, and without the names of users and groups, whose service may be slow.
+// Links is Devices without the programs that are attached, and without the names of users and groups, whose service may
+// be slow.
 func (ns *Namespace) Links(names ...string) ([]*Device, error) {
 	wanted := make([]target, len(names))
 	for i, name := range names {
@@ -106,7 +108,7 @@ func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device,
 
 // singleQueue is the number of programs attached to a single-queue device, 0 or 1.
 func (ns *Namespace) singleQueue(d *Device) int {
-	if n, err := ns.socket.enabledQueues(d.Name); err == nil && !ns.old {
+	if n, err := ns.enabledQueues(d.Name); err == nil && !ns.old {
 		return n
 	}
 	if d.carrierOn { // on older kernels an attachment turns it on, and its end off
@@ -139,7 +141,7 @@ func inOrder(wanted []target, devices []*Device) []*Device {
 func linkRequest(flags, index int, name string, stats bool) *nl.NetlinkRequest {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
-	r := request(unix.RTM_GETLINK, flags, msg)
+	r := rtnl.Request(unix.RTM_GETLINK, flags, msg)
 	if !stats {
 		r.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(withoutStats)))
 	}
@@ -160,7 +162,7 @@ func (ns *Namespace) dumpLinks(oursOnly, stats bool) ([]*Device, error) {
 		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("tun"))
 		r.AddData(info)
 	}
-	return dump(ns.socket, r, func(body []byte) (*Device, bool) {
+	return rtnl.Dump(ns.socket, r, func(body []byte) (*Device, bool) {
 		d := decodeLink(body)
 		return d, d != nil && (!oursOnly || d.Kind == "tun")
 	})
@@ -175,7 +177,7 @@ func (ns *Namespace) askLinks(wanted []target, stats bool) ([]*Device, error) {
 		}
 		requests[i] = linkRequest(unix.NLM_F_ACK, w.index, w.name, stats)
 	}
-	errs := ns.socket.exchange(requests, windowRead, func(i int, body []byte) {
+	errs := ns.socket.Exchange(requests, func(i int, body []byte) {
 		if d := decodeLink(body); d != nil {
 			if wanted[i].index == 0 && d.Name != wanted[i].name {
 				d.AltNames = append(d.AltNames, wanted[i].name)
@@ -196,7 +198,7 @@ func (ns *Namespace) askLinks(wanted []target, stats bool) ([]*Device, error) {
 func (ns *Namespace) link(name string, index int) (*Device, error) {
 	var found *Device
 	ask := []*nl.NetlinkRequest{linkRequest(unix.NLM_F_ACK, index, name, false)}
-	err := ns.socket.exchange(ask, windowRead, func(_ int, body []byte) { found = decodeLink(body) })[0]
+	err := ns.socket.Exchange(ask, func(_ int, body []byte) { found = decodeLink(body) })[0]
 	if errors.Is(err, unix.ENODEV) || err == nil && found == nil {
 		return nil, fs.ErrNotExist
 	}
@@ -233,8 +235,8 @@ func (ns *Namespace) master(name string) (*Master, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	ask := request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(m.Index))))
-	ports, err := dump(ns.socket, ask, func(body []byte) (*Device, bool) {
+	ask := rtnl.Request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(m.Index))))
+	ports, err := rtnl.Dump(ns.socket, ask, func(body []byte) (*Device, bool) {
 		port := decodeLink(body)
 		return port, port != nil && port.masterIndex == m.Index
 	})

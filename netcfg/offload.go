@@ -33,17 +33,17 @@ const (
 
 // offload reads the bits of TUNSETOFFLOAD of a device. It is untouched if they are off although ethtool wants all of them, as on a new device.
 // What cannot be read is off, and not untouched.
-func (s *socket) offload(name string) (bits uint, untouched bool) {
+func (ns *Namespace) offload(name string) (bits uint, untouched bool) {
 	names := make([]byte, 12+featuresMost*featureName)
 	binary.NativeEndian.PutUint32(names, unix.ETHTOOL_GSTRINGS)
 	binary.NativeEndian.PutUint32(names[4:], featureStrings)
-	count := min(s.featureCount(name), featuresMost)
+	count := min(ns.featureCount(name), featuresMost)
 	binary.NativeEndian.PutUint32(names[8:], uint32(count))
 	blocks := (count + 31) / 32
 	values := make([]byte, 8+blocks*featureBlock)
 	binary.NativeEndian.PutUint32(values, unix.ETHTOOL_GFEATURES)
 	binary.NativeEndian.PutUint32(values[4:], uint32(blocks))
-	if count == 0 || s.ethtool(name, names) != nil || s.ethtool(name, values) != nil {
+	if count == 0 || ns.ethtool(name, names) != nil || ns.ethtool(name, values) != nil {
 		return 0, false
 	}
 	wanted, known := uint(0), uint(0)
@@ -67,25 +67,25 @@ func (s *socket) offload(name string) (bits uint, untouched bool) {
 }
 
 // featureCount is how many features this kernel knows, 0 if it does not say.
-func (s *socket) featureCount(name string) int {
+func (ns *Namespace) featureCount(name string) int {
 	ask := make([]byte, 4+4+8+4)
 	binary.NativeEndian.PutUint32(ask, unix.ETHTOOL_GSSET_INFO)
 	binary.NativeEndian.PutUint64(ask[8:], 1<<featureStrings)
-	if s.ethtool(name, ask) != nil {
+	if ns.ethtool(name, ask) != nil {
 		return 0
 	}
 	return int(binary.NativeEndian.Uint32(ask[16:]))
 }
 
 // ethtool does one request of ethtool's ioctl, whose answer takes its place.
-func (s *socket) ethtool(name string, value []byte) error {
+func (ns *Namespace) ethtool(name string, value []byte) error {
 	request := struct {
 		name [unix.IFNAMSIZ]byte
 		data unsafe.Pointer
 		_    [16]byte
 	}{data: unsafe.Pointer(&value[0])}
 	copy(request.name[:unix.IFNAMSIZ-1], name)
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(s.fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(ns.socket.FD()), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
 	runtime.KeepAlive(value)
 	if errno != 0 {
 		return errno

@@ -24,7 +24,7 @@ func TestAPlainProgramGetsPlainPackets(t *testing.T) {
 func segments(t *testing.T, ns *Namespace, name string) bool {
 	t.Helper()
 	value := struct{ command, data uint32 }{command: unix.ETHTOOL_GTSO}
-	if err := ethtool(ns.socket.fd, name, &value); err != nil {
+	if err := ethtool(ns.socket.FD(), name, &value); err != nil {
 		t.Fatal(err)
 	}
 	return value.data != 0

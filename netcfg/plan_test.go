@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
 func address(s string) Address {
@@ -201,7 +203,7 @@ func TestErrorsKeepTheKernelsWordsLastAndHintsPasteable(t *testing.T) {
 		e          *Error
 		text, hint string
 	}{
-		{&Error{Device: "tun7", What: "mtu 70000", Cause: Unknown, Err: &refusal{22, "mtu greater than device maximum."}}, "mtu 70000: invalid argument: mtu greater than device maximum", ""},
+		{&Error{Device: "tun7", What: "mtu 70000", Cause: Unknown, Err: &rtnl.Refusal{Errno: 22, Words: "mtu greater than device maximum."}}, "mtu 70000: invalid argument: mtu greater than device maximum", ""},
 		{&Error{Device: "a b", Cause: Exists}, "exists already", "tunadm set 'a b' changes it; --if-missing accepts one that is as asked"},
 		{&Error{Device: "tun7", Cause: InUse, Detail: "in use by x", Err: errBusy}, "in use by x: device or resource busy", ""},
 		{&Error{What: "master br0", Cause: NoMaster, Fix: Run(InNamespace("ip", "link", "add", "br0", "type", "bridge")), Err: errors.New("no such device")}, "master br0: no such device", "ip link add br0 type bridge"},
@@ -210,7 +212,7 @@ func TestErrorsKeepTheKernelsWordsLastAndHintsPasteable(t *testing.T) {
 			t.Errorf("got %q and %q, want %q and %q", c.e.Error(), c.e.Hint().String(), c.text, c.hint)
 		}
 	}
-	if !errors.Is(error(&Error{Err: &refusal{errno: errBusy}}), errBusy) {
+	if !errors.Is(error(&Error{Err: &rtnl.Refusal{Errno: errBusy}}), errBusy) {
 		t.Error("the errno is lost")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -290,10 +291,10 @@ func dumps(t *testing.T, ns *Namespace) []string {
 		}
 		all = append(all, lines...)
 	}
-	add(dump(ns.socket, linkRequest(0, 0, "", false), linkLine))
-	add(dump(ns.socket, request(unix.RTM_GETADDR, 0, nl.NewIfAddrmsg(unix.AF_UNSPEC)), addressLine))
+	add(rtnl.Dump(ns.socket, linkRequest(0, 0, "", false), linkLine))
+	add(rtnl.Dump(ns.socket, rtnl.Request(unix.RTM_GETADDR, 0, nl.NewIfAddrmsg(unix.AF_UNSPEC)), addressLine))
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		lines, err := dump(ns.socket, request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: family}}), routeLine)
+		lines, err := rtnl.Dump(ns.socket, rtnl.Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: family}}), routeLine)
 		slices.Sort(lines)
 		add(lines, err)
 	}
@@ -303,7 +304,7 @@ func dumps(t *testing.T, ns *Namespace) []string {
 // raw is a message's attributes in the order of their kinds, without some.
 func raw(head string, attributesOf []byte, without ...uint16) string {
 	var parts []string
-	for kind, value := range attributes(attributesOf) {
+	for kind, value := range rtnl.Attributes(attributesOf) {
 		if !slices.Contains(without, kind) {
 			parts = append(parts, fmt.Sprintf("%03d=%x", kind, value))
 		}
@@ -316,14 +317,14 @@ func raw(head string, attributesOf []byte, without ...uint16) string {
 func linkLine(body []byte) (string, bool) {
 	d := decodeLink(body)
 	const flags = unix.IFF_UP | unix.IFF_PROMISC | unix.IFF_ALLMULTI | unix.IFF_MULTICAST | unix.IFF_NOARP | unix.IFF_POINTOPOINT | unix.IFF_BROADCAST
-	head := fmt.Sprintf("link %d %s %#x", d.Index, d.Name, u32(body[8:])&flags)
+	head := fmt.Sprintf("link %d %s %#x", d.Index, d.Name, rtnl.Uint32(body[8:])&flags)
 	kept := []uint16{unix.IFLA_ADDRESS, unix.IFLA_BROADCAST, unix.IFLA_MTU, unix.IFLA_TXQLEN, unix.IFLA_IFALIAS, unix.IFLA_GROUP, unix.IFLA_MASTER, unix.IFLA_PROMISCUITY,
 		unix.IFLA_ALLMULTI, unix.IFLA_PROTO_DOWN, unix.IFLA_NUM_TX_QUEUES}
 	if d.Kind == "tun" {
 		kept = append(kept, unix.IFLA_LINKINFO)
 	}
 	var without []uint16
-	for kind := range attributes(body[unix.SizeofIfInfomsg:]) {
+	for kind := range rtnl.Attributes(body[unix.SizeofIfInfomsg:]) {
 		if !slices.Contains(kept, kind) {
 			without = append(without, kind)
 		}
@@ -342,12 +343,12 @@ func rounded(seconds uint32) uint32 {
 func addressLine(body []byte) (string, bool) {
 	a, ok := decodeAddress(body)
 	var flags, preferred, valid uint32
-	for kind, value := range attributes(body[unix.SizeofIfAddrmsg:]) {
+	for kind, value := range rtnl.Attributes(body[unix.SizeofIfAddrmsg:]) {
 		switch kind {
 		case unix.IFA_FLAGS:
-			flags = u32(value) &^ unix.IFA_F_TENTATIVE
+			flags = rtnl.Uint32(value) &^ unix.IFA_F_TENTATIVE
 		case unix.IFA_CACHEINFO:
-			preferred, valid = rounded(u32(value)), rounded(u32(value[4:]))
+			preferred, valid = rounded(rtnl.Uint32(value)), rounded(rtnl.Uint32(value[4:]))
 		}
 	}
 	head := fmt.Sprintf("address %d %s %#x scope %d lifetime %d %d", a.index, a.Address, flags, body[3], preferred, valid)
@@ -357,18 +358,18 @@ func addressLine(body []byte) (string, bool) {
 // routeLine leaves out the routes that IPv6 makes of an address, or of its peer, a moment after it came.
 func routeLine(body []byte) (string, bool) {
 	const state = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTM_F_CLONED
-	cloned := u32(body[8:])&unix.RTM_F_CLONED != 0
+	cloned := rtnl.Uint32(body[8:])&unix.RTM_F_CLONED != 0
 	if cloned || body[0] == unix.AF_INET6 && body[5] == unix.RTPROT_KERNEL && (body[7] != unix.RTN_UNICAST || body[1] == 128) || body[7] == unix.RTN_MULTICAST {
 		return "", false
 	}
 	expires := uint32(0)
-	for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
+	for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
 		if kind == unix.RTA_CACHEINFO && len(value) >= 12 {
-			expires = rounded(u32(value[8:]) / clockTicks)
+			expires = rounded(rtnl.Uint32(value[8:]) / clockTicks)
 		}
 	}
 	r, _ := decodeRoute(body, int(body[0]))
 	to := cmp.Or(r.String(), fmt.Sprintf("type %d", body[7]))
-	head := fmt.Sprintf("route %d/%d %x flags %#x expires %d %s", body[0], body[5], body[1:8], u32(body[8:])&^state, expires, to)
+	head := fmt.Sprintf("route %d/%d %x flags %#x expires %d %s", body[0], body[5], body[1:8], rtnl.Uint32(body[8:])&^state, expires, to)
 	return raw(head, body[unix.SizeofRtMsg:], unix.RTA_CACHEINFO), true
 }

@@ -156,6 +156,6 @@ func state(t *testing.T, ns *Namespace, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bits, _ := ns.socket.offload(name)
+	bits, _ := ns.offload(name)
 	return fmt.Sprintf("%sheader %d, offload %#x", text, header, bits)
 }

@@ -58,7 +58,7 @@ func TestANamespaceHasAName(t *testing.T) {
 		for range 2 {
 			ns := open(t)
 			ns.old = old
-			if _, err := unix.GetsockoptUint64(ns.socket.fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err != nil && !old {
+			if _, err := unix.GetsockoptUint64(ns.socket.FD(), unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err != nil && !old {
 				continue // before Linux 5.14
 			}
 			name, err := ns.Identity()

@@ -2,10 +2,12 @@ package netcfg
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -14,7 +16,7 @@ import (
 func linkChange(index int, attributes ...nl.NetlinkRequestData) *nl.NetlinkRequest {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
-	return request(unix.RTM_NEWLINK, unix.NLM_F_ACK, append([]nl.NetlinkRequestData{msg}, attributes...)...)
+	return rtnl.Request(unix.RTM_NEWLINK, unix.NLM_F_ACK, append([]nl.NetlinkRequestData{msg}, attributes...)...)
 }
 
 // encode is the netlink request of a step.
@@ -76,9 +78,9 @@ func (s Step) encodeAddress(kind, flags int) *nl.NetlinkRequest {
 		if kind == unix.RTM_NEWADDR { // it may be there still: some kernels promote secondaries
 			flags = unix.NLM_F_CREATE | unix.NLM_F_REPLACE
 		}
-		r := request(kind, unix.NLM_F_ACK|flags)
+		r := rtnl.Request(kind, unix.NLM_F_ACK|flags)
 		r.RawData = slices.Clone(m)
-		putU32(r.RawData[4:], uint32(s.Index)) // it may be another device's by now, in the place of the one that was
+		binary.NativeEndian.PutUint32(r.RawData[4:], uint32(s.Index)) // it may be another device's by now, in the place of the one that was
 		return r
 	}
 	family := unix.AF_INET
@@ -91,7 +93,7 @@ func (s Step) encodeAddress(kind, flags int) *nl.NetlinkRequest {
 	if s.Address.Peer.IsValid() {
 		other = s.Address.Peer
 	}
-	return request(kind, unix.NLM_F_ACK|flags, msg,
+	return rtnl.Request(kind, unix.NLM_F_ACK|flags, msg,
 		nl.NewRtAttr(unix.IFA_LOCAL, s.Address.Local.AsSlice()), nl.NewRtAttr(unix.IFA_ADDRESS, other.AsSlice()))
 }
 
@@ -101,7 +103,7 @@ func (s Step) encodeRoute(kind, flags int) *nl.NetlinkRequest {
 		if kind == unix.RTM_NEWROUTE { // beside whatever has come to the same destination meanwhile
 			flags = unix.NLM_F_CREATE | unix.NLM_F_APPEND
 		}
-		r := request(kind, unix.NLM_F_ACK|flags)
+		r := rtnl.Request(kind, unix.NLM_F_ACK|flags)
 		r.RawData = resendable(m, s.Route.kept.through, s.Index)
 		return r
 	}
@@ -109,7 +111,7 @@ func (s Step) encodeRoute(kind, flags int) *nl.NetlinkRequest {
 		Family: unix.AF_INET, Dst_len: uint8(s.Route.To.Bits()), Table: unix.RT_TABLE_UNSPEC,
 		Protocol: unix.RTPROT_STATIC, Scope: unix.RT_SCOPE_LINK, Type: unix.RTN_UNICAST,
 	}}
-	r := request(kind, unix.NLM_F_ACK|flags, msg,
+	r := rtnl.Request(kind, unix.NLM_F_ACK|flags, msg,
 		nl.NewRtAttr(unix.RTA_DST, s.Route.To.Addr().AsSlice()),
 		nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(s.Index))),
 		nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(s.Route.table())))
@@ -129,20 +131,20 @@ func (s Step) encodeRoute(kind, flags int) *nl.NetlinkRequest {
 // clockTicks is USER_HZ, in which the kernel tells how long a route has to live.
 const clockTicks = 100
 
-// resendable makes a route's message one that the kernel takes back: without the marks of a state that it keeps itself, and
-// with what is left of its lifetime; through the device index now instead of the one that it went through.
+// resendable makes a route's message one that the kernel takes back: without the marks of a state that it keeps itself,
+// and with what is left of its lifetime; through the device index now instead of the one that it went through.
 func resendable(message []byte, through, index int) []byte {
 	const state = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTNH_F_OFFLOAD | unix.RTNH_F_UNRESOLVED | rtnhTrap
 	m := slices.Clone(message[:unix.SizeofRtMsg])
-	putU32(m[8:], u32(m[8:])&0xff&^state)
+	binary.NativeEndian.PutUint32(m[8:], rtnl.Uint32(m[8:])&0xff&^state)
 	withNexthop := false
-	for kind := range attributes(message[unix.SizeofRtMsg:]) {
+	for kind := range rtnl.Attributes(message[unix.SizeofRtMsg:]) {
 		withNexthop = withNexthop || kind == rtaNexthopID
 	}
-	for kind, value := range attributes(message[unix.SizeofRtMsg:]) {
+	for kind, value := range rtnl.Attributes(message[unix.SizeofRtMsg:]) {
 		switch kind {
 		case unix.RTA_CACHEINFO: // struct rta_cacheinfo: the third number is what is left
-			if expires := int32(u32(value[min(8, len(value)):])); expires > 0 {
+			if expires := int32(rtnl.Uint32(value[min(8, len(value)):])); expires > 0 {
 				m = append(m, nl.NewRtAttr(unix.RTA_EXPIRES, nl.Uint32Attr(uint32(expires)/clockTicks)).Serialize()...)
 			}
 			continue
@@ -153,15 +155,15 @@ func resendable(message []byte, through, index int) []byte {
 		}
 		value = slices.Clone(value)
 		switch {
-		case kind == unix.RTA_OIF && int(u32(value)) == through:
-			putU32(value, uint32(index))
+		case kind == unix.RTA_OIF && int(rtnl.Uint32(value)) == through:
+			binary.NativeEndian.PutUint32(value, uint32(index))
 		case kind == unix.RTA_MULTIPATH:
-			for b := value; len(b) >= unix.SizeofRtNexthop && int(u16(b)) >= unix.SizeofRtNexthop; {
+			for b := value; len(b) >= unix.SizeofRtNexthop && int(rtnl.Uint16(b)) >= unix.SizeofRtNexthop; {
 				b[2] &^= state
-				if int(u32(b[4:])) == through {
-					putU32(b[4:], uint32(index))
+				if int(rtnl.Uint32(b[4:])) == through {
+					binary.NativeEndian.PutUint32(b[4:], uint32(index))
 				}
-				b = b[min(align(int(u16(b))), len(b)):]
+				b = b[min(rtnl.Align(int(rtnl.Uint16(b))), len(b)):]
 			}
 		}
 		m = append(m, nl.NewRtAttr(int(kind), value).Serialize()...)
@@ -172,8 +174,8 @@ func resendable(message []byte, through, index int) []byte {
 // rtnhTrap is RTNH_F_TRAP, which x/sys/unix does not have.
 const rtnhTrap = 64
 
-// do does steps of one phase, those of one device in their order, and gives back an error or nil for each. done is told of
-// each step that was done.
+// do does steps of one phase, those of one device in their order, and gives back an error or nil for each. done is told
+// of each step that was done.
 func (ns *Namespace) do(ctx context.Context, steps []*Step, o Options) []error {
 	errs := make([]error, len(steps))
 	if len(steps) == 0 {
@@ -207,7 +209,7 @@ func (ns *Namespace) configure(steps []*Step) []error {
 	for i, s := range steps {
 		requests[i] = s.encode()
 	}
-	errs := ns.socket.exchange(requests, window, nil)
+	errs := ns.socket.Exchange(requests, nil)
 	for i, err := range errs {
 		one := steps[i].Link.split()
 		switch {
@@ -230,8 +232,8 @@ func (s *Step) earlyForSource(err error) bool {
 	return s.Kind == StepAddRoute && s.Route.kept.source.Is6() && errors.Is(err, unix.EINVAL)
 }
 
-// settle waits, a second at most, until the source of a route is no longer tentative, and sends the route once more. Even where nobody has
-// to be asked, the kernel settles that a moment after it took the address.
+// settle waits, a second at most, until the source of a route is no longer tentative, and sends the route once more.
+// Even where nobody has to be asked, the kernel settles that a moment after it took the address.
 func (ns *Namespace) settle(s *Step) error {
 	const most, between = time.Second, time.Millisecond
 	unsettled := func(a Address) bool { return a.Local == s.Route.kept.source && a.kept.tentative }
@@ -244,14 +246,15 @@ func (ns *Namespace) settle(s *Step) error {
 			break
 		}
 	}
-	if err := ns.socket.exchange([]*nl.NetlinkRequest{s.encode()}, 1, nil)[0]; err != nil && !s.needless(err) {
+	if err := ns.socket.Do(s.encode(), nil); err != nil && !s.needless(err) {
 		return ns.explainStep(s, err)
 	}
 	return nil
 }
 
-// needless says that the kernel refused to remove what is gone already: a secondary address goes with its primary, the routes with the
-// last address, and IPv6 (ENXIO) with an MTU that is too small. Or it refused to bring a route back that never went.
+// needless says that the kernel refused to remove what is gone already: a secondary address goes with its primary, the
+// routes with the last address, and IPv6 (ENXIO) with an MTU that is too small. Or it refused to bring a route back
+// that never went.
 func (s *Step) needless(err error) bool {
 	switch s.Kind {
 	case StepRemoveAddress:
@@ -264,8 +267,8 @@ func (s *Step) needless(err error) bool {
 	return false
 }
 
-// configureSingly does the properties of a link step one by one, to find out which of them the kernel refuses. Each of them
-// is absolute, so those that were done already do no harm.
+// configureSingly does the properties of a link step one by one, to find out which of them the kernel refuses. Each of
+// them is absolute, so those that were done already do no harm.
 func (ns *Namespace) configureSingly(s *Step, properties []Link) error {
 	for _, l := range properties {
 		single := *s

@@ -14,7 +14,8 @@ const (
 )
 
 // StoredFlags are those of the device's flags that netlink does not tell. They mean nothing while nobody is attached,
-// but attaching without them would change what ip tuntap shows. Where no sysfs of this network namespace can be had they are none.
+// but attaching without them would change what ip tuntap shows. Where no sysfs of this network namespace can be had
+// they are none.
 func (ns *Namespace) StoredFlags(d *Device) uint16 {
 	var index int
 	var flags uint16
@@ -43,8 +44,8 @@ func (ns *Namespace) readAttribute(d *Device, attribute, format string, value an
 	return err
 }
 
-// sysfs is a mount of sysfs for the thread's network namespace that stands in no directory, made on first use. To an ordinary
-// user, who enters no namespace either, it is what stands at /sys.
+// sysfs is a mount of sysfs for the thread's network namespace that stands in no directory, made on first use. To an
+// ordinary user, who enters no namespace either, it is what stands at /sys.
 func (ns *Namespace) sysfs() (int, error) {
 	if ns.sysfsFD != 0 {
 		return ns.sysfsFD, nil

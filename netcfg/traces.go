@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -28,7 +29,7 @@ type Traces struct {
 // traces reads them of a device that was just observed. What cannot be read is as on a new device.
 func (ns *Namespace) traces(d *Device) Traces {
 	t := Traces{Name: Text(d.Name), Index: d.Index, Shared: d.InUse(), Flags: d.flags() | ns.StoredFlags(d), IPv6: ns.multicastRoute(d.Index), AddrGen: ns.addrGen(d.Index)}
-	t.Offload, t.Untouched = ns.socket.offload(d.Name)
+	t.Offload, t.Untouched = ns.offload(d.Name)
 	return t
 }
 
@@ -76,7 +77,7 @@ func (ns *Namespace) PutBack(t Traces) error {
 
 // putBackQueue restores what only a program that is attached can set.
 func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
-	bits, _ := ns.socket.offload(d.Name)
+	bits, _ := ns.offload(d.Name)
 	header := t.Header != 0 && t.Header != VnetHeader
 	if d.flags()|ns.StoredFlags(d) == t.Flags && bits == t.Offload && !header {
 		return nil
@@ -162,16 +163,16 @@ func (ns *Namespace) switchIPv6(d *Device, value string) error {
 
 // multicastRoute says whether the kernel's own route of IPv6 multicast is on a device.
 func (ns *Namespace) multicastRoute(index int) bool {
-	ask := request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6}}, nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(tableLocal)))
-	found, _ := dump(ns.socket, ask, func(body []byte) (bool, bool) {
+	ask := rtnl.Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6}}, nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(tableLocal)))
+	found, _ := rtnl.Dump(ns.socket, ask, func(body []byte) (bool, bool) {
 		if len(body) < unix.SizeofRtMsg || body[1] != 8 || routeTable(body) != tableLocal {
 			return false, false
 		}
 		through, multicast := false, false
-		for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
+		for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
 			switch {
 			case kind == unix.RTA_OIF:
-				through = u32(value) == uint32(index)
+				through = rtnl.Uint32(value) == uint32(index)
 			case kind == unix.RTA_DST && len(value) == 16:
 				multicast = value[0] == 0xff
 			}
@@ -193,7 +194,7 @@ func (d *Device) linkLocalFromKernel() bool {
 		if !a.Local.Is6() || !a.Local.IsLinkLocalUnicast() || len(a.kept.message) < unix.SizeofIfAddrmsg {
 			continue
 		}
-		for kind, value := range attributes(a.kept.message[unix.SizeofIfAddrmsg:]) {
+		for kind, value := range rtnl.Attributes(a.kept.message[unix.SizeofIfAddrmsg:]) {
 			if kind == ifaProto && len(value) == 1 && value[0] != kernelLinkLocal {
 				return false
 			}
@@ -206,12 +207,12 @@ func (d *Device) linkLocalFromKernel() bool {
 func (ns *Namespace) addrGen(index int) (mode *uint8) {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
-	ask := request(unix.RTM_GETLINK, unix.NLM_F_ACK, msg, nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(withoutStats)))
-	_ = ns.socket.exchange([]*nl.NetlinkRequest{ask}, 1, func(_ int, body []byte) {
+	ask := rtnl.Request(unix.RTM_GETLINK, unix.NLM_F_ACK, msg, nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(withoutStats)))
+	_ = ns.socket.Exchange([]*nl.NetlinkRequest{ask}, func(_ int, body []byte) {
 		if len(body) < unix.SizeofIfInfomsg {
 			return
 		}
-		for kind, families := range attributes(body[unix.SizeofIfInfomsg:]) {
+		for kind, families := range rtnl.Attributes(body[unix.SizeofIfInfomsg:]) {
 			if kind == unix.IFLA_AF_SPEC {
 				mode = decodeAddrGen(families)
 			}
@@ -221,11 +222,11 @@ func (ns *Namespace) addrGen(index int) (mode *uint8) {
 }
 
 func decodeAddrGen(families []byte) *uint8 {
-	for family, settings := range attributes(families) {
+	for family, settings := range rtnl.Attributes(families) {
 		if family != unix.AF_INET6 {
 			continue
 		}
-		for kind, value := range attributes(settings) {
+		for kind, value := range rtnl.Attributes(settings) {
 			if kind == unix.IFLA_INET6_ADDR_GEN_MODE && len(value) == 1 {
 				mode := value[0]
 				return &mode

@@ -95,8 +95,8 @@ func compare(before, after *Device) (events []Event) {
 	return events
 }
 
-// attachments is who detached and attached. A program that could not be seen is nil; one that was told as such, and is found later, is
-// not told again.
+// attachments is who detached and attached. A program that could not be seen is nil; one that was told as such, and is
+// found later, is not told again.
 func attachments(before, after *Device) (gone []Event) {
 	var come []Event
 	tell := func(list *[]Event, kind EventKind, h *Holder) {
@@ -134,8 +134,8 @@ func (d *Device) heldBy(pid int) int {
 	return 0
 }
 
-// keepHolders leaves a program that is found no more with the device as long as the kernel counts a queue that is nobody else's: it is
-// about to end, and its descriptor is closed already.
+// keepHolders leaves a program that is found no more with the device as long as the kernel counts a queue that is
+// nobody else's: it is about to end, and its descriptor is closed already.
 func keepHolders(before, after *Device) {
 	for _, h := range before.Holders {
 		if after.heldBy(h.PID) == 0 && after.unseen() > 0 {

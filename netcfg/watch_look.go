@@ -54,7 +54,8 @@ func (w *watcher) recover() error {
 	return nil
 }
 
-// observe reads all devices with their addresses and programs. What was announced before is in that already, and dropped.
+// observe reads all devices with their addresses and programs. What was announced before is in that already, and
+// dropped.
 func (w *watcher) observe() ([]*Device, error) {
 	const tries = 5
 	for try := 1; ; try++ {
@@ -102,7 +103,7 @@ func (w *watcher) read() ([]*Device, error) {
 // drop reads all announcements that wait, and forgets them.
 func (w *watcher) drop() error {
 	for {
-		err := w.announcements.read(unix.MSG_DONTWAIT, func(unix.NlMsghdr, []byte) {})
+		err := w.announcements.Receive(unix.MSG_DONTWAIT, func(unix.NlMsghdr, []byte) {})
 		if errors.Is(err, unix.EAGAIN) {
 			return nil
 		} else if err != nil && !errors.Is(err, unix.ENOBUFS) {
@@ -113,7 +114,7 @@ func (w *watcher) drop() error {
 
 // waiting says whether there are announcements to be read.
 func (w *watcher) waiting() (bool, error) {
-	fds := []unix.PollFd{{Fd: int32(w.announcements.fd), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(w.announcements.FD()), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds, 0)
 	if errors.Is(err, unix.EINTR) {
 		return true, nil
@@ -121,8 +122,9 @@ func (w *watcher) waiting() (bool, error) {
 	return n > 0, err
 }
 
-// look reads what the kernel does not announce of devices that are down: who may attach, who is attached, and some properties. A device of
-// which there was an announcement meanwhile is left to the next look: what was read may be older.
+// look reads what the kernel does not announce of devices that are down: who may attach, who is attached, and some
+// properties. A device of which there was an announcement meanwhile is left to the next look: what was read may be
+// older.
 func (w *watcher) look() error {
 	w.lookAt = time.Time{}
 	start := time.Now()

@@ -147,8 +147,8 @@ func TestAProgramThatIsAboutToEndIsStillThere(t *testing.T) {
 	}
 }
 
-// TestAnnouncementsThatAreLostAreMadeUpFor makes more devices than the smallest buffer holds announcements of while nobody reads, deletes one,
-// and changes one.
+// TestAnnouncementsThatAreLostAreMadeUpFor makes more devices than the smallest buffer holds announcements of while
+// nobody reads, deletes one, and changes one.
 func TestAnnouncementsThatAreLostAreMadeUpFor(t *testing.T) {
 	ns := open(t)
 	ip(t, "tuntap add tun0 mode tun")
@@ -217,8 +217,8 @@ func TestAWatchEndsWithItsReader(t *testing.T) {
 	}
 }
 
-// TestAnAttachmentThatIsOverIsTold makes a program come and go before anybody looks. Of a device with one queue the kernel does not announce
-// how many are attached.
+// TestAnAttachmentThatIsOverIsTold makes a program come and go before anybody looks. Of a device with one queue the
+// kernel does not announce how many are attached.
 func TestAnAttachmentThatIsOverIsTold(t *testing.T) {
 	ns := open(t)
 	ip(t, "tuntap add tun0 mode tun multi_queue")

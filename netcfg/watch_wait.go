@@ -1,41 +1,24 @@
 package netcfg
 
 import (
-	"fmt"
 	"path/filepath"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 )
 
-// announcementsSize is what may wait to be read, in bytes of the kernel's memory, which are taken only when they are needed. An announcement
-// takes about 4 KiB. Without CAP_NET_ADMIN the machine's limit is less (net.core.rmem_max).
+// announcementsSize is what may wait to be read, in bytes of the kernel's memory, which are taken only when they are
+// needed. An announcement takes about 4 KiB. Without CAP_NET_ADMIN the machine's limit is less (net.core.rmem_max).
 const announcementsSize = 32 << 20
 
-// openAnnouncements is a socket to which the kernel sends what happens to links and addresses.
-func openAnnouncements(size int) (*socket, error) {
-	s, err := openSocket()
-	if err != nil {
-		return nil, err
-	}
-	if unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size) != nil {
-		_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size)
-	}
-	if err := unix.Bind(s.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil { // to a socket without a number nothing is announced
-		s.close()
-		return nil, fmt.Errorf("bind a netlink socket: %w", err)
-	}
-	for _, group := range []int{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR} {
-		if err := unix.SetsockoptInt(s.fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group); err != nil {
-			s.close()
-			return nil, fmt.Errorf("subscribe to netlink group %d: %w", group, err)
-		}
-	}
-	return s, nil
+// openAnnouncements opens a socket to which the kernel announces changes to links and addresses.
+func openAnnouncements(size int) (*rtnl.Socket, error) {
+	return rtnl.Subscribe(size, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
 }
 
-// openDriverWatch is a descriptor that tells when the driver's node is opened and closed, or -1. It watches the directory, since the node may be
-// made anew. All announcements that the kernel leaves
-// out are of things done between the two.
+// openDriverWatch is a descriptor that tells when the driver's node is opened and closed, or -1. It watches the
+// directory, since the node may be made anew. All announcements that the kernel leaves out are of things done between
+// the two.
 func openDriverWatch() int {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {

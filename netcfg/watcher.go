@@ -7,20 +7,21 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/poll"
 )
 
-// pause is the time between that a program opened or closed the driver, or a device was made, and the look at what the kernel does not
-// announce of devices that are down. Programs need less than a millisecond. A look that takes longer waits longer, so that looks never
-// take more than a fifth of the time.
+// pause is the time between that a program opened or closed the driver, or a device was made, and the look at what the
+// kernel does not announce of devices that are down. Programs need less than a millisecond. A look that takes longer
+// waits longer, so that looks never take more than a fifth of the time.
 const pause = 20 * time.Millisecond
 
 // A watcher keeps what was told of each device.
 type watcher struct {
 	ns            *Namespace
-	announcements *socket
+	announcements *rtnl.Socket
 	driver        int // -1: it cannot be watched
 	names         []string
 
@@ -35,9 +36,9 @@ type watcher struct {
 	took   time.Duration
 }
 
-// Watch calls tell with what happens to the named devices, or to all, until ctx ends or, with success, out has no reader any more. A name
-// need not be there yet, and its device is followed when it is renamed. Tell gets the events of a moment, in their order; its error ends
-// the watch.
+// Watch calls tell with what happens to the named devices, or to all, until ctx ends or, with success, out has no
+// reader any more. A name need not be there yet, and its device is followed when it is renamed. Tell gets the events of
+// a moment, in their order; its error ends the watch.
 func (ns *Namespace) Watch(ctx context.Context, names []string, out *os.File, tell func([]Event) error) error {
 	return ns.watch(ctx, names, out, announcementsSize, tell)
 }
@@ -47,13 +48,13 @@ func (ns *Namespace) watch(ctx context.Context, names []string, out *os.File, si
 	if err != nil {
 		return err
 	}
-	defer announcements.close()
+	defer announcements.Close()
 	w := &watcher{ns: ns, announcements: announcements, driver: openDriverWatch(), names: names,
 		followed: map[int]bool{}, masters: map[int]string{}, told: map[int]*Device{}}
 	if w.driver >= 0 {
 		defer unix.Close(w.driver)
 	}
-	waiter, stop, err := poll.New(ctx, out, announcements.fd, w.driver)
+	waiter, stop, err := poll.New(ctx, out, announcements.FD(), w.driver)
 	if err != nil {
 		return err
 	}
@@ -152,12 +153,12 @@ func (w *watcher) forget(index int) {
 	delete(w.told, index)
 }
 
-// hear reads announcements until there are no more, or enough to be told. Where some were lost it reads all that wait: until then the kernel
-// adds none.
+// hear reads announcements until there are no more, or enough to be told. Where some were lost it reads all that wait:
+// until then the kernel adds none.
 func (w *watcher) hear() error {
 	const enough = 4096
 	for n := 0; n < enough || w.lost; n++ {
-		switch err := w.announcements.read(unix.MSG_DONTWAIT, w.announced); {
+		switch err := w.announcements.Receive(unix.MSG_DONTWAIT, w.announced); {
 		case errors.Is(err, unix.EAGAIN):
 			return nil
 		case errors.Is(err, unix.ENOBUFS): // what waits still is in order; it is what comes next that is lost, until all is read
