@@ -24,6 +24,8 @@ OUTCOMES = [
     Outcome("error *", "success, but not as asked", r"fe80:",
             "without IFF_NO_CARRIER, as before Linux 6.1, an attachment turns the carrier on for a moment, and the "
             "kernel adds a link-local address", at="TUNGETFEATURES"),
+    Outcome("error *", "success, but not as asked", r"fe80:",
+            "without CAP_NET_ADMIN the link-local address stays, as tunadm(8) says", at=r"^capget#"),
     Outcome("error set-first-owner *", "honest: half made", r"^tun7: (linkinfo|sys_owner|sys_group): ",
             "the kernel cannot unset an owner or a group: TUNSETOWNER refuses -1"),
     Outcome("error teardown* *", "failed, but all is done", r": gone$",

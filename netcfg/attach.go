@@ -31,6 +31,7 @@ type Attached struct {
 	Before  Traces     // what the attachment changes, as it was before
 
 	asked Attachment
+	tried bool // the flags of the device may have changed, even if the attachment failed
 }
 
 // PrepareAttach looks whether all these attachments are possible. It changes nothing. Each of the joined errors is an [*Error].
@@ -57,7 +58,12 @@ func (ns *Namespace) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 			continue
 		}
 		first[d.Index] = a.Device
-		all[i] = &Attached{Device: d, Before: ns.traces(d), asked: a}
+		before, err := ns.traces(d)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all[i] = &Attached{Device: d, Before: before, asked: a}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -125,6 +131,7 @@ func (ns *Namespace) addQueue(a *Attached) error {
 			flags |= f.bit
 		}
 	}
+	a.tried = true
 	fd, err := ns.attach(a.Device, flags)
 	if err != nil {
 		return err
@@ -181,7 +188,7 @@ func Start(all []*Attached) error {
 // Detach closes the queues, and restores what the attachment changed. The error is an [*Error].
 func (ns *Namespace) Detach(all []*Attached) (err error) {
 	for _, a := range all {
-		if a.Queues == nil {
+		if !a.tried {
 			continue
 		}
 		for _, f := range a.Queues {
@@ -189,7 +196,7 @@ func (ns *Namespace) Detach(all []*Attached) (err error) {
 				err = errors.Join(err, &Error{Device: a.Name, What: "detach", Err: failed})
 			}
 		}
-		a.Queues = nil
+		a.Queues, a.tried = nil, false
 		err = errors.Join(err, ns.PutBack(a.Before))
 	}
 	return err

@@ -140,8 +140,14 @@ func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
 	if _, err := setInterface(fd, d.Name, flags); err != nil {
 		return -1, ns.explainAttach(d, err)
 	}
-	if _, index, err := ns.identify(fd); err != nil || index != d.Index {
-		return -1, &Error{Device: d.Name, Cause: NoDevice, Detail: "another device has its name now", Err: err}
+	_, index, err := ns.identify(fd)
+	switch {
+	case errors.Is(err, unix.EBADFD): // it was deleted, or claim has to try again
+		return -1, &Error{Device: d.Name, Cause: NoDevice, Detail: "no longer exists", Err: err}
+	case err != nil:
+		return -1, &Error{Device: d.Name, What: "look it up", Err: err}
+	case index != d.Index:
+		return -1, &Error{Device: d.Name, Cause: NoDevice, Detail: "another device has its name now"}
 	}
 	return fd, nil
 }

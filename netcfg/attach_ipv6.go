@@ -1,0 +1,164 @@
+package netcfg
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/rtnl"
+)
+
+// putBackIPv6 takes back what the kernel did with the first carrier: a link-local address, its routes, and how it
+// generates such addresses. It does not remove the address alone: the kernel would not add it again for the next
+// program. So it restarts IPv6, and only on a device that has nothing else of IPv6.
+func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
+	if t.IPv6 || !d.Up {
+		return nil
+	}
+	switch configured, err := ns.multicastRoute(d.Index); {
+	case err != nil:
+		return &Error{Device: d.Name, What: "look at it again", Err: err}
+	case !configured:
+		return ns.putBackAddressMode(d, t)
+	}
+	// As long as the kernel takes the device for running, IPv6 would be configured again at once.
+	if quiet, err := ns.await(context.Background(), d.Index, false, 2*time.Second); err != nil || !quiet {
+		return err
+	}
+	found, err := ns.observe([]target{{name: d.Name, index: d.Index}}, deep, false)
+	if err != nil {
+		return &Error{Device: d.Name, What: "look at it again", Err: err}
+	}
+	if d = found[0]; d == nil || d.InUse() || d.ipv6() != "" || !d.linkLocalFromKernel() {
+		return nil
+	}
+	if err := ns.restartIPv6(d); err != nil {
+		return &Error{Device: d.Name, What: "IPv6", Err: err}
+	}
+	return ns.putBackAddressMode(d, t)
+}
+
+// putBackAddressMode restores how the kernel generates link-local addresses, unless the device has one.
+func (ns *Namespace) putBackAddressMode(d *Device, t Traces) error {
+	configured, err := ns.multicastRoute(d.Index)
+	if err != nil || configured || t.AddrGen == nil {
+		return err
+	}
+	mode, known, err := ns.addressMode(d.Index)
+	if err != nil || !known || mode == *t.AddrGen {
+		return err
+	}
+	if err := ns.setAddressMode(d.Index, *t.AddrGen); !errors.Is(err, unix.ENODEV) {
+		return err
+	}
+	return nil
+}
+
+// restartIPv6 turns IPv6 of a device off and on. It does nothing if this user, or the kernel, does not allow that.
+func (ns *Namespace) restartIPv6(d *Device) error {
+	file, err := files.Open("/proc/sys/net/ipv6/conf/"+d.Name+"/disable_ipv6", os.O_WRONLY, 0)
+	for _, usual := range []error{fs.ErrNotExist, fs.ErrPermission, unix.EROFS} {
+		if errors.Is(err, usual) {
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	// A file that is open stops working if its device loses its name. So it is the device's if the name still is.
+	if index, err := ns.index(d.Name); err != nil || index != d.Index {
+		return err
+	}
+	lock, err := rtnl.Open(unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	const tries = 16
+	for range tries {
+		if err = restart(int(file.Fd()), lock.FD(), linkChange(d.Index).Serialize()); !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	return err
+}
+
+// restart writes 1 and 0 to disable_ipv6 without a moment between them at which this program could be killed. A write
+// fails with EINTR while another program changes the network; a change of nothing by netlink waits for its end.
+func restart(file, socket int, nothing []byte) error {
+	const tries = 16
+	wait, on := kernelWrite{socket, nothing}, kernelWrite{file, []byte("0")}
+	writes := slices.Concat([]kernelWrite{wait, {file, []byte("1")}}, slices.Repeat([]kernelWrite{wait, on}, tries))
+	results, err := writeAll(writes)
+	switch {
+	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM): // without AIO, or in a sandbox: the address stays
+		return nil
+	case err != nil:
+		return err
+	case errors.Is(results[1], errNotBegun): // a kernel whose sysctls do not know AIO
+		return nil
+	case results[1] != nil:
+		return results[1]
+	}
+	for i := 3; i < len(results); i += 2 {
+		if results[i] == nil {
+			return nil
+		}
+	}
+	_, err = unix.Write(file, on.data) // waits
+	return err
+}
+
+// multicastRoute says whether the kernel's own route of IPv6 multicast is on a device.
+func (ns *Namespace) multicastRoute(index int) (bool, error) {
+	table := nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(tableLocal))
+	ask := rtnl.Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6}}, table)
+	found, err := rtnl.Dump(ns.socket, ask, func(body []byte) (bool, bool) {
+		if len(body) < unix.SizeofRtMsg || body[1] != 8 || routeTable(body) != tableLocal {
+			return false, false
+		}
+		through, multicast := false, false
+		for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
+			switch {
+			case kind == unix.RTA_OIF:
+				through = rtnl.Uint32(value) == uint32(index)
+			case kind == unix.RTA_DST && len(value) == 16:
+				multicast = value[0] == 0xff
+			}
+		}
+		return true, through && multicast
+	})
+	if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) { // a kernel without IPv6
+		return false, nil
+	}
+	return len(found) > 0, err
+}
+
+// ifaProto is the attribute that says who added an address, and kernelLinkLocal is the kernel for its own link. Linux 5.18.
+const (
+	ifaProto        = 11
+	kernelLinkLocal = 3
+)
+
+// linkLocalFromKernel says whether the kernel added all of the device's link-local addresses, as far as it tells.
+func (d *Device) linkLocalFromKernel() bool {
+	for _, a := range d.Addresses {
+		if !a.Local.Is6() || !a.Local.IsLinkLocalUnicast() || len(a.kept.message) < unix.SizeofIfAddrmsg {
+			continue
+		}
+		for kind, value := range rtnl.Attributes(a.kept.message[unix.SizeofIfAddrmsg:]) {
+			if kind == ifaProto && len(value) == 1 && value[0] != kernelLinkLocal {
+				return false
+			}
+		}
+	}
+	return true
+}
