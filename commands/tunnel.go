@@ -53,6 +53,8 @@ func (p *program) tunnel(names []string) error {
 		return usagef("--listen and --connect exclude each other")
 	case p.peer.IsValid() && (!p.udp || p.listen == ""):
 		return usagef("--peer goes with --listen and --udp")
+	case p.peer.IsValid() && !hears(p.listen, p.peer.Addr()):
+		return usagef("--peer %s: its packets never come to %s, which is of the other family", p.peer.Addr(), p.listen)
 	}
 	if err := checkNames(names, netcfg.CheckName); err != nil {
 		return err
@@ -120,16 +122,28 @@ func (e *kernelElsewhere) do(work func(*netcfg.Namespace) error) error {
 	return <-e.done
 }
 
-// parsePeer reads the address of the peer. Without a port it is 0, which is any.
+// parsePeer reads the address of the peer: ADDRESS, ADDRESS:PORT, [ADDRESS] or [ADDRESS]:PORT, with brackets for IPv6.
+// Without a port it is 0, which is any.
 func parsePeer(s string) (netip.AddrPort, error) {
-	if a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil {
+	bare := s
+	if inner, ok := strings.CutPrefix(s, "["); ok && strings.HasSuffix(s, "]") && strings.Contains(s, ":") {
+		bare = strings.TrimSuffix(inner, "]")
+	}
+	if a, err := netip.ParseAddr(bare); err == nil {
 		return netip.AddrPortFrom(a.Unmap(), 0), nil
 	}
 	peer, err := netip.ParseAddrPort(s)
 	if err != nil || peer.Port() == 0 {
-		return peer, fmt.Errorf("%q is no ADDRESS or ADDRESS:PORT", s)
+		return peer, fmt.Errorf("%q is no ADDRESS or ADDRESS:PORT; an IPv6 address with a port stands in brackets", s)
 	}
 	return netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port()), nil
+}
+
+// hears reports whether a socket that listens on host:port gets the datagrams of a peer: [::] gets those of IPv4 too.
+func hears(listen string, peer netip.Addr) bool {
+	at, err := netip.ParseAddrPort(listen)
+	both := at.Addr() == netip.IPv6Unspecified()
+	return err != nil || both || at.Addr().Unmap().Is4() == peer.Is4()
 }
 
 // parseListen takes an address of this host: a tunnel listens where it is told, and nowhere else.
