@@ -113,7 +113,7 @@ func TestDeviceOfALostIndexIsNotDeleted(t *testing.T) {
 			t.Errorf("got %v", devices[0].err)
 		}
 		ip(t, "link show dev b1 type bridge")
-		if len(names) > 1 && (devices[1].err != nil || strings.Contains(ip(t, "-br link"), "b2")) {
+		if len(names) > 1 && (devices[1].err != nil || strings.Contains(ip(t, "-br link show type tun"), "b2")) {
 			t.Errorf("the other: %v", devices[1].err)
 		}
 	}
