@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -50,6 +51,9 @@ func (p *program) exec(operands []string) error {
 	}
 	defer ns.Close()
 	if p.user != "" {
+		if err := packet.CheckPoller(); err != nil { // getent(1) is asked through a pipe
+			return err
+		}
 		person, err := ns.Person(p.user)
 		if err != nil {
 			return err
