@@ -130,12 +130,13 @@ def one(mode, name, spec, options, report):
     if "final" in r:
         print("-- now -> final", *compare(r["now"], r["final"]), sep="\n    ")
         print("-- memory:", r["final_memory"])
-    if not MODES[mode].reached(base, spec, r):
+    place = MODES[mode].reached(base, spec, r)
+    if not place:
         print("-- the call was not reached; the threads count by themselves: repeat it")
         report.skip("not reached")
     for kind, lines in MODES[mode].judge(base, spec, r):
         print(f"-- {kind}:", *lines, sep="\n    ")
-    report.case(mode, name, spec, MODES[mode].judge(base, spec, r), err=err)
+    report.case(mode, name, spec, MODES[mode].judge(base, spec, r), place[1] if place else "", err)
 
 
 def arguments():

@@ -34,6 +34,9 @@ OUTCOMES = [
     Outcome("meddle [as]*:replace-index:*", "foreign device changed", r"^\w+: (?!gone)",
             "a device is changed by its index, which the kernel gives to another one only where a program asks for it; "
             "a delete looks at the kind again"),
+    Outcome("meddle add-*", "success, but not as asked", r"^\w+: gone$",
+            "after the last look at a device others may take it away, as after the command",
+            at=r":(delete|netns):\w+ kept$"),
     Outcome("race index index", "wrong", r"^a (tap of its name|tun of its name and index); teardown --force:",
             "teardown --force deletes declared devices that apply did not create, as tunadm(8) says"),
     Outcome("race index index", "wrong", r"^a tun of its name and index; (teardown|apply --prune):",

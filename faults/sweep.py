@@ -79,7 +79,11 @@ class Meddle:
                             for a in actions for d in devices)
 
     def reached(self, base, spec, r):
-        return (spec, spec) if any(k == "did" for k, _ in r["done"]) else None
+        if not any(k == "did" for k, _ in r["done"]):
+            return None
+        before = next(state for k, state in r["done"] if k == "before").get(spec.split(":")[3]) or {}
+        kept = before.get("linkinfo", {}).get("info_data", {}).get("persist")
+        return spec, spec + " kept" * bool(kept)
 
     def judge(self, base, spec, r):
         return base.judge_meddle(r, *spec.split(":")[2:])
