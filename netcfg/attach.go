@@ -202,14 +202,10 @@ func (ns *Namespace) Detach(all []*Attached) (err error) {
 	return err
 }
 
-// Gone reports whether an error of a queue means that its device was deleted: the driver returns EFAULT to a program
-// that waits at that moment, and EBADFD from then on.
-func Gone(err error) bool { return errors.Is(err, unix.EBADFD) || errors.Is(err, unix.EFAULT) }
-
 // QueueError returns an error of an attached queue as an [*Error]. If the device was deleted, its cause is NoDevice.
 func QueueError(device string, err error) error {
 	if Gone(err) {
-		return &Error{Device: device, Cause: NoDevice, Detail: "no longer exists"}
+		return Vanished(device)
 	}
 	if e := new(Error); errors.As(err, &e) {
 		return err

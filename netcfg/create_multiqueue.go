@@ -1,6 +1,7 @@
 package netcfg
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 		}
 	})[0]
 	if err != nil || d == nil {
-		return "", &Error{Device: made.name, Cause: NoDevice, Detail: "no longer exists", Err: err}
+		return "", cmp.Or[error](err, Vanished(made.name))
 	}
 	_, flags, err := getInterface(made.fd)
 	if err != nil {

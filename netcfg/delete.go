@@ -2,7 +2,6 @@ package netcfg
 
 import (
 	"errors"
-	"io/fs"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
@@ -44,7 +43,7 @@ func (ns *Namespace) deletePortion(steps []*Step) []error {
 	devices := make([]*doomed, len(steps))
 	for i, s := range steps {
 		d := &doomed{Device: s.Old, fd: -1}
-		if d.fd, d.err = ns.claimUnused(s.Old); s.Force && !noDevice(d.err) {
+		if d.fd, d.err = ns.claimUnused(s.Old); s.Force && !Gone(d.err) {
 			d.err = nil
 		}
 		devices[i] = d
@@ -63,12 +62,6 @@ func (ns *Namespace) deletePortion(steps []*Step) []error {
 		}
 	}
 	return errs
-}
-
-// noDevice says that the very device is no more. No force makes another one of it.
-func noDevice(err error) bool {
-	e := new(Error)
-	return errors.As(err, &e) && e.Cause == NoDevice
 }
 
 // growDescriptors makes room for n more descriptors at once. Left to itself the kernel doubles the table as it fills,
@@ -123,10 +116,10 @@ func (ns *Namespace) letGo(d *doomed) error {
 func (ns *Namespace) deleteSingly(d *doomed) error {
 	now, err := ns.link("", d.Index)
 	switch {
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	case err != nil && !Gone(err):
 		return err
 	case err != nil || !d.is(now):
-		return d.gone()
+		return Vanished(d.Name)
 	case d.fd >= 0 && now.Queues+now.DisabledQueues > 1:
 		return ns.busy(d.Device)
 	}
@@ -136,10 +129,10 @@ func (ns *Namespace) deleteSingly(d *doomed) error {
 // unlessGone is nil for a device that is no more, as asked, though the kernel's answer to the delete was an error: it
 // may have been lost.
 func (ns *Namespace) unlessGone(d *doomed, err error) error {
-	if err == nil || errors.Is(err, unix.ENODEV) {
+	if err == nil || Gone(err) {
 		return err
 	}
-	if now, lookErr := ns.link("", d.Index); errors.Is(lookErr, fs.ErrNotExist) || lookErr == nil && !d.is(now) {
+	if now, lookErr := ns.link("", d.Index); Gone(lookErr) || lookErr == nil && !d.is(now) {
 		return nil
 	}
 	return err
@@ -155,10 +148,6 @@ func (d *doomed) is(now *Device) bool {
 	}
 	ifr, err := unix.NewIfreq("")
 	return err == nil && unix.IoctlIfreq(d.fd, unix.TUNGETIFF, ifr) == nil && ifr.Name() == now.Name
-}
-
-func (d *doomed) gone() error {
-	return &Error{Device: d.Name, Cause: NoDevice, Detail: "no longer exists"}
 }
 
 func (ns *Namespace) deleteLink(index int) error {

@@ -111,7 +111,7 @@ func setAccess(fd int, want, have Access) error {
 func (ns *Namespace) claim(d *Device, stored uint16) (fd int, err error) {
 	flags := d.flags() | stored
 	fd, err = ns.attach(d, flags)
-	if errors.Is(err, unix.EBADFD) {
+	if Gone(err) {
 		// A tap that kept a program's packet filter: without this bit (IFF_NOFILTER) TUNSETIFF says yes and does not
 		// attach.
 		fd, err = ns.attach(d, flags|unix.IFF_NO_PI)
@@ -142,12 +142,10 @@ func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
 	}
 	_, index, err := ns.identify(fd)
 	switch {
-	case errors.Is(err, unix.EBADFD): // it was deleted, or claim has to try again
-		return -1, &Error{Device: d.Name, Cause: NoDevice, Detail: "no longer exists", Err: err}
-	case err != nil:
+	case err != nil && !Gone(err):
 		return -1, &Error{Device: d.Name, What: "look it up", Err: err}
-	case index != d.Index:
-		return -1, &Error{Device: d.Name, Cause: NoDevice, Detail: "another device has its name now"}
+	case err != nil, index != d.Index: // it was deleted or renamed, or claim has to try again
+		return -1, Vanished(d.Name)
 	}
 	return fd, nil
 }

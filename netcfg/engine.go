@@ -2,7 +2,6 @@ package netcfg
 
 import (
 	"context"
-	"errors"
 )
 
 // rounds is how often the kernel may drop one thing for another before the engine gives up: removing a primary address
@@ -118,7 +117,7 @@ func (j *job) plan() {
 		j.index, j.created = 0, false // to be made
 	}
 	if j.index != 0 && j.now == nil && j.want != nil {
-		j.steps, j.err = nil, &Error{Device: j.Name, Cause: NoDevice, Detail: "no longer exists"}
+		j.steps, j.err = nil, Vanished(j.Name)
 		return
 	}
 	j.steps, j.err = Plan(j.want, j.now)
@@ -208,7 +207,7 @@ func (j *job) place(s *Step) {
 // note keeps what became of a step. Of several errors the first is the cause of the others.
 func (j *job) note(s *Step, err error) {
 	j.tried = append(j.tried, s)
-	if e := new(Error); s.Kind == StepDelete && j.Expect == PresentOrNot && errors.As(err, &e) && e.Cause == NoDevice {
+	if s.Kind == StepDelete && j.Expect == PresentOrNot && Gone(err) {
 		return // somebody else deleted it first
 	}
 	switch {

@@ -3,7 +3,6 @@ package netcfg
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,8 +110,8 @@ func (ns *Namespace) explainCreate(name string, err error) error {
 func (ns *Namespace) explainAttach(d *Device, err error) error {
 	e := &Error{Device: d.Name, Err: err}
 	switch now, lookErr := ns.link("", d.Index); {
-	case errors.Is(lookErr, fs.ErrNotExist), lookErr == nil && now.Name != d.Name:
-		e.Cause, e.Detail = NoDevice, "no longer exists"
+	case Gone(lookErr), lookErr == nil && now.Name != d.Name:
+		return Vanished(d.Name)
 	case errors.Is(err, unix.EBUSY):
 		return ns.busy(d)
 	case errors.Is(err, unix.EPERM):
@@ -142,6 +141,9 @@ func named(d *Device) *Device {
 
 // explainStep says why the kernel refused a step. An error that says it already stays as it is.
 func (ns *Namespace) explainStep(s *Step, err error) error {
+	if s.Kind != StepHold && (s.Index != 0 && ns.absent(s.Index) || s.Index == 0 && Gone(err)) {
+		return Vanished(s.Device)
+	}
 	if e := new(Error); errors.As(err, &e) {
 		if e.Device == "" {
 			e.Device = s.Device
@@ -154,12 +156,10 @@ func (ns *Namespace) explainStep(s *Step, err error) error {
 		e.Detail = "the kernel has no memory for the queue of the attached program"
 	case is(unix.EPERM):
 		e.Cause, e.Fix = NotPermitted, asRoot()
-	case s.Master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && ns.gone(s.Master)):
+	case s.Master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && ns.absent(s.Master.Index)):
 		e.Cause = NoMaster // and no fix: it was there a moment ago
 	case s.Kind == StepMaster && (is(unix.EOPNOTSUPP) || is(unix.EINVAL)):
 		e.Cause = NoPort
-	case is(unix.ENODEV) && s.Kind == StepDelete, is(unix.ENODEV) && s.Kind == StepLink:
-		e.Cause, e.Detail = NoDevice, "no longer exists"
 	case s.Kind == StepAddAddress && is(unix.EACCES), s.Kind == StepAddRoute && is(unix.EACCES):
 		where := strings.ReplaceAll(s.Device, ".", "/")
 		if s.made { // it is gone by the time that anybody reads this
@@ -194,12 +194,6 @@ func (ns *Namespace) routeHolder(r Route) string {
 		}
 	}
 	return ""
-}
-
-// gone says whether the master of a step is no longer there.
-func (ns *Namespace) gone(m *Master) bool {
-	_, err := ns.link("", m.Index)
-	return errors.Is(err, fs.ErrNotExist)
 }
 
 // mayConfigure says whether the thread has CAP_NET_ADMIN.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"strconv"
@@ -104,7 +103,7 @@ func addUnderAttack() error {
 			return err
 		}
 		switch d, err := ns.link("q7", 0); {
-		case results[0].Err != nil && errors.Is(err, fs.ErrNotExist) && results[0].UndoErr == nil:
+		case results[0].Err != nil && Gone(err) && results[0].UndoErr == nil:
 			fmt.Println("refused:", results[0].Err)
 		case results[0].Err != nil || err != nil:
 			return fmt.Errorf("%v, undo %v; looked: %v", results[0].Err, results[0].UndoErr, err)

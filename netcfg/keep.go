@@ -3,10 +3,7 @@ package netcfg
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
-
-	"golang.org/x/sys/unix"
 )
 
 // carryOut does the jobs. A device that is made is held by its descriptor until all of it is as asked, and only then
@@ -108,8 +105,8 @@ func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 		if against != nil && !made[i].New.undo { // what was there before comes back, remembered or not
 			e := *against
 			e.Device, j.err = j.Name, &e
-		} else if err := j.hold.keep(); errors.Is(err, unix.EBADFD) {
-			j.err = j.taken()
+		} else if err := j.hold.keep(); Gone(err) {
+			j.err = Vanished(j.Name)
 		} else if err != nil {
 			j.err = &Error{Device: j.Name, What: "make it persistent", Err: err}
 		}
@@ -131,13 +128,9 @@ func (ns *Namespace) lastLook(jobs []*job) {
 			continue
 		}
 		if _, index, err := ns.identify(j.hold.fd); err != nil || index != j.hold.index {
-			j.err = j.taken()
+			j.err = Vanished(j.Name)
 		}
 	}
-}
-
-func (j *job) taken() *Error {
-	return &Error{Device: j.Name, Cause: NoDevice, Detail: "another program deleted or moved it"}
 }
 
 // ahead tells of new devices that are about to stay. The error is why they must not.

@@ -2,7 +2,6 @@ package netcfg
 
 import (
 	"errors"
-	"io/fs"
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
@@ -193,14 +192,14 @@ func (ns *Namespace) askLinks(wanted []target, stats bool) ([]*Device, error) {
 	return found, nil
 }
 
-// link reads one link of any kind by its name, or by its index if that is not zero. The error is fs.ErrNotExist
-// when there is none.
+// link reads one link of any kind by its name, or by its index if that is not zero. If there is none, the error is
+// ENODEV.
 func (ns *Namespace) link(name string, index int) (*Device, error) {
 	var found *Device
 	ask := []*nl.NetlinkRequest{linkRequest(unix.NLM_F_ACK, index, name, false)}
 	err := ns.socket.Exchange(ask, func(_ int, body []byte) { found = decodeLink(body) })[0]
-	if errors.Is(err, unix.ENODEV) || err == nil && found == nil {
-		return nil, fs.ErrNotExist
+	if err == nil && found == nil {
+		err = unix.ENODEV
 	}
 	return found, err
 }
@@ -215,7 +214,7 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 		m, known := byIndex[d.masterIndex]
 		if !known {
 			var err error
-			if m, err = ns.link("", d.masterIndex); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if m, err = ns.link("", d.masterIndex); err != nil && !Gone(err) {
 				return err
 			}
 			byIndex[d.masterIndex] = m
@@ -230,7 +229,7 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 // master looks a master up for a device that is to join it.
 func (ns *Namespace) master(name string) (*Master, error) {
 	m, err := ns.link(name, 0)
-	if errors.Is(err, fs.ErrNotExist) {
+	if Gone(err) {
 		return nil, &Error{What: "master " + Escape(name), Cause: NoMaster, Fix: Run(InNamespace("ip", "link", "add", name, "type", "bridge")), Err: unix.ENODEV}
 	} else if err != nil {
 		return nil, err

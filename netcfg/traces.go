@@ -103,7 +103,7 @@ func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
 		fd, err = ns.attach(d, t.Flags&^FlagNAPIFrags)
 	}
 	switch e := new(Error); {
-	case errors.As(err, &e) && (e.Cause == InUse || e.Cause == NoDevice): // another program was faster, or it is gone
+	case Gone(err), errors.As(err, &e) && e.Cause == InUse: // another program was faster, or it is gone
 		return nil
 	case err != nil:
 		return err

@@ -1,0 +1,28 @@
+package netcfg
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// Gone reports whether an error means that a device does not exist: ENODEV from netlink, EBADFD from a queue whose
+// device was deleted, EFAULT from a call on the queue that was waiting at that moment, or an [*Error] with the cause
+// NoDevice.
+func Gone(err error) bool {
+	if e := new(Error); errors.As(err, &e) && e.Cause != Unknown {
+		return e.Cause == NoDevice // another cause may have one of these errno, such as a driver that is missing
+	}
+	return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EBADFD) || errors.Is(err, unix.EFAULT)
+}
+
+// Vanished returns the error of a device that existed when the work on it began, and no longer does.
+func Vanished(device string) *Error {
+	return &Error{Device: device, Cause: NoDevice, Detail: "no longer exists"}
+}
+
+// absent reports whether no device has an index. If the kernel does not answer, the device counts as present.
+func (ns *Namespace) absent(index int) bool {
+	_, err := ns.link("", index)
+	return Gone(err)
+}

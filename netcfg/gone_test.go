@@ -1,0 +1,130 @@
+package netcfg
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// everything asks for a device with a step of each kind but delete.
+func everything(name string) *Spec {
+	return &Spec{
+		Name: name, Mode: TAP, Access: Root(), Link: Link{MTU: on(1400), Up: on(true)},
+		AddAddresses: *addresses("10.7.0.1/24", "fd00:7::1/64"),
+		AddRoutes:    *routes("10.8.0.0/16 via 10.7.0.2", "fd00:8::/64"),
+		Master:       &Master{Name: "red"},
+	}
+}
+
+// start makes a device and a bridge, and returns a job that has its plan.
+func start(t *testing.T, c Change) (*Namespace, *job) {
+	t.Helper()
+	ns := open(t)
+	ip(t, "link add red up type bridge")
+	if c.Expect != Absent {
+		add(t, ns, Spec{Name: "tap7", Mode: TAP, Link: Link{Up: on(true)}, Access: new(Access),
+			Addresses: addresses("10.9.0.1/24"), Routes: routes("10.10.0.0/16")})
+	}
+	j := &job{Change: c}
+	if err := ns.begin([]*job{j}, Options{}); err != nil || j.err != nil {
+		t.Fatal(err, j.err)
+	}
+	return ns, j
+}
+
+// wantVanished holds an error against the one error of a device that vanished.
+func wantVanished(t *testing.T, at string, err error) {
+	t.Helper()
+	e := new(Error)
+	want := Vanished("tap7")
+	if !errors.As(err, &e) || e.Cause != want.Cause || e.Device != want.Device || err.Error() != want.Error() {
+		t.Errorf("%s: got %v (%+v), want that it no longer exists", at, err, e)
+	}
+}
+
+// vanishing are the changes whose steps the tests walk.
+func vanishing() []Change {
+	change := everything("tap7")
+	change.RemoveAddresses, change.RemoveRoutes = *addresses("10.9.0.1/24"), *routes("10.10.0.0/16")
+	return []Change{
+		{Name: "tap7", Want: change, Expect: Present}, {Name: "tap7", Expect: Present},
+		{Name: "tap7", Expect: Present, Force: true}, {Name: "tap7", Want: everything("tap7"), Expect: Absent},
+	}
+}
+
+// TestADeviceThatVanishesBeforeAStep deletes the device before each single step of a plan, and expects the same error
+// of all.
+func TestADeviceThatVanishesBeforeAStep(t *testing.T) {
+	for _, c := range vanishing()[:3] {
+		for k, n := 0, 1; k < n; k++ {
+			ns, j := start(t, c)
+			n = len(j.steps)
+			s := &j.steps[k]
+			remove7(t)
+			err := ns.do(context.Background(), []*Step{s}, Options{Log: func(Step) {}})[0]
+			if err == nil && (s.Kind == StepRemoveAddress || s.Kind == StepRemoveRoute || s.Kind == StepHold) {
+				continue // it went with the device, or is the master's: the next look finds that out
+			}
+			wantVanished(t, string(s.Kind), err)
+		}
+	}
+}
+
+// TestADeviceThatVanishesDuringARun deletes the device before the first step and after each, and expects the same error
+// of all these runs.
+func TestADeviceThatVanishesDuringARun(t *testing.T) {
+	for _, c := range vanishing() {
+		for k, n := 0, 1; k < n; k++ {
+			ns, j := start(t, c)
+			n = len(j.steps)
+			if c.Expect == Absent {
+				n++
+			} else if k == 0 {
+				remove7(t)
+			}
+			at, done := "at first", 0
+			o := Options{Log: func(s Step) {
+				if done++; done == k {
+					at = "after " + string(s.Kind)
+					remove7(t)
+				}
+			}}
+			jobs := []*job{j}
+			ns.carryOut(context.Background(), jobs, o)
+			if at == "at first" && c.Expect == Absent {
+				continue // nothing was deleted
+			}
+			wantVanished(t, at, j.err)
+			ns.undo(jobs, Options{Log: func(Step) {}})
+			if err := j.result.UndoErr; err != nil {
+				wantVanished(t, at+": undo", err)
+			}
+		}
+	}
+}
+
+func remove7(t *testing.T) { ip(t, "link del tap7") }
+
+// TestADeviceThatVanishesUnderAQueue deletes the device of a queue, at rest and while a read waits.
+func TestADeviceThatVanishesUnderAQueue(t *testing.T) {
+	ns := open(t)
+	add(t, ns, Spec{Name: "tap7", Mode: TAP})
+	a := attach(t, ns, Attachment{Device: "tap7"})
+	remove7(t)
+	for at, call := range map[string]func(fd int) error{
+		"read":    func(fd int) error { _, err := unix.Read(fd, make([]byte, 100)); return err },
+		"write":   func(fd int) error { _, err := unix.Write(fd, make([]byte, 60)); return err },
+		"carrier": TurnOnCarrier,
+		"persist": func(fd int) error { return unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1) },
+		"owner":   func(fd int) error { return setAccess(fd, *Root(), Access{}) },
+		"mac":     func(fd int) error { return setMAC(fd, randomMAC(2)) },
+	} {
+		wantVanished(t, at, QueueError(a.Name, call(int(a.Queues[0].Fd()))))
+	}
+	_, err := ns.PrepareAttach(Attachment{Device: "tap7"})
+	if e := new(Error); !errors.As(err, &e) || e.Cause != NoDevice {
+		t.Errorf("attach again: %v", err)
+	}
+}
