@@ -103,8 +103,8 @@ func (p *program) renderFindings(findings []doctor.Finding) error {
 			out.WriteString(": " + netcfg.Printable(f.Means))
 		}
 		out.WriteByte('\n')
-		for _, mend := range f.Mend {
-			fmt.Fprintf(out, "    mend: %s\n", netcfg.Printable(mend))
+		for _, fix := range f.Fixes {
+			fmt.Fprintf(out, "    mend: %s\n", netcfg.Printable(fix.String()))
 		}
 	}
 	return out.Flush()
@@ -113,7 +113,10 @@ func (p *program) renderFindings(findings []doctor.Finding) error {
 func (p *program) renderFindingsJSON(findings []doctor.Finding) error {
 	list := make([]jsonFinding, len(findings))
 	for i, f := range findings {
-		list[i] = jsonFinding{Check: f.Check, Level: f.Level.String(), What: f.What, Means: f.Means, Mend: append([]string{}, f.Mend...)}
+		list[i] = jsonFinding{Check: f.Check, Level: f.Level.String(), What: f.What, Means: f.Means, Mend: []string{}}
+		for _, fix := range f.Fixes {
+			list[i].Mend = append(list[i].Mend, fix.String())
+		}
 		if f.Device != "" {
 			list[i].Device = &f.Device
 		}

@@ -40,7 +40,7 @@ func FuzzPrinters(f *testing.F) {
 			"error":      func(p *program, _ *bytes.Buffer) error { p.complain(errors.Join(failed, errors.New(text))); return nil },
 			"say":        func(p *program, _ *bytes.Buffer) error { p.say(text); p.sayOf(text, text); return nil },
 			"findings": func(p *program, _ *bytes.Buffer) error {
-				return p.renderFindings([]doctor.Finding{{Check: "x", Device: text, What: text, Means: text, Mend: []string{text}}})
+				return p.renderFindings([]doctor.Finding{{Check: "x", Device: text, What: text, Means: text, Fixes: []netcfg.Fix{netcfg.Sentence(text)}}})
 			},
 			"plan": func(p *program, _ *bytes.Buffer) error { return p.renderPlan(deletion(d)) },
 			"json plan": func(p *program, _ *bytes.Buffer) error {

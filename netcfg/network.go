@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
@@ -86,33 +85,37 @@ type Rule struct {
 // actions are the kernel's numbers of rules and routes that lead nowhere.
 var actions = map[uint8]string{unix.RTN_BLACKHOLE: "blackhole", unix.RTN_UNREACHABLE: "unreachable", unix.RTN_PROHIBIT: "prohibit"}
 
-// Words are the rule as ip rule add and ip rule del take it.
-func (r Rule) Words() string {
+// Words returns the rule as ip rule add and ip rule del accept it.
+func (r Rule) Words() string { return Command{Words: r.words()}.String() }
+
+func (r Rule) words() []string {
 	words := []string{"pref", strconv.FormatUint(uint64(r.Priority), 10)}
 	for _, part := range []struct {
 		given       bool
 		word, value string
 	}{
 		{r.From.IsValid(), "from", r.From.String()}, {r.To.IsValid(), "to", r.To.String()},
-		{r.Mark != 0, "fwmark", fmt.Sprintf("%#x", r.Mark)}, {r.In != "", "iif", Word(r.In)}, {r.Out != "", "oif", Word(r.Out)},
+		{r.Mark != 0, "fwmark", fmt.Sprintf("%#x", r.Mark)}, {r.In != "", "iif", r.In}, {r.Out != "", "oif", r.Out},
 		{r.Table != 0, "lookup", strconv.FormatUint(uint64(r.Table), 10)}, {r.Action != "", "type", r.Action},
 	} {
 		if part.given {
 			words = append(words, part.word, part.value)
 		}
 	}
-	return strings.Join(words, " ")
+	return words
 }
 
-// Delete is the command that removes the rule, or one that shows it, where less than the whole of it is known.
-func (r Rule) Delete() string {
-	if r.Odd {
-		return "look at it: ip rule show pref " + strconv.FormatUint(uint64(r.Priority), 10)
-	}
+// Delete returns the command that deletes the rule. If only a part of the rule is known, it returns a command that prints the rule.
+func (r Rule) Delete() Fix {
+	ip := []string{"ip"}
 	if r.IPv6 {
-		return "ip -6 rule del " + r.Words()
+		ip = append(ip, "-6")
 	}
-	return "ip rule del " + r.Words()
+	if r.Odd {
+		show := append(ip, "rule", "show", "pref", strconv.FormatUint(uint64(r.Priority), 10))
+		return Fix{Before: "inspect the rule: ", Commands: []Command{{Words: show, Namespace: true}}}
+	}
+	return Run(InNamespace(append(append(ip, "rule", "del"), r.words()...)...))
 }
 
 // The flags of struct fib_rule_hdr, which x/sys/unix does not have.

@@ -3,7 +3,6 @@ package doctor
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 
@@ -19,8 +18,7 @@ func bridgeAddress(v *view) []Finding {
 	for _, a := range own(d) {
 		return one(Fault, fmt.Sprintf("it has the address %s, but is a port of the bridge %s", a, netcfg.Escape(d.Master)),
 			"a port passes every frame to its bridge, so nothing answers at this address",
-			fmt.Sprintf("tunadm set %s --remove-address %s && ip addr replace %s dev %s",
-				netcfg.Word(d.Name), netcfg.Word(a.String()), a, netcfg.Word(d.Master)))
+			netcfg.Run(netcfg.Tunadm("set", d.Name, "--remove-address", a.String()), ip("addr", "replace", a.String(), "dev", d.Master)))
 	}
 	return nil
 }
@@ -41,10 +39,11 @@ func noAddress(v *view) []Finding {
 	if a := own(d); len(a) > 0 {
 		reaches := func(a netcfg.Address) bool { return target(a).IsValid() }
 		if v.asked() && d.Up && len(d.Routes) == 0 && d.Master == "" && !slices.ContainsFunc(a, reaches) {
-			length := map[bool]int{true: 24, false: 64}[a[0].Local.Is4()]
+			wider := a[0]
+			wider.Bits = map[bool]int{true: 24, false: 64}[a[0].Local.Is4()]
 			return one(Warning, fmt.Sprintf("its address %s covers only this host, and no route leads out of the device", a[0]),
 				"this host sends no packet to the device; the prefix length below is an example",
-				fmt.Sprintf("tunadm set %s --add-address %s/%d", netcfg.Word(d.Name), a[0].Local, length))
+				netcfg.Run(netcfg.Tunadm("set", d.Name, "--add-address", wider.String())))
 		}
 		return nil
 	}
@@ -53,7 +52,7 @@ func noAddress(v *view) []Finding {
 	}
 	return one(Warning, "it has no address",
 		"this host sends no packet to it, unless a route leads to it; the address below is an example from an unused network",
-		fmt.Sprintf("tunadm set %s --address %s", netcfg.Word(d.Name), v.freeAddress(false)))
+		netcfg.Run(netcfg.Tunadm("set", d.Name, "--address", v.freeAddress(false).String())))
 }
 
 // freeAddress returns an address from a network that no link of this host uses.
@@ -100,26 +99,31 @@ func vrf(d *netcfg.Device) string {
 }
 
 // setting returns a sysctl of a device in the thread's network namespace. The family is ipv4 or ipv6.
-func setting(family, device, name string) (string, bool) {
-	b, err := os.ReadFile("/proc/sys/net/" + family + "/conf/" + device + "/" + name)
+func (v *view) setting(family, device, name string) (string, bool) {
+	b, err := v.file("/proc/sys/net/" + family + "/conf/" + device + "/" + name)
 	return strings.TrimSpace(string(b)), err == nil
 }
 
 // sysctl returns the command that sets a sysctl of a device.
-func sysctl(family, device, name, value string) string {
-	return "sysctl -w " + netcfg.Word("net."+family+".conf."+strings.ReplaceAll(device, ".", "/")+"."+name+"="+value)
+func sysctl(family, device, name, value string) netcfg.Command {
+	return netcfg.InNamespace("sysctl", "-w", "net."+family+".conf."+strings.ReplaceAll(device, ".", "/")+"."+name+"="+value)
+}
+
+// ip returns a command of ip(8).
+func ip(words ...string) netcfg.Command {
+	return netcfg.InNamespace(append([]string{"ip"}, words...)...)
 }
 
 // ipv6Off finds a device without IPv6 where new devices have it.
 func ipv6Off(v *view) []Finding {
 	d := v.device
-	off, _ := setting("ipv6", d.Name, "disable_ipv6")
-	usual, _ := setting("ipv6", "default", "disable_ipv6")
+	off, _ := v.setting("ipv6", d.Name, "disable_ipv6")
+	usual, _ := v.setting("ipv6", "default", "disable_ipv6")
 	if off != "1" || d.Master != "" || usual == "1" && !v.asked() {
 		return nil
 	}
 	return one(Warning, "IPv6 is off on it (disable_ipv6)",
-		"it has no IPv6 address, and adding one fails: \"permission denied\"", sysctl("ipv6", d.Name, "disable_ipv6", "0"))
+		"it has no IPv6 address, and adding one fails: \"permission denied\"", netcfg.Run(sysctl("ipv6", d.Name, "disable_ipv6", "0")))
 }
 
 // duplicate finds IPv6 addresses that another host on the link also has.
@@ -129,7 +133,7 @@ func duplicate(v *view) (found []Finding) {
 		if a.Duplicate() {
 			found = append(found, one(Fault, "another host on its link has the address "+a.String(),
 				"duplicate address detection failed, so the kernel does not use the address",
-				fmt.Sprintf("ip addr del %s dev %s", a, netcfg.Word(d.Name)))...)
+				netcfg.Run(ip("addr", "del", a.String(), "dev", d.Name)))...)
 		}
 	}
 	return found
@@ -147,7 +151,7 @@ func tentative(v *view) []Finding {
 		}
 		return one(Warning, "its address "+a.String()+" is tentative: the kernel waits for a carrier to check for duplicates",
 			"a program cannot bind to it: \"cannot assign requested address\"",
-			fmt.Sprintf("ip addr del %s dev %s && ip addr add %s dev %s nodad", a, netcfg.Word(d.Name), a, netcfg.Word(d.Name)))
+			netcfg.Run(ip("addr", "del", a.String(), "dev", d.Name), ip("addr", "add", a.String(), "dev", d.Name, "nodad")))
 	}
 	return nil
 }
@@ -162,12 +166,12 @@ func noLinkLocal(v *view) []Finding {
 		}
 		global = global || a.Local.Is6()
 	}
-	mode, known := setting("ipv6", d.Name, "addr_gen_mode")
+	mode, known := v.setting("ipv6", d.Name, "addr_gen_mode")
 	if !v.asked() || !global || !known || !d.Up || !d.Carrier || mode != "1" {
 		return nil
 	}
 	return one(Warning, "it has an IPv6 address, but no link-local one (addrgenmode none)", "routing protocols and router advertisements do not work",
-		sysctl("ipv6", d.Name, "addr_gen_mode", "3"))
+		netcfg.Run(sysctl("ipv6", d.Name, "addr_gen_mode", "3")))
 }
 
 // subnetTwice finds another link with an address in the same network.
@@ -183,8 +187,7 @@ func subnetTwice(v *view) []Finding {
 		if other := v.sameSubnet(a, d); other != nil {
 			return one(Fault, fmt.Sprintf("%s also has an address in %s", netcfg.Escape(other.Name), a.Subnet()),
 				"the kernel sends packets to that network through only one of the two; the address below is an example from an unused network",
-				fmt.Sprintf("tunadm set %s --remove-address %s --add-address %s",
-					netcfg.Word(d.Name), netcfg.Word(a.String()), v.freeAddress(a.Local.Is6())))
+				netcfg.Run(netcfg.Tunadm("set", d.Name, "--remove-address", a.String(), "--add-address", v.freeAddress(a.Local.Is6()).String())))
 		}
 	}
 	return nil

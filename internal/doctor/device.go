@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tunadm/tunadm/netcfg"
@@ -14,12 +15,13 @@ func absent(v *view) []Finding {
 	}
 	if other := v.network.Link(v.Device); other != nil {
 		return one(Fault, netcfg.Escape(v.Device)+" is "+other.KindWords()+", not a TUN/TAP device", "no program can attach to it",
-			"choose another name: tunadm list prints the existing devices")
+			netcfg.Sentence("choose another name: tunadm list prints the existing devices"))
 	}
 	what := "there is no device " + netcfg.Escape(v.Device)
 	if elsewhere := v.namespace.Elsewhere(v.Device); len(elsewhere) > 0 {
 		return one(Fault, what+" in this network namespace, but another one has it: "+netcfg.Escape(strings.Join(elsewhere, ", ")),
-			"a device is visible only in its own network namespace", "tunadm doctor "+netcfg.Word(v.Device)+" --netns "+netcfg.Word(elsewhere[0]))
+			"a device is visible only in its own network namespace",
+			netcfg.Run(netcfg.Tunadm("doctor", v.Device, "--netns", elsewhere[0])))
 	}
 	var names []string
 	for _, l := range v.network.Links {
@@ -28,19 +30,19 @@ func absent(v *view) []Finding {
 		}
 	}
 	means := "a program without CAP_NET_ADMIN cannot create a device; it can only attach to an existing one"
-	var mend []string
+	var fixes []netcfg.Fix
 	if near := netcfg.Nearest(v.Device, names); near != "" {
 		what += ", but there is " + netcfg.Escape(near)
-		mend = []string{"tunadm doctor " + netcfg.Word(near)}
+		fixes = append(fixes, netcfg.Run(netcfg.Tunadm("doctor", near)))
 	}
-	add := "tunadm add " + netcfg.Word(v.Device)
+	var flags []string
 	if netcfg.ModeOf(v.Device) == 0 {
-		add += " --mode tun"
+		flags = append(flags, "--mode", "tun")
 	}
 	if v.User != "" || !v.person.Admin {
-		add += " --user " + netcfg.Word(v.person.ID.String())
+		flags = append(flags, "--user", v.person.ID.String())
 	}
-	return one(Fault, what, means, append(mend, add)...)
+	return one(Fault, what, means, append(fixes, netcfg.Run(netcfg.Tunadm("add", v.Device, flags...)))...)
 }
 
 // modeOfName finds a tun whose name begins with tap, and the reverse.
@@ -50,15 +52,14 @@ func modeOfName(v *view) []Finding {
 	if called == 0 || called == d.Mode {
 		return nil
 	}
-	name := netcfg.Word(d.Name)
 	what := fmt.Sprintf("it is a %s, but its name begins with %s", d.Mode, called)
 	means := "a program that derives the mode from the name gets \"invalid argument\" when it attaches"
 	if d.Up || d.MultiQueue || d.MTU != 1500 || d.Alias != "" || d.Master != "" || len(d.Addresses)+len(d.Routes) > 0 || d.InUse() {
 		return one(Warning, what, means,
-			"the mode cannot be changed after creation: delete the device and re-create it with its properties (tunadm export prints them)")
+			netcfg.Sentence("the mode cannot be changed after creation: delete the device and re-create it with its properties (tunadm export prints them)"))
 	}
-	return one(Warning, what, means,
-		fmt.Sprintf("tunadm delete %s && tunadm add %s --mode %s%s%s", name, name, called, keepUser(d), keepGroup(d)))
+	flags := slices.Concat([]string{"--mode", called.String()}, keepUser(d), keepGroup(d))
+	return one(Warning, what, means, netcfg.Run(netcfg.Tunadm("delete", d.Name), netcfg.Tunadm("add", d.Name, flags...)))
 }
 
 // queues reports whether a program must ask for several queues.
@@ -85,7 +86,8 @@ func leftOver(v *view) []Finding {
 		return ok(what)
 	}
 	return one(Warning, what, "the program ended, or attached to another device",
-		"start the program again", "tunadm delete "+netcfg.Word(d.Name)+", if it is no longer needed")
+		netcfg.Sentence("start the program again"),
+		netcfg.Fix{Commands: []netcfg.Command{netcfg.Tunadm("delete", d.Name)}, After: ", if it is no longer needed"})
 }
 
 // leftRules finds policy rules that name a device that does not exist.

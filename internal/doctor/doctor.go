@@ -4,7 +4,7 @@ package doctor
 
 import (
 	"cmp"
-	"errors"
+	"os"
 	"slices"
 	"strconv"
 
@@ -27,10 +27,10 @@ func (l Level) String() string { return [...]string{"fault", "warning", "ok"}[l]
 type Finding struct {
 	Check  string // the name of the check
 	Level  Level
-	Device string   // "": the machine
-	What   string   // the observation
-	Means  string   // its cause or its effect; "": What includes it
-	Mend   []string // the fixes, the best first: each a command, or a sentence if no command does it
+	Device string       // "": the machine
+	What   string       // the observation
+	Means  string       // its cause or its effect; "": What includes it
+	Fixes  []netcfg.Fix // the best first
 }
 
 // A Question names the device and the user to examine.
@@ -46,13 +46,16 @@ type Question struct {
 type view struct {
 	Question
 	namespace *netcfg.Namespace
-	person    netcfg.Person
+	person    netcfg.Person // the user of the question
+	admin     bool          // the invoking user may run commands that require root
 	network   *netcfg.Network
 	devices   []*netcfg.Device // the TUN/TAP devices; if the question names one, that one alone
 	device    *netcfg.Device   // the device of the current check; nil: a check of the machine
 	people    map[string]netcfg.Person
 	ways      []detour // the detours of the device; nil: not determined yet
 	rules     [][]byte // the firewall rules; nil: not read yet
+
+	file func(path string) ([]byte, error) // reads a file of /proc or /run
 }
 
 // A check looks for one kind of error.
@@ -92,7 +95,9 @@ func Checks() (names []string) {
 // Examine runs all checks and returns their findings, the most serious first. A finding that explains another comes before it. The
 // error is the kernel's, or that of an unknown user.
 func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
-	v := &view{Question: q, namespace: ns, person: ns.Self(), people: map[string]netcfg.Person{}}
+	self := ns.Self()
+	v := &view{Question: q, namespace: ns, person: self, admin: self.Admin || self.ID.Number == 0,
+		people: map[string]netcfg.Person{}, file: os.ReadFile}
 	var err error
 	if q.User != "" {
 		if v.person, err = ns.Person(q.User); err != nil {
@@ -131,8 +136,8 @@ func (v *view) ask(checks []check) (findings []Finding) {
 	for _, c := range checks {
 		for _, f := range c.look(v) {
 			f.Check = c.name
-			for i, mend := range f.Mend {
-				f.Mend[i] = v.fit(mend)
+			for i, fix := range f.Fixes {
+				f.Fixes[i] = fix.In(v.Netns).For(v.admin)
 			}
 			if v.device != nil {
 				f.Device = v.device.Name
@@ -144,8 +149,8 @@ func (v *view) ask(checks []check) (findings []Finding) {
 }
 
 // one returns a list of one finding.
-func one(level Level, what, means string, mend ...string) []Finding {
-	return []Finding{{Level: level, What: what, Means: means, Mend: mend}}
+func one(level Level, what, means string, fixes ...netcfg.Fix) []Finding {
+	return []Finding{{Level: level, What: what, Means: means, Fixes: fixes}}
 }
 
 // ok returns a finding of level OK.
@@ -153,11 +158,10 @@ func ok(what string) []Finding { return one(OK, what, "") }
 
 // known returns a finding with the text and the hint of an error.
 func known(level Level, err error) []Finding {
-	f := Finding{Level: level, What: err.Error()}
-	if e := new(netcfg.Error); errors.As(err, &e) {
-		f.Mend = []string{e.Hint().String()}
+	if fix := netcfg.HintOf(err); !fix.IsZero() {
+		return one(level, err.Error(), "", fix)
 	}
-	return []Finding{f}
+	return one(level, err.Error(), "")
 }
 
 // packets returns a number of packets in words.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/netcfg"
@@ -22,21 +23,22 @@ func down(v *view) []Finding {
 		return ok("it is down, as declared")
 	}
 	return one(Fault, "it is down", "it passes no packet, its routes are gone, and a write to it fails with \"input/output error\"",
-		"tunadm set "+netcfg.Word(d.Name)+" --up")
+		netcfg.Run(netcfg.Tunadm("set", d.Name, "--up")))
 }
 
 // queueLength finds a transmit queue that holds no packet, or is short and dropped packets.
 func queueLength(v *view) []Finding {
 	const short = 100 // packets; the kernel's default is 500 for a tun and 1000 for a tap
 	d := v.device
-	mend := "tunadm set " + netcfg.Word(d.Name) + " --txqueuelen " + map[netcfg.Mode]string{netcfg.TUN: "500", netcfg.TAP: "1000"}[d.Mode]
+	usual := map[netcfg.Mode]string{netcfg.TUN: "500", netcfg.TAP: "1000"}[d.Mode]
+	fix := netcfg.Run(netcfg.Tunadm("set", d.Name, "--txqueuelen", usual))
 	switch {
 	case d.TxQueueLen == 0:
 		return one(Fault, "its transmit queue length is 0 (txqueuelen)",
-			"the kernel drops every packet sent to it: ping gets no answer, or \"no buffer space available\"", mend)
+			"the kernel drops every packet sent to it: ping gets no answer, or \"no buffer space available\"", fix)
 	case d.TxQueueLen < short && d.Stats.TxDropped > 0 && d.InUse():
 		return one(Warning, fmt.Sprintf("the kernel dropped %s sent to it, and its transmit queue length is only %d (txqueuelen)",
-			packets(d.Stats.TxDropped), d.TxQueueLen), "a burst of packets does not fit into the queue", mend)
+			packets(d.Stats.TxDropped), d.TxQueueLen), "a burst of packets does not fit into the queue", fix)
 	}
 	return ok(fmt.Sprintf("its transmit queue length is %d packets", d.TxQueueLen))
 }
@@ -55,17 +57,18 @@ func noCarrier(v *view) []Finding {
 	case d.InUse():
 		return one(Fault, "a program is attached, but the carrier is off",
 			"the attached program or an administrator turned it off; the kernel drops packets before they reach the program",
-			"ip link set "+netcfg.Word(d.Name)+" carrier on")
+			netcfg.Run(ip("link", "set", "dev", d.Name, "carrier", "on")))
 	}
+	start := netcfg.Sentence("start the program that reads it")
 	means := "ping gets no answer"
 	if d.Mode == netcfg.TAP {
 		means = "ping prints \"destination host unreachable\" after three seconds"
 	}
 	if dropped := d.Stats.TxDropped; dropped > ownPackets || dropped > 0 && v.asked() {
-		return one(Fault, "no program is attached, so the kernel dropped "+packets(dropped)+" sent to it", means, "start the program that reads it")
+		return one(Fault, "no program is attached, so the kernel dropped "+packets(dropped)+" sent to it", means, start)
 	}
 	if v.asked() {
-		return one(Fault, "no program is attached, so the kernel drops every packet sent to it", means, "start the program that reads it")
+		return one(Fault, "no program is attached, so the kernel drops every packet sent to it", means, start)
 	}
 	return ok("no program is attached: the normal state of an idle device")
 }
@@ -79,7 +82,7 @@ func mtuOfMaster(v *view) []Finding {
 	}
 	return one(Warning, fmt.Sprintf("its MTU is %d, but that of its bridge %s is %d", d.MTU, netcfg.Escape(m.Name), m.MTU),
 		"the bridge silently drops packets larger than its own MTU",
-		fmt.Sprintf("tunadm set %s --mtu %d", netcfg.Word(d.Name), m.MTU))
+		netcfg.Run(netcfg.Tunadm("set", d.Name, "--mtu", strconv.Itoa(m.MTU))))
 }
 
 // mtuIPv6 finds an MTU too small for IPv6, if another link has an IPv6 address.
@@ -93,7 +96,7 @@ func mtuIPv6(v *view) []Finding {
 			if a.Local.Is6() && !a.Local.IsLinkLocalUnicast() && !a.Local.IsLoopback() {
 				return one(Warning, fmt.Sprintf("its MTU is %d, but IPv6 requires %d", d.MTU, netcfg.MTUMinV6),
 					"the kernel has removed the IPv6 addresses, routes and sysctls of the device",
-					fmt.Sprintf("tunadm set %s --mtu %d", netcfg.Word(d.Name), netcfg.MTUMinV6))
+					netcfg.Run(netcfg.Tunadm("set", d.Name, "--mtu", strconv.Itoa(netcfg.MTUMinV6))))
 			}
 		}
 	}
@@ -110,7 +113,7 @@ func macTwice(v *view) []Finding {
 		if l.Index != d.Index && l.Master == d.Master && slices.Equal(l.MAC, d.MAC) {
 			return one(Fault, fmt.Sprintf("%s, a port of the same bridge, has the same MAC address: %s", netcfg.Escape(l.Name), d.MAC),
 				"the bridge confuses the two, so frames leave through the wrong port",
-				fmt.Sprintf("tunadm set %s --mac %s", netcfg.Word(d.Name), ownMAC(d)))
+				netcfg.Run(netcfg.Tunadm("set", d.Name, "--mac", ownMAC(d).String())))
 		}
 	}
 	return nil
@@ -134,7 +137,8 @@ func declared(v *view) []Finding {
 	want.Master = nil // a look-up of the name can fail
 	steps, err := netcfg.Plan(&want, v.device)
 	if err != nil {
-		return one(Warning, "it differs from its declaration: "+err.Error(), "it was created by hand, or the file has changed since", "tunadm apply --replace")
+		return one(Warning, "it differs from its declaration: "+err.Error(), "it was created by hand, or the file has changed since",
+			netcfg.Run(netcfg.Tunadm("apply", "", "--replace")))
 	}
 	if len(steps) == 0 {
 		return nil
@@ -145,7 +149,7 @@ func declared(v *view) []Finding {
 	}
 	return one(Warning, "it differs from its declaration; missing: "+strings.Join(lacks, "; "),
 		"another program changed it, such as udev, which sets the MAC address of a new device; or it went down, which removes IPv6 addresses and routes",
-		"tunadm apply")
+		netcfg.Run(netcfg.Tunadm("apply", "")))
 }
 
 // unread finds an attached program that has read no packet.
@@ -155,7 +159,7 @@ func unread(v *view) []Finding {
 		return nil
 	}
 	return one(Warning, "the attached program has read no packet, and the kernel dropped "+packets(d.Stats.TxDropped),
-		"the program hangs, does not read the device, or has just started", "restart the program: "+d.UsedBy())
+		"the program hangs, does not read the device, or has just started", netcfg.Sentence("restart the program: "+d.UsedBy()))
 }
 
 // otherMACs finds frames from the program to a MAC address that no device has.
@@ -166,7 +170,8 @@ func otherMACs(v *view) []Finding {
 	}
 	return one(Warning, fmt.Sprintf("the program sent %s to a MAC address other than that of the tap, %s", packets(d.Stats.RxOtherHost), d.MAC),
 		"the host accepts only frames to its own MAC address; the others reach only programs that capture packets",
-		"make the program resolve the MAC address by ARP", "add the tap to a bridge: "+netcfg.Tunadm("set", d.Name, "--master", "BRIDGE").String())
+		netcfg.Sentence("make the program resolve the MAC address by ARP"),
+		netcfg.Fix{Before: "add the tap to a bridge: ", Commands: []netcfg.Command{netcfg.Tunadm("set", d.Name, "--master", "BRIDGE")}})
 }
 
 // bridgeDown finds a master that is down.
@@ -175,5 +180,6 @@ func bridgeDown(v *view) []Finding {
 	if m == nil || m.Up {
 		return nil
 	}
-	return one(Fault, "its master "+netcfg.Escape(m.Name)+" is down", "packets from the program go no further", "ip link set dev "+netcfg.Word(m.Name)+" up")
+	return one(Fault, "its master "+netcfg.Escape(m.Name)+" is down", "packets from the program go no further",
+		netcfg.Run(ip("link", "set", "dev", m.Name, "up")))
 }

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"os"
 	"strconv"
 	"strings"
 
@@ -11,23 +10,25 @@ import (
 // networkManager reports that NetworkManager manages the device.
 func networkManager(v *view) []Finding {
 	d := v.device
-	b, err := os.ReadFile("/run/NetworkManager/devices/" + strconv.Itoa(d.Index))
+	b, err := v.file("/run/NetworkManager/devices/" + strconv.Itoa(d.Index))
 	if err != nil || v.Netns != "" || !strings.Contains(string(b), "managed=true") && !strings.Contains(string(b), "connection-uuid=") {
 		return nil
 	}
 	name, what := d.Name, "NetworkManager manages it"
 	means := "NetworkManager changes addresses and routes, removes the device from its bridge, and stores a connection profile for it"
 	if !plain(name) {
-		return one(Warning, what, means, "rename the device: its name has characters that are special in NetworkManager's files")
+		return one(Warning, what, means,
+			netcfg.Sentence("rename the device: its name has characters that are special in NetworkManager's files"))
 	}
-	return one(Warning, what, means,
-		"printf '[keyfile]\\nunmanaged-devices+=interface-name:%s\\n' "+netcfg.Word(name)+" >"+netcfg.Word("/etc/NetworkManager/conf.d/90-"+name+".conf")+" && nmcli general reload")
+	write := netcfg.ByRoot("printf", `[keyfile]\nunmanaged-devices+=interface-name:%s\n`, name)
+	write.Output = "/etc/NetworkManager/conf.d/90-" + name + ".conf"
+	return one(Warning, what, means, netcfg.Run(write, netcfg.ByRoot("nmcli", "general", "reload")))
 }
 
 // networkd reports that systemd-networkd has a file for the device.
 func networkd(v *view) []Finding {
 	d := v.device
-	b, err := os.ReadFile("/run/systemd/netif/links/" + strconv.Itoa(d.Index))
+	b, err := v.file("/run/systemd/netif/links/" + strconv.Itoa(d.Index))
 	if err != nil || v.Netns != "" {
 		return nil
 	}
@@ -43,10 +44,13 @@ func networkd(v *view) []Finding {
 	name, what := d.Name, "systemd-networkd manages it, by "+netcfg.Escape(file)
 	means := "systemd-networkd changes addresses and routes, and removes them when the carrier is lost"
 	if !plain(name) {
-		return one(Warning, what, means, "rename the device: its name has characters that are special in systemd-networkd's files")
+		return one(Warning, what, means,
+			netcfg.Sentence("rename the device: its name has characters that are special in systemd-networkd's files"))
 	}
+	write := netcfg.ByRoot("printf", `[Match]\nName=%s\n\n[Link]\nUnmanaged=yes\n`, name)
+	write.Output = "/etc/systemd/network/05-" + name + ".network"
 	return one(Warning, what, means,
-		"printf '[Match]\\nName=%s\\n\\n[Link]\\nUnmanaged=yes\\n' "+netcfg.Word(name)+" >"+netcfg.Word("/etc/systemd/network/05-"+name+".network")+" && networkctl reload && networkctl reconfigure -- "+netcfg.Word(name))
+		netcfg.Run(write, netcfg.ByRoot("networkctl", "reload"), netcfg.ByRoot("networkctl", "reconfigure", "--", name)))
 }
 
 // plain reports whether a name has no special character of the network managers' files: no pattern, no negation, no list.

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,27 +12,27 @@ import (
 // rpFilter finds a reverse path filter that drops packets from the program because the return path is another one.
 func rpFilter(v *view) []Finding {
 	d := v.device
-	if largest("rp_filter", d.Name) != 1 {
+	if v.largest("rp_filter", d.Name) != 1 {
 		return nil
 	}
-	mend := sysctl("ipv4", d.Name, "rp_filter", "2")
+	fix := netcfg.Run(sysctl("ipv4", d.Name, "rp_filter", "2"))
 	for _, dt := range v.detours() {
 		if dt.to.Is4() && dt.way.Index != 0 {
 			return one(Fault, fmt.Sprintf("the kernel drops packets from %s that arrive through it (rp_filter 1)", dt.to),
-				"the return path to that address leaves through another device, so the kernel treats them as spoofed", mend)
+				"the return path to that address leaves through another device, so the kernel treats them as spoofed", fix)
 		}
 	}
-	if n := counter("netstat", "TcpExt", "IPReversePathFilter"); v.asked() && n > 0 && d.InUse() && d.Stats.RxPackets > 0 {
+	if n := v.counter("netstat", "TcpExt", "IPReversePathFilter"); v.asked() && n > 0 && d.InUse() && d.Stats.RxPackets > 0 {
 		return one(Warning, "rp_filter is 1, and dropped "+packets(n)+" in this network namespace, possibly of another device",
-			"the kernel drops packets from addresses that are not routed to the device", mend)
+			"the kernel drops packets from addresses that are not routed to the device", fix)
 	}
 	return ok("rp_filter is 1: the kernel drops packets from addresses that are not routed to it")
 }
 
 // largest returns the effective value of an IPv4 sysctl for a device: the larger of its own and that of all.
-func largest(name, device string) (value int) {
+func (v *view) largest(name, device string) (value int) {
 	for _, where := range []string{"all", device} {
-		text, _ := setting("ipv4", where, name)
+		text, _ := v.setting("ipv4", where, name)
 		n, _ := strconv.Atoi(text) // 0 where there is none
 		value = max(value, n)
 	}
@@ -41,18 +40,18 @@ func largest(name, device string) (value int) {
 }
 
 // looser returns the other commands that are required to accept packets from addresses of this host.
-func looser(device string) (more string) {
+func (v *view) looser(device string) (more []netcfg.Command) {
 	for _, where := range []string{"all", device} {
-		if value, _ := setting("ipv4", where, "rp_filter"); value != "0" {
-			more += " && " + sysctl("ipv4", where, "rp_filter", "0")
+		if value, _ := v.setting("ipv4", where, "rp_filter"); value != "0" {
+			more = append(more, sysctl("ipv4", where, "rp_filter", "0"))
 		}
 	}
 	return more
 }
 
 // counter returns a counter of /proc/net/snmp or /proc/net/netstat of the thread's network namespace, or 0 if it does not exist.
-func counter(file, group, name string) uint64 {
-	b, err := os.ReadFile("/proc/thread-self/net/" + file)
+func (v *view) counter(file, group, name string) uint64 {
+	b, err := v.file("/proc/thread-self/net/" + file)
 	if err != nil {
 		return 0
 	}
@@ -82,7 +81,7 @@ func acceptLocal(v *view) []Finding {
 			continue
 		}
 		a, is := own(l)[0], own(d)[0]
-		if largest("accept_local", d.Name) == 1 || !a.Local.Is4() || !is.Local.Is4() {
+		if v.largest("accept_local", d.Name) == 1 || !a.Local.Is4() || !is.Local.Is4() {
 			continue
 		}
 		if way, err := v.namespace.Way(is.Local, a.Local); err != nil || !way.Local || v.overridden() {
@@ -90,7 +89,7 @@ func acceptLocal(v *view) []Finding {
 		}
 		return one(Warning, fmt.Sprintf("one program is attached to it and to %s, and both have addresses of this host", netcfg.Escape(l.Name)),
 			fmt.Sprintf("the kernel drops packets from %s that the program writes to it, as martians, and delivers packets to %s locally", a.Local, a.Local),
-			sysctl("ipv4", d.Name, "accept_local", "1")+looser(d.Name))
+			netcfg.Run(append([]netcfg.Command{sysctl("ipv4", d.Name, "accept_local", "1")}, v.looser(d.Name)...)...))
 	}
 	return nil
 }
@@ -110,13 +109,13 @@ func sameHolder(a, b *netcfg.Device) bool {
 // forwarding finds packets to other hosts that this host does not forward.
 func forwarding(v *view) []Finding {
 	d := v.device
-	on, _ := setting("ipv4", d.Name, "forwarding")
-	lost := counter("snmp", "Ip", "InAddrErrors")
+	on, _ := v.setting("ipv4", d.Name, "forwarding")
+	lost := v.counter("snmp", "Ip", "InAddrErrors")
 	if !v.asked() || on != "0" || lost == 0 || !d.InUse() || d.Stats.RxPackets == 0 {
 		return nil
 	}
 	return one(Warning, "this host does not forward IPv4, and dropped "+packets(lost)+" to other hosts in this network namespace, possibly of another device",
-		"hosts behind the device reach only this host", "sysctl -w net.ipv4.ip_forward=1")
+		"hosts behind the device reach only this host", netcfg.Run(netcfg.InNamespace("sysctl", "-w", "net.ipv4.ip_forward=1")))
 }
 
 // firewall reports whether a firewall rule names the device. It does not evaluate the rules.
@@ -125,7 +124,8 @@ func firewall(v *view) []Finding {
 	named, present := v.firewallNames(d.Name)
 	switch {
 	case named && v.asked():
-		return one(Warning, "a firewall rule names it", "the rule was not evaluated", "inspect the rule: nft list ruleset, or iptables-save")
+		return one(Warning, "a firewall rule names it", "the rule was not evaluated",
+			netcfg.Sentence("inspect the rule: nft list ruleset, or iptables-save"))
 	case named:
 		return ok("a firewall rule names it; the rule was not evaluated")
 	case present:
@@ -143,6 +143,6 @@ func (v *view) firewallNames(device string) (named, present bool) {
 	for _, rule := range v.rules {
 		named = named || strings.Contains(string(rule), "\x00"+device+"\x00")
 	}
-	legacy, _ := os.ReadFile("/proc/thread-self/net/ip_tables_names")
+	legacy, _ := v.file("/proc/thread-self/net/ip_tables_names")
 	return named, len(v.rules) > 0 || len(legacy) > 0
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -69,11 +68,11 @@ func create(v *view) []Finding {
 	}
 	if v.person.Self && v.person.ID.Number == 0 {
 		return one(Warning, who+" may not create devices here",
-			"creating a device requires CAP_NET_ADMIN over this network namespace", netcfg.AdminHint().String())
+			"creating a device requires CAP_NET_ADMIN over this network namespace", netcfg.AdminHint())
 	}
 	return one(Warning, who+" may not create devices, and may not attach to any existing one",
 		"creating a device requires CAP_NET_ADMIN over this network namespace; attaching does not",
-		"tunadm add --mode tun --user "+netcfg.Word(v.person.ID.String()))
+		netcfg.Run(netcfg.Tunadm("add", "", "--mode", "tun", "--user", v.person.ID.String())))
 }
 
 // attach checks whether the person may attach to the device.
@@ -93,16 +92,16 @@ func attach(v *view) []Finding {
 		}
 		if later, err := v.find(v.person.ID.String()); err == nil && v.person.Self && d.Access.Admits(later) {
 			return one(Fault, who+" may not attach to it yet", rule+"; "+who+" joined the group after this session began",
-				"log in again, or restart the service")
+				netcfg.Sentence("log in again, or restart the service"))
 		}
-		mend := v.admit()
-		if strings.Contains(mend, "usermod") {
+		fix, joins := v.admit()
+		if joins {
 			rule += "; a new group membership takes effect at the next login"
 		}
-		return one(Fault, who+" may not attach to it", rule, mend)
+		return one(Fault, who+" may not attach to it", rule, fix)
 	case v.User != "" && v.Device != "" && d.InUse() && !d.MultiQueue && !v.holds(d):
 		return one(Fault, d.UsedBy(), "a single-queue device admits one program: the next one gets \"device or resource busy\"",
-			"stop that program first")
+			netcfg.Sentence("stop that program first"))
 	}
 	return ok(who + " may attach: the device admits " + d.Access.Words())
 }
@@ -112,34 +111,33 @@ func (v *view) holds(d *netcfg.Device) bool {
 	return slices.ContainsFunc(d.Holders, func(h netcfg.Holder) bool { return h.User.Number == v.person.ID.Number })
 }
 
-// admit returns the fix that lets the person attach.
-func (v *view) admit() string {
-	d := v.device
-	who := netcfg.Word(v.person.ID.String())
-	switch group := d.Access.Group; {
-	case group == nil || slices.Contains(v.person.Groups, group.Number):
-		return "tunadm set " + netcfg.Word(d.Name) + " --user " + who + keepGroup(d)
-	case d.Access.User == nil || d.Access.User.Number == v.person.ID.Number:
-		return joinGroup(v.person.ID, *group)
-	default:
-		return "tunadm set " + netcfg.Word(d.Name) + " --user " + who + keepGroup(d) + " && " + joinGroup(v.person.ID, *group)
+// admit returns the fix that lets the person attach, and whether the person joins a group by it.
+func (v *view) admit() (fix netcfg.Fix, joins bool) {
+	d, id, group := v.device, v.person.ID, v.device.Access.Group
+	own := netcfg.Tunadm("set", d.Name, append([]string{"--user", id.String()}, keepGroup(d)...)...)
+	if group == nil || slices.Contains(v.person.Groups, group.Number) {
+		return netcfg.Run(own), false
 	}
+	if fix, joins = joinGroup(id, *group); joins && d.Access.User != nil && d.Access.User.Number != id.Number {
+		fix.Commands = append([]netcfg.Command{own}, fix.Commands...)
+	}
+	return fix, joins
 }
 
 // keepGroup returns the flag that keeps the group of a device. A group cannot be unset.
-func keepGroup(d *netcfg.Device) string {
+func keepGroup(d *netcfg.Device) []string {
 	if d.Access.Group == nil {
-		return ""
+		return nil
 	}
-	return " --group " + netcfg.Word(d.Access.Group.String())
+	return []string{"--group", d.Access.Group.String()}
 }
 
-// joinGroup returns the command that adds a user to a group. Both must have names.
-func joinGroup(who, group netcfg.ID) string {
+// joinGroup returns the command that adds a user to a group. Without a name of each it returns a sentence, and false.
+func joinGroup(who, group netcfg.ID) (fix netcfg.Fix, joins bool) {
 	if who.Name == "" || group.Name == "" {
-		return "give the user and the group a name: useradd(8), groupadd(8)"
+		return netcfg.Sentence("give the user and the group a name: useradd(8), groupadd(8)"), false
 	}
-	return "usermod -aG " + netcfg.Word(group.Name) + " " + netcfg.Word(who.Name)
+	return netcfg.Run(netcfg.ByRoot("usermod", "-aG", group.Name, who.Name)), true
 }
 
 // impossibleAccess finds an owner who is not in the group of the device.
@@ -153,25 +151,24 @@ func impossibleAccess(v *view) []Finding {
 	if err != nil || d.Access.Admits(person) {
 		return nil
 	}
-	mend := joinGroup(*owner, *group)
+	fix, _ := joinGroup(*owner, *group)
 	if group.Name == "" {
-		mend = v.otherGroup()
+		fix = v.otherGroup()
 	}
 	return one(Fault, fmt.Sprintf("its owner %s is not in its group %s", netcfg.Escape(owner.Name), netcfg.Escape(group.String())),
-		"the kernel requires both, so only root may attach; a new group membership takes effect at the next login", mend)
+		"the kernel requires both, so only root may attach; a new group membership takes effect at the next login", fix)
 }
 
 // unknownIDs finds an owner and a group without a name.
 func unknownIDs(v *view) (found []Finding) {
 	d := v.device
-	name := netcfg.Word(d.Name)
 	if !netcfg.NamesAnswer() {
 		return nil // the name service may know them
 	}
 	if u := d.Access.User; u != nil && u.Name == "" {
 		found = append(found, one(Warning, fmt.Sprintf("its owner is UID %d, which no user has", u.Number),
 			"a new user may get this UID, and with it access to the device",
-			"tunadm set "+name+" --user root"+keepGroup(d))...)
+			netcfg.Run(netcfg.Tunadm("set", d.Name, append([]string{"--user", "root"}, keepGroup(d)...)...)))...)
 	}
 	if g := d.Access.Group; g != nil && g.Name == "" {
 		found = append(found, one(Warning, fmt.Sprintf("its group is GID %d, which no group has", g.Number),
@@ -182,22 +179,22 @@ func unknownIDs(v *view) (found []Finding) {
 }
 
 // otherGroup returns the command that gives the device a group of its owner.
-func (v *view) otherGroup() string {
+func (v *view) otherGroup() netcfg.Fix {
 	d, group := v.device, "root"
 	if u := d.Access.User; u != nil {
 		if owner, err := v.find(u.String()); err == nil && len(owner.Groups) > 0 {
 			group = strconv.FormatUint(uint64(owner.Groups[0]), 10)
 		}
 	}
-	return "tunadm set " + netcfg.Word(d.Name) + keepUser(d) + " --group " + group
+	return netcfg.Run(netcfg.Tunadm("set", d.Name, append(keepUser(d), "--group", group)...))
 }
 
 // keepUser returns the flag that keeps the owner of a device. An owner cannot be unset.
-func keepUser(d *netcfg.Device) string {
+func keepUser(d *netcfg.Device) []string {
 	if d.Access.User == nil {
-		return ""
+		return nil
 	}
-	return " --user " + netcfg.Word(d.Access.User.String())
+	return []string{"--user", d.Access.User.String()}
 }
 
 // anyone finds a device that has neither an owner nor a group.
@@ -207,9 +204,9 @@ func anyone(v *view) []Finding {
 	}
 	owner := "root"
 	if v.Device != "" && !v.person.Admin {
-		owner = netcfg.Word(v.person.ID.String())
+		owner = v.person.ID.String()
 	}
 	return one(Warning, "it has neither an owner nor a group",
 		"every local user who can open /dev/net/tun may attach to it and become its owner",
-		"tunadm set "+netcfg.Word(v.device.Name)+" --user "+owner)
+		netcfg.Run(netcfg.Tunadm("set", v.device.Name, "--user", owner)))
 }

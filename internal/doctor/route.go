@@ -91,7 +91,7 @@ func routeElsewhere(v *view) (found []Finding) {
 }
 
 // away reports that the host reaches a part of a network of the device through another link.
-func (v *view) away(level Level, part netip.Prefix, foreign bool, other *netcfg.Device, command string) Finding {
+func (v *view) away(level Level, part netip.Prefix, foreign bool, other *netcfg.Device, fix netcfg.Fix) Finding {
 	name := netcfg.Escape(other.Name)
 	kind := "a more specific route"
 	if part.Bits() <= v.subnetOf(part.Addr()).Bits() {
@@ -100,9 +100,9 @@ func (v *view) away(level Level, part netip.Prefix, foreign bool, other *netcfg.
 	what := fmt.Sprintf("packets to %s leave through %s, which has %s", part, name, kind)
 	if foreign {
 		return one(level, what, "the route belongs to an address of "+name+" or to a routing daemon: the two networks overlap",
-			"move the device or "+name+" to another network: ip addr")[0]
+			netcfg.Sentence("move the device or "+name+" to another network: ip addr"))[0]
 	}
-	return one(level, what, "", command)[0]
+	return one(level, what, "", fix)[0]
 }
 
 // parted finds routes of other links to parts of the device's networks.
@@ -163,16 +163,20 @@ func fits(r netcfg.Rule, dt detour) bool {
 }
 
 // deleteRoute returns the command that deletes the route of a way.
-func deleteRoute(way netcfg.Way, other *netcfg.Device) string {
-	command := "ip route del "
-	if way.Match.Addr().Is6() {
-		command = "ip -6 route del "
-	}
-	command += way.Match.String() + " dev " + netcfg.Word(other.Name)
+func deleteRoute(way netcfg.Way, other *netcfg.Device) netcfg.Fix {
+	words := append(family(way.Match.Addr()), "route", "del", way.Match.String(), "dev", other.Name)
 	if way.Table != tableMain {
-		command += " table " + strconv.FormatUint(uint64(way.Table), 10)
+		words = append(words, "table", strconv.FormatUint(uint64(way.Table), 10))
 	}
-	return command
+	return netcfg.Run(ip(words...))
+}
+
+// family returns the option of ip(8) for the family of an address. IPv4 needs none.
+func family(a netip.Addr) []string {
+	if a.Is6() {
+		return []string{"-6"}
+	}
+	return nil
 }
 
 // noWay reports the rule or the route that forbids packets to a network of the device, or that there is no route.
@@ -185,29 +189,39 @@ func (v *view) noWay(dt detour) Finding {
 	}
 	for _, r := range v.network.Routes {
 		if r.Barrier != "" && r.To.Contains(dt.to) && r.To.Bits() >= v.subnetOf(dt.to).Bits() {
-			words := r.Barrier + " " + r.Route.String()
-			return one(Fault, fmt.Sprintf("a route forbids packets to %s: %s", dt.to, words), means, "ip route del "+words)[0]
+			return one(Fault, fmt.Sprintf("a route forbids packets to %s: %s %s", dt.to, r.Barrier, r.Route), means, deleteBarrier(r))[0]
 		}
 	}
 	return v.noRoute(dt)
+}
+
+// deleteBarrier returns the command that deletes a route without a device.
+func deleteBarrier(r netcfg.NetworkRoute) netcfg.Fix {
+	words := append(family(r.To.Addr()), "route", "del", r.Barrier, r.To.String())
+	if r.Metric != 0 {
+		words = append(words, "metric", strconv.FormatUint(uint64(r.Metric), 10))
+	}
+	if r.Table != 0 {
+		words = append(words, "table", strconv.FormatUint(uint64(r.Table), 10))
+	}
+	return netcfg.Run(ip(words...))
 }
 
 // noRoute reports that the device's own route to its network is missing, or that no rule looks it up.
 func (v *view) noRoute(dt detour) Finding {
 	subnet := v.subnetOf(dt.to)
 	if !v.looksIntoMain(dt.to.Is6()) {
-		mend := "ip rule add pref 32766 lookup main"
-		if dt.to.Is6() {
-			mend = "ip -6 rule add pref 32766 lookup main"
-		}
-		return one(Fault, "no policy rule looks up the main routing table", "the kernel does not find the route to "+subnet.String(), mend)[0]
+		add := ip(append(family(dt.to), "rule", "add", "pref", "32766", "lookup", "main")...)
+		return one(Fault, "no policy rule looks up the main routing table",
+			"the kernel does not find the route to "+subnet.String(), netcfg.Run(add))[0]
 	}
 	means := "the route was deleted, or the address has noprefixroute: ping prints \"network is unreachable\""
 	if other := v.network.ByIndex(dt.way.Index); other != nil {
 		means = fmt.Sprintf("the route was deleted, or the address has noprefixroute: packets leave through %s, by its route to %s",
 			netcfg.Escape(other.Name), dt.way.Match)
 	}
-	return one(Fault, "its route to "+subnet.String()+" is missing", means, fmt.Sprintf("ip route replace %s dev %s", subnet, netcfg.Word(v.device.Name)))[0]
+	return one(Fault, "its route to "+subnet.String()+" is missing", means,
+		netcfg.Run(ip("route", "replace", subnet.String(), "dev", v.device.Name)))[0]
 }
 
 // looksIntoMain reports whether a rule looks up the main routing table.
@@ -218,7 +232,7 @@ func (v *view) looksIntoMain(ipv6 bool) bool {
 // linkdown reports whether the kernel ignores the device's routes because it has no carrier.
 func (v *view) linkdown(to netip.Addr) bool {
 	d := v.device
-	return !d.Carrier && len(ignoring(familyOf(to), d.Name)) > 0
+	return !d.Carrier && len(v.ignoring(familyOf(to), d.Name)) > 0
 }
 
 // familyOf returns the name of the address family in sysctls.
@@ -230,9 +244,9 @@ func familyOf(ip netip.Addr) string {
 }
 
 // ignoring returns the names, of all devices or of this one, under which ignore_routes_with_linkdown is set.
-func ignoring(family, device string) (where []string) {
+func (v *view) ignoring(family, device string) (where []string) {
 	for _, name := range []string{"all", device} {
-		if value, _ := setting(family, name, "ignore_routes_with_linkdown"); value == "1" {
+		if value, _ := v.setting(family, name, "ignore_routes_with_linkdown"); value == "1" {
 			where = append(where, name)
 		}
 	}
@@ -245,16 +259,13 @@ func linkdownIgnored(v *view) (found []Finding) {
 		if dt.way.Index != 0 || !v.linkdown(dt.to) {
 			continue
 		}
-		mend := ""
-		for _, where := range ignoring(familyOf(dt.to), v.device.Name) {
-			if mend != "" {
-				mend += " && "
-			}
-			mend += sysctl(familyOf(dt.to), where, "ignore_routes_with_linkdown", "0")
+		var use []netcfg.Command
+		for _, where := range v.ignoring(familyOf(dt.to), v.device.Name) {
+			use = append(use, sysctl(familyOf(dt.to), where, "ignore_routes_with_linkdown", "0"))
 		}
 		found = append(found, one(Warning, "the kernel ignores its routes while it has no carrier (ignore_routes_with_linkdown)",
 			"until a program attaches, packets to "+dt.to.String()+" take another route or none",
-			"start the program that reads it", mend)...)
+			netcfg.Sentence("start the program that reads it"), netcfg.Run(use...))...)
 	}
 	return found
 }
