@@ -16,9 +16,11 @@ func bridgeAddress(v *view) []Finding {
 		return nil
 	}
 	for _, a := range own(d) {
-		return one(Fault, fmt.Sprintf("it has the address %s, but is a port of the bridge %s", a, netcfg.Escape(d.Master)),
+		return one(Fault,
+			fmt.Sprintf("it has the address %s, but is a port of the bridge %s", a, netcfg.Escape(d.Master)),
 			"a port passes every frame to its bridge, so nothing answers at this address",
-			netcfg.Run(netcfg.Tunadm("set", d.Name, "--remove-address", a.String()), ip("addr", "replace", a.String(), "dev", d.Master)))
+			netcfg.Run(netcfg.Tunadm("set", d.Name, "--remove-address", a.String()),
+				ip("addr", "replace", a.String(), "dev", d.Master)))
 	}
 	return nil
 }
@@ -41,7 +43,8 @@ func noAddress(v *view) []Finding {
 		if v.asked() && d.Up && len(d.Routes) == 0 && d.Master == "" && !slices.ContainsFunc(a, reaches) {
 			wider := a[0]
 			wider.Bits = map[bool]int{true: 24, false: 64}[a[0].Local.Is4()]
-			return one(Warning, fmt.Sprintf("its address %s covers only this host, and no route leads out of the device", a[0]),
+			return one(Warning,
+				fmt.Sprintf("its address %s covers only this host, and no route leads out of the device", a[0]),
 				"this host sends no packet to the device; the prefix length below is an example",
 				netcfg.Run(netcfg.Tunadm("set", d.Name, "--add-address", wider.String())))
 		}
@@ -51,7 +54,8 @@ func noAddress(v *view) []Finding {
 		return ok("it has no address")
 	}
 	return one(Warning, "it has no address",
-		"this host sends no packet to it, unless a route leads to it; the address below is an example from an unused network",
+		"this host sends no packet to it, unless a route leads to it; "+
+			"the address below is an example (an unused network)",
 		netcfg.Run(netcfg.Tunadm("set", d.Name, "--address", v.freeAddress(false).String())))
 }
 
@@ -74,8 +78,8 @@ func overlap(l *netcfg.Device, a netcfg.Address) bool {
 	return slices.ContainsFunc(own(l), func(b netcfg.Address) bool { return b.Subnet().Overlaps(a.Subnet()) })
 }
 
-// sameSubnet returns a link other than d that is up, in the same VRF, and has an address in the same network as a. It returns nil
-// if there is none.
+// sameSubnet returns a link other than d that is up, in the same VRF, and has an address in the same network as a. It
+// returns nil if there is none.
 func (v *view) sameSubnet(a netcfg.Address, d *netcfg.Device) *netcfg.Device {
 	for _, l := range v.network.Links {
 		if l.Index == d.Index || !l.Up || l.Kind == "loopback" || vrf(l) != vrf(d) {
@@ -106,7 +110,8 @@ func (v *view) setting(family, device, name string) (string, bool) {
 
 // sysctl returns the command that sets a sysctl of a device.
 func sysctl(family, device, name, value string) netcfg.Command {
-	return netcfg.InNamespace("sysctl", "-w", "net."+family+".conf."+strings.ReplaceAll(device, ".", "/")+"."+name+"="+value)
+	key := "net." + family + ".conf." + strings.ReplaceAll(device, ".", "/") + "." + name
+	return netcfg.InNamespace("sysctl", "-w", key+"="+value)
 }
 
 // ip returns a command of ip(8).
@@ -123,7 +128,8 @@ func ipv6Off(v *view) []Finding {
 		return nil
 	}
 	return one(Warning, "IPv6 is off on it (disable_ipv6)",
-		"it has no IPv6 address, and adding one fails: \"permission denied\"", netcfg.Run(sysctl("ipv6", d.Name, "disable_ipv6", "0")))
+		"it has no IPv6 address, and adding one fails: \"permission denied\"",
+		netcfg.Run(sysctl("ipv6", d.Name, "disable_ipv6", "0")))
 }
 
 // duplicate finds IPv6 addresses that another host on the link also has.
@@ -149,9 +155,11 @@ func tentative(v *view) []Finding {
 		if !v.asked() || !d.Up {
 			return ok("its address " + a.String() + " is tentative until a program attaches")
 		}
-		return one(Warning, "its address "+a.String()+" is tentative: the kernel waits for a carrier to check for duplicates",
+		return one(Warning,
+			"its address "+a.String()+" is tentative: the kernel waits for a carrier to check for duplicates",
 			"a program cannot bind to it: \"cannot assign requested address\"",
-			netcfg.Run(ip("addr", "del", a.String(), "dev", d.Name), ip("addr", "add", a.String(), "dev", d.Name, "nodad")))
+			netcfg.Run(ip("addr", "del", a.String(), "dev", d.Name),
+				ip("addr", "add", a.String(), "dev", d.Name, "nodad")))
 	}
 	return nil
 }
@@ -170,7 +178,8 @@ func noLinkLocal(v *view) []Finding {
 	if !v.asked() || !global || !known || !d.Up || !d.Carrier || mode != "1" {
 		return nil
 	}
-	return one(Warning, "it has an IPv6 address, but no link-local one (addrgenmode none)", "routing protocols and router advertisements do not work",
+	return one(Warning, "it has an IPv6 address, but no link-local one (addrgenmode none)",
+		"routing protocols and router advertisements do not work",
 		netcfg.Run(sysctl("ipv6", d.Name, "addr_gen_mode", "3")))
 }
 
@@ -186,8 +195,10 @@ func subnetTwice(v *view) []Finding {
 		}
 		if other := v.sameSubnet(a, d); other != nil {
 			return one(Fault, fmt.Sprintf("%s also has an address in %s", netcfg.Escape(other.Name), a.Subnet()),
-				"the kernel sends packets to that network through only one of the two; the address below is an example from an unused network",
-				netcfg.Run(netcfg.Tunadm("set", d.Name, "--remove-address", a.String(), "--add-address", v.freeAddress(a.Local.Is6()).String())))
+				"the kernel sends packets to that network through only one of the two; "+
+					"the address below is an example (an unused network)",
+				netcfg.Run(netcfg.Tunadm("set", d.Name, "--remove-address", a.String(), "--add-address",
+					v.freeAddress(a.Local.Is6()).String())))
 		}
 	}
 	return nil

@@ -29,7 +29,8 @@ func addresses(list ...string) (found []netcfg.Address) {
 
 // tun0 returns a configured tun to which a program of the user 1000 is attached, after some changes.
 func tun0(changes ...func(*netcfg.Device)) *netcfg.Device {
-	d := &netcfg.Device{Index: 5, Name: "tun0", Kind: "tun", Mode: netcfg.TUN, Persist: true, Up: true, Carrier: true, MTU: 1500,
+	d := &netcfg.Device{Index: 5, Name: "tun0", Kind: "tun", Mode: netcfg.TUN, Persist: true, Up: true, Carrier: true,
+		MTU:        1500,
 		TxQueueLen: 500, Queues: 1, Holders: []netcfg.Holder{{PID: 77, Command: "vpnd", User: kim, Queues: 1}},
 		Access: netcfg.Access{User: &kim}, Addresses: addresses("10.0.0.1/24")}
 	for _, change := range changes {
@@ -48,8 +49,9 @@ func port(d *netcfg.Device) {
 var (
 	kim  = netcfg.ID{Number: 1000, Name: "kim"}
 	kvms = netcfg.ID{Number: 100, Name: "kvms"}
-	eth1 = &netcfg.Device{Index: 9, Name: "eth1", Up: true, MTU: 1400, MAC: netcfg.MAC{2, 0, 0, 0, 0, 1}, Master: "br0", MasterKind: "bridge"}
-	br0  = &netcfg.Device{Index: 10, Name: "br0", Kind: "bridge", MTU: 1400}
+	eth1 = &netcfg.Device{Index: 9, Name: "eth1", Up: true, MTU: 1400, MAC: netcfg.MAC{2, 0, 0, 0, 0, 1}, Master: "br0",
+		MasterKind: "bridge"}
+	br0 = &netcfg.Device{Index: 10, Name: "br0", Kind: "bridge", MTU: 1400}
 )
 
 // A situation is what a check looks at, and what it finds: "" is nothing, and a text of level OK is not compared.
@@ -67,7 +69,8 @@ type situation struct {
 
 func (s situation) view() *view {
 	links := append([]*netcfg.Device{s.device}, s.network.Links...)
-	v := &view{Question: s.question, person: s.person, admin: true, device: s.device, people: map[string]netcfg.Person{},
+	v := &view{Question: s.question, person: s.person, admin: true, device: s.device,
+		people:  map[string]netcfg.Person{},
 		network: &netcfg.Network{Links: links, Rules: s.network.Rules, Routes: s.network.Routes},
 		devices: []*netcfg.Device{s.device}, ways: append([]detour{}, s.ways...), rules: [][]byte{}, file: s.files.read}
 	v.Declared = func(string) *netcfg.Spec { return s.declared }
@@ -97,44 +100,57 @@ var named = Question{Device: "tun0"}
 func TestLinkChecks(t *testing.T) {
 	lowered := func(d *netcfg.Device) { d.Up = false }
 	for name, s := range map[string]situation{
-		"up":                   {look: down, device: tun0(), want: "ok"},
-		"down with an address": {look: down, device: tun0(idle, lowered), want: "fault it is down", fix: "tunadm set tun0 --up"},
-		"down with nothing":    {look: down, device: tun0(idle, lowered, func(d *netcfg.Device) { d.Addresses = nil }), want: "ok"},
+		"up": {look: down, device: tun0(), want: "ok"},
+		"down with an address": {look: down, device: tun0(idle, lowered), want: "fault it is down",
+			fix: "tunadm set tun0 --up"},
+		"down with nothing": {look: down, device: tun0(idle, lowered, func(d *netcfg.Device) { d.Addresses = nil }),
+			want: "ok"},
 		"down with nothing, named": {look: down, device: tun0(idle, lowered), question: named,
 			want: "fault it is down", fix: "tunadm set tun0 --up"},
-		"down as declared": {look: down, device: tun0(lowered), declared: &netcfg.Spec{Link: netcfg.Link{Up: new(bool)}}, want: "ok"},
+		"down as declared": {look: down, device: tun0(lowered),
+			declared: &netcfg.Spec{Link: netcfg.Link{Up: new(bool)}}, want: "ok"},
 
 		"default queue": {look: queueLength, device: tun0(), want: "ok"},
 		"no queue": {look: queueLength, device: tun0(func(d *netcfg.Device) { d.TxQueueLen = 0 }),
 			want: "fault its transmit queue length is 0 (txqueuelen)", fix: "tunadm set tun0 --txqueuelen 500"},
 		"no queue on a tap": {look: queueLength, device: tun0(port, func(d *netcfg.Device) { d.TxQueueLen = 0 }),
 			want: "fault its transmit queue length is 0 (txqueuelen)", fix: "tunadm set tun0 --txqueuelen 1000"},
-		"short queue without drops": {look: queueLength, device: tun0(func(d *netcfg.Device) { d.TxQueueLen = 9 }), want: "ok"},
-		"short queue with drops": {look: queueLength, device: tun0(func(d *netcfg.Device) { d.TxQueueLen, d.Stats.TxDropped = 9, 1 }),
-			want: "warning the kernel dropped 1 packet sent to it, and its transmit queue length is only 9 (txqueuelen)",
-			fix:  "tunadm set tun0 --txqueuelen 500"},
+		"short queue without drops": {look: queueLength, device: tun0(func(d *netcfg.Device) { d.TxQueueLen = 9 }),
+			want: "ok"},
+		"short queue with drops": {look: queueLength,
+			device: tun0(func(d *netcfg.Device) { d.TxQueueLen, d.Stats.TxDropped = 9, 1 }),
+			want: "warning the kernel dropped 1 packet sent to it, " +
+				"and its transmit queue length is only 9 (txqueuelen)",
+			fix: "tunadm set tun0 --txqueuelen 500"},
 
 		"carrier": {look: noCarrier, device: tun0(), want: "ok"},
 		"carrier off": {look: noCarrier, device: tun0(func(d *netcfg.Device) { d.Carrier = false }),
 			want: "fault a program is attached, but the carrier is off", fix: "ip link set dev tun0 carrier on"},
 		"idle": {look: noCarrier, device: tun0(idle), want: "ok"},
 		"idle, named": {look: noCarrier, device: tun0(idle), question: named,
-			want: "fault no program is attached, so the kernel drops every packet sent to it", fix: "start the program that reads it"},
-		"idle, named for a user": {look: noCarrier, device: tun0(idle), question: Question{Device: "tun0", User: "kim"}, want: "ok"},
-		"idle with the kernel's own drops": {look: noCarrier, device: tun0(idle, func(d *netcfg.Device) { d.Stats.TxDropped = ownPackets }),
+			want: "fault no program is attached, so the kernel drops every packet sent to it",
+			fix:  "start the program that reads it"},
+		"idle, named for a user": {look: noCarrier, device: tun0(idle), question: Question{Device: "tun0", User: "kim"},
 			want: "ok"},
-		"idle with drops": {look: noCarrier, device: tun0(idle, func(d *netcfg.Device) { d.Stats.TxDropped = ownPackets + 1 }),
-			want: "fault no program is attached, so the kernel dropped 33 packets sent to it", fix: "start the program that reads it"},
+		"idle with the kernel's own drops": {look: noCarrier,
+			device: tun0(idle, func(d *netcfg.Device) { d.Stats.TxDropped = ownPackets }),
+			want:   "ok"},
+		"idle with drops": {look: noCarrier, device: tun0(idle,
+			func(d *netcfg.Device) { d.Stats.TxDropped = ownPackets + 1 }),
+			want: "fault no program is attached, so the kernel dropped 33 packets sent to it",
+			fix:  "start the program that reads it"},
 
 		"read": {look: unread, device: tun0(), question: named},
 		"not read": {look: unread, device: tun0(func(d *netcfg.Device) { d.Stats.TxDropped = 40 }), question: named,
 			want: "warning the attached program has read no packet, and the kernel dropped 40 packets",
 			fix:  "restart the program: in use by vpnd (pid 77, user kim)"},
-		"read some": {look: unread, device: tun0(func(d *netcfg.Device) { d.Stats.TxDropped, d.Stats.TxPackets = 40, 1 }), question: named},
+		"read some": {look: unread,
+			device: tun0(func(d *netcfg.Device) { d.Stats.TxDropped, d.Stats.TxPackets = 40, 1 }), question: named},
 
 		"MTU of no bridge": {look: mtuOfMaster, device: tun0()},
-		"MTU above the bridge's": {look: mtuOfMaster, device: tun0(port), network: netcfg.Network{Links: []*netcfg.Device{br0}},
-			want: "warning its MTU is 1500, but that of its bridge br0 is 1400", fix: "tunadm set tun0 --mtu 1400"},
+		"MTU above the bridge's": {look: mtuOfMaster, device: tun0(port),
+			network: netcfg.Network{Links: []*netcfg.Device{br0}},
+			want:    "warning its MTU is 1500, but that of its bridge br0 is 1400", fix: "tunadm set tun0 --mtu 1400"},
 		"MTU below the bridge's": {look: mtuOfMaster, device: tun0(port, func(d *netcfg.Device) { d.MTU = 1400 }),
 			network: netcfg.Network{Links: []*netcfg.Device{br0}}},
 		"bridge down": {look: bridgeDown, device: tun0(port), network: netcfg.Network{Links: []*netcfg.Device{br0}},
@@ -142,7 +158,8 @@ func TestLinkChecks(t *testing.T) {
 		"same MAC address": {look: macTwice, device: tun0(port), network: netcfg.Network{Links: []*netcfg.Device{eth1}},
 			want: "fault eth1, a port of the same bridge, has the same MAC address: 02:00:00:00:00:01",
 			fix:  "tunadm set tun0 --mac " + ownMAC(tun0()).String()},
-		"MAC address of no other port": {look: macTwice, device: tun0(port), network: netcfg.Network{Links: []*netcfg.Device{br0}}},
+		"MAC address of no other port": {look: macTwice, device: tun0(port),
+			network: netcfg.Network{Links: []*netcfg.Device{br0}}},
 
 		"IPv6 nowhere": {look: mtuIPv6, device: tun0(func(d *netcfg.Device) { d.MTU = 1000 }), question: named},
 		"IPv6 elsewhere": {look: mtuIPv6, device: tun0(func(d *netcfg.Device) { d.MTU = 1000 }), question: named,
@@ -150,14 +167,18 @@ func TestLinkChecks(t *testing.T) {
 			want:    "warning its MTU is 1000, but IPv6 requires 1280", fix: "tunadm set tun0 --mtu 1280"},
 
 		"as declared": {look: declared, device: tun0(), declared: &netcfg.Spec{Name: "tun0"}},
-		"not as declared": {look: declared, device: tun0(), declared: &netcfg.Spec{Name: "tun0", Link: netcfg.Link{MTU: &br0.MTU}},
-			want: "warning it differs from its declaration; missing: ip link set tun0 mtu 1400", fix: "tunadm apply"},
-		"other mode than declared": {look: declared, device: tun0(), declared: &netcfg.Spec{Name: "tun0", Mode: netcfg.TAP},
-			want: "warning it differs from its declaration: it is a tun, not a tap", fix: "tunadm apply --replace"},
+		"not as declared": {look: declared, device: tun0(),
+			declared: &netcfg.Spec{Name: "tun0", Link: netcfg.Link{MTU: &br0.MTU}},
+			want:     "warning it differs from its declaration; missing: ip link set tun0 mtu 1400",
+			fix:      "tunadm apply"},
+		"other mode than declared": {look: declared, device: tun0(),
+			declared: &netcfg.Spec{Name: "tun0", Mode: netcfg.TAP},
+			want:     "warning it differs from its declaration: it is a tun, not a tap", fix: "tunadm apply --replace"},
 		"declared in another namespace": {look: declared, device: tun0(), question: Question{Netns: "blue"},
 			declared: &netcfg.Spec{Name: "tun0", Link: netcfg.Link{MTU: &br0.MTU}}},
 
-		"frames to its own MAC address": {look: otherMACs, device: tun0(func(d *netcfg.Device) { d.Mode = netcfg.TAP })},
+		"frames to its own MAC address": {look: otherMACs,
+			device: tun0(func(d *netcfg.Device) { d.Mode = netcfg.TAP })},
 		"frames to another MAC address": {look: otherMACs,
 			device: tun0(func(d *netcfg.Device) {
 				d.Mode, d.MAC, d.Stats.RxOtherHost = netcfg.TAP, netcfg.MAC{2, 0, 0, 0, 0, 7}, 2

@@ -8,18 +8,21 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// absent reports that the named device does not exist, and looks for it in other network namespaces and under similar names.
+// absent reports that the named device does not exist, and looks for it in other network namespaces and under similar
+// names.
 func absent(v *view) []Finding {
 	if v.Device == "" || len(v.devices) > 0 {
 		return nil
 	}
 	if other := v.network.Link(v.Device); other != nil {
-		return one(Fault, netcfg.Escape(v.Device)+" is "+other.KindWords()+", not a TUN/TAP device", "no program can attach to it",
+		return one(Fault, netcfg.Escape(v.Device)+" is "+other.KindWords()+", not a TUN/TAP device",
+			"no program can attach to it",
 			netcfg.Sentence("choose another name: tunadm list prints the existing devices"))
 	}
 	what := "there is no device " + netcfg.Escape(v.Device)
 	if elsewhere := v.namespace.Elsewhere(v.Device); len(elsewhere) > 0 {
-		return one(Fault, what+" in this network namespace, but another one has it: "+netcfg.Escape(strings.Join(elsewhere, ", ")),
+		return one(Fault,
+			what+" in this network namespace, but another one has it: "+netcfg.Escape(strings.Join(elsewhere, ", ")),
 			"a device is visible only in its own network namespace",
 			netcfg.Run(netcfg.Tunadm("doctor", v.Device, "--netns", elsewhere[0])))
 	}
@@ -54,12 +57,15 @@ func modeOfName(v *view) []Finding {
 	}
 	what := fmt.Sprintf("it is a %s, but its name begins with %s", d.Mode, called)
 	means := "a program that derives the mode from the name gets \"invalid argument\" when it attaches"
-	if d.Up || d.MultiQueue || d.MTU != 1500 || d.Alias != "" || d.Master != "" || len(d.Addresses)+len(d.Routes) > 0 || d.InUse() {
+	if d.Up || d.MultiQueue || d.MTU != 1500 || d.Alias != "" || d.Master != "" || len(d.Addresses)+len(d.Routes) > 0 ||
+		d.InUse() {
 		return one(Warning, what, means,
-			netcfg.Sentence("the mode cannot be changed after creation: delete the device and re-create it with its properties (tunadm export prints them)"))
+			netcfg.Sentence("the mode cannot be changed after creation: "+
+				"delete the device and re-create it with its properties (tunadm export prints them)"))
 	}
 	flags := slices.Concat([]string{"--mode", called.String()}, keepUser(d), keepGroup(d))
-	return one(Warning, what, means, netcfg.Run(netcfg.Tunadm("delete", d.Name), netcfg.Tunadm("add", d.Name, flags...)))
+	return one(Warning, what, means,
+		netcfg.Run(netcfg.Tunadm("delete", d.Name), netcfg.Tunadm("add", d.Name, flags...)))
 }
 
 // queues reports whether a program must ask for several queues.

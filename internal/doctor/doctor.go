@@ -1,5 +1,5 @@
-// Package doctor finds the reason why a device does not work, or why a user cannot attach to it. It only reads: it changes nothing,
-// attaches to no device and sends no packet.
+// Package doctor finds the reason why a device does not work, or why a user cannot attach to it. It only reads: it
+// changes nothing, attaches to no device and sends no packet.
 package doctor
 
 import (
@@ -74,11 +74,13 @@ func machineChecks() []check {
 // deviceChecks returns the checks of each device. A check that explains another comes before it.
 func deviceChecks() []check {
 	return []check{
-		{"attach", attach}, {"access", impossibleAccess}, {"owner", unknownIDs}, {"anyone", anyone}, {"mode", modeOfName}, {"queues", queues},
-		{"bridge-down", bridgeDown}, {"down", down}, {"queue-length", queueLength}, {"no-carrier", noCarrier}, {"unread", unread}, {"left-over", leftOver},
-		{"mtu", mtuOfMaster}, {"mtu-ipv6", mtuIPv6}, {"mac-twice", macTwice}, {"declared", declared}, {"other-mac", otherMACs},
-		{"bridge-address", bridgeAddress}, {"address", noAddress}, {"ipv6-off", ipv6Off}, {"duplicate", duplicate}, {"tentative", tentative},
-		{"link-local", noLinkLocal}, {"subnet-twice", subnetTwice}, {"linkdown", linkdownIgnored}, {"route", routeElsewhere},
+		{"attach", attach}, {"access", impossibleAccess}, {"owner", unknownIDs}, {"anyone", anyone},
+		{"mode", modeOfName}, {"queues", queues}, {"bridge-down", bridgeDown}, {"down", down},
+		{"queue-length", queueLength}, {"no-carrier", noCarrier}, {"unread", unread}, {"left-over", leftOver},
+		{"mtu", mtuOfMaster}, {"mtu-ipv6", mtuIPv6}, {"mac-twice", macTwice}, {"declared", declared},
+		{"other-mac", otherMACs}, {"bridge-address", bridgeAddress}, {"address", noAddress}, {"ipv6-off", ipv6Off},
+		{"duplicate", duplicate}, {"tentative", tentative}, {"link-local", noLinkLocal},
+		{"subnet-twice", subnetTwice}, {"linkdown", linkdownIgnored}, {"route", routeElsewhere},
 		{"own-address", ownAddress}, {"rp-filter", rpFilter}, {"accept-local", acceptLocal}, {"forwarding", forwarding},
 		{"firewall", firewall}, {"networkmanager", networkManager}, {"networkd", networkd},
 	}
@@ -92,8 +94,8 @@ func Checks() (names []string) {
 	return names
 }
 
-// Examine runs all checks and returns their findings, the most serious first. A finding that explains another comes before it. The
-// error is the kernel's, or that of an unknown user.
+// Examine runs all checks and returns their findings, the most serious first. A finding that explains another comes
+// before it. The error is the kernel's, or that of an unknown user.
 func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
 	self := ns.Self()
 	v := &view{Question: q, namespace: ns, person: self, admin: self.Admin || self.ID.Number == 0,

@@ -22,7 +22,8 @@ func down(v *view) []Finding {
 	if s := v.Declared(d.Name); s != nil && s.Up != nil && !*s.Up {
 		return ok("it is down, as declared")
 	}
-	return one(Fault, "it is down", "it passes no packet, its routes are gone, and a write to it fails with \"input/output error\"",
+	return one(Fault, "it is down",
+		"it passes no packet, its routes are gone, and a write to it fails with \"input/output error\"",
 		netcfg.Run(netcfg.Tunadm("set", d.Name, "--up")))
 }
 
@@ -37,8 +38,9 @@ func queueLength(v *view) []Finding {
 		return one(Fault, "its transmit queue length is 0 (txqueuelen)",
 			"the kernel drops every packet sent to it: ping gets no answer, or \"no buffer space available\"", fix)
 	case d.TxQueueLen < short && d.Stats.TxDropped > 0 && d.InUse():
-		return one(Warning, fmt.Sprintf("the kernel dropped %s sent to it, and its transmit queue length is only %d (txqueuelen)",
-			packets(d.Stats.TxDropped), d.TxQueueLen), "a burst of packets does not fit into the queue", fix)
+		return one(Warning,
+			fmt.Sprintf("the kernel dropped %s sent to it, and its transmit queue length is only %d (txqueuelen)",
+				packets(d.Stats.TxDropped), d.TxQueueLen), "a burst of packets does not fit into the queue", fix)
 	}
 	return ok(fmt.Sprintf("its transmit queue length is %d packets", d.TxQueueLen))
 }
@@ -56,7 +58,7 @@ func noCarrier(v *view) []Finding {
 		return ok("its carrier is on")
 	case d.InUse():
 		return one(Fault, "a program is attached, but the carrier is off",
-			"the attached program or an administrator turned it off; the kernel drops packets before they reach the program",
+			"the program or an administrator turned it off; the kernel drops packets before they reach the program",
 			netcfg.Run(ip("link", "set", "dev", d.Name, "carrier", "on")))
 	}
 	start := netcfg.Sentence("start the program that reads it")
@@ -80,7 +82,8 @@ func mtuOfMaster(v *view) []Finding {
 	if m == nil || d.MasterKind != "bridge" || d.MTU <= m.MTU {
 		return nil
 	}
-	return one(Warning, fmt.Sprintf("its MTU is %d, but that of its bridge %s is %d", d.MTU, netcfg.Escape(m.Name), m.MTU),
+	return one(Warning,
+		fmt.Sprintf("its MTU is %d, but that of its bridge %s is %d", d.MTU, netcfg.Escape(m.Name), m.MTU),
 		"the bridge silently drops packets larger than its own MTU",
 		netcfg.Run(netcfg.Tunadm("set", d.Name, "--mtu", strconv.Itoa(m.MTU))))
 }
@@ -111,7 +114,8 @@ func macTwice(v *view) []Finding {
 	}
 	for _, l := range v.network.Links {
 		if l.Index != d.Index && l.Master == d.Master && slices.Equal(l.MAC, d.MAC) {
-			return one(Fault, fmt.Sprintf("%s, a port of the same bridge, has the same MAC address: %s", netcfg.Escape(l.Name), d.MAC),
+			return one(Fault, fmt.Sprintf("%s, a port of the same bridge, has the same MAC address: %s",
+				netcfg.Escape(l.Name), d.MAC),
 				"the bridge confuses the two, so frames leave through the wrong port",
 				netcfg.Run(netcfg.Tunadm("set", d.Name, "--mac", ownMAC(d).String())))
 		}
@@ -137,7 +141,8 @@ func declared(v *view) []Finding {
 	want.Master = nil // a look-up of the name can fail
 	steps, err := netcfg.Plan(&want, v.device)
 	if err != nil {
-		return one(Warning, "it differs from its declaration: "+err.Error(), "it was created by hand, or the file has changed since",
+		return one(Warning, "it differs from its declaration: "+err.Error(),
+			"it was created by hand, or the file has changed since",
 			netcfg.Run(netcfg.Tunadm("apply", "", "--replace")))
 	}
 	if len(steps) == 0 {
@@ -148,18 +153,21 @@ func declared(v *view) []Finding {
 		lacks = append(lacks, s.String())
 	}
 	return one(Warning, "it differs from its declaration; missing: "+strings.Join(lacks, "; "),
-		"another program changed it, such as udev, which sets the MAC address of a new device; or it went down, which removes IPv6 addresses and routes",
+		"another program changed it, such as udev, which sets the MAC address of a new device; "+
+			"or it went down, which removes IPv6 addresses and routes",
 		netcfg.Run(netcfg.Tunadm("apply", "")))
 }
 
 // unread finds an attached program that has read no packet.
 func unread(v *view) []Finding {
 	d := v.device
-	if !v.asked() || !d.InUse() || d.Stats.TxPackets > 0 || d.Stats.TxDropped <= ownPackets || d.TxQueueLen == 0 || !d.Carrier {
+	if !v.asked() || !d.InUse() || d.Stats.TxPackets > 0 || d.Stats.TxDropped <= ownPackets || d.TxQueueLen == 0 ||
+		!d.Carrier {
 		return nil
 	}
 	return one(Warning, "the attached program has read no packet, and the kernel dropped "+packets(d.Stats.TxDropped),
-		"the program hangs, does not read the device, or has just started", netcfg.Sentence("restart the program: "+d.UsedBy()))
+		"the program hangs, does not read the device, or has just started",
+		netcfg.Sentence("restart the program: "+d.UsedBy()))
 }
 
 // otherMACs finds frames from the program to a MAC address that no device has.
@@ -168,10 +176,12 @@ func otherMACs(v *view) []Finding {
 	if d.Mode != netcfg.TAP || d.Stats.RxOtherHost == 0 || d.Master != "" {
 		return nil
 	}
-	return one(Warning, fmt.Sprintf("the program sent %s to a MAC address other than that of the tap, %s", packets(d.Stats.RxOtherHost), d.MAC),
+	return one(Warning, fmt.Sprintf("the program sent %s to a MAC address other than that of the tap, %s",
+		packets(d.Stats.RxOtherHost), d.MAC),
 		"the host accepts only frames to its own MAC address; the others reach only programs that capture packets",
 		netcfg.Sentence("make the program resolve the MAC address by ARP"),
-		netcfg.Fix{Before: "add the tap to a bridge: ", Commands: []netcfg.Command{netcfg.Tunadm("set", d.Name, "--master", "BRIDGE")}})
+		netcfg.Fix{Before: "add the tap to a bridge: ",
+			Commands: []netcfg.Command{netcfg.Tunadm("set", d.Name, "--master", "BRIDGE")}})
 }
 
 // bridgeDown finds a master that is down.

@@ -11,11 +11,13 @@ import (
 func networkManager(v *view) []Finding {
 	d := v.device
 	b, err := v.file("/run/NetworkManager/devices/" + strconv.Itoa(d.Index))
-	if err != nil || v.Netns != "" || !strings.Contains(string(b), "managed=true") && !strings.Contains(string(b), "connection-uuid=") {
+	if err != nil || v.Netns != "" || !strings.Contains(string(b), "managed=true") &&
+		!strings.Contains(string(b), "connection-uuid=") {
 		return nil
 	}
 	name, what := d.Name, "NetworkManager manages it"
-	means := "NetworkManager changes addresses and routes, removes the device from its bridge, and stores a connection profile for it"
+	means := "NetworkManager changes addresses and routes, removes the device from its bridge, " +
+		"and stores a connection profile for it"
 	if !plain(name) {
 		return one(Warning, what, means,
 			netcfg.Sentence("rename the device: its name has characters that are special in NetworkManager's files"))
@@ -50,10 +52,12 @@ func networkd(v *view) []Finding {
 	write := netcfg.ByRoot("printf", `[Match]\nName=%s\n\n[Link]\nUnmanaged=yes\n`, name)
 	write.Output = "/etc/systemd/network/05-" + name + ".network"
 	return one(Warning, what, means,
-		netcfg.Run(write, netcfg.ByRoot("networkctl", "reload"), netcfg.ByRoot("networkctl", "reconfigure", "--", name)))
+		netcfg.Run(write, netcfg.ByRoot("networkctl", "reload"),
+			netcfg.ByRoot("networkctl", "reconfigure", "--", name)))
 }
 
-// plain reports whether a name has no special character of the network managers' files: no pattern, no negation, no list.
+// plain reports whether a name has no special character of the network managers' files: no pattern, no negation, no
+// list.
 func plain(name string) bool {
 	const characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 	return strings.Trim(name, characters) == ""

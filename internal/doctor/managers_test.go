@@ -15,7 +15,8 @@ var managed = files{
 }
 
 func TestNetworkManagers(t *testing.T) {
-	const manager = `printf '[keyfile]\nunmanaged-devices+=interface-name:%s\n' tun0 >/etc/NetworkManager/conf.d/90-tun0.conf`
+	const manager = `printf '[keyfile]\nunmanaged-devices+=interface-name:%s\n' tun0 ` +
+		`>/etc/NetworkManager/conf.d/90-tun0.conf`
 	const networks = `printf '[Match]\nName=%s\n\n[Link]\nUnmanaged=yes\n' tun0 >/etc/systemd/network/05-tun0.network`
 	for name, s := range map[string]situation{
 		"no NetworkManager": {look: networkManager, device: tun0()},
@@ -35,9 +36,11 @@ func TestNetworkManagers(t *testing.T) {
 	}
 }
 
-// TestManagersOfHostileNames: a name that is a pattern to a network manager gets no file, which would match its other links.
+// TestManagersOfHostileNames: a name that is a pattern to a network manager gets no file, which would match its other
+// links.
 func TestManagersOfHostileNames(t *testing.T) {
-	for _, name := range []string{"!lo", "*", "tun?", "[a-z]0", "a,b", "a;b", "t\\0", "t\"0", "=x", "~x", "tun\xff", "t\u202e0", "tun0", "-x"} {
+	for _, name := range []string{"!lo", "*", "tun?", "[a-z]0", "a,b", "a;b", "t\\0", "t\"0", "=x", "~x", "tun\xff",
+		"t\u202e0", "tun0", "-x"} {
 		v := situation{device: tun0(func(d *netcfg.Device) { d.Name = name }), files: managed}.view()
 		for _, found := range [][]Finding{networkManager(v), networkd(v)} {
 			if len(found) != 1 || len(found[0].Fixes) != 1 {

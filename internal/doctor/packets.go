@@ -18,12 +18,16 @@ func rpFilter(v *view) []Finding {
 	fix := netcfg.Run(sysctl("ipv4", d.Name, "rp_filter", "2"))
 	for _, dt := range v.detours() {
 		if dt.to.Is4() && dt.way.Index != 0 {
-			return one(Fault, fmt.Sprintf("the kernel drops packets from %s that arrive through it (rp_filter 1)", dt.to),
-				"the return path to that address leaves through another device, so the kernel treats them as spoofed", fix)
+			return one(Fault,
+				fmt.Sprintf("the kernel drops packets from %s that arrive through it (rp_filter 1)", dt.to),
+				"the return path to that address leaves through another device, so the kernel treats them as spoofed",
+				fix)
 		}
 	}
-	if n := v.counter("netstat", "TcpExt", "IPReversePathFilter"); v.asked() && n > 0 && d.InUse() && d.Stats.RxPackets > 0 {
-		return one(Warning, "rp_filter is 1, and dropped "+packets(n)+" in this network namespace, possibly of another device",
+	if n := v.counter("netstat", "TcpExt", "IPReversePathFilter"); v.asked() && n > 0 && d.InUse() &&
+		d.Stats.RxPackets > 0 {
+		return one(Warning,
+			"rp_filter is 1, and dropped "+packets(n)+" in this network namespace, possibly of another device",
 			"the kernel drops packets from addresses that are not routed to the device", fix)
 	}
 	return ok("rp_filter is 1: the kernel drops packets from addresses that are not routed to it")
@@ -49,7 +53,8 @@ func (v *view) looser(device string) (more []netcfg.Command) {
 	return more
 }
 
-// counter returns a counter of /proc/net/snmp or /proc/net/netstat of the thread's network namespace, or 0 if it does not exist.
+// counter returns a counter of /proc/net/snmp or /proc/net/netstat of the thread's network namespace, or 0 if it does
+// not exist.
 func (v *view) counter(file, group, name string) uint64 {
 	b, err := v.file("/proc/thread-self/net/" + file)
 	if err != nil {
@@ -87,16 +92,21 @@ func acceptLocal(v *view) []Finding {
 		if way, err := v.namespace.Way(is.Local, a.Local); err != nil || !way.Local || v.overridden() {
 			continue
 		}
-		return one(Warning, fmt.Sprintf("one program is attached to it and to %s, and both have addresses of this host", netcfg.Escape(l.Name)),
-			fmt.Sprintf("the kernel drops packets from %s that the program writes to it, as martians, and delivers packets to %s locally", a.Local, a.Local),
+		return one(Warning, fmt.Sprintf("one program is attached to it and to %s, and both have addresses of this host",
+			netcfg.Escape(l.Name)),
+			fmt.Sprintf("the kernel drops packets from %s that the program writes to it, as martians, "+
+				"and delivers packets to %s locally", a.Local, a.Local),
 			netcfg.Run(append([]netcfg.Command{sysctl("ipv4", d.Name, "accept_local", "1")}, v.looser(d.Name)...)...))
 	}
 	return nil
 }
 
-// overridden reports whether a rule comes before the local table, as in recipes for traffic between two devices of one host.
+// overridden reports whether a rule comes before the local table, as in recipes for traffic between two devices of one
+// host.
 func (v *view) overridden() bool {
-	return slices.ContainsFunc(v.network.Rules, func(r netcfg.Rule) bool { return !r.IPv6 && r.Table == tableLocal && r.Priority != 0 })
+	return slices.ContainsFunc(v.network.Rules, func(r netcfg.Rule) bool {
+		return !r.IPv6 && r.Table == tableLocal && r.Priority != 0
+	})
 }
 
 // sameHolder reports whether one program is attached to both devices.
@@ -114,8 +124,11 @@ func forwarding(v *view) []Finding {
 	if !v.asked() || on != "0" || lost == 0 || !d.InUse() || d.Stats.RxPackets == 0 {
 		return nil
 	}
-	return one(Warning, "this host does not forward IPv4, and dropped "+packets(lost)+" to other hosts in this network namespace, possibly of another device",
-		"hosts behind the device reach only this host", netcfg.Run(netcfg.InNamespace("sysctl", "-w", "net.ipv4.ip_forward=1")))
+	return one(Warning,
+		"this host does not forward IPv4, and dropped "+packets(lost)+
+			" to other hosts in this network namespace, possibly of another device",
+		"hosts behind the device reach only this host",
+		netcfg.Run(netcfg.InNamespace("sysctl", "-w", "net.ipv4.ip_forward=1")))
 }
 
 // firewall reports whether a firewall rule names the device. It does not evaluate the rules.

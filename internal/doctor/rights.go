@@ -37,7 +37,8 @@ func (v *view) ownersDriver() (found []Finding) {
 		}
 		if err != nil {
 			f := known(Fault, err)[0]
-			f.Means = fmt.Sprintf("%s, the owner of %s, cannot attach", netcfg.Escape(owner.Name), netcfg.Escape(d.Name))
+			f.Means = fmt.Sprintf("%s, the owner of %s, cannot attach", netcfg.Escape(owner.Name),
+				netcfg.Escape(d.Name))
 			found = append(found, f)
 		}
 	}
@@ -91,7 +92,8 @@ func attach(v *view) []Finding {
 			return nil
 		}
 		if later, err := v.find(v.person.ID.String()); err == nil && v.person.Self && d.Access.Admits(later) {
-			return one(Fault, who+" may not attach to it yet", rule+"; "+who+" joined the group after this session began",
+			return one(Fault, who+" may not attach to it yet",
+				rule+"; "+who+" joined the group after this session began",
 				netcfg.Sentence("log in again, or restart the service"))
 		}
 		fix, joins := v.admit()
@@ -100,7 +102,8 @@ func attach(v *view) []Finding {
 		}
 		return one(Fault, who+" may not attach to it", rule, fix)
 	case v.User != "" && v.Device != "" && d.InUse() && !d.MultiQueue && !v.holds(d):
-		return one(Fault, d.UsedBy(), "a single-queue device admits one program: the next one gets \"device or resource busy\"",
+		return one(Fault, d.UsedBy(),
+			"a single-queue device admits one program: the next one gets \"device or resource busy\"",
 			netcfg.Sentence("stop that program first"))
 	}
 	return ok(who + " may attach: the device admits " + d.Access.Words())
@@ -155,7 +158,8 @@ func impossibleAccess(v *view) []Finding {
 	if group.Name == "" {
 		fix = v.otherGroup()
 	}
-	return one(Fault, fmt.Sprintf("its owner %s is not in its group %s", netcfg.Escape(owner.Name), netcfg.Escape(group.String())),
+	return one(Fault,
+		fmt.Sprintf("its owner %s is not in its group %s", netcfg.Escape(owner.Name), netcfg.Escape(group.String())),
 		"the kernel requires both, so only root may attach; a new group membership takes effect at the next login", fix)
 }
 

@@ -38,7 +38,8 @@ func TestAccessChecks(t *testing.T) {
 		"in the group, not the owner": {look: attach, device: owned(&daemon, &kvms), person: member, question: asked,
 			want: "fault kim may not attach to it", fix: "tunadm set tun0 --user kim --group kvms"},
 		"neither": {look: attach, device: owned(&daemon, &kvms), person: user, question: asked,
-			want: "fault kim may not attach to it", fix: "tunadm set tun0 --user kim --group kvms && usermod -aG kvms kim"},
+			want: "fault kim may not attach to it",
+			fix:  "tunadm set tun0 --user kim --group kvms && usermod -aG kvms kim"},
 		"a group without a name": {look: attach, device: owned(nil, &stray), person: user, question: asked,
 			want: "fault kim may not attach to it", fix: "give the user and the group a name: useradd(8), groupadd(8)"},
 		"any device": {look: attach, device: owned(&daemon, nil), person: user, question: Question{User: "kim"}},
@@ -55,16 +56,21 @@ func TestAccessChecks(t *testing.T) {
 			want: "warning it has neither an owner nor a group", fix: "tunadm set tun0 --user root"},
 		"no owner, no group, asked for a user": {look: anyone, device: owned(nil, nil), person: user, question: asked,
 			want: "warning it has neither an owner nor a group", fix: "tunadm set tun0 --user kim"},
-		"an owner":       {look: anyone, device: owned(&kim, nil), person: root},
-		"not persistent": {look: anyone, device: tun0(func(d *netcfg.Device) { d.Persist, d.Access = false, netcfg.Access{} })},
+		"an owner": {look: anyone, device: owned(&kim, nil), person: root},
+		"not persistent": {look: anyone,
+			device: tun0(func(d *netcfg.Device) { d.Persist, d.Access = false, netcfg.Access{} })},
 
 		"a tun": {look: modeOfName, device: tun0(idle)},
 		"a tap with the name of a tun": {look: modeOfName,
-			device: tun0(idle, func(d *netcfg.Device) { d.Mode, d.Up, d.Addresses, d.Access.Group = netcfg.TAP, false, nil, &kvms }),
+			device: tun0(idle, func(d *netcfg.Device) {
+				d.Mode, d.Up, d.Addresses, d.Access.Group = netcfg.TAP, false, nil, &kvms
+			}),
+			want: "warning it is a tap, but its name begins with tun",
+			fix:  "tunadm delete tun0 && tunadm add tun0 --mode tun --user kim --group kvms"},
+		"a configured tap with the name of a tun": {look: modeOfName,
+			device: tun0(idle, func(d *netcfg.Device) { d.Mode = netcfg.TAP }),
 			want:   "warning it is a tap, but its name begins with tun",
-			fix:    "tunadm delete tun0 && tunadm add tun0 --mode tun --user kim --group kvms"},
-		"a configured tap with the name of a tun": {look: modeOfName, device: tun0(idle, func(d *netcfg.Device) { d.Mode = netcfg.TAP }),
-			want: "warning it is a tap, but its name begins with tun", fix: "the mode cannot be changed after creation: " +
+			fix: "the mode cannot be changed after creation: " +
 				"delete the device and re-create it with its properties (tunadm export prints them)"},
 	} {
 		t.Run(name, s.check)
@@ -94,7 +100,8 @@ func TestAccessOfOwners(t *testing.T) {
 
 // TestFixesForTheReader: a fix is for the namespace of the question, and for the rights of the reader.
 func TestFixesForTheReader(t *testing.T) {
-	v := situation{device: tun0(idle, func(d *netcfg.Device) { d.Up = false }), question: Question{Netns: "/proc/7/ns/net"}}.view()
+	v := situation{device: tun0(idle, func(d *netcfg.Device) { d.Up = false }),
+		question: Question{Netns: "/proc/7/ns/net"}}.view()
 	for _, c := range []struct {
 		admin bool
 		want  string
@@ -104,7 +111,8 @@ func TestFixesForTheReader(t *testing.T) {
 	} {
 		v.admin = c.admin
 		found := v.ask([]check{{"down", down}})
-		if len(found) != 1 || found[0].Check != "down" || found[0].Device != "tun0" || found[0].Fixes[0].String() != c.want {
+		if len(found) != 1 || found[0].Check != "down" || found[0].Device != "tun0" ||
+			found[0].Fixes[0].String() != c.want {
 			t.Errorf("admin %v: got %v, want %s", c.admin, found, c.want)
 		}
 	}

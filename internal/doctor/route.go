@@ -72,11 +72,14 @@ func routeElsewhere(v *view) (found []Finding) {
 		rule := v.ruleOf(dt)
 		switch {
 		case rule != nil && other != nil:
-			found = append(found, one(Fault, fmt.Sprintf("packets to %s leave through %s, because of a policy rule: %s", dt.to, netcfg.Escape(other.Name), rule.Words()),
+			found = append(found, one(Fault,
+				fmt.Sprintf("packets to %s leave through %s, because of a policy rule: %s", dt.to,
+					netcfg.Escape(other.Name), rule.Words()),
 				"the kernel evaluates the rule before the device's own routes", rule.Delete())...)
 		case other != nil && v.sameSubnetBy(dt, other):
 			// subnet-twice reports it
-		case other != nil && dt.way.Match.Bits() < v.subnetOf(dt.to).Bits(): // the device's own route would be more specific
+		case other != nil && dt.way.Match.Bits() < v.subnetOf(dt.to).Bits():
+			// The device's own route would be more specific.
 			found = append(found, v.noRoute(dt))
 		case other != nil:
 			found = append(found, v.away(Fault, dt.way.Match, dt.way.Foreign, other, deleteRoute(dt.way, other)))
@@ -99,7 +102,8 @@ func (v *view) away(level Level, part netip.Prefix, foreign bool, other *netcfg.
 	}
 	what := fmt.Sprintf("packets to %s leave through %s, which has %s", part, name, kind)
 	if foreign {
-		return one(level, what, "the route belongs to an address of "+name+" or to a routing daemon: the two networks overlap",
+		return one(level, what,
+			"the route belongs to an address of "+name+" or to a routing daemon: the two networks overlap",
 			netcfg.Sentence("move the device or "+name+" to another network: ip addr"))[0]
 	}
 	return one(level, what, "", fix)[0]
@@ -114,10 +118,12 @@ func (v *view) parted() (found []Finding) {
 	for _, a := range own(d) {
 		for _, r := range v.network.Routes {
 			other := v.network.ByIndex(r.Index)
-			if other == nil || other.Index == d.Index || !r.Main() || r.To.Bits() <= a.Subnet().Bits() || !a.Subnet().Contains(r.To.Addr()) {
+			if other == nil || other.Index == d.Index || !r.Main() || r.To.Bits() <= a.Subnet().Bits() ||
+				!a.Subnet().Contains(r.To.Addr()) {
 				continue
 			}
-			found = append(found, v.away(Warning, r.To, r.Foreign(), other, deleteRoute(netcfg.Way{Match: r.To, Table: tableMain}, other)))
+			found = append(found, v.away(Warning, r.To, r.Foreign(), other,
+				deleteRoute(netcfg.Way{Match: r.To, Table: tableMain}, other)))
 		}
 	}
 	return found
@@ -158,7 +164,8 @@ func (v *view) ruleOf(dt detour) *netcfg.Rule {
 
 // fits reports whether a rule may match packets of the detour. Of an odd rule only a part is known.
 func fits(r netcfg.Rule, dt detour) bool {
-	return r.IPv6 == dt.to.Is6() && !r.Detached && (!r.To.IsValid() || r.To.Contains(dt.to)) && (!r.From.IsValid() || r.From.Contains(dt.from)) &&
+	return r.IPv6 == dt.to.Is6() && !r.Detached && (!r.To.IsValid() || r.To.Contains(dt.to)) &&
+		(!r.From.IsValid() || r.From.Contains(dt.from)) &&
 		(r.In == "" || r.In == "lo") && r.Out == "" && (r.Mark == 0 || r.Odd)
 }
 
@@ -184,12 +191,14 @@ func (v *view) noWay(dt detour) Finding {
 	means := "sending fails, with an error such as \"permission denied\" or \"no route to host\""
 	for _, r := range v.network.Rules {
 		if r.Action != "" && fits(r, dt) {
-			return one(Fault, fmt.Sprintf("a policy rule forbids packets to %s: %s", dt.to, r.Words()), means, r.Delete())[0]
+			return one(Fault, fmt.Sprintf("a policy rule forbids packets to %s: %s", dt.to, r.Words()), means,
+				r.Delete())[0]
 		}
 	}
 	for _, r := range v.network.Routes {
 		if r.Barrier != "" && r.To.Contains(dt.to) && r.To.Bits() >= v.subnetOf(dt.to).Bits() {
-			return one(Fault, fmt.Sprintf("a route forbids packets to %s: %s %s", dt.to, r.Barrier, r.Route), means, deleteBarrier(r))[0]
+			return one(Fault, fmt.Sprintf("a route forbids packets to %s: %s %s", dt.to, r.Barrier, r.Route), means,
+				deleteBarrier(r))[0]
 		}
 	}
 	return v.noRoute(dt)
@@ -217,7 +226,8 @@ func (v *view) noRoute(dt detour) Finding {
 	}
 	means := "the route was deleted, or the address has noprefixroute: ping prints \"network is unreachable\""
 	if other := v.network.ByIndex(dt.way.Index); other != nil {
-		means = fmt.Sprintf("the route was deleted, or the address has noprefixroute: packets leave through %s, by its route to %s",
+		means = fmt.Sprintf("the route was deleted, or the address has noprefixroute: "+
+			"packets leave through %s, by its route to %s",
 			netcfg.Escape(other.Name), dt.way.Match)
 	}
 	return one(Fault, "its route to "+subnet.String()+" is missing", means,
@@ -226,7 +236,9 @@ func (v *view) noRoute(dt detour) Finding {
 
 // looksIntoMain reports whether a rule looks up the main routing table.
 func (v *view) looksIntoMain(ipv6 bool) bool {
-	return slices.ContainsFunc(v.network.Rules, func(r netcfg.Rule) bool { return r.IPv6 == ipv6 && r.Table == tableMain })
+	return slices.ContainsFunc(v.network.Rules, func(r netcfg.Rule) bool {
+		return r.IPv6 == ipv6 && r.Table == tableMain
+	})
 }
 
 // linkdown reports whether the kernel ignores the device's routes because it has no carrier.
@@ -263,7 +275,8 @@ func linkdownIgnored(v *view) (found []Finding) {
 		for _, where := range v.ignoring(familyOf(dt.to), v.device.Name) {
 			use = append(use, sysctl(familyOf(dt.to), where, "ignore_routes_with_linkdown", "0"))
 		}
-		found = append(found, one(Warning, "the kernel ignores its routes while it has no carrier (ignore_routes_with_linkdown)",
+		found = append(found, one(Warning,
+			"the kernel ignores its routes while it has no carrier (ignore_routes_with_linkdown)",
 			"until a program attaches, packets to "+dt.to.String()+" take another route or none",
 			netcfg.Sentence("start the program that reads it"), netcfg.Run(use...))...)
 	}
