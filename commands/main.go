@@ -163,8 +163,6 @@ func exitCode(err error) int {
 }
 
 func hintOf(err error) string {
-	var e *netcfg.Error
-	var mistake *declare.Mistake
 	var usage *usageError
 	var hint *usageHint
 	switch {
@@ -172,12 +170,8 @@ func hintOf(err error) string {
 		return hint.hint
 	case errors.As(err, &usage):
 		return usage.hint
-	case errors.As(err, &mistake):
-		return netcfg.Escape(mistake.Hint)
-	case errors.As(err, &e):
-		return e.Hint().String()
 	}
-	return ""
+	return netcfg.HintOf(err).String()
 }
 
 // subject is "verb device: " as far as they are known.

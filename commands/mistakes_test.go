@@ -14,7 +14,7 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// complaint is what is printed about the mistakes in a file.
+// complaint returns what is printed about the mistakes in a file.
 func complaint(t *testing.T, text string) string {
 	t.Helper()
 	var stderr bytes.Buffer
@@ -24,7 +24,7 @@ func complaint(t *testing.T, text string) string {
 	return stderr.String()
 }
 
-// written is the path of a file with that text.
+// written returns the path of a new file with that text.
 func written(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "f")
@@ -34,12 +34,13 @@ func written(t *testing.T, text string) string {
 	return path
 }
 
-// FuzzComplain: whatever a file holds, its mistakes can be printed, with nothing that a terminal should not see, and the caret stands
-// under the line or right behind it.
+// FuzzComplain prints the mistakes of any file: without characters that a terminal interprets, and with the caret below
+// the line or one character after it.
 func FuzzComplain(f *testing.F) {
 	for _, text := range []string{
-		"[device.tun0]\nmtu =\r\n", "[device.tun0]\nmtu = 1 \r\n", "mtu = \"a\r\n", "\ufeff[x]\r\n\tmtu == 1\r\n", "[device.tun0]\na\u0301\x9f = 1\xc3",
-		"a = \"\u202e\u009b\"\n[\u3164]\n", strings.Repeat("é", 300) + " = = 1\r\n", "x = [\n1,\r", "[device.\"tun\x01\"]\r\n= 3\r", "\r\n\r\n=\r\n",
+		"[device.tun0]\nmtu =\r\n", "[device.tun0]\nmtu = 1 \r\n", "mtu = \"a\r\n", "\ufeff[x]\r\n\tmtu == 1\r\n",
+		"[device.tun0]\na\u0301\x9f = 1\xc3", "a = \"\u202e\u009b\"\n[\u3164]\n", "x = [\n1,\r",
+		strings.Repeat("é", 300) + " = = 1\r\n", "[device.\"tun\x01\"]\r\n= 3\r", "\r\n\r\n=\r\n",
 	} {
 		f.Add(text)
 	}
@@ -53,8 +54,11 @@ func FuzzComplain(f *testing.F) {
 			if utf8.RuneCountInString(line) > 8000 {
 				t.Errorf("a line of %d characters", utf8.RuneCountInString(line))
 			}
-			if caret := strings.TrimLeft(line, " "); caret == "^" && i > 0 && len(line) > utf8.RuneCountInString(lines[i-1])+1 {
-				t.Errorf("the caret stands beyond the line:\n%s\n%s", lines[i-1], line)
+			if i == 0 || strings.TrimLeft(line, " ") != "^" {
+				continue
+			}
+			if len(line) > utf8.RuneCountInString(lines[i-1])+1 {
+				t.Errorf("the caret is beyond the line:\n%s\n%s", lines[i-1], line)
 			}
 		}
 	})
@@ -74,7 +78,7 @@ func TestCaretUnderLineEnds(t *testing.T) {
 	}
 }
 
-// TestManyMistakes reads files that are wrong throughout. What was quadratic took from half a minute to minutes here.
+// TestManyMistakes reads files with mistakes throughout. Quadratic algorithms took from half a minute to minutes here.
 func TestManyMistakes(t *testing.T) {
 	const n, most = 20000, 10 * time.Second
 	for _, text := range []string{
@@ -96,6 +100,29 @@ func TestManyMistakes(t *testing.T) {
 	}
 }
 
+// TestManyDevices reads as many devices as users may declare in a loop or a range.
+func TestManyDevices(t *testing.T) {
+	const n, most = 20000, 10 * time.Second
+	for _, c := range []struct {
+		text string
+		want int
+	}{
+		{"[device]\n" + numbered("tun%d = { mtu = 1400, user = \"root\" }\n", n), n},
+		{"device = { " + numbered("tun%d = { mtu = 1400 }, ", n) + "tun = {} }\n", n + 1},
+		{numbered("device.tun%d.mtu = 1400\n", n), n},
+		{"[device.\"tap[0-65535]\"]\nalias = \"port {n}\"\naddresses = [\"10.0.0.1/24\"]\n", 65536},
+	} {
+		begin := time.Now()
+		declared, err := declare.Read([]string{written(t, c.text)})
+		if err != nil || len(declared) != c.want {
+			t.Errorf("%q...: %d devices, want %d, %v", c.text[:40], len(declared), c.want, err)
+		}
+		if took := time.Since(begin); took > most {
+			t.Errorf("%q...: took %v", c.text[:40], took)
+		}
+	}
+}
+
 // TestManyAddresses plans a device with as many addresses and routes as a file may have.
 func TestManyAddresses(t *testing.T) {
 	const n, most = 20000, 10 * time.Second
@@ -105,7 +132,8 @@ func TestManyAddresses(t *testing.T) {
 		routes = append(routes, fmt.Sprintf(`"11.%d.%d.0/24"`, i>>8, i&255))
 	}
 	begin := time.Now()
-	text := "[device.tun0]\naddresses = [" + strings.Join(addresses, ",") + "]\nroutes = [" + strings.Join(routes, ",") + "]\n"
+	text := "[device.tun0]\naddresses = [" + strings.Join(addresses, ",") + "]\n" +
+		"routes = [" + strings.Join(routes, ",") + "]\n"
 	declared, err := declare.Read([]string{written(t, text)})
 	if err != nil {
 		t.Fatal(err)

@@ -10,14 +10,14 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// declare makes the declarations of the sections. What is wrong in one of them leaves it out.
+// declare returns the declarations of the sections that have no mistakes.
 func (d *document) declare() []Declaration {
 	all := make([]Declaration, 0, len(d.order))
 	var defaults []entry
 	if s := d.sections[headDefaults]; s != nil {
 		s.entries = d.knownKeys(s)
 		for _, e := range s.entries {
-			if !e.value.numbered() { // that is tried with each number
+			if !e.value.numbered() { // a value with a number is tried with each number
 				d.apply(&Declaration{}, e, nameRange{one: true}, 0)
 			}
 		}
@@ -30,11 +30,12 @@ func (d *document) declare() []Declaration {
 		s.entries = d.knownKeys(s)
 		r, err := parseRange(s.device)
 		if err != nil {
-			d.mistake(s.at, "", "%q is no device name: %v", s.device, err)
+			d.mistake(s.at, "", "%q is not a device name: %v", s.device, err)
 			continue
 		}
 		entries := withDefaults(s.entries, defaults)
 		d.sharedMAC(r, entries)
+		all = slices.Grow(all, r.last-r.first+1)
 		for n := r.first; n <= r.last; n++ {
 			if one := (Declaration{Spec: netcfg.Spec{Name: r.name(n)}}); d.fill(&one, s, r, n, entries) {
 				all = append(all, one)
@@ -44,7 +45,7 @@ func (d *document) declare() []Declaration {
 	return all
 }
 
-// knownKeys are the entries whose keys are known; the others are mistakes.
+// knownKeys returns the entries whose keys are known. The others are mistakes.
 func (d *document) knownKeys(s *section) (known []entry) {
 	for _, e := range s.entries {
 		if findKey(e.key) == nil {
@@ -56,10 +57,10 @@ func (d *document) knownKeys(s *section) (known []entry) {
 	return known
 }
 
-// isAccess says whether the key is one of the three that are one property.
+// isAccess reports whether the key is one of the three that are one property.
 func isAccess(e entry) bool { return e.key == "user" || e.key == "group" || e.key == "anyone" }
 
-// withDefaults are the entries of a section, and those of the defaults that it does not have itself.
+// withDefaults returns the entries of a section and the defaults of the keys that it does not have.
 func withDefaults(own, defaults []entry) []entry {
 	all := own
 	for _, e := range defaults {
@@ -71,25 +72,27 @@ func withDefaults(own, defaults []entry) []entry {
 	return all
 }
 
-// sharedMAC refuses one Ethernet address for all devices of a range.
+// sharedMAC refuses one MAC address for all devices of a range.
 func (d *document) sharedMAC(r nameRange, entries []entry) {
 	for _, e := range entries {
 		if e.key == "mac" && !r.single() && !strings.Contains(e.value.text, "{n") {
-			d.mistake(e.value.at, `let the number be part of it: "02:00:5e:10:00:{n:02x}"`, "mac: the devices of a range cannot all have the same")
+			hint := `include the number: "02:00:5e:10:00:{n:02x}"`
+			d.mistake(e.value.at, hint, "mac: the devices of a range require different addresses")
 		}
 	}
 }
 
-// fill makes one declaration, and says whether there is nothing wrong with it.
+// fill completes one declaration, and reports whether it has no mistakes.
 func (d *document) fill(one *Declaration, s *section, r nameRange, n int, entries []entry) bool {
 	one.Place = d.place(s.at)
 	one.source, one.caret = d.excerpt(s.at)
 	if err := netcfg.CheckName(one.Spec.Name); err != nil {
-		d.mistake(s.at, "", "%q is no device name: %v", one.Spec.Name, err)
+		d.mistake(s.at, "", "%q is not a device name: %v", one.Spec.Name, err)
 		return false
 	}
 	if netcfg.IsTemplate(one.Spec.Name) {
-		d.mistake(s.at, `several devices are a range: [device."tun[0-9]"]`, "%q leaves its number to the kernel, which would make another one each time", one.Spec.Name)
+		hint := `declare a range: [device."tun[0-9]"]`
+		d.mistake(s.at, hint, "%q leaves the number to the kernel: each run would create another device", one.Spec.Name)
 		return false
 	}
 	up := true
@@ -101,7 +104,7 @@ func (d *document) fill(one *Declaration, s *section, r nameRange, n int, entrie
 	return d.check(one, s, entries, good)
 }
 
-// apply does one entry, and says whether it can be.
+// apply sets the property of one entry, and reports whether its value is valid.
 func (d *document) apply(one *Declaration, e entry, r nameRange, n int) bool {
 	v, err := e.value.filled(r, n)
 	if err == nil {
@@ -120,12 +123,12 @@ func (d *document) apply(one *Declaration, e entry, r nameRange, n int) bool {
 	return false
 }
 
-// numbered says that the number of a range is part of the value.
+// numbered reports whether the number of a range is part of the value.
 func (v value) numbered() bool {
 	return strings.Contains(v.text, "{n") || slices.ContainsFunc(v.items, value.numbered)
 }
 
-// filled is the value with the number of the range in its strings.
+// filled returns the value with the number of the range in its strings.
 func (v value) filled(r nameRange, n int) (value, error) {
 	var err error
 	if v.kind == unstable.String {
@@ -144,8 +147,8 @@ func (v value) filled(r nameRange, n int) (value, error) {
 	return v, nil
 }
 
-// check refuses properties that do not go together, whatever the kernel has; whole says that each by itself is good.
-func (d *document) check(one *Declaration, s *section, entries []entry, whole bool) bool {
+// check refuses properties that exclude each other on every kernel. Valid tells that each alone is valid.
+func (d *document) check(one *Declaration, s *section, entries []entry, valid bool) bool {
 	at := func(key string) int {
 		for _, e := range entries {
 			if e.key == key {
@@ -154,19 +157,19 @@ func (d *document) check(one *Declaration, s *section, entries []entry, whole bo
 		}
 		return s.at
 	}
-	spec, good := &one.Spec, whole
-	has := func(key string) bool { return at(key) != s.at }
-	if spec.Mode == 0 && !has("mode") {
+	spec := &one.Spec
+	if spec.Mode == 0 && at("mode") == s.at {
 		if spec.Mode = netcfg.ModeOf(spec.Name); spec.Mode == 0 {
-			d.mistake(s.at, `mode = "tun" or mode = "tap"`, "%q begins with neither tun nor tap, and no mode is given", spec.Name)
-			good = false
+			hint := `mode = "tun" or mode = "tap"`
+			d.mistake(s.at, hint, "%q begins with neither tun nor tap, and no mode is given", spec.Name)
+			valid = false
 		}
 	}
 	if a := one.Access; a.Anyone && (a.User != nil || a.Group != nil) {
 		d.mistake(at("anyone"), "", "anyone and a user or group exclude each other")
-		good = false
+		valid = false
 	}
-	if !good {
+	if !valid {
 		return false
 	}
 	wrong := spec.Impossible()
@@ -179,19 +182,21 @@ func (d *document) check(one *Declaration, s *section, entries []entry, whole bo
 	return len(wrong) == 0
 }
 
-// impossible notes why a device cannot be, at the property that is to blame.
+// blamed holds the key at which an impossible property is reported. Other causes are reported at the table.
+var blamed = map[netcfg.Cause]string{
+	netcfg.MTUBounds: "mtu", netcfg.MTUBelowIPv6: "mtu", netcfg.TunHasNoMAC: "mac", netcfg.TunInBridge: "master",
+	netcfg.DeviceDown: "routes",
+}
+
+// impossible reports why a device cannot exist.
 func (d *document) impossible(err error, name string, at func(key string) int) {
 	e := new(netcfg.Error)
 	if !errors.As(err, &e) {
 		return
 	}
-	key, _, _ := strings.Cut(e.What, " ")
-	if plural := map[string]string{"address": "addresses", "route": "routes"}[key]; plural != "" {
-		key = plural
-	}
-	hint := e.Hint().String()
+	hint := e.Hint()
 	if e.Cause == netcfg.DeviceDown {
-		hint = "up = true, or leave it out"
+		hint = netcfg.Sentence("up = true, or leave it out")
 	}
-	d.mistake(at(key), hint, "device %q: %v", name, e)
+	d.mistakeWith(hint, at(blamed[e.Cause]), "device %q: %v", name, e)
 }

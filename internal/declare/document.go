@@ -3,13 +3,10 @@ package declare
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
-
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // The headers of the file.
@@ -18,25 +15,25 @@ const (
 	headDevice   = "device"
 )
 
-// A document is one file on its way from bytes to declarations.
+// A document is one file between its bytes and its declarations.
 type document struct {
 	path string
 	data []byte
 
-	sections map[string]*section // by path
+	sections map[string]*section // by the parts of their headers, with a zero byte in between
 	order    []*section
 	wrong    map[int]*Mistake // by offset, the first at each
-	lines    []int            // offsets of their first bytes
-	counted  struct {         // the last column that was counted, so that a long line is counted once
+	lines    []int            // the offset of the first byte of each; nil: not looked for yet
+	counted  struct {         // the last place that was counted
 		line, at, column int
 	}
 }
 
-// A section is [defaults] or one [device.NAME], in whichever of TOML's ways it is written.
+// A section is [defaults] or one [device.NAME], in any of TOML's notations.
 type section struct {
-	device  string // the name, or a range of names; "": defaults
+	device  string // the name, or a range of names; "": [defaults]
 	at      int    // offset
-	headed  bool   // it has a header of its own
+	headed  bool   // it has a header
 	entries []entry
 	keys    map[string]int // offsets of the entries, by key
 }
@@ -48,19 +45,19 @@ type entry struct {
 	value value
 }
 
-// A value is what stands behind an equals sign, or one item of a list.
+// A value is that of a key, or one item of an array.
 type value struct {
 	kind  unstable.Kind
-	text  string // of a string what it says, of a number or a boolean how it is written
-	items []value
-	at    int // offset
+	text  string  // the content of a string; a number or a boolean as it is written
+	items []value // of an array or an inline table
+	at    int     // offset
 }
 
-// read takes the file apart. Behind a mistake of syntax it goes on with the next line.
+// read parses the file into sections. After a syntax error it continues with the next line.
 func (d *document) read() {
 	var p unstable.Parser
-	var header []string // of the table that the keys are in; nil: none
-	known := true       // that header
+	var header []string // of the current table; nil: none yet
+	known := true       // the header is one of ours
 	for start := 0; ; {
 		p.Reset(d.data[start:])
 		for p.NextExpression() {
@@ -70,7 +67,8 @@ func (d *document) read() {
 			case node.Kind != unstable.KeyValue:
 				header, known = path, d.head(path, at, node.Kind == unstable.ArrayTable)
 			case known:
-				d.entry(append(slices.Clone(header), path...), at, d.value(node.Value(), start, d.valueStart(node, start)))
+				v := d.value(node.Value(), start, d.valueStart(node, start))
+				d.entry(append(slices.Clone(header), path...), at, v)
 			}
 		}
 		var syntax *unstable.ParserError
@@ -92,30 +90,7 @@ func (d *document) read() {
 	}
 }
 
-// explainSyntax says what is most often wrong with a line that TOML does not understand, else what the parser says.
-func explainSyntax(line, message string) (text, hint string) {
-	key, rest, isEntry := strings.Cut(line, "=")
-	key = strings.TrimSpace(key)
-	k := findKey(key)
-	rest, _, _ = strings.Cut(rest, "#")
-	bare, _, _ := strings.Cut(rest, "//")
-	word := strings.Trim(bare, " \t,;\u201c\u201d\u2018\u2019")
-	switch {
-	case isEntry && k != nil && strings.TrimSpace(rest) == "":
-		return key + " has no value", ""
-	case isEntry && k != nil && word != "" && !strings.ContainsAny(rest, `"'[{`):
-		if right := k.right(word); right != strings.TrimSpace(line) {
-			return key + ": wants " + k.wants() + ", not " + netcfg.Escape(strings.TrimSpace(rest)), right
-		}
-	case strings.HasPrefix(key, "[") && strings.Count(line, "[") > 1 && !strings.ContainsAny(line, `"'`):
-		return netcfg.Escape(message), `a range of names is quoted: [device."tap[0-9]"]`
-	case strings.HasPrefix(key, "//") || strings.HasPrefix(key, ";"):
-		return "a comment begins with #", ""
-	}
-	return netcfg.Escape(message), ""
-}
-
-// key is the dotted key of a node, with the offset of its last part, or of its first in a header.
+// key returns the parts of a dotted key or a header, and the offset of the last part of a key or the first of a header.
 func (d *document) key(node *unstable.Node, start int) (path []string, at int) {
 	at = -1
 	for it := node.Key(); it.Next(); {
@@ -127,7 +102,7 @@ func (d *document) key(node *unstable.Node, start int) (path []string, at int) {
 	return path, at
 }
 
-// valueStart is the offset behind the key's equals sign.
+// valueStart returns the offset of a key's value.
 func (d *document) valueStart(node *unstable.Node, start int) int {
 	at := start
 	for it := node.Key(); it.Next(); {
@@ -139,6 +114,7 @@ func (d *document) valueStart(node *unstable.Node, start int) int {
 	return at
 }
 
+// value returns the value of a node. The parser has no offset for some values: theirs is at.
 func (d *document) value(node *unstable.Node, start, at int) value {
 	v := value{kind: node.Kind, text: string(node.Data), at: at}
 	if node.Raw.Length > 0 {
@@ -158,11 +134,11 @@ func (d *document) value(node *unstable.Node, start, at int) value {
 	return v
 }
 
-// head begins the section of a header, and says whether there is one of that name.
+// head begins the section of a header, and reports whether the header is one of ours.
 func (d *document) head(path []string, at int, list bool) bool {
 	switch {
 	case list:
-		d.mistake(at, "one pair of brackets: [device.NAME]", "a list of tables")
+		d.mistake(at, "use one pair of brackets: [device.NAME]", "an array of tables")
 	case len(path) == 1 && path[0] == headDevice:
 		return true
 	case len(path) == 1 && path[0] == headDefaults, len(path) == 2 && path[0] == headDevice:
@@ -178,7 +154,7 @@ func (d *document) head(path []string, at int, list bool) bool {
 	return false
 }
 
-// section is the one of that path, made if it is not there.
+// section returns the section of a path. A new one is added.
 func (d *document) section(path []string, at int) *section {
 	device := ""
 	if path[0] == headDevice {
@@ -196,7 +172,7 @@ func (d *document) section(path []string, at int) *section {
 	return s
 }
 
-// entry files a value under its path. An inline table is as good as a header.
+// entry adds a value to the section of its path. An inline table can take the place of a header.
 func (d *document) entry(path []string, at int, v value) {
 	depth := map[string]int{headDefaults: 2, headDevice: 3}[path[0]]
 	switch {
@@ -218,35 +194,5 @@ func (d *document) entry(path []string, at int, v value) {
 		}
 		s.keys[key] = at
 		s.entries = append(s.entries, entry{key, at, v})
-	}
-}
-
-func (d *document) twice(at int, what string, first int) {
-	line, _ := d.lineStart(first)
-	d.mistake(at, "", "%s stands here twice: first in line %d", netcfg.Escape(what), line)
-}
-
-// unknownPath refuses a header, or a key outside of the sections, with what was probably meant.
-func (d *document) unknownPath(path []string, at int) {
-	shown := netcfg.Escape(strings.Join(path, "."))
-	switch {
-	case path[0] == headDevice && len(path) == 3 && findKey(path[2]) != nil:
-		d.mistake(at, path[2]+" is a property: it stands in a line of its own under [device."+netcfg.Escape(path[1])+"]", "unknown table %q", shown)
-	case path[0] == headDevice && len(path) > 2 && findKey(path[len(path)-1]) == nil:
-		d.mistake(at, fmt.Sprintf("a name with dots is quoted: [device.%q]", strings.Join(path[1:], ".")), "unknown table %q", shown)
-	case path[0] == headDevice && len(path) > 3:
-		d.mistake(at, fmt.Sprintf("a name with dots is quoted: [device.%q]", strings.Join(path[1:len(path)-1], ".")), "unknown table %q", shown)
-	case path[0] == headDevice && len(path) == 2:
-		d.mistake(at, "its properties stand under [device."+netcfg.Escape(path[1])+"]", "device %q is no value but a table", netcfg.Escape(path[1]))
-	case len(path) == 1 && findKey(path[0]) != nil:
-		d.mistake(at, "it stands under [device.NAME] or [defaults]", "%s is no property of the file", shown)
-	case len(path) == 1 && netcfg.ModeOf(path[0]) != 0:
-		d.mistake(at, "did you mean [device."+shown+"]?", "unknown table %q", shown)
-	default:
-		hint := netcfg.Nearest(path[0], []string{headDefaults, headDevice})
-		if hint != "" {
-			hint = "did you mean " + hint + "?"
-		}
-		d.mistake(at, hint, "unknown table %q: there are [defaults] and [device.NAME]", shown)
 	}
 }

@@ -1,6 +1,7 @@
 package declare
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -11,23 +12,25 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A key is a property as the file has it. The table of them is what the file, its manual and its schema have in common.
+// A key is a property in the file. Tests compare the table of keys with the manual and the schema.
 type key struct {
 	name        string
 	kind        string // "string", "integer", "boolean", "array" of strings, or "string or integer"
-	least, most int    // of an integer, in the unit that the manual tells
+	least, most int    // bounds of an integer, in the unit of the manual
 
-	set func(*Declaration, value) error // an error may be of the type valueErrors
+	set func(*Declaration, value) error // the error may be of type valueErrors
 }
 
-// valueErrors are the wrong items of a list, or a wrong value with a hint.
+// valueErrors are the wrong items of an array, or a wrong value with a hint.
 type valueErrors []struct {
 	at         int // offset
 	text, hint string
 }
 
+// Error returns the text of the first.
 func (e valueErrors) Error() string { return e[0].text }
 
+// keys is the table of keys, in the order of the manual.
 var keys = []key{
 	textKey("mode", func(d *Declaration, s string) (err error) { d.Spec.Mode, err = netcfg.ParseMode(s); return err }),
 	idKey("user", func(d *Declaration, s string) { d.Access.User = &s }),
@@ -54,6 +57,7 @@ var keys = []key{
 	truthKey("up", func(d *Declaration, on bool) { d.Spec.Up = &on }),
 }
 
+// findKey returns the key of that name, or nil.
 func findKey(name string) *key {
 	for i := range keys {
 		if keys[i].name == name {
@@ -63,86 +67,7 @@ func findKey(name string) *key {
 	return nil
 }
 
-// elsewhereKeys are the names of other tools and other notations.
-var elsewhereKeys = map[string]string{
-	"owner": "user", "address": "addresses", "ip": "addresses", "route": "routes", "hwaddr": "mac", "mac_address": "mac", "type": "mode",
-	"kind": "mode", "bridge": "master", "vrf": "master", "qlen": "txqueuelen", "description": "alias", "multiqueue": "multi_queue",
-}
-
-func unknownKeyHint(name string) string {
-	if name == "netns" {
-		return "a namespace is the run's: tunadm apply --netns NS FILE"
-	}
-	if strings.ToLower(name) == "persist" {
-		return "every declared device is persistent"
-	}
-	lower := strings.ReplaceAll(strings.ToLower(name), "-", "_")
-	near := elsewhereKeys[lower]
-	if near == "" {
-		var known []string
-		for _, k := range keys {
-			known = append(known, k.name)
-		}
-		near = netcfg.Nearest(lower, known)
-	}
-	if near == "" {
-		return ""
-	}
-	return "did you mean " + near + "?"
-}
-
-// wrongType is the error of a value of another type than the key's, with the line as it should be.
-func wrongType(k key, v value) error {
-	is := map[unstable.Kind]string{
-		unstable.String: "text", unstable.Integer: "a number", unstable.Bool: "true or false", unstable.Array: "a list",
-		unstable.Float: "a broken number", unstable.InlineTable: "a table",
-	}[v.kind]
-	if is == "" {
-		is = "a date"
-	}
-	hint := ""
-	switch {
-	case k.name == "master" && v.text == "false":
-		hint = `master = "" is none`
-	case len(v.items) == 0:
-		hint = k.right(v.text)
-	}
-	return valueErrors{{v.at, "wants " + k.wants() + ", not " + is, hint}}
-}
-
-// wants says of what type the value is to be.
-func (k key) wants() string {
-	switch k.kind {
-	case "array":
-		return "a list of texts"
-	case "boolean":
-		return "true or false"
-	case "integer":
-		return "a number"
-	}
-	return "text in quotes"
-}
-
-// right is the line as it should be, where a word stands as the value, or "" if the word is none for the key.
-func (k key) right(word string) string {
-	switch k.kind {
-	case "array":
-		return fmt.Sprintf("%s = [%q]", k.name, word)
-	case "boolean":
-		on := map[string]bool{"on": true, "yes": true, "off": false, "no": false, "true": true, "false": false, "0": false, "1": true}
-		if b, known := on[strings.ToLower(word)]; known {
-			return fmt.Sprintf("%s = %t", k.name, b)
-		}
-		return ""
-	case "integer":
-		if n, err := strconv.Atoi(word); err == nil {
-			return fmt.Sprintf("%s = %d", k.name, n)
-		}
-		return ""
-	}
-	return fmt.Sprintf("%s = %q", k.name, word)
-}
-
+// textKey returns a key of type string.
 func textKey(name string, set func(*Declaration, string) error) key {
 	k := key{name: name, kind: "string"}
 	k.set = func(d *Declaration, v value) error {
@@ -154,7 +79,7 @@ func textKey(name string, set func(*Declaration, string) error) key {
 	return k
 }
 
-// idKey is a name, or a number.
+// idKey returns the key of a user or a group: a name or a number.
 func idKey(name string, set func(*Declaration, string)) key {
 	k := key{name: name, kind: "string or integer", most: netcfg.IDMax}
 	k.set = func(d *Declaration, v value) error {
@@ -162,13 +87,13 @@ func idKey(name string, set func(*Declaration, string)) key {
 		case v.kind == unstable.Integer:
 			n, err := parseInteger(v.text)
 			if err != nil || n < 0 || n > netcfg.IDMax {
-				return fmt.Errorf("%s is no number from 0 to %d", v.text, uint32(netcfg.IDMax))
+				return fmt.Errorf("%s is out of range: 0 to %d", v.text, uint32(netcfg.IDMax))
 			}
 			v.text = strconv.Itoa(n)
 		case v.kind != unstable.String:
 			return wrongType(k, v)
 		case v.text == "":
-			return fmt.Errorf("the name is empty")
+			return errors.New("empty name")
 		}
 		set(d, v.text)
 		return nil
@@ -176,6 +101,7 @@ func idKey(name string, set func(*Declaration, string)) key {
 	return k
 }
 
+// numberKey returns a key of type integer.
 func numberKey(name string, least, most int, set func(*Declaration, int)) key {
 	k := key{name: name, kind: "integer", least: least, most: most}
 	k.set = func(d *Declaration, v value) error {
@@ -184,7 +110,7 @@ func numberKey(name string, least, most int, set func(*Declaration, int)) key {
 		}
 		n, err := parseInteger(v.text)
 		if err != nil || n < least || n > most {
-			return fmt.Errorf("%s is no number from %d to %d", v.text, least, most)
+			return fmt.Errorf("%s is out of range: %d to %d", v.text, least, most)
 		}
 		set(d, n)
 		return nil
@@ -192,12 +118,13 @@ func numberKey(name string, least, most int, set func(*Declaration, int)) key {
 	return k
 }
 
-// parseInteger reads a number as TOML writes them: 1_500, 0x5dc, +1500.
+// parseInteger reads an integer of TOML: 1_500, 0x5dc or +1500.
 func parseInteger(s string) (int, error) {
 	n, err := strconv.ParseInt(strings.TrimPrefix(s, "+"), 0, 0)
 	return int(n), err
 }
 
+// truthKey returns a key of type boolean.
 func truthKey(name string, set func(*Declaration, bool)) key {
 	k := key{name: name, kind: "boolean"}
 	k.set = func(d *Declaration, v value) error {
@@ -210,6 +137,7 @@ func truthKey(name string, set func(*Declaration, bool)) key {
 	return k
 }
 
+// listKey returns a key of type array of strings. Items that are the same when printed may not be listed twice.
 func listKey[T fmt.Stringer](name string, parse func(string) (T, error), set func(*Declaration, []T)) key {
 	k := key{name: name, kind: "array"}
 	k.set = func(d *Declaration, v value) error {
@@ -223,11 +151,10 @@ func listKey[T fmt.Stringer](name string, parse func(string) (T, error), set fun
 			one, err := parse(item.text)
 			switch {
 			case item.kind != unstable.String:
-				err = fmt.Errorf("%s is no text in quotes", item.text)
+				err = fmt.Errorf("%s is not a string in quotes", item.text)
 			case err == nil && seen[one.String()]:
-				err = fmt.Errorf("%s stands in the list twice", item.text)
-			}
-			if err == nil {
+				err = fmt.Errorf("%s is listed twice", item.text)
+			case err == nil:
 				seen[one.String()] = true
 			}
 			if err != nil {

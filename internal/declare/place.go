@@ -5,17 +5,27 @@ import (
 	"fmt"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
-// mistake notes what is wrong at an offset.
+// mistake records a mistake at an offset. The hint is a sentence; "": none.
 func (d *document) mistake(at int, hint, format string, args ...any) {
-	if d.wrong[at] == nil {
-		source, caret := d.excerpt(at)
-		d.wrong[at] = &Mistake{Place: d.place(at), Text: fmt.Sprintf(format, args...), Hint: hint, Source: source, Caret: caret}
-	}
+	d.mistakeWith(netcfg.Sentence(hint), at, format, args...)
 }
 
-// lineStart is the number of the line that an offset is in, from 1, and the offset of its first byte. The index of the lines is made on first use.
+// mistakeWith records a mistake with its fix. Only the first mistake at an offset is kept.
+func (d *document) mistakeWith(fix netcfg.Fix, at int, format string, args ...any) {
+	if d.wrong[at] != nil {
+		return
+	}
+	m := &Mistake{Place: d.place(at), Text: fmt.Sprintf(format, args...), Fix: fix}
+	m.Source, m.Caret = d.excerpt(at)
+	d.wrong[at] = m
+}
+
+// lineStart returns the number of the line that an offset is in, from 1, and the offset of the line's first byte. The
+// index of the lines is made when it is first needed.
 func (d *document) lineStart(at int) (line, start int) {
 	if d.lines == nil {
 		d.lines = []int{0}
@@ -32,7 +42,8 @@ func (d *document) lineStart(at int) (line, start int) {
 	return line, d.lines[line-1]
 }
 
-// place counts the characters before an offset. Offsets mostly come in their order: it goes on where it stopped.
+// place returns the place of an offset. It counts on from the last place if that is in the same line: counting from
+// the start of a long line for each of its mistakes would take quadratic time.
 func (d *document) place(at int) Place {
 	line, start := d.lineStart(at)
 	from, column := start, 1
@@ -44,18 +55,18 @@ func (d *document) place(at int) Place {
 	return Place{Path: d.path, Line: line, Column: column}
 }
 
-// line is the line that an offset is in.
+// line returns the line that an offset is in, without its end.
 func (d *document) line(at int) string {
 	_, start := d.lineStart(at)
 	text, _, _ := bytes.Cut(d.data[start:], []byte{'\n'})
 	return string(bytes.TrimSuffix(text, []byte{'\r'}))
 }
 
-// excerptMost is how many bytes of a line are shown on each side of a mistake.
-const excerptMost = 400
+// excerptMax is the number of bytes of a line that are shown on each side of a mistake.
+const excerptMax = 400
 
-// excerpt is the line that an offset is in, or the middle of a long one, and how many bytes of it stand before the offset. An
-// offset may be that of the line's end, which is no part of it.
+// excerpt returns the line that an offset is in, or the part of a long line around the offset, and the number of bytes
+// of it before the offset. The offset may be that of the line's end, which is not part of the text.
 func (d *document) excerpt(at int) (text string, caret int) {
 	line, start := d.lineStart(at)
 	end := len(d.data)
@@ -66,10 +77,10 @@ func (d *document) excerpt(at int) (text string, caret int) {
 		end--
 	}
 	at = min(at, end)
-	for at > start && at < end && !utf8.RuneStart(d.data[at]) { // the parser goes by bytes
+	for at > start && at < end && !utf8.RuneStart(d.data[at]) { // the parser counts bytes
 		at--
 	}
-	from, to := max(start, at-excerptMost), min(end, at+excerptMost)
+	from, to := max(start, at-excerptMax), min(end, at+excerptMax)
 	for from > start && !utf8.RuneStart(d.data[from]) {
 		from--
 	}

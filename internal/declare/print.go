@@ -1,6 +1,7 @@
 package declare
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,7 +10,7 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// TOML is a Spec as a file declares it. The error is that of a name or a text that cannot be declared.
+// TOML returns the table of a file that declares the Spec. The error is that of a name or a text that no file can hold.
 func TOML(s *netcfg.Spec) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[device.%s]\n", tomlKey(s.Name))
@@ -53,15 +54,15 @@ func TOML(s *netcfg.Spec) (string, error) {
 	if s.PI {
 		line("pi", "true")
 	}
-	if s.Up != nil && !*s.Up { // a declared device is up
+	if s.Up != nil && !*s.Up { // a declared device is up by default
 		line("up", "false")
 	}
 	read, mistakes := parse("", []byte(b.String()))
 	switch {
 	case len(mistakes) > 0:
-		return "", fmt.Errorf("%s", mistakes[0].Text)
+		return "", errors.New(mistakes[0].Text)
 	case read[0].Spec.Name != s.Name:
-		return "", fmt.Errorf("a file takes the name for a range")
+		return "", errors.New("in a file the name is a range")
 	}
 	return b.String(), nil
 }
@@ -91,7 +92,7 @@ func tomlList[T fmt.Stringer](list []T) string {
 	return "[" + strings.Join(texts, ", ") + "]"
 }
 
-// tomlKey is a part of a header, quoted where it has to be.
+// tomlKey returns a part of a header, with quotes if it requires them.
 func tomlKey(name string) string {
 	const bare = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 	if name != "" && strings.Trim(name, bare) == "" {
@@ -100,7 +101,7 @@ func tomlKey(name string) string {
 	return tomlText(name)
 }
 
-// tomlText is a basic string. Bytes that are no UTF-8 stay, and the parser refuses them.
+// tomlText returns a basic string. Bytes that are not UTF-8 are copied unchanged, and the parser refuses them.
 func tomlText(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')

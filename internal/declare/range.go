@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// rangeMost is how many devices one range can declare; it is more than a kernel can take in reasonable time.
-const rangeMost = 1 << 16
+// rangeMax is the largest number of devices in one range. The kernel takes minutes to create more.
+const rangeMax = 1 << 16
 
-// A nameRange is the name of a section: one name, or with one [A-B] in it a name a number.
+// A nameRange is the name of a section: one name, or names with a number in place of [A-B].
 type nameRange struct {
 	before, after string
 	first, last   int
-	width         int  // digits, zeros in front
-	one           bool // no range
+	width         int  // the least number of digits
+	one           bool // one name, without a number
 }
 
 // parseRange reads "tap0", "tap[0-9]" or "tap[00-15]b".
@@ -33,8 +33,8 @@ func parseRange(s string) (nameRange, error) {
 		return nameRange{}, fmt.Errorf("a range is one pair of numbers: tap[0-9]")
 	case last < first:
 		return nameRange{}, fmt.Errorf("the range ends before it begins")
-	case last-first >= rangeMost:
-		return nameRange{}, fmt.Errorf("%d devices, %d are the most of one range", last-first+1, rangeMost)
+	case last-first >= rangeMax:
+		return nameRange{}, fmt.Errorf("%d devices, a range has at most %d", last-first+1, rangeMax)
 	}
 	r := nameRange{before: before, after: after, first: int(first), last: int(last)}
 	if len(from) > 1 && from[0] == '0' {
@@ -43,7 +43,7 @@ func parseRange(s string) (nameRange, error) {
 	return r, nil
 }
 
-// name is the name of number n.
+// name returns the name with number n.
 func (r nameRange) name(n int) string {
 	if r.one {
 		return r.before
@@ -51,30 +51,31 @@ func (r nameRange) name(n int) string {
 	return fmt.Sprintf("%s%0*d%s", r.before, r.width, n, r.after)
 }
 
+// single reports whether the range is one device.
 func (r nameRange) single() bool { return r.one || r.first == r.last }
 
-// numberHole is where the number of a range stands in a string: {n}, or with a format {n:02x}.
-var numberHole = regexp.MustCompile(`\{n(:[^{}]*)?\}`)
+// placeholder is where a string has the number of the device: {n}, or with a format {n:02x}.
+var placeholder = regexp.MustCompile(`\{n(:[^{}]*)?\}`)
 
-// numberFormat is what may stand behind the colon: a width, with a zero in front for leading zeros, and d, x or X.
+// numberFormat is the format after the colon: an optional zero for leading zeros, an optional width, and d, x or X.
 var numberFormat = regexp.MustCompile(`^0?[0-9]?[dxX]$`)
 
-// fill puts the number into the holes of a string. To a name that is no range they are text like any other.
+// fill returns the string with the number in its placeholders. In a name that is not a range they are ordinary text.
 func (r nameRange) fill(s string, n int) (string, error) {
 	if r.one || !strings.Contains(s, "{n") {
 		return s, nil
 	}
 	var err error
-	filled := numberHole.ReplaceAllStringFunc(s, func(hole string) string {
-		format := strings.TrimPrefix(hole[2:len(hole)-1], ":")
+	filled := placeholder.ReplaceAllStringFunc(s, func(found string) string {
+		format := strings.TrimPrefix(found[2:len(found)-1], ":")
 		switch {
 		case format == "":
 			format = "d"
 		case !numberFormat.MatchString(format):
-			err = fmt.Errorf("%s: the format is a width and d, x or X, as in {n:02x}", hole)
+			err = fmt.Errorf("%s: the format is a width and d, x or X, as in {n:02x}", found)
 		}
 		if err != nil {
-			return hole
+			return found
 		}
 		return fmt.Sprintf("%"+format, n)
 	})

@@ -1,7 +1,10 @@
+// Package declare reads and prints the file that declares devices: its keys, its ranges, its mistakes with their place,
+// and the check that nobody else could have written it. It is the only importer of TOML.
 package declare
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -15,47 +18,29 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// DefaultFiles is where devices are declared when no file is named: the first if it is there, then those of the second.
+// DefaultFiles are the operands of a run without operands: a file and a directory, each of which may be absent.
 var DefaultFiles = []string{"/etc/tunadm.toml", "/etc/tunadm.d"}
 
-// Stdin is the operand that stands for standard input.
+// Stdin is the operand for standard input.
 const Stdin = "-"
 
-// A Declaration is one device as a file declares it.
+// A Declaration is one device that a file declares.
 type Declaration struct {
-	Spec   netcfg.Spec        // complete but for Access
-	Access netcfg.AccessNames // to be looked up, see [netcfg.Directory]
-	Place  Place              // where its table begins
+	Spec   netcfg.Spec        // without Access
+	Access netcfg.AccessNames // not looked up yet, see [netcfg.Directory]
+	Place  Place              // the start of its table
 	source string             // the line there, as [Mistake.Source]
-	caret  int
+	caret  int                // as [Mistake.Caret]
 }
 
-// A Place is a byte of a file. Lines and columns (in characters) count from 1; a Line of 0 is the file as a whole.
-type Place struct {
-	Path         string
-	Line, Column int
+// mistake returns a mistake at the start of the declaration.
+func (d *Declaration) mistake(format string, args ...any) *Mistake {
+	return &Mistake{Place: d.Place, Text: fmt.Sprintf(format, args...), Source: d.source, Caret: d.caret}
 }
 
-func (p Place) String() string {
-	if p.Line == 0 {
-		return netcfg.Escape(p.Path)
-	}
-	return fmt.Sprintf("%s:%d:%d", netcfg.Escape(p.Path), p.Line, p.Column)
-}
-
-// A Mistake is something in a file that cannot be understood, or a file that cannot be read.
-type Mistake struct {
-	Place
-	Text, Hint string
-	Source     string // the line as it stands in the file, or the part of a long one around the place; "": none
-	Caret      int    // how many bytes of Source stand before the place
-}
-
-func (m *Mistake) Error() string { return m.Place.String() + ": " + m.Text }
-
-// Read reads what the files declare, in their order; a directory stands for its *.toml in the order of their names, [Stdin]
-// for standard input, and no operands for [DefaultFiles], which may be absent. The error joins all mistakes of all files, each a
-// [*Mistake]; the declarations that could be understood are given back all the same.
+// Read returns the declarations of files in the order of the operands. A directory is short for its *.toml files in the
+// order of their names, [Stdin] for standard input, and an empty list for [DefaultFiles]. The error joins the mistakes
+// of all files, each a [*Mistake]; the declarations without mistakes are returned with it.
 func Read(operands []string) ([]Declaration, error) {
 	paths, mistakes := findFiles(operands)
 	var all []Declaration
@@ -65,15 +50,20 @@ func Read(operands []string) ([]Declaration, error) {
 		all = slices.Grow(all, len(declarations))
 		for _, d := range declarations {
 			if first, twice := declared[d.Spec.Name]; twice {
-				wrong = append(wrong, &Mistake{Place: d.Place, Text: fmt.Sprintf("device %q is declared twice: first at %s", d.Spec.Name, first), Source: d.source, Caret: d.caret})
+				wrong = append(wrong, d.mistake("device %q is declared twice: first at %s", d.Spec.Name, first))
 				continue
 			}
-			if first, twice := addresses[d.Spec.MAC.String()]; twice && d.Spec.MAC != nil {
-				wrong = append(wrong, &Mistake{Place: d.Place, Text: fmt.Sprintf("device %q has the mac %s of the device at %s", d.Spec.Name, d.Spec.MAC, first), Source: d.source, Caret: d.caret})
-			}
-			addresses[d.Spec.MAC.String()] = d.Place
 			declared[d.Spec.Name] = d.Place
 			all = append(all, d)
+			if d.Spec.MAC == nil {
+				continue
+			}
+			mac := d.Spec.MAC.String()
+			if first, twice := addresses[mac]; twice {
+				text := "device %q has the MAC address %s of the device declared at %s"
+				wrong = append(wrong, d.mistake(text, d.Spec.Name, mac, first))
+			}
+			addresses[mac] = d.Place
 		}
 		mistakes = append(mistakes, wrong...)
 	}
@@ -84,7 +74,7 @@ func Read(operands []string) ([]Declaration, error) {
 	return all, errors.Join(errs...)
 }
 
-// findFiles puts the files in the place of their directories.
+// findFiles replaces each directory by its files.
 func findFiles(operands []string) (paths []string, mistakes []*Mistake) {
 	optional := len(operands) == 0
 	if optional {
@@ -98,70 +88,65 @@ func findFiles(operands []string) (paths []string, mistakes []*Mistake) {
 		info, err := os.Stat(operand)
 		switch {
 		case operand == "":
-			mistakes = append(mistakes, &Mistake{Place: Place{Path: `""`}, Text: "an empty word is no file"})
+			mistakes = append(mistakes, &Mistake{Place: Place{Path: `""`}, Text: "an empty file name"})
 		case optional && errors.Is(err, fs.ErrNotExist) && !dangling(operand):
 		case err != nil:
 			mistakes = append(mistakes, unreadable(operand, err))
 		case !info.IsDir():
 			paths = append(paths, operand)
 		default:
-			entries, m := readDirectory(operand)
+			names, m := readDirectory(operand)
 			if m != nil {
 				mistakes = append(mistakes, m)
 			}
-			for _, e := range entries { // in the order of their names
-				if strings.HasSuffix(e.Name(), ".toml") && !strings.HasPrefix(e.Name(), ".") {
-					paths = append(paths, filepath.Join(operand, e.Name()))
-				}
+			for _, name := range names {
+				paths = append(paths, filepath.Join(operand, name))
 			}
 		}
 	}
 	return paths, mistakes
 }
 
-// dangling says that a path is a link to what is not there: a file system that is not mounted, perhaps.
+// dangling reports whether a path is a link to a missing file: its file system may not be mounted yet.
 func dangling(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
 }
 
-// readDirectory lists a directory that only its owner, and if root reads it only root, can put files into or take them from.
-func readDirectory(path string) ([]fs.DirEntry, *Mistake) {
-	f, m := openFile(path)
+// readDirectory returns the names of the files of a directory that declare devices, sorted.
+func readDirectory(path string) (names []string, m *Mistake) {
+	f, m := open(path)
 	if m != nil {
 		return nil, m
 	}
 	defer f.Close()
-	entries, err := f.ReadDir(-1)
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	all, err := f.Readdirnames(-1)
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	return entries, nil
+	for _, name := range all {
+		if strings.HasSuffix(name, ".toml") && !strings.HasPrefix(name, ".") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
-func unreadable(path string, err error) *Mistake {
-	if e := new(fs.PathError); errors.As(err, &e) {
-		err = e.Err // it names the path once more
-	}
-	m := &Mistake{Place: Place{Path: path}, Text: err.Error()}
-	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(path, "/.") {
-		m.Hint = "a file or a directory stands here; it declares the devices"
-	}
-	return m
-}
+// fileMax is the largest file that is read, in bytes. It has room for some hundred thousand devices.
+const fileMax = 64 << 20
 
 func readFile(path string) ([]Declaration, []*Mistake) {
 	f := os.Stdin
 	if path != Stdin {
 		var m *Mistake
-		if f, m = openFile(path); m != nil {
+		if f, m = open(path); m != nil {
 			return nil, []*Mistake{m}
 		}
 		defer f.Close()
 	}
-	data, err := io.ReadAll(io.LimitReader(f, fileMost+1))
-	if err == nil && len(data) > fileMost {
+	data, err := io.ReadAll(io.LimitReader(f, fileMax+1))
+	if err == nil && len(data) > fileMax {
 		err = errors.New("larger than 64 MiB")
 	}
 	if err != nil {
@@ -170,13 +155,31 @@ func readFile(path string) ([]Declaration, []*Mistake) {
 	return parse(path, data)
 }
 
-// fileMost is how many bytes of a file are read: some hundred thousand devices.
-const fileMost = 64 << 20
-
-// byteOrderMark is what some editors put before a text.
+// byteOrderMark is what some editors write before a text.
 var byteOrderMark = []byte("\ufeff")
 
-// notText is the offset of the first byte that is in no text, or -1.
+// parse returns the declarations of one file, and its mistakes in the order of their places, which have that path.
+func parse(path string, data []byte) ([]Declaration, []*Mistake) {
+	d := &document{
+		path: path, data: slices.Clip(bytes.TrimPrefix(data, byteOrderMark)),
+		wrong: map[int]*Mistake{}, sections: map[string]*section{},
+	}
+	if at := notText(d.data); at >= 0 {
+		return nil, []*Mistake{{Place: d.place(at), Text: "not UTF-8 text"}}
+	}
+	d.read()
+	declarations := d.declare()
+	var mistakes []*Mistake
+	for _, m := range d.wrong {
+		mistakes = append(mistakes, m)
+	}
+	slices.SortFunc(mistakes, func(a, b *Mistake) int {
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
+	})
+	return declarations, mistakes
+}
+
+// notText returns the offset of the first byte that is not part of a text in UTF-8, or -1.
 func notText(data []byte) int {
 	for at := 0; at < len(data); {
 		r, n := utf8.DecodeRune(data[at:])
@@ -186,25 +189,4 @@ func notText(data []byte) int {
 		at += n
 	}
 	return -1
-}
-
-// parse reads the declarations of one file; path is for the mistakes alone, which come in the order of their lines.
-func parse(path string, data []byte) ([]Declaration, []*Mistake) {
-	d := &document{path: path, data: slices.Clip(bytes.TrimPrefix(data, byteOrderMark)), wrong: map[int]*Mistake{}, sections: map[string]*section{}}
-	if at := notText(d.data); at >= 0 {
-		return nil, []*Mistake{{Place: d.place(at), Text: "this is no text in UTF-8"}}
-	}
-	d.read()
-	declarations := d.declare()
-	var mistakes []*Mistake
-	for _, m := range d.wrong {
-		mistakes = append(mistakes, m)
-	}
-	slices.SortFunc(mistakes, func(a, b *Mistake) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
-	})
-	return declarations, mistakes
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A schema is as much of a JSON schema as ours has and this looks at.
+// A schema has the fields of a JSON schema that ours uses.
 type schema struct {
 	Type                                       any // a string, or a list of them
 	Description, Pattern                       string
@@ -26,7 +26,7 @@ type schema struct {
 	Ref                                        string `json:"$ref"`
 }
 
-// readSchema gives back the schema, and its properties of a device.
+// readSchema returns the schema and its properties of a device.
 func readSchema(t *testing.T) (all *schema, properties map[string]*schema) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(readDocument(t, "../../share/tunadm.schema.json")), &all); err != nil {
@@ -34,11 +34,11 @@ func readSchema(t *testing.T) (all *schema, properties map[string]*schema) {
 	}
 	defaults, device, each := all.Properties["defaults"], all.Properties["device"], all.Definitions["properties"]
 	if defaults == nil || device == nil || each == nil || len(device.PatternProperties) != 1 {
-		t.Fatal("the schema has another shape than this test knows")
+		t.Fatal("the schema has a shape that this test does not know")
 	}
 	for _, s := range []*schema{all, device, each} {
 		if s.AdditionalProperties != false {
-			t.Error("the schema lets unknown keys pass")
+			t.Error("the schema accepts unknown keys")
 		}
 	}
 	const ref = "#/definitions/properties"
@@ -64,7 +64,7 @@ func TestTheSchemaHasTheKeysOfTheFile(t *testing.T) {
 	_, properties := readSchema(t)
 	for name, p := range properties {
 		if findKey(name) == nil {
-			t.Errorf("%s is no key", name)
+			t.Errorf("%s is not a key", name)
 		}
 		if p.Description == "" {
 			t.Errorf("%s is not described", name)
@@ -84,7 +84,7 @@ func TestTheSchemaHasTheKeysOfTheFile(t *testing.T) {
 			t.Errorf("%s is of type %v, want %v", k.name, p.Type, want)
 		}
 		if k.kind == "array" && (p.Items == nil || p.Items.Type != "string") {
-			t.Errorf("%s has items of another type than string", k.name)
+			t.Errorf("%s has items that are not strings", k.name)
 		}
 		if !strings.Contains(k.kind, "integer") {
 			continue
@@ -103,8 +103,8 @@ func TestTheSchemaHasTheKeysOfTheFile(t *testing.T) {
 	}
 }
 
-// TestTheSchemaRefusesNothingGood has texts that a file may hold, and some that it may not, for each pattern.
-func TestTheSchemaRefusesNothingGood(t *testing.T) {
+// TestTheSchemaAcceptsWhatTheProgramAccepts tries valid and invalid values with each pattern.
+func TestTheSchemaAcceptsWhatTheProgramAccepts(t *testing.T) {
 	all, properties := readSchema(t)
 	names := slices.Collect(maps.Keys(all.Properties["device"].PatternProperties))
 	for _, c := range []struct {
@@ -112,22 +112,29 @@ func TestTheSchemaRefusesNothingGood(t *testing.T) {
 		texts        []string
 	}{
 		{"[device]", names[0], []string{
-			"tun77", "tap.0a", "-x", "ü\"", "tunabcdefghijkl", "tunabcdefghijklm", "tap[0-9]", "vm[08-11]b", "tunabcdefghij[10-20]",
+			"tun77", "tap.0a", "-x", "ü\"", "tunabcdefghijkl", "tunabcdefghijklm", "tap[0-9]", "vm[08-11]b",
+			"tunabcdefghij[10-20]",
 			"tap[0-9]b[0-9]", "tap[3]", "a b", "a/b", "a:b", "tap]", "",
 		}},
 		{"addresses", properties["addresses"].Items.Pattern, []string{
-			"10.0.0.1/24", "10.0.0.1", "fd00::1/64", "FD00::A", "10.0.0.1 peer 10.0.0.2", " 10.0.0.1  peer\t10.0.0.2/32 ", "10.{n}.0.1/24",
+			"10.0.0.1/24", "10.0.0.1", "fd00::1/64", "FD00::A", "10.0.0.1 peer 10.0.0.2",
+			" 10.0.0.1  peer\t10.0.0.2/32 ", "10.{n}.0.1/24",
 			"fd00:{n:02x}::1/64", "10.0.0.1 to 10.0.0.2", "tun77", "",
 		}},
 		{"routes", properties["routes"].Items.Pattern, []string{
-			"10.1.0.0/16", "default via 10.0.0.2", "default", "10.1.0.0/16 via 10.0.0.2 metric 5 table main", "10.{n}.0.0/16 table 1{n:02d}",
+			"10.1.0.0/16", "default via 10.0.0.2", "default", "10.1.0.0/16 via 10.0.0.2 metric 5 table main",
+			"10.{n}.0.0/16 table 1{n:02d}",
 			"::/0 table 7  metric {n}", " 10.1.0.0/16 ", "10.1.0.0/16 dev tun77", "10.1.0.0/16 via", "via 10.0.0.2", "",
 		}},
 		{"mac", properties["mac"].Pattern, []string{
-			"02:00:5e:10:00:01", "02-00-5E-10-00-01", "0200.5e10.0001", "02:00:5e:10:00:{n:02x}", "02:00:5e:10:0{n}:01", "0200.5e10.00{n:02x}",
+			"02:00:5e:10:00:01", "02-00-5E-10-00-01", "0200.5e10.0001", "02:00:5e:10:00:{n:02x}",
+			"02:00:5e:10:0{n}:01", "0200.5e10.00{n:02x}",
 			"01:00:5e:00:00:01", "02:00:5e:10:00", "02005e100001", "02005e10000", "",
 		}},
-		{"master", properties["master"].Pattern, []string{"br0", "br{n}", "br{n:02x}", "abcdefghijkl{n:03d}", "abcdefghijklmno", "a/b", "br0:1", "abcdefghijklmnop", ""}},
+		{"master", properties["master"].Pattern, []string{
+			"br0", "br{n}", "br{n:02x}", "abcdefghijkl{n:03d}", "abcdefghijklmno", "a/b", "br0:1",
+			"abcdefghijklmnop", "",
+		}},
 	} {
 		pattern := regexp.MustCompile(c.pattern)
 		refused := 0
@@ -146,7 +153,7 @@ func TestTheSchemaRefusesNothingGood(t *testing.T) {
 	}
 }
 
-// isGood asks the reader of files, with the text in a range of devices that may have it.
+// isGood reports whether a file may have the text as the value of a key, in a range of devices.
 func isGood(key, text string) bool {
 	file := fmt.Sprintf("[device.\"tap[16-17]\"]\n%s = %s\n", key, tomlText(text))
 	switch key {
@@ -163,7 +170,7 @@ func isGood(key, text string) bool {
 	return len(mistakes) == 0
 }
 
-// TestTheManualHasTheKeysOfTheFile looks for each key with its type and its bounds, and for none besides.
+// TestTheManualHasTheKeysOfTheFile finds each key with its type and its bounds, and no other.
 func TestTheManualHasTheKeysOfTheFile(t *testing.T) {
 	_, list, _ := strings.Cut(readDocument(t, "../../man/tunadm.toml.5"), "\n.Sh KEYS\n")
 	list, _, _ = strings.Cut(list, "\n.Sh ")
@@ -188,11 +195,11 @@ func TestTheManualHasTheKeysOfTheFile(t *testing.T) {
 		delete(described, k.name)
 	}
 	for name := range described {
-		t.Errorf("%s is no key", name)
+		t.Errorf("%s is not a key", name)
 	}
 }
 
-// TestTheFilesOfTheManualAreRead reads the blocks behind the comment .\" file.
+// TestTheFilesOfTheManualAreRead reads the blocks that follow the comment .\" file.
 func TestTheFilesOfTheManualAreRead(t *testing.T) {
 	const start, end = ".\\\" file\n.Bd -literal -offset indent\n", "\n.Ed\n"
 	files := 0
@@ -205,7 +212,7 @@ func TestTheFilesOfTheManualAreRead(t *testing.T) {
 				t.Errorf("%v\n%s", m, m.Source)
 			}
 			if len(declarations) == 0 {
-				t.Errorf("%s: nothing is declared by\n%s", page, text)
+				t.Errorf("%s: no device is declared by\n%s", page, text)
 			}
 			files++
 		}

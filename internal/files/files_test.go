@@ -79,3 +79,56 @@ func TestOpenCheckedOpensNothingThatTheCheckRefuses(t *testing.T) {
 		t.Errorf("flags %#x, %v: the descriptor does not block", flags, err)
 	}
 }
+
+// TestTrust compares who may have written a file with who reads it.
+func TestTrust(t *testing.T) {
+	const root, user, other = 0, 1000, 1001
+	for _, c := range []struct {
+		owner, mode uint32
+		reader      int
+		want        string
+	}{
+		{root, 0o644, root, ""},
+		{root, 0o644, user, ""},
+		{user, 0o600, user, ""},
+		{other, 0o644, user, ""},
+		{user, 0o644, root, "owned by UID 1000, not by root"},
+		{root, 0o664, root, "writable by users other than its owner (mode 0664)"},
+		{user, 0o602, user, "writable by users other than its owner (mode 0602)"},
+		{root, 0o1777, root, "writable by users other than its owner (mode 1777)"},
+	} {
+		got := ""
+		if err := trust(&unix.Stat_t{Uid: c.owner, Mode: unix.S_IFREG | c.mode}, c.reader); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("owner %d, mode %o, reader %d: got %q, want %q", c.owner, c.mode, c.reader, got, c.want)
+		}
+	}
+}
+
+// TestCheckPrivate refuses a directory that others can change, a link to a private one, and a file.
+func TestCheckPrivate(t *testing.T) {
+	dir := t.TempDir()
+	private, shared, link := filepath.Join(dir, "private"), filepath.Join(dir, "shared"), filepath.Join(dir, "link")
+	for path, mode := range map[string]os.FileMode{private: 0o700, shared: 0o770} {
+		if err := errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(private, "file")
+	if err := errors.Join(os.Symlink(private, link), os.WriteFile(file, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckPrivate(private); err != nil {
+		t.Error(err)
+	}
+	if err, untrusted := CheckPrivate(shared), new(Untrusted); !errors.As(err, &untrusted) {
+		t.Errorf("shared: got %v", err)
+	}
+	for _, path := range []string{link, file} {
+		if err := CheckPrivate(path); !errors.Is(err, unix.ENOTDIR) {
+			t.Errorf("%s: got %v, want %v", path, err, unix.ENOTDIR)
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package declare
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// otherNames maps the names of other tools and notations to keys.
+var otherNames = map[string]string{
+	"owner": "user", "address": "addresses", "ip": "addresses", "route": "routes", "hwaddr": "mac",
+	"mac_address": "mac", "type": "mode", "kind": "mode", "bridge": "master", "vrf": "master", "qlen": "txqueuelen",
+	"description": "alias", "multiqueue": "multi_queue",
+}
+
+// unknownKeyHint returns the hint for a key that does not exist, or "".
+func unknownKeyHint(name string) string {
+	if name == "netns" {
+		return "give the namespace to the run: tunadm apply --netns NS FILE"
+	}
+	if strings.ToLower(name) == "persist" {
+		return "every declared device is persistent"
+	}
+	lower := strings.ReplaceAll(strings.ToLower(name), "-", "_")
+	near := otherNames[lower]
+	if near == "" {
+		var known []string
+		for _, k := range keys {
+			known = append(known, k.name)
+		}
+		near = netcfg.Nearest(lower, known)
+	}
+	if near == "" {
+		return ""
+	}
+	return "did you mean " + near + "?"
+}
+
+// wrongType returns the error of a value of the wrong type, with the correct line as its hint.
+func wrongType(k key, v value) error {
+	is := map[unstable.Kind]string{
+		unstable.String: "a string", unstable.Integer: "an integer", unstable.Bool: "a boolean",
+		unstable.Array: "an array", unstable.Float: "a float", unstable.InlineTable: "a table",
+	}[v.kind]
+	if is == "" {
+		is = "a date"
+	}
+	hint := ""
+	switch {
+	case k.name == "master" && v.text == "false":
+		hint = `master = "" removes the master`
+	case len(v.items) == 0:
+		hint = k.right(v.text)
+	}
+	return valueErrors{{v.at, "must be " + k.required() + ", not " + is, hint}}
+}
+
+// required returns the type of the key's value, with an article.
+func (k key) required() string {
+	switch k.kind {
+	case "array":
+		return "an array of strings"
+	case "boolean":
+		return "true or false"
+	case "integer":
+		return "an integer"
+	}
+	return "a string in quotes"
+}
+
+// right returns the correct line for a word as the value, or "" if the word cannot be a value of the key.
+func (k key) right(word string) string {
+	switch k.kind {
+	case "array":
+		return fmt.Sprintf("%s = [%q]", k.name, word)
+	case "boolean":
+		truth := map[string]bool{
+			"on": true, "yes": true, "true": true, "1": true, "off": false, "no": false, "false": false, "0": false,
+		}
+		if b, known := truth[strings.ToLower(word)]; known {
+			return fmt.Sprintf("%s = %t", k.name, b)
+		}
+		return ""
+	case "integer":
+		if n, err := strconv.Atoi(word); err == nil {
+			return fmt.Sprintf("%s = %d", k.name, n)
+		}
+		return ""
+	}
+	return fmt.Sprintf("%s = %q", k.name, word)
+}
+
+// explainSyntax returns the most frequent reason why a line is not TOML, or else the parser's message.
+func explainSyntax(line, message string) (text, hint string) {
+	name, rest, isEntry := strings.Cut(line, "=")
+	name = strings.TrimSpace(name)
+	k := findKey(name)
+	rest, _, _ = strings.Cut(rest, "#")
+	bare, _, _ := strings.Cut(rest, "//")
+	word := strings.Trim(bare, " \t,;\u201c\u201d\u2018\u2019")
+	switch {
+	case isEntry && k != nil && strings.TrimSpace(rest) == "":
+		return name + " has no value", ""
+	case isEntry && k != nil && word != "" && !strings.ContainsAny(rest, `"'[{`):
+		if right := k.right(word); right != strings.TrimSpace(line) {
+			return name + ": must be " + k.required() + ", not " + netcfg.Escape(strings.TrimSpace(rest)), right
+		}
+	case strings.HasPrefix(name, "[") && strings.Count(line, "[") > 1 && !strings.ContainsAny(line, `"'`):
+		return netcfg.Escape(message), `quote a range of names: [device."tap[0-9]"]`
+	case strings.HasPrefix(name, "//") || strings.HasPrefix(name, ";"):
+		return "a comment begins with #", ""
+	}
+	return netcfg.Escape(message), ""
+}
+
+// twice refuses a key or a header that is defined a second time.
+func (d *document) twice(at int, what string, first int) {
+	line, _ := d.lineStart(first)
+	d.mistake(at, "", "%s is defined twice: first in line %d", netcfg.Escape(what), line)
+}
+
+// unknownPath refuses a header, or a key outside of the sections. The hint is what was probably meant.
+func (d *document) unknownPath(path []string, at int) {
+	shown, inDevice, last := netcfg.Escape(strings.Join(path, ".")), path[0] == headDevice, path[len(path)-1]
+	dotted := func(parts []string) string {
+		return fmt.Sprintf("quote a name with dots: [device.%q]", strings.Join(parts, "."))
+	}
+	switch {
+	case inDevice && len(path) == 2:
+		name := netcfg.Escape(last)
+		d.mistake(at, "put its keys below [device."+name+"]", "device %q must be a table, not a value", name)
+	case inDevice && len(path) == 3 && findKey(last) != nil:
+		hint := last + " is a key: put it in its own line below [device." + netcfg.Escape(path[1]) + "]"
+		d.mistake(at, hint, "unknown table %q", shown)
+	case inDevice && len(path) > 2 && findKey(last) == nil:
+		d.mistake(at, dotted(path[1:]), "unknown table %q", shown)
+	case inDevice && len(path) > 3:
+		d.mistake(at, dotted(path[1:len(path)-1]), "unknown table %q", shown)
+	case len(path) == 1 && findKey(last) != nil:
+		d.mistake(at, "put it below [device.NAME] or [defaults]", "%s is outside of a table", shown)
+	case len(path) == 1 && netcfg.ModeOf(last) != 0:
+		d.mistake(at, "did you mean [device."+shown+"]?", "unknown table %q", shown)
+	default:
+		hint := netcfg.Nearest(path[0], []string{headDefaults, headDevice})
+		if hint != "" {
+			hint = "did you mean " + hint + "?"
+		}
+		d.mistake(at, hint, "unknown table %q: the tables are [defaults] and [device.NAME]", shown)
+	}
+}
