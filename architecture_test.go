@@ -66,6 +66,7 @@ var importers = map[string][]string{
 	module + "internal/declare": {"commands", "internal/state"},
 	module + "internal/doctor":  {"commands"},
 	module + "internal/files":   {"commands", "internal/", "netcfg"},
+	module + "internal/loop":    {"commands"},
 	module + "internal/packet":  {"commands"},
 	module + "internal/poll":    {"internal/packet", "netcfg"},
 	module + "internal/rtnl":    {"netcfg"},

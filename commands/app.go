@@ -14,7 +14,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/tunadm/tunadm/internal/packet"
+	"github.com/tunadm/tunadm/internal/loop"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -75,7 +75,7 @@ type program struct {
 	listen, connect string         // of tunnel: "host:port"
 	peer            netip.AddrPort // of tunnel; invalid: the first
 
-	ends  [2]packet.LoopEnd // of loop
+	ends  [2]loop.End // of loop
 	clean bool
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tunadm/tunadm/internal/loop"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/netcfg"
@@ -70,7 +71,7 @@ func (p *program) loop(operands []string) error {
 		return err
 	}
 	defer ns.Close()
-	l := &packet.Loop{Namespace: ns, Ends: p.ends, MTU: p.properties.spec.MTU, Log: p.logStep}
+	l := &loop.Loop{Namespace: ns, Ends: p.ends, MTU: p.properties.spec.MTU, Log: p.logStep}
 	if !p.clean {
 		if err := l.Check(); err != nil {
 			return err
@@ -88,12 +89,12 @@ func (p *program) loop(operands []string) error {
 		return err
 	}
 	defer memory.Close()
-	l.Remember = func(m *packet.LoopMemory) error { return memory.Remember(m) }
+	l.Remember = memory.Remember
 	if err := p.cleanLoop(l, memory); err != nil || p.clean {
 		return err
 	}
 	err = p.runLoop(ctx, caught, l)
-	if failed := l.Undo(); failed != nil {
+	if failed := l.End(); failed != nil {
 		return errors.Join(err, failed, &usageHint{errors.New("not all of it could be removed"), "tunadm loop --clean"})
 	}
 	return errors.Join(err, memory.Forget())
@@ -127,20 +128,20 @@ func (p *program) checkLoop(operands []string) error {
 }
 
 // cleanLoop undoes what a loop that was killed left.
-func (p *program) cleanLoop(l *packet.Loop, memory *state.Loop) error {
-	var left packet.LoopMemory
+func (p *program) cleanLoop(l *loop.Loop, memory *state.Loop) error {
+	var left loop.Memory
 	found, err := memory.Recall(&left)
 	if !found || err != nil {
 		return err
 	}
-	if err := l.UndoOf(&left); err != nil {
+	if err := l.EndOf(&left); err != nil {
 		return err
 	}
 	p.say("removed what a loop left that was killed")
 	return memory.Forget()
 }
 
-func (p *program) planLoop(ctx context.Context, l *packet.Loop) error {
+func (p *program) planLoop(ctx context.Context, l *loop.Loop) error {
 	steps, err := l.Plan(ctx)
 	for _, s := range steps {
 		fmt.Fprintln(p.stdout, s)
@@ -155,7 +156,7 @@ func (p *program) logStep(s fmt.Stringer) {
 }
 
 // runLoop makes the loop, and carries its packets until the end.
-func (p *program) runLoop(ctx context.Context, caught *interrupts, l *packet.Loop) error {
+func (p *program) runLoop(ctx context.Context, caught *interrupts, l *loop.Loop) error {
 	if err := l.Make(ctx); err != nil {
 		return err
 	}
@@ -186,16 +187,16 @@ func (p *program) runLoop(ctx context.Context, caught *interrupts, l *packet.Loo
 	return nil
 }
 
-func (p *program) sayReady(l *packet.Loop) {
-	end := func(e packet.LoopEnd) string {
+func (p *program) sayReady(l *loop.Loop) {
+	end := func(e loop.End) string {
 		words := netcfg.Escape(e.Device)
 		for _, ip := range e.Addresses {
 			words += " " + ip.String()
 		}
 		return words
 	}
-	pref := l.Detour.Priorities
-	p.say(fmt.Sprintf("%s <> %s is ready; rules %d, %d and %d, table %d", end(l.Ends[0]), end(l.Ends[1]), pref[0], pref[1], pref[2], l.Detour.Table))
+	pref := l.Priorities
+	p.say(fmt.Sprintf("%s <> %s is ready; rules %d, %d and %d, table %d", end(l.Ends[0]), end(l.Ends[1]), pref[0], pref[1], pref[2], l.Table))
 }
 
 // packetPrinter prints a line a packet.

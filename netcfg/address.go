@@ -20,17 +20,16 @@ type kept struct {
 	message []byte // the body of the RTM_NEWADDR or RTM_NEWROUTE message
 	foreign bool   // not the administrator's: dynamic, link-local, the kernel's or a routing daemon's
 
-	tentative bool       // of an address: IPv6 has not made sure yet that it is nobody else's
-	duplicate bool       // of an address: it is somebody else's
-	plain     bool       // of a route: [Route] says all that there is to say of it
-	bare      bool       // of a route: it has no source, no metrics and no lifetime
-	odd       bool       // of a route: the administrator's, and of a form that [Route] does not have
-	source    netip.Addr // of a route: the address without which it cannot be
-	elsewhere int        // of a route: the index of another device that it goes through
-	onlink    bool       // of a route: its gateway need not be on a link
-	expires   bool       // of a route: it has a lifetime
-	metrics   string     // of a route: the kernel's RTA_METRICS, which follow the MTU of the device
-	through   int        // of a route: the index of its device when the message came; 0: not through it
+	tentative bool   // of an address: IPv6 has not made sure yet that it is nobody else's
+	duplicate bool   // of an address: it is somebody else's
+	plain     bool   // of a route: [Route] says all that there is to say of it
+	bare      bool   // of a route: it has no source, no metrics and no lifetime
+	odd       bool   // of a route: the administrator's, and of a form that [Route] does not have
+	elsewhere int    // of a route: the index of another device that it goes through
+	onlink    bool   // of a route: its gateway need not be on a link
+	expires   bool   // of a route: it has a lifetime
+	metrics   string // of a route: the kernel's RTA_METRICS, which follow the MTU of the device
+	through   int    // of a route: the index of its device when the message came; 0: not through it
 }
 
 // Broadcast is the last address of the address's IPv4 network, which is no host's; false where there is none.

@@ -6,10 +6,12 @@ type Change struct {
 	Index  int    // of the very device that is meant; 0: whichever has the name
 	Want   *Spec  // nil: the device is to be gone
 	Expect Expect
-	Like   *Spec // what a device that is there must be: its mode and its queues; nil: anything
-	Unused bool  // a device that is there must be in nobody's use, even if nothing of it changes
-	Force  bool  // a delete takes the device even from a program that is attached
-	Fail   error // why it cannot be done, known before: the change fails by it; nil: nothing is known
+	Like   *Spec  // what a device that is there must be: its mode and its queues; nil: anything
+	Unused bool   // a device that is there must be in nobody's use, even if nothing of it changes
+	Force  bool   // a delete takes the device even from a program that is attached
+	Rules  *Rules // of the namespace, instead of a device: Name, Want and Expect are ignored; nil: of a device
+	Final  bool   // a failed change of Rules is not undone
+	Fail   error  // why it cannot be done, known before: the change fails by it; nil: nothing is known
 }
 
 // Expect is what must be there before a change, for it to be done at all.

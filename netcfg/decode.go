@@ -252,7 +252,7 @@ func decodeAnyRoute(body []byte, family int) (ownedRoute, bool) {
 		case unix.RTA_TABLE:
 			r.Table = rtnl.Uint32(value)
 		case unix.RTA_PREFSRC:
-			r.kept.source, _ = netip.AddrFromSlice(value)
+			r.Source, _ = netip.AddrFromSlice(value)
 			bare = false
 		case unix.RTA_METRICS:
 			r.kept.metrics, bare = string(value), false

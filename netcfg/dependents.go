@@ -81,7 +81,7 @@ func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
 					if d := r.through(byIndex); d != nil {
 						r.kept.through = d.Index
 						d.Routes = append(d.Routes, r.Route)
-					} else if d := bySource[r.kept.source]; d != nil && how == deep {
+					} else if d := bySource[r.Source]; d != nil && how == deep {
 						r.kept.foreign, r.kept.elsewhere = true, r.index
 						d.Routes = append(d.Routes, r.Route)
 					}

@@ -23,6 +23,7 @@ type job struct {
 	tried   []*Step    // done or not
 	err     error
 	result  Result
+	rules   []Rule // of the namespace; of a change of Rules alone
 
 	back     bool // the way back of another job: it goes by the index alone, and does all it can
 	halted   bool // a step without which the others make no sense failed in this round
@@ -113,6 +114,10 @@ func (ns *Namespace) begin(jobs []*job, o Options) error {
 
 // plan fills in the steps, or the error that there can be none.
 func (j *job) plan() {
+	if j.Rules != nil {
+		j.steps = PlanRules(*j.Rules, j.rules)
+		return
+	}
 	if j.back && j.now == nil && j.want != nil && j.want.Replace {
 		j.index, j.created = 0, false // to be made
 	}

@@ -39,12 +39,8 @@ func (ns *Namespace) Network(devices []*Device) (*Network, error) {
 		}
 	}
 	n := &Network{Links: links}
-	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		rules, err := rtnl.Dump(ns.socket, rtnl.Request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}), decodeRule)
-		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
-			return nil, fmt.Errorf("read rules: %w", err)
-		}
-		n.Rules = append(n.Rules, rules...)
+	if n.Rules, err = ns.readRules(); err != nil {
+		return nil, err
 	}
 	return n, n.readRoutes(ns)
 }
@@ -79,6 +75,7 @@ type Rule struct {
 	Table    uint32       // 0: it names none
 	Mark     uint32       // of the firewall; 0: any
 	Action   string       // "prohibit" and the like; "": to look into Table
+	Protocol uint8        // that of ip rule, such as kernel or static; it decides nothing
 	Odd      bool         // there is more to it than is told here
 }
 
@@ -96,13 +93,21 @@ func (r Rule) words() []string {
 	}{
 		{r.From.IsValid(), "from", r.From.String()}, {r.To.IsValid(), "to", r.To.String()},
 		{r.Mark != 0, "fwmark", fmt.Sprintf("%#x", r.Mark)}, {r.In != "", "iif", r.In}, {r.Out != "", "oif", r.Out},
-		{r.Table != 0, "lookup", strconv.FormatUint(uint64(r.Table), 10)}, {r.Action != "", "type", r.Action},
+		{r.Table != 0, "lookup", tableWord(r.Table)}, {r.Action != "", "type", r.Action},
 	} {
 		if part.given {
 			words = append(words, part.word, part.value)
 		}
 	}
 	return words
+}
+
+// tableWord returns a table as ip rule prints it.
+func tableWord(table uint32) string {
+	if table == tableLocal {
+		return "local"
+	}
+	return strconv.FormatUint(uint64(table), 10)
 }
 
 // Delete returns the command that deletes the rule. If only a part of the rule is known, it returns a command that prints the rule.
@@ -158,6 +163,7 @@ func decodeRule(body []byte) (Rule, bool) {
 		case nl.FRA_SUPPRESS_PREFIXLEN, nl.FRA_SUPPRESS_IFGROUP:
 			r.Odd = r.Odd || rtnl.Uint32(value) != 0xffffffff
 		case nl.FRA_PROTOCOL:
+			r.Protocol = rtnl.Uint8(value)
 		default:
 			r.Odd = true
 		}

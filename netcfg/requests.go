@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/poll"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -122,6 +123,9 @@ func (s Step) encodeRoute(kind, flags int) *nl.NetlinkRequest {
 		msg.Scope = unix.RT_SCOPE_UNIVERSE
 		r.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, s.Route.Via.AsSlice()))
 	}
+	if s.Route.Source.IsValid() {
+		r.AddData(nl.NewRtAttr(unix.RTA_PREFSRC, s.Route.Source.AsSlice()))
+	}
 	if s.Route.Metric != 0 {
 		r.AddData(nl.NewRtAttr(unix.RTA_PRIORITY, nl.Uint32Attr(s.Route.Metric)))
 	}
@@ -182,6 +186,8 @@ func (ns *Namespace) do(ctx context.Context, steps []*Step, o Options) []error {
 		return errs
 	}
 	switch steps[0].phase {
+	case phaseAddRules, phaseRemoveRules:
+		errs = ns.changeRules(steps)
 	case phaseCreate:
 		errs = ns.createAll(ctx, steps)
 	case phaseAccess:
@@ -227,17 +233,17 @@ func (ns *Namespace) configure(steps []*Step) []error {
 	return errs
 }
 
-// earlyForSource says that a route was refused since its IPv6 source is on the device, and not settled yet.
+// earlyForSource reports whether a route was refused because its IPv6 source is still tentative.
 func (s *Step) earlyForSource(err error) bool {
-	return s.Kind == StepAddRoute && s.Route.kept.source.Is6() && errors.Is(err, unix.EINVAL)
+	return s.Kind == StepAddRoute && s.Route.Source.Is6() && errors.Is(err, unix.EINVAL)
 }
 
-// settle waits, a second at most, until the source of a route is no longer tentative, and sends the route once more.
-// Even where nobody has to be asked, the kernel settles that a moment after it took the address.
+// settle waits until the source of a route is no longer tentative, for a second at most, and sends the route again. The
+// kernel settles an address a moment after it accepted it, even without duplicate address detection.
 func (ns *Namespace) settle(s *Step) error {
 	const most, between = time.Second, time.Millisecond
-	unsettled := func(a Address) bool { return a.Local == s.Route.kept.source && a.kept.tentative }
-	for deadline := time.Now().Add(most); time.Now().Before(deadline); time.Sleep(between) {
+	unsettled := func(a Address) bool { return a.Local == s.Route.Source && a.kept.tentative }
+	for deadline := time.Now().Add(most); time.Now().Before(deadline); poll.Sleep(between) {
 		d := &Device{Index: s.Index}
 		if err := ns.readAddresses([]*Device{d}); err != nil {
 			return err

@@ -23,6 +23,7 @@ type Route struct {
 	Via    netip.Addr   // the gateway; invalid: on the link
 	Metric uint32       // priority, smaller first; 0: the kernel's default, which is 1024 for IPv6
 	Table  uint32       // 0: main
+	Source netip.Addr   // of packets whose program names none; invalid: asked for none
 
 	kept kept // as the kernel told it; the zero value on a route that is only asked for
 }
@@ -153,9 +154,10 @@ func (r Route) alike(o Route) bool {
 	return r.sameKey(o) && r.Via == o.Via && r.kept.elsewhere == o.kept.elsewhere
 }
 
-// same says whether two routes are one and the same. One that is only asked for asks for no source.
+// same reports whether two routes are the same. A route that is only asked for may ask for no source.
 func (r Route) same(o Route) bool {
-	return r.alike(o) && (r.kept.source == o.kept.source || r.kept.message == nil || o.kept.message == nil)
+	free := func(r Route) bool { return r.kept.message == nil && !r.Source.IsValid() }
+	return r.alike(o) && (r.Source == o.Source || free(r) || free(o))
 }
 
 // sameOrigin says whether the kernel told two routes with the same protocol and type of service.

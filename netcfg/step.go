@@ -16,6 +16,7 @@ type Step struct {
 	Link    Link    // link: what to set, all in one request
 	Address Address // add-address, remove-address
 	Route   Route   // add-route, remove-route
+	Rule    Rule    // add-rule, remove-rule
 	Master  *Master // hold, master
 	Access  *Access // access
 	Force   bool    // delete: even if a program is attached
@@ -49,6 +50,8 @@ const (
 	StepRemoveAddress StepKind = "remove-address"
 	StepAddRoute      StepKind = "add-route"
 	StepRemoveRoute   StepKind = "remove-route"
+	StepAddRule       StepKind = "add-rule"
+	StepRemoveRule    StepKind = "remove-rule"
 	StepHold          StepKind = "hold" // fix a bridge's own address, so that it keeps it
 	StepMaster        StepKind = "master"
 	StepAccess        StepKind = "access"
@@ -60,8 +63,10 @@ const (
 type phase int
 
 const (
-	phaseClear phase = iota // out of the way of a device that is to be made anew
-	phaseYield              // routes that another device of the run is to have
+	phaseAddRules phase = iota
+	phaseRemoveRules
+	phaseClear // out of the way of a device that is to be made anew
+	phaseYield // routes that another device of the run is to have
 	phaseCreate
 	phaseAdd
 	phaseReplace
@@ -88,6 +93,10 @@ func (s Step) String() string {
 		return "ip addr del " + s.Address.String() + " dev " + dev
 	case StepAddRoute, StepRemoveRoute:
 		return s.routeWords(dev)
+	case StepAddRule:
+		return s.Rule.command("add")
+	case StepRemoveRule:
+		return s.Rule.command("del")
 	case StepHold:
 		return "ip link set " + linkName(s.Master.Name) + " address " + s.Master.MAC.String()
 	case StepMaster:
@@ -120,6 +129,9 @@ func (s Step) routeWords(dev string) string {
 	}
 	if rest != "" {
 		words += " " + rest
+	}
+	if s.Route.kept.message == nil && s.Route.Source.IsValid() {
+		words += " src " + s.Route.Source.String()
 	}
 	return words
 }
@@ -235,6 +247,8 @@ func (s Step) what() string {
 		return "address " + s.Address.String()
 	case StepAddRoute, StepRemoveRoute:
 		return "route " + s.Route.String()
+	case StepAddRule, StepRemoveRule:
+		return "rule " + s.Rule.Words()
 	case StepMaster, StepHold:
 		if s.Master.Name == "" {
 			return "no-master"

@@ -183,7 +183,7 @@ var siteLocal = netip.AddrFrom16([16]byte{0: 0xfe, 1: 0xc0})
 // targetRoutes are the routes that are to be there in the end, those that are to stay first.
 func (p *planner) targetRoutes() []Route {
 	w, before, after := p.want, hosts(p.origin().Addresses), hosts(p.targetAddresses())
-	sourceGoes := func(r Route) bool { return before[r.kept.source] && !after[r.kept.source] }
+	sourceGoes := func(r Route) bool { return before[r.Source] && !after[r.Source] }
 	var target []Route
 	exactly, goes, there := setOfRoutes(w.routes()), setOfRoutes(w.RemoveRoutes), routeSet{}
 	for _, r := range p.origin().Routes {
@@ -243,7 +243,7 @@ func (p *planner) drops() func(Route) bool {
 		}
 	}
 	return func(r Route) bool {
-		return r.To.Addr().Is4() && (gone[r.kept.source] || p.lastGoes && r.kept.elsewhere == 0)
+		return r.To.Addr().Is4() && (gone[r.Source] || p.lastGoes && r.kept.elsewhere == 0)
 	}
 }
 

@@ -56,11 +56,13 @@ func reserve(jobs []*job, o Options) {
 func (ns *Namespace) undo(jobs []*job, o Options) {
 	var back, failed []*job
 	for _, j := range jobs {
-		if j.err == nil || len(j.tried) == 0 || !j.created && !j.deleted && (j.before == nil || j.want == nil) {
+		if j.err == nil || len(j.tried) == 0 || !j.undoable() {
 			continue
 		}
 		u := &job{Change: Change{Name: j.Name, Expect: PresentOrNot}, index: j.index, back: true}
 		switch {
+		case j.Rules != nil:
+			u.Rules = reverseOf(j.tried)
 		case j.deleted:
 			u.want = j.before.whole()
 			if !j.created {
@@ -92,6 +94,14 @@ func (ns *Namespace) undo(jobs []*job, o Options) {
 		j.now, j.result.UndoErr, j.result.PutBack = u.now, u.err, u.err == nil
 		j.result.Remade = j.deleted && u.err == nil
 	}
+}
+
+// undoable reports whether there is a way back for what the job has done.
+func (j *job) undoable() bool {
+	if j.Rules != nil {
+		return !j.Final
+	}
+	return j.created || j.deleted || j.before != nil && j.want != nil
 }
 
 // left is the error of an undo that did not bring everything back, with a list of what it did not, or nil.
@@ -140,7 +150,7 @@ func (s Step) undone() string {
 	switch s.Kind {
 	case StepDelete:
 		return ""
-	case StepRemoveAddress, StepRemoveRoute:
+	case StepRemoveAddress, StepRemoveRoute, StepRemoveRule:
 		return s.what() + " stays"
 	}
 	return s.what()

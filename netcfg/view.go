@@ -64,9 +64,12 @@ func (ns *Namespace) lookAgain(jobs []*job, how depth) (err error) {
 func (ns *Namespace) look(jobs []*job, how depth) error {
 	var wanted []target
 	var named []*job
+	if err := ns.lookAtRules(jobs); err != nil {
+		return err
+	}
 	for _, j := range jobs {
 		index := cmp.Or(j.index, j.Index)
-		if j.now = nil; !IsTemplate(j.Name) && (index != 0 || !j.back) {
+		if j.now = nil; j.Rules == nil && !IsTemplate(j.Name) && (index != 0 || !j.back) {
 			wanted, named = append(wanted, target{j.Name, index}), append(named, j)
 		}
 	}

@@ -1,0 +1,312 @@
+// Package loop leads the traffic between addresses of one host out of one tun device and into another. The kernel
+// delivers such traffic locally, by a rule that it asks before all others; a loop removes that rule and adds others.
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// A Loop is two tun devices on one host, with the traffic between their addresses led out of one and into the other. It
+// writes down everything that it is about to change, so that another run can undo it.
+type Loop struct {
+	Namespace *netcfg.Namespace
+	Ends      [2]End
+	MTU       *int               // bytes, of both devices; nil: unchanged
+	Log       func(fmt.Stringer) // gets each step as it is done
+	Remember  func(any) error    // writes down what End must undo, before it is done
+
+	// The priorities of the rules for packets from the devices, for packets of this host and for its own addresses, and
+	// the table of the routes; all from Make on.
+	Priorities [3]uint32
+	Table      uint32
+
+	rules  []netcfg.Rule // of the namespace, as they were
+	memory Memory
+}
+
+// An End is one of the two devices, with its addresses: IPv4, IPv6 or one of each.
+type End struct {
+	Device    string // an existing device; "": a new one
+	Addresses []netip.Addr
+	index     int
+}
+
+// newTun is the name by which the kernel numbers a device.
+const newTun = "tun%d"
+
+// Check returns an error if the addresses cannot be those of a loop.
+func (l *Loop) Check() error {
+	var seen []netip.Addr
+	for _, e := range l.Ends {
+		for i, ip := range e.Addresses {
+			switch {
+			case slices.Contains(seen, ip):
+				return bad("%s stands on both ends", ip)
+			case i > 0 && slices.ContainsFunc(e.Addresses[:i], sameFamily(ip)):
+				return bad("%s and %s: an end has one address a family", e.Addresses[0], ip)
+			case ip.IsLoopback() || ip.IsLinkLocalUnicast():
+				return bad("%s never leaves this host or its link, and can be on neither end", ip)
+			}
+		}
+		seen = append(seen, e.Addresses...)
+	}
+	for i, e := range l.Ends {
+		for _, ip := range e.Addresses {
+			if !slices.ContainsFunc(l.Ends[1-i].Addresses, sameFamily(ip)) {
+				return bad("%s has no address of its family on the other end", ip)
+			}
+		}
+	}
+	if a := l.Ends[0].Device; a != "" && a == l.Ends[1].Device {
+		return bad("%q is named for both ends", a)
+	}
+	return nil
+}
+
+func sameFamily(ip netip.Addr) func(netip.Addr) bool {
+	return func(o netip.Addr) bool { return o.Is4() == ip.Is4() }
+}
+
+func bad(format string, args ...any) error {
+	return &netcfg.Error{Cause: netcfg.BadRequest, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Make creates the devices, or prepares existing ones. If it fails, End removes what it made.
+func (l *Loop) Make(ctx context.Context) error {
+	changes, err := l.changes()
+	if err == nil { // a device that cannot be used is never touched, not even by End
+		_, err = l.run(ctx, changes, netcfg.Options{DryRun: true, Atomic: true})
+	}
+	if err != nil {
+		l.memory = Memory{}
+		return err
+	}
+	if err := l.remember(); err != nil {
+		return err
+	}
+	results, err := l.run(ctx, changes, netcfg.Options{Atomic: true, Remember: func(made []*netcfg.Step) error {
+		for _, s := range made {
+			l.memory.Devices = append(l.memory.Devices, device{Name: netcfg.Text(s.Device), Index: s.Index, Made: true})
+		}
+		return l.remember()
+	}})
+	if err != nil {
+		return err
+	}
+	for i, r := range results {
+		l.Ends[i].Device, l.Ends[i].index = r.Name, r.Index
+	}
+	return nil
+}
+
+// Attach attaches to both devices. It writes down first what this changes on an existing device.
+func (l *Loop) Attach(asked netcfg.Attachment) ([]*netcfg.Attached, error) {
+	a, b := asked, asked
+	a.Device, b.Device = l.Ends[0].Device, l.Ends[1].Device
+	attached, err := l.Namespace.PrepareAttach(a, b)
+	if err != nil {
+		return nil, err
+	}
+	note := func() error {
+		given := false
+		for _, a := range attached {
+			for i := range l.memory.Devices {
+				if d := &l.memory.Devices[i]; !d.Made && d.Index == a.Index {
+					d.Before, given = &a.Before, true
+				}
+			}
+		}
+		if !given {
+			return nil
+		}
+		return l.remember()
+	}
+	if err := note(); err != nil {
+		return nil, err
+	}
+	if err := l.Namespace.Attach(attached, note); err != nil {
+		return nil, err
+	}
+	return attached, netcfg.Start(attached)
+}
+
+// Divert leads the traffic through the devices, to which a program is attached.
+func (l *Loop) Divert(ctx context.Context) error {
+	changes := l.diversion()
+	for _, c := range changes {
+		l.memory.Rules = append(l.memory.Rules, recordOf(*c.Rules))
+	}
+	if err := l.remember(); err != nil {
+		return err
+	}
+	for _, e := range l.Ends {
+		if err := l.Namespace.AwaitRunning(ctx, e.index); err != nil {
+			return err
+		}
+	}
+	_, err := l.run(ctx, changes, netcfg.Options{Atomic: true})
+	return err
+}
+
+// Plan returns the steps of Make and Divert.
+func (l *Loop) Plan(ctx context.Context) (steps []fmt.Stringer, err error) {
+	changes, err := l.changes()
+	if err != nil {
+		return nil, err
+	}
+	network, err := l.Namespace.Network(nil)
+	if err != nil {
+		return nil, err
+	}
+	number := 0
+	for i := range changes {
+		if !netcfg.IsTemplate(changes[i].Name) {
+			continue
+		}
+		name := ""
+		for ; name == "" || network.Link(name) != nil; number++ { // the kernel takes the first free number too
+			name = fmt.Sprintf("tun%d", number)
+		}
+		changes[i].Name, changes[i].Want.Name, l.Ends[i].Device = name, name, name
+	}
+	results, err := l.run(ctx, append(changes, l.diversion()...), netcfg.Options{DryRun: true, Atomic: true})
+	var all []*netcfg.Step
+	for _, r := range results {
+		all = append(all, r.Steps...)
+	}
+	slices.SortStableFunc(all, func(a, b *netcfg.Step) int { return place(a) - place(b) })
+	for _, s := range all {
+		steps = append(steps, s)
+	}
+	return steps, err
+}
+
+// place returns the place of a step in a printed plan: the devices, then the routes and rules of each family. So a new
+// IPv6 address has time to settle before a command needs it as a source.
+func place(s *netcfg.Step) int {
+	ipv6, n := s.Rule.IPv6, 0
+	switch s.Kind {
+	case netcfg.StepAddRoute:
+		ipv6, n = s.Route.To.Addr().Is6(), 1
+	case netcfg.StepAddRule, netcfg.StepRemoveRule:
+		n = 2
+	}
+	if ipv6 {
+		n += 2
+	}
+	return n
+}
+
+// changes returns the changes of the devices. It looks at existing ones, and notes how they are.
+func (l *Loop) changes() ([]netcfg.Change, error) {
+	given, err := l.given()
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Check(); err != nil {
+		return nil, err
+	}
+	network, err := l.Namespace.Network(nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.choose(network.Rules); err != nil {
+		return nil, err
+	}
+	var changes []netcfg.Change
+	for i, e := range l.Ends {
+		for _, link := range network.Links {
+			for _, a := range link.Addresses {
+				if slices.Contains(e.Addresses, a.Local) && link.Name != e.Device {
+					return nil, &netcfg.Error{
+						Detail: fmt.Sprintf("%s is an address of %s already", a.Local, netcfg.Escape(link.Name)),
+					}
+				}
+			}
+		}
+		changes = append(changes, l.change(i, given[i]))
+	}
+	return changes, nil
+}
+
+// given looks at the existing devices that are to be used.
+func (l *Loop) given() (given [2]*netcfg.Device, err error) {
+	for i := range l.Ends {
+		e := &l.Ends[i]
+		if e.Device == "" {
+			continue
+		}
+		found, err := l.Namespace.Devices(e.Device)
+		if err != nil {
+			return given, err
+		}
+		if given[i] = found[0]; given[i] == nil {
+			return given, &netcfg.Error{Device: e.Device, Cause: netcfg.NoDevice, Fix: makeFirst(e.Device)}
+		}
+		e.Device = given[i].Name // the name may have been an alternative one
+	}
+	return given, nil
+}
+
+// makeFirst returns the fix of a device that does not exist.
+func makeFirst(name string) netcfg.Fix {
+	add := netcfg.Tunadm("add", name, "--mode", "tun")
+	return netcfg.Fix{Commands: []netcfg.Command{add}, After: "; without a name, loop makes one itself"}
+}
+
+// change returns the change of one device: d, or a new one if d is nil.
+func (l *Loop) change(end int, d *netcfg.Device) netcfg.Change {
+	up := true
+	want := &netcfg.Spec{Name: newTun, Mode: netcfg.TUN, Link: netcfg.Link{Up: &up, MTU: l.MTU}}
+	e := l.Ends[end]
+	missing, routes := e.Addresses, l.routes(end)
+	c := netcfg.Change{Name: newTun, Want: want, Expect: netcfg.Absent}
+	if d == nil {
+		want.Access = netcfg.Root()
+	} else {
+		want.Name, want.Mode = d.Name, 0
+		c = netcfg.Change{
+			Name: d.Name, Index: d.Index, Want: want, Expect: netcfg.Present, Unused: true,
+			Like: &netcfg.Spec{Mode: netcfg.TUN},
+		}
+		missing = slices.DeleteFunc(slices.Clone(missing), func(ip netip.Addr) bool { return has(d, ip) })
+		was := device{Name: netcfg.Text(d.Name), Index: d.Index, Addresses: missing, Down: !d.Up}
+		for _, r := range routes {
+			was.Routes = append(was.Routes, route{r.To, r.Table})
+		}
+		if l.MTU != nil {
+			was.MTU = &d.MTU
+		}
+		l.memory.Devices = append(l.memory.Devices, was)
+	}
+	for _, ip := range missing {
+		want.AddAddresses = append(want.AddAddresses, netcfg.Address{Local: ip, Bits: ip.BitLen()})
+	}
+	want.AddRoutes = routes
+	return c
+}
+
+func has(d *netcfg.Device, ip netip.Addr) bool {
+	return slices.ContainsFunc(d.Addresses, func(a netcfg.Address) bool { return a.Local == ip })
+}
+
+// run runs the engine, and joins the errors of the changes.
+func (l *Loop) run(ctx context.Context, changes []netcfg.Change, o netcfg.Options) ([]netcfg.Result, error) {
+	o.Log = func(s netcfg.Step) { l.Log(s) }
+	results, err := l.Namespace.Run(ctx, changes, o)
+	for _, r := range results {
+		if e := new(netcfg.Error); errors.As(r.Err, &e) && e.Cause == netcfg.OtherFailed {
+			continue
+		}
+		err = errors.Join(err, r.Err, r.UndoErr)
+	}
+	return results, err
+}
+
+func (l *Loop) remember() error { return l.Remember(&l.memory) }

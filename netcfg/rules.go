@@ -1,0 +1,179 @@
+package netcfg
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/rtnl"
+)
+
+// TableLocal is the number of the kernel's table of the host's own addresses.
+const TableLocal = tableLocal
+
+// Rules are policy rules that are to be there, and others that are to be gone.
+type Rules struct{ Add, Remove []Rule }
+
+// Reverse returns the Rules that take these back.
+func (r Rules) Reverse() Rules { return Rules{Add: r.Remove, Remove: r.Add} }
+
+// PlanRules returns the steps that turn the rules of a namespace into what want asks, in their order. A namespace never
+// lacks a rule for its own addresses on the way: rules are added before others are removed, and those that look up the
+// table of these addresses are added first and removed last. The protocol of a rule that is to be there does not
+// matter: a rule that another program has put back stays.
+func PlanRules(want Rules, have []Rule) []Step {
+	var steps []Step
+	step := func(list []Rule, kind StepKind, ph phase, local bool, there bool) {
+		for _, r := range list {
+			found := slices.ContainsFunc(have, func(o Rule) bool { return r.same(o, kind == StepRemoveRule) })
+			if (r.Table == tableLocal) == local && found == there {
+				steps = append(steps, Step{Kind: kind, Rule: r, phase: ph})
+			}
+		}
+	}
+	step(want.Add, StepAddRule, phaseAddRules, true, false)
+	step(want.Add, StepAddRule, phaseAddRules, false, false)
+	step(want.Remove, StepRemoveRule, phaseRemoveRules, false, true)
+	step(want.Remove, StepRemoveRule, phaseRemoveRules, true, true)
+	return steps
+}
+
+// same reports whether two rules are the same, with the same protocol if that matters.
+func (r Rule) same(o Rule, protocol bool) bool {
+	r.Detached, o.Detached = false, false
+	if !protocol {
+		r.Protocol, o.Protocol = 0, 0
+	}
+	return r == o
+}
+
+// Plain returns the rule without its protocol, which does not decide about any packet.
+func (r Rule) Plain() Rule {
+	r.Protocol, r.Detached = 0, false
+	return r
+}
+
+// reverseOf returns the Rules that take back steps that were tried.
+func reverseOf(tried []*Step) *Rules {
+	var done Rules
+	for _, s := range tried {
+		switch s.Kind {
+		case StepAddRule:
+			done.Add = append(done.Add, s.Rule)
+		case StepRemoveRule:
+			done.Remove = append(done.Remove, s.Rule)
+		}
+	}
+	back := done.Reverse()
+	return &back
+}
+
+// readRules reads the rules of both families, in the order in which the kernel asks them, IPv4 first.
+func (ns *Namespace) readRules() ([]Rule, error) {
+	var all []Rule
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		ask := rtnl.Request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}})
+		rules, err := rtnl.Dump(ns.socket, ask, decodeRule)
+		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
+			return nil, fmt.Errorf("read rules: %w", err)
+		}
+		all = append(all, rules...)
+	}
+	return all, nil
+}
+
+// lookAtRules reads the rules for the jobs that change rules, if there are any.
+func (ns *Namespace) lookAtRules(jobs []*job) error {
+	if !slices.ContainsFunc(jobs, func(j *job) bool { return j.Rules != nil }) {
+		return nil
+	}
+	rules, err := ns.readRules()
+	for _, j := range jobs {
+		if j.Rules != nil {
+			j.rules = rules
+		}
+	}
+	return err
+}
+
+// changeRules does steps that add or remove a rule.
+func (ns *Namespace) changeRules(steps []*Step) []error {
+	errs := make([]error, len(steps))
+	for i, s := range steps {
+		do := netlink.RuleAdd
+		if s.Kind == StepRemoveRule {
+			do = netlink.RuleDel
+		}
+		err := do(s.Rule.request())
+		gone := s.Kind == StepRemoveRule && errors.Is(err, unix.ENOENT)
+		if err != nil && !gone {
+			errs[i] = ns.explainStep(s, err)
+		}
+	}
+	return errs
+}
+
+// request returns the rule as the library takes it. A rule that is added or removed has nothing else.
+func (r Rule) request() *netlink.Rule {
+	to := netlink.NewRule()
+	to.Family = unix.AF_INET
+	if r.IPv6 {
+		to.Family = unix.AF_INET6
+	}
+	to.Priority, to.Table, to.IifName, to.Protocol = int(r.Priority), int(r.Table), r.In, r.Protocol
+	return to
+}
+
+// command returns the step as a command of ip(8).
+func (r Rule) command(verb string) string {
+	family := ""
+	if r.IPv6 {
+		family = "-6 "
+	}
+	words := r.Words()
+	if r.Protocol == unix.RTPROT_STATIC {
+		words += " protocol static"
+	}
+	return "ip " + family + "rule " + verb + " " + words
+}
+
+// EmptyTable returns the first table from first to last that has no routes and that none of the rules looks up. The
+// error is an [*Error].
+func (ns *Namespace) EmptyTable(first, last uint32, rules []Rule) (uint32, error) {
+	for table := first; table <= last; table++ {
+		if slices.ContainsFunc(rules, func(r Rule) bool { return r.Table == table }) {
+			continue
+		}
+		taken := false
+		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+			ask := rtnl.Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}},
+				nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(table)))
+			found, err := rtnl.Dump(ns.socket, ask, func(body []byte) (bool, bool) { return true, routeTable(body) == table })
+			missing := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) // no such table, or no IPv6
+			if err != nil && !missing {
+				return 0, &Error{What: fmt.Sprintf("read routes of table %d", table), Err: err}
+			}
+			taken = taken || len(found) > 0
+		}
+		if !taken {
+			return table, nil
+		}
+	}
+	return 0, &Error{Detail: fmt.Sprintf("no routing table from %d to %d is empty", first, last)}
+}
+
+func routeTable(body []byte) uint32 {
+	if len(body) < unix.SizeofRtMsg {
+		return 0
+	}
+	for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
+		if kind == unix.RTA_TABLE {
+			return rtnl.Uint32(value)
+		}
+	}
+	return uint32(body[4])
+}
