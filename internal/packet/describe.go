@@ -1,4 +1,5 @@
-// Package packet is what passes a device: packets of a tun, frames of a tap. It tells what one is, answers it, and writes it down.
+// Package packet carries, describes, answers and records the packets of attached queues: packets of a tun, frames of a
+// tap.
 package packet
 
 import (
@@ -12,11 +13,11 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// SizeMax is the longest packet that a device hands over: 64 KiB, with an Ethernet header and two VLAN tags.
+// SizeMax is the length in bytes of the longest packet of a device: 64 KiB, an Ethernet header and two VLAN tags.
 const SizeMax = 1<<16 + 64
 
-// Describe says in a line what a packet of a tun, or a frame of a tap, is. It can be printed whatever the packet holds, since nothing of
-// it gets there but numbers.
+// Describe returns a line about a packet of a tun or a frame of a tap. The line is safe to print: it contains only
+// numbers of the packet.
 func Describe(p []byte, mode netcfg.Mode) string {
 	text := fmt.Sprintf("%d bytes  ", len(p))
 	if mode == netcfg.TAP {
@@ -42,7 +43,7 @@ const (
 	ethernetMin    = 0x0600
 )
 
-// tagsMax is how many VLAN tags are told. Networks have two.
+// tagsMax is the number of VLAN tags that are printed. Networks use two.
 const tagsMax = 4
 
 func describeFrame(p []byte) string {
@@ -105,7 +106,7 @@ func describeIPv4(p []byte) string {
 	fragment := binary.BigEndian.Uint16(p[6:])
 	switch {
 	case header < headerIPv4, length < header, length > len(p):
-		return plain(from, to, "IPv4, malformed: its header says "+strconv.Itoa(header)+" of "+strconv.Itoa(length)+" bytes")
+		return plain(from, to, fmt.Sprintf("IPv4, malformed: its header says %d of %d bytes", header, length))
 	case fragment&0x1fff != 0:
 		return plain(from, to, fmt.Sprintf("%s, fragment from byte %d", protocolName(int(p[9])), int(fragment&0x1fff)*8))
 	}
@@ -126,7 +127,7 @@ func describeIPv6(p []byte) string {
 	if length > len(rest) {
 		return plain(from, to, fmt.Sprintf("IPv6, malformed: its header says %d bytes", headerIPv6+length))
 	}
-	if length > 0 || next != 0 { // else a jumbogram, which has its length elsewhere
+	if length > 0 || next != 0 { // a jumbogram has its length elsewhere
 		rest = rest[:length]
 	}
 	note := ""
@@ -151,16 +152,16 @@ func describeIPv6(p []byte) string {
 	return describeTransport(from, to, next, rest) + note
 }
 
-// plain is a line without ports.
+// plain returns a line without ports.
 func plain(from, to netip.Addr, what string) string {
 	return from.String() + " > " + to.String() + "  " + what
 }
 
-// ported is a line with ports.
+// ported returns a line with ports.
 func ported(from, to netip.Addr, p []byte, what string) string {
 	a, b := netip.AddrPortFrom(from, binary.BigEndian.Uint16(p)), netip.AddrPortFrom(to, binary.BigEndian.Uint16(p[2:]))
 	return a.String() + " > " + b.String() + "  " + what
 }
 
-// join puts words together, without those that are empty.
+// join joins words, except empty ones.
 func join(words ...string) string { return strings.Join(strings.Fields(strings.Join(words, " ")), " ") }

@@ -12,7 +12,7 @@ const (
 	frameMax   = 1<<16 - 1 // bytes of the longest packet
 	frameRoom  = frameHead + frameMax
 	streamRoom = 2 * (frameRoom + 1) // bytes of a reader's buffer: a packet in it is written to the device where it lies
-	batchRoom  = frameRoom + 32<<10  // bytes of a writer's buffer: 32 KiB or one packet in one go; more gains nothing, and is late on a slow way
+	batchRoom  = frameRoom + 32<<10  // bytes of a writer's buffer: 32 KiB or one packet; a larger one is no faster
 )
 
 var (
@@ -20,19 +20,19 @@ var (
 	errCutFrame   = errors.New("the stream ended within a packet")
 )
 
-// A frameReader takes packets out of a stream.
+// A frameReader reads packets from a stream.
 type frameReader struct {
 	r          io.Reader
 	buffer     []byte
 	start, end int // of what is read and not taken
 }
 
-// newFrameReader reads from r.
+// newFrameReader returns a frameReader of r.
 func newFrameReader(r io.Reader) *frameReader {
 	return &frameReader{r: r, buffer: make([]byte, streamRoom)}
 }
 
-// Next takes a packet that is there as a whole, and nil if there is none: then it takes a fill. It is good until then.
+// Next returns a packet of which all bytes have been read, or nil: then call fill, which overwrites earlier packets.
 func (f *frameReader) Next() ([]byte, error) {
 	have := f.buffer[f.start:f.end]
 	if len(have) < frameHead {
@@ -49,10 +49,10 @@ func (f *frameReader) Next() ([]byte, error) {
 	return have[frameHead:n:n], nil
 }
 
-// begun says whether a part of a packet is there.
+// begun reports whether a part of a packet has been read.
 func (f *frameReader) begun() bool { return f.start < f.end }
 
-// fill reads once, as much as is there. The end of the stream is io.EOF between two packets only.
+// fill reads once, all bytes that wait. The error at the end of the stream is io.EOF only between two packets.
 func (f *frameReader) fill() error {
 	if len(f.buffer)-f.start < frameRoom || f.start == f.end {
 		f.start, f.end = 0, copy(f.buffer, f.buffer[f.start:f.end])
@@ -68,17 +68,17 @@ func (f *frameReader) fill() error {
 	return err
 }
 
-// A frameWriter gathers packets, and writes them to a stream in one go.
+// A frameWriter gathers packets, and writes them to a stream at once.
 type frameWriter struct {
 	buffer []byte
 	n      int
 }
 
-// newFrameWriter has gathered nothing yet.
+// newFrameWriter returns an empty frameWriter.
 func newFrameWriter() *frameWriter { return &frameWriter{buffer: make([]byte, batchRoom)} }
 
-// room is where the next packet goes, of whatever length; nil: it takes a Flush first. It is a byte longer than a frame can be, so that a
-// longer packet shows.
+// room returns the room for the next packet, of any length, or nil: then call Flush first. It is a byte longer than the
+// longest frame, so that a longer packet shows.
 func (f *frameWriter) room() []byte {
 	if len(f.buffer)-f.n <= frameRoom {
 		return nil
@@ -86,8 +86,8 @@ func (f *frameWriter) room() []byte {
 	return f.buffer[f.n+frameHead : f.n+frameRoom+1]
 }
 
-// took says that a packet of n bytes, 1 or more, is in the room. One that is longer than a frame is dropped: a tap of the largest MTU
-// has such, with a VLAN tag.
+// took takes the n bytes in the room as a packet; n is at least 1. A packet that is longer than a frame is dropped: a tap
+// of the largest MTU sends such packets with a VLAN tag.
 func (f *frameWriter) took(n int) {
 	if n > frameMax {
 		return
@@ -96,7 +96,7 @@ func (f *frameWriter) took(n int) {
 	f.n += frameHead + n
 }
 
-// Flush writes what was gathered. With a nil w it is thrown away.
+// Flush writes the gathered packets to w, or drops them if w is nil.
 func (f *frameWriter) Flush(w io.Writer) (err error) {
 	if w != nil && f.n > 0 {
 		_, err = w.Write(f.buffer[:f.n])

@@ -5,7 +5,7 @@ import "encoding/hex"
 // hexWidth is the number of bytes on a line.
 const hexWidth = 16
 
-// AppendHex appends the bytes of a packet, as numbers and as what can be printed of them, a line each 16, indented.
+// AppendHex appends the bytes of a packet in hexadecimal and as printable characters, 16 on an indented line.
 func AppendHex(to, p []byte) []byte {
 	for at := 0; at < len(p); at += hexWidth {
 		row := p[at:min(at+hexWidth, len(p))]

@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// What is logged under a flood: so many lines at once, and then one in each interval. The peers cause the lines, and may be strangers.
+// Under a flood so many lines are logged at once, and then one in each interval. Peers cause the lines, and may be
+// strangers.
 const (
 	logBurst    = 50
 	logInterval = time.Second
 )
 
-// A logLimit leaves out lines that come too fast, and says how many when there is room again.
+// A logLimit leaves out lines that come too fast, and logs their number as soon as there is room.
 type logLimit struct {
 	mu      sync.Mutex
 	room    int
@@ -23,7 +24,7 @@ type logLimit struct {
 
 func newLogLimit(burst int) *logLimit { return &logLimit{room: burst, most: burst, since: time.Now()} }
 
-// of is a log that shares the limit.
+// of returns a log that shares the limit.
 func (l *logLimit) of(log func(string)) func(string) {
 	return func(text string) {
 		l.mu.Lock()

@@ -8,7 +8,7 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A Writer writes packets as pcapng, each with one write, so that who reads it through a pipe has it at once.
+// A Writer writes packets as pcapng, each with one write, so that the reader of a pipe gets it at once.
 type Writer struct {
 	to     io.Writer
 	buffer []byte
@@ -28,7 +28,7 @@ const (
 	linkRaw      = 101
 )
 
-// NewWriter begins a file of packets of a device, with the name of the program that writes it.
+// NewWriter writes the head of a file of packets of a device, with the name of the writing program.
 func NewWriter(to io.Writer, device string, mode netcfg.Mode, program string) (*Writer, error) {
 	w := &Writer{to: to}
 	section := binary.LittleEndian.AppendUint32(nil, 0x1a2b3c4d)
@@ -48,7 +48,7 @@ func NewWriter(to io.Writer, device string, mode netcfg.Mode, program string) (*
 	return w, w.flush()
 }
 
-// Write writes one packet, which came at that time.
+// Write writes one packet, with the time at which it came.
 func (w *Writer) Write(p []byte, at time.Time) error {
 	ns := uint64(at.UnixNano())
 	head := binary.LittleEndian.AppendUint32(make([]byte, 4, 20+len(p)), uint32(ns>>32))
@@ -59,7 +59,7 @@ func (w *Writer) Write(p []byte, at time.Time) error {
 	return w.flush()
 }
 
-// block puts a block into the buffer: its length stands before and behind what it holds.
+// block appends a block to the buffer: its length comes before and after its body.
 func (w *Writer) block(kind uint32, body []byte) {
 	length := uint32(12 + len(body))
 	w.buffer = binary.LittleEndian.AppendUint32(w.buffer, kind)
@@ -80,7 +80,7 @@ func appendOption(to []byte, code uint16, value string) []byte {
 	return pad(append(to, value...))
 }
 
-// pad fills up to a multiple of four bytes.
+// pad appends zeros up to a multiple of four bytes.
 func pad(b []byte) []byte {
 	for len(b)%4 != 0 {
 		b = append(b, 0)

@@ -8,11 +8,11 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A Responder is somebody at the other end of a device who has all addresses, and answers pings.
+// A Responder answers pings as a host at the other end of a device that has all addresses.
 type Responder struct {
 	Mode       netcfg.Mode
 	MAC        [6]byte      // of a tap's other end
-	Broadcasts []netip.Addr // of the device's networks, which are nobody's address
+	Broadcasts []netip.Addr // of the device's networks, which no host has as its address
 }
 
 // The parts of an ARP packet for IPv4 over Ethernet.
@@ -25,9 +25,9 @@ const (
 
 const hopLimit = 64
 
-// Respond is the answer to a packet of a tun or a frame of a tap, or nil: to an ARP request or a neighbour solicitation on a tap, and to an
-// echo request. It answers nothing that is malformed, a fragment, or meant for several, and no question whether somebody has an address
-// already: the host asks that before it takes one.
+// Respond returns the answer to a packet of a tun or a frame of a tap, or nil. It answers ARP requests and neighbour
+// solicitations on a tap, and echo requests. It does not answer malformed packets, fragments, multicasts, and probes for
+// duplicate addresses, which the host sends before it takes an address.
 func (r *Responder) Respond(p []byte) []byte {
 	if r.Mode == netcfg.TAP {
 		return r.respondFrame(p)
@@ -41,8 +41,8 @@ func (r *Responder) Respond(p []byte) []byte {
 	return nil
 }
 
-// respondFrame answers from the Ethernet address that was asked, or from its own one if all were. What is to an address of IP must be to
-// one of Ethernet, too.
+// respondFrame answers from the MAC address that was asked, or from its own if the frame is a broadcast. A packet to one
+// IP address must be in a frame to one MAC address.
 func (r *Responder) respondFrame(p []byte) (answer []byte) {
 	if len(p) < ethernetHeader {
 		return nil
@@ -76,14 +76,14 @@ func (r *Responder) respondARP(p []byte, station [6]byte) []byte {
 		return nil
 	}
 	asker, sender, target := p[8:14], netip.AddrFrom4([4]byte(p[14:18])), netip.AddrFrom4([4]byte(p[24:28]))
-	if asker[0]&1 != 0 || !r.isHost(sender) || !r.isHost(target) || sender == target { // from nobody: is the address free?
+	if asker[0]&1 != 0 || !r.isHost(sender) || !r.isHost(target) || sender == target { // a sender without an address probes for duplicates
 		return nil
 	}
 	answer := binary.BigEndian.AppendUint16([]byte(arpForIPv4), arpReply)
 	return slices.Concat(answer, station[:], p[24:28], asker, p[14:18])
 }
 
-// isHost says whether one host can have the address.
+// isHost reports whether a host can have the address.
 func (r *Responder) isHost(a netip.Addr) bool {
 	first := a.As4()[0]
 	return first != 0 && first < 224 && !a.IsLoopback() && !slices.Contains(r.Broadcasts, a)
@@ -94,7 +94,8 @@ func (r *Responder) respondIPv4(p []byte) []byte {
 		return nil
 	}
 	header, length := int(p[0]&15)*4, int(binary.BigEndian.Uint16(p[2:]))
-	if header < headerIPv4 || length < header+8 || length > len(p) || p[9] != protocolICMP || checksum(0, p[:header]) != 0 {
+	if header < headerIPv4 || length < header+8 || length > len(p) || p[9] != protocolICMP ||
+		checksum(0, p[:header]) != 0 {
 		return nil
 	}
 	const more, offset = 0x2000, 0x1fff
@@ -103,11 +104,12 @@ func (r *Responder) respondIPv4(p []byte) []byte {
 	}
 	from, to := netip.AddrFrom4([4]byte(p[12:16])), netip.AddrFrom4([4]byte(p[16:20]))
 	message := p[header:length]
-	if !r.isHost(from) || !r.isHost(to) || from == to || message[0] != icmpEchoRequest || message[1] != 0 || checksum(0, message) != 0 {
+	if !r.isHost(from) || !r.isHost(to) || from == to || message[0] != icmpEchoRequest || message[1] != 0 ||
+		checksum(0, message) != 0 {
 		return nil
 	}
 	answer := make([]byte, headerIPv4, headerIPv4+len(message))
-	copy(answer, p[:6]) // with the kind of service and the identification; options are not sent back
+	copy(answer, p[:6]) // with the type of service and the identification, without options
 	answer[0] = 0x45
 	binary.BigEndian.PutUint16(answer[2:], uint16(cap(answer)))
 	answer[8], answer[9] = hopLimit, protocolICMP
@@ -119,13 +121,13 @@ func (r *Responder) respondIPv4(p []byte) []byte {
 	return answer
 }
 
-// sign makes a message of ICMP one of that type, with its checksum over the sum of a pseudo header.
+// sign sets the type of an ICMP message and its checksum, which includes the sum of a pseudo header.
 func sign(message []byte, kind byte, pseudo uint32) {
 	message[0], message[2], message[3] = kind, 0, 0
 	binary.BigEndian.PutUint16(message[2:], checksum(pseudo, message))
 }
 
-// checksum is the Internet's, of a sum so far and of bytes. It is 0 over bytes that have theirs in them.
+// checksum returns the Internet checksum of a sum and of bytes. It is 0 for bytes that contain their checksum.
 func checksum(sum uint32, b []byte) uint16 {
 	wide := uint64(sum)
 	for ; len(b) > 1; b = b[2:] {

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// openICMPv6 takes an IPv6 packet apart that is one intact message of ICMPv6 and nothing else, or gives back nil. The message is at least
-// of eight bytes.
+// openICMPv6 returns the addresses and the message of an IPv6 packet that is one intact message of ICMPv6, of at least
+// eight bytes. For any other packet the message is nil.
 func openICMPv6(p []byte) (from, to netip.Addr, message []byte) {
 	if len(p) < headerIPv6 || p[0]>>4 != 6 || p[6] != protocolICMPv6 {
 		return from, to, nil
@@ -28,7 +28,7 @@ func isHostIPv6(a netip.Addr) bool {
 	return !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback() && !a.Is4In6()
 }
 
-// pseudoIPv6 is the sum of what the checksum of a message covers beside it.
+// pseudoIPv6 returns the sum of the pseudo header, which the checksum of a message includes.
 func pseudoIPv6(addresses []byte, length int) (sum uint32) {
 	for i := 0; i < len(addresses); i += 2 {
 		sum += uint32(binary.BigEndian.Uint16(addresses[i:]))
@@ -44,7 +44,7 @@ func respondIPv6(p []byte) []byte {
 	return closeICMPv6(to, from, hopLimit, icmpv6EchoReply, message)
 }
 
-// closeICMPv6 is a packet of that message.
+// closeICMPv6 returns a packet with a message.
 func closeICMPv6(from, to netip.Addr, hops, kind byte, message []byte) []byte {
 	source, destination := from.As16(), to.As16()
 	head := []byte{0: 0x60, 6: protocolICMPv6, 7: hops}
@@ -54,7 +54,7 @@ func closeICMPv6(from, to netip.Addr, hops, kind byte, message []byte) []byte {
 	return answer
 }
 
-// respondNeighbor answers who asks for the Ethernet address of an IPv6 address.
+// respondNeighbor answers a neighbour solicitation.
 func respondNeighbor(p []byte, station [6]byte) []byte {
 	const sameLink, length = 255, 24
 	from, _, message := openICMPv6(p)
@@ -67,6 +67,7 @@ func respondNeighbor(p []byte, station [6]byte) []byte {
 	}
 	const solicited, override = 0x40, 0x20
 	const targetMAC, inEights = 2, 1
-	answer := slices.Concat([]byte{4: solicited | override, 7: 0}, message[8:length], []byte{targetMAC, inEights}, station[:])
+	option := []byte{targetMAC, inEights}
+	answer := slices.Concat([]byte{4: solicited | override, 7: 0}, message[8:length], option, station[:])
 	return closeICMPv6(target, from, sameLink, icmpv6NeighborAnswer, answer)
 }

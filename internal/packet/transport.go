@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The protocols of IP that are more than a name here.
+// The protocols of IP that are more than names here.
 const (
 	protocolICMP     = 1
 	protocolTCP      = 6
@@ -17,7 +17,7 @@ const (
 	protocolNone     = 59
 )
 
-// protocolName is what a protocol is called.
+// protocolName returns the name of a protocol.
 func protocolName(n int) string {
 	switch n {
 	case protocolICMP:
@@ -50,7 +50,7 @@ func protocolName(n int) string {
 	return "protocol " + strconv.Itoa(n)
 }
 
-// isExtension says whether a protocol is an extension header of IPv6 with the usual length field, or the fragment header.
+// isExtension reports whether a protocol is an IPv6 extension header with the usual length field, or the fragment header.
 func isExtension(n int) bool {
 	switch n {
 	case 0, 43, protocolFragment, 60, 135, 139, 140:
@@ -104,7 +104,7 @@ func describeTCP(from, to netip.Addr, p []byte) string {
 	return ported(from, to, p, text)
 }
 
-// The messages of ICMP that are answered, or are an answer.
+// The messages of ICMP that are answered, and the answers.
 const (
 	icmpEchoReply        = 0
 	icmpEchoRequest      = 8

@@ -2,7 +2,6 @@
 package packet
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -15,26 +14,41 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A Tunnel carries the packets of a device to another host, and those of the other host to the device, in the format of simpletun and
-// in clear text. Open comes first, then Run.
+// A Tunnel carries packets between a device and another host, in the format of simpletun and in clear text. Call Open
+// first, then Run.
 type Tunnel struct {
 	Device  string
-	Queue   *os.File       // of the device, without any header, attached with Poll; the tunnel closes it
-	Address string         // "host:port": where to connect, or where to listen
-	Listen  bool           // wait for the other host, instead of calling it
-	UDP     bool           // a packet a datagram, instead of a stream
-	Peer    netip.AddrPort // of a listener over UDP: the one host that is heard; port 0: from any of its ports; invalid: see [peerSilence]
-	Log     func(string)   // what happens to the peers; nil: nobody listens
-	Trouble func(string)   // what the user should know even if he does not listen; nil: as Log
+	Queue   *os.File     // of the device, without any header, attached with Poll; the tunnel closes it
+	Address string       // "host:port": where to connect, or where to listen
+	Listen  bool         // wait for the other host, instead of calling it
+	UDP     bool         // a packet a datagram, instead of a stream
+	Log     func(string) // gets what happens to the peers; nil: nobody
+	Trouble func(string) // gets what the user must know in any case; nil: Log gets it
 
-	hurry time.Duration // instead of the patience with a peer that is slow or silent; 0: as below
-	burst int           // lines that are logged at once; 0: logBurst
-	bound io.Closer     // the socket of a listener, from Open on
-	stop  context.CancelCauseFunc
-	once  [troubles]sync.Once
+	// Peer is the only host from which a listener over UDP takes packets. Port 0 means any of its ports. If it is
+	// invalid, the first host becomes the peer, until it has been silent for a time.
+	Peer netip.AddrPort
+
+	bound  io.Closer // the socket of a listener, from Open on
+	stop   context.CancelCauseFunc
+	once   [troubles]sync.Once
+	limits limits // from Run on
 }
 
-// The kinds of trouble that are told once.
+// limits are the times that a tunnel waits for a peer, and how many lines it logs at once.
+type limits struct {
+	frame   time.Duration // for the rest of a packet
+	write   time.Duration // for room to write
+	silence time.Duration // after which another host may become the peer of a listener over UDP
+	burst   int           // lines
+}
+
+// usual returns the limits of every tunnel.
+func usual() limits {
+	return limits{frame: 30 * time.Second, write: time.Minute, silence: time.Minute, burst: logBurst}
+}
+
+// The kinds of trouble that are reported once.
 const (
 	refusedByDevice = iota
 	tooLongForUDP
@@ -46,14 +60,11 @@ const (
 const (
 	dialPatience  = 10 * time.Second
 	peerPatience  = 15 * time.Second       // for an acknowledgement
-	probeInterval = 5 * time.Second        // of an idle peer, whether it is there
-	framePatience = 30 * time.Second       // for the rest of a packet
-	writePatience = time.Minute            // for room to write
-	lastMoment    = 100 * time.Millisecond // for a peer that comes to be told from one that is second
+	probeInterval = 5 * time.Second        // between probes of an idle peer
+	lastMoment    = 100 * time.Millisecond // for the end of the connection before, when a new one comes
 	waitFirst     = 250 * time.Millisecond
 	waitMost      = 30 * time.Second
-	steady        = 10 * time.Second // who was connected for so long is called again at once
-	peerSilence   = time.Minute      // after which another host may take the place of the peer of a listener over UDP
+	steady        = 10 * time.Second // a connection that lasted so long is made again at once
 )
 
 // Open binds the socket of a listener. The error is an [*netcfg.Error].
@@ -74,8 +85,12 @@ func (t *Tunnel) Open(ctx context.Context) (err error) {
 	return nil
 }
 
-// Run carries packets until ctx is done, which is no error, or until the device is gone. All that it opened is closed then.
-func (t *Tunnel) Run(ctx context.Context) error {
+// Run carries packets until ctx is done, which is no error, or until the device is gone. It closes everything that the
+// tunnel opened.
+func (t *Tunnel) Run(ctx context.Context) error { return t.run(ctx, usual()) }
+
+func (t *Tunnel) run(ctx context.Context, l limits) error {
+	t.limits = l
 	inner, stop := context.WithCancelCause(ctx)
 	t.stop = stop
 	defer stop(nil)
@@ -87,13 +102,13 @@ func (t *Tunnel) Run(ctx context.Context) error {
 	if t.Trouble == nil {
 		t.Trouble = t.Log
 	}
-	limit := newLogLimit(cmp.Or(t.burst, logBurst))
+	limit := newLogLimit(l.burst)
 	t.Log, t.Trouble = limit.of(t.Log), limit.of(t.Trouble)
-	run := t.runStream
+	carry := t.runStream
 	if t.UDP {
-		run = t.runDatagrams
+		carry = t.runDatagrams
 	}
-	err := run(inner)
+	err := carry(inner)
 	switch cause := context.Cause(inner); {
 	case ctx.Err() != nil:
 		return nil
@@ -103,18 +118,11 @@ func (t *Tunnel) Run(ctx context.Context) error {
 	return err
 }
 
-// patience is how long a slow peer is waited for.
-func (t *Tunnel) patience(usual time.Duration) time.Duration {
-	if t.hurry > 0 {
-		return t.hurry
-	}
-	return usual
-}
-
-// fail ends the tunnel, unless it ends already, when the queue is closed.
+// fail ends the tunnel with an error, unless it is already ending, in which case the queue is closed.
 func (t *Tunnel) fail(err error) { t.stop(err) }
 
-// deliver writes a packet to the device. One that it does not take is dropped; only a device that is gone ends the tunnel.
+// deliver writes a packet to the device. A packet that the device does not accept is dropped; only a deleted device ends
+// the tunnel.
 func (t *Tunnel) deliver(packet []byte) (taken bool) {
 	_, err := t.Queue.Write(packet)
 	switch {
@@ -124,13 +132,14 @@ func (t *Tunnel) deliver(packet []byte) (taken bool) {
 		t.fail(netcfg.QueueError(t.Device, root(err)))
 	default:
 		t.once[refusedByDevice].Do(func() {
-			t.Trouble("the device does not take a packet, which is dropped: " + root(err).Error() + ": is it down, or a tun at one end and a tap at the other?")
+			t.Trouble("packets are dropped, since the device does not accept them: " + root(err).Error() +
+				": is it down, or a tun at one end and a tap at the other?")
 		})
 	}
 	return false
 }
 
-// root is an error without what is known anyway: which operation, on which addresses.
+// root returns an error without the operation and the addresses, which the caller knows.
 func root(err error) error {
 	if op := (*net.OpError)(nil); errors.As(err, &op) {
 		err = op.Err
@@ -144,8 +153,8 @@ func root(err error) error {
 	return err
 }
 
-// again calls try until ctx is done, with longer and longer pauses. A connection that was good for a while makes the pauses short
-// again. The first failure in a row is told to all, the others to who listens.
+// again calls try until ctx is done, with longer and longer pauses. After a connection that lasted for a while the pauses
+// are short again. The first failure in a row is reported in any case, the others to Log only.
 func (t *Tunnel) again(ctx context.Context, try func() (lasted time.Duration, err error)) {
 	wait, tell := waitFirst, t.Trouble
 	for {

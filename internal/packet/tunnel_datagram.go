@@ -23,15 +23,16 @@ type datagrams struct {
 	peer atomic.Pointer[datagramPeer] // of a listener; nil: nobody yet
 }
 
-// A datagramPeer is the host with which a listener talks.
+// A datagramPeer is the host with which a listener exchanges packets.
 type datagramPeer struct {
 	address netip.AddrPort
 	heard   time.Time // when its last packet came; only receive uses it
-	named   bool      // by the administrator. The address of any other may be forged, and then what is sent to it goes to a victim
+	named   bool      // by the administrator; any other address may be forged, and packets to it then go to a victim
 	room    atomic.Int64
 }
 
-// ipUDP is the length in bytes of the headers of a datagram, IPv4 or IPv6, so that many short datagrams are no more than one long one.
+// ipUDP returns the length in bytes of the headers of a datagram, so that many short datagrams count as much as they
+// cost.
 func ipUDP(a netip.Addr) int64 {
 	if a.Unmap().Is4() {
 		return 20 + 8
@@ -75,7 +76,7 @@ func (t *Tunnel) carryDatagrams(ctx context.Context, conn *net.UDPConn) {
 	d.receive(ctx)
 }
 
-// send carries the device's packets to the peer. What cannot be sent is dropped, as on any way of packets.
+// send carries the device's packets to the peer. Packets that cannot be sent are dropped.
 func (d *datagrams) send() {
 	packet := make([]byte, frameMax)
 	for {
@@ -93,13 +94,13 @@ func (d *datagrams) send() {
 		}
 		if errors.Is(err, syscall.EMSGSIZE) {
 			d.once[tooLongForUDP].Do(func() {
-				d.Trouble("a packet is too long for a datagram, and dropped: take a smaller MTU, or TCP")
+				d.Trouble("packets that are too long for a datagram are dropped: set a smaller MTU, or use TCP")
 			})
 		}
 	}
 }
 
-// mayHave says whether a packet may be sent to a peer. One that is not named gets no more bytes than came from it.
+// mayHave reports whether a packet may be sent to a peer. A peer that is not named gets no more bytes than it sent.
 func (d *datagrams) mayHave(p *datagramPeer, n int) bool {
 	size := int64(n) + ipUDP(p.address.Addr())
 	if p.named || p.room.Add(-size) >= 0 {
@@ -118,7 +119,7 @@ func (d *datagrams) receive(ctx context.Context) {
 	for ctx.Err() == nil {
 		n, from, err := d.conn.ReadFromUDPAddrPort(packet)
 		switch {
-		case errors.Is(err, syscall.ECONNREFUSED): // nobody is there yet, or any more
+		case errors.Is(err, syscall.ECONNREFUSED): // no program listens there
 			continue
 		case err != nil:
 			time.Sleep(time.Millisecond)
@@ -146,7 +147,7 @@ func (d *datagrams) receive(ctx context.Context) {
 	}
 }
 
-// hear is the peer that a sender is or becomes, or nil and why it is not heard.
+// hear returns the peer that a sender is or becomes, or nil and why the sender is ignored.
 func (d *datagrams) hear(from netip.AddrPort, now time.Time) (*datagramPeer, string) {
 	named := d.Peer.IsValid()
 	if address := from.Addr().Unmap(); named && address != d.Peer.Addr() && address.WithZone("") != d.Peer.Addr() {
@@ -157,7 +158,7 @@ func (d *datagrams) hear(from netip.AddrPort, now time.Time) (*datagramPeer, str
 		return p, ""
 	case d.Peer.Port() != 0 && d.Peer.Port() != from.Port():
 		return nil, "it is another port of the peer"
-	case d.Peer.Port() == 0 && p != nil && now.Sub(p.heard) < d.patience(peerSilence):
+	case d.Peer.Port() == 0 && p != nil && now.Sub(p.heard) < d.limits.silence:
 		return nil, "another peer is there"
 	}
 	return &datagramPeer{address: from, named: named}, ""

@@ -16,12 +16,12 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A stream is a tunnel over TCP. One goroutine reads the device, as long as the tunnel lives; each peer has one that reads from it.
-// Without a peer the packets are thrown away, as on a cable that is not plugged in.
+// A stream is a tunnel over TCP. One goroutine reads the device as long as the tunnel runs; one for each peer reads from
+// the peer. Without a peer the packets are dropped.
 type stream struct {
 	*Tunnel
 	peer  atomic.Pointer[peer] // nil: none
-	waits atomic.Bool          // one that may take the place of a peer that is about to be gone
+	waits atomic.Bool          // a connection waits for the end of the one before
 	all   sync.WaitGroup
 }
 
@@ -32,16 +32,16 @@ type peer struct {
 	why   atomic.Value
 }
 
-// end closes the connection for a reason, of which the first one counts.
+// end closes the connection, and keeps the first reason.
 func (p *peer) end(why error) {
 	p.why.CompareAndSwap(nil, ended{why})
 	p.conn.Close()
 }
 
-// ended holds an error of any type, as an atomic.Value wants it.
+// ended holds an error of any type: an atomic.Value holds one type only.
 type ended struct{ why error }
 
-// The kernel asks an idle peer whether it is there.
+// keepAlive returns how the kernel probes an idle peer.
 func keepAlive() net.KeepAliveConfig {
 	return net.KeepAliveConfig{Enable: true, Idle: probeInterval, Interval: probeInterval, Count: int(peerPatience / probeInterval)}
 }
@@ -78,7 +78,7 @@ func (t *Tunnel) runStream(ctx context.Context) error {
 	return nil
 }
 
-// network is that of an address to listen on. 0.0.0.0 are the addresses of IPv4 alone, which Go would take for all there are.
+// network returns the network of an address to listen on. For Go 0.0.0.0 includes IPv6; here it does not.
 func network(name, address string) string {
 	if host, _, _ := net.SplitHostPort(address); net.ParseIP(host).To4() != nil {
 		return name + "4"
@@ -86,12 +86,12 @@ func network(name, address string) string {
 	return name
 }
 
-// accept takes one peer at a time. Another one is sent away: who is there cannot be driven out by who comes.
+// accept accepts one peer at a time, and refuses others: a newcomer cannot drive out the peer.
 func (s *stream) accept(ctx context.Context, l net.Listener) {
 	for ctx.Err() == nil {
 		conn, err := l.Accept()
 		if err != nil {
-			if ctx.Err() == nil { // out of descriptors, or a peer that was gone at once
+			if ctx.Err() == nil { // out of descriptors, or the peer has closed the connection already
 				s.Log("accept: " + root(err).Error())
 				time.Sleep(waitFirst / 10)
 			}
@@ -111,7 +111,7 @@ func (s *stream) accept(ctx context.Context, l net.Listener) {
 	}
 }
 
-// admit makes p the peer if there is none. The one before may have gone this moment, and that not be seen yet.
+// admit makes p the peer if there is none. It waits a moment for the end of a connection that has just been closed.
 func (s *stream) admit(p *peer) bool {
 	if s.peer.CompareAndSwap(nil, p) {
 		return true
@@ -124,7 +124,7 @@ func (s *stream) admit(p *peer) bool {
 	return s.peer.CompareAndSwap(nil, p)
 }
 
-// call connects to the other host, and comes back when the connection is over, with how long it lasted.
+// call connects to the other host, and returns at the end of the connection, with its duration.
 func (s *stream) call(ctx context.Context) (time.Duration, error) {
 	dialer := net.Dialer{Timeout: dialPatience, KeepAliveConfig: keepAlive(), Control: giveUp(peerPatience)}
 	conn, err := dialer.DialContext(ctx, "tcp", s.Address)
@@ -138,7 +138,7 @@ func (s *stream) call(ctx context.Context) (time.Duration, error) {
 	return time.Since(began), err
 }
 
-// converse carries packets until the connection is over, and gives back why it is.
+// converse carries packets until the connection ends, and returns why it ended.
 func (s *stream) converse(ctx context.Context, p *peer) error {
 	s.Log(p.conn.RemoteAddr().String() + ": connected")
 	defer context.AfterFunc(ctx, func() { p.conn.Close() })()
@@ -153,7 +153,7 @@ func (s *stream) converse(ctx context.Context, p *peer) error {
 	return why
 }
 
-// send carries the device's packets to whoever is the peer, until the queue is closed.
+// send carries the device's packets to the peer of the moment, until the queue is closed.
 func (s *stream) send() {
 	frames := newFrameWriter()
 	g, err := newGatherer(s.Queue, frames)
@@ -166,18 +166,18 @@ func (s *stream) send() {
 			_ = frames.Flush(nil)
 			continue
 		}
-		if now, patience := time.Now(), s.patience(writePatience); p.until.Sub(now) < patience/2 { // not with each packet
+		if now, patience := time.Now(), s.limits.write; p.until.Sub(now) < patience/2 { // not with each packet
 			p.until = now.Add(patience)
 			_ = p.conn.SetWriteDeadline(p.until)
 		}
 		if err := frames.Flush(p.conn); err != nil {
-			p.end(slow(err, "the peer takes no packets any more"))
+			p.end(slow(err, "the peer accepts no packets any more"))
 		}
 	}
 	s.fail(netcfg.QueueError(s.Device, err))
 }
 
-// receive carries the peer's packets to the device. A packet must come as a whole in its time, however its bytes come.
+// receive carries the peer's packets to the device. The time for a packet runs from its first byte to its last.
 func (s *stream) receive(ctx context.Context, p *peer) error {
 	frames, limited := newFrameReader(p.conn), false
 	for {
@@ -196,7 +196,7 @@ func (s *stream) receive(ctx context.Context, p *peer) error {
 			continue
 		case frames.begun() && !limited:
 			limited = true
-			_ = p.conn.SetReadDeadline(time.Now().Add(s.patience(framePatience)))
+			_ = p.conn.SetReadDeadline(time.Now().Add(s.limits.frame))
 		}
 		if err := frames.fill(); err != nil {
 			return slow(err, "the peer did not send the rest of a packet")
@@ -204,7 +204,7 @@ func (s *stream) receive(ctx context.Context, p *peer) error {
 	}
 }
 
-// slow puts what a deadline meant for its error.
+// slow replaces the error of a deadline by what it means.
 func slow(err error, meant string) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return errors.New(meant)

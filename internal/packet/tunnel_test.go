@@ -2,7 +2,6 @@ package packet
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -59,6 +58,18 @@ type running struct {
 
 func start(t *testing.T, tunnel *Tunnel) *running {
 	t.Helper()
+	return startWith(t, tunnel, unlimitedLog())
+}
+
+// unlimitedLog returns the usual limits, but without one for the log.
+func unlimitedLog() limits {
+	l := usual()
+	l.burst = 1 << 20
+	return l
+}
+
+func startWith(t *testing.T, tunnel *Tunnel, l limits) *running {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	r := &running{stop: stop, ended: make(chan error, 1)}
 	tunnel.Log = func(text string) {
@@ -66,11 +77,10 @@ func start(t *testing.T, tunnel *Tunnel) *running {
 		defer r.mu.Unlock()
 		r.said = append(r.said, text)
 	}
-	tunnel.burst = cmp.Or(tunnel.burst, 1<<20)
 	if err := tunnel.Open(ctx); err != nil {
 		t.Fatal(err)
 	}
-	go func() { r.ended <- tunnel.Run(ctx) }()
+	go func() { r.ended <- tunnel.run(ctx, l) }()
 	return r
 }
 
@@ -179,7 +189,7 @@ func TestRubbish(t *testing.T) {
 		}
 	}
 	_, _ = first.Write(framed([]byte{1})) // no packet, but a frame
-	r.until(t, 1, "does not take a packet")
+	r.until(t, 1, "does not accept")
 	if err := r.end(t, true); err != nil {
 		t.Error(err)
 	}
@@ -191,7 +201,8 @@ func TestSlowPeers(t *testing.T) {
 	queue := device(t, "tun6")
 	nstest.Run(t, "ip", "address", "add", "10.9.0.1/24", "dev", "tun6")
 	const address = "127.0.0.1:5006"
-	r := start(t, &Tunnel{Device: "tun6", Queue: queue, Address: address, Listen: true, hurry: 300 * time.Millisecond})
+	hurry := limits{frame: 300 * time.Millisecond, write: 300 * time.Millisecond, burst: 1 << 20}
+	r := startWith(t, &Tunnel{Device: "tun6", Queue: queue, Address: address, Listen: true}, hurry)
 	r.until(t, 1, "listening")
 	idle := dial(t, "tcp", address)
 	time.Sleep(400 * time.Millisecond) // who has begun no packet may take his time
@@ -210,11 +221,11 @@ func TestSlowPeers(t *testing.T) {
 	defer out.Close()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		_, _ = out.Write(make([]byte, 60000))
-		if r.count("takes no packets any more") > 0 {
+		if r.count("accepts no packets any more") > 0 {
 			break
 		}
 	}
-	r.until(t, 1, "takes no packets any more")
+	r.until(t, 1, "accepts no packets any more")
 	deaf.Close()
 	dial(t, "tcp", address).Close()
 	r.until(t, 3, "connected")
@@ -294,7 +305,7 @@ func TestPeers(t *testing.T) {
 		if c.udp {
 			_, _ = conn.Write(nil) // which is ignored
 			_, _ = conn.Write([]byte{1, 2})
-			listener.until(t, 1, "does not take")
+			listener.until(t, 1, "does not accept")
 			_, _ = conn.Write(packet4)
 			listener.until(t, 1, "the peer is there now")
 		} else {

@@ -19,11 +19,11 @@ type lodge struct {
 	out     net.Conn
 }
 
-func newLodge(t *testing.T, name, address string, tunnel *Tunnel) *lodge {
+func newLodge(t *testing.T, name, address string, tunnel *Tunnel, within limits) *lodge {
 	t.Helper()
 	tunnel.Device, tunnel.Queue, tunnel.Address, tunnel.Listen, tunnel.UDP = name, device(t, name), address, true, true
 	nstest.Run(t, "ip", "address", "add", "10.9.0.1/24", "dev", name)
-	l := &lodge{running: start(t, tunnel), address: address, out: dial(t, "udp", "10.9.0.2:9")}
+	l := &lodge{running: startWith(t, tunnel, within), address: address, out: dial(t, "udp", "10.9.0.2:9")}
 	t.Cleanup(func() {
 		l.out.Close()
 		if err := l.end(t, true); err != nil {
@@ -72,7 +72,9 @@ func (l *lodge) bytes(t *testing.T, conn net.Conn, packets int) (sum int) {
 
 // TestAForgedDatagramRedirectsNothing has strangers beside the first peer, and one that takes its place when it was silent.
 func TestAForgedDatagramRedirectsNothing(t *testing.T) {
-	l := newLodge(t, "tun40", "127.0.0.1:5040", &Tunnel{hurry: 2 * time.Second})
+	hurry := unlimitedLog()
+	hurry.silence = 2 * time.Second
+	l := newLodge(t, "tun40", "127.0.0.1:5040", &Tunnel{}, hurry)
 	first, stranger := dial(t, "udp", l.address), dial(t, "udp", l.address)
 	defer first.Close()
 	defer stranger.Close()
@@ -97,7 +99,7 @@ func TestAForgedDatagramRedirectsNothing(t *testing.T) {
 
 // TestNobodyGetsMoreThanHeSent floods a peer that nobody named, whose address may be forged.
 func TestNobodyGetsMoreThanHeSent(t *testing.T) {
-	l := newLodge(t, "tun41", "[::]:5041", &Tunnel{})
+	l := newLodge(t, "tun41", "[::]:5041", &Tunnel{}, unlimitedLog())
 	peer := dial(t, "udp", "127.0.0.1:5041")
 	defer peer.Close()
 	sent := 0
@@ -118,7 +120,8 @@ func TestTheNamedPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer peer.Close()
-	l := newLodge(t, "tun42", "[::]:5042", &Tunnel{Peer: netip.MustParseAddrPort(peer.LocalAddr().String())})
+	named := &Tunnel{Peer: netip.MustParseAddrPort(peer.LocalAddr().String())}
+	l := newLodge(t, "tun42", "[::]:5042", named, unlimitedLog())
 	if n := l.bytes(t, peer, 100); n < 100*(128+28) {
 		t.Errorf("%d bytes came before the first packet", n)
 	}
@@ -137,7 +140,7 @@ func TestTheNamedPeer(t *testing.T) {
 
 // TestAFloodIsNotLogged counts the lines for datagrams of a stranger.
 func TestAFloodIsNotLogged(t *testing.T) {
-	l := newLodge(t, "tun43", "127.0.0.1:5043", &Tunnel{Peer: netip.MustParseAddrPort("127.0.0.2:1"), burst: logBurst})
+	l := newLodge(t, "tun43", "127.0.0.1:5043", &Tunnel{Peer: netip.MustParseAddrPort("127.0.0.2:1")}, usual())
 	stranger := dial(t, "udp", l.address)
 	defer stranger.Close()
 	began := time.Now()
