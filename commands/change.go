@@ -43,7 +43,7 @@ func (p *program) engage(ctx context.Context, ns *netcfg.Namespace, changes []ne
 		return nil, err
 	}
 	var errs []error
-	var plan []*netcfg.Step
+	var plan []netcfg.Step
 	for _, r := range results {
 		plan = append(plan, r.Steps...)
 		if r.Err == nil {

@@ -69,9 +69,9 @@ func FuzzPrinters(f *testing.F) {
 	})
 }
 
-func deletion(d *netcfg.Device) []*netcfg.Step {
+func deletion(d *netcfg.Device) []netcfg.Step {
 	steps, _ := netcfg.Plan(nil, d)
-	return []*netcfg.Step{&steps[0]}
+	return steps[:1]
 }
 
 func exported(out *bytes.Buffer, print func(*exporter)) error {

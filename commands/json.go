@@ -19,7 +19,7 @@ type jsonStep struct {
 	Command string `json:"command"`
 }
 
-func toSteps(steps []*netcfg.Step) []jsonStep {
+func toSteps(steps []netcfg.Step) []jsonStep {
 	list := make([]jsonStep, len(steps))
 	for i, s := range steps {
 		list[i] = jsonStep{s.Device, string(s.Kind), s.String()}

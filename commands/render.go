@@ -172,7 +172,7 @@ func blockLines(d *netcfg.Device) [][2]string {
 }
 
 // renderPlan prints steps as the commands they stand for.
-func (p *program) renderPlan(steps []*netcfg.Step) error {
+func (p *program) renderPlan(steps []netcfg.Step) error {
 	if p.json {
 		return encode(p.stdout, toSteps(steps))
 	}

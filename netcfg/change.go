@@ -27,12 +27,12 @@ const (
 
 // A Result tells what became of one Change.
 type Result struct {
-	Name     string  // the kernel's: the change may have left it to number the device, or named it by an alternative name
-	Before   int     // index of the device before the run; 0: there was none
-	Index    int     // the same after it
-	Created  bool    // the run made the device, and it stays
-	Made     bool    // the run made the device of that Index, and it is there, even if the change failed
-	Steps    []*Step // what was done; of a dry run, what would be
+	Name     string // the kernel's: the change may have left it to number the device, or named it by an alternative name
+	Before   int    // index of the device before the run; 0: there was none
+	Index    int    // the same after it
+	Created  bool   // the run made the device, and it stays
+	Made     bool   // the run made the device of that Index, and it is there, even if the change failed
+	Steps    []Step // what was done; of a dry run, what would be
 	Warnings []string
 	Err      error // why it was not done, an [*Error]; everything is then as it was before
 	UndoErr  error // why not even that is so
@@ -48,7 +48,7 @@ type Options struct {
 	DeferMaster bool // a master that does not exist yet is left out, with a warning
 
 	Log      func(Step)                 // told of each step as it is done, also of those that put things back; nil: nobody is
-	Reserve  func(gone []*Step) error   // told of devices before they are deleted, that may have to be made anew; an error keeps them
-	Remember func(made []*Step) error   // told of new devices, by name and index, before they can outlive the run; nil: nobody is
+	Reserve  func(gone []Step) error    // told of devices before they are deleted, that may have to be made anew; an error keeps them
+	Remember func(made []Step) error    // told of new devices, by name and index, before they can outlive the run; nil: nobody is
 	Announce func(names []string) error // told which devices are as asked, new ones before they can outlive the run; an error: these are not made
 }

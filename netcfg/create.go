@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// createAll does create steps, and writes into them the names and the indexes that the devices got, and what holds
-// them.
-func (ns *Namespace) createAll(ctx context.Context, steps []*Step) []error {
+// createAll does create steps, and writes the names and the indexes of the new devices, and what holds them, into the
+// tasks.
+func (ns *Namespace) createAll(ctx context.Context, steps []*task) []error {
 	growDescriptors(len(steps))
 	errs := make([]error, len(steps))
 	for _, counted := range []bool{false, true} { // last those with a %d, so that the kernel takes no name that is asked for
@@ -64,12 +64,12 @@ func (ns *Namespace) discard(devices []*newDevice) {
 }
 
 // create makes the device of a step, exclusively.
-func (ns *Namespace) create(s *Step) error {
+func (ns *Namespace) create(s *task) error {
 	how := ns.createAlone
 	if s.New.MultiQueue != nil && *s.New.MultiQueue {
 		how = ns.createHidden
 	}
-	made, err := how(s)
+	made, err := how(&s.Step)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ type doomed struct {
 }
 
 // deleteAll does delete steps, as many at a time as there are descriptors for the claims.
-func (ns *Namespace) deleteAll(steps []*Step) []error {
+func (ns *Namespace) deleteAll(steps []*task) []error {
 	var errs []error
 	for portion := ns.claims(); len(steps) > 0; {
 		n := min(portion, len(steps))
@@ -38,7 +38,7 @@ func (ns *Namespace) claims() int {
 
 // deletePortion claims each device, so that nobody can begin to use it, and deletes them all in one go: the kernel
 // waits some 17 ms for each delete, whether of one device or of a thousand.
-func (ns *Namespace) deletePortion(steps []*Step) []error {
+func (ns *Namespace) deletePortion(steps []*task) []error {
 	growDescriptors(len(steps))
 	devices := make([]*doomed, len(steps))
 	for i, s := range steps {

@@ -198,7 +198,7 @@ func (ns *Namespace) tryClaim(d *Device) error {
 }
 
 // changeAccess does an access step.
-func (ns *Namespace) changeAccess(s Step) (err error) {
+func (ns *Namespace) changeAccess(s *task) (err error) {
 	if s.hold != nil {
 		return setAccess(s.hold.fd, *s.Access, s.Old.Access)
 	}

@@ -14,13 +14,12 @@ type job struct {
 	want    *Spec   // Change.Want, with what was looked up; nil: gone
 	before  *Device // nil: absent
 	now     *Device
-	steps   []Step // still to do
-	done    []*Step
+	steps   []Step     // still to do
 	index   int        // of the device that this is about, from the first look or from its making; 0: there is none yet
 	created bool       // this run made it
 	deleted bool       // this run deleted the one that was there before
 	hold    *newDevice // of the device that this run made, until it stays
-	tried   []*Step    // done or not
+	tried   []*task    // done or not
 	err     error
 	result  Result
 	rules   []Rule // of the namespace; of a change of Rules alone
@@ -59,7 +58,7 @@ func (ns *Namespace) Run(ctx context.Context, changes []Change, o Options) ([]Re
 
 func (j *job) report(dryRun bool) Result {
 	r := j.result
-	r.Name, r.Err, r.Steps, r.Created = j.Name, j.err, j.done, j.created && j.err == nil
+	r.Name, r.Err, r.Steps, r.Created = j.Name, j.err, steps(j.done()), j.created && j.err == nil
 	if j.before != nil {
 		r.Before = j.before.Index
 	}
@@ -68,9 +67,7 @@ func (j *job) report(dryRun bool) Result {
 		r.Made = j.created && r.Index == j.index
 	}
 	if dryRun {
-		for i := range j.steps {
-			r.Steps = append(r.Steps, &j.steps[i])
-		}
+		r.Steps = append(r.Steps, j.steps...)
 	}
 	return r
 }
@@ -161,7 +158,7 @@ func (ns *Namespace) converge(ctx context.Context, jobs []*job, o Options) {
 // fail fails the jobs whose outcome cannot be looked at. What is gone as asked stays gone: the kernel said so.
 func fail(jobs []*job, err error) {
 	for _, j := range jobs {
-		if j.err == nil && len(j.done) > 0 && !(j.want == nil && j.deleted) {
+		if j.err == nil && len(j.done()) > 0 && !(j.want == nil && j.deleted) {
 			j.err = &Error{Device: j.Name, What: "look at it again", Err: err}
 		}
 	}
@@ -173,59 +170,56 @@ func (ns *Namespace) round(ctx context.Context, jobs []*job, o Options) (any boo
 		j.halted = false
 	}
 	for ph := range phases {
-		var steps []*Step
+		var tasks []*task
 		var owners []*job
 		for _, j := range jobs {
 			if j.err != nil || j.halted {
 				continue
 			}
-			for i := range j.steps {
-				if s := &j.steps[i]; s.phase == ph {
-					j.place(s)
-					steps, owners = append(steps, s), append(owners, j)
+			for _, s := range j.steps {
+				if s.phase == ph {
+					tasks, owners = append(tasks, j.task(s)), append(owners, j)
 				}
 			}
 		}
-		any = any || len(steps) > 0
-		if len(steps) > 0 && ctx.Err() != nil {
+		any = any || len(tasks) > 0
+		if len(tasks) > 0 && ctx.Err() != nil {
 			for _, j := range owners {
 				j.err = &Error{Device: j.Name, Cause: Interrupted}
 			}
 			continue
 		}
-		errs := ns.do(ctx, steps, o)
+		errs := ns.do(ctx, tasks, o)
 		for i, j := range owners {
-			j.note(steps[i], errs[i])
+			j.note(tasks[i], errs[i])
 		}
 		failAll(jobs, o)
 	}
 	return any
 }
 
-// place gives a step of a device that was made in this run its name and index.
-func (j *job) place(s *Step) {
-	if j.created && s.Kind != StepCreate {
-		s.Device, s.Index, s.made, s.hold = j.Name, j.index, true, j.hold
-	}
+// done returns the tasks that succeeded, in their order.
+func (j *job) done() []*task {
+	return matching(j.tried, func(t *task) bool { return t.done })
 }
 
-// note keeps what became of a step. Of several errors the first is the cause of the others.
-func (j *job) note(s *Step, err error) {
-	j.tried = append(j.tried, s)
-	if s.Kind == StepDelete && j.Expect == PresentOrNot && Gone(err) {
+// note keeps what became of a task. Of several errors the first is the cause of the others.
+func (j *job) note(t *task, err error) {
+	j.tried = append(j.tried, t)
+	if t.Kind == StepDelete && j.Expect == PresentOrNot && Gone(err) {
 		return // somebody else deleted it first
 	}
 	switch {
 	case err != nil && j.back:
-		j.failures = append(j.failures, failure{s, err})
-		j.halted = j.halted || s.Kind == StepCreate || s.Kind == StepDelete
+		j.failures = append(j.failures, failure{t.Step, err})
+		j.halted = j.halted || t.Kind == StepCreate || t.Kind == StepDelete
 	case err != nil && j.err == nil:
 		j.err = err
 	case err == nil:
-		j.done = append(j.done, s)
-		switch s.Kind {
+		t.done = true
+		switch t.Kind {
 		case StepCreate:
-			j.created, j.index, j.Name, j.hold = true, s.Index, s.Device, s.hold
+			j.created, j.index, j.Name, j.hold = true, t.Index, t.Device, t.hold
 		case StepDelete:
 			j.deleted = true
 			if j.want != nil { // what it was does not matter to the one that takes its place, unless that is to be as it was

@@ -140,8 +140,8 @@ func named(d *Device) *Device {
 }
 
 // explainStep says why the kernel refused a step. An error that says it already stays as it is.
-func (ns *Namespace) explainStep(s *Step, err error) error {
-	if s.Kind != StepHold && (s.Index != 0 && ns.absent(s.Index) || s.Index == 0 && Gone(err)) {
+func (ns *Namespace) explainStep(s *task, err error) error {
+	if s.Kind != StepHold && s.Device != "" && (s.Index != 0 && ns.absent(s.Index) || s.Index == 0 && Gone(err)) {
 		return Vanished(s.Device)
 	}
 	if e := new(Error); errors.As(err, &e) {
@@ -162,7 +162,7 @@ func (ns *Namespace) explainStep(s *Step, err error) error {
 		e.Cause = NoPort
 	case s.Kind == StepAddAddress && is(unix.EACCES), s.Kind == StepAddRoute && is(unix.EACCES):
 		where := strings.ReplaceAll(s.Device, ".", "/")
-		if s.made { // it is gone by the time that anybody reads this
+		if s.hold != nil { // it is gone by the time that anybody reads this
 			where = "default"
 		}
 		e.Cause, e.Fix = IPv6Off, Run(InNamespace("sysctl", "-w", "net.ipv6.conf."+where+".disable_ipv6=0"))

@@ -63,7 +63,7 @@ func TestADeviceThatVanishesBeforeAStep(t *testing.T) {
 			n = len(j.steps)
 			s := &j.steps[k]
 			remove7(t)
-			err := ns.do(context.Background(), []*Step{s}, Options{Log: func(Step) {}})[0]
+			err := ns.do(context.Background(), []*task{j.task(*s)}, Options{Log: func(Step) {}})[0]
 			if err == nil && (s.Kind == StepRemoveAddress || s.Kind == StepRemoveRoute || s.Kind == StepHold) {
 				continue // it went with the device, or is the master's: the next look finds that out
 			}

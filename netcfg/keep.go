@@ -82,7 +82,7 @@ func (j *job) order() int {
 // jobs that failed are left to the undo.
 func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 	var finished []*job
-	var made []*Step
+	var made []Step
 	var names []string
 	for _, j := range jobs {
 		if j.err == nil && j.want != nil {
@@ -134,7 +134,7 @@ func (ns *Namespace) lastLook(jobs []*job) {
 }
 
 // ahead tells of new devices that are about to stay. The error is why they must not.
-func (o Options) ahead(made []*Step, names []string) *Error {
+func (o Options) ahead(made []Step, names []string) *Error {
 	if o.Remember != nil {
 		if err := o.Remember(made); err != nil {
 			const detail = "cannot be remembered, and is not made"
@@ -150,15 +150,15 @@ func (o Options) ahead(made []*Step, names []string) *Error {
 }
 
 // creation is the step that made the device, by the name that it has now.
-func (j *job) creation() *Step {
-	for _, s := range slices.Backward(j.done) {
-		if s.Kind == StepCreate {
-			now := *s
-			now.Device, now.Index = j.Name, j.index
-			return &now
+func (j *job) creation() Step {
+	for _, t := range slices.Backward(j.tried) {
+		if t.done && t.Kind == StepCreate {
+			s := t.Step
+			s.Device, s.Index = j.Name, j.index
+			return s
 		}
 	}
-	return nil
+	return Step{}
 }
 
 // discardFailed has the new devices of jobs that failed vanish.

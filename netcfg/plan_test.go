@@ -173,7 +173,7 @@ func TestLinkLocalIPv6GoesWithASmallMTU(t *testing.T) {
 func TestUndoBringsTheOrderOfIPv4AddressesBack(t *testing.T) {
 	before := live(TUN, func(d *Device) { d.Addresses = *addresses("10.0.0.1/24", "10.0.0.2/24", "10.1.0.1/24", "fd00::1/64") })
 	now := live(TUN, func(d *Device) { d.Addresses = *addresses("10.0.0.2/24", "10.1.0.1/24", "10.7.0.1/24") })
-	steps, err := Plan(before.spec([]*Step{{Kind: StepAddAddress, Address: address("10.7.0.1/24")}}), now)
+	steps, err := Plan(before.spec([]*task{{Step: Step{Kind: StepAddAddress, Address: address("10.7.0.1/24")}}}), now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func (ns *Namespace) tryAccess(jobs []*job) {
 			continue
 		}
 		if err := ns.tryClaim(j.before); err != nil {
-			j.err = ns.explainStep(&Step{Kind: StepAccess, Device: j.Name, Access: j.want.Access}, err)
+			j.err = ns.explainStep(j.task(Step{Kind: StepAccess, Device: j.Name, Access: j.want.Access}), err)
 		}
 	}
 }

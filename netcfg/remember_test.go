@@ -18,7 +18,7 @@ func TestNewDevicesAreRememberedBeforeTheyStay(t *testing.T) {
 		{Name: "tun7", Want: &Spec{Name: "tun7", Mode: TUN, Access: Root()}, Expect: PresentOrNot},
 		{Name: "tap7", Want: &Spec{Name: "tap7", Mode: TAP, Access: Root(), MultiQueue: &many}, Expect: PresentOrNot},
 	}
-	results, err := ns.Run(context.Background(), changes, Options{Remember: func(made []*Step) error {
+	results, err := ns.Run(context.Background(), changes, Options{Remember: func(made []Step) error {
 		for _, s := range made {
 			remembered[s.Device] = s.Index
 			if got := ip(t, "-d link show dev "+s.Device); !strings.Contains(got, "persist off") {
@@ -42,7 +42,7 @@ func TestWhatCannotBeRememberedIsNotMade(t *testing.T) {
 	ns := open(t)
 	full := errors.New("no space left")
 	changes := []Change{{Name: "tun7", Want: &Spec{Name: "tun7", Mode: TUN, Access: Root()}, Expect: PresentOrNot}}
-	results, err := ns.Run(context.Background(), changes, Options{Remember: func([]*Step) error { return full }})
+	results, err := ns.Run(context.Background(), changes, Options{Remember: func([]Step) error { return full }})
 	if err != nil || !errors.Is(results[0].Err, full) || results[0].Created {
 		t.Errorf("got %+v, %v", results, err)
 	}

@@ -180,7 +180,7 @@ const rtnhTrap = 64
 
 // do does steps of one phase, those of one device in their order, and gives back an error or nil for each. done is told
 // of each step that was done.
-func (ns *Namespace) do(ctx context.Context, steps []*Step, o Options) []error {
+func (ns *Namespace) do(ctx context.Context, steps []*task, o Options) []error {
 	errs := make([]error, len(steps))
 	if len(steps) == 0 {
 		return errs
@@ -192,7 +192,7 @@ func (ns *Namespace) do(ctx context.Context, steps []*Step, o Options) []error {
 		errs = ns.createAll(ctx, steps)
 	case phaseAccess:
 		for i, s := range steps {
-			if err := ns.changeAccess(*s); err != nil {
+			if err := ns.changeAccess(s); err != nil {
 				errs[i] = ns.explainStep(s, err)
 			}
 		}
@@ -203,14 +203,14 @@ func (ns *Namespace) do(ctx context.Context, steps []*Step, o Options) []error {
 	}
 	for i, s := range steps {
 		if errs[i] == nil {
-			o.Log(*s)
+			o.Log(s.Step)
 		}
 	}
 	return errs
 }
 
 // configure sends the steps in batches.
-func (ns *Namespace) configure(steps []*Step) []error {
+func (ns *Namespace) configure(steps []*task) []error {
 	requests := make([]*nl.NetlinkRequest, len(steps))
 	for i, s := range steps {
 		requests[i] = s.encode()
@@ -240,7 +240,7 @@ func (s *Step) earlyForSource(err error) bool {
 
 // settle waits until the source of a route is no longer tentative, for a second at most, and sends the route again. The
 // kernel settles an address a moment after it accepted it, even without duplicate address detection.
-func (ns *Namespace) settle(s *Step) error {
+func (ns *Namespace) settle(s *task) error {
 	const most, between = time.Second, time.Millisecond
 	unsettled := func(a Address) bool { return a.Local == s.Route.Source && a.kept.tentative }
 	for deadline := time.Now().Add(most); time.Now().Before(deadline); poll.Sleep(between) {
@@ -275,11 +275,11 @@ func (s *Step) needless(err error) bool {
 
 // configureSingly does the properties of a link step one by one, to find out which of them the kernel refuses. Each of
 // them is absolute, so those that were done already do no harm.
-func (ns *Namespace) configureSingly(s *Step, properties []Link) error {
+func (ns *Namespace) configureSingly(s *task, properties []Link) error {
 	for _, l := range properties {
 		single := *s
 		single.Link = l
-		if err := ns.configure([]*Step{&single})[0]; err != nil {
+		if err := ns.configure([]*task{&single})[0]; err != nil {
 			return err
 		}
 	}

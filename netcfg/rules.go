@@ -58,7 +58,7 @@ func (r Rule) Plain() Rule {
 }
 
 // reverseOf returns the Rules that take back steps that were tried.
-func reverseOf(tried []*Step) *Rules {
+func reverseOf(tried []*task) *Rules {
 	var done Rules
 	for _, s := range tried {
 		switch s.Kind {
@@ -101,7 +101,7 @@ func (ns *Namespace) lookAtRules(jobs []*job) error {
 }
 
 // changeRules does steps that add or remove a rule.
-func (ns *Namespace) changeRules(steps []*Step) []error {
+func (ns *Namespace) changeRules(steps []*task) []error {
 	errs := make([]error, len(steps))
 	for i, s := range steps {
 		do := netlink.RuleAdd

@@ -118,7 +118,7 @@ func badSpec(format string, args ...any) error {
 
 // spec asks for the device to be again as it is now, in all that the steps that were tried may have changed. What other
 // programs changed meanwhile stays.
-func (d *Device) spec(tried []*Step) *Spec {
+func (d *Device) spec(tried []*task) *Spec {
 	s := &Spec{Name: d.Name, before: d, undo: true}
 	for _, step := range tried {
 		switch step.Kind {

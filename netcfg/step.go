@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A Step is one change of one device, printable as the ip(8) command it stands for. It is data: plans are
-// compared and printed without a kernel.
+// A Step is one change of one device, printable as the ip(8) command that does the same. It is data that nothing
+// changes after the plan: plans are compared and printed without a kernel.
 type Step struct {
 	Kind   StepKind
 	Device string // the name, which may hold a %d until a create step is done
@@ -23,8 +23,6 @@ type Step struct {
 	Old     *Device // access, delete: the device as it was seen
 
 	phase phase
-	made  bool       // the device was made in this run
-	hold  *newDevice // of a device that was made in this run, and is not finished
 }
 
 // Link is a set of link properties. A nil field leaves the property alone.

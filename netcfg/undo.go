@@ -21,7 +21,7 @@ func failAll(jobs []*job, o Options) {
 
 // A failure is a step of an undo that the kernel refused.
 type failure struct {
-	step *Step
+	step Step
 	err  error
 }
 
@@ -32,18 +32,18 @@ func reserve(jobs []*job, o Options) {
 		return
 	}
 	var owners []*job
-	var steps []*Step
+	var gone []Step
 	for _, j := range jobs {
-		for i := range j.steps {
-			if s := &j.steps[i]; j.err == nil && s.Kind == StepDelete && (j.want != nil || o.Atomic) {
-				owners, steps = append(owners, j), append(steps, s)
+		for _, s := range j.steps {
+			if j.err == nil && s.Kind == StepDelete && (j.want != nil || o.Atomic) {
+				owners, gone = append(owners, j), append(gone, s)
 			}
 		}
 	}
-	if len(steps) == 0 {
+	if len(gone) == 0 {
 		return
 	}
-	if err := o.Reserve(steps); err != nil {
+	if err := o.Reserve(gone); err != nil {
 		for _, j := range owners {
 			j.err = &Error{Device: j.Name, Cause: NotPermitted, Detail: "its successor cannot be remembered, and it stays", Fix: HintOf(err), Err: err}
 		}
@@ -114,8 +114,7 @@ func (j *job) left(u *job) error {
 	}
 	e := &Error{Device: j.Name}
 	var what []string
-	for i := range u.steps {
-		s := &u.steps[i]
+	for _, s := range u.steps {
 		cause, why := u.whyLeft(s)
 		if len(what) == 0 {
 			e.Cause = cause
@@ -138,7 +137,7 @@ func (j *job) left(u *job) error {
 }
 
 // Restores is the index of the device in whose place an undo makes this one anew; 0: it is a new one.
-func (s *Step) Restores() int {
+func (s Step) Restores() int {
 	if s.New == nil || !s.New.undo {
 		return 0
 	}
@@ -157,7 +156,7 @@ func (s Step) undone() string {
 }
 
 // whyLeft is why a step of an undo is still to do: the last refusal of the kernel, if there was one.
-func (j *job) whyLeft(s *Step) (Cause, string) {
+func (j *job) whyLeft(s Step) (Cause, string) {
 	for _, f := range slices.Backward(j.failures) {
 		if f.step.Kind != s.Kind || f.step.what() != s.what() {
 			continue

@@ -96,7 +96,7 @@ func TestRoomIsTakenBeforeADelete(t *testing.T) {
 			busyDevice(t, ns)
 			before := witness(t)
 			var asked []string
-			results, err := ns.Run(context.Background(), []Change{c.change}, Options{Atomic: c.atomic, Reserve: func(gone []*Step) error {
+			results, err := ns.Run(context.Background(), []Change{c.change}, Options{Atomic: c.atomic, Reserve: func(gone []Step) error {
 				for _, s := range gone {
 					asked = append(asked, s.Device)
 				}
@@ -123,7 +123,7 @@ func TestUndoNeedsNoMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	var restored []int
-	o := Options{Remember: func(made []*Step) error {
+	o := Options{Remember: func(made []Step) error {
 		for _, s := range made {
 			restored = append(restored, s.Restores())
 		}

@@ -90,7 +90,7 @@ func (l *Loop) Make(ctx context.Context) error {
 	if err := l.remember(); err != nil {
 		return err
 	}
-	results, err := l.run(ctx, changes, netcfg.Options{Atomic: true, Remember: func(made []*netcfg.Step) error {
+	results, err := l.run(ctx, changes, netcfg.Options{Atomic: true, Remember: func(made []netcfg.Step) error {
 		for _, s := range made {
 			l.memory.Devices = append(l.memory.Devices, device{Name: netcfg.Text(s.Device), Index: s.Index, Made: true})
 		}
@@ -176,11 +176,11 @@ func (l *Loop) Plan(ctx context.Context) (steps []fmt.Stringer, err error) {
 		changes[i].Name, changes[i].Want.Name, l.Ends[i].Device = name, name, name
 	}
 	results, err := l.run(ctx, append(changes, l.diversion()...), netcfg.Options{DryRun: true, Atomic: true})
-	var all []*netcfg.Step
+	var all []netcfg.Step
 	for _, r := range results {
 		all = append(all, r.Steps...)
 	}
-	slices.SortStableFunc(all, func(a, b *netcfg.Step) int { return place(a) - place(b) })
+	slices.SortStableFunc(all, func(a, b netcfg.Step) int { return place(a) - place(b) })
 	for _, s := range all {
 		steps = append(steps, s)
 	}
@@ -189,7 +189,7 @@ func (l *Loop) Plan(ctx context.Context) (steps []fmt.Stringer, err error) {
 
 // place returns the place of a step in a printed plan: the devices, then the routes and rules of each family. So a new
 // IPv6 address has time to settle before a command needs it as a source.
-func place(s *netcfg.Step) int {
+func place(s netcfg.Step) int {
 	ipv6, n := s.Rule.IPv6, 0
 	switch s.Kind {
 	case netcfg.StepAddRoute:

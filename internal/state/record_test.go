@@ -24,7 +24,7 @@ func TestNamesAreBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := []*netcfg.Step{{Device: "t\xff", Index: 5}, {Device: "t\xfe", Index: 6}, {Device: `t\xfe`, Index: 7}}
+	steps := []netcfg.Step{{Device: "t\xff", Index: 5}, {Device: "t\xfe", Index: 6}, {Device: `t\xfe`, Index: 7}}
 	if err := m.Remember(steps); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestImpossibleRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Remember([]*netcfg.Step{{Device: "tun1", Index: 5}, {Device: "tun2", Index: 6}, {Device: "tun3", Index: 7}}); err != nil {
+	if err := m.Remember([]netcfg.Step{{Device: "tun1", Index: 5}, {Device: "tun2", Index: 6}, {Device: "tun3", Index: 7}}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(m.path)
@@ -95,7 +95,7 @@ func TestRefusedRenames(t *testing.T) {
 	if err := os.Mkdir(m.path, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Remember([]*netcfg.Step{{Device: "tun1", Index: 5}}); err == nil {
+	if err := m.Remember([]netcfg.Step{{Device: "tun1", Index: 5}}); err == nil {
 		t.Error("a directory was replaced")
 	}
 	if files, err := filepath.Glob(Directory + "/*.new"); err != nil || len(files) != 0 {

@@ -133,7 +133,7 @@ const entrySize = 160
 
 // Reserve takes the room that the record needs when each of the devices that are to be deleted has another in its place. So it can be
 // written when that is made, however full the file system is by then.
-func (m *Memory) Reserve(gone []*netcfg.Step) error {
+func (m *Memory) Reserve(gone []netcfg.Step) error {
 	m.room = 1 << 10
 	for _, o := range m.record.Operands {
 		m.room += 6 * len(o)
@@ -144,7 +144,7 @@ func (m *Memory) Reserve(gone []*netcfg.Step) error {
 
 // Remember takes devices in that are being made, and writes them down before it comes back. One that an undo makes anew is what it was
 // before: one of these, or somebody else's.
-func (m *Memory) Remember(made []*netcfg.Step) error {
+func (m *Memory) Remember(made []netcfg.Step) error {
 	for _, s := range made {
 		if _, ours := m.before[s.Restores()]; ours || s.Restores() == 0 {
 			m.now[s.Index] = s.Device

@@ -19,7 +19,7 @@ func recall(t *testing.T, devices map[int]string) *Memory {
 	}
 	m := again(t)
 	for index, name := range devices {
-		if err := m.Remember([]*netcfg.Step{{Kind: netcfg.StepCreate, Device: name, Index: index}}); err != nil {
+		if err := m.Remember([]netcfg.Step{{Kind: netcfg.StepCreate, Device: name, Index: index}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,7 +82,7 @@ func TestReservedRoomHoldsOnAFullFileSystem(t *testing.T) {
 			t.Fatal("it is not full")
 		}
 	}
-	made := []*netcfg.Step{{Kind: netcfg.StepCreate, Device: strings.Repeat("n", netcfg.NameMax), Index: 1 << 30}}
+	made := []netcfg.Step{{Kind: netcfg.StepCreate, Device: strings.Repeat("n", netcfg.NameMax), Index: 1 << 30}}
 	fill("before")
 	m := again(t)
 	if err := m.Reserve(made); err == nil {
