@@ -1,5 +1,5 @@
-// Package nstest gives each test a thread in a network and mount namespace of its own, on the real kernel. The namespaces die
-// with the thread. Without root the test binary runs itself once more in a user namespace in which it is root.
+// Package nstest gives each test a thread in separate network and mount namespaces, on the real kernel. The namespaces
+// die with the thread. Without root, the test binary runs itself again in a user namespace in which it is root.
 package nstest
 
 import (
@@ -15,16 +15,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Driver is the node of the driver, as in the kernel's documentation.
+// Driver is the driver's node.
 const Driver = "/dev/net/tun"
 
 // inside marks the second run, in the user namespace.
 const inside = "TUNADM_TEST_INSIDE"
 
-// Runner is what runs the tests: a *testing.M, or what is made of one.
+// A Runner runs the tests: a *testing.M, or a wrapper of one.
 type Runner interface{ Run() int }
 
-// Main runs the tests as root, real or in a user namespace, and gives back the exit code.
+// Main runs the tests as root of the machine or of a user namespace, and returns the exit code.
 func Main(m Runner) int {
 	if os.Geteuid() == 0 {
 		return m.Run()
@@ -41,24 +41,24 @@ func Main(m Runner) int {
 	if exit := new(exec.ExitError); errors.As(err, &exit) {
 		return exit.ExitCode()
 	} else if err != nil {
-		fmt.Fprintf(os.Stderr, "nstest: no user namespace to be had (%v): run the tests as root\n", err)
+		fmt.Fprintf(os.Stderr, "nstest: cannot create a user namespace (%v): run the tests as root\n", err)
 		return 1
 	}
 	return 0
 }
 
-// A T is what Enter needs of a test.
+// A T is the part of testing.TB that this package uses.
 type T interface {
 	Helper()
 	Fatal(...any)
 	Skip(...any)
 }
 
-// Real says whether the tests run as real root, to whom all users are known.
+// Real reports whether the tests run as root of the machine, with all users.
 func Real() bool { return os.Getenv(inside) == "" }
 
-// Skip skips the test, and tells the file TUNADM_TEST_SKIPS, which make check shows: go test itself hides what a package that passes
-// has to say. Where TUNADM_TEST_ALL=1 is set, a skip is a failure.
+// Skip skips the test and writes the reason to the file TUNADM_TEST_SKIPS, which make check prints: go test itself
+// hides the output of a package that passes. If TUNADM_TEST_ALL=1 is set, a skip is a failure.
 func Skip(t T, why string) {
 	t.Helper()
 	if os.Getenv("TUNADM_TEST_ALL") == "1" {
@@ -71,27 +71,27 @@ func Skip(t T, why string) {
 	t.Skip(why)
 }
 
-// NeedReal skips a test that needs other users than root.
+// NeedReal skips a test that requires users other than root.
 func NeedReal(t T) {
 	t.Helper()
 	if !Real() {
-		Skip(t, "needs root: a user namespace has one user only")
+		Skip(t, "requires root: a user namespace has only one user")
 	}
 }
 
-// NeedProgram skips a test whose witness is not installed.
+// NeedProgram skips a test if the program is not installed.
 func NeedProgram(t T, name string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		Skip(t, "needs "+name)
+		Skip(t, "requires "+name)
 	}
 }
 
-// Enter takes the goroutine, and its thread with it, into fresh namespaces, until the test ends. As root, the driver's node there is
-// one that every user may open, on whatever machine.
+// Enter moves the goroutine and its thread into new namespaces until the test ends. As root of the machine, it also
+// creates a driver's node there that every user may open.
 func Enter(t T) {
 	t.Helper()
-	runtime.LockOSThread() // for good: the thread dies with the goroutine
+	runtime.LockOSThread() // never unlocked: the thread dies with the goroutine
 	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
 		t.Fatal("unshare: ", err)
 	}
@@ -106,7 +106,7 @@ func Enter(t T) {
 	}
 	if !Real() {
 		if fd, err := unix.Open(Driver, unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
-			Skip(t, "needs a tun driver that this user may open: "+err.Error())
+			Skip(t, "requires a tun driver that this user may open: "+err.Error())
 		} else {
 			unix.Close(fd)
 		}
@@ -116,14 +116,14 @@ func Enter(t T) {
 		t.Fatal("mount tmpfs: ", err)
 	}
 	if err := unix.Mknod(Driver, unix.S_IFCHR, int(unix.Mkdev(10, 200))); err != nil {
-		t.Fatal("make a node: ", err)
+		t.Fatal("create the node: ", err)
 	}
 	if err := os.Chmod(Driver, 0o666); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Attach attaches to a device as a program does, with these IFF_ flags, and gives back the descriptor.
+// Attach attaches to a device as a program does, with these IFF_ flags, and returns the descriptor.
 func Attach(name string, flags uint16) (*os.File, error) {
 	fd, err := unix.Open(Driver, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -141,7 +141,7 @@ func Attach(name string, flags uint16) (*os.File, error) {
 	return os.NewFile(uintptr(fd), Driver), nil
 }
 
-// Run runs a witness in the test's namespaces and gives back what it printed on standard output.
+// Run runs a program in the test's namespaces and returns its standard output.
 func Run(t testing.TB, command string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(command, args...).Output()

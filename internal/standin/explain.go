@@ -7,10 +7,10 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// driverNode is where the driver is, unless a line says else.
+// driverNode is the driver's node, unless a line names another one.
 const driverNode = "/dev/net/tun"
 
-// explain is the tunadm line that does what the request asks.
+// explain returns the tunadm line for the request, or a refusal if there is none.
 func (r *Request) explain(quote func(string) string) (string, error) {
 	var words []string
 	say := func(more ...string) {
@@ -20,13 +20,13 @@ func (r *Request) explain(quote func(string) string) (string, error) {
 	}
 	switch {
 	case r.Node != "" && r.Node != driverNode:
-		return "", refuse(0, "tunadm opens the driver at %s alone", driverNode)
+		return "", refuse(0, "tunadm opens the driver only at %s", driverNode)
 	case strings.HasPrefix(r.Spec.Name, "-"):
 		return "", refuse(0, "the name %q begins with -", r.Spec.Name)
 	}
 	switch r.Ask {
 	case Nothing:
-		return "", refuse(0, "it names no device, and so deletes none")
+		return "", refuse(0, "the line names no device, so it deletes none")
 	case Show:
 		say(r.Format.verb()...)
 	case Delete:
@@ -41,6 +41,7 @@ func (r *Request) explain(quote func(string) string) (string, error) {
 	return "tunadm " + strings.Join(words, " "), nil
 }
 
+// verb returns the verb and the flag that print in about the same format.
 func (f Format) verb() []string {
 	switch {
 	case f.JSON:
@@ -51,10 +52,10 @@ func (f Format) verb() []string {
 	return []string{"list"}
 }
 
-// properties are the name and the flags of an add.
+// properties returns the name and the flags of an add.
 func (r *Request) properties() (words []string) {
 	s := r.Spec
-	if s.Name != s.Mode.String()+"%d" { // which is what add makes of no name
+	if s.Name != s.Mode.String()+"%d" { // the name that add chooses by itself
 		words = append(words, s.Name)
 	}
 	words = append(words, "--mode", s.Mode.String())
@@ -73,7 +74,8 @@ func (r *Request) properties() (words []string) {
 		set  bool
 		word string
 	}{
-		{r.Ownerless(), "--anyone"}, {s.MultiQueue != nil && *s.MultiQueue, "--multi-queue"}, {s.VnetHdr, "--vnet-hdr"}, {s.PI, "--pi"},
+		{r.Ownerless(), "--anyone"}, {s.MultiQueue != nil && *s.MultiQueue, "--multi-queue"}, {s.VnetHdr, "--vnet-hdr"},
+		{s.PI, "--pi"},
 		{r.Take && !netcfg.IsTemplate(s.Name), "--if-missing"},
 	} {
 		if flag.set {
@@ -83,18 +85,18 @@ func (r *Request) properties() (words []string) {
 	return words
 }
 
-// An Explanation is the tunadm line for an old one.
+// An Explanation is the tunadm line for a line of another tool.
 type Explanation struct {
 	Line   string
-	Notes  []string // what is to be known of it
-	prints bool     // what the old line prints
+	Notes  []string // the differences that the caller should know
+	prints bool     // Line prints the same as the line of the other tool
 }
 
-// Explain explains an old line, given as its words; quote makes a word of a shell's line of one. The error is a [*Refusal].
+// Explain returns the tunadm line for the words of a line. It quotes each word with quote. The error is a [*Refusal].
 func Explain(words []string, quote func(string) string) (Explanation, error) {
 	tool := Find(words[0])
 	if tool == nil {
-		return Explanation{}, refuse(0, "%q is none of the tools that tunadm stands in for: tunctl, openvpn and ip", words[0])
+		return Explanation{}, refuse(0, "%q is not one of the emulated tools tunctl, openvpn and ip", words[0])
 	}
 	r, err := tool.Parse(words[1:])
 	if err != nil {

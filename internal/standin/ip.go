@@ -7,39 +7,42 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// ip is ip(8), as far as it is about tuntap.
+// ip is the tuntap object of ip(8).
 var ip = &Tool{Name: "ip", Parse: parseIP, Exit: ipExit}
 
-// ipUsage is the exit code of a line that ip(8) does not understand.
+// ipUsage is the exit code of ip(8) for a line with a usage error.
 const ipUsage = 255
 
 const ipHelp = `usage: ip [-n NETNS] [-d] [-j] [-p] [-o] tuntap [show]
        ip [-n NETNS] tuntap add|del mode tun|tap [dev NAME] [user USER] [group GROUP] [pi] [vnet_hdr] [multi_queue]`
 
-// ipExit is 255 for what ip(8) finds before it begins.
+// ipExit returns 255 for errors that ip(8) finds before it acts, otherwise 1.
 func ipExit(c netcfg.Cause) int {
-	if slices.Contains([]netcfg.Cause{netcfg.NoUser, netcfg.NoGroup, netcfg.BadRequest, netcfg.NoNamespace, netcfg.ForeignNamespace}, c) {
+	if slices.Contains([]netcfg.Cause{netcfg.NoUser, netcfg.NoGroup, netcfg.BadRequest, netcfg.NoNamespace,
+		netcfg.ForeignNamespace}, c) {
 		return ipUsage
 	}
 	return 1
 }
 
-// abbreviates says whether ip(8) takes word for full. It takes the first of several that fit, so the order of questions counts.
+// abbreviates reports whether ip(8) accepts word for full. Of several matches ip(8) takes the first, so the order of
+// comparisons matters.
 func abbreviates(word, full string) bool { return word != "" && strings.HasPrefix(full, word) }
 
-// An ipOption is a word before the object, and what it does; nil: nothing that shows here.
+// An ipOption is an option before the object.
 type ipOption struct {
 	name  string
-	exact bool // not to be abbreviated
-	value bool
-	set   func(r *Request, value string) error
+	exact bool                                 // no abbreviation is accepted
+	value bool                                 // a value follows
+	set   func(r *Request, value string) error // nil: the option has no effect here
 }
 
-// ipOptions are in the order in which ip(8) asks for them.
+// ipOptions are in the order in which ip(8) compares them.
 var ipOptions = []ipOption{
 	{name: "-loops", value: true},
 	{name: "-family", value: true, set: checkFamily},
-	{name: "-4", exact: true}, {name: "-6", exact: true}, {name: "-0", exact: true}, {name: "-M", exact: true}, {name: "-B", exact: true},
+	{name: "-4", exact: true}, {name: "-6", exact: true}, {name: "-0", exact: true}, {name: "-M", exact: true},
+	{name: "-B", exact: true},
 	{name: "-human-readable"}, {name: "-iec"}, {name: "-statistics"},
 	{name: "-details", set: func(r *Request, _ string) error { r.Format.Details = true; return nil }},
 	{name: "-resolve"},
@@ -56,18 +59,18 @@ var ipOptions = []ipOption{
 
 func checkFamily(_ *Request, value string) error {
 	if !slices.Contains([]string{"inet", "inet6", "mpls", "bridge", "link"}, value) {
-		return refuse(ipUsage, "-family: %q is none of inet, inet6, mpls, bridge and link", value)
+		return refuse(ipUsage, "-family: %q is not inet, inet6, mpls, bridge or link", value)
 	}
 	return nil
 }
 
 func notHere(*Request, string) error {
-	return refuse(ipUsage, "only ip tuntap is done here, neither -batch nor -Version")
+	return refuse(ipUsage, "tunadm supports only ip tuntap, not -batch or -Version")
 }
 
 func setNetns(r *Request, value string) error {
 	if value == "" {
-		return refuse(ipUsage, "-netns: an empty name is no network namespace")
+		return refuse(ipUsage, "-netns: the name is empty")
 	}
 	r.Netns = value
 	return nil
@@ -89,15 +92,16 @@ func parseIP(words []string) (*Request, error) {
 	if len(words) == 0 || abbreviates(words[0], "help") {
 		return nil, refuse(ipUsage, ipHelp)
 	}
-	if object := words[0]; !abbreviates(object, "tap") && (len(object) < len("tunt") || !abbreviates(object, "tuntap")) || object == "t" {
-		r := refuse(1, "%q is not tuntap: the rest of ip(8) is not done here", object)
+	if object := words[0]; !abbreviates(object, "tap") &&
+		(len(object) < len("tunt") || !abbreviates(object, "tuntap")) || object == "t" {
+		r := refuse(1, "%q is not tuntap: tunadm supports only ip tuntap", object)
 		r.foreign = true
 		return nil, r
 	}
 	return r, r.tuntap(words[1:])
 }
 
-// ipOption does the first word, with its value, and gives back the others.
+// ipOption reads the first option with its value, and returns the words after it.
 func (r *Request) ipOption(words []string) ([]string, error) {
 	given := words[0]
 	if strings.HasPrefix(given, "--") {
@@ -105,7 +109,8 @@ func (r *Request) ipOption(words []string) ([]string, error) {
 	}
 	bare, _, _ := strings.Cut(given, "=") // of -color=always
 	i := slices.IndexFunc(ipOptions, func(o ipOption) bool {
-		return given == o.name || !o.exact && (abbreviates(given, o.name) || o.name == "-color" && abbreviates(bare, o.name))
+		return given == o.name || !o.exact && (abbreviates(given, o.name) || o.name == "-color" &&
+			abbreviates(bare, o.name))
 	})
 	if i < 0 {
 		return nil, refuse(ipUsage, "unknown option %q", words[0])
@@ -113,7 +118,7 @@ func (r *Request) ipOption(words []string) ([]string, error) {
 	option, value, rest := ipOptions[i], "", words[1:]
 	if option.value {
 		if len(rest) == 0 {
-			return nil, refuse(ipUsage, "%s needs a value", option.name)
+			return nil, refuse(ipUsage, "%s requires a value", option.name)
 		}
 		value, rest = rest[0], rest[1:]
 	}
@@ -123,7 +128,7 @@ func (r *Request) ipOption(words []string) ([]string, error) {
 	return rest, option.set(r, value)
 }
 
-// tuntap reads what stands behind the object.
+// tuntap reads the words after the object.
 func (r *Request) tuntap(words []string) error {
 	command := "show"
 	if len(words) > 0 {
@@ -141,10 +146,10 @@ func (r *Request) tuntap(words []string) error {
 	case abbreviates(command, "help"):
 		return refuse(ipUsage, ipHelp)
 	}
-	return refuse(ipUsage, "%q is none of add, del, show, list and help", command)
+	return refuse(ipUsage, "%q is not add, del, show, list or help", command)
 }
 
-// An ipDevice is what the words of add and del say, as they stand in the line.
+// An ipDevice reads the words after add and del.
 type ipDevice struct {
 	*Request
 	words []string
@@ -159,7 +164,7 @@ func (r *Request) ipDevice(words []string) error {
 		}
 	}
 	if r.Spec.Mode == 0 {
-		return refuse(1, "the mode is missing: mode tun, or mode tap")
+		return refuse(1, "the mode is missing: mode tun or mode tap")
 	}
 	if err := r.name(d.given, netcfg.CheckTemplate); err != nil {
 		return refuse(1, "%v", err)
@@ -167,7 +172,7 @@ func (r *Request) ipDevice(words []string) error {
 	return nil
 }
 
-// word reads one word, and its value. Del has no owners: there user and group are names.
+// word reads one word and its value. The command del has no owners: there, user and group are device names.
 func (d *ipDevice) word() error {
 	word := d.words[0]
 	d.words = d.words[1:]
@@ -202,7 +207,7 @@ func (d *ipDevice) word() error {
 
 func (d *ipDevice) value(set func(string) error) error {
 	if len(d.words) == 0 {
-		return refuse(ipUsage, "the line ends where a value is missing")
+		return refuse(ipUsage, "the last word requires a value")
 	}
 	value := d.words[0]
 	d.words = d.words[1:]
@@ -219,7 +224,7 @@ func (d *ipDevice) mode(value string) error {
 		return refuse(ipUsage, "mode: %q is neither tun nor tap", value)
 	}
 	if d.Spec.Mode != 0 && d.Spec.Mode != mode {
-		return refuse(ipUsage, "two modes: tun and tap")
+		return refuse(ipUsage, "two modes were given: tun and tap")
 	}
 	d.Spec.Mode = mode
 	return nil
@@ -235,7 +240,7 @@ func (d *ipDevice) device(name string) error {
 
 func (d *ipDevice) bareName(name string) error {
 	if d.given != "" {
-		return refuse(ipUsage, "%q: there is a name already, %q", name, d.given)
+		return refuse(ipUsage, "two device names were given: %q and %q", d.given, name)
 	}
 	return d.device(name)
 }

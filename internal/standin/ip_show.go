@@ -10,22 +10,22 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A Format is how ip tuntap show prints.
+// A Format is the output format of ip tuntap show.
 type Format struct {
 	Details bool // with the attached programs
 	JSON    bool
-	Pretty  bool // JSON in lines
+	Pretty  bool // JSON on several lines
 	OneLine bool
 }
 
-// A Shown device is one with the flags that only sysfs tells.
+// A Shown device includes the flags that only sysfs reports.
 type Shown struct {
 	*netcfg.Device
 	Stored uint16
 }
 
-// Render is what ip tuntap show prints, byte for byte: down to programs in JSON that are names and values in an array. Only
-// what would do harm on a terminal is escaped.
+// Render returns the output of ip tuntap show, byte for byte: even the programs in JSON, which are names and values in
+// an array. It escapes only characters that are unsafe on a terminal.
 func (f Format) Render(devices []Shown) string {
 	slices.SortFunc(devices, func(a, b Shown) int { return cmp.Compare(a.Index, b.Index) })
 	var b strings.Builder
@@ -54,14 +54,15 @@ func (f Format) text(b *strings.Builder, d Shown) {
 	b.WriteByte('\n')
 }
 
-// flags are the words for the device's flags. Its "filter" is the bit of "pi", read as another one.
+// flags returns the words for the device's flags. The word "filter" of ip(8) is a misread bit of "pi".
 func (d Shown) flags() (words []string) {
 	words = append(words, d.Mode.String())
 	for _, flag := range []struct {
 		set  bool
 		word string
 	}{
-		{d.PI, "pi"}, {d.Stored&netcfg.FlagOneQueue != 0, "one_queue"}, {d.MultiQueue, "multi_queue"}, {d.VnetHdr, "vnet_hdr"},
+		{d.PI, "pi"}, {d.Stored&netcfg.FlagOneQueue != 0, "one_queue"}, {d.MultiQueue, "multi_queue"},
+		{d.VnetHdr, "vnet_hdr"},
 		{d.Persist, "persist"}, {d.PI, "filter"},
 	} {
 		if flag.set {
@@ -79,6 +80,7 @@ type shownID struct {
 	number uint32
 }
 
+// ids returns the owner and the group, if they are set.
 func (d Shown) ids() (ids []shownID) {
 	if u := d.Access.User; u != nil {
 		ids = append(ids, shownID{"user", u.Number})
@@ -89,7 +91,7 @@ func (d Shown) ids() (ids []shownID) {
 	return ids
 }
 
-// eachQueue names a program once for each of its descriptors.
+// eachQueue calls say with a program once for each of its descriptors.
 func (d Shown) eachQueue(say func(netcfg.Holder)) {
 	for _, h := range d.Holders {
 		for range h.Queues {
@@ -98,7 +100,7 @@ func (d Shown) eachQueue(say func(netcfg.Holder)) {
 	}
 }
 
-// A layout is the white space of JSON in one line, or in several.
+// A layout is the white space of JSON on one line or on several.
 type layout struct{ line, field, value, open, close string }
 
 var (
@@ -132,12 +134,12 @@ func (f Format) json(b *strings.Builder, devices []Shown) {
 	b.WriteString("]\n")
 }
 
-// array is a list of words.
+// array returns a list of words.
 func (l layout) array(words []string) string {
 	return "[" + l.open + `"` + strings.Join(words, `","`) + `"` + l.close + "]"
 }
 
-// programs are the attached ones as iproute2 prints them: no objects.
+// programs returns the attached programs as iproute2 prints them, which is not as objects.
 func (l layout) programs(d Shown, colon string) string {
 	var values []string
 	d.eachQueue(func(h netcfg.Holder) {
@@ -149,7 +151,8 @@ func (l layout) programs(d Shown, colon string) string {
 	return "[" + l.open + l.value + strings.Join(values, ","+l.value) + l.close + "]"
 }
 
-// jsonString is a text as iproute2 quotes it, and what it leaves raw below a space as JSON wants it.
+// jsonString quotes a text as iproute2 does. Control characters that iproute2 does not quote are escaped as JSON
+// requires.
 func jsonString(text string) string {
 	var b strings.Builder
 	for i := range len(text) {

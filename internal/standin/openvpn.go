@@ -11,23 +11,23 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// openvpn is openvpn(8), as far as it makes and removes devices.
+// openvpn is openvpn(8) with --mktun and --rmtun.
 var openvpn = &Tool{Name: "openvpn", Parse: parseOpenvpn, Exit: exitsOne}
 
-// An openvpnLine is what the options say.
+// An openvpnLine holds the options of a line.
 type openvpnLine struct {
 	make, remove bool
-	values       map[string]string // of the options in openvpnDevice
+	values       map[string]string // values of the options in openvpnDevice
 	ignored      []string
 }
 
-// openvpnDevice are the options that say something of the device, each with one value; tun-mtu may have two.
+// openvpnDevice are the options of the device. Each has one value; tun-mtu may have two.
 var openvpnDevice = []string{"dev", "dev-type", "dev-node", "user", "group", "lladdr", "txqueuelen", "tun-mtu"}
 
 // openvpnRunning are options that --mktun refuses.
 var openvpnRunning = []string{"ifconfig", "secret", "tls-server", "tls-client"}
 
-// openvpnOther are options that ask for something else than a device, or take options from elsewhere.
+// openvpnOther are options that ask for another operation, or read more options from a file.
 var openvpnOther = []string{"config", "genkey", "help", "version"}
 
 func openvpnRefusal(format string, args ...any) *Refusal { return refuse(1, format, args...) }
@@ -48,7 +48,7 @@ func parseOpenvpn(words []string) (*Request, error) {
 		return nil, err
 	}
 	if len(line.ignored) > 0 {
-		r.Notes = append(r.Notes, "ignored, since it matters to a running VPN only: "+strings.Join(line.ignored, " "))
+		r.Notes = append(r.Notes, "ignored, because it applies only to a running VPN: "+strings.Join(line.ignored, " "))
 	}
 	if err := line.properties(r); err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func parseOpenvpn(words []string) (*Request, error) {
 	return r, nil
 }
 
-// value is what an option says, or nil where it is not given.
+// value returns the value of an option, or nil if it is not given.
 func (l *openvpnLine) value(option string) *string {
 	if text, given := l.values[option]; given {
 		return &text
@@ -73,13 +73,13 @@ func (l *openvpnLine) value(option string) *string {
 	return nil
 }
 
-// readOpenvpn sorts the options, each with the values behind it.
+// readOpenvpn reads the options, each with the values after it.
 func readOpenvpn(words []string) (*openvpnLine, error) {
 	line := &openvpnLine{values: map[string]string{}}
 	for i := 0; i < len(words); {
 		option, ok := strings.CutPrefix(words[i], "--")
 		if !ok {
-			return nil, openvpnRefusal("%q is no option: one begins with --", words[i])
+			return nil, openvpnRefusal("%q is not an option: options begin with --", words[i])
 		}
 		end := i + 1
 		for end < len(words) && !strings.HasPrefix(words[end], "--") {
@@ -91,13 +91,14 @@ func readOpenvpn(words []string) (*openvpnLine, error) {
 		i = end
 	}
 	if !line.make && !line.remove {
-		r := openvpnRefusal("neither --mktun nor --rmtun: only these are done here")
+		r := openvpnRefusal("neither --mktun nor --rmtun is given: tunadm supports only these")
 		r.foreign = true
 		return nil, r
 	}
 	return line, nil
 }
 
+// option reads one option with its values.
 func (l *openvpnLine) option(name string, values []string) error {
 	most, known := 1, strings.Fields(openvpnOptions)
 	if name == "tun-mtu" {
@@ -115,9 +116,9 @@ func (l *openvpnLine) option(name string, values []string) error {
 		}
 		l.values[name] = values[0]
 	case slices.Contains(openvpnRunning, name):
-		return openvpnRefusal("--%s does not go with --mktun and --rmtun", name)
+		return openvpnRefusal("--%s cannot be combined with --mktun or --rmtun", name)
 	case slices.Contains(openvpnOther, name) || strings.HasPrefix(name, "show-"):
-		return openvpnRefusal("--%s is not done here: only --mktun and --rmtun are", name)
+		return openvpnRefusal("--%s is not supported: tunadm supports only --mktun and --rmtun", name)
 	case slices.Contains(known, name):
 		l.ignored = append(l.ignored, "--"+name)
 	default:
@@ -130,7 +131,7 @@ func (l *openvpnLine) option(name string, values []string) error {
 	return nil
 }
 
-// device finds the name and the mode.
+// device sets the name and the mode of the request.
 func (l *openvpnLine) device(r *Request) error {
 	name, named := l.values["dev"]
 	kind, typed := l.values["dev-type"]
@@ -158,7 +159,7 @@ func (l *openvpnLine) device(r *Request) error {
 	return nil
 }
 
-// properties are what else is said of the device. What a device that is removed has no use for must be right all the same.
+// properties sets the other properties of the request. They must be valid for --rmtun too, which does not use them.
 func (l *openvpnLine) properties(r *Request) error {
 	single := false
 	r.Spec.MultiQueue, r.Spec.OneQueue = &single, true
@@ -172,7 +173,7 @@ func (l *openvpnLine) properties(r *Request) error {
 		case err != nil:
 			return openvpnRefusal("--lladdr: %v", err)
 		case r.Spec.Mode == netcfg.TUN:
-			r.Notes = append(r.Notes, "--lladdr is ignored: a tun has no link layer address")
+			r.Notes = append(r.Notes, "--lladdr is ignored: a tun has no link-layer address")
 		default:
 			r.Spec.MAC = mac
 		}
@@ -181,13 +182,13 @@ func (l *openvpnLine) properties(r *Request) error {
 	if r.Spec.TxQueueLen, err = l.number("txqueuelen", 0, math.MaxInt32); err == nil {
 		r.Spec.MTU, err = l.number("tun-mtu", netcfg.MTUMin, netcfg.MTUMax)
 	}
-	if err == nil && r.Spec.TxQueueLen != nil && *r.Spec.TxQueueLen == 0 { // the kernel's own length
+	if err == nil && r.Spec.TxQueueLen != nil && *r.Spec.TxQueueLen == 0 { // 0 asks for the kernel's default
 		r.Spec.TxQueueLen = nil
 	}
 	return err
 }
 
-// parseLinkAddress reads six bytes between colons, of one or two digits each.
+// parseLinkAddress reads six bytes of one or two digits each, separated by colons.
 func parseLinkAddress(text string) (netcfg.MAC, error) {
 	parts := strings.Split(text, ":")
 	for i, part := range parts {
@@ -196,12 +197,12 @@ func parseLinkAddress(text string) (netcfg.MAC, error) {
 		}
 	}
 	if len(parts) != 6 {
-		return nil, fmt.Errorf("%q is not six bytes between colons", text)
+		return nil, fmt.Errorf("%q is not six bytes separated by colons", text)
 	}
 	return netcfg.ParseMAC(strings.Join(parts, ":"))
 }
 
-// number is the value of an option, or nil where it is not given.
+// number returns the value of an option, or nil if it is not given.
 func (l *openvpnLine) number(option string, least, most int) (*int, error) {
 	text := l.value(option)
 	if text == nil {
@@ -209,12 +210,12 @@ func (l *openvpnLine) number(option string, least, most int) (*int, error) {
 	}
 	n, err := strconv.Atoi(*text)
 	if err != nil || n < least || n > most {
-		return nil, openvpnRefusal("--%s: %q is no number from %d to %d", option, *text, least, most)
+		return nil, openvpnRefusal("--%s: %q is not a number from %d to %d", option, *text, least, most)
 	}
 	return &n, nil
 }
 
-// stamped puts the date before each line, as openvpn since 2.5 does.
+// stamped puts the date before each line, as openvpn does since 2.5.
 func stamped(lines ...string) string {
 	var b strings.Builder
 	now := time.Now().Format(time.DateTime)

@@ -8,27 +8,28 @@ import (
 	"unicode/utf8"
 )
 
-// A scanner reads the commands of a line of a shell script, as far as that can be done without being a shell.
+// A scanner reads the commands of a line of a shell script. It does not support all of the shell's syntax.
 type scanner struct {
-	left string // what is not read yet
-	err  string // what it does not read; the whole line then stays as it is
+	left string // the unread rest
+	err  string // the unsupported syntax; the whole line is then copied unchanged
 }
 
-// The texts between and in words. They are compiled when they are needed, which few runs of the program do.
+// The patterns between and in words. They are compiled on first use, because few runs of the program use them.
 var (
 	operator    = lazily(`^[ \t]*(&&|\|\||;|&|\||#.*|$)[ \t]*`)
 	redirection = lazily(`^([0-9]*)(>>|>\||>|<)(&[0-9-])?[ \t]*`)
 	expansion   = lazily("^(\\$[A-Za-z_][A-Za-z0-9_]*|\\$[0-9#?$!-]|\\$\\{[^{}]*\\}|\\$\\([^()]*\\)|`[^`]*`)")
 )
 
+// lazily returns a function that compiles the pattern once.
 func lazily(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
-// blanks are what separates words: also the end of a line that goes on.
+// blanks separate words. A line end is one of them, in a line that continues.
 const blanks = " \t\n"
 
-// command reads a command, with the operator behind it.
+// command reads a command and the operator after it.
 func (s *scanner) command() command {
 	c, start := command{}, s.left
 	for s.err == "" {
@@ -52,16 +53,16 @@ func (s *scanner) command() command {
 	return c
 }
 
-// redirection keeps one as it stands, behind the command.
+// redirection reads a redirection, and keeps its text for the end of the command.
 func (s *scanner) redirection(c *command, parts []string) {
 	text := parts[0]
-	if parts[3] != "" { // of 2>&1 that is all
+	if parts[3] != "" { // 2>&1 has no target after it
 		text = strings.TrimRight(text, " \t")
 	}
 	s.left = s.left[len(text):]
 	target := s.left
 	if parts[3] == "" && s.word(&command{}) == "" && s.err == "" {
-		s.err = "a construct of the shell: " + strconv.Quote(text)
+		s.err = "shell syntax that is not supported: " + strconv.Quote(text)
 	}
 	target = target[:len(target)-len(s.left)]
 	c.tail += " " + strings.TrimRight(text, " \t") + target
@@ -69,6 +70,9 @@ func (s *scanner) redirection(c *command, parts []string) {
 		c.read = true
 	}
 }
+
+// unclosed is the error of a quote without its end.
+const unclosed = "a quote is not closed"
 
 // word reads one word.
 func (s *scanner) word(c *command) string {
@@ -78,7 +82,7 @@ func (s *scanner) word(c *command) string {
 		case '\'':
 			text, rest, closed := strings.Cut(s.left[1:], "'")
 			if !closed {
-				s.err = "a quote is open at its end"
+				s.err = unclosed
 			}
 			b.WriteString(text)
 			s.left = rest
@@ -95,15 +99,15 @@ func (s *scanner) word(c *command) string {
 	return b.String()
 }
 
-// piece reads one character, or one text that a shell would put a value for. Quote is what it stands in.
+// piece reads one character, or one expansion of the shell. The quote is the one around it, or "".
 func (s *scanner) piece(c *command, b *strings.Builder, quote string) {
 	if s.left == "" {
-		s.err = "a quote is open at its end"
+		s.err = unclosed
 		return
 	}
 	if text := expansion().FindString(s.left); text != "" {
 		b.WriteRune(firstOpaque + rune(len(c.opaque)))
-		c.opaque = append(c.opaque, `"`+text+`"`) // an empty value must stay a word
+		c.opaque = append(c.opaque, `"`+text+`"`) // quoted, because an empty value must stay a word
 		s.left = s.left[len(text):]
 		return
 	}
@@ -117,10 +121,10 @@ func (s *scanner) piece(c *command, b *strings.Builder, quote string) {
 	}
 	if strings.IndexByte(special, first) >= 0 || first >= 0x80 {
 		r, _ := utf8.DecodeRuneInString(s.left)
-		s.err = "more than plain words: " + strconv.Quote(string(r))
+		s.err = "shell syntax that is not supported: " + strconv.Quote(string(r))
 		return
 	}
-	if first != '\n' || special != "" { // an escaped end of line is nothing
+	if first != '\n' || special != "" { // an escaped line end is removed
 		b.WriteByte(first)
 	}
 	s.left = s.left[1:]

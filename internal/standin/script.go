@@ -9,8 +9,9 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// Translate turns the lines of a shell script into ones that call tunadm. A line that is not understood stays as it is, under a
-// comment that says why; so do the constructs of a shell around the commands of a line, and here-documents.
+// Translate replaces the lines of a shell script that call tunctl, openvpn or ip tuntap with lines that call tunadm. An
+// unsupported line is copied unchanged, after a comment with the reason. Shell syntax around the commands and
+// here-documents are copied too.
 func Translate(script string) string {
 	var b strings.Builder
 	lines := strings.SplitAfter(script, "\n")
@@ -23,7 +24,8 @@ func Translate(script string) string {
 		if strings.Contains(line, "<<") && !strings.Contains(line, "((") {
 			body, ok := document(line, lines[n:])
 			if !ok {
-				b.WriteString(comments("", []string{"the rest is left as it is, from a here-document on that is not understood"}))
+				b.WriteString(comments("",
+					[]string{"copied unchanged from here on: this here-document is not supported"}))
 				body = len(lines) - n
 			}
 			b.WriteString(strings.Join(lines[:n+body], ""))
@@ -36,10 +38,10 @@ func Translate(script string) string {
 	return b.String()
 }
 
-// hereDocument is what begins one, up to the space behind its delimiter.
+// hereDocument matches the beginning of a here-document, up to the character after its delimiter.
 var hereDocument = lazily(`<<(-?)[ \t]*(?:'([A-Za-z0-9_]+)'|"([A-Za-z0-9_]+)"|([A-Za-z0-9_]+))(?:[\s;|&>]|$)`)
 
-// document is the number of lines of the here-document that a line begins, with the last.
+// document returns the number of lines of the here-document that a line begins, including its delimiter.
 func document(line string, rest []string) (lines int, ok bool) {
 	marks := hereDocument().FindAllStringSubmatch(line, -1)
 	if len(marks) != 1 || strings.Count(line, "<<") != 1 {
@@ -56,23 +58,24 @@ func document(line string, rest []string) (lines int, ok bool) {
 	return 0, false
 }
 
-// continued says that a line ends with a backslash of its own.
+// continued reports whether a line ends with an unescaped backslash.
 func continued(line string) bool {
 	line = strings.TrimSuffix(line, "\n")
 	return (len(line)-len(strings.TrimRight(line, `\`)))%2 == 1
 }
 
-// LeftAlone begins the comment over a line that stays as it is.
+// LeftAlone begins the comment before a line that is copied unchanged.
 const LeftAlone = commentMark + leftAlone
 
 const (
 	commentMark = "# tunadm: "
-	leftAlone   = "left as it is: "
+	leftAlone   = "copied unchanged: "
 )
 
-// oldWords are in lines of the old tools, in whatever form.
+// oldWords match lines of the emulated tools in any form.
 var oldWords = lazily(`\b(tunctl|vde_tunctl|VBoxTunctl|mktun|rmtun|tuntap)\b`)
 
+// translateLine translates the commands of one line.
 func translateLine(line string) string {
 	text := strings.Trim(line, blanks)
 	if text == "" || text[0] == '#' {
@@ -98,13 +101,14 @@ func translateLine(line string) string {
 		return comments(indent, notes) + indent + translated + line[len(indent)+len(text):]
 	case len(notes) > 0:
 	case oldWords().MatchString(text):
-		notes = []string{leftAlone + "a line of an old tool, in a form that is not translated"}
+		notes = []string{leftAlone + "a line of tunctl, openvpn or ip tuntap in a form that is not supported"}
 	default:
-		notes = []string{leftAlone + "no line of tunctl, openvpn --mktun or ip tuntap"}
+		notes = []string{leftAlone + "not a line of tunctl, openvpn --mktun or ip tuntap"}
 	}
 	return comments(indent, notes) + line
 }
 
+// comments returns a comment line for the first line of each text.
 func comments(indent string, texts []string) (lines string) {
 	for _, text := range texts {
 		first, _, _ := strings.Cut(text, "\n")
@@ -113,22 +117,22 @@ func comments(indent string, texts []string) (lines string) {
 	return lines
 }
 
-// A command is one of a line: its words, as they are after quoting, and the text that it was read from.
+// A command is one command of a line.
 type command struct {
-	words  []string
-	opaque []string // what a shell would put values for; it stands in the words as one rune of the private use area
-	tail   string   // redirections, the operator to the next command, a comment
-	source string   // all of it
-	read   bool     // by another command or into a file: what it prints
+	words  []string // without their quotes
+	opaque []string // the expansions; each is one rune of the private use area in the words
+	tail   string   // redirections, the operator before the next command, a comment
+	source string   // the whole text
+	read   bool     // another command or a file receives the output
 }
 
-// firstOpaque stands for the first of a command's opaque texts.
+// firstOpaque is the rune for the first expansion of a command.
 const firstOpaque = '\uE000'
 
-// prefixes are the words that may stand before a command.
+// prefixes are the words that may precede a command.
 var prefixes = []string{"sudo", "exec", "command", "if", "while", "until", "do", "then", "else", "!"}
 
-// translate gives back the command's own text when it cannot.
+// translate returns the command's own text and a refusal if it has no translation.
 func (c command) translate() (Explanation, error) {
 	if to, ok := c.substitution(); ok {
 		return to, nil
@@ -143,7 +147,7 @@ func (c command) translate() (Explanation, error) {
 	}
 	to, err := Explain(words, c.quote)
 	if err == nil && c.read && !to.prints {
-		err = refuse(0, "what it prints is read, and tunadm prints other words")
+		err = refuse(0, "its output is used, and the output of tunadm differs")
 	}
 	if err != nil {
 		return unchanged, err
@@ -152,10 +156,10 @@ func (c command) translate() (Explanation, error) {
 	return to, nil
 }
 
-// captured is the whole of a command that keeps what another one prints in a variable.
+// captured matches a command that assigns the output of another one to a variable.
 var captured = lazily("^([A-Za-z_][A-Za-z0-9_]*=\"?)(\\$\\(|`)([^`()]*)(\\)|`)(\"?[ \t]*)$")
 
-// substitution translates NAME=$(tunctl -b ...): tunadm add prints the same.
+// substitution translates NAME=$(tunctl -b ...), because tunadm add prints the same name.
 func (c command) substitution() (Explanation, bool) {
 	text, whole := strings.CutSuffix(c.source, c.tail)
 	parts := captured().FindStringSubmatch(text)
@@ -173,7 +177,7 @@ func (c command) substitution() (Explanation, bool) {
 	return to, true
 }
 
-// quote is a word for a shell again, with the opaque texts in their places.
+// quote returns a word quoted for a shell, with its expansions.
 func (c command) quote(word string) string {
 	var b strings.Builder
 	plain := func(text string) {
@@ -196,10 +200,11 @@ func (c command) quote(word string) string {
 	return b.String()
 }
 
-// reveal puts the opaque texts into an error that quotes words.
+// reveal puts the expansions back into an error that quotes words.
 func (c command) reveal(text string) string {
 	for i, opaque := range c.opaque {
-		text = strings.ReplaceAll(text, strings.Trim(strconv.QuoteToASCII(string(firstOpaque+rune(i))), `"`), strings.Trim(opaque, `"`))
+		quoted := strings.Trim(strconv.QuoteToASCII(string(firstOpaque+rune(i))), `"`)
+		text = strings.ReplaceAll(text, quoted, strings.Trim(opaque, `"`))
 	}
 	return text
 }

@@ -1,5 +1,5 @@
-// Package standin understands the command lines of the tools that tunadm stands in for, and knows what they say when it is done.
-// It does nothing itself: a line becomes a [Request], which the commands put through the engine.
+// Package standin emulates the command lines and the output of tunctl, openvpn --mktun and ip tuntap. It changes
+// nothing itself: a line becomes a [Request], which the commands run through the engine.
 package standin
 
 import (
@@ -12,18 +12,18 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A Tool is a program whose command lines are understood.
+// A Tool is an emulated program.
 type Tool struct {
 	Name    string
 	aliases []string
-	Parse   func(words []string) (*Request, error) // of the words behind the tool's name; the error is a [*Refusal]
-	Exit    func(netcfg.Cause) int                 // the tool's exit code for what could not be done
+	Parse   func(words []string) (*Request, error) // reads the words after the tool's name; the error is a [*Refusal]
+	Exit    func(netcfg.Cause) int                 // returns the tool's exit code for an error
 }
 
-// Tools are the programs that tunadm stands in for.
+// Tools returns the emulated programs.
 func Tools() []*Tool { return []*Tool{tunctl, openvpn, ip} }
 
-// Find is the tool of that name, or nil. A path before the name does not matter.
+// Find returns the tool of that name, or nil. A path before the name is ignored.
 func Find(name string) *Tool {
 	name = name[strings.LastIndexByte(name, '/')+1:]
 	for _, t := range Tools() {
@@ -34,43 +34,43 @@ func Find(name string) *Tool {
 	return nil
 }
 
-// Named says whether a link to tunadm of that name is the tool itself: tunctl, whatever it is called. Openvpn and ip do much more
-// than tunadm stands in for.
+// Named reports whether a link to tunadm of that name acts as the tool. Only tunctl does, under all its names, because
+// openvpn and ip do much more than tunadm emulates.
 func Named(name string) bool { return Find(name) == tunctl }
 
-// Ask is what a line wants done.
+// Ask is the operation of a line.
 type Ask uint8
 
-// What a line wants.
+// The operations.
 const (
 	Add     Ask = iota
 	Delete      // the device of the Spec's name
 	Show        // as ip tuntap show
-	Nothing     // it deletes no device that it names, which the old tools do by making one and letting it go
+	Nothing     // delete a device without a name: the other tools create one and remove it again
 )
 
-// A Request is an old line in this program's terms.
+// A Request is a line of another tool in the terms of this program.
 type Request struct {
 	Ask    Ask
-	Netns  string // a name of ip-netns(8), or a path; "": where it runs
-	Node   string // of the driver; "": where it always is
+	Netns  string // a name of ip-netns(8), or a path; "": the current network namespace
+	Node   string // the driver's node; "": the usual one
 	Spec   netcfg.Spec
-	Access netcfg.AccessNames // none of the three is ownerless; a Delete only looks whether they exist
-	Take   bool               // an Add of a device that is there takes it over
-	Format Format             // of a Show
-	Notes  []string           // what the caller should know
-	caller bool               // the owner is the caller, since the line names nobody: root, as a rule, to whom add gives a device too
-	brief  bool               // it prints the name alone, as add does
+	Access netcfg.AccessNames // zero: anyone may attach; a Delete only checks that they exist
+	Take   bool               // an Add of an existing device takes it over
+	Format Format             // the format of a Show
+	Notes  []string           // the differences that the caller should know
+	caller bool               // the line names no owner, so the owner is the invoking user, usually root
+	brief  bool               // the output is only the name, as with add
 	say    func(Done) string
 }
 
-// Done is what became of an Add or a Delete.
+// Done is the result of an Add or a Delete.
 type Done struct {
-	Name   string // the kernel's
+	Name   string // the name that the kernel chose
 	Access netcfg.Access
 }
 
-// Say is what the old tool prints on standard output then.
+// Say returns the standard output of the tool for the result.
 func (r *Request) Say(d Done) string {
 	if r.say == nil {
 		return ""
@@ -78,7 +78,8 @@ func (r *Request) Say(d Done) string {
 	return r.say(d)
 }
 
-// Change is an Add or a Delete for the engine, and the access that an Add asks for by number. The error is an [*netcfg.Error].
+// Change returns an Add or a Delete for the engine, and the access, by number, that an Add asks for. The error is an
+// [*netcfg.Error].
 func (r *Request) Change() (netcfg.Change, netcfg.Access, error) {
 	c := netcfg.Change{Name: r.Spec.Name, Expect: netcfg.PresentOrNot}
 	var directory netcfg.Directory
@@ -102,26 +103,27 @@ func (r *Request) Change() (netcfg.Change, netcfg.Access, error) {
 	return c, *want.Access, nil
 }
 
-// Ownerless says whether the line asks for a device that nobody in particular owns.
+// Ownerless reports whether the line asks for a device without an owner and a group.
 func (r *Request) Ownerless() bool { return r.Ask == Add && r.Access == netcfg.AccessNames{} }
 
-// A Refusal is a line that is not understood, or not done.
+// A Refusal is the error of a line that is invalid or not supported.
 type Refusal struct {
 	Text, Hint string
 	Exit       int  // the old tool's exit code
-	foreign    bool // the line is about something else than TUN/TAP devices
+	foreign    bool // the line has nothing to do with TUN/TAP devices
 }
 
 func (r *Refusal) Error() string { return r.Text }
 
+// refuse returns a refusal with the tool's exit code.
 func refuse(exit int, format string, args ...any) *Refusal {
 	return &Refusal{Text: fmt.Sprintf(format, args...), Exit: exit}
 }
 
-// exitsOne are the exit codes of a tool that knows success and 1.
+// exitsOne returns the exit code of a tool that has only 0 and 1.
 func exitsOne(netcfg.Cause) int { return 1 }
 
-// name puts a device's name into the request. One that is left out is the kernel's to choose.
+// name sets the device name of the request. Without one, the kernel chooses it.
 func (r *Request) name(name string, check func(string) error) error {
 	if r.Ask == Delete && (name == "" || netcfg.IsTemplate(name)) {
 		r.Ask = Nothing
@@ -137,20 +139,20 @@ func (r *Request) name(name string, check func(string) error) error {
 	return nil
 }
 
-// setNode puts the driver's node into the request, if one is given.
+// setNode sets the driver's node of the request, if one is given.
 func (r *Request) setNode(node *string) error {
 	if node == nil {
 		return nil
 	}
 	if *node == "" {
-		return errors.New("an empty path is no node")
+		return errors.New("the path is empty")
 	}
 	r.Node = *node
 	return nil
 }
 
-// idNumber is a user or group number as strtol(3) reads it in that base, in decimal; any other text stays as it is, for a name. It is
-// not ok where it would be read as another number later.
+// idNumber returns, in decimal, a UID or GID that strtol(3) reads in that base. Any other text is a name and is
+// returned unchanged. It is not ok if it would later be read as another number.
 func idNumber(text string, base int) (number string, ok bool) {
 	digits := strings.TrimLeft(text, " \t\n\v\f\r")
 	digits = strings.TrimPrefix(digits, "+")

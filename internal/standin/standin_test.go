@@ -8,10 +8,13 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// FuzzTools holds that every line is either refused, with a failing exit code, or asks for a device with a name that the kernel takes.
+// FuzzTools checks that every line is either refused, with a non-zero exit code, or asks for a device with a valid
+// name.
 func FuzzTools(f *testing.F) {
-	for _, line := range []string{"-t tap0 -u root", "-bd tap0", "-u -t", "--mktun --dev tun", "--rmtun --dev tap%d --verb", "--mktun --dev tap0 --lladdr 02::",
-		"-n blue tuntap a tun2 m tun u 1000 p v mu o", "-j -d tap", "tuntap del mode tap", "-c=always -- tuntap add dev x%dy mode tap"} {
+	for _, line := range []string{"-t tap0 -u root", "-bd tap0", "-u -t", "--mktun --dev tun",
+		"--rmtun --dev tap%d --verb", "--mktun --dev tap0 --lladdr 02::",
+		"-n blue tuntap a tun2 m tun u 1000 p v mu o", "-j -d tap", "tuntap del mode tap",
+		"-c=always -- tuntap add dev x%dy mode tap"} {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
@@ -34,14 +37,17 @@ func FuzzTools(f *testing.F) {
 
 var comment = regexp.MustCompile(`(?m)^[ \t]*# tunadm: .*\n`)
 
-// FuzzTranslate holds that a script without an old tool in it stays as it is, under comments.
+// FuzzTranslate checks that a script without a call of an emulated tool is copied unchanged, with comments.
 func FuzzTranslate(f *testing.F) {
-	for _, script := range []string{"tunctl -t tap0\n", "a=`tunctl -b`; b", "x \"$(y)\" 'z", "ip tuntap \\\n add tap0 mode tap|cat", "sudo sudo", "do", "if openvpn --mktun --dev $X", "\\", "a\\\n", "tunctl <(x)", "a > | b", "a;;b"} {
+	for _, script := range []string{"tunctl -t tap0\n", "a=`tunctl -b`; b", "x \"$(y)\" 'z",
+		"ip tuntap \\\n add tap0 mode tap|cat", "sudo sudo", "do", "if openvpn --mktun --dev $X", "\\", "a\\\n",
+		"tunctl <(x)", "a > | b", "a;;b"} {
 		f.Add(script)
 	}
 	f.Fuzz(func(t *testing.T, script string) {
 		got := Translate(script)
-		old := strings.Contains(script, "tunctl") || strings.Contains(script, "openvpn") || strings.Contains(script, "ip")
+		old := strings.Contains(script, "tunctl") || strings.Contains(script, "openvpn") ||
+			strings.Contains(script, "ip")
 		if clean := comment.ReplaceAllString(got, ""); !old && clean != comment.ReplaceAllString(script, "") {
 			t.Errorf("%q became %q", script, got)
 		}

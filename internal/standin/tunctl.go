@@ -7,13 +7,13 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// tunctl is the program of uml-utilities, with the two options more of its version 1.5.
+// tunctl is the program of uml-utilities, with the two additional options of version 1.5.
 var tunctl = &Tool{Name: "tunctl", aliases: []string{"vde_tunctl", "VBoxTunctl"}, Parse: parseTunctl, Exit: exitsOne}
 
-const tunctlUsage = `how it is used:
+const tunctlUsage = `usage:
   create: tunctl [-b] [-n|-p] [-u OWNER] [-g GROUP] [-t NAME] [-f NODE]
   delete: tunctl -d NAME [-n|-p] [-f NODE]
-  -b prints the name alone; -n is a tun, -p, as without either, a tap; NODE is /dev/net/tun`
+  -b prints only the name; -n is a tun; -p, the default, is a tap; the default NODE is /dev/net/tun`
 
 func tunctlRefusal(format string, args ...any) error {
 	r := refuse(1, format, args...)
@@ -21,7 +21,7 @@ func tunctlRefusal(format string, args ...any) error {
 	return r
 }
 
-// A tunctlLine is what getopt(3) finds in a line. A nil value is not given.
+// A tunctlLine holds the options of a line. A nil value is not given.
 type tunctlLine struct {
 	name               string
 	owner, group, node *string
@@ -63,7 +63,7 @@ func parseTunctl(words []string) (*Request, error) {
 	return r, nil
 }
 
-// readTunctl finds the options in any order, clustered, and joined with their values.
+// readTunctl reads the options in any order, clustered, and joined with their values.
 func readTunctl(words []string) (line tunctlLine, err error) {
 	values := map[byte]func(string){
 		't': func(v string) { line.name = v },
@@ -81,7 +81,7 @@ func readTunctl(words []string) (line tunctlLine, err error) {
 			return line, refuse(1, tunctlUsage)
 		}
 		if len(word) < 2 || word[0] != '-' || word == "--" {
-			return line, tunctlRefusal("%q is no option: a name stands behind -t or -d", word)
+			return line, tunctlRefusal("%q is not an option: a name follows -t or -d", word)
 		}
 		for cluster := word[1:]; cluster != ""; {
 			letter := cluster[0]
@@ -89,7 +89,7 @@ func readTunctl(words []string) (line tunctlLine, err error) {
 			if set := values[letter]; set != nil {
 				if cluster == "" {
 					if i++; i == len(words) {
-						return line, tunctlRefusal("-%c needs a value", letter)
+						return line, tunctlRefusal("-%c requires a value", letter)
 					}
 					cluster = words[i]
 				}
@@ -121,7 +121,7 @@ func (l *tunctlLine) flag(letter byte) error {
 	return nil
 }
 
-// access are the owner and the group of the line. Those that strtol(3) would take for user 0, or wrap around, are refused.
+// access sets the owner and the group of the request. It refuses those that strtol(3) would read as 0 or wrap around.
 func (l *tunctlLine) access(r *Request) error {
 	for _, id := range []struct {
 		given  *string
@@ -140,7 +140,7 @@ func (l *tunctlLine) access(r *Request) error {
 	return nil
 }
 
-// owned are the words for a device that was made, or taken over.
+// owned returns the output of tunctl for a device that was created or taken over.
 func (l *tunctlLine) owned(d Done) string {
 	if l.brief {
 		return d.Name + "\n"
