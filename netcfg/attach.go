@@ -10,8 +10,8 @@ import (
 // QueuesMax is how many programs, or threads of one, can attach to a multi-queue device at once.
 const QueuesMax = 256
 
-// VnetHeader is the length in bytes of the virtio header before each packet of a queue that was attached with it.
-const VnetHeader = 10
+// vnetHeader is the length in bytes of the virtio header before each packet of a queue that was attached with it.
+const vnetHeader = 10
 
 // An Attachment is how a program wants to attach to a device. The device keeps VnetHdr, PI and Offload after the program ends.
 type Attachment struct {
@@ -154,8 +154,8 @@ func (ns *Namespace) addQueue(a *Attached) error {
 // prepare sets what a device keeps of the programs before: the length of the header, and what comes in one piece.
 func (a *Attached) prepare() error {
 	fd := int(a.Queues[0].Fd())
-	if a.asked.VnetHdr && a.Before.Header != VnetHeader {
-		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, VnetHeader); err != nil {
+	if a.asked.VnetHdr && a.Before.Header != vnetHeader {
+		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, vnetHeader); err != nil {
 			return &Error{Device: a.Name, What: "length of the virtio header", Err: err}
 		}
 	}

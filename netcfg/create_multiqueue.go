@@ -104,7 +104,7 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 		{"link type", linkType != usual},
 		{"mac", s.MAC != nil && !slices.Equal(s.MAC, d.MAC) || s.MAC == nil && ns.givenMAC(d)},
 		{"offload", ns.offloads(d.Name)},
-		{"header size", headerSize(made.fd) != VnetHeader},
+		{"header size", headerSize(made.fd) != vnetHeader},
 	} {
 		if c.differs {
 			return c.what, nil

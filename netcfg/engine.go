@@ -112,7 +112,7 @@ func (ns *Namespace) begin(jobs []*job, o Options) error {
 // plan fills in the steps, or the error that there can be none.
 func (j *job) plan() {
 	if j.Rules != nil {
-		j.steps = PlanRules(*j.Rules, j.rules)
+		j.steps = planRules(*j.Rules, j.rules)
 		return
 	}
 	if j.back && j.now == nil && j.want != nil && j.want.Replace {

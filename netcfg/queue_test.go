@@ -36,7 +36,7 @@ func TestAttach(t *testing.T) {
 		t.Errorf("a second program: %v", err)
 	}
 	packet := make([]byte, 1<<16)
-	n, err := one.Queues[0].Write(packet[:VnetHeader])
+	n, err := one.Queues[0].Write(packet[:vnetHeader])
 	if err == nil {
 		t.Errorf("a header without a packet: %d", n)
 	}

@@ -21,11 +21,11 @@ type Rules struct{ Add, Remove []Rule }
 // Reverse returns the Rules that take these back.
 func (r Rules) Reverse() Rules { return Rules{Add: r.Remove, Remove: r.Add} }
 
-// PlanRules returns the steps that turn the rules of a namespace into what want asks, in their order. A namespace never
+// planRules returns the steps that turn the rules of a namespace into what want asks, in their order. A namespace never
 // lacks a rule for its own addresses on the way: rules are added before others are removed, and those that look up the
 // table of these addresses are added first and removed last. The protocol of a rule that is to be there does not
 // matter: a rule that another program has put back stays.
-func PlanRules(want Rules, have []Rule) []Step {
+func planRules(want Rules, have []Rule) []Step {
 	var steps []Step
 	step := func(list []Rule, kind StepKind, ph phase, local bool, there bool) {
 		for _, r := range list {

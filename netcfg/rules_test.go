@@ -74,7 +74,7 @@ func TestPlanRules(t *testing.T) {
 		}},
 		{name: "back, a similar rule of somebody else", want: r.Reverse(), have: []Rule{kernel, narrower}},
 	} {
-		if got := printed(PlanRules(c.want, c.have)); !slices.Equal(got, c.lines) {
+		if got := printed(planRules(c.want, c.have)); !slices.Equal(got, c.lines) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.lines)
 		}
 	}

@@ -94,7 +94,7 @@ func (ns *Namespace) putBack(t Traces) error {
 // putBackQueue restores what only a program that is attached can set.
 func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
 	bits, _ := ns.offload(d.Name)
-	header := t.Header != 0 && t.Header != VnetHeader
+	header := t.Header != 0 && t.Header != vnetHeader
 	if d.flags()|ns.StoredFlags(d) == t.Flags && bits == t.Offload && !header {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,14 +15,14 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A Loop is the memory of the loop of a network namespace. While it is open no other loop runs there.
+// A Loop is the record of the loop of a network namespace. While it is open no other loop runs there.
 type Loop struct {
 	path string
 	lock *os.File
 	head loopRecord
 }
 
-// loopRecord is its file. What was made is the loop's own affair.
+// loopRecord is the file. The package loop defines what Made holds.
 type loopRecord struct {
 	Version   int             `json:"version"`
 	Boot      string          `json:"boot"`
@@ -29,7 +30,8 @@ type loopRecord struct {
 	Made      json.RawMessage `json:"made"`
 }
 
-// OpenLoop opens the memory of a namespace, for this process alone. The error is an [*netcfg.Error]; its cause is InUse while another loop runs.
+// OpenLoop opens the record of a namespace, for this process alone. The error is a [*netcfg.Error]; its cause is InUse
+// while another loop runs.
 func OpenLoop(namespace string) (*Loop, error) {
 	if err := os.Mkdir(Directory, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, refused(err)
@@ -48,7 +50,8 @@ func OpenLoop(namespace string) (*Loop, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, &netcfg.Error{Cause: netcfg.InUse, Detail: "another loop runs in this network namespace", Fix: netcfg.Sentence("one loop a namespace; --netns has another")}
+			fix := netcfg.Sentence("run it in another namespace with --netns: each has one loop at most")
+			return nil, &netcfg.Error{Cause: netcfg.InUse, Detail: "another loop runs in this network namespace", Fix: fix}
 		}
 		return nil, refused(err)
 	}
@@ -59,30 +62,36 @@ func OpenLoop(namespace string) (*Loop, error) {
 	return l, nil
 }
 
-// Recall reads what a loop that did not end left, and says whether there is anything. A damaged record is an error, since what it told of is
-// in the way of this host's own packets.
+// Recall reads the record of a loop that was killed, and reports whether there is one. A damaged record, or one of
+// another version of the program, is an error: the rules that it lists still divert this host's packets.
 func (l *Loop) Recall(made any) (bool, error) {
 	text, err := files.Read(l.path + ".json")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:
-		return false, &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "what loop made is known to root alone", Fix: netcfg.Sentence("run it as root"), Err: err}
+		return false, &netcfg.Error{
+			Cause: netcfg.NotPermitted, Detail: "only root may read the record of a loop",
+			Fix: netcfg.Sentence("run it as root"), Err: err,
+		}
 	}
 	var r loopRecord
 	if err = json.Unmarshal(text, &r); err == nil {
 		if r.Version != version || r.Boot != l.head.Boot || r.Namespace != l.head.Namespace {
 			return false, nil
 		}
-		err = json.Unmarshal(r.Made, made)
+		decoder := json.NewDecoder(bytes.NewReader(r.Made))
+		decoder.DisallowUnknownFields()
+		err = decoder.Decode(made)
 	}
 	if err != nil {
-		return false, &netcfg.Error{Detail: fmt.Sprintf("%s.json is damaged: look at ip rule, and remove the file", l.path), Err: err}
+		detail := fmt.Sprintf("%s.json is damaged: check the rules with ip rule, and remove the file", l.path)
+		return false, &netcfg.Error{Detail: detail, Err: err}
 	}
 	return true, nil
 }
 
-// Remember writes down what is to be undone, in one go, before it comes back.
+// Remember replaces the record by one of what is to be undone.
 func (l *Loop) Remember(made any) error {
 	text, err := json.Marshal(made)
 	if err != nil {
@@ -98,10 +107,10 @@ func (l *Loop) Remember(made any) error {
 	return nil
 }
 
-// forgetRounds is how often a record is removed: one that stays would have the next loop look for what is not there.
+// forgetRounds is how often Forget tries to remove a record: the next loop would try to undo one that stays.
 const forgetRounds = 3
 
-// Forget forgets it: all is undone.
+// Forget removes the record: everything is undone.
 func (l *Loop) Forget() (err error) {
 	for range forgetRounds {
 		if err = os.Remove(l.path + ".json"); err == nil || errors.Is(err, fs.ErrNotExist) {

@@ -11,7 +11,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(nstest.Main(m)) }
 
-// TestLoop remembers for one process at a time, and for one namespace.
+// TestLoop checks that a record is open to one process at a time, that it belongs to one namespace, and that a damaged
+// one is an error.
 func TestLoop(t *testing.T) {
 	nstest.Enter(t)
 	var made, left []string
@@ -46,7 +47,7 @@ func TestLoop(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := l.Recall(&left); err == nil {
-		t.Error("a damaged record passes for none")
+		t.Error("a damaged record counts as none")
 	}
 	if err := l.Forget(); err != nil {
 		t.Error(err)
