@@ -178,8 +178,8 @@ func (w *watcher) master(d *Device) string {
 		return ""
 	}
 	if _, ok := w.masters[d.masterIndex]; !ok {
-		if m, err := w.ns.link("", d.masterIndex); err == nil {
-			w.masters[d.masterIndex] = m.Name
+		if m, err := masterByIndex(d.masterIndex); err == nil {
+			w.masters[d.masterIndex] = m.Attrs().Name
 		}
 	}
 	return w.masters[d.masterIndex]

@@ -110,7 +110,7 @@ func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err
 	}
 	flags, quiet := s.New.flags()|unix.IFF_TUN_EXCL, ns.knowsNoCarrier(fd)
 	if quiet {
-		flags |= iffNoCarrier
+		flags |= unix.IFF_NO_CARRIER
 	}
 	if _, err := setInterface(fd, name, flags); err != nil {
 		return nil, ns.explainCreate(s.Device, err)

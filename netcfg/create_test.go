@@ -15,7 +15,7 @@ func TestANewMACIsSetOnce(t *testing.T) {
 	mac := MAC{2, 0, 0, 0, 0, 7}
 	without := len(events(t, func() { add(t, ns, Spec{Name: "tap1", Mode: TAP, Link: Link{MTU: on(1400)}}) }))
 	with := len(events(t, func() { add(t, ns, Spec{Name: "tap2", Mode: TAP, Link: Link{MTU: on(1400), MAC: mac}}) }))
-	f, err := nstest.Attach("tap1", unix.IFF_TAP|unix.IFF_NO_PI|iffNoCarrier)
+	f, err := nstest.Attach("tap1", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_NO_CARRIER)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -151,9 +152,7 @@ func (d *doomed) is(now *Device) bool {
 }
 
 func (ns *Namespace) deleteLink(index int) error {
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index = int32(index)
-	return ns.socket.Do(rtnl.Request(unix.RTM_DELLINK, unix.NLM_F_ACK, msg), nil)
+	return library(func() error { return netlink.LinkDel(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: index}}) })
 }
 
 func (ns *Namespace) deleteGroup(group uint32) error {

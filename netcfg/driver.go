@@ -14,9 +14,6 @@ import (
 // driver is the node through which TUN/TAP devices are made and attached to, unless [Namespace.UseNode] names another.
 const driver = "/dev/net/tun"
 
-// A bit of TUNSETIFF that x/sys/unix does not have (yet): attach without switching the carrier on, Linux 6.1.
-const iffNoCarrier = 0x40
-
 // indexTaken is the index of lo, in every network namespace. A TUNSETIFF that asks for it can attach but never
 // create: registering a second device of an index fails with EBUSY.
 const indexTaken = 1
@@ -132,7 +129,7 @@ func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
 		}
 	}()
 	if ns.knowsNoCarrier(fd) {
-		flags |= iffNoCarrier
+		flags |= unix.IFF_NO_CARRIER
 	}
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETIFINDEX, indexTaken); err != nil {
 		return -1, &Error{Device: d.Name, What: "attach", Err: err}

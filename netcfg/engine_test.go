@@ -246,7 +246,7 @@ func busyDevice(t *testing.T, ns *Namespace) {
 // TestSetPutsBack makes late steps of a set fail on a device with everything on it; a second program compares.
 func TestSetPutsBack(t *testing.T) {
 	taken := func(t *testing.T) func(Step) { // a program attaches, before the owner can be changed
-		return after(StepLink, func() { hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI|iffNoCarrier) })
+		return after(StepLink, func() { hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_NO_CARRIER) })
 	}
 	newOwner := &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}
 	for _, c := range []struct {
@@ -416,7 +416,7 @@ func TestStepsWithoutTheRight(t *testing.T) {
 func ownedByOther(t *testing.T, name string) {
 	t.Helper()
 	nstest.NeedReal(t)
-	f := hold(t, name, unix.IFF_TAP|unix.IFF_NO_PI|iffNoCarrier)
+	f := hold(t, name, unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_NO_CARRIER)
 	for _, request := range []uint{unix.TUNSETOWNER, unix.TUNSETGROUP} {
 		if err := unix.IoctlSetInt(int(f.Fd()), request, 1); err != nil {
 			t.Fatal(err)

@@ -43,7 +43,7 @@ func intrude() error {
 			if fd < 0 || d == nil || h.Type != unix.RTM_NEWLINK || !d.MultiQueue || d.Access != (Access{}) {
 				return
 			}
-			if _, err := setInterface(fd, d.Name, uint16(d.Mode)|unix.IFF_MULTI_QUEUE|unix.IFF_NO_PI|iffNoCarrier); err != nil {
+			if _, err := setInterface(fd, d.Name, uint16(d.Mode)|unix.IFF_MULTI_QUEUE|unix.IFF_NO_PI|unix.IFF_NO_CARRIER); err != nil {
 				return
 			}
 			n++

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -123,14 +124,8 @@ func (r Rule) Delete() Fix {
 	return Run(InNamespace(append(append(ip, "rule", "del"), r.words()...)...))
 }
 
-// The flags of struct fib_rule_hdr, which x/sys/unix does not have.
-const (
-	invertFlag    = 0x2        // FIB_RULE_INVERT
-	detachedFlags = 0x8 | 0x10 // FIB_RULE_IIF_DETACHED, FIB_RULE_OIF_DETACHED
-)
-
-// The actions of a rule that is not odd, FR_ACT_TO_TBL beside those in actions.
-const actionTable = 1
+// detachedFlags say that a rule names a device that does not exist.
+const detachedFlags = unix.FIB_RULE_IIF_DETACHED | unix.FIB_RULE_OIF_DETACHED
 
 // decodeRule reads a message with a struct fib_rule_hdr, which is as long as a struct rtmsg.
 func decodeRule(body []byte) (Rule, bool) {
@@ -140,7 +135,7 @@ func decodeRule(body []byte) (Rule, bool) {
 	r := Rule{IPv6: body[0] == unix.AF_INET6, Table: uint32(body[4]), Action: actions[body[7]]}
 	flags := rtnl.Uint32(body[8:])
 	r.Detached = flags&detachedFlags != 0
-	r.Odd = flags&invertFlag != 0 || body[3] != 0 || body[7] != actionTable && r.Action == ""
+	r.Odd = flags&unix.FIB_RULE_INVERT != 0 || body[3] != 0 || body[7] != unix.FR_ACT_TO_TBL && r.Action == ""
 	for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
 		ip, _ := netip.AddrFromSlice(value)
 		switch kind {
@@ -180,48 +175,27 @@ type Way struct {
 	Foreign bool // the route is not the administrator's: the kernel or a daemon made it
 }
 
-// Flags of a struct rtmsg, which x/sys/unix does not have: tell the table that was asked, as IPv6 always does, and the
-// route that matched.
-const (
-	lookupTable = 0x1000 // RTM_F_LOOKUP_TABLE
-	fibMatch    = 0x2000 // RTM_F_FIB_MATCH
-)
-
 // Way asks for the way to an address from one of this host, by all rules and routes.
 func (ns *Namespace) Way(from, to netip.Addr) (Way, error) {
-	family, flags := unix.AF_INET, uint32(lookupTable|fibMatch)
-	if to.Is6() {
-		family, flags = unix.AF_INET6, fibMatch
+	var found []netlink.Route
+	err := library(func() (err error) {
+		options := &netlink.RouteGetOptions{SrcAddr: from.AsSlice(), FIBMatch: true}
+		found, err = netlink.RouteGetWithOptions(to.AsSlice(), options)
+		return err
+	})
+	for _, none := range []error{unix.ENETUNREACH, unix.EACCES, unix.EHOSTUNREACH, unix.EINVAL} {
+		if errors.Is(err, none) {
+			return Way{}, nil // there is no route, or a rule forbids it
+		}
 	}
-	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Dst_len: uint8(to.BitLen()), Flags: flags}}
-	msg.Src_len = msg.Dst_len
-	ask := rtnl.Request(unix.RTM_GETROUTE, unix.NLM_F_ACK, msg, nl.NewRtAttr(unix.RTA_DST, to.AsSlice()), nl.NewRtAttr(unix.RTA_SRC, from.AsSlice()))
-	var way Way
-	err := ns.socket.Exchange([]*nl.NetlinkRequest{ask}, func(_ int, body []byte) {
-		if len(body) < unix.SizeofRtMsg {
-			return
-		}
-		way = Way{Local: body[7] == unix.RTN_LOCAL, Table: uint32(body[4]), Foreign: body[5] != unix.RTPROT_BOOT && body[5] != unix.RTPROT_STATIC}
-		match := netip.IPv4Unspecified()
-		if to.Is6() {
-			match = netip.IPv6Unspecified()
-		}
-		for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
-			switch kind {
-			case unix.RTA_OIF:
-				way.Index = int(rtnl.Uint32(value))
-			case unix.RTA_DST:
-				match, _ = netip.AddrFromSlice(value)
-			case unix.RTA_TABLE:
-				way.Table = rtnl.Uint32(value)
-			}
-		}
-		way.Match = netip.PrefixFrom(match, int(body[1]))
-	})[0]
-	if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EINVAL) {
-		return Way{}, nil // there is none, or it is forbidden
+	if err != nil || len(found) == 0 {
+		return Way{}, err
 	}
-	return way, err
+	r := found[0]
+	match, _ := netip.AddrFromSlice(r.Dst.IP) // of a default route, four bytes in sixteen
+	bits, _ := r.Dst.Mask.Size()
+	return Way{Index: r.LinkIndex, Local: r.Type == unix.RTN_LOCAL, Match: netip.PrefixFrom(match.Unmap(), bits),
+		Table: uint32(r.Table), Foreign: r.Protocol != unix.RTPROT_BOOT && r.Protocol != unix.RTPROT_STATIC}, nil
 }
 
 // A NetworkRoute is a route of the network, but for those that the kernel makes of addresses.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -206,7 +207,7 @@ func (ns *Namespace) link(name string, index int) (*Device, error) {
 
 // readMasters fills in the names and kinds of the masters.
 func (ns *Namespace) readMasters(devices []*Device) error {
-	byIndex := map[int]*Device{}
+	byIndex := map[int]netlink.Link{}
 	for _, d := range devices {
 		if d.masterIndex == 0 {
 			continue
@@ -214,13 +215,13 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 		m, known := byIndex[d.masterIndex]
 		if !known {
 			var err error
-			if m, err = ns.link("", d.masterIndex); err != nil && !Gone(err) {
+			if m, err = masterByIndex(d.masterIndex); err != nil && !Gone(err) {
 				return err
 			}
 			byIndex[d.masterIndex] = m
 		}
 		if m != nil {
-			d.Master, d.MasterKind = m.Name, m.Kind
+			d.Master, d.MasterKind = m.Attrs().Name, linkKind(m)
 		}
 	}
 	return nil
@@ -230,11 +231,13 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 func (ns *Namespace) master(name string) (*Master, error) {
 	m, err := ns.link(name, 0)
 	if Gone(err) {
-		return nil, &Error{What: "master " + Escape(name), Cause: NoMaster, Fix: Run(InNamespace("ip", "link", "add", name, "type", "bridge")), Err: unix.ENODEV}
+		add := Run(InNamespace("ip", "link", "add", name, "type", "bridge"))
+		return nil, &Error{What: "master " + Escape(name), Cause: NoMaster, Fix: add, Err: unix.ENODEV}
 	} else if err != nil {
 		return nil, err
 	}
-	ask := rtnl.Request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(m.Index))))
+	ask := rtnl.Request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC),
+		nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(m.Index))))
 	ports, err := rtnl.Dump(ns.socket, ask, func(body []byte) (*Device, bool) {
 		port := decodeLink(body)
 		return port, port != nil && port.masterIndex == m.Index

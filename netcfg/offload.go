@@ -11,7 +11,7 @@ import (
 // The bits of TUNSETOFFLOAD: checksums, and segments of TCP and, from Linux 6.2 on, of UDP.
 const (
 	offloadTCP = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6
-	offloadUDP = 0x20 | 0x40 // TUN_F_USO4, TUN_F_USO6
+	offloadUDP = unix.TUN_F_USO4 | unix.TUN_F_USO6
 )
 
 // offloads are the bits of TUNSETOFFLOAD by the names of the features, as ethtool(8) lists them.

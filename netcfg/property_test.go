@@ -111,7 +111,7 @@ func (g *generator) try(t *testing.T, ns *Namespace) string {
 		case "signal":
 			cancel()
 		case "access":
-			flags := uint16(g.mode) | unix.IFF_NO_PI | iffNoCarrier
+			flags := uint16(g.mode) | unix.IFF_NO_PI | unix.IFF_NO_CARRIER
 			held, _ = nstest.Attach("x7", flags) // not if it is multi-queue
 		}
 	}})

@@ -138,7 +138,7 @@ const clockTicks = 100
 // resendable makes a route's message one that the kernel takes back: without the marks of a state that it keeps itself,
 // and with what is left of its lifetime; through the device index now instead of the one that it went through.
 func resendable(message []byte, through, index int) []byte {
-	const state = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTNH_F_OFFLOAD | unix.RTNH_F_UNRESOLVED | rtnhTrap
+	const state = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTNH_F_OFFLOAD | unix.RTNH_F_UNRESOLVED | unix.RTNH_F_TRAP
 	m := slices.Clone(message[:unix.SizeofRtMsg])
 	binary.NativeEndian.PutUint32(m[8:], rtnl.Uint32(m[8:])&0xff&^state)
 	withNexthop := false
@@ -174,9 +174,6 @@ func resendable(message []byte, through, index int) []byte {
 	}
 	return m
 }
-
-// rtnhTrap is RTNH_F_TRAP, which x/sys/unix does not have.
-const rtnhTrap = 64
 
 // do does steps of one phase, those of one device in their order, and gives back an error or nil for each. done is told
 // of each step that was done.

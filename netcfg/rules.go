@@ -108,7 +108,7 @@ func (ns *Namespace) changeRules(steps []*task) []error {
 		if s.Kind == StepRemoveRule {
 			do = netlink.RuleDel
 		}
-		err := do(s.Rule.request())
+		err := library(func() error { return do(s.Rule.request()) })
 		gone := s.Kind == StepRemoveRule && errors.Is(err, unix.ENOENT)
 		if err != nil && !gone {
 			errs[i] = ns.explainStep(s, err)
