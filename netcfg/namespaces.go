@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Elsewhere are the other network namespaces that have a TUN/TAP device of that name, each as --netns takes it: by the name that
-// ip-netns(8) gave it, else by a process. Those that this user may not enter are left out, and those that are not reached within three seconds:
-// any user may make thousands.
+// Elsewhere returns the other network namespaces that have a TUN/TAP device of that name, each as --netns accepts it:
+// the name of ip-netns(8), otherwise a PID. It omits those that this user may not enter. It stops after three seconds,
+// because any user can create thousands.
 func (ns *Namespace) Elsewhere(name string) []string {
 	seen := map[uint64]bool{namespaceOf("/proc/thread-self/ns/net"): true}
 	var found []string
@@ -36,7 +36,8 @@ func (ns *Namespace) Elsewhere(name string) []string {
 	return found
 }
 
-// hasDevice looks into a namespace on a thread of its own, which ends with it.
+// hasDevice reports whether a network namespace has a TUN/TAP device of that name. It enters the namespace on a
+// separate thread, which ends afterwards.
 func hasDevice(path, name string) (found bool) {
 	var done sync.WaitGroup
 	done.Go(func() {

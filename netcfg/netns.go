@@ -13,10 +13,10 @@ import (
 	"github.com/tunadm/tunadm/internal/files"
 )
 
-// netnsDirectory is where ip-netns(8) keeps the namespaces that have a name.
+// netnsDirectory is the directory in which ip-netns(8) keeps named network namespaces.
 const netnsDirectory = "/run/netns"
 
-// enter takes the thread into a network namespace.
+// enter moves the thread into a network namespace, given as for --netns: a name, a PID or a path.
 func enter(ns string) error {
 	path, err := findNamespace(ns)
 	if err != nil {
@@ -43,7 +43,8 @@ func openNamespace(path string) (int, error) {
 	})
 }
 
-// findNamespace looks for a name first, then a process. What has a slash is a path: a word never means a file of the working directory.
+// findNamespace returns the path of a network namespace. It tries the names of ip-netns(8) first, then the PIDs. Only a
+// text with a slash is a path: a word never names a file of the working directory.
 func findNamespace(ns string) (string, error) {
 	candidates := []string{ns}
 	if !strings.Contains(ns, "/") {
@@ -60,17 +61,20 @@ func findNamespace(ns string) (string, error) {
 	return "", &Error{What: "netns " + Escape(ns), Cause: NoNamespace, Err: unix.ENOENT}
 }
 
+// explainNamespace returns the reason why a network namespace could not be entered.
 func explainNamespace(ns, path string, err error) error {
 	e := &Error{What: "netns " + Escape(ns), Err: err}
 	switch {
 	case errors.Is(err, unix.EINVAL):
-		e.Cause, e.Detail = NoNamespace, "it is no network namespace"
+		e.Cause, e.Detail = NoNamespace, "not a network namespace"
 	case errors.Is(err, unix.EACCES):
-		e.Cause, e.Fix, e.Detail = NotPermitted, asRoot(), "this user may not look into the process"
+		e.Cause, e.Fix, e.Detail = NotPermitted, asRoot(), "this user may not inspect the process"
 	case errors.Is(err, unix.EPERM):
 		e.Cause, e.Fix = NotPermitted, asRoot()
-		if pid, ok := strings.CutSuffix(strings.TrimPrefix(path, "/proc/"), "/ns/net"); ok && strings.Trim(pid, "0123456789") == "" {
-			e.Cause, e.Fix = ForeignNamespace, Run(Command{Words: []string{"nsenter", "--preserve-credentials", "-U", "-n", "-t", pid, "tunadm", "..."}})
+		pid, ok := strings.CutSuffix(strings.TrimPrefix(path, "/proc/"), "/ns/net")
+		if ok && strings.Trim(pid, "0123456789") == "" {
+			words := []string{"nsenter", "--preserve-credentials", "-U", "-n", "-t", pid, "tunadm", "..."}
+			e.Cause, e.Fix = ForeignNamespace, Run(Command{Words: words})
 		}
 	case errors.Is(err, fs.ErrNotExist):
 		e.Cause = NoNamespace
@@ -78,14 +82,15 @@ func explainNamespace(ns, path string, err error) error {
 	return e
 }
 
-// Identity tells the network namespace from all others since the machine was started, as long as it runs.
+// Identity returns a text that no other network namespace has until the next boot.
 func (ns *Namespace) Identity() (string, error) {
-	if cookie, err := unix.GetsockoptUint64(ns.socket.FD(), unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err == nil && !ns.old { // Linux 5.14
+	cookie, err := unix.GetsockoptUint64(ns.socket.FD(), unix.SOL_SOCKET, unix.SO_NETNS_COOKIE) // Linux 5.14
+	if err == nil && !ns.old {
 		return "cookie " + strconv.FormatUint(cookie, 10), nil
 	}
 	var st unix.Stat_t
 	if err := unix.Stat("/proc/thread-self/ns/net", &st); err != nil {
-		return "", &Error{What: "look at the network namespace", Err: err}
+		return "", &Error{What: "inspect the network namespace", Err: err}
 	}
 	return "inode " + strconv.FormatUint(st.Ino, 10), nil
 }

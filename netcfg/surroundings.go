@@ -7,18 +7,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Surrounding is what keeps the program from the machine itself, as far as it shows.
+// A Surrounding is the kind of isolation in which the program runs, as far as it can be detected.
 type Surrounding uint8
 
-// The surroundings, the narrowest that shows.
+// The surroundings. If several apply, the first of Container, UserNamespace and Chroot is used.
 const (
-	Machine       Surrounding = iota // nothing does
-	Container                        // a container manager
-	UserNamespace                    // a user namespace in which root is not the machine's
+	Machine       Surrounding = iota // no isolation
+	Container                        // started by a container manager
+	UserNamespace                    // a user namespace whose root is not root of the machine
 	Chroot                           // another root directory
 )
 
-// Surroundings says what the program runs in.
+// Surroundings returns the isolation in which the program runs.
 func Surroundings() Surrounding {
 	switch {
 	case inContainer():
@@ -31,16 +31,16 @@ func Surroundings() Surrounding {
 	return Machine
 }
 
-// firstPIDs is the inode of the machine's own namespace of processes, the kernel's PROC_PID_INIT_INO.
+// firstPIDs is the inode of the machine's own PID namespace, the kernel's PROC_PID_INIT_INO.
 const firstPIDs = 0xeffffffc
 
-// String is where something is missing, in words; "" for the machine.
+// String returns the place in words, for an error; "" for the machine.
 func (s Surrounding) String() string {
 	return [...]string{"", "in this container", "in this user namespace", "in this chroot"}[s]
 }
 
-// inContainer looks for what systemd's container interface, podman and docker leave. What docker leaves is also in the image of a virtual
-// machine that was made of a container.
+// inContainer looks for the files of systemd's container interface, podman and docker. The file of docker also exists
+// in a virtual machine whose image was built from a container, so the PID namespace must differ too.
 func inContainer() bool {
 	for _, path := range []string{"/run/systemd/container", "/run/.containerenv"} {
 		if _, err := os.Stat(path); err == nil {
@@ -51,12 +51,14 @@ func inContainer() bool {
 	return os.Getenv("container") != "" || err == nil && namespaceOf("/proc/self/ns/pid") != firstPIDs
 }
 
+// inUserNamespace reports whether the program runs in a user namespace that maps not all UIDs to themselves.
 func inUserNamespace() bool {
 	b, err := os.ReadFile("/proc/self/uid_map")
 	return err == nil && strings.Join(strings.Fields(string(b)), " ") != "0 0 4294967295"
 }
 
-// inChroot says whether the root is another one than that of process 1, which few may look at, or no mount at all.
+// inChroot reports whether the root directory differs from that of process 1. If this user may not inspect process 1,
+// it reports whether the root directory is no mount point.
 func inChroot() bool {
 	var here, first unix.Stat_t
 	if unix.Stat("/", &here) == nil && unix.Stat("/proc/1/root", &first) == nil {
@@ -74,13 +76,14 @@ func inChroot() bool {
 	return true
 }
 
-// makeNode is what gives this surrounding the driver's node.
+// makeNode returns the fix for a missing driver's node.
 func (s Surrounding) makeNode() Fix {
 	switch s {
 	case Container:
 		return Sentence("start the container with --device /dev/net/tun")
 	case UserNamespace:
-		return Sentence("a node cannot be made in here: bind that of the machine, as --device /dev/net/tun of podman does")
+		return Sentence("a user namespace cannot create a node: " +
+			"bind-mount that of the machine, as podman --device /dev/net/tun does")
 	}
 	clear := ByRoot("mkdir", "-p", "/dev/net")
 	if _, err := os.Lstat(driver); err == nil {
@@ -89,15 +92,15 @@ func (s Surrounding) makeNode() Fix {
 	return Run(clear, ByRoot("mknod", driver, "c", "10", "200"), ByRoot("chmod", "0666", driver))
 }
 
-// allowNode is what lifts the ban of a device cgroup.
+// allowNode returns the fix for a device cgroup that forbids the node.
 func (s Surrounding) allowNode() Fix {
 	if s == Container {
 		return Sentence("start the container with --device /dev/net/tun")
 	}
-	return Sentence("write DeviceAllow=/dev/net/tun rw into the unit that this runs in")
+	return Sentence("add DeviceAllow=/dev/net/tun rw to the systemd unit of this program")
 }
 
-// loadDriver is what brings the driver into the kernel.
+// loadDriver returns the fix for a kernel without the driver.
 func loadDriver() Fix {
 	load := Run(ByRoot("modprobe", "tun"))
 	var u unix.Utsname
@@ -107,11 +110,12 @@ func loadDriver() Fix {
 	release := unix.ByteSliceToString(u.Release[:])
 	if _, err := os.Stat("/lib/modules"); err == nil {
 		if _, err := os.Stat("/lib/modules/" + release); err != nil {
-			return Sentence("reboot: the modules of the kernel that runs (" + release + ") are gone, as after an upgrade")
+			return Sentence("reboot: the modules of the running kernel (" + release +
+				") were removed, as after an upgrade")
 		}
 	}
 	if Surroundings() == Container {
-		return Sentence("modprobe tun on the machine, outside the container")
+		return Sentence("run modprobe tun on the machine, outside the container")
 	}
 	return load
 }
