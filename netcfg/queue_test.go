@@ -101,12 +101,13 @@ func TestAttachmentLeavesNothing(t *testing.T) {
 			}
 		}
 		// The second device is taken between the look and the attachment.
-		all, err := ns.PrepareAttach(Attachment{Device: name, VnetHdr: true, Offload: true}, Attachment{Device: name + "2"})
-		if err == nil {
+		both := []Attachment{{Device: name, VnetHdr: true, Offload: true}, {Device: name + "2"}}
+		if _, err := ns.PrepareAttach(both...); err == nil {
 			t.Fatal("a device that is not there")
 		}
 		add(t, ns, Spec{Name: name + "2", Mode: TUN})
-		if all, err = ns.PrepareAttach(Attachment{Device: name, VnetHdr: true, Offload: true}, Attachment{Device: name + "2"}); err != nil {
+		all, err := ns.PrepareAttach(both...)
+		if err != nil {
 			t.Fatal(err)
 		}
 		other := attach(t, ns, Attachment{Device: name + "2"})
