@@ -6,36 +6,53 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 var addVerb = verb{
-	name: "add", aliases: []string{"a"}, operands: "[NAME...]",
-	usage:      "create persistent devices, all or nothing for each",
-	repeatable: repeatableProperties,
-	flags: func(p *program) []cli.Flag {
-		ifMissing := boolFlag("if-missing", "a device that is there and as asked is as good as a new one", &p.tolerant)
-		return slices.Concat(newFlags(p), propertyFlags(p), []cli.Flag{ifMissing}, changeFlags(p, jsonPlan))
-	},
-	run: (*program).add,
+	name: "add", aliases: []string{"a"}, operands: "[NAME...]", operand: deviceTemplate,
+	usage:   "create persistent devices",
+	command: func(p *program) command { return &addOptions{changeOptions: changeOptions{program: p}} },
 }
 
-// add creates the devices that the operands name.
-func (p *program) add(names []string) error {
-	spec, err := p.properties.resolve(names)
+type addOptions struct {
+	changeOptions
+	properties
+	multiQueue bool
+	ifMissing  bool
+}
+
+func (o *addOptions) flags() []*option {
+	return slices.Concat(
+		[]*option{
+			valueFlag("mode", "`tun|tap`: packets or Ethernet frames; by default from the name", netcfg.ParseMode, &o.spec.Mode),
+			switchFlag("multi-queue", "allow several queues at the same time", &o.multiQueue),
+			switchFlag("vnet-hdr", "start with virtio headers; each program that attaches sets its own", &o.spec.VnetHdr),
+			switchFlag("pi", "start with packet information; each program that attaches sets its own", &o.spec.PI),
+		},
+		o.propertyFlags(),
+		[]*option{switchFlag("if-missing", "succeed if the device already exists with these properties", &o.ifMissing)},
+		o.changeFlags(jsonPlan),
+	)
+}
+
+// run creates the devices that the operands name.
+func (o *addOptions) run(names []string) error {
+	spec, err := o.resolve(names)
 	if err != nil {
 		return err
 	}
+	if o.multiQueue {
+		spec.MultiQueue = &o.multiQueue
+	}
 	if len(names) == 0 {
 		if spec.Mode == 0 {
-			return &usageError{text: "neither a name nor a mode", hint: "tunadm add tun77, or tunadm add --mode tap for the next free number"}
+			return &usageError{
+				text: "neither a name nor a mode",
+				hint: "tunadm add tun77, or tunadm add --mode tap for the next free number",
+			}
 		}
 		names = []string{spec.Mode.String() + "%d"}
-	}
-	if err := checkNames(names, netcfg.CheckTemplate); err != nil {
-		return err
 	}
 	if len(names) > 1 && spec.MAC != nil {
 		return usagef("--mac goes with one device")
@@ -51,40 +68,40 @@ func (p *program) add(names []string) error {
 			return forDevices(err, name)
 		}
 		changes[i] = netcfg.Change{Name: name, Want: &want, Expect: netcfg.Absent}
-		if p.tolerant {
+		if o.ifMissing {
 			changes[i].Expect = netcfg.AbsentOrSame
 		}
 	}
-	return p.create(changes)
+	return o.create(changes)
 }
 
-// create makes the devices, and prints the name of each before it is there for good: one whose name nobody gets is not made.
-func (p *program) create(changes []netcfg.Change) error {
+// create creates the devices. It prints each name before the device becomes permanent: if that fails, the device is removed.
+func (o *addOptions) create(changes []netcfg.Change) error {
 	printed := map[string]bool{}
-	results, err := p.announce(changes, func(names []string) error {
+	results, err := o.change(changes, func(names []string) error {
 		for _, name := range names {
 			printed[name] = true
 		}
-		return p.printNames(names)
+		return o.printNames(names)
 	})
-	if p.dryRun || p.check {
+	if o.planOnly() {
 		return err
 	}
-	var rest []string // there was nothing to make
+	var rest []string // devices that existed already
 	for _, r := range results {
 		if r.Err == nil && !printed[r.Name] {
 			rest = append(rest, r.Name)
 		}
 	}
-	return errors.Join(append(each(err), p.printNames(rest))...)
+	return errors.Join(append(each(err), o.printNames(rest))...)
 }
 
-// printNames prints names as they are: the caller may want to use them.
-func (p *program) printNames(names []string) error {
-	if p.quiet {
+// printNames prints names unescaped, since the caller may use them.
+func (o *addOptions) printNames(names []string) error {
+	if o.quiet {
 		return nil
 	}
-	out := bufio.NewWriter(p.stdout)
+	out := bufio.NewWriter(o.stdout)
 	for _, name := range names {
 		fmt.Fprintln(out, name)
 	}

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,74 +11,49 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/tunadm/tunadm/internal/loop"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A verb is one row of the table of what the program can do.
 type verb struct {
-	name       string
-	aliases    []string
-	operands   string // as the help shows them
-	usage      string // one line
-	flags      func(*program) []cli.Flag
-	repeatable []string // flags that may be given several times with several values
-	verbatim   bool     // what follows the first operand is another program's line, not flags of this one
-	hands      bool     // what follows "--" is the line of a program that gets the queues
-	run        func(p *program, operands []string) error
+	name     string
+	aliases  []string
+	operands string                  // for the help
+	usage    string                  // for the help, one line
+	operand  func(word string) error // checks each operand, which can be given once only; nil: the verb checks them itself
+	verbatim bool                    // the words from the first operand on are another tool's command line
+	command  func(*program) command
 }
 
-// verbs is the table, in the order of the help.
+// A command is the options of one verb: the flags that fill them in, and the run that uses them.
+type command interface {
+	flags() []*option
+	run(operands []string) error
+}
+
+// A launcher is a command that runs a program, whose command line follows "--".
+type launcher interface {
+	command
+	launches(line []string)
+}
+
+// verbs returns the table, in the order of the help.
 func verbs() []verb {
-	return []verb{addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, watchVerb, execVerb, dumpVerb, echoVerb, loopVerb, tunnelVerb, asVerb}
+	return []verb{
+		addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, watchVerb,
+		execVerb, dumpVerb, echoVerb, loopVerb, tunnelVerb, asVerb,
+	}
 }
 
-// A program is one run of the command line.
+// A program is one run of the command line. It holds what all verbs share.
 type program struct {
 	stdout, stderr io.Writer
 	version        string
-	verb           string // "" until it is known
-
-	netns   string
-	json    bool
-	names   bool
-	format  string // of export
-	dryRun  bool
-	check   bool
-	verbose bool
-	quiet   bool
-
-	properties properties
-	tolerant   bool // --if-missing, --if-exists
-	force      bool
-
-	prune, atomic, replace, deferMaster bool // of apply
-
-	node    string // of the driver, where a line that as was given names one
-	explain bool   // of as
-	user    string // of doctor and exec: "": who runs the program
-
-	attachment    netcfg.Attachment
-	command       []string     // of exec: the program's line
-	ambient       []capability // of exec
-	newPrivileges bool         // of exec
-
-	count    int      // of dump: how many packets; 0: all
-	hex      bool     // of dump
-	write    string   // of dump: a file, "-" or ""
-	captured *os.File // of dump: that file; nil: standard output, or none
-
-	plain, udp      bool           // of tunnel
-	listen, connect string         // of tunnel: "host:port"
-	peer            netip.AddrPort // of tunnel; invalid: the first
-
-	ends  [2]loop.End // of loop
-	clean bool
+	verb           string // "": not known yet
+	verbose, quiet bool
 }
 
-// run finds the verb, arranges its arguments, and has urfave/cli parse them.
-func (p *program) run(args []string) error {
+// do finds the verb, arranges its arguments, and has urfave/cli parse them.
+func (p *program) do(args []string) error {
 	words, implied := args[1:], false
 	if len(words) == 0 {
 		words = []string{listVerb.name}
@@ -106,8 +79,9 @@ func (p *program) run(args []string) error {
 
 // parse parses the arguments of a verb, which may be implied, and runs it if none of them is wrong.
 func (p *program) parse(v *verb, args []string, implied bool) error {
-	flags := append(v.flags(p), helpFlag())
-	own, others := p.split(v, args)
+	c := v.command(p)
+	flags := append(c.flags(), helpFlag())
+	own, others := split(v, c, args)
 	arranged, err := arrange(own, flags)
 	if usage := new(usageError); implied && errors.As(err, &usage) && !strings.HasPrefix(usage.hint, "did you mean") {
 		usage.hint = "flags follow the verb: tunadm VERB FLAGS"
@@ -116,9 +90,25 @@ func (p *program) parse(v *verb, args []string, implied bool) error {
 		return err
 	}
 	if slices.Contains(arranged[:slices.Index(arranged, "--")], "--help=true") {
-		arranged, others = []string{"--help"}, nil // with names, urfave/cli would look for commands that are called so
+		arranged, others = []string{"--help"}, nil // with operands, urfave/cli would look for commands of their names
 	}
-	return p.app(v, flags).Run(slices.Concat([]string{"tunadm"}, arranged, others))
+	return p.app(v, c, flags).Run(slices.Concat([]string{"tunadm"}, arranged, others))
+}
+
+// split takes another program's command line off a verb's arguments: it starts at the first operand, or follows "--".
+func split(v *verb, c command, args []string) (own, others []string) {
+	if v.verbatim {
+		if n := slices.IndexFunc(args, func(word string) bool { return !strings.HasPrefix(word, "-") }); n >= 0 {
+			return args[:n], args[n:]
+		}
+	}
+	if l, ok := c.(launcher); ok {
+		if n := slices.Index(args, "--"); n >= 0 {
+			l.launches(args[n+1:])
+			return args[:n], nil
+		}
+	}
+	return args, nil
 }
 
 // descriptorsNeeded is the lowest limit of open files under which each verb ends in order.
@@ -134,29 +124,11 @@ func roomForDescriptors() error {
 	return nil
 }
 
-// split takes another program's line off a verb's arguments: one that belongs to the operands, or the one behind "--".
-func (p *program) split(v *verb, args []string) (own, others []string) {
-	n := -1
-	if v.verbatim {
-		n = slices.IndexFunc(args, func(word string) bool { return !strings.HasPrefix(word, "-") })
-	} else if v.hands {
-		n = slices.Index(args, "--")
-	}
-	switch {
-	case n < 0:
-		return args, nil
-	case v.hands:
-		p.command = args[n+1:]
-		return args[:n], nil
-	}
-	return args[:n], args[n:]
-}
-
 // help prints the table of verbs, or the flags of one verb.
 func (p *program) help(operands []string) error {
 	switch {
 	case len(operands) > 1:
-		return &usageError{text: "help is of one verb at a time", hint: "tunadm help VERB"}
+		return &usageError{text: "help describes one verb at a time", hint: "tunadm help VERB"}
 	case len(operands) == 0 || operands[0] == "help" || operands[0] == "--help" || operands[0] == "-h":
 		return p.table().Run([]string{"tunadm", "--help"})
 	}
@@ -193,37 +165,41 @@ func unknownVerb(name string) error {
 
 func quote(s string) string { return strconv.Quote(s) }
 
-// app is the app of urfave/cli for one verb. The verb is the app itself: as a command of one it would have a hidden command
+// app returns the app of urfave/cli for one verb. The verb is the app itself: a command of an app has a hidden command
 // "help", and `tunadm delete h` would print help.
-func (p *program) app(v *verb, flags []cli.Flag) *cli.App {
+func (p *program) app(v *verb, c command, flags []*option) *cli.App {
 	var wrong []error
-	for _, f := range flags {
-		o := f.(*option)
-		o.repeatable = slices.Contains(v.repeatable, o.Name)
-		o.refuse = func(err error) { wrong = append(wrong, err) }
-	}
-	return &cli.App{
-		Name: v.name, Usage: v.usage, UsageText: "tunadm " + v.name + " [FLAGS] " + v.operands, Writer: p.stdout, ErrWriter: p.stderr,
-		Flags: flags, HideHelp: true, CustomAppHelpTemplate: verbHelp,
-		Compiled:       time.Unix(0, 0), // else the library reads the time of the program's file
+	app := &cli.App{
+		Name: v.name, Usage: v.usage, UsageText: "tunadm " + v.name + " [FLAGS] " + v.operands,
+		Writer: p.stdout, ErrWriter: p.stderr, HideHelp: true, CustomAppHelpTemplate: verbHelp,
+		Compiled:       time.Unix(0, 0), // the zero time would have the library read that of the program's file
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usagef("%v", err) },
-		ExitErrHandler: func(*cli.Context, error) {},
-		Action: func(c *cli.Context) error {
-			if len(wrong) > 0 {
-				return errors.Join(wrong...)
-			}
-			if err := roomForDescriptors(); err != nil {
-				return err
-			}
-			return v.run(p, c.Args().Slice())
-		},
+		ExitErrHandler: func(*cli.Context, error) {}, // the library's own would end the process
 	}
+	for _, f := range flags {
+		f.refuse = func(err error) { wrong = append(wrong, err) }
+		app.Flags = append(app.Flags, f)
+	}
+	app.Action = func(context *cli.Context) error {
+		operands := context.Args().Slice()
+		if v.operand != nil {
+			wrong = append(wrong, wrongOperands(operands, v.operand)...)
+		}
+		if len(wrong) > 0 {
+			return errors.Join(wrong...)
+		}
+		if err := roomForDescriptors(); err != nil {
+			return err
+		}
+		return c.run(operands)
+	}
+	return app
 }
 
-// table is the app of urfave/cli that prints the table of verbs.
+// table returns the app of urfave/cli that prints the table of verbs.
 func (p *program) table() *cli.App {
 	app := &cli.App{
-		Name: "tunadm", Usage: "persistent TUN/TAP devices: make, change, look at, delete",
+		Name: "tunadm", Usage: "create, change, show and delete persistent TUN/TAP devices",
 		UsageText: "tunadm [VERB] [FLAGS] [NAME...]", Writer: p.stdout, ErrWriter: p.stderr,
 		HideHelpCommand: true, HideVersion: true, Compiled: time.Unix(0, 0), CustomAppHelpTemplate: appHelp,
 	}
@@ -240,7 +216,7 @@ Usage: {{.UsageText}}
 Verbs:
 {{range .VisibleCommands}}  {{join .Names ", " | printf "%-16s"}} {{.Usage}}
 {{end}}
-'tunadm help VERB' shows the flags of a verb; without a verb, tunadm lists the devices. Exit codes and all else: man 8 tunadm.
+'tunadm help VERB' shows the flags of a verb. Without a verb, tunadm lists the devices. Exit codes and details: man 8 tunadm.
 `
 
 const verbHelp = `tunadm {{.Name}} - {{.Usage}}

@@ -4,33 +4,37 @@ import (
 	"context"
 	"slices"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 var applyVerb = verb{
 	name: "apply", operands: "[FILE|DIR...]",
-	usage: "make the devices as the files declare them",
-	flags: func(p *program) []cli.Flag {
-		return append([]cli.Flag{
-			boolFlag("prune", "delete what an earlier apply of the same operands created and they declare no more", &p.prune),
-			boolFlag("atomic", "if one device fails, put all back", &p.atomic),
-			boolFlag("replace", "delete and make anew a device that can never be as declared, if nobody uses it", &p.replace),
-			boolFlag("defer-master", "leave a master out that does not exist yet", &p.deferMaster),
-		}, changeFlags(p, jsonOutcome)...)
-	},
-	run: (*program).apply,
+	usage:   "create and change devices as files declare them",
+	command: func(p *program) command { return &applyOptions{changeOptions: changeOptions{program: p}} },
 }
 
-// apply makes the declared devices. Nothing is touched if there is a mistake in a file.
-func (p *program) apply(operands []string) error {
-	o := netcfg.Options{Atomic: p.atomic, DeferMaster: p.deferMaster}
-	return p.provision(operands, p.prune, o, func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
+type applyOptions struct {
+	changeOptions
+	prune, atomic, replace, deferMaster bool
+}
+
+func (o *applyOptions) flags() []*option {
+	return append([]*option{
+		switchFlag("prune", "delete devices that an earlier apply of the same operands created, and that are no longer declared", &o.prune),
+		switchFlag("atomic", "if one device fails, put all devices back", &o.atomic),
+		switchFlag("replace", "re-create a device whose mode or queues differ, if no program uses it", &o.replace),
+		switchFlag("defer-master", "ignore a master that does not exist yet", &o.deferMaster),
+	}, o.changeFlags(jsonOutcome)...)
+}
+
+// run creates and changes the declared devices. It changes nothing if there is a mistake in a file.
+func (o *applyOptions) run(operands []string) error {
+	options := netcfg.Options{Atomic: o.atomic, DeferMaster: o.deferMaster}
+	return o.provision(operands, o.prune, options, func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
 		var directory netcfg.Directory
 		declared, err := untilSignal(ctx, func() ([]declare.Declaration, error) {
-			declared, err := declare.Read(operands) // now that no other run is under way
+			declared, err := declare.Read(operands) // under the lock, so that no other run acts on older files
 			if err == nil {
 				var names []netcfg.AccessNames
 				for _, d := range declared {
@@ -43,31 +47,31 @@ func (p *program) apply(operands []string) error {
 		if err != nil {
 			return nil, err
 		}
-		changes := p.wanted(declared, &directory)
-		if p.prune {
+		changes := o.wanted(declared, &directory)
+		if o.prune {
 			changes = append(changes, r.undeclared(declared)...)
 		}
 		return changes, nil
 	})
 }
 
-// wanted are the changes that make the devices as they are declared. A user that does not exist fails his devices, not the run.
-func (p *program) wanted(declared []declare.Declaration, directory *netcfg.Directory) []netcfg.Change {
+// wanted returns a change for each declared device. A user that does not exist fails the device, not the run.
+func (o *applyOptions) wanted(declared []declare.Declaration, directory *netcfg.Directory) []netcfg.Change {
 	changes := make([]netcfg.Change, len(declared))
 	for i := range declared {
 		spec := &declared[i].Spec
 		access, err := directory.Access(declared[i].Access)
-		spec.Access, spec.Replace = access, p.replace
+		spec.Access, spec.Replace = access, o.replace
 		changes[i] = netcfg.Change{Name: spec.Name, Want: spec, Expect: netcfg.PresentOrNot, Fail: forDevices(err, spec.Name)}
 	}
 	return changes
 }
 
-// undeclared are the changes that delete what is remembered and not declared.
+// undeclared returns the changes that delete remembered devices that are not declared.
 func (r *provision) undeclared(declared []declare.Declaration) []netcfg.Change {
 	names := map[string]bool{}
 	for _, d := range declared {
 		names[d.Spec.Name] = true
 	}
-	return slices.DeleteFunc(r.remembered(), func(c netcfg.Change) bool { return names[c.Name] })
+	return slices.DeleteFunc(r.remembered(false), func(c netcfg.Change) bool { return names[c.Name] })
 }

@@ -20,7 +20,7 @@ func TestArrangePutsFlagsFirst(t *testing.T) {
 		{"--alias=a=b", "--alias=a=b --"},
 		{"", "--"},
 	} {
-		got, err := arrange(strings.Fields(c.args), addVerb.flags(&program{}))
+		got, err := arrange(strings.Fields(c.args), addVerb.command(&program{}).flags())
 		if err != nil || strings.Join(got, " ") != c.want {
 			t.Errorf("%q: got %q, %v; want %q", c.args, got, err, c.want)
 		}
@@ -33,13 +33,13 @@ func TestArrangeNamesTheCulprit(t *testing.T) {
 		{"-u root", `unknown flag "-u"`, "did you mean --user?"},
 		{"--MTU 1400", `unknown flag "--MTU"`, "did you mean --mtu?"},
 		{"--xyzzy", `unknown flag "--xyzzy"`, ""},
-		{"-m", `unknown flag "-m"`, "a name that begins with - stands behind --"},
+		{"-m", `unknown flag "-m"`, "a name that begins with - follows --"},
 		{"-mode tun", `unknown flag "-mode"`, "did you mean --mode?"},
 		{"--verbos", `unknown flag "--verbos"`, "did you mean --verbose?"},
 		{"a --mode", "--mode needs a value", ""},
 		{"--up=true", "--up takes no value", ""},
 	} {
-		_, err := arrange(strings.Fields(c.args), addVerb.flags(&program{}))
+		_, err := arrange(strings.Fields(c.args), addVerb.command(&program{}).flags())
 		usage := new(usageError)
 		if !errors.As(err, &usage) || usage.text != c.text || usage.hint != c.hint {
 			t.Errorf("%q: got %q, want %q and the hint %q", c.args, usage, c.text, c.hint)
@@ -62,7 +62,7 @@ func TestAllWrongValuesAreReported(t *testing.T) {
 	} {
 		p := &program{stdout: new(bytes.Buffer), stderr: new(bytes.Buffer)}
 		var got []string
-		for _, err := range each(p.run(append([]string{"tunadm", "add"}, strings.Fields(c.args)...))) {
+		for _, err := range each(p.do(append([]string{"tunadm", "add"}, strings.Fields(c.args)...))) {
 			got = append(got, err.Error())
 		}
 		if !slices.Equal(got, c.want) {
@@ -75,7 +75,7 @@ func FuzzArrange(f *testing.F) {
 	f.Add("tun77\x00--mode\x00tun\x00--\x00-x")
 	f.Fuzz(func(t *testing.T, line string) {
 		args := strings.Split(line, "\x00")
-		got, err := arrange(args, addVerb.flags(&program{}))
+		got, err := arrange(args, addVerb.command(&program{}).flags())
 		if err != nil {
 			return
 		}
@@ -85,7 +85,7 @@ func FuzzArrange(f *testing.F) {
 				t.Errorf("%q: argument %d is no flag: %q", args, i, got)
 			}
 		}
-		again, err := arrange(got, addVerb.flags(&program{}))
+		again, err := arrange(got, addVerb.command(&program{}).flags())
 		if end < 0 || err == nil && !slices.Equal(again[len(again)-len(got[end+1:]):], got[end+1:]) {
 			t.Errorf("%q: got %q, then %q", args, got, again)
 		}

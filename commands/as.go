@@ -7,19 +7,24 @@ import (
 	"os"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/tunadm/tunadm/internal/standin"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 var asVerb = verb{
 	name: "as", operands: "OLD-COMMAND...", verbatim: true,
-	usage: "do what a line of tunctl, openvpn --mktun or ip tuntap does",
-	flags: func(p *program) []cli.Flag {
-		return []cli.Flag{boolFlag("explain", "print the tunadm line that does the same; without a line, translate a script on standard input", &p.explain)}
-	},
-	run: (*program).as,
+	usage:   "run a command line of tunctl, openvpn --mktun or ip tuntap",
+	command: func(p *program) command { return &asOptions{program: p} },
+}
+
+type asOptions struct {
+	*program
+	explain bool
+}
+
+func (o *asOptions) flags() []*option {
+	const usage = "print the equivalent tunadm command; without a command line, translate a script on standard input"
+	return []*option{switchFlag("explain", usage, &o.explain)}
 }
 
 // An oldError is an error with the exit code that the old tool has for it.
@@ -30,32 +35,32 @@ type oldError struct {
 
 func (e *oldError) Unwrap() error { return e.error }
 
-// as does an old tool's line, with its words on standard output and its exit code.
-func (p *program) as(words []string) error {
+// run runs an old tool's command line. Standard output and the exit code are the old tool's.
+func (o *asOptions) run(words []string) error {
 	switch {
-	case p.explain:
-		return p.explainOld(words)
+	case o.explain:
+		return o.explainOld(words)
 	case len(words) == 0:
-		return &usageError{text: "no line to do", hint: "tunadm as tunctl -t tap0 -u root"}
+		return &usageError{text: "no command line is given", hint: "tunadm as tunctl -t tap0 -u root"}
 	}
 	tool := standin.Find(words[0])
 	if tool == nil {
-		return &usageError{text: quote(words[0]) + " is no tool that tunadm stands in for", hint: "these are tunctl, openvpn and ip"}
+		return &usageError{text: quote(words[0]) + " is not a supported tool", hint: "supported tools are tunctl, openvpn and ip"}
 	}
-	p.verb += " " + tool.Name
+	o.verb += " " + tool.Name
 	r, err := tool.Parse(words[1:])
 	if err == nil {
-		err = p.standIn(r)
+		err = o.standIn(r)
 	}
 	var old []error
 	for _, one := range each(err) {
-		old = append(old, inOldWords(tool, one))
+		old = append(old, withOldExit(tool, one))
 	}
 	return errors.Join(old...)
 }
 
-// inOldWords gives an error the old tool's exit code.
-func inOldWords(tool *standin.Tool, err error) error {
+// withOldExit gives an error the old tool's exit code.
+func withOldExit(tool *standin.Tool, err error) error {
 	if refusal := new(standin.Refusal); errors.As(err, &refusal) {
 		return &oldError{&usageError{refusal.Text, refusal.Hint}, refusal.Exit}
 	}
@@ -66,48 +71,60 @@ func inOldWords(tool *standin.Tool, err error) error {
 	return &oldError{err, tool.Exit(cause)}
 }
 
-func (p *program) standIn(r *standin.Request) error {
+func (o *asOptions) standIn(r *standin.Request) error {
 	for _, note := range r.Notes {
-		p.say(note)
+		o.say(note)
 	}
-	p.netns, p.node = r.Netns, r.Node
 	switch r.Ask {
 	case standin.Show:
-		return p.showOld(r.Format)
+		return o.showOld(r)
 	case standin.Nothing:
-		p.say("no device is named, and none is deleted")
+		o.say("no device is named, none is deleted")
 		return nil
 	}
 	change, access, err := r.Change()
 	if err != nil {
 		return err
 	}
-	told := false
-	say := func(name string) error {
-		if told {
-			return nil
-		}
-		told = true
-		_, err := io.WriteString(p.stdout, r.Say(standin.Done{Name: name, Access: access}))
+	ctx := signals()
+	ns, err := netcfg.Open(r.Netns)
+	if err != nil {
 		return err
 	}
-	results, err := p.announce([]netcfg.Change{change}, func(names []string) error { return say(names[0]) })
+	defer ns.Close()
+	if r.Node != "" {
+		if err := ns.UseNode(r.Node); err != nil {
+			return err
+		}
+	}
+	printed := false
+	print := func(name string) error {
+		if printed {
+			return nil
+		}
+		printed = true
+		_, err := io.WriteString(o.stdout, r.Say(standin.Done{Name: name, Access: access}))
+		return err
+	}
+	options := netcfg.Options{Announce: func(names []string) error { return print(names[0]) }}
+	engine := changeOptions{program: o.program}
+	results, err := engine.engage(ctx, ns, []netcfg.Change{change}, options)
 	if err != nil {
 		return err
 	}
 	name := results[0].Name
 	switch {
 	case r.Ask == standin.Delete && results[0].Before == 0:
-		p.sayOf(name, "there is no such device, and nothing to delete")
+		o.sayOf(name, "the device does not exist, nothing is deleted")
 	case r.Ownerless() && results[0].Created:
-		p.sayOf(name, "every user who can open /dev/net/tun may attach, since the line names neither a user nor a group")
+		o.sayOf(name, "every user who can open /dev/net/tun may attach, because no user or group is given")
 	}
-	return say(name)
+	return print(name)
 }
 
-// showOld prints what ip tuntap show prints.
-func (p *program) showOld(format standin.Format) error {
-	ns, err := netcfg.Open(p.netns)
+// showOld prints the output of ip tuntap show.
+func (o *asOptions) showOld(r *standin.Request) error {
+	ns, err := netcfg.Open(r.Netns)
 	if err != nil {
 		return err
 	}
@@ -120,17 +137,17 @@ func (p *program) showOld(format standin.Format) error {
 	for i, d := range devices {
 		shown[i] = standin.Shown{Device: d, Stored: ns.StoredFlags(d)}
 	}
-	_, err = io.WriteString(p.stdout, format.Render(shown))
+	_, err = io.WriteString(o.stdout, r.Format.Render(shown))
 	return err
 }
 
-// explainOld prints the tunadm line for an old one, given as words or as one text, or translates a script.
-func (p *program) explainOld(words []string) error {
+// explainOld prints the tunadm command for an old tool's, which is given as words or as one text, or translates a script.
+func (o *asOptions) explainOld(words []string) error {
 	switch {
 	case len(words) == 0:
 		script, err := io.ReadAll(os.Stdin)
 		if err == nil {
-			_, err = io.WriteString(p.stdout, standin.Translate(string(script)))
+			_, err = io.WriteString(o.stdout, standin.Translate(string(script)))
 		}
 		return err
 	case len(words) == 1 && strings.ContainsAny(words[0], " \t\n"):
@@ -139,7 +156,7 @@ func (p *program) explainOld(words []string) error {
 			why, _, _ = strings.Cut(why, "\n")
 			return usagef("%s", why)
 		}
-		_, err := fmt.Fprintln(p.stdout, strings.TrimSuffix(to, "\n"))
+		_, err := fmt.Fprintln(o.stdout, strings.TrimSuffix(to, "\n"))
 		return err
 	}
 	to, err := standin.Explain(words, netcfg.Word)
@@ -147,8 +164,8 @@ func (p *program) explainOld(words []string) error {
 		return &usageError{refusal.Text, refusal.Hint}
 	}
 	for _, note := range to.Notes {
-		p.say(note)
+		o.say(note)
 	}
-	_, err = fmt.Fprintln(p.stdout, to.Line)
+	_, err = fmt.Fprintln(o.stdout, to.Line)
 	return err
 }

@@ -12,30 +12,32 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A take takes a packet that came out of a device. It ends the run with success by io.EOF.
+// A take handles a packet that came out of a device. io.EOF ends the run with success.
 type take func(p []byte) error
 
-// A carrier is what a verb does with the packets of a device.
+// A carrier is the part of a verb that handles the packets of a device.
 type carrier struct {
-	// prepare is called before anything is changed: its error is the verb's. Undo is called if the attachment fails; nil: there is nothing to prepare.
+	*program
+	netns string
+
+	// prepare is called before any change; its error is the verb's. undo is called if the attachment fails. nil: there is
+	// nothing to prepare.
 	prepare func(d *netcfg.Device) (undo func(), err error)
-	// begin makes the take. It may write packets to the device.
+
+	// begin returns the take. It may write packets to the device.
 	begin func(ctx context.Context, ns *netcfg.Namespace, a *netcfg.Attached) (take, error)
 }
 
-// carry attaches to the one device that is named, and has each packet taken, until a signal comes or nobody reads standard output any more,
-// which is success. The device is left as it was.
-func (p *program) carry(names []string, c carrier) error {
-	switch err := checkNames(names, netcfg.CheckName); {
-	case err != nil:
-		return err
-	case len(names) != 1:
-		return &usageError{text: "one device is to be named", hint: "tunadm " + p.verb + " NAME"}
+// carry attaches to the one named device and handles its packets. It returns nil after a signal, and if the reader of
+// standard output goes away. The device is then as it was.
+func (c *carrier) carry(names []string) error {
+	if len(names) != 1 {
+		return &usageError{text: "exactly one device must be named", hint: "tunadm " + c.verb + " NAME"}
 	}
-	debug.SetGCPercent(100) // it runs for long
+	debug.SetGCPercent(100) // the run may be long
 	ctx, cancel := context.WithCancel(signals())
 	defer cancel()
-	ns, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(c.netns)
 	if err != nil {
 		return err
 	}
@@ -54,22 +56,22 @@ func (p *program) carry(names []string, c carrier) error {
 		undo()
 		return capture(err)
 	}
-	return errors.Join(p.take(ctx, ns, attached, c), ns.Detach(attached))
+	return errors.Join(c.handle(ctx, ns, attached), ns.Detach(attached))
 }
 
-// take reads packets until the end.
-func (p *program) take(ctx context.Context, ns *netcfg.Namespace, attached []*netcfg.Attached, c carrier) error {
+// handle reads packets until the run ends.
+func (c *carrier) handle(ctx context.Context, ns *netcfg.Namespace, attached []*netcfg.Attached) error {
 	a := attached[0]
 	if !a.Up {
-		p.sayOf(a.Name, "it is down, and no packet comes until it is up: tunadm set "+netcfg.Word(a.Name)+" --up")
+		c.sayOf(a.Name, "the device is down, no packets arrive until it is up: tunadm set "+netcfg.Word(a.Name)+" --up")
 	}
-	out, _ := p.stdout.(*os.File)
+	out, _ := c.stdout.(*os.File)
 	reader, stop, err := packet.NewReader(ctx, a.Queues[0], out)
 	if err != nil {
 		return &netcfg.Error{Device: a.Name, Err: err}
 	}
 	defer stop()
-	p.stdout = patient{ctx, p.stdout}
+	c.stdout = patient{ctx, c.stdout}
 	if err := netcfg.Start(attached); err != nil {
 		return err
 	}
@@ -89,7 +91,7 @@ func (p *program) take(ctx context.Context, ns *netcfg.Namespace, attached []*ne
 	return err
 }
 
-// capture points who cannot attach, since a program is attached already, to what looks at packets beside it.
+// capture adds to "in use" a hint at a program that captures packets without attaching.
 func capture(err error) error {
 	if e := new(netcfg.Error); errors.As(err, &e) && e.Cause == netcfg.InUse {
 		look := netcfg.InNamespace("tcpdump", "-i", e.Device)

@@ -8,37 +8,56 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// change runs the changes and prints the plan of a dry run. Each failure is an error of its own.
-func (p *program) change(changes []netcfg.Change) ([]netcfg.Result, error) {
-	return p.announce(changes, nil)
+// changeOptions are the options of the verbs that change devices.
+type changeOptions struct {
+	*program
+	netns         string
+	dryRun, check bool
+	json          bool
 }
 
-// announce is a change that tells the names of devices that are as asked, and of new ones before they are there for good.
-func (p *program) announce(changes []netcfg.Change, told func(names []string) error) ([]netcfg.Result, error) {
-	if p.json && !p.planOnly() {
+// The usage of --json, for verbs that take device names and for verbs that take files.
+const (
+	jsonPlan    = "with --dry-run or --check: print the steps as JSON"
+	jsonOutcome = "print the result of each device as JSON; with --dry-run or --check, the steps"
+)
+
+// changeFlags returns the flags of changeOptions, with the usage of --json.
+func (o *changeOptions) changeFlags(json string) []*option {
+	return []*option{
+		switchFlag("dry-run", "print the steps and change nothing", &o.dryRun),
+		switchFlag("check", "like --dry-run, and exit 8 if there are steps", &o.check),
+		switchFlag("json", json, &o.json),
+		netnsFlag(&o.netns),
+		verboseFlag(o.program, "print each completed step on standard error"),
+		quietFlag(o.program, "print errors only"),
+	}
+}
+
+// planOnly returns whether the steps are to be printed instead of done.
+func (o *changeOptions) planOnly() bool { return o.dryRun || o.check }
+
+// change does the changes, or prints their plan. Each failure is a separate error. The engine calls announce, if it is not
+// nil, with the names of devices that are as requested; for new devices, before they become permanent.
+func (o *changeOptions) change(changes []netcfg.Change, announce func(names []string) error) ([]netcfg.Result, error) {
+	if o.json && !o.planOnly() {
 		return nil, usagef("--json goes with --dry-run or --check")
 	}
 	ctx := signals()
-	ns, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(o.netns)
 	if err != nil {
 		return nil, err
 	}
 	defer ns.Close()
-	if p.node != "" {
-		if err := ns.UseNode(p.node); err != nil {
-			return nil, err
-		}
-	}
-	return p.engage(ctx, ns, changes, netcfg.Options{Announce: told})
+	return o.engage(ctx, ns, changes, netcfg.Options{Announce: announce})
 }
 
-// planOnly says that nothing is to be done.
-func (p *program) planOnly() bool { return p.dryRun || p.check }
-
-// engage runs the engine, and prints what it has to say.
-func (p *program) engage(ctx context.Context, ns *netcfg.Namespace, changes []netcfg.Change, o netcfg.Options) ([]netcfg.Result, error) {
-	o.DryRun, o.Log = p.planOnly(), p.log
-	results, err := ns.Run(ctx, changes, o)
+// engage runs the engine, and prints its plan or its warnings.
+func (o *changeOptions) engage(
+	ctx context.Context, ns *netcfg.Namespace, changes []netcfg.Change, options netcfg.Options,
+) ([]netcfg.Result, error) {
+	options.DryRun, options.Log = o.planOnly(), func(s netcfg.Step) { o.logStep(s) }
+	results, err := ns.Run(ctx, changes, options)
 	if err != nil {
 		return nil, err
 	}
@@ -47,26 +66,29 @@ func (p *program) engage(ctx context.Context, ns *netcfg.Namespace, changes []ne
 	for _, r := range results {
 		plan = append(plan, r.Steps...)
 		if r.Err == nil {
-			p.warn(r)
+			for _, text := range r.Warnings {
+				o.sayOf(r.Name, "warning: "+text)
+			}
 		}
 		errs = append(errs, outcome(r)...)
-		if r.PutBack && p.verbose {
-			how := map[bool]string{true: "made anew, with all that was seen of it", false: "put back as it was"}[r.Remade]
-			fmt.Fprintf(p.stderr, "# %s: %s\n", netcfg.Escape(r.Name), how)
+		if r.PutBack && o.verbose {
+			how := map[bool]string{true: "re-created with all properties that were seen", false: "put back as it was"}[r.Remade]
+			fmt.Fprintf(o.stderr, "# %s: %s\n", netcfg.Escape(r.Name), how)
 		}
 	}
-	if p.planOnly() {
-		if err := p.renderPlan(plan); err != nil {
+	if o.planOnly() {
+		if err := renderPlan(o.stdout, plan, o.json); err != nil {
 			errs = append(errs, err)
 		}
-		if p.check && len(plan) > 0 && len(errs) == 0 {
+		if o.check && len(plan) > 0 && len(errs) == 0 {
 			errs = append(errs, errWouldChange)
 		}
 	}
 	return results, errors.Join(errs...)
 }
 
-// outcome is why a change failed, and why it could not be undone if that is so. That others failed is no news.
+// outcome returns the errors to report for one change: its own failure and a failed undo. A failure that only follows from
+// another device's is left out.
 func outcome(r netcfg.Result) (errs []error) {
 	if e := new(netcfg.Error); r.Err != nil && !(errors.As(r.Err, &e) && e.Cause == netcfg.OtherFailed) {
 		errs = append(errs, r.Err)
@@ -75,46 +97,4 @@ func outcome(r netcfg.Result) (errs []error) {
 		errs = append(errs, fmt.Errorf("could not be put back as it was: %w", r.UndoErr))
 	}
 	return errs
-}
-
-// log prints a step that was done, with -v.
-func (p *program) log(s netcfg.Step) {
-	if p.verbose {
-		fmt.Fprintln(p.stderr, s)
-	}
-}
-
-// say prints a line that is about the run, not about a device.
-func (p *program) say(text string) {
-	if !p.quiet {
-		fmt.Fprintf(p.stderr, "tunadm: %s: %s\n", p.verb, netcfg.Printable(text))
-	}
-}
-
-// sayOf prints a line that is about a device.
-func (p *program) sayOf(device, text string) {
-	if !p.quiet {
-		fmt.Fprintf(p.stderr, "tunadm: %s %s: %s\n", p.verb, netcfg.Escape(device), netcfg.Printable(text))
-	}
-}
-
-func (p *program) warn(r netcfg.Result) {
-	for _, text := range r.Warnings {
-		p.sayOf(r.Name, "warning: "+text)
-	}
-}
-
-// checkNames refuses operands that can be no device, and one that stands twice.
-func checkNames(names []string, check func(string) error) error {
-	seen := map[string]bool{}
-	for _, name := range names {
-		if err := check(name); err != nil {
-			return &usageError{text: fmt.Sprintf("%q is no device name: %v", name, err)}
-		}
-		if seen[name] {
-			return usagef("%q is named twice", name)
-		}
-		seen[name] = true
-	}
-	return nil
 }

@@ -10,13 +10,13 @@ import (
 	"syscall"
 )
 
-// exitSignal is what a shell adds to the number of the signal that ended a command.
+// exitSignal plus the number of a signal is the exit code of a command that the signal ended, as in a shell.
 const exitSignal = 128
 
-// A commandExit is how the user's command ended. Without an error it has no words: the command had its say.
+// A commandExit is the exit code of the user's command. Without an error it is not printed: the command has printed its own.
 type commandExit struct {
 	code int
-	err  error // it did not even begin
+	err  error // the command could not be started; nil: it ran
 }
 
 func (e *commandExit) Error() string {
@@ -32,16 +32,16 @@ type usageHint struct {
 	hint string
 }
 
-// runCommand runs a command, and passes signals on to it until it ends. It does not outlive this process. started is called when the command has
-// its descriptors. A signal that came before is success, and there is no command then.
+// runCommand runs a command, and passes signals on to it until it ends. The command does not outlive this process. started
+// is called when the command has its descriptors. After an earlier signal, runCommand returns nil and runs no command.
 func runCommand(caught *interrupts, cmd *exec.Cmd, started func() error) error {
-	runtime.LockOSThread() // whose death the child hears of
+	runtime.LockOSThread() // the child's Pdeathsig follows this thread
 	defer runtime.UnlockOSThread()
 	running := make(chan struct{})
 	pass := func(s os.Signal) {
 		<-running
 		if cmd.Process != nil {
-			_ = cmd.Process.Signal(s) // it may have ended
+			_ = cmd.Process.Signal(s) // it may have ended already
 		}
 	}
 	if !caught.pass(pass) {
@@ -49,7 +49,7 @@ func runCommand(caught *interrupts, cmd *exec.Cmd, started func() error) error {
 	}
 	defer caught.pass(nil)
 	caught.add(syscall.SIGUSR1, syscall.SIGUSR2)
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not ignored, which the child would inherit, and no end of this process either
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not ignored, as the child would inherit that; caught, as it would end this process
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	err := cmd.Start()
 	close(running)
@@ -64,6 +64,7 @@ func runCommand(caught *interrupts, cmd *exec.Cmd, started func() error) error {
 	return errors.Join(err, howItEnded(cmd.ProcessState))
 }
 
+// howItEnded returns nil for exit code 0, and else a commandExit.
 func howItEnded(s *os.ProcessState) error {
 	code := s.ExitCode()
 	if w, ok := s.Sys().(syscall.WaitStatus); ok && w.Signaled() {

@@ -1,39 +1,41 @@
 package commands
 
-import (
-	"github.com/urfave/cli/v2"
-
-	"github.com/tunadm/tunadm/netcfg"
-)
+import "github.com/tunadm/tunadm/netcfg"
 
 var deleteVerb = verb{
-	name: "delete", aliases: []string{"del", "rm"}, operands: "NAME...",
-	usage: "remove TUN/TAP devices that nobody uses",
-	flags: func(p *program) []cli.Flag {
-		return append([]cli.Flag{
-			modeFlag(p, "delete only what is a `tun|tap`"),
-			boolFlag("if-exists", "a device that is absent is as good as one deleted", &p.tolerant),
-			boolFlag("force", "take a device from the program that uses it", &p.force),
-		}, changeFlags(p, jsonPlan)...)
-	},
-	run: (*program).delete,
+	name: "delete", aliases: []string{"del", "rm"}, operands: "NAME...", operand: deviceName,
+	usage:   "delete TUN/TAP devices that no program uses",
+	command: func(p *program) command { return &deleteOptions{changeOptions: changeOptions{program: p}} },
 }
 
-// delete removes the devices.
-func (p *program) delete(names []string) error {
+type deleteOptions struct {
+	changeOptions
+	mode     netcfg.Mode // zero: any
+	ifExists bool
+	force    bool
+}
+
+func (o *deleteOptions) flags() []*option {
+	return append([]*option{
+		valueFlag("mode", "delete the device only if it is a `tun|tap`", netcfg.ParseMode, &o.mode),
+		switchFlag("if-exists", "succeed if the device does not exist", &o.ifExists),
+		switchFlag("force", "delete a device even if a program uses it", &o.force),
+	}, o.changeFlags(jsonPlan)...)
+}
+
+// run deletes the devices that the operands name.
+func (o *deleteOptions) run(names []string) error {
 	if len(names) == 0 {
 		return &usageError{text: "no device is named", hint: "tunadm delete NAME..."}
 	}
-	if err := checkNames(names, netcfg.CheckName); err != nil {
-		return err
-	}
 	changes := make([]netcfg.Change, len(names))
 	for i, name := range names {
-		changes[i] = netcfg.Change{Name: name, Expect: netcfg.Present, Like: &netcfg.Spec{Mode: p.properties.spec.Mode}, Force: p.force}
-		if p.tolerant {
+		like := &netcfg.Spec{Mode: o.mode}
+		changes[i] = netcfg.Change{Name: name, Expect: netcfg.Present, Like: like, Force: o.force}
+		if o.ifExists {
 			changes[i].Expect = netcfg.PresentOrNot
 		}
 	}
-	_, err := p.change(changes)
+	_, err := o.change(changes, nil)
 	return err
 }

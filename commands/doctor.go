@@ -4,9 +4,8 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
-
-	"github.com/urfave/cli/v2"
 
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/doctor"
@@ -14,20 +13,28 @@ import (
 )
 
 var doctorVerb = verb{
-	name: "doctor", operands: "[NAME]",
-	usage: "say why a device does not work, and what mends it",
-	flags: func(p *program) []cli.Flag {
-		return []cli.Flag{
-			valueFlag(p, "user", "answer for user `U`: may he attach?", parseAsked, func(u string) { p.user = u }),
-			jsonFlag(p, "print the findings as JSON"),
-			netnsFlag(p),
-			boolFlag("verbose", "print also what is right", &p.verbose, "v"),
-		}
-	},
-	run: (*program).doctor,
+	name: "doctor", operands: "[NAME]", operand: deviceName,
+	usage:   "find out why a device does not work, and print fixes",
+	command: func(p *program) command { return &doctorOptions{program: p} },
 }
 
-// parseAsked refuses an empty word: a variable that is not set would ask about somebody else.
+type doctorOptions struct {
+	*program
+	netns string
+	user  string // "": the invoking user
+	json  bool
+}
+
+func (o *doctorOptions) flags() []*option {
+	return []*option{
+		valueFlag("user", "check whether user `U` may attach", parseAsked, &o.user),
+		switchFlag("json", "print the findings as JSON", &o.json),
+		netnsFlag(&o.netns),
+		verboseFlag(o.program, "print passed checks too"),
+	}
+}
+
+// parseAsked refuses an empty word: an unset variable of a script would ask about another user.
 func parseAsked(user string) (string, error) {
 	if user == "" {
 		return "", errors.New("the name is empty")
@@ -35,22 +42,19 @@ func parseAsked(user string) (string, error) {
 	return user, nil
 }
 
-// errFaults is the outcome of a doctor that found a fault. It has no words: the findings have been printed.
+// errFaults is the outcome of a doctor that found an error. It is not printed: the findings have been.
 var errFaults = errors.New("faults")
 
-func (p *program) doctor(names []string) error {
+func (o *doctorOptions) run(names []string) error {
 	if len(names) > 1 {
-		return &usageError{text: "one device at a time, or all of them", hint: "tunadm doctor " + netcfg.Word(names[0])}
+		return &usageError{text: "name one device, or none for all", hint: "tunadm doctor " + netcfg.Word(names[0])}
 	}
-	if err := checkNames(names, netcfg.CheckName); err != nil {
-		return err
-	}
-	ns, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(o.netns)
 	if err != nil {
 		return err
 	}
 	defer ns.Close()
-	question := doctor.Question{User: p.user, Netns: p.netns, Declared: declared()}
+	question := doctor.Question{User: o.user, Netns: o.netns, Declared: declared()}
 	if len(names) > 0 {
 		question.Device = names[0]
 	}
@@ -58,13 +62,13 @@ func (p *program) doctor(names []string) error {
 	if err != nil {
 		return err
 	}
-	if !p.verbose {
+	if !o.verbose {
 		findings = slices.DeleteFunc(findings, func(f doctor.Finding) bool { return f.Level == doctor.OK })
 	}
-	if p.json {
-		err = p.renderFindingsJSON(findings)
+	if o.json {
+		err = renderFindingsJSON(o.stdout, findings)
 	} else {
-		err = p.renderFindings(findings)
+		err = renderFindings(o.stdout, findings)
 	}
 	if err == nil && slices.ContainsFunc(findings, func(f doctor.Finding) bool { return f.Level == doctor.Fault }) {
 		err = errFaults
@@ -72,7 +76,8 @@ func (p *program) doctor(names []string) error {
 	return err
 }
 
-// declared finds what the default files say of a device. Files that cannot be read, or have mistakes, say nothing.
+// declared returns a function that returns how the default files declare a device; nil: not at all, or the files cannot
+// be read or have mistakes.
 func declared() func(device string) *netcfg.Spec {
 	var declarations []declare.Declaration
 	read := false
@@ -90,9 +95,9 @@ func declared() func(device string) *netcfg.Spec {
 	}
 }
 
-// renderFindings prints two lines for each: what it is, and what mends it.
-func (p *program) renderFindings(findings []doctor.Finding) error {
-	out := bufio.NewWriter(p.stdout)
+// renderFindings prints each finding, and its fixes below it.
+func renderFindings(to io.Writer, findings []doctor.Finding) error {
+	out := bufio.NewWriter(to)
 	for _, f := range findings {
 		fmt.Fprintf(out, "%s  %s  ", f.Level, f.Check)
 		if f.Device != "" {
@@ -110,7 +115,7 @@ func (p *program) renderFindings(findings []doctor.Finding) error {
 	return out.Flush()
 }
 
-func (p *program) renderFindingsJSON(findings []doctor.Finding) error {
+func renderFindingsJSON(to io.Writer, findings []doctor.Finding) error {
 	list := make([]jsonFinding, len(findings))
 	for i, f := range findings {
 		list[i] = jsonFinding{Check: f.Check, Level: f.Level.String(), What: f.What, Means: f.Means, Mend: []string{}}
@@ -121,5 +126,5 @@ func (p *program) renderFindingsJSON(findings []doctor.Finding) error {
 			list[i].Device = &f.Device
 		}
 	}
-	return encode(p.stdout, list)
+	return encode(to, list)
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/tunadm/tunadm/internal/doctor"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
@@ -26,10 +24,10 @@ func read(t *testing.T, path string) string {
 }
 
 // allFlags are the flags of a verb and --help.
-func allFlags(v verb) []cli.Flag { return append(v.flags(&program{}), cli.HelpFlag) }
+func allFlags(v verb) []*option { return append(v.command(&program{}).flags(), helpFlag()) }
 
 // spellings are all ways to write a flag, with dashes.
-func spellings(f cli.Flag) (all []string) {
+func spellings(f *option) (all []string) {
 	for i, name := range f.Names() {
 		if len(name) > 1 || i == 0 {
 			name = "-" + name

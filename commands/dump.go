@@ -10,25 +10,34 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 var dumpVerb = verb{
-	name: "dump", operands: "NAME",
-	usage: "attach, and print a line a packet, or write pcapng",
-	flags: func(p *program) []cli.Flag {
-		return []cli.Flag{
-			valueFlag(p, "count", "end after `N` packets", parseCount, func(n int) { p.count = n }),
-			boolFlag("hex", "print also the bytes of each packet", &p.hex),
-			valueFlag(p, "write", "write pcapng to `FILE`, or to standard output (-), instead of lines", parseFile, func(f string) { p.write = f }),
-			netnsFlag(p),
-		}
-	},
-	run: (*program).dump,
+	name: "dump", operands: "NAME", operand: deviceName,
+	usage:   "attach to a device and print its packets, or write pcapng",
+	command: func(p *program) command { return &dumpOptions{program: p} },
+}
+
+type dumpOptions struct {
+	*program
+	netns string
+	count int // of packets; 0: no limit
+	hex   bool
+	write string // a file; "-": standard output; "": print lines
+
+	captured *os.File // the file of --write; nil: none
+}
+
+func (o *dumpOptions) flags() []*option {
+	return []*option{
+		valueFlag("count", "exit after `N` packets", parseCount, &o.count),
+		switchFlag("hex", "print the bytes of each packet too", &o.hex),
+		valueFlag("write", "write pcapng to `FILE`, or to standard output (-), instead of lines", parseFile, &o.write),
+		netnsFlag(&o.netns),
+	}
 }
 
 func parseCount(s string) (int, error) {
@@ -46,67 +55,72 @@ func parseFile(s string) (string, error) {
 	return s, nil
 }
 
-func (p *program) dump(names []string) error {
-	if p.hex && p.write != "" {
+// run prints or writes each packet.
+func (o *dumpOptions) run(names []string) error {
+	if o.hex && o.write != "" {
 		return usagef("--hex and --write exclude each other")
 	}
+	c := carrier{program: o.program, netns: o.netns}
 	seen := 0
 	counted := func(err error) error {
-		if seen++; err == nil && seen == p.count {
+		if seen++; err == nil && seen == o.count {
 			return io.EOF
 		}
 		return err
 	}
-	if p.write != "" {
-		return p.carry(names, carrier{prepare: p.openCapture, begin: func(ctx context.Context, _ *netcfg.Namespace, a *netcfg.Attached) (take, error) {
-			w, err := p.capture(ctx, a.Device)
+	if o.write != "" {
+		c.prepare = o.openCapture
+		c.begin = func(ctx context.Context, _ *netcfg.Namespace, a *netcfg.Attached) (take, error) {
+			w, err := o.capture(ctx, a.Device)
 			return func(b []byte) error { return counted(w.Write(b, time.Now())) }, err
-		}})
+		}
+		return c.carry(names)
 	}
-	return p.carry(names, carrier{begin: func(_ context.Context, _ *netcfg.Namespace, a *netcfg.Attached) (take, error) {
+	c.begin = func(_ context.Context, _ *netcfg.Namespace, a *netcfg.Attached) (take, error) {
 		var text []byte
 		return func(b []byte) error {
 			text = append(append(text[:0], packet.Describe(b, a.Mode)...), '\n')
-			if p.hex {
+			if o.hex {
 				text = packet.AppendHex(text, b)
 			}
-			_, err := p.stdout.Write(text)
+			_, err := o.stdout.Write(text)
 			return counted(err)
 		}, nil
-	}})
+	}
+	return c.carry(names)
 }
 
-// openCapture opens the file of --write. One that is there is cut off only when the program is attached.
-func (p *program) openCapture(*netcfg.Device) (undo func(), err error) {
-	if p.write == "-" {
+// openCapture opens the file of --write. An existing file is truncated only after the attachment succeeded.
+func (o *dumpOptions) openCapture(*netcfg.Device) (undo func(), err error) {
+	if o.write == "-" {
 		return func() {}, nil
 	}
-	made := true
-	p.captured, err = files.Open(p.write, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	created := true
+	o.captured, err = files.Open(o.write, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
-		made = false
-		p.captured, err = files.Open(p.write, os.O_WRONLY|os.O_CREATE, 0o666)
+		created = false
+		o.captured, err = files.Open(o.write, os.O_WRONLY|os.O_CREATE, 0o666)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--write: %w", err)
 	}
 	return func() {
-		if made {
-			_ = os.Remove(p.write)
+		if created {
+			_ = os.Remove(o.write)
 		}
 	}, nil
 }
 
-// capture begins the capture: the process ends with the run, and closes its file.
-func (p *program) capture(ctx context.Context, d *netcfg.Device) (*packet.Writer, error) {
-	to := p.stdout
-	if p.captured != nil {
-		if info, err := p.captured.Stat(); err == nil && info.Mode().IsRegular() {
-			if err := p.captured.Truncate(0); err != nil {
+// capture starts the capture. The file is closed with the process, which ends with the run.
+func (o *dumpOptions) capture(ctx context.Context, d *netcfg.Device) (*packet.Writer, error) {
+	to := o.stdout
+	if o.captured != nil {
+		if info, err := o.captured.Stat(); err == nil && info.Mode().IsRegular() {
+			if err := o.captured.Truncate(0); err != nil {
 				return nil, fmt.Errorf("--write: %w", err)
 			}
 		}
-		to = patient{ctx, p.captured}
+		to = patient{ctx, o.captured}
 	}
-	return packet.NewWriter(to, d.Name, d.Mode, "tunadm "+p.version)
+	return packet.NewWriter(to, d.Name, d.Mode, "tunadm "+o.version)
 }

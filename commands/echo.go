@@ -8,61 +8,69 @@ import (
 	"net/netip"
 	"syscall"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 var echoVerb = verb{
-	name: "echo", operands: "NAME",
-	usage: "attach, and answer pings: proof that a device works",
-	flags: func(p *program) []cli.Flag {
-		return []cli.Flag{
-			boolFlag("verbose", "print each packet on standard error, and whether it is answered", &p.verbose, "v"),
-			netnsFlag(p),
-		}
-	},
-	run: (*program).echo,
+	name: "echo", operands: "NAME", operand: deviceName,
+	usage:   "attach to a device and answer pings, to prove that it works",
+	command: func(p *program) command { return &echoOptions{program: p} },
 }
 
-func (p *program) echo(names []string) error {
-	return p.carry(names, carrier{prepare: refusePort, begin: p.respond})
+type echoOptions struct {
+	*program
+	netns string
+}
+
+func (o *echoOptions) flags() []*option {
+	return []*option{
+		verboseFlag(o.program, "print each packet on standard error, and whether it is answered"),
+		netnsFlag(&o.netns),
+	}
+}
+
+// run answers pings until it is stopped.
+func (o *echoOptions) run(names []string) error {
+	c := carrier{program: o.program, netns: o.netns, prepare: refusePort, begin: o.respond}
+	return c.carry(names)
 }
 
 // refusePort refuses a device that is in a bridge.
 func refusePort(d *netcfg.Device) (undo func(), err error) {
 	if d.Master != "" && d.MasterKind != "vrf" {
-		return nil, &netcfg.Error{Device: d.Name, Detail: "it is a port of " + netcfg.Escape(d.Master) + ", in whose network it would answer for all hosts"}
+		detail := "it is a port of " + netcfg.Escape(d.Master) + ", echo would answer for all hosts of its network"
+		return nil, &netcfg.Error{Device: d.Name, Detail: detail}
 	}
 	return func() {}, nil
 }
 
-func (p *program) respond(ctx context.Context, ns *netcfg.Namespace, a *netcfg.Attached) (take, error) {
+func (o *echoOptions) respond(ctx context.Context, ns *netcfg.Namespace, a *netcfg.Attached) (take, error) {
 	if a.Up {
 		if err := ns.AwaitRunning(ctx, a.Index); err != nil {
 			return nil, err
 		}
-		p.sayOf(a.Name, "answers now")
+		o.sayOf(a.Name, "answers now")
 	}
 	r := &packet.Responder{Mode: a.Mode, MAC: stationMAC(), Broadcasts: broadcasts(a.Device)}
 	return func(b []byte) error {
 		answer := r.Respond(b)
-		if p.verbose {
-			fmt.Fprintf(patient{ctx, p.stderr}, "%s  %s\n", packet.Describe(b, a.Mode), map[bool]string{true: "(answered)", false: "(ignored)"}[answer != nil])
+		if o.verbose {
+			reaction := map[bool]string{true: "(answered)", false: "(ignored)"}[answer != nil]
+			fmt.Fprintf(patient{ctx, o.stderr}, "%s  %s\n", packet.Describe(b, a.Mode), reaction)
 		}
 		if answer == nil {
 			return nil
 		}
 		_, err := a.Queues[0].Write(answer)
-		if errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EAGAIN) { // it went down meanwhile, or has no room
+		if errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EAGAIN) { // the device is down, or its queue is full
 			return nil
 		}
 		return err
 	}, nil
 }
 
-// stationMAC is a random Ethernet address, of those that anybody may use.
+// stationMAC returns a random, locally administered MAC address.
 func stationMAC() (mac [6]byte) {
 	n := rand.Uint64()
 	for i := range mac {
@@ -72,7 +80,7 @@ func stationMAC() (mac [6]byte) {
 	return mac
 }
 
-// broadcasts are the last addresses of the device's IPv4 networks.
+// broadcasts returns the broadcast addresses of the device's IPv4 networks.
 func broadcasts(d *netcfg.Device) (all []netip.Addr) {
 	for _, a := range d.Addresses {
 		if last, ok := a.Broadcast(); ok {

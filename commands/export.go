@@ -6,26 +6,28 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 var exportVerb = verb{
-	name: "export", operands: "[NAME...]",
-	usage: "print live devices as a file for apply, or for another tool",
-	flags: func(p *program) []cli.Flag {
-		return []cli.Flag{
-			valueFlag(p, "format", "`toml|ip|networkd`: a file for apply, commands of ip(8), or files of systemd-networkd; left out, toml",
-				parseFormat, func(f string) { p.format = f }),
-			netnsFlag(p),
-		}
-	},
-	run: (*program).export,
+	name: "export", operands: "[NAME...]", operand: deviceName,
+	usage:   "print devices as a file for apply, or for another tool",
+	command: func(p *program) command { return &exportOptions{program: p} },
 }
 
-// formats are what export can print.
+type exportOptions struct {
+	*program
+	netns  string
+	format string // "": toml
+}
+
+func (o *exportOptions) flags() []*option {
+	const usage = "`toml|ip|networkd`: a file for apply (default), commands of ip(8), or files of systemd-networkd"
+	return []*option{valueFlag("format", usage, parseFormat, &o.format), netnsFlag(&o.netns)}
+}
+
+// formats lists the values of --format.
 var formats = []string{"toml", "ip", "networkd"}
 
 func parseFormat(s string) (string, error) {
@@ -35,26 +37,26 @@ func parseFormat(s string) (string, error) {
 	return s, nil
 }
 
-// export prints the devices. What a format cannot say is a comment.
-func (p *program) export(names []string) error {
-	devices, missing, err := p.devices(names)
+// run prints the devices. Properties that the format cannot express become comments.
+func (o *exportOptions) run(names []string) error {
+	devices, missing, err := readDevices(o.netns, names, (*netcfg.Namespace).Devices)
 	if err != nil {
 		return err
 	}
 	print := (*exporter).toml
-	switch p.format {
+	switch o.format {
 	case "ip":
 		print = (*exporter).ip
 	case "networkd":
 		print = (*exporter).networkd
 	}
-	e := &exporter{Writer: bufio.NewWriter(p.stdout)}
+	e := &exporter{Writer: bufio.NewWriter(o.stdout)}
 	for i, d := range devices {
 		if i > 0 {
 			e.WriteByte('\n')
 		}
 		if !d.Persist {
-			e.comment(d, "left out, since it is not persistent: it goes with the program that made it")
+			e.comment(d, "left out: it is not persistent, the kernel removes it with its last program")
 			continue
 		}
 		spec, more := d.Spec()
@@ -69,7 +71,7 @@ func (p *program) export(names []string) error {
 // An exporter prints devices in one of the formats.
 type exporter struct{ *bufio.Writer }
 
-// comment says something of a device that its format cannot.
+// comment prints a comment about a device.
 func (e *exporter) comment(d *netcfg.Device, text string) {
 	fmt.Fprintf(e, "# %s: %s\n", netcfg.Escape(d.Name), netcfg.Escape(text))
 }
@@ -83,7 +85,7 @@ func (e *exporter) toml(d *netcfg.Device, spec *netcfg.Spec) {
 	e.WriteString(text)
 }
 
-// ip prints the plan of a new device: it is made of the commands that ip(8) has.
+// ip prints the plan of a new device, whose steps are commands of ip(8).
 func (e *exporter) ip(d *netcfg.Device, spec *netcfg.Spec) {
 	steps, err := netcfg.Plan(spec, nil)
 	if err != nil {

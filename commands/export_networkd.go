@@ -9,11 +9,11 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// networkd prints a device as the two files that systemd-networkd wants, each under its path.
+// networkd prints a device as two files of systemd-networkd, each after its path.
 func (e *exporter) networkd(d *netcfg.Device, spec *netcfg.Spec) {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 	if strings.Trim(d.Name+d.Master, plain) != "" {
-		e.comment(d, "left out, since systemd-networkd gives the characters of its name or its master's another meaning")
+		e.comment(d, "left out: its name or its master's contains characters that systemd-networkd interprets")
 		return
 	}
 	e.file(d, "netdev")
@@ -23,7 +23,7 @@ func (e *exporter) networkd(d *netcfg.Device, spec *netcfg.Spec) {
 	e.network(d, spec)
 }
 
-// file heads a file as systemctl cat does.
+// file prints the heading of a file, in the form of systemctl cat.
 func (e *exporter) file(d *netcfg.Device, suffix string) {
 	fmt.Fprintf(e, "# /etc/systemd/network/50-%s.%s\n", d.Name, suffix)
 }

@@ -20,7 +20,12 @@ type option struct {
 	refuse     func(error)
 }
 
-// Names returns the spellings without dashes.
+// newOption returns an option with a long name. A word in `backquotes` in usage names the value. set parses and stores a value.
+func newOption(name, usage string, set func(value string) error) *option {
+	return &option{GenericFlag: cli.GenericFlag{Name: name, Usage: usage}, names: []string{name}, set: set}
+}
+
+// Names returns the spellings without hyphens.
 func (o *option) Names() []string { return o.names }
 
 // TakesValue returns false for a switch.
@@ -41,7 +46,7 @@ func (o *option) Apply(set *flag.FlagSet) error {
 // A value is the part of an option that package flag calls while it parses.
 type value struct{ *option }
 
-// Set parses and stores one value. A wrong value is reported through refuse, so that parsing goes on behind it.
+// Set parses and stores one value. It reports a wrong value through refuse and returns nil, so that parsing continues.
 func (v value) Set(text string) error {
 	var err error
 	switch {
@@ -59,62 +64,83 @@ func (v value) Set(text string) error {
 	return nil
 }
 
-// String returns whether a switch is given, as urfave/cli asks for --help.
+// String returns "true" if the option is given. urfave/cli asks for --help.
 func (v value) String() string { return strconv.FormatBool(v.given != nil) }
 
-// IsBoolFlag returns true for a switch, which package flag then gives the value "true".
+// IsBoolFlag returns true for a switch. Package flag gives it the value "true".
 func (v value) IsBoolFlag() bool { return v.isSwitch }
 
-// valueFlag is a flag whose value is parsed into what store keeps. The word in `backquotes` in usage names the value.
-func valueFlag[T any](p *program, name, usage string, parse func(string) (T, error), store func(T)) cli.Flag {
-	set := func(value string) error {
-		v, err := parse(value)
-		if err == nil {
-			store(v)
-		}
+// valueFlag returns an option that stores its parsed value.
+func valueFlag[T any](name, usage string, parse func(string) (T, error), to *T) *option {
+	return newOption(name, usage, func(text string) (err error) {
+		*to, err = parse(text)
 		return err
-	}
-	return &option{GenericFlag: cli.GenericFlag{Name: name, Usage: usage}, names: []string{name}, set: set}
+	})
 }
 
-// boolFlag is a flag without a value.
-func boolFlag(name, usage string, destination *bool, letters ...string) cli.Flag {
-	set := func(string) error { *destination = true; return nil }
-	return &option{GenericFlag: cli.GenericFlag{Name: name, Usage: usage}, names: append([]string{name}, letters...), isSwitch: true, set: set}
+// pointerFlag returns an option that stores a pointer to its parsed value; nil means that the option is not given.
+func pointerFlag[T any](name, usage string, parse func(string) (T, error), to **T) *option {
+	return newOption(name, usage, func(text string) error {
+		v, err := parse(text)
+		*to = &v
+		return err
+	})
 }
 
-// helpFlag is a flag of every verb. urfave/cli looks it up by its name.
-func helpFlag() cli.Flag { return boolFlag("help", "show help", new(bool), "h") }
+// listFlag returns a repeatable option that appends each parsed value.
+func listFlag[T any](name, usage string, parse func(string) (T, error), to *[]T) *option {
+	o := newOption(name, usage, func(text string) error {
+		v, err := parse(text)
+		*to = append(*to, v)
+		return err
+	})
+	o.repeatable = true
+	return o
+}
 
-// netnsFlag is a flag of every verb that touches the kernel.
-func netnsFlag(p *program) cli.Flag {
+// exactFlag returns a repeatable option that stores a complete list: nil means that the option is not given, and the
+// empty word is an empty list.
+func exactFlag[T any](name, usage string, parse func(string) (T, error), to **[]T) *option {
+	o := newOption(name, usage, func(text string) error {
+		if *to == nil {
+			*to = new([]T)
+		}
+		if text == "" {
+			return nil
+		}
+		v, err := parse(text)
+		**to = append(**to, v)
+		return err
+	})
+	o.repeatable = true
+	return o
+}
+
+// switchFlag returns an option without a value.
+func switchFlag(name, usage string, to *bool, letters ...string) *option {
+	o := newOption(name, usage, func(string) error { *to = true; return nil })
+	o.names, o.isSwitch = append(o.names, letters...), true
+	return o
+}
+
+// helpFlag returns --help, which every verb has. urfave/cli looks it up by its name.
+func helpFlag() *option { return switchFlag("help", "show help", new(bool), "h") }
+
+// netnsFlag returns --netns, which every verb has that reads or changes the kernel.
+func netnsFlag(to *string) *option {
 	parse := func(s string) (string, error) {
 		if s == "" {
 			return "", errors.New("an empty name is no network namespace")
 		}
 		return s, nil
 	}
-	return valueFlag(p, "netns", "work inside the network namespace `NS`: a name, a path, or a process", parse, func(ns string) { p.netns = ns })
+	return valueFlag("netns", "work inside the network namespace `NS`: a name, a path, or a PID", parse, to)
 }
 
-func jsonFlag(p *program, usage string) cli.Flag {
-	return boolFlag("json", usage, &p.json)
+func verboseFlag(p *program, usage string) *option {
+	return switchFlag("verbose", usage, &p.verbose, "v")
 }
 
-// What --json prints: of a verb that names the devices itself, and of one that takes them from files.
-const (
-	jsonPlan    = "with --dry-run or --check: the steps as JSON"
-	jsonOutcome = "what became of each device as JSON; with --dry-run or --check: the steps"
-)
-
-// changeFlags are the flags of the verbs that change devices.
-func changeFlags(p *program, json string) []cli.Flag {
-	return []cli.Flag{
-		boolFlag("dry-run", "print the steps, and do nothing", &p.dryRun),
-		boolFlag("check", "as --dry-run, and exit 8 if there is anything to do", &p.check),
-		jsonFlag(p, json),
-		netnsFlag(p),
-		boolFlag("verbose", "print each step on standard error as it is done", &p.verbose, "v"),
-		boolFlag("quiet", "print errors only", &p.quiet, "q"),
-	}
+func quietFlag(p *program, usage string) *option {
+	return switchFlag("quiet", usage, &p.quiet, "q")
 }

@@ -31,24 +31,21 @@ func FuzzPrinters(f *testing.F) {
 		event := netcfg.Event{Kind: netcfg.EventAlias, Time: time.Unix(0, 0), Before: d, After: d, Holder: &d.Holders[0]}
 		failed := &netcfg.Error{Device: text, Cause: netcfg.NotOwner, Detail: "only " + d.Access.String() + " may attach", Fix: netcfg.Sentence("ask " + text)}
 		for name, print := range map[string]func(p *program, out *bytes.Buffer) error{
-			"table":      func(p *program, _ *bytes.Buffer) error { return p.renderTable([]*netcfg.Device{d}) },
-			"names":      func(p *program, _ *bytes.Buffer) error { return p.renderNames([]*netcfg.Device{d}) },
-			"blocks":     func(p *program, _ *bytes.Buffer) error { return p.renderBlocks([]*netcfg.Device{d}) },
-			"json":       func(p *program, _ *bytes.Buffer) error { return p.renderJSON([]*netcfg.Device{d}) },
-			"event":      func(p *program, out *bytes.Buffer) error { return p.printEvent(out, event) },
-			"json event": func(p *program, out *bytes.Buffer) error { return p.printJSONEvent(out, event) },
+			"table":      func(_ *program, out *bytes.Buffer) error { return renderTable(out, []*netcfg.Device{d}) },
+			"names":      func(_ *program, out *bytes.Buffer) error { return renderNames(out, []*netcfg.Device{d}) },
+			"blocks":     func(_ *program, out *bytes.Buffer) error { return renderBlocks(out, []*netcfg.Device{d}) },
+			"json":       func(_ *program, out *bytes.Buffer) error { return renderJSON(out, []*netcfg.Device{d}) },
+			"event":      func(_ *program, out *bytes.Buffer) error { return printEvent(out, event) },
+			"json event": func(_ *program, out *bytes.Buffer) error { return printJSONEvent(out, event) },
 			"error":      func(p *program, _ *bytes.Buffer) error { p.complain(errors.Join(failed, errors.New(text))); return nil },
 			"say":        func(p *program, _ *bytes.Buffer) error { p.say(text); p.sayOf(text, text); return nil },
-			"findings": func(p *program, _ *bytes.Buffer) error {
-				return p.renderFindings([]doctor.Finding{{Check: "x", Device: text, What: text, Means: text, Fixes: []netcfg.Fix{netcfg.Sentence(text)}}})
+			"findings": func(_ *program, out *bytes.Buffer) error {
+				return renderFindings(out, []doctor.Finding{{Check: "x", Device: text, What: text, Means: text, Fixes: []netcfg.Fix{netcfg.Sentence(text)}}})
 			},
-			"plan": func(p *program, _ *bytes.Buffer) error { return p.renderPlan(deletion(d)) },
-			"json plan": func(p *program, _ *bytes.Buffer) error {
-				p.json = true
-				return p.renderPlan(deletion(d))
-			},
-			"toml": func(_ *program, out *bytes.Buffer) error { return exported(out, func(e *exporter) { e.toml(d, spec) }) },
-			"ip":   func(_ *program, out *bytes.Buffer) error { return exported(out, func(e *exporter) { e.ip(d, spec) }) },
+			"plan":      func(_ *program, out *bytes.Buffer) error { return renderPlan(out, deletion(d), false) },
+			"json plan": func(_ *program, out *bytes.Buffer) error { return renderPlan(out, deletion(d), true) },
+			"toml":      func(_ *program, out *bytes.Buffer) error { return exported(out, func(e *exporter) { e.toml(d, spec) }) },
+			"ip":        func(_ *program, out *bytes.Buffer) error { return exported(out, func(e *exporter) { e.ip(d, spec) }) },
 			"networkd": func(_ *program, out *bytes.Buffer) error {
 				return exported(out, func(e *exporter) { e.networkd(d, spec) })
 			},

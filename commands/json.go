@@ -11,7 +11,7 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// The types of this file are the JSON that is promised to scripts: keys are added, never renamed or removed.
+// Scripts rely on the JSON types of this file: keys are added, never renamed or removed.
 
 type jsonStep struct {
 	Device  string `json:"device"`
@@ -29,7 +29,7 @@ func toSteps(steps []netcfg.Step) []jsonStep {
 
 type jsonID struct {
 	ID   uint32  `json:"id"`
-	Name *string `json:"name"` // null: none is known
+	Name *string `json:"name"` // null: unknown
 }
 
 type jsonHolder struct {
@@ -37,7 +37,7 @@ type jsonHolder struct {
 	Command  string `json:"command"`
 	User     jsonID `json:"user"`
 	Queues   int    `json:"queues"`
-	Probable bool   `json:"probable"` // it could not be looked up that the device is not a namesake's in another namespace
+	Probable bool   `json:"probable"` // the device may be one of the same name in another namespace
 }
 
 type jsonStats struct {
@@ -83,11 +83,11 @@ type jsonDevice struct {
 	Stats            jsonStats    `json:"stats"`
 }
 
-// A jsonEvent is a line of watch.
+// A jsonEvent is a line of watch --json.
 type jsonEvent struct {
 	Time    string      `json:"time"`
 	Event   string      `json:"event"`
-	Name    *string     `json:"name"` // null: it is of no device
+	Name    *string     `json:"name"` // null: the event is not of a device
 	Index   *int        `json:"index"`
 	Mode    *string     `json:"mode"`
 	Old     any         `json:"old"`
@@ -95,7 +95,7 @@ type jsonEvent struct {
 	Program *jsonHolder `json:"program"`
 }
 
-// encode writes a value in one line, with all that a terminal should not see as \u: names, aliases and commands are other users' texts.
+// encode writes a value in one line. Invisible characters become \u: names, aliases and commands are texts of other users.
 func encode(out io.Writer, value any) error {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -107,7 +107,7 @@ func encode(out io.Writer, value any) error {
 	return err
 }
 
-// harmless writes what cannot be seen in JSON, which is in its strings alone, as \u.
+// harmless returns JSON text with invisible characters, which only strings can contain, as \u.
 func harmless(text []byte) []byte {
 	hidden := func(r rune) bool { return r != '\n' && !netcfg.Visible(r) }
 	if bytes.IndexFunc(text, hidden) < 0 {
@@ -126,9 +126,10 @@ func harmless(text []byte) []byte {
 	return b.Bytes()
 }
 
-// renderJSON prints the array in one line. Each device is encoded by itself: thousands together take a third more time and memory.
-func (p *program) renderJSON(devices []*netcfg.Device) error {
-	out := bufio.NewWriter(p.stdout)
+// renderJSON prints the array in one line. It encodes one device after the other: thousands at once take a third more time
+// and memory.
+func renderJSON(to io.Writer, devices []*netcfg.Device) error {
+	out := bufio.NewWriter(to)
 	var one bytes.Buffer
 	out.WriteByte('[')
 	for i, d := range devices {
@@ -180,7 +181,7 @@ func orNull(s string) *string {
 	return &s
 }
 
-// words are values as the flags read them.
+// words returns values in the form that the flags accept.
 func words[T interface{ String() string }](values []T) []string {
 	list := make([]string, len(values))
 	for i, v := range values {
@@ -195,5 +196,5 @@ type jsonFinding struct {
 	Device *string  `json:"device"` // null: the machine
 	What   string   `json:"what"`
 	Means  string   `json:"means"`
-	Mend   []string `json:"mend"` // the ways to mend it, the best first: commands, or sentences where there are none
+	Mend   []string `json:"mend"` // fixes, the best first: commands, or sentences
 }

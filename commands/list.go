@@ -5,58 +5,62 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 var listVerb = verb{
-	name: "list", aliases: []string{"ls"}, operands: "[NAME...]",
-	usage: "show devices, a line each",
-	flags: func(p *program) []cli.Flag {
-		return []cli.Flag{
-			jsonFlag(p, "print everything known of each device, as JSON"),
-			boolFlag("names", "print the names only", &p.names),
-			netnsFlag(p),
-		}
-	},
-	run: (*program).list,
+	name: "list", aliases: []string{"ls"}, operands: "[NAME...]", operand: deviceName,
+	usage:   "list devices, one per line",
+	command: func(p *program) command { return &listOptions{program: p} },
 }
 
-func (p *program) list(names []string) error {
-	if p.json && p.names {
+type listOptions struct {
+	*program
+	json, names bool
+	netns       string
+}
+
+func (o *listOptions) flags() []*option {
+	return []*option{
+		switchFlag("json", "print all details of each device as JSON", &o.json),
+		switchFlag("names", "print the names only", &o.names),
+		netnsFlag(&o.netns),
+	}
+}
+
+func (o *listOptions) run(names []string) error {
+	if o.json && o.names {
 		return usagef("--json and --names exclude each other")
 	}
-	devices, missing, err := p.devices(names)
+	read := (*netcfg.Namespace).Devices
+	if o.names { // shell completions wait for these: nothing is read that is not printed
+		read = (*netcfg.Namespace).Links
+	}
+	devices, missing, err := readDevices(o.netns, names, read)
 	if err != nil {
 		return err
 	}
 	switch {
-	case p.json:
-		err = p.renderJSON(devices)
-	case p.names:
-		err = p.renderNames(devices)
+	case o.json:
+		err = renderJSON(o.stdout, devices)
+	case o.names:
+		err = renderNames(o.stdout, devices)
 	default:
-		err = p.renderTable(devices)
+		err = renderTable(o.stdout, devices)
 	}
 	return errors.Join(append(missing, err)...)
 }
 
-// devices reads the named devices, or all. Those that are absent or of another kind are errors, and the others still shown.
-func (p *program) devices(names []string) (devices []*netcfg.Device, missing []error, err error) {
-	if err := checkNames(names, netcfg.CheckName); err != nil {
-		return nil, nil, err
-	}
-	ns, err := netcfg.Open(p.netns)
+// readDevices returns the named devices, or all if none is named, and an error for each name that is absent or of another kind.
+func readDevices(
+	netns string, names []string, read func(*netcfg.Namespace, ...string) ([]*netcfg.Device, error),
+) (devices []*netcfg.Device, missing []error, err error) {
+	ns, err := netcfg.Open(netns)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer ns.Close()
-	read := ns.Devices
-	if p.names { // as completions ask for: nobody waits for what is not printed
-		read = ns.Links
-	}
-	found, err := read(names...)
+	found, err := read(ns, names...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -65,7 +69,8 @@ func (p *program) devices(names []string) (devices []*netcfg.Device, missing []e
 		case d == nil:
 			missing = append(missing, &netcfg.Error{Device: names[i], Cause: netcfg.NoDevice})
 		case d.Kind != "tun":
-			missing = append(missing, &netcfg.Error{Device: names[i], Cause: netcfg.OtherKind, Detail: fmt.Sprintf("it is %s, not a TUN/TAP device", d.KindWords())})
+			detail := fmt.Sprintf("it is %s, not a TUN/TAP device", d.KindWords())
+			missing = append(missing, &netcfg.Error{Device: names[i], Cause: netcfg.OtherKind, Detail: detail})
 		default:
 			devices = append(devices, d)
 		}

@@ -15,8 +15,6 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/tunadm/tunadm/internal/loop"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/internal/state"
@@ -25,60 +23,69 @@ import (
 
 var loopVerb = verb{
 	name: "loop", operands: "--a ADDR --b ADDR [-- CMD ARGS]",
-	usage: "two tuns on this host, and what their addresses send to one another really crosses",
-	flags: func(p *program) []cli.Flag {
-		end := func(i int, name string) []cli.Flag {
-			e := &p.ends[i]
-			return []cli.Flag{
-				valueFlag(p, name, "`ADDR` is the address of this end, IPv4 or IPv6; twice: one of each", parseEnd, func(ip netip.Addr) { e.Addresses = append(e.Addresses, ip) }),
-				valueFlag(p, name+"-device", "a tun that is there and free, `NAME`, which is left as it was; else one is made", parseDevice, func(d string) { e.Device = d }),
-			}
-		}
-		return append(append(end(0, "a"), end(1, "b")...),
-			valueFlag(p, "mtu", "largest packet of both, in `BYTES`", parseInt(netcfg.MTUMin, netcfg.MTUMax), func(n int) { p.properties.spec.MTU = &n }),
-			boolFlag("clean", "remove what a loop left that was killed, and do no more", &p.clean),
-			boolFlag("dry-run", "print the steps, and do nothing", &p.dryRun),
-			netnsFlag(p),
-			boolFlag("verbose", "print each packet, and on standard error each step", &p.verbose, "v"),
-			boolFlag("quiet", "print errors only, and packets", &p.quiet, "q"),
-		)
-	},
-	repeatable: []string{"a", "b"},
-	hands:      true,
-	run:        (*program).loop,
+	usage:   "route traffic between two local addresses through a pair of tuns and a relay",
+	command: func(p *program) command { return &loopOptions{program: p} },
 }
 
-// parseEnd reads an address without a length.
+type loopOptions struct {
+	*program
+	netns         string
+	ends          [2]loop.End
+	mtu           *int
+	clean, dryRun bool
+	line          []string // the user's relay and its arguments; nil: none is given
+}
+
+func (o *loopOptions) flags() []*option {
+	end := func(name string, e *loop.End) []*option {
+		return []*option{
+			listFlag(name, "`ADDR` is the address of this end, IPv4 or IPv6; twice for one of each", parseEnd, &e.Addresses),
+			valueFlag(name+"-device", "use the existing tun `NAME`, which is not changed, instead of a new one", parseDevice, &e.Device),
+		}
+	}
+	return append(append(end("a", &o.ends[0]), end("b", &o.ends[1])...),
+		pointerFlag("mtu", "maximum packet size of both tuns in `BYTES`", parseInt(netcfg.MTUMin, netcfg.MTUMax), &o.mtu),
+		switchFlag("clean", "only remove what a killed loop left", &o.clean),
+		switchFlag("dry-run", "print the steps and change nothing", &o.dryRun),
+		netnsFlag(&o.netns),
+		verboseFlag(o.program, "print each packet, and each step on standard error"),
+		quietFlag(o.program, "print errors and packets only"),
+	)
+}
+
+func (o *loopOptions) launches(line []string) { o.line = line }
+
+// parseEnd parses an address without a prefix length.
 func parseEnd(s string) (netip.Addr, error) {
 	a, err := netcfg.ParseAddress(s)
 	if err == nil && (a.Peer.IsValid() || strings.Contains(s, "/")) {
-		err = fmt.Errorf("%q is more than an address: an end has an address without a length", s)
+		err = fmt.Errorf("%q is not only an address: an end has no prefix length and no peer", s)
 	}
 	return a.Local, err
 }
 
 func parseDevice(name string) (string, error) { return name, netcfg.CheckName(name) }
 
-// loop ends with success when it is stopped by a signal, and when nobody reads the packets any more that -v prints.
-func (p *program) loop(operands []string) error {
-	if err := p.checkLoop(operands); err != nil {
+// run returns nil after a signal, and if the reader of the packets that --verbose prints goes away.
+func (o *loopOptions) run(operands []string) error {
+	if err := o.check(operands); err != nil {
 		return err
 	}
-	debug.SetGCPercent(100) // it runs for long
+	debug.SetGCPercent(100) // the run may be long
 	ctx, caught := catchSignals()
-	ns, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(o.netns)
 	if err != nil {
 		return err
 	}
 	defer ns.Close()
-	l := &loop.Loop{Namespace: ns, Ends: p.ends, MTU: p.properties.spec.MTU, Log: p.logStep}
-	if !p.clean {
+	l := &loop.Loop{Namespace: ns, Ends: o.ends, MTU: o.mtu, Log: o.logStep}
+	if !o.clean {
 		if err := l.Check(); err != nil {
 			return err
 		}
 	}
-	if p.dryRun {
-		return p.planLoop(ctx, l)
+	if o.dryRun {
+		return o.plan(ctx, l)
 	}
 	namespace, err := ns.Identity()
 	if err != nil {
@@ -90,45 +97,48 @@ func (p *program) loop(operands []string) error {
 	}
 	defer memory.Close()
 	l.Remember = memory.Remember
-	if err := p.cleanLoop(l, memory); err != nil || p.clean {
+	if err := o.removeLeft(l, memory); err != nil || o.clean {
 		return err
 	}
-	err = p.runLoop(ctx, caught, l)
+	err = o.relay(ctx, caught, l)
 	if failed := l.End(); failed != nil {
 		return errors.Join(err, failed, &usageHint{errors.New("not all of it could be removed"), "tunadm loop --clean"})
 	}
 	return errors.Join(err, memory.Forget())
 }
 
-// checkLoop refuses what cannot be meant.
-func (p *program) checkLoop(operands []string) error {
-	asked := len(p.ends[0].Addresses)+len(p.ends[1].Addresses) > 0
+// check returns an error if the command line makes no sense or names a command that cannot be executed.
+func (o *loopOptions) check(operands []string) error {
+	addresses := [2]int{len(o.ends[0].Addresses), len(o.ends[1].Addresses)}
 	switch {
 	case len(operands) > 0:
-		return &usageError{text: quote(operands[0]) + " stands where nothing is named", hint: "a command stands behind --: tunadm loop --a ADDR --b ADDR -- CMD"}
-	case p.clean && (asked || p.command != nil || p.dryRun):
-		return usagef("--clean goes with --netns, --verbose and --quiet alone")
-	case p.clean:
+		return &usageError{
+			text: quote(operands[0]) + ": loop has no operands",
+			hint: "a command follows --: tunadm loop --a ADDR --b ADDR -- CMD",
+		}
+	case o.clean && (addresses != [2]int{} || o.line != nil || o.dryRun):
+		return usagef("--clean goes with --netns, --verbose and --quiet only")
+	case o.clean:
 		return nil
-	case len(p.ends[0].Addresses) == 0 || len(p.ends[1].Addresses) == 0:
-		return &usageError{text: "an address is needed for each end", hint: "tunadm loop --a 192.168.13.1 --b 192.168.13.2"}
-	case p.command == nil:
+	case addresses[0] == 0 || addresses[1] == 0:
+		return &usageError{text: "each end requires an address", hint: "tunadm loop --a 192.168.13.1 --b 192.168.13.2"}
+	case o.line == nil:
 		return nil
-	case len(p.command) == 0:
-		return usagef("no command behind --")
+	case len(o.line) == 0:
+		return usagef("no command follows --")
 	}
-	_, err := exec.LookPath(p.command[0])
+	_, err := exec.LookPath(o.line[0])
 	switch {
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
-		return &commandExit{code: exitNoProgram, err: fmt.Errorf("%s: no such command", netcfg.Escape(p.command[0]))}
+		return &commandExit{code: exitNoProgram, err: fmt.Errorf("%s: no such command", netcfg.Escape(o.line[0]))}
 	case err != nil:
 		return &commandExit{code: exitNotExecutable, err: err}
 	}
 	return nil
 }
 
-// cleanLoop undoes what a loop that was killed left.
-func (p *program) cleanLoop(l *loop.Loop, memory *state.Loop) error {
+// removeLeft removes what a killed loop left.
+func (o *loopOptions) removeLeft(l *loop.Loop, memory *state.Loop) error {
 	var left loop.Memory
 	found, err := memory.Recall(&left)
 	if !found || err != nil {
@@ -137,30 +147,25 @@ func (p *program) cleanLoop(l *loop.Loop, memory *state.Loop) error {
 	if err := l.EndOf(&left); err != nil {
 		return err
 	}
-	p.say("removed what a loop left that was killed")
+	o.say("removed what a killed loop left")
 	return memory.Forget()
 }
 
-func (p *program) planLoop(ctx context.Context, l *loop.Loop) error {
+// plan prints the steps.
+func (o *loopOptions) plan(ctx context.Context, l *loop.Loop) error {
 	steps, err := l.Plan(ctx)
 	for _, s := range steps {
-		fmt.Fprintln(p.stdout, s)
+		fmt.Fprintln(o.stdout, s)
 	}
 	return err
 }
 
-func (p *program) logStep(s fmt.Stringer) {
-	if p.verbose {
-		fmt.Fprintln(p.stderr, s)
-	}
-}
-
-// runLoop makes the loop, and carries its packets until the end.
-func (p *program) runLoop(ctx context.Context, caught *interrupts, l *loop.Loop) error {
+// relay sets the loop up and relays its packets until the run ends.
+func (o *loopOptions) relay(ctx context.Context, caught *interrupts, l *loop.Loop) error {
 	if err := l.Make(ctx); err != nil {
 		return err
 	}
-	whole := !p.verbose && p.command == nil
+	whole := !o.verbose && o.line == nil
 	attached, err := l.Attach(netcfg.Attachment{VnetHdr: whole, Offload: whole})
 	if err != nil {
 		return err
@@ -171,15 +176,15 @@ func (p *program) runLoop(ctx context.Context, caught *interrupts, l *loop.Loop)
 	if err := l.Divert(ctx); err != nil {
 		return err
 	}
-	p.sayReady(l)
+	o.sayReady(l)
 	names := [2]string{l.Ends[0].Device, l.Ends[1].Device}
-	if p.command != nil {
-		return p.relayBy(caught, queues, names)
+	if o.line != nil {
+		return o.relayBy(caught, queues, names)
 	}
 	relay := packet.Relay{Names: names, Queues: queues}
-	if p.verbose {
-		p.stdout = patient{ctx, p.stdout}
-		relay.Each = p.packetPrinter(names)
+	if o.verbose {
+		o.stdout = patient{ctx, o.stdout}
+		relay.Each = packetPrinter(o.stdout, names)
 	}
 	if err := relay.Run(ctx); !errors.Is(err, syscall.EPIPE) && !errors.Is(err, io.EOF) {
 		return err
@@ -187,7 +192,7 @@ func (p *program) runLoop(ctx context.Context, caught *interrupts, l *loop.Loop)
 	return nil
 }
 
-func (p *program) sayReady(l *loop.Loop) {
+func (o *loopOptions) sayReady(l *loop.Loop) {
 	end := func(e loop.End) string {
 		words := netcfg.Escape(e.Device)
 		for _, ip := range e.Addresses {
@@ -196,11 +201,12 @@ func (p *program) sayReady(l *loop.Loop) {
 		return words
 	}
 	pref := l.Priorities
-	p.say(fmt.Sprintf("%s <> %s is ready; rules %d, %d and %d, table %d", end(l.Ends[0]), end(l.Ends[1]), pref[0], pref[1], pref[2], l.Table))
+	o.say(fmt.Sprintf("%s <> %s is ready; rules %d, %d and %d, table %d",
+		end(l.Ends[0]), end(l.Ends[1]), pref[0], pref[1], pref[2], l.Table))
 }
 
-// packetPrinter prints a line a packet.
-func (p *program) packetPrinter(names [2]string) func(from, bytes int) error {
+// packetPrinter returns a function that prints a line for a packet.
+func packetPrinter(to io.Writer, names [2]string) func(from, bytes int) error {
 	var one sync.Mutex
 	var line []byte
 	for i := range names {
@@ -211,16 +217,16 @@ func (p *program) packetPrinter(names [2]string) func(from, bytes int) error {
 		defer one.Unlock()
 		line = append(append(append(line[:0], names[from]...), " > "...), names[1-from]...)
 		line = append(strconv.AppendInt(append(line, ' '), int64(bytes), 10), " bytes\n"...)
-		_, err := p.stdout.Write(line)
+		_, err := to.Write(line)
 		return err
 	}
 }
 
-// relayBy leaves the packets to the user's own program, and waits for it.
-func (p *program) relayBy(caught *interrupts, queues [2]*os.File, names [2]string) error {
-	cmd := exec.Command(p.command[0], p.command[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, p.stdout, p.stderr
-	cmd.Env = listenEnvironment(os.Environ(), names[:]) // its process has no number yet
+// relayBy runs the user's relay, and waits for it.
+func (o *loopOptions) relayBy(caught *interrupts, queues [2]*os.File, names [2]string) error {
+	cmd := exec.Command(o.line[0], o.line[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, o.stdout, o.stderr
+	cmd.Env = listenEnvironment(os.Environ(), names[:]) // LISTEN_PID is left out: its PID is not known yet
 	cmd.ExtraFiles = queues[:]
 	return runCommand(caught, cmd, func() error { return errors.Join(queues[0].Close(), queues[1].Close()) })
 }

@@ -74,8 +74,7 @@ func Main(args []string, version string, stdout, stderr io.Writer) int {
 	if standin.Named(args[0]) {
 		args = slices.Concat([]string{"tunadm", asVerb.name}, args)
 	}
-	err := p.run(args)
-	return p.complain(err)
+	return p.complain(p.do(args))
 }
 
 // complain prints each error with at most one hint under it, and chooses the exit code: the errors' own if they agree.

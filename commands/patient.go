@@ -8,14 +8,14 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A patient writer waits for a slow reader, but not beyond the end of its context: then it gives io.EOF back, which ends the run.
+// A patient writer waits for a slow reader until its context ends. Then it returns io.EOF, which ends the run.
 type patient struct {
 	ctx context.Context
 	out io.Writer
 }
 
 func (w patient) Write(text []byte) (int, error) {
-	written, text := make(chan error, 1), bytes.Clone(text) // the caller uses it again
+	written, text := make(chan error, 1), bytes.Clone(text) // the caller reuses it
 	go func() {
 		_, err := w.out.Write(text)
 		written <- err
@@ -28,8 +28,8 @@ func (w patient) Write(text []byte) (int, error) {
 	}
 }
 
-// untilSignal does what may take for ever, such as to read standard input, a file of a dead server, or from a name service, but not beyond
-// the end of the context: then the error is an [*netcfg.Error] with the cause Interrupted, and the work is abandoned.
+// untilSignal does work that may block forever, such as reading standard input, a file of a dead server, or from a name
+// service. If the context ends, it abandons the work and returns a [*netcfg.Error] with the cause Interrupted.
 func untilSignal[T any](ctx context.Context, work func() (T, error)) (result T, err error) {
 	done := make(chan struct{})
 	var worked T

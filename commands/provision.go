@@ -9,31 +9,35 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A provision is one run of apply or teardown: what the files declare and what is remembered, in a namespace.
+// A provision is one run of apply or teardown in a namespace.
 type provision struct {
-	*program
+	*changeOptions
 	namespace *netcfg.Namespace
-	memory    *state.Memory // what an earlier apply made; empty if nobody asked for it
-	kept      []jsonResult  // devices that were left alone on purpose
+	memory    *state.Memory // the devices that earlier runs created; empty if the run does not need them
+	kept      []jsonResult  // the devices that teardown does not delete
 }
 
-// provision does what plan finds to be done, and keeps the memory of it. A plan that is only printed takes no lock and writes nothing.
-func (p *program) provision(operands []string, needsMemory bool, o netcfg.Options, plan func(context.Context, *provision) ([]netcfg.Change, error)) error {
+// provision does the changes that plan returns, and remembers created devices. A run that only prints the plan takes no
+// lock and writes nothing.
+func (o *changeOptions) provision(
+	operands []string, needsMemory bool, options netcfg.Options,
+	plan func(context.Context, *provision) ([]netcfg.Change, error),
+) error {
 	ctx := signals()
-	if !p.planOnly() {
-		lock, err := state.Lock(ctx, func() { p.say("waits for another apply or teardown to end") })
+	if !o.planOnly() {
+		lock, err := state.Lock(ctx, func() { o.say("waiting for another apply or teardown to end") })
 		if err != nil {
 			return err
 		}
 		defer lock.Close()
 	}
-	ns, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(o.netns)
 	if err != nil {
 		return err
 	}
 	defer ns.Close()
-	run := &provision{program: p, namespace: ns, memory: &state.Memory{}}
-	if needsMemory || !p.planOnly() {
+	run := &provision{changeOptions: o, namespace: ns, memory: &state.Memory{}}
+	if needsMemory || !o.planOnly() {
 		if err := run.recall(operands); err != nil {
 			return err
 		}
@@ -42,9 +46,10 @@ func (p *program) provision(operands []string, needsMemory bool, o netcfg.Option
 	if err != nil {
 		return err
 	}
-	return run.do(ctx, changes, o)
+	return run.execute(ctx, changes, options)
 }
 
+// recall reads the memory of earlier runs with the same operands.
 func (r *provision) recall(operands []string) error {
 	namespace, err := r.namespace.Identity()
 	if err != nil {
@@ -58,7 +63,8 @@ func (r *provision) recall(operands []string) error {
 	return err
 }
 
-func (r *provision) do(ctx context.Context, changes []netcfg.Change, o netcfg.Options) error {
+// execute runs the engine and updates the memory.
+func (r *provision) execute(ctx context.Context, changes []netcfg.Change, o netcfg.Options) error {
 	if !r.planOnly() {
 		o.Reserve, o.Remember = r.memory.Reserve, r.memory.Remember
 	}
@@ -67,7 +73,7 @@ func (r *provision) do(ctx context.Context, changes []netcfg.Change, o netcfg.Op
 		return err
 	}
 	if stuck := func(r netcfg.Result) bool { return r.UndoErr != nil }; o.Atomic && err != nil && !slices.ContainsFunc(results, stuck) {
-		r.say("nothing is changed: all devices are as they were, since one failed")
+		r.say("one device failed: all devices are as they were")
 	}
 	err = errors.Join(err, r.forgetGone(results), r.memory.Settle(changes, results))
 	if r.json {
@@ -76,8 +82,8 @@ func (r *provision) do(ctx context.Context, changes []netcfg.Change, o netcfg.Op
 	return err
 }
 
-// forgetGone forgets devices that others deleted, or that a killed run remembered and never made, and in whose place this
-// run made others.
+// forgetGone removes from the memory the devices that this run replaced: other programs deleted them, or a killed run
+// remembered them and never created them.
 func (r *provision) forgetGone(results []netcfg.Result) error {
 	made := map[string]bool{}
 	for _, result := range results {
@@ -95,7 +101,7 @@ func (r *provision) forgetGone(results []netcfg.Result) error {
 	return nil
 }
 
-// jsonResult is what became of one device, as promised to scripts.
+// A jsonResult is the result of one device. Scripts rely on its keys.
 type jsonResult struct {
 	Device string     `json:"device"`
 	Result string     `json:"result"` // created, changed, unchanged, deleted, kept, failed
@@ -121,7 +127,7 @@ func (r *provision) renderOutcomes(changes []netcfg.Change, results []netcfg.Res
 	return encode(r.stdout, append(outcomes, r.kept...))
 }
 
-// resultWord is the one word for what became of a device.
+// resultWord returns the result of a change as one word.
 func resultWord(c netcfg.Change, r netcfg.Result) string {
 	switch e := new(netcfg.Error); {
 	case errors.As(r.Err, &e) && e.Cause == netcfg.InUse && c.Want == nil:

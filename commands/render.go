@@ -10,11 +10,11 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// absent stands in a table for what is not there.
+// absent is the cell of a table that has no value.
 const absent = "-"
 
 // renderTable prints the devices in aligned columns, the same on a terminal and in a pipe.
-func (p *program) renderTable(devices []*netcfg.Device) error {
+func renderTable(to io.Writer, devices []*netcfg.Device) error {
 	rows := [][]string{{"NAME", "MODE", "STATE", "ACCESS", "MTU", "MAC", "MASTER", "ADDRESSES", "IN USE BY"}}
 	for _, d := range devices {
 		rows = append(rows, []string{
@@ -25,10 +25,10 @@ func (p *program) renderTable(devices []*netcfg.Device) error {
 	if len(devices) == 0 {
 		return nil
 	}
-	return align(p.stdout, rows)
+	return align(to, rows)
 }
 
-// align pads all columns but the last.
+// align prints rows, and pads all columns except the last.
 func align(w io.Writer, rows [][]string) error {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
@@ -56,7 +56,7 @@ func or(s string) string {
 	return s
 }
 
-// shownAddresses leaves the link-local ones out, which every device has that was ever up.
+// shownAddresses returns the addresses that are not IPv6 link-local. Every device that was ever up has those.
 func shownAddresses(d *netcfg.Device) []string {
 	var shown []string
 	for _, a := range d.Addresses {
@@ -67,7 +67,7 @@ func shownAddresses(d *netcfg.Device) []string {
 	return shown
 }
 
-// users are the programs that have the device open, and a question mark for those that were not found.
+// users returns the programs that have the device open, and a question mark if some of them are unknown.
 func users(d *netcfg.Device) []string {
 	var who []string
 	for _, h := range d.Holders {
@@ -81,7 +81,7 @@ func users(d *netcfg.Device) []string {
 	return who
 }
 
-// user is a program as "command(pid)".
+// user returns a program as "command(pid)".
 func user(h netcfg.Holder) string {
 	s := fmt.Sprintf("%s(%d)", netcfg.Escape(h.Command), h.PID)
 	if h.Probable {
@@ -90,17 +90,18 @@ func user(h netcfg.Holder) string {
 	return s
 }
 
-func (p *program) renderNames(devices []*netcfg.Device) error {
-	out := bufio.NewWriter(p.stdout)
+// renderNames prints a name per line.
+func renderNames(to io.Writer, devices []*netcfg.Device) error {
+	out := bufio.NewWriter(to)
 	for _, d := range devices {
 		fmt.Fprintln(out, netcfg.Escape(d.Name))
 	}
 	return out.Flush()
 }
 
-// renderBlocks prints all of each device, in the manner of wg(8).
-func (p *program) renderBlocks(devices []*netcfg.Device) error {
-	out := bufio.NewWriter(p.stdout)
+// renderBlocks prints all details of each device, in the form of wg(8).
+func renderBlocks(to io.Writer, devices []*netcfg.Device) error {
+	out := bufio.NewWriter(to)
 	for i, d := range devices {
 		if i > 0 {
 			out.WriteByte('\n')
@@ -171,12 +172,12 @@ func blockLines(d *netcfg.Device) [][2]string {
 	return lines
 }
 
-// renderPlan prints steps as the commands they stand for.
-func (p *program) renderPlan(steps []netcfg.Step) error {
-	if p.json {
-		return encode(p.stdout, toSteps(steps))
+// renderPlan prints steps as the commands of ip(8) that they are short for, or as JSON.
+func renderPlan(to io.Writer, steps []netcfg.Step, json bool) error {
+	if json {
+		return encode(to, toSteps(steps))
 	}
-	out := bufio.NewWriter(p.stdout)
+	out := bufio.NewWriter(to)
 	for _, s := range steps {
 		fmt.Fprintln(out, s)
 	}

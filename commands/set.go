@@ -4,38 +4,44 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 var setVerb = verb{
-	name: "set", operands: "NAME...",
-	usage:      "change what is named, and leave the rest",
-	repeatable: repeatableProperties,
-	flags: func(p *program) []cli.Flag {
-		return slices.Concat(propertyFlags(p), oneByOneFlags(p), changeFlags(p, jsonPlan))
-	},
-	run: (*program).set,
+	name: "set", operands: "NAME...", operand: deviceName,
+	usage:   "change the given properties, and no others",
+	command: func(p *program) command { return &setOptions{changeOptions: changeOptions{program: p}} },
 }
 
-// set changes the devices. One that cannot be changed as asked is as it was.
-func (p *program) set(names []string) error {
-	spec, err := p.properties.resolve(names)
-	if err != nil {
-		return err
-	}
+type setOptions struct {
+	changeOptions
+	properties
+}
+
+func (o *setOptions) flags() []*option {
+	s := &o.spec
+	return slices.Concat(o.propertyFlags(), []*option{
+		listFlag("add-address", "add `ADDRESS`; can be repeated", netcfg.ParseAddress, &s.AddAddresses),
+		listFlag("remove-address", "remove `ADDRESS`; can be repeated", netcfg.ParseAddress, &s.RemoveAddresses),
+		listFlag("add-route", "add `ROUTE`; can be repeated", netcfg.ParseRoute, &s.AddRoutes),
+		listFlag("remove-route", "remove `ROUTE`; can be repeated", netcfg.ParseRoute, &s.RemoveRoutes),
+	}, o.changeFlags(jsonPlan))
+}
+
+// run changes the devices. A device that cannot be changed as requested stays as it was.
+func (o *setOptions) run(names []string) error {
 	if len(names) == 0 {
 		return &usageError{text: "no device is named", hint: "tunadm set NAME... FLAGS"}
 	}
-	if err := checkNames(names, netcfg.CheckName); err != nil {
+	spec, err := o.resolve(names)
+	if err != nil {
 		return err
 	}
 	if len(names) > 1 && spec.MAC != nil {
 		return usagef("--mac goes with one device")
 	}
 	if reflect.DeepEqual(*spec, netcfg.Spec{}) {
-		return &usageError{text: "nothing is to be changed", hint: "tunadm help set"}
+		return &usageError{text: "no property is given", hint: "tunadm help set"}
 	}
 	if err := spec.Check(); err != nil {
 		return forDevices(err, names...)
@@ -44,6 +50,6 @@ func (p *program) set(names []string) error {
 	for i, name := range names {
 		changes[i] = netcfg.Change{Name: name, Want: spec, Expect: netcfg.Present}
 	}
-	_, err = p.change(changes)
+	_, err = o.change(changes, nil)
 	return err
 }

@@ -3,27 +3,34 @@ package commands
 import (
 	"errors"
 
-	"github.com/urfave/cli/v2"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 var showVerb = verb{
-	name: "show", operands: "[NAME...]",
-	usage: "show everything known of devices, a block each",
-	flags: func(p *program) []cli.Flag {
-		return []cli.Flag{jsonFlag(p, "print it as JSON"), netnsFlag(p)}
-	},
-	run: (*program).show,
+	name: "show", operands: "[NAME...]", operand: deviceName,
+	usage:   "show all details of devices, a block each",
+	command: func(p *program) command { return &showOptions{program: p} },
 }
 
-func (p *program) show(names []string) error {
-	devices, missing, err := p.devices(names)
+type showOptions struct {
+	*program
+	json  bool
+	netns string
+}
+
+func (o *showOptions) flags() []*option {
+	return []*option{switchFlag("json", "print JSON", &o.json), netnsFlag(&o.netns)}
+}
+
+func (o *showOptions) run(names []string) error {
+	devices, missing, err := readDevices(o.netns, names, (*netcfg.Namespace).Devices)
 	if err != nil {
 		return err
 	}
-	if p.json {
-		err = p.renderJSON(devices)
+	if o.json {
+		err = renderJSON(o.stdout, devices)
 	} else {
-		err = p.renderBlocks(devices)
+		err = renderBlocks(o.stdout, devices)
 	}
 	return errors.Join(append(missing, err)...)
 }

@@ -8,29 +8,29 @@ import (
 	"syscall"
 )
 
-// signals is a context that ends with the first signal to stop. It is made before the goroutine may be bound to its thread, where each
-// signal would cost two switches of threads. The process ends with the run, so nobody stops it.
+// signals returns a context that the first signal to stop ends. Call it before netcfg.Open binds the goroutine to its
+// thread, because each call would then cost two switches of threads. It catches signals until the process ends.
 func signals() context.Context {
 	ctx, _ := catchSignals()
 	return ctx
 }
 
-// interrupts are the signals that end a run, or that are passed on to the user's command while there is one. All come through one channel: with
-// two, a signal could be seen in the one and not yet in the other.
+// interrupts are the signals that end a run, or that are passed on to the user's command while it runs. All come through
+// one channel: with two, a signal could have arrived in one and not yet in the other.
 type interrupts struct {
 	caught chan os.Signal
 
 	mu   sync.Mutex
-	to   func(os.Signal) // nil: the next one ends the run
-	came os.Signal       // which ended it; nil: none yet
+	to   func(os.Signal) // nil: the next signal ends the run
+	came os.Signal       // the signal that ended the run; nil: none
 }
 
-// catchSignals gives a context that the first signal ends.
+// catchSignals returns a context that the first signal ends.
 func catchSignals() (context.Context, *interrupts) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &interrupts{caught: make(chan os.Signal, 16)}
 	c.add(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
-	signal.Ignore(syscall.SIGPIPE) // a reader of -v that goes away must not end the run halfway
+	signal.Ignore(syscall.SIGPIPE) // the run must not end halfway if the reader of -v goes away
 	go func() {
 		for s := range c.caught {
 			c.mu.Lock()
@@ -55,7 +55,8 @@ func (c *interrupts) add(signals ...os.Signal) {
 	}
 }
 
-// pass has the signals to come passed on, or ends that if it is nil. It says false, and passes none on, if one has ended the run already.
+// pass passes later signals on to a function; nil ends that. It returns false, and passes none on, if a signal has ended the
+// run already.
 func (c *interrupts) pass(to func(os.Signal)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

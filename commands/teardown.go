@@ -5,39 +5,43 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 var teardownVerb = verb{
 	name: "teardown", operands: "[FILE|DIR...]",
-	usage: "delete what apply created, all in one go",
-	flags: func(p *program) []cli.Flag {
-		return append([]cli.Flag{
-			boolFlag("force", "take devices from the programs that use them, and declared ones that apply did not create", &p.force),
-		}, changeFlags(p, jsonOutcome)...)
-	},
-	run: (*program).teardown,
+	usage:   "delete the devices that apply created",
+	command: func(p *program) command { return &teardownOptions{changeOptions: changeOptions{program: p}} },
 }
 
-// teardown deletes what is remembered, whatever the files look like by now.
-func (p *program) teardown(operands []string) error {
+type teardownOptions struct {
+	changeOptions
+	force bool
+}
+
+func (o *teardownOptions) flags() []*option {
+	return append([]*option{
+		switchFlag("force", "delete also devices that programs use, and declared devices that apply did not create", &o.force),
+	}, o.changeFlags(jsonOutcome)...)
+}
+
+// run deletes the remembered devices, even if the files have changed since or have mistakes.
+func (o *teardownOptions) run(operands []string) error {
 	var mistakes error
-	err := p.provision(operands, true, netcfg.Options{}, func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
+	err := o.provision(operands, true, netcfg.Options{}, func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
 		declared, wrong := untilSignal(ctx, func() ([]declare.Declaration, error) { return declare.Read(operands) })
 		if ctx.Err() != nil {
 			return nil, wrong
 		}
 		if mistakes = wrong; wrong != nil && len(r.memory.Devices()) > 0 {
-			r.say("the files have mistakes; what apply created goes all the same")
+			r.say("the files have mistakes; the devices that apply created are deleted nevertheless")
 		}
 		strangers, err := r.strangers(declared)
-		changes := r.remembered()
+		changes := r.remembered(o.force)
 		for _, d := range strangers {
-			if p.force {
-				changes = append(changes, r.removal(d.Name, d.Index))
+			if o.force {
+				changes = append(changes, removal(d.Name, d.Index, true))
 			} else {
 				r.keep(d.Name)
 			}
@@ -47,22 +51,22 @@ func (p *program) teardown(operands []string) error {
 	return errors.Join(mistakes, err)
 }
 
-// remembered are the changes that delete what an earlier apply of the same operands made.
-func (r *provision) remembered() []netcfg.Change {
+// remembered returns the changes that delete the devices that an earlier apply of the same operands created.
+func (r *provision) remembered(force bool) []netcfg.Change {
 	var changes []netcfg.Change
 	for index, name := range r.memory.Devices() {
-		changes = append(changes, r.removal(name, index))
+		changes = append(changes, removal(name, index, force))
 	}
 	slices.SortFunc(changes, func(a, b netcfg.Change) int { return a.Index - b.Index })
 	return changes
 }
 
-// removal deletes the very device, if it is there.
-func (r *provision) removal(name string, index int) netcfg.Change {
-	return netcfg.Change{Name: name, Index: index, Expect: netcfg.PresentOrNot, Force: r.force}
+// removal returns the change that deletes the device of this name and index, if it exists.
+func removal(name string, index int, force bool) netcfg.Change {
+	return netcfg.Change{Name: name, Index: index, Expect: netcfg.PresentOrNot, Force: force}
 }
 
-// strangers are devices that are declared and there, and that apply did not create.
+// strangers returns the existing devices that are declared and that apply did not create.
 func (r *provision) strangers(declared []declare.Declaration) ([]*netcfg.Device, error) {
 	names := make([]string, len(declared))
 	for i, d := range declared {
@@ -77,14 +81,14 @@ func (r *provision) strangers(declared []declare.Declaration) ([]*netcfg.Device,
 		if d == nil || d.Kind != "tun" || r.memory.Devices()[d.Index] == d.Name || seen[d.Index] {
 			return true
 		}
-		seen[d.Index] = true // it may be declared by its other name too
+		seen[d.Index] = true // it may be declared by an alternative name too
 		return false
 	}), err
 }
 
-// keep leaves a device alone, and says so.
+// keep reports that a device is not deleted.
 func (r *provision) keep(name string) {
 	why := "apply did not create it"
-	r.warn(netcfg.Result{Name: name, Warnings: []string{why + ": it is kept, --force takes it"}})
+	r.sayOf(name, "warning: "+why+": it is kept, --force deletes it")
 	r.kept = append(r.kept, jsonResult{Device: name, Result: "kept", Steps: toSteps(nil), Error: &why})
 }

@@ -10,37 +10,39 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 var watchVerb = verb{
-	name: "watch", operands: "[NAME...]",
-	usage: "tell what happens to devices, a line an event, until stopped",
-	flags: func(p *program) []cli.Flag {
-		return []cli.Flag{jsonFlag(p, "print each event as a JSON object, one a line"), netnsFlag(p)}
-	},
-	run: (*program).watch,
+	name: "watch", operands: "[NAME...]", operand: deviceName,
+	usage:   "print events of devices, one per line, until stopped",
+	command: func(p *program) command { return &watchOptions{program: p} },
 }
 
-// watch ends with success when it is stopped by a signal, and when nobody reads what it prints any more.
-func (p *program) watch(names []string) error {
-	if err := checkNames(names, netcfg.CheckName); err != nil {
-		return err
-	}
-	debug.SetGCPercent(100) // it runs for long, unlike all others
+type watchOptions struct {
+	*program
+	netns string
+	json  bool
+}
+
+func (o *watchOptions) flags() []*option {
+	return []*option{switchFlag("json", "print each event as a JSON object, one per line", &o.json), netnsFlag(&o.netns)}
+}
+
+// run prints events. It returns nil after a signal, and if the reader of standard output goes away.
+func (o *watchOptions) run(names []string) error {
+	debug.SetGCPercent(100) // the run may be long
 	ctx := signals()
-	ns, err := netcfg.Open(p.netns)
+	ns, err := netcfg.Open(o.netns)
 	if err != nil {
 		return err
 	}
 	defer ns.Close()
-	print := p.printEvent
-	if p.json {
-		print = p.printJSONEvent
+	print := printEvent
+	if o.json {
+		print = printJSONEvent
 	}
-	file, _ := p.stdout.(*os.File)
+	file, _ := o.stdout.(*os.File)
 	err = ns.Watch(ctx, names, file, func(events []netcfg.Event) error {
 		var text bytes.Buffer
 		for _, e := range events {
@@ -48,7 +50,7 @@ func (p *program) watch(names []string) error {
 				return err
 			}
 		}
-		_, err := patient{ctx, p.stdout}.Write(text.Bytes())
+		_, err := patient{ctx, o.stdout}.Write(text.Bytes())
 		return err
 	})
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) {
@@ -57,7 +59,7 @@ func (p *program) watch(names []string) error {
 	return err
 }
 
-func (p *program) printEvent(out io.Writer, e netcfg.Event) error {
+func printEvent(out io.Writer, e netcfg.Event) error {
 	name := absent
 	if d := e.Device(); d != nil {
 		name = netcfg.Escape(d.Name)
@@ -70,11 +72,11 @@ func (p *program) printEvent(out io.Writer, e netcfg.Event) error {
 	return err
 }
 
-// eventDetail is what stands behind the kind of an event, or "".
+// eventDetail returns the text after the kind of an event, or "".
 func eventDetail(e netcfg.Event) string {
 	switch e.Kind {
 	case netcfg.EventLost:
-		return "more happened than could be told; what differs now follows"
+		return "events were lost; the present differences follow"
 	case netcfg.EventCreated, netcfg.EventJoined:
 		return e.After.Mode.String()
 	case netcfg.EventAttached, netcfg.EventDetached:
@@ -94,7 +96,7 @@ func eventDetail(e netcfg.Event) string {
 	return ""
 }
 
-// eventChange is the old and the new value of what changed: a number, a text or an id, and nil for none.
+// eventChange returns the old and the new value: a number, a text or an ID, and nil for none.
 func eventChange(e netcfg.Event) (before, after any) {
 	value := func(of func(d *netcfg.Device) any) (any, any) { return of(e.Before), of(e.After) }
 	switch e.Kind {
@@ -122,7 +124,7 @@ func eventChange(e netcfg.Event) (before, after any) {
 	return nil, nil
 }
 
-// orNil is what a pointer points to, and nil for none.
+// orNil returns the value that a pointer points to, or nil.
 func orNil[T any](v *T) any {
 	if v == nil {
 		return nil
@@ -130,7 +132,7 @@ func orNil[T any](v *T) any {
 	return *v
 }
 
-// shown is a value of a change as people read it.
+// shown returns a value of an event as text.
 func shown(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -146,7 +148,7 @@ func shown(value any) string {
 	return absent
 }
 
-func (p *program) printJSONEvent(out io.Writer, e netcfg.Event) error {
+func printJSONEvent(out io.Writer, e netcfg.Event) error {
 	j := jsonEvent{Time: e.Time.Format("2006-01-02T15:04:05.000Z07:00"), Event: string(e.Kind)}
 	if d := e.Device(); d != nil {
 		mode := d.Mode.String()

@@ -30,7 +30,7 @@ OUTCOMES = [
             "the kernel cannot unset an owner or a group: TUNSETOWNER refuses -1"),
     Outcome("error teardown* *", "failed, but all is done", r": gone$",
             "teardown deletes what is remembered even if a file cannot be read, as tunadm(8) says",
-            says="the files have mistakes; what apply created goes all the same"),
+            says="the files have mistakes; the devices that apply created are deleted nevertheless"),
     Outcome("meddle [as]*:replace-index:*", "foreign device changed", r"^\w+: (?!gone)",
             "a device is changed by its index, which the kernel gives to another one only where a program asks for it; "
             "a delete looks at the kind again"),
