@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -102,29 +101,40 @@ func (ns *Namespace) lookAtRules(jobs []*job) error {
 
 // changeRules does steps that add or remove a rule.
 func (ns *Namespace) changeRules(steps []*task) []error {
-	errs := make([]error, len(steps))
+	requests := make([]*nl.NetlinkRequest, len(steps))
 	for i, s := range steps {
-		do := netlink.RuleAdd
-		if s.Kind == StepRemoveRule {
-			do = netlink.RuleDel
-		}
-		err := library(func() error { return do(s.Rule.request()) })
-		gone := s.Kind == StepRemoveRule && errors.Is(err, unix.ENOENT)
-		if err != nil && !gone {
-			errs[i] = ns.explainStep(s, err)
+		requests[i] = s.Rule.request(s.Kind)
+	}
+	errs := ns.socket.Exchange(requests, nil)
+	for i, err := range errs {
+		gone := steps[i].Kind == StepRemoveRule && errors.Is(err, unix.ENOENT)
+		if errs[i] = nil; err != nil && !gone {
+			errs[i] = ns.explainStep(steps[i], err)
 		}
 	}
 	return errs
 }
 
-// request returns the rule as the library takes it. A rule that is added or removed has nothing else.
-func (r Rule) request() *netlink.Rule {
-	to := netlink.NewRule()
-	to.Family = unix.AF_INET
-	if r.IPv6 {
-		to.Family = unix.AF_INET6
+// toTable is FR_ACT_TO_TBL, the action of a rule that looks up a table.
+const toTable = 1
+
+// request returns the request of a step. A rule that is added or removed has no other attributes. The netlink library's
+// RuleAdd and RuleDel would do it, but each of their sockets starts the poller of the Go runtime, which ends the whole
+// program if no descriptor is left for it: half of the rules would stay.
+func (r Rule) request(kind StepKind) *nl.NetlinkRequest {
+	verb, flags := unix.RTM_NEWRULE, unix.NLM_F_ACK|unix.NLM_F_CREATE|unix.NLM_F_EXCL
+	if kind == StepRemoveRule {
+		verb, flags = unix.RTM_DELRULE, unix.NLM_F_ACK
 	}
-	to.Priority, to.Table, to.IifName, to.Protocol = int(r.Priority), int(r.Table), r.In, r.Protocol
+	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Type: toTable}}
+	if r.IPv6 {
+		msg.Family = unix.AF_INET6
+	}
+	to := rtnl.Request(verb, flags, msg, nl.NewRtAttr(nl.FRA_PRIORITY, nl.Uint32Attr(r.Priority)),
+		nl.NewRtAttr(nl.FRA_TABLE, nl.Uint32Attr(r.Table)), nl.NewRtAttr(nl.FRA_PROTOCOL, []byte{r.Protocol}))
+	if r.In != "" {
+		to.AddData(nl.NewRtAttr(nl.FRA_IIFNAME, nl.ZeroTerminated(r.In)))
+	}
 	return to
 }
 
