@@ -1,0 +1,103 @@
+package doctor
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+func TestRouteAndAddressChecks(t *testing.T) {
+	lan := &netcfg.Device{Index: 9, Name: "eth1", Up: true, Addresses: addresses("10.0.0.9/24")}
+	other := &netcfg.Device{Index: 9, Name: "eth1", Up: true}
+	to := netip.MustParseAddr("10.0.0.2")
+	detoured := func(match string, table uint32, foreign bool) []detour {
+		way := netcfg.Way{Index: 9, Match: netip.MustParsePrefix(match), Table: table, Foreign: foreign}
+		return []detour{{netip.MustParseAddr("10.0.0.1"), to, way}}
+	}
+	nowhere := []detour{{netip.MustParseAddr("10.0.0.1"), to, netcfg.Way{}}}
+	links := netcfg.Network{Links: []*netcfg.Device{other}, Rules: []netcfg.Rule{{Priority: 32766, Table: tableMain}}}
+	rule := links
+	rule.Rules = append([]netcfg.Rule{{Priority: 40, From: netip.MustParsePrefix("10.0.0.1/32"), Table: 100}},
+		links.Rules...)
+	odd := links
+	odd.Rules = []netcfg.Rule{{Priority: 40, Table: 100, Odd: true}}
+	barrier := links
+	barrier.Routes = []netcfg.NetworkRoute{{Barrier: "prohibit",
+		Route: netcfg.Route{To: netip.MustParsePrefix("10.0.0.0/25")}}}
+	linkdown := files{"/proc/sys/net/ipv4/conf/tun0/ignore_routes_with_linkdown": "1\n"}
+	filter := files{"/proc/sys/net/ipv4/conf/all/rp_filter": "1\n", "/proc/sys/net/ipv4/conf/tun0/rp_filter": "0\n"}
+	for name, s := range map[string]situation{
+		"no detour": {look: routeElsewhere, device: tun0(), network: links},
+		"a more specific route": {look: routeElsewhere, device: tun0(), network: links,
+			ways: detoured("10.0.0.0/25", tableMain, false), fix: "ip route del 10.0.0.0/25 dev eth1",
+			want: "fault packets to 10.0.0.0/25 leave through eth1, which has a more specific route"},
+		"a smaller metric": {look: routeElsewhere, device: tun0(), network: links,
+			ways: detoured("10.0.0.0/24", tableMain, false), fix: "ip route del 10.0.0.0/24 dev eth1",
+			want: "fault packets to 10.0.0.0/24 leave through eth1, which has a route with a smaller metric"},
+		"a route of the kernel": {look: routeElsewhere, device: tun0(), network: links,
+			ways: detoured("10.0.0.0/25", tableMain, true), fix: "move the device or eth1 to another network: ip addr",
+			want: "fault packets to 10.0.0.0/25 leave through eth1, which has a more specific route"},
+		"only a default route": {look: routeElsewhere, device: tun0(), network: links,
+			ways: detoured("0.0.0.0/0", tableMain, false), fix: "ip route replace 10.0.0.0/24 dev tun0",
+			want: "fault its route to 10.0.0.0/24 is missing"},
+		"a rule": {look: routeElsewhere, device: tun0(), network: rule,
+			ways: detoured("0.0.0.0/0", 100, false), fix: "ip rule del pref 40 from 10.0.0.1/32 lookup 100",
+			want: "fault packets to 10.0.0.2 leave through eth1, because of a policy rule: " +
+				"pref 40 from 10.0.0.1/32 lookup 100"},
+		"a rule known in part": {look: routeElsewhere, device: tun0(), network: odd,
+			ways: detoured("0.0.0.0/0", 100, false), fix: "inspect the rule: ip rule show pref 40",
+			want: "fault packets to 10.0.0.2 leave through eth1, because of a policy rule: pref 40 lookup 100"},
+		"a prohibit route": {look: routeElsewhere, device: tun0(), network: barrier, ways: nowhere,
+			fix:  "ip route del prohibit 10.0.0.0/25",
+			want: "fault a route forbids packets to 10.0.0.2: prohibit 10.0.0.0/25"},
+		"no route": {look: routeElsewhere, device: tun0(), network: links, ways: nowhere,
+			want: "fault its route to 10.0.0.0/24 is missing", fix: "ip route replace 10.0.0.0/24 dev tun0"},
+		"no rule for the main table": {look: routeElsewhere, device: tun0(), ways: nowhere,
+			want: "fault no policy rule looks up the main routing table", fix: "ip rule add pref 32766 lookup main"},
+		"ignored without a carrier": {look: linkdownIgnored, device: tun0(idle), ways: nowhere, files: linkdown,
+			want: "warning the kernel ignores its routes while it has no carrier (ignore_routes_with_linkdown)",
+			fix:  "start the program that reads it"},
+		"not ignored with a carrier": {look: linkdownIgnored, device: tun0(), ways: nowhere, files: linkdown},
+
+		"rp_filter off": {look: rpFilter, device: tun0()},
+		"rp_filter on":  {look: rpFilter, device: tun0(), files: filter, want: "ok"},
+		"rp_filter and a detour": {look: rpFilter, device: tun0(), files: filter,
+			ways: detoured("10.0.0.0/25", tableMain, false), fix: "sysctl -w net.ipv4.conf.tun0.rp_filter=2",
+			want: "fault the kernel drops packets from 10.0.0.2 that arrive through it (rp_filter 1)"},
+		"no forwarding": {look: forwarding, question: named,
+			device: tun0(func(d *netcfg.Device) { d.Stats.RxPackets = 9 }),
+			files: files{"/proc/sys/net/ipv4/conf/tun0/forwarding": "0\n",
+				"/proc/thread-self/net/snmp": "Ip: Forwarding InAddrErrors\nIp: 2 1\n"},
+			want: "warning this host does not forward IPv4, and dropped 1 packet to other hosts " +
+				"in this network namespace, possibly of another device", fix: "sysctl -w net.ipv4.ip_forward=1"},
+		"no firewall": {look: firewall, device: tun0(), question: named},
+		"iptables-legacy": {look: firewall, device: tun0(), question: named, want: "ok",
+			files: files{"/proc/thread-self/net/ip_tables_names": "filter\n"}},
+
+		"an address": {look: noAddress, device: tun0(), question: named},
+		"no address": {look: noAddress, device: tun0(func(d *netcfg.Device) { d.Addresses = nil }), question: named,
+			want: "warning it has no address", fix: "tunadm set tun0 --address 192.168.77.1/24"},
+		"no address, not named": {look: noAddress, device: tun0(func(d *netcfg.Device) { d.Addresses = nil }),
+			want: "ok"},
+		"a single host": {look: noAddress, question: named,
+			device: tun0(func(d *netcfg.Device) { d.Addresses = addresses("10.6.0.1/32") }),
+			want:   "warning its address 10.6.0.1/32 covers only this host, and no route leads out of the device",
+			fix:    "tunadm set tun0 --add-address 10.6.0.1/24"},
+		"an address on a port": {look: bridgeAddress, device: tun0(port),
+			want: "fault it has the address 10.0.0.1/24, but is a port of the bridge br0",
+			fix:  "tunadm set tun0 --remove-address 10.0.0.1/24 && ip addr replace 10.0.0.1/24 dev br0"},
+		"the same network twice": {look: subnetTwice, device: tun0(),
+			network: netcfg.Network{Links: []*netcfg.Device{lan}},
+			want:    "fault eth1 also has an address in 10.0.0.0/24",
+			fix:     "tunadm set tun0 --remove-address 10.0.0.1/24 --add-address 192.168.77.1/24"},
+		"IPv6 off": {look: ipv6Off, device: tun0(), files: files{"/proc/sys/net/ipv6/conf/tun0/disable_ipv6": "1\n"},
+			want: "warning IPv6 is off on it (disable_ipv6)", fix: "sysctl -w net.ipv6.conf.tun0.disable_ipv6=0"},
+		"its own address": {look: ownAddress, device: tun0(), want: "ok"},
+		"a stale rule": {look: leftRules, device: tun0(), network: netcfg.Network{Rules: []netcfg.Rule{{Priority: 77,
+			In: "t x", Detached: true, Table: 100}}}, fix: "ip rule del pref 77 iif 't x' lookup 100",
+			want: "warning a policy rule names a device that does not exist: pref 77 iif 't x' lookup 100"},
+	} {
+		t.Run(name, s.check)
+	}
+}
