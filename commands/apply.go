@@ -32,7 +32,7 @@ func (o *applyOptions) flags() []*option {
 func (o *applyOptions) run(operands []string) error {
 	options := netcfg.Options{Atomic: o.atomic, DeferMaster: o.deferMaster}
 	return o.provision(operands, o.prune, options, func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
-		var directory netcfg.Directory
+		directory := &r.namespace.Directory
 		declared, err := untilSignal(ctx, func() ([]declare.Declaration, error) {
 			declared, err := declare.Read(operands) // under the lock, so that no other run acts on older files
 			if err == nil {
@@ -47,7 +47,7 @@ func (o *applyOptions) run(operands []string) error {
 		if err != nil {
 			return nil, err
 		}
-		changes := o.wanted(declared, &directory)
+		changes := o.wanted(declared, directory)
 		if o.prune {
 			changes = append(changes, r.undeclared(declared)...)
 		}

@@ -77,9 +77,6 @@ type AccessNames struct {
 	Anyone      bool
 }
 
-// A Directory looks users and groups up, each name once.
-type Directory struct{ users, groups map[string]found }
-
 type found struct {
 	id  ID
 	err error
@@ -96,7 +93,7 @@ func (y *Directory) LookUp(all []AccessNames) {
 			groups[*n.Group] = found{}
 		}
 	}
-	y.users, y.groups = parseAll(users, userDatabase), parseAll(groups, groupDatabase)
+	y.users, y.groups = y.parse(users, userDatabase), y.parse(groups, groupDatabase)
 }
 
 // Access is the access by number; nil if none is asked. The error is an [*Error] with the cause NoUser, NoGroup or
@@ -110,8 +107,8 @@ func (y *Directory) Access(n AccessNames) (*Access, error) {
 	}
 	var a Access
 	var err error
-	if a.User, err = lookUp(y.users, n.User, ParseUser); err == nil {
-		a.Group, err = lookUp(y.groups, n.Group, ParseGroup)
+	if a.User, err = lookUp(y.users, n.User, y.ParseUser); err == nil {
+		a.Group, err = lookUp(y.groups, n.Group, y.ParseGroup)
 	}
 	if err != nil {
 		return nil, err

@@ -78,7 +78,7 @@ func (ns *Namespace) begin(jobs []*job, o Options) error {
 	if err := ns.look(jobs, shallow); err != nil {
 		return err
 	}
-	nameOwners(jobs)
+	ns.nameOwners(jobs)
 	refuseTwins(jobs)
 	masters := map[string]*Master{}
 	how := shallow

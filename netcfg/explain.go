@@ -116,7 +116,7 @@ func (ns *Namespace) explainAttach(d *Device, err error) error {
 		return ns.busy(d)
 	case errors.Is(err, unix.EPERM):
 		e.Cause, e.Fix = NotOwner, asRoot()
-		e.Detail = "only " + named(d).Access.String() + " may attach"
+		e.Detail = "only " + ns.named(d).Access.String() + " may attach"
 	case errors.Is(err, unix.ENOMEM):
 		e.Detail, e.Cause = fmt.Sprintf("the kernel has no memory for its queue of %d packets", d.TxQueueLen), NoMemory
 	case errors.Is(err, unix.E2BIG):
@@ -130,12 +130,12 @@ func (ns *Namespace) busy(d *Device) *Error {
 	now := *d
 	now.Holders, now.Queues = nil, max(d.Queues, 1)
 	ns.findHolders([]*Device{&now})
-	return busyError(named(&now), "")
+	return busyError(ns.named(&now), "")
 }
 
-// named is the device with the names of its users and groups.
-func named(d *Device) *Device {
-	name([]*Device{d})
+// named returns the device, with the names of its users and groups.
+func (ns *Namespace) named(d *Device) *Device {
+	ns.Directory.FillIn([]*Device{d})
 	return d
 }
 

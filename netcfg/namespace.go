@@ -15,6 +15,9 @@ type Namespace struct {
 	node    string // of the driver; "": where it always is
 	held    int    // descriptors of new devices that are open
 
+	// Directory looks up the names of users and groups.
+	Directory Directory
+
 	stranded []int // PIDs of examiners that did not end
 
 	// old pretends that the probes for what came after Linux 5.10 found nothing, so that tests reach the fallbacks.

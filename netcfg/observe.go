@@ -35,7 +35,7 @@ func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
 	}
 	present := slices.DeleteFunc(slices.Clone(devices), func(d *Device) bool { return d == nil })
 	ns.findHolders(present)
-	name(present)
+	ns.Directory.FillIn(present)
 	return devices, nil
 }
 

@@ -10,14 +10,14 @@ import (
 )
 
 // nameOwners puts the names to who may attach, for the plans and the errors that speak of that.
-func nameOwners(jobs []*job) {
+func (ns *Namespace) nameOwners(jobs []*job) {
 	var devices []*Device
 	for _, j := range jobs {
 		if j.now != nil && j.Want != nil && j.Want.Access != nil && (j.Expect == Absent || !j.Want.Access.same(j.now.Access)) {
 			devices = append(devices, j.now)
 		}
 	}
-	name(devices)
+	ns.Directory.FillIn(devices)
 }
 
 // accessLost is the error of an undo that cannot unset an owner or a group which was set for the first time, or nil.

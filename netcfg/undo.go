@@ -90,7 +90,7 @@ func (ns *Namespace) undo(jobs []*job, o Options) {
 		if u.err != nil && u.now == nil && u.index != 0 { // nobody knows: it is as good as there
 			u.now = &Device{Index: u.index, Name: u.Name, Kind: "tun"}
 		}
-		u.err = j.left(u)
+		u.err = ns.left(j, u)
 		j.now, j.result.UndoErr, j.result.PutBack = u.now, u.err, u.err == nil
 		j.result.Remade = j.deleted && u.err == nil
 	}
@@ -105,9 +105,9 @@ func (j *job) undoable() bool {
 }
 
 // left is the error of an undo that did not bring everything back, with a list of what it did not, or nil.
-func (j *job) left(u *job) error {
+func (ns *Namespace) left(j, u *job) error {
 	if j.deleted && u.err == nil && u.now == nil {
-		return j.lost(u)
+		return ns.lost(j, u)
 	}
 	if u.err != nil {
 		return u.err
@@ -175,7 +175,7 @@ func (j *job) whyLeft(s Step) (Cause, string) {
 }
 
 // lost is the error of a device that was deleted and cannot be made anew, with all that was seen of it.
-func (j *job) lost(u *job) error {
+func (ns *Namespace) lost(j, u *job) error {
 	e := &Error{Device: j.Name, Cause: NoDevice, Detail: "it was deleted, and cannot be made anew"}
 	for _, f := range u.failures {
 		if f.step.Kind != StepCreate {
@@ -187,7 +187,7 @@ func (j *job) lost(u *job) error {
 		}
 	}
 	d := j.before
-	was := []string{d.Mode.String() + " of " + named(d).Access.String()}
+	was := []string{d.Mode.String() + " of " + ns.named(d).Access.String()}
 	if d.MAC != nil {
 		was = append(was, "mac "+d.MAC.String())
 	}

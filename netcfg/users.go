@@ -2,12 +2,8 @@ package netcfg
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"os/user"
 	"slices"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,20 +23,8 @@ func (ns *Namespace) Self() Person {
 	for _, g := range more {
 		p.Groups = append(p.Groups, uint32(g))
 	}
-	p.ID.Name = userName(p.ID.Number)
+	p.ID.Name = ns.Directory.userName(p.ID.Number)
 	return p
-}
-
-func userName(number uint32) string {
-	known := map[uint32]string{number: ""}
-	resolve(known, "passwd", func(id string) (string, error) {
-		u, err := user.LookupId(id)
-		if err != nil {
-			return "", err
-		}
-		return u.Username, nil
-	})
-	return known[number]
 }
 
 // ownsNamespace says whether capabilities count in the thread's network namespace: it belongs to the thread's user
@@ -60,12 +44,12 @@ func ownsNamespace() bool {
 
 // Person looks a user up, with his own groups. The error is an [*Error] with the cause NoUser.
 func (ns *Namespace) Person(name string) (Person, error) {
-	id, err := ParseUser(name)
+	id, err := ns.Directory.ParseUser(name)
 	if err != nil {
 		return Person{}, err
 	}
 	if id.Name == "" {
-		id.Name = userName(id.Number)
+		id.Name = ns.Directory.userName(id.Number)
 	}
 	p := Person{ID: id, Admin: id.Number == 0}
 	if self := ns.Self(); self.ID.Number == 0 {
@@ -74,44 +58,8 @@ func (ns *Namespace) Person(name string) (Person, error) {
 	if id.Name == "" {
 		return p, nil
 	}
-	u, err := user.Lookup(id.Name)
-	if err != nil { // the host's name service knows him
-		return p, p.foreignGroups()
-	}
-	ids, err := u.GroupIds()
-	if err != nil {
-		return p, fmt.Errorf("groups of %q: %w", id.Name, err)
-	}
-	p.addGroups(append([]string{u.Gid}, ids...))
-	return p, nil
-}
-
-// foreignGroups asks the host's name service.
-func (p *Person) foreignGroups() error {
-	entries, err := getent("passwd", p.ID.Name)
-	for _, fields := range entries {
-		if len(fields) > 3 {
-			p.addGroups([]string{fields[3]})
-		}
-	}
-	lines, groupsErr := getentLines("initgroups", p.ID.Name)
-	if err != nil || groupsErr != nil {
-		return &Error{Cause: NoNames, What: "groups of " + Escape(p.ID.Name), Fix: idFix("initgroups", p.ID.Name)}
-	}
-	for _, line := range lines {
-		if words := strings.Fields(line); len(words) > 1 {
-			p.addGroups(words[1:])
-		}
-	}
-	return nil
-}
-
-func (p *Person) addGroups(ids []string) {
-	for _, id := range ids {
-		if n, err := strconv.ParseUint(id, 10, 32); err == nil && !slices.Contains(p.Groups, uint32(n)) {
-			p.Groups = append(p.Groups, uint32(n))
-		}
-	}
+	p.Groups, err = ns.Directory.groupsOf(id.Name)
+	return p, err
 }
 
 // Admits says whether the kernel lets the person attach, as far as owner and group decide it.

@@ -95,7 +95,7 @@ func TestUsersByNameAndNumber(t *testing.T) {
 	for text, want := range map[string]string{
 		"root": "0", "0": "0", "4294967294": "4294967294", "4294967295": "larger", "99999999999999999999": "no such user", "no-such-user": "no such user", "": "the name is empty", " 0": "no such user", "+0": "no such user", "-1": "no such user",
 	} {
-		id, err := ParseUser(text)
+		id, err := new(Directory).ParseUser(text)
 		got := fmt.Sprint(id.Number)
 		if err != nil {
 			got = err.Error()

@@ -74,7 +74,7 @@ func (w *watcher) observe() ([]*Device, error) {
 			for _, d := range devices {
 				d.dropClaims()
 			}
-			name(devices)
+			w.ns.Directory.FillIn(devices)
 			for _, d := range devices {
 				for i := range d.Addresses {
 					d.Addresses[i].kept.message = nil

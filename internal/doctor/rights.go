@@ -166,7 +166,7 @@ func impossibleAccess(v *view) []Finding {
 // unknownIDs finds an owner and a group without a name.
 func unknownIDs(v *view) (found []Finding) {
 	d := v.device
-	if !netcfg.NamesAnswer() {
+	if !v.namespace.Directory.Answers() {
 		return nil // the name service may know them
 	}
 	if u := d.Access.User; u != nil && u.Name == "" {

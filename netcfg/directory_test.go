@@ -1,0 +1,99 @@
+package netcfg
+
+import (
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/nstest"
+)
+
+// TestAccounts reads lines of /etc/passwd and /etc/group, good and bad.
+func TestAccounts(t *testing.T) {
+	path := t.TempDir() + "/passwd"
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path+".new", []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("# a comment:x:1:\nroot:x:0:0:root:/root:/bin/sh\n+nis:x:5:5::\n-nis:x:6:\n:x:7:\nshort:x\nkim:x:70:71\n" +
+		"twin:x:70:72\nkim:x:73:74\nbig:x:4294967296:1\nbad:x:seven:1\nlast:x:9:9")
+	var f accounts
+	f.read(path)
+	for name, want := range map[string]string{"root": "0", "kim": "70", "twin": "70", "last": "9", "+nis": "", "-nis": "",
+		"# a comment": "", "": "", "short": "", "big": "", "bad": ""} {
+		if got := f.byName[name]; (got == nil) != (want == "") || got != nil && got[2] != want {
+			t.Errorf("%q: got %q, want number %q", name, got, want)
+		}
+	}
+	if got := f.byNumber[70].name(); got != "kim" {
+		t.Errorf("number 70: got %q, want the first", got)
+	}
+	same := f.byName["kim"]
+	if f.read(path); &f.byName["kim"][0] != &same[0] {
+		t.Error("the file was read again, and had not changed")
+	}
+	write("new:x:5:5\n")
+	if f.read(path); f.byName["new"] == nil || f.byName["root"] != nil {
+		t.Error("the file was not read again, and had changed")
+	}
+	os.Remove(path)
+	if f.read(path); len(f.list) != 0 {
+		t.Error("a file that is gone has accounts")
+	}
+}
+
+// TestGroupsOfAUser finds users and their groups in /etc, which the test replaces in its own mount namespace.
+func TestGroupsOfAUser(t *testing.T) {
+	nstest.Enter(t)
+	for path, text := range map[string]string{
+		"/etc/passwd": "root:x:0:0::/:\nkim:x:70:71::/:\nken:x:80:81::/:\n",
+		"/etc/group":  "kim:x:71:\nwheel:x:10:kim,ken\ntun:x:11:ken\nkims:x:12:kimberly\nlast:x:13:ken,kim\n",
+	} {
+		file := t.TempDir() + "/file"
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mount(file, path, "", unix.MS_BIND, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var y Directory
+	for user, want := range map[string][]uint32{"kim": {71, 10, 13}, "ken": {81, 10, 11, 13}} {
+		if got, err := y.groupsOf(user); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got groups %v, %v; want %v", user, got, err, want)
+		}
+	}
+	if id, err := y.ParseGroup("tun"); err != nil || id != (ID{11, "tun"}) {
+		t.Errorf("got %v, %v", id, err)
+	}
+	d := &Device{Access: Access{User: &ID{Number: 80}, Group: &ID{Number: 10}}}
+	if y.FillIn([]*Device{d}); d.Access.User.Name != "ken" || d.Access.Group.Name != "wheel" {
+		t.Errorf("got %v", d.Access)
+	}
+}
+
+// TestASilentNameService starts a getent that does not answer, and one that prints and goes on.
+func TestASilentNameService(t *testing.T) {
+	start := time.Now()
+	if out, err := output([]string{"/bin/sleep", "100"}, start.Add(100*time.Millisecond)); err != errSilent {
+		t.Errorf("got %q, %v", out, err)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	out, err := output([]string{"/bin/sh", "-c", "echo a:x:1; exit 2"}, time.Now().Add(10*time.Second))
+	if err != nil || string(out) != "a:x:1\n" {
+		t.Errorf("got %q, %v", out, err)
+	}
+	if _, err := output([]string{"/no/such/program"}, time.Now().Add(time.Second)); err == nil || err == errSilent {
+		t.Errorf("got %v for a program that is not there", err)
+	}
+}
