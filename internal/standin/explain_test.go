@@ -92,8 +92,8 @@ func TestRender(t *testing.T) {
 // TestTranslate: lines of a script are translated one by one, with their operators, variables and redirections.
 func TestTranslate(t *testing.T) {
 	for script, want := range map[string]string{
-		"sudo tunctl -t \"$TAP\" -u kim && true\n": "sudo tunadm add \"$TAP\" --mode tap --user kim --if-missing && true\n",
-		"T=$(tunctl -bu root)\n":                   "T=$(tunadm add --mode tap --user root)\n",
+		"exec tunctl -t \"$T\" -u kim && true\n": "exec tunadm add \"$T\" --mode tap --user kim --if-missing && true\n",
+		"T=$(tunctl -bu root)\n":                 "T=$(tunadm add --mode tap --user root)\n",
 		"tunctl -u root | cat\n": "# tunadm: copied unchanged: its output is used, and the output of tunadm differs\n" +
 			"tunctl -u root | cat\n",
 		"  ls\n": "  # tunadm: copied unchanged: not a line of tunctl, openvpn --mktun or ip tuntap\n  ls\n",
