@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -59,9 +58,6 @@ func (o *execOptions) run(operands []string) error {
 	defer ns.Close()
 	as := rights{ambient: o.ambient, newPrivileges: o.newPrivileges}
 	if o.user != "" {
-		if err := packet.CheckPoller(); err != nil { // netcfg reads the answer of getent(1) through a pipe
-			return err
-		}
 		person, err := ns.Person(o.user)
 		if err != nil {
 			return err

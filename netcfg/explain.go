@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
 )
 
 // This file is the one place that knows what an errno of the tun driver or of netlink means. It looks after the
@@ -82,7 +84,7 @@ func mountPoint(path string) string {
 
 // driverLoaded says whether the kernel has the driver, or may load it when the node is opened.
 func driverLoaded() bool {
-	misc, err := os.ReadFile("/proc/misc")
+	misc, err := files.Read("/proc/misc")
 	return err != nil || strings.Contains(string(misc), "200 tun\n")
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
 )
 
 const (
@@ -207,7 +209,7 @@ func namespaceOf(path string) uint64 {
 }
 
 func directory(path string) []string {
-	f, err := os.Open(path)
+	f, err := files.Open(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
 )
 
 // A Surrounding is the kind of isolation in which the program runs, as far as it can be detected.
@@ -53,7 +55,7 @@ func inContainer() bool {
 
 // inUserNamespace reports whether the program runs in a user namespace that maps not all UIDs to themselves.
 func inUserNamespace() bool {
-	b, err := os.ReadFile("/proc/self/uid_map")
+	b, err := files.Read("/proc/self/uid_map")
 	return err == nil && strings.Join(strings.Fields(string(b)), " ") != "0 0 4294967295"
 }
 
@@ -64,7 +66,7 @@ func inChroot() bool {
 	if unix.Stat("/", &here) == nil && unix.Stat("/proc/1/root", &first) == nil {
 		return here.Ino != first.Ino || here.Dev != first.Dev
 	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	mounts, err := files.Read("/proc/self/mountinfo")
 	if err != nil {
 		return false
 	}
