@@ -40,7 +40,7 @@ func (ns *Namespace) canAttachWithoutCarrier() bool {
 
 func (ns *Namespace) knowsNoCarrier(fd int) bool {
 	features, err := unix.IoctlGetUint32(fd, unix.TUNGETFEATURES)
-	return err == nil && features&unix.IFF_NO_CARRIER != 0 && !ns.old
+	return err == nil && features&unix.IFF_NO_CARRIER != 0 && ns.features&noCarrier != 0
 }
 
 // addressMode returns how the kernel makes link-local addresses for a device; known is false if the device has no IPv6.

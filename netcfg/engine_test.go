@@ -668,7 +668,7 @@ func TestOneDeviceByTwoNames(t *testing.T) {
 func TestOlderKernels(t *testing.T) {
 	nstest.NeedReal(t)
 	ns := open(t)
-	ns.old = true
+	ns.features = 0
 	add(t, ns, Spec{Name: "up7", Mode: TAP, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
 	add(t, ns, Spec{Name: "down7", Mode: TUN})
 	if r := run(t, ns, Change{Name: "up7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present}, nil); r.Err != nil {
@@ -801,7 +801,9 @@ func TestAccessChangesNothingElse(t *testing.T) {
 		old  bool
 	}{{TUN, false}, {TAP, false}, {TUN, true}, {TAP, true}} {
 		mode, ns := c.mode, open(t)
-		ns.old = c.old
+		if c.old {
+			ns.features = 0
+		}
 		ip(t, "tuntap add dev x7 mode "+mode.String()+" user 71000 pi vnet_hdr one_queue")
 		ip(t, "link set x7 up")
 		ip(t, "addr add 10.0.0.1/24 dev x7")

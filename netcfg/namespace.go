@@ -20,9 +20,19 @@ type Namespace struct {
 
 	stranded []int // PIDs of examiners that did not end
 
-	// old pretends that the probes for what came after Linux 5.10 found nothing, so that tests reach the fallbacks.
-	old bool
+	features features // that are used where the kernel has them
 }
+
+// features are interfaces that a kernel newer than Linux 5.10 may have, and for which there is a substitute.
+type features uint8
+
+const (
+	noCarrier   features = 1 << iota // attach without turning the carrier on: IFF_NO_CARRIER, Linux 6.1
+	queueCount                       // the queues of a single-queue device by ethtool, which Linux 5.10 lacks
+	netnsCookie                      // SO_NETNS_COOKIE, Linux 5.14
+
+	allFeatures = noCarrier | queueCount | netnsCookie
+)
 
 // Open enters the network namespace ns, if it is not "", and opens it: the name of one as ip-netns(8) knows it, else the
 // number of a process in one; with a slash, the path of one. A goroutine that enters one stays on its thread for good, since
@@ -38,7 +48,7 @@ func Open(ns string) (*Namespace, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Namespace{socket: s}, nil
+	return &Namespace{socket: s, features: allFeatures}, nil
 }
 
 // Close closes the descriptors. The thread stays in the namespace.

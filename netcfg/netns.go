@@ -85,7 +85,7 @@ func explainNamespace(ns, path string, err error) error {
 // Identity returns a text that no other network namespace has until the next boot.
 func (ns *Namespace) Identity() (string, error) {
 	cookie, err := unix.GetsockoptUint64(ns.socket.FD(), unix.SOL_SOCKET, unix.SO_NETNS_COOKIE) // Linux 5.14
-	if err == nil && !ns.old {
+	if err == nil && ns.features&netnsCookie != 0 {
 		return "cookie " + strconv.FormatUint(cookie, 10), nil
 	}
 	var st unix.Stat_t

@@ -108,7 +108,7 @@ func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device,
 
 // singleQueue is the number of programs attached to a single-queue device, 0 or 1.
 func (ns *Namespace) singleQueue(d *Device) int {
-	if n, err := ns.enabledQueues(d.Name); err == nil && !ns.old {
+	if n, err := ns.enabledQueues(d.Name); err == nil && ns.features&queueCount != 0 {
 		return n
 	}
 	if d.carrierOn { // on older kernels an attachment turns it on, and its end off

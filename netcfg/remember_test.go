@@ -57,7 +57,9 @@ func TestANamespaceHasAName(t *testing.T) {
 		seen := map[string]bool{}
 		for range 2 {
 			ns := open(t)
-			ns.old = old
+			if old {
+				ns.features = 0
+			}
 			if _, err := unix.GetsockoptUint64(ns.socket.FD(), unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err != nil && !old {
 				continue // before Linux 5.14
 			}
