@@ -91,7 +91,7 @@ func (o *loopOptions) run(operands []string) error {
 	if err != nil {
 		return err
 	}
-	memory, err := state.OpenLoop(namespace)
+	memory, err := state.Run.OpenLoop(namespace)
 	if err != nil {
 		return err
 	}

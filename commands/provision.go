@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -25,7 +26,7 @@ func (o *changeOptions) provision(
 ) error {
 	ctx := signals()
 	if !o.planOnly() {
-		lock, err := state.Lock(ctx, func() { o.say("waiting for another apply or teardown to end") })
+		lock, err := state.Run.Lock(ctx, func() { o.say("waiting for another apply or teardown to end") })
 		if err != nil {
 			return err
 		}
@@ -55,7 +56,11 @@ func (r *provision) recall(operands []string) error {
 	if err != nil {
 		return err
 	}
-	memory, warning, err := state.Recall(operands, namespace)
+	paths, err := declare.Absolute(operands)
+	if err != nil {
+		return err
+	}
+	memory, warning, err := state.Run.Recall(paths, namespace)
 	if warning != "" {
 		r.say("warning: " + warning)
 	}

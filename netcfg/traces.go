@@ -8,7 +8,7 @@ import (
 
 // Traces are what attaching to a device changes and the device keeps when the program ends, as they were before.
 type Traces struct {
-	Name      Text   `json:"name"`
+	Name      string `json:"-"` // a name is bytes, which JSON cannot hold: the caller keeps it
 	Index     int    `json:"index"`
 	Shared    bool   `json:"shared"`    // another program was attached already, to a multi-queue device
 	Flags     uint16 `json:"flags"`     // of TUNSETIFF
@@ -25,7 +25,7 @@ func (ns *Namespace) traces(d *Device) (t Traces, err error) {
 	failed := func(err error) (Traces, error) {
 		return Traces{}, &Error{Device: d.Name, What: "look at the device", Err: err}
 	}
-	t = Traces{Name: Text(d.Name), Index: d.Index, Shared: d.InUse(), Flags: d.flags() | ns.StoredFlags(d)}
+	t = Traces{Name: d.Name, Index: d.Index, Shared: d.InUse(), Flags: d.flags() | ns.StoredFlags(d)}
 	if t.IPv6, err = ns.multicastRoute(d.Index); err != nil {
 		return failed(err)
 	}
@@ -72,13 +72,13 @@ func (ns *Namespace) PutBack(t Traces) (err error) {
 			return nil
 		}
 	}
-	return &Error{Device: string(t.Name), What: "it could not be restored", Err: err}
+	return &Error{Device: t.Name, What: "it could not be restored", Err: err}
 }
 
 func (ns *Namespace) putBack(t Traces) error {
-	found, err := ns.observe([]target{{name: string(t.Name), index: t.Index}}, shallow, false)
+	found, err := ns.observe([]target{{name: t.Name, index: t.Index}}, shallow, false)
 	if err != nil {
-		return &Error{Device: string(t.Name), What: "look at it again", Err: err}
+		return &Error{Device: t.Name, What: "look at it again", Err: err}
 	}
 	d := found[0]
 	if d == nil || d.Kind != "tun" || d.InUse() && !t.Shared {

@@ -74,6 +74,30 @@ func Read(operands []string) ([]Declaration, error) {
 	return all, errors.Join(errs...)
 }
 
+// Absolute returns operands that name the same files from every working directory. An empty list is short for
+// [DefaultFiles]. Links in the path of its directory are resolved; the file itself may be missing. The error is an
+// [*netcfg.Error].
+func Absolute(operands []string) ([]string, error) {
+	if len(operands) == 0 {
+		operands = DefaultFiles
+	}
+	all := make([]string, len(operands))
+	for i, operand := range operands {
+		if all[i] = operand; operand == Stdin {
+			continue
+		}
+		path, err := filepath.Abs(operand)
+		if err != nil {
+			return nil, &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "no working directory", Err: err}
+		}
+		if directory, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+			path = filepath.Join(directory, filepath.Base(path))
+		}
+		all[i] = path
+	}
+	return all, nil
+}
+
 // findFiles replaces each directory by its files.
 func findFiles(operands []string) (paths []string, mistakes []*Mistake) {
 	optional := len(operands) == 0

@@ -43,10 +43,13 @@ func Replace(path, unfinished string, text []byte) error {
 	if err == nil {
 		err = os.Rename(unfinished, path)
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(unfinished))
+	if err == nil {
+		return nil
 	}
-	return nil
+	if left := os.Remove(unfinished); !errors.Is(left, fs.ErrNotExist) {
+		err = errors.Join(err, left)
+	}
+	return err
 }
 
 func write(path string, text []byte) error {

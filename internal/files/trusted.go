@@ -24,6 +24,7 @@ func (k WrongKind) Error() string { return string(k) + ", not a file" }
 type Untrusted struct {
 	Directory bool
 	owner     uint32 // UID
+	reader    int    // UID of the process
 	mode      uint32 // permission bits
 }
 
@@ -31,7 +32,10 @@ func (u *Untrusted) Error() string {
 	if u.mode&writable != 0 {
 		return fmt.Sprintf("writable by users other than its owner (mode %04o)", u.mode)
 	}
-	return fmt.Sprintf("owned by UID %d, not by root", u.owner)
+	if u.reader == 0 {
+		return fmt.Sprintf("owned by UID %d, not by root", u.owner)
+	}
+	return fmt.Sprintf("owned by UID %d, not by UID %d", u.owner, u.reader)
 }
 
 // writable are the permissions of the group and of others to write.
@@ -81,7 +85,7 @@ func trust(st *unix.Stat_t, reader int) error {
 	if st.Mode&writable == 0 && (reader != 0 || st.Uid == 0) {
 		return nil
 	}
-	return &Untrusted{st.Mode&unix.S_IFMT == unix.S_IFDIR, st.Uid, st.Mode & 0o7777}
+	return &Untrusted{st.Mode&unix.S_IFMT == unix.S_IFDIR, st.Uid, reader, st.Mode & 0o7777}
 }
 
 // CheckPrivate checks that a path is a directory that only this process's user can change. A link is not followed.
@@ -95,7 +99,7 @@ func CheckPrivate(path string) error {
 		return &fs.PathError{Op: "open", Path: path, Err: unix.ENOTDIR}
 	}
 	if st.Mode&writable != 0 || int(st.Uid) != os.Geteuid() {
-		return &Untrusted{true, st.Uid, st.Mode & 0o7777}
+		return &Untrusted{true, st.Uid, os.Geteuid(), st.Mode & 0o7777}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -84,7 +85,7 @@ func (l *Loop) change(end int, d *netcfg.Device) netcfg.Change {
 			Like: &netcfg.Spec{Mode: netcfg.TUN},
 		}
 		missing = slices.DeleteFunc(slices.Clone(missing), func(ip netip.Addr) bool { return has(d, ip) })
-		was := device{Name: netcfg.Text(d.Name), Index: d.Index, Addresses: missing, Down: !d.Up}
+		was := device{Name: state.Text(d.Name), Index: d.Index, Addresses: missing, Down: !d.Up}
 		for _, r := range routes {
 			was.Routes = append(was.Routes, route{r.To, r.Table})
 		}

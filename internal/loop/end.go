@@ -54,6 +54,7 @@ func (l *Loop) EndOf(m *Memory) error {
 func (l *Loop) before(was device) (*netcfg.Change, error) {
 	var failed error
 	if was.Before != nil {
+		was.Before.Name = string(was.Name)
 		failed = l.Namespace.PutBack(*was.Before)
 	}
 	d, err := l.Namespace.Device(was.Index)

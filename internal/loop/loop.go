@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -89,7 +90,7 @@ func (l *Loop) Make(ctx context.Context) error {
 	}
 	results, err := l.run(ctx, changes, netcfg.Options{Atomic: true, Remember: func(made []netcfg.Step) error {
 		for _, s := range made {
-			l.memory.Devices = append(l.memory.Devices, device{Name: netcfg.Text(s.Device), Index: s.Index, Made: true})
+			l.memory.Devices = append(l.memory.Devices, device{Name: state.Text(s.Device), Index: s.Index, Made: true})
 		}
 		return l.remember()
 	}})

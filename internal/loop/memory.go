@@ -3,6 +3,7 @@ package loop
 import (
 	"net/netip"
 
+	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -14,7 +15,7 @@ type Memory struct {
 
 // A device is one that is to be deleted, or that End returns to its earlier state.
 type device struct {
-	Name      netcfg.Text  `json:"name"`
+	Name      state.Text   `json:"name"`
 	Index     int          `json:"index"`
 	Made      bool         `json:"made"` // End deletes it, and ignores the rest
 	Addresses []netip.Addr `json:"addresses"`
@@ -39,17 +40,17 @@ type rules struct {
 
 // A rule leads packets that come in through a device, or all packets, to a table.
 type rule struct {
-	IPv6     bool        `json:"ipv6"`
-	Priority uint32      `json:"priority"`
-	In       netcfg.Text `json:"iif"` // "": any
-	Table    uint32      `json:"table"`
-	Protocol uint8       `json:"protocol"`
+	IPv6     bool       `json:"ipv6"`
+	Priority uint32     `json:"priority"`
+	In       state.Text `json:"iif"` // "": any
+	Table    uint32     `json:"table"`
+	Protocol uint8      `json:"protocol"`
 }
 
 func recordOf(r netcfg.Rules) rules {
 	list := func(all []netcfg.Rule) (to []rule) {
 		for _, r := range all {
-			to = append(to, rule{r.IPv6, r.Priority, netcfg.Text(r.In), r.Table, r.Protocol})
+			to = append(to, rule{r.IPv6, r.Priority, state.Text(r.In), r.Table, r.Protocol})
 		}
 		return to
 	}

@@ -1,4 +1,4 @@
-package netcfg
+package state
 
 import (
 	"fmt"
@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// A Text is a name or a path in a record in JSON, whatever its bytes: those that are no UTF-8 are written as \xNN, and a backslash
-// twice. JSON itself would turn them all into the same character.
+// A Text is a name or a path in a record, with any bytes. Bytes that are not UTF-8 are written as \xNN, and a backslash
+// is written twice. JSON itself would replace them all by the same character.
 type Text string
 
-// MarshalText is what JSON gets.
+// MarshalText returns the text for JSON.
 func (t Text) MarshalText() ([]byte, error) {
 	var b strings.Builder
 	for at := 0; at < len(t); {
@@ -29,7 +29,7 @@ func (t Text) MarshalText() ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// UnmarshalText takes it back. The error is of a text that MarshalText does not write.
+// UnmarshalText reads the text of MarshalText. The error is that of any other text.
 func (t *Text) UnmarshalText(text []byte) error {
 	var b strings.Builder
 	for rest := string(text); rest != ""; {
@@ -43,11 +43,11 @@ func (t *Text) UnmarshalText(text []byte) error {
 			rest = rest[1:]
 		default:
 			if len(rest) < 3 || rest[0] != 'x' {
-				return fmt.Errorf("a backslash stands alone in %q", text)
+				return fmt.Errorf("a backslash alone in %q", text)
 			}
 			c, err := strconv.ParseUint(rest[1:3], 16, 8)
 			if err != nil {
-				return fmt.Errorf("no byte in %q: %w", text, err)
+				return fmt.Errorf("not a byte in %q: %w", text, err)
 			}
 			b.WriteByte(byte(c))
 			rest = rest[3:]

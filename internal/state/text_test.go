@@ -1,11 +1,11 @@
-package netcfg
+package state
 
 import (
 	"encoding/json"
 	"testing"
 )
 
-// FuzzText: whatever the bytes, JSON gives them back.
+// FuzzText writes any bytes to JSON and reads them back.
 func FuzzText(f *testing.F) {
 	for _, s := range []string{"", "tun0", "\xff\xfe", `a\x00`, `\`, "é\xc3", "\ufffd", "<&>\u2028"} {
 		f.Add(s)

@@ -1,0 +1,113 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// A Directory holds records and their locks. Only its owner can change it.
+type Directory string
+
+// Run is the directory of the program.
+const Run Directory = "/run/tunadm"
+
+// patience is the time after which a waiting run reports that it waits.
+const patience = time.Second
+
+// Lock keeps other runs of apply and teardown out until the file that it returns is closed or the process ends. It
+// waits for a running one, and calls waiting once if that takes longer than a second. It creates the directory if it is
+// missing. The error is an [*netcfg.Error].
+func (d Directory) Lock(ctx context.Context, waiting func()) (*os.File, error) {
+	f, err := d.lockFile("lock")
+	if err != nil {
+		return nil, err
+	}
+	if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+		return f, d.clear("[0-9a-f]*")
+	}
+	locked := make(chan error, 1)
+	go func() { locked <- flock(f) }()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for {
+		select {
+		case <-late.C:
+			waiting()
+		case <-ctx.Done():
+			return nil, &netcfg.Error{Cause: netcfg.Interrupted}
+		case err := <-locked:
+			if err != nil {
+				return nil, d.refused(err)
+			}
+			return f, d.clear("[0-9a-f]*")
+		}
+	}
+}
+
+// lockFile opens a file of the directory that flock(2) can lock. It creates both if they are missing, and refuses a
+// directory in which another user could have written the records.
+func (d Directory) lockFile(name string) (*os.File, error) {
+	if err := os.Mkdir(string(d), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, d.refused(err)
+	}
+	f, err := files.Open(filepath.Join(string(d), name), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, d.refused(err)
+	}
+	err = files.CheckPrivate(string(d))
+	if err == nil {
+		return f, nil
+	}
+	f.Close()
+	if untrusted := new(files.Untrusted); !errors.As(err, &untrusted) {
+		return nil, d.refused(err)
+	}
+	return nil, &netcfg.Error{
+		Cause: netcfg.NotPermitted, Detail: string(d) + " is " + err.Error(),
+		Fix: netcfg.Sentence("run it as root; " + string(d) + " is a directory of mode 0700"),
+	}
+}
+
+// flock waits for the lock. Signals do not end the wait.
+func flock(f *os.File) error {
+	for {
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+// clear removes the unfinished files of records whose names match a pattern. The caller holds the lock of these
+// records, so a run that was killed has left them.
+func (d Directory) clear(pattern string) error {
+	left, err := filepath.Glob(filepath.Join(string(d), pattern+unfinished))
+	if err != nil {
+		return d.refused(err)
+	}
+	for _, path := range left {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return d.refused(err)
+		}
+	}
+	return nil
+}
+
+// asRoot is the fix of a user who may not read or write the directory.
+var asRoot = netcfg.Sentence("run it as root")
+
+// refused returns the error of a record that cannot be written: nothing may be changed without it.
+func (d Directory) refused(err error) error {
+	fix := asRoot
+	if !errors.Is(err, fs.ErrPermission) {
+		fix = netcfg.Sentence("make " + string(d) + " writable, with free space")
+	}
+	return &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "its changes cannot be recorded", Fix: fix, Err: err}
+}
