@@ -47,10 +47,7 @@ func (o *addOptions) run(names []string) error {
 	}
 	if len(names) == 0 {
 		if spec.Mode == 0 {
-			return &usageError{
-				text: "neither a name nor a mode",
-				hint: "tunadm add tun77, or tunadm add --mode tap for the next free number",
-			}
+			return usage("neither a name nor a mode", "tunadm add tun77, or tunadm add --mode tap for the next free number")
 		}
 		names = []string{spec.Mode.String() + "%d"}
 	}
@@ -75,7 +72,8 @@ func (o *addOptions) run(names []string) error {
 	return o.create(changes)
 }
 
-// create creates the devices. It prints each name before the device becomes permanent: if that fails, the device is removed.
+// create creates the devices. It prints each name before the device becomes permanent, and removes the device if that
+// fails.
 func (o *addOptions) create(changes []netcfg.Change) error {
 	printed := map[string]bool{}
 	results, err := o.change(changes, func(names []string) error {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A verb is one row of the table of what the program can do.
@@ -83,8 +85,8 @@ func (p *program) parse(v *verb, args []string, implied bool) error {
 	flags := append(c.flags(), helpFlag())
 	own, others := split(v, c, args)
 	arranged, err := arrange(own, flags)
-	if usage := new(usageError); implied && errors.As(err, &usage) && !strings.HasPrefix(usage.hint, "did you mean") {
-		usage.hint = "flags follow the verb: tunadm VERB FLAGS"
+	if e := new(exitError); implied && errors.As(err, &e) && !e.near {
+		e.fix = netcfg.Sentence("flags follow the verb: tunadm VERB FLAGS")
 	}
 	if err != nil {
 		return err
@@ -114,8 +116,8 @@ func split(v *verb, c command, args []string) (own, others []string) {
 // descriptorsNeeded is the lowest limit of open files under which each verb ends in order.
 const descriptorsNeeded = 16
 
-// roomForDescriptors returns an error if the limit of open files is too low. Go's runtime starts its poller with the first
-// file, and ends the process with a stack trace, anywhere, if there is no descriptor for it.
+// roomForDescriptors returns an error if the limit of open files is too low. Go's runtime starts its poller with the
+// first file, and ends the process with a stack trace, anywhere, if there is no descriptor for it.
 func roomForDescriptors() error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && limit.Cur < descriptorsNeeded {
@@ -128,7 +130,7 @@ func roomForDescriptors() error {
 func (p *program) help(operands []string) error {
 	switch {
 	case len(operands) > 1:
-		return &usageError{text: "help describes one verb at a time", hint: "tunadm help VERB"}
+		return usage("help describes one verb at a time", "tunadm help VERB")
 	case len(operands) == 0 || operands[0] == "help" || operands[0] == "--help" || operands[0] == "-h":
 		return p.table().Run([]string{"tunadm", "--help"})
 	}
@@ -153,14 +155,7 @@ func unknownVerb(name string) error {
 	for _, v := range verbs() {
 		known = append(known, v.name)
 	}
-	hint := elsewhere[name]
-	if hint == "" {
-		hint = didYouMean(name, known)
-	}
-	if hint == "" {
-		hint = "tunadm help"
-	}
-	return &usageError{text: "unknown verb " + quote(name), hint: hint}
+	return unknown("verb", name, known, "tunadm help")
 }
 
 func quote(s string) string { return strconv.Quote(s) }
@@ -216,7 +211,7 @@ Usage: {{.UsageText}}
 Verbs:
 {{range .VisibleCommands}}  {{join .Names ", " | printf "%-16s"}} {{.Usage}}
 {{end}}
-'tunadm help VERB' shows the flags of a verb. Without a verb, tunadm lists the devices. Exit codes and details: man 8 tunadm.
+'tunadm help VERB' shows the flags of a verb. Without a verb, tunadm lists the devices. See also tunadm(8).
 `
 
 const verbHelp = `tunadm {{.Name}} - {{.Usage}}

@@ -21,7 +21,7 @@ type applyOptions struct {
 
 func (o *applyOptions) flags() []*option {
 	return append([]*option{
-		switchFlag("prune", "delete devices that an earlier apply of the same operands created, and that are no longer declared", &o.prune),
+		switchFlag("prune", "delete what an earlier apply of these operands created, if no longer declared", &o.prune),
 		switchFlag("atomic", "if one device fails, put all devices back", &o.atomic),
 		switchFlag("replace", "re-create a device whose mode or queues differ, if no program uses it", &o.replace),
 		switchFlag("defer-master", "ignore a master that does not exist yet", &o.deferMaster),

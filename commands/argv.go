@@ -9,9 +9,9 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// arrange returns the arguments in the order that urfave/cli requires, which stops to parse at the first operand: flags as
-// --name=value, then "--", then operands. It refuses flags that the verb does not have, and spellings that package flag
-// would accept.
+// arrange returns the arguments in the order that urfave/cli requires, because it stops at the first operand: flags as
+// --name=value, then "--", then operands. It refuses flags that the verb does not have, and spellings that only
+// package flag accepts.
 func arrange(args []string, flags []*option) ([]string, error) {
 	var options, operands []string
 	for i := 0; i < len(args); i++ {
@@ -47,21 +47,18 @@ func arrange(args []string, flags []*option) ([]string, error) {
 	return slices.Concat(options, []string{"--"}, operands), nil
 }
 
-// stray refuses words of ip(8)'s command lines, and parts of a value that is not quoted, in place of a device name. A device
-// of such a name can be given after "--".
+// stray refuses words of ip(8)'s command lines, and parts of a value without quotes, in place of a device name. A
+// device of such a name can follow "--".
 func stray(word string, flags []*option) error {
 	_, notIP := netip.ParseAddr(word)
 	switch {
 	case find(flags, "--"+word) != nil:
-		return &usageError{
-			text: quote(word) + " in place of a device name",
-			hint: "did you mean --" + word + "? A device of that name follows --",
-		}
+		e := usage(quote(word)+" in place of a device name", "did you mean --"+word+"? A device of that name follows --")
+		e.near = true
+		return e
 	case word == "via" || word == "peer" || word == "metric" || word == "table" || notIP == nil:
-		return &usageError{
-			text: quote(word) + " in place of a device name",
-			hint: "quote a value of several words: --route '10.1.0.0/16 via 10.0.0.2'",
-		}
+		hint := "quote a value of several words: --route '10.1.0.0/16 via 10.0.0.2'"
+		return usage(quote(word)+" in place of a device name", hint)
 	}
 	return nil
 }
@@ -83,36 +80,45 @@ func unknownFlag(name string, flags []*option) error {
 	for _, f := range flags {
 		known = append(known, "--"+f.Name)
 	}
-	hint := elsewhere[name]
-	if meant, ok := strings.CutPrefix(hint, "did you mean --"); ok && find(flags, "--"+strings.TrimSuffix(meant, "?")) == nil {
-		hint = "" // the verb does not have it
+	otherwise := ""
+	if !strings.HasPrefix(name, "--") {
+		otherwise = "a name that begins with - follows --"
 	}
-	if hint == "" {
-		hint = didYouMean(name, known)
-	}
-	if hint == "" && !strings.HasPrefix(name, "--") {
-		hint = "a name that begins with - follows --"
-	}
-	return &usageError{text: "unknown flag " + quote(name), hint: hint}
+	return unknown("flag", name, known, otherwise)
 }
 
-// elsewhere are hints for words of other tools and of other verbs.
+// unknown returns the error for an unknown word, with the best of the hints.
+func unknown(kind, word string, known []string, otherwise string) error {
+	e := usage("unknown "+kind+" "+quote(word), otherwise)
+	meant := synonyms[word]
+	if !slices.Contains(known, meant) {
+		meant = ""
+	}
+	hint := elsewhere[word]
+	if meant == "" && hint == "" {
+		meant = netcfg.Nearest(word, known)
+	}
+	switch {
+	case meant != "":
+		e.fix, e.near = netcfg.Sentence("did you mean "+meant+"?"), true
+	case hint != "":
+		e.fix = netcfg.Sentence(hint)
+	}
+	return e
+}
+
+// synonyms are words of other tools, each with the flag or the verb of the same meaning.
+var synonyms = map[string]string{
+	"-u": "--user", "-g": "--group", "-f": "--force", "-n": "--netns",
+	"create": "add", "remove": "delete", "destroy": "delete", "monitor": "watch",
+}
+
+// elsewhere are hints for words of other tools, and for flags of other verbs.
 var elsewhere = map[string]string{
-	"-u": "did you mean --user?", "-g": "did you mean --group?", "-f": "did you mean --force?", "-n": "did you mean --netns?",
 	"-t": "a name needs no flag: tunadm add tap0", "-d": "tunadm delete NAME", "-V": "tunadm --version",
 	"--mode":        "the mode cannot be changed after creation: tunadm delete NAME, then add it again",
 	"--multi-queue": "it cannot be changed after creation: tunadm delete NAME, then add it again",
-	"create":        "did you mean add?", "remove": "did you mean delete?", "destroy": "did you mean delete?",
-	"version": "tunadm --version", "monitor": "did you mean watch?", "up": "tunadm set NAME --up", "down": "tunadm set NAME --down",
-}
-
-// didYouMean returns the known word that is nearest to an unknown one, as a hint; "" if none is near.
-func didYouMean(word string, known []string) string {
-	best := netcfg.Nearest(word, known)
-	if best == "" {
-		return ""
-	}
-	return "did you mean " + best + "?"
+	"version":       "tunadm --version", "up": "tunadm set NAME --up", "down": "tunadm set NAME --down",
 }
 
 // deviceName checks the name of a device that may exist.
@@ -136,7 +142,7 @@ func wrongOperands(operands []string, check func(word string) error) (errs []err
 		if seen[word] == 2 {
 			errs = append(errs, usagef("%q is named twice", word))
 		} else if err := check(word); err != nil && seen[word] == 1 {
-			errs = append(errs, &usageError{text: err.Error()})
+			errs = append(errs, usagef("%v", err))
 		}
 	}
 	return errs

@@ -40,9 +40,9 @@ func TestArrangeNamesTheCulprit(t *testing.T) {
 		{"--up=true", "--up takes no value", ""},
 	} {
 		_, err := arrange(strings.Fields(c.args), addVerb.command(&program{}).flags())
-		usage := new(usageError)
-		if !errors.As(err, &usage) || usage.text != c.text || usage.hint != c.hint {
-			t.Errorf("%q: got %q, want %q and the hint %q", c.args, usage, c.text, c.hint)
+		e := new(exitError)
+		if !errors.As(err, &e) || e.Error() != c.text || e.Hint().String() != c.hint {
+			t.Errorf("%q: got %v, want %q and the hint %q", c.args, err, c.text, c.hint)
 		}
 	}
 }

@@ -27,25 +27,17 @@ func (o *asOptions) flags() []*option {
 	return []*option{switchFlag("explain", usage, &o.explain)}
 }
 
-// An oldError is an error with the exit code that the old tool has for it.
-type oldError struct {
-	error
-	code int
-}
-
-func (e *oldError) Unwrap() error { return e.error }
-
 // run runs an old tool's command line. Standard output and the exit code are the old tool's.
 func (o *asOptions) run(words []string) error {
 	switch {
 	case o.explain:
 		return o.explainOld(words)
 	case len(words) == 0:
-		return &usageError{text: "no command line is given", hint: "tunadm as tunctl -t tap0 -u root"}
+		return usage("no command line is given", "tunadm as tunctl -t tap0 -u root")
 	}
 	tool := standin.Find(words[0])
 	if tool == nil {
-		return &usageError{text: quote(words[0]) + " is not a supported tool", hint: "supported tools are tunctl, openvpn and ip"}
+		return usage(quote(words[0])+" is not a supported tool", "supported tools are tunctl, openvpn and ip")
 	}
 	o.verb += " " + tool.Name
 	r, err := tool.Parse(words[1:])
@@ -62,14 +54,16 @@ func (o *asOptions) run(words []string) error {
 // withOldExit gives an error the old tool's exit code.
 func withOldExit(tool *standin.Tool, err error) error {
 	if refusal := new(standin.Refusal); errors.As(err, &refusal) {
-		return &oldError{&usageError{refusal.Text, refusal.Hint}, refusal.Exit}
+		return &exitError{code: refusal.Exit, err: refused(refusal)}
 	}
 	cause := netcfg.Unknown
 	if e := new(netcfg.Error); errors.As(err, &e) {
 		cause = e.Cause
 	}
-	return &oldError{err, tool.Exit(cause)}
+	return &exitError{code: tool.Exit(cause), err: err}
 }
+
+func refused(r *standin.Refusal) error { return usage(r.Text, r.Hint) }
 
 func (o *asOptions) standIn(r *standin.Request) error {
 	for _, note := range r.Notes {
@@ -141,7 +135,8 @@ func (o *asOptions) showOld(r *standin.Request) error {
 	return err
 }
 
-// explainOld prints the tunadm command for an old tool's, which is given as words or as one text, or translates a script.
+// explainOld prints the tunadm command for an old tool's, which is given as words or as one text, or translates a
+// script.
 func (o *asOptions) explainOld(words []string) error {
 	switch {
 	case len(words) == 0:
@@ -161,7 +156,7 @@ func (o *asOptions) explainOld(words []string) error {
 	}
 	to, err := standin.Explain(words, netcfg.Word)
 	if refusal := new(standin.Refusal); errors.As(err, &refusal) {
-		return &usageError{refusal.Text, refusal.Hint}
+		return refused(refusal)
 	}
 	for _, note := range to.Notes {
 		o.say(note)

@@ -20,8 +20,8 @@ type carrier struct {
 	*program
 	netns string
 
-	// prepare is called before any change; its error is the verb's. undo is called if the attachment fails. nil: there is
-	// nothing to prepare.
+	// prepare is called before any change; its error is the verb's. undo is called if the attachment fails. nil: there
+	// is nothing to prepare.
 	prepare func(d *netcfg.Device) (undo func(), err error)
 
 	// begin returns the take. It may write packets to the device.
@@ -32,7 +32,7 @@ type carrier struct {
 // standard output goes away. The device is then as it was.
 func (c *carrier) carry(names []string) error {
 	if len(names) != 1 {
-		return &usageError{text: "exactly one device must be named", hint: "tunadm " + c.verb + " NAME"}
+		return usage("exactly one device must be named", "tunadm "+c.verb+" NAME")
 	}
 	debug.SetGCPercent(100) // the run may be long
 	ctx, cancel := context.WithCancel(signals())

@@ -37,8 +37,8 @@ func (o *changeOptions) changeFlags(json string) []*option {
 // planOnly returns whether the steps are to be printed instead of done.
 func (o *changeOptions) planOnly() bool { return o.dryRun || o.check }
 
-// change does the changes, or prints their plan. Each failure is a separate error. The engine calls announce, if it is not
-// nil, with the names of devices that are as requested; for new devices, before they become permanent.
+// change does the changes, or prints their plan. Each failure is a separate error. The engine calls announce, if it is
+// not nil, with the names of devices that are as requested; for new devices, before they become permanent.
 func (o *changeOptions) change(changes []netcfg.Change, announce func(names []string) error) ([]netcfg.Result, error) {
 	if o.json && !o.planOnly() {
 		return nil, usagef("--json goes with --dry-run or --check")
@@ -87,8 +87,8 @@ func (o *changeOptions) engage(
 	return results, errors.Join(errs...)
 }
 
-// outcome returns the errors to report for one change: its own failure and a failed undo. A failure that only follows from
-// another device's is left out.
+// outcome returns the errors to report for one change: its own failure and a failed undo. A failure that only follows
+// from another device's is left out.
 func outcome(r netcfg.Result) (errs []error) {
 	if e := new(netcfg.Error); r.Err != nil && !(errors.As(r.Err, &e) && e.Cause == netcfg.OtherFailed) {
 		errs = append(errs, r.Err)

@@ -26,7 +26,7 @@ func (o *deleteOptions) flags() []*option {
 // run deletes the devices that the operands name.
 func (o *deleteOptions) run(names []string) error {
 	if len(names) == 0 {
-		return &usageError{text: "no device is named", hint: "tunadm delete NAME..."}
+		return usage("no device is named", "tunadm delete NAME...")
 	}
 	changes := make([]netcfg.Change, len(names))
 	for i, name := range names {

@@ -42,12 +42,9 @@ func parseAsked(user string) (string, error) {
 	return user, nil
 }
 
-// errFaults is the outcome of a doctor that found an error. It is not printed: the findings have been.
-var errFaults = errors.New("faults")
-
 func (o *doctorOptions) run(names []string) error {
 	if len(names) > 1 {
-		return &usageError{text: "name one device, or none for all", hint: "tunadm doctor " + netcfg.Word(names[0])}
+		return usage("name one device, or none for all", "tunadm doctor "+netcfg.Word(names[0]))
 	}
 	ns, err := netcfg.Open(o.netns)
 	if err != nil {

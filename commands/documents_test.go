@@ -137,7 +137,8 @@ func TestTheManualHasAllExitCodesAndKeys(t *testing.T) {
 	}
 }
 
-// TestTheCompletionsHaveAllVerbsAndFlags runs what can be run: bash completes each verb's flags, and the others name them.
+// TestTheCompletionsHaveAllVerbsAndFlags runs what can be run: bash completes each verb's flags, and the others name
+// them.
 func TestTheCompletionsHaveAllVerbsAndFlags(t *testing.T) {
 	nstest.NeedProgram(t, "bash")
 	zsh, fish := read(t, "../completions/_tunadm"), read(t, "../completions/tunadm.fish")

@@ -28,7 +28,7 @@ func (o *execOptions) flags() []*option {
 	return []*option{
 		valueFlag("user", "run the program as user `U`, without privileges", parseAsked, &o.user),
 		switchFlag("new-privileges", "with --user: set-user-ID programs and file capabilities still work", &o.newPrivileges),
-		listFlag("ambient", "with --user: the program keeps the capability `CAP`, such as net_admin", parseCapability, &o.ambient),
+		listFlag("ambient", "with --user: keep the capability `CAP`, such as net_admin", parseCapability, &o.ambient),
 		switchFlag("vnet-hdr", "each packet follows a virtio header", &o.attachment.VnetHdr),
 		switchFlag("pi", "each packet follows its packet information", &o.attachment.PI),
 		netnsFlag(&o.netns),
@@ -45,9 +45,9 @@ func (o *execOptions) run(operands []string) error {
 	case err != nil:
 		return err
 	case len(names) == 0:
-		return &usageError{text: "no device is named", hint: example}
+		return usage("no device is named", example)
 	case len(o.line) == 0 || o.line[0] == "":
-		return &usageError{text: "no program follows --", hint: example}
+		return usage("no program follows --", example)
 	case o.user == "" && (len(o.ambient) > 0 || o.newPrivileges):
 		return usagef("--ambient and --new-privileges go with --user")
 	}
@@ -91,7 +91,8 @@ func parseQueues(operands []string) (names []string, queues []int, err error) {
 		if i := strings.LastIndexByte(operand, '='); i >= 0 {
 			n, err := strconv.Atoi(operand[i+1:])
 			if err != nil || n < 1 || n > netcfg.QueuesMax {
-				wrong = append(wrong, usagef("%q: %q is no number of queues from 1 to %d", operand, operand[i+1:], netcfg.QueuesMax))
+				err := usagef("%q: %q is no number of queues from 1 to %d", operand, operand[i+1:], netcfg.QueuesMax)
+				wrong = append(wrong, err)
 				continue
 			}
 			name, count = operand[:i], n

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handed is the program "handed [--read ADDRESS] ARGS...": it prints which descriptors it was given, what exec tells of them, and its
-// arguments. It sends a packet to ADDRESS, and reads until that one comes.
+// handed is the program "handed [--read ADDRESS] ARGS...": it prints which descriptors it was given, what exec tells of
+// them, and its arguments. It sends a packet to ADDRESS, and reads until that one comes.
 func handed(args []string) int {
 	for fd := 3; fd < 300; fd++ {
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)

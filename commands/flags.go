@@ -8,8 +8,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// An option is a flag of a verb. It replaces the flag types of urfave/cli, which run a regular expression for each look-up
-// of a name, stop at the first wrong value, and silently take the last of several values.
+// An option is a flag of a verb. It replaces the flag types of urfave/cli, which run a regular expression for each
+// look-up of a name, stop at the first wrong value, and silently take the last of several values.
 type option struct {
 	cli.GenericFlag
 	names      []string // the long name, then letters
@@ -20,7 +20,8 @@ type option struct {
 	refuse     func(error)
 }
 
-// newOption returns an option with a long name. A word in `backquotes` in usage names the value. set parses and stores a value.
+// newOption returns an option with a long name. A word in `backquotes` in usage names the value. set parses and stores
+// a value.
 func newOption(name, usage string, set func(value string) error) *option {
 	return &option{GenericFlag: cli.GenericFlag{Name: name, Usage: usage}, names: []string{name}, set: set}
 }

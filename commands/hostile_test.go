@@ -15,8 +15,8 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// FuzzPrinters: whatever other users chose for names, aliases and commands, no printer lets through what a terminal should not see, and
-// JSON gives it back as it was.
+// FuzzPrinters: whatever other users chose for names, aliases and commands, no printer lets through what a terminal
+// should not see, and JSON gives it back as it was.
 func FuzzPrinters(f *testing.F) {
 	for _, text := range []string{"tun0", "a\x1b[2Jb", "a\u009bb\x7f", "a\u202e\u2066b", "a\u200b\u2060\ufeff\u3164b", "a\xff\xfeb", "a\nb\r", "!lo", "*", "-x", "a\\b\"'", "\U000e0041\ufe0f", "<&>"} {
 		f.Add(text)

@@ -95,7 +95,8 @@ type jsonEvent struct {
 	Program *jsonHolder `json:"program"`
 }
 
-// encode writes a value in one line. Invisible characters become \u: names, aliases and commands are texts of other users.
+// encode writes a value in one line. Invisible characters become \u: names, aliases and commands are texts of other
+// users.
 func encode(out io.Writer, value any) error {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -126,8 +127,8 @@ func harmless(text []byte) []byte {
 	return b.Bytes()
 }
 
-// renderJSON prints the array in one line. It encodes one device after the other: thousands at once take a third more time
-// and memory.
+// renderJSON prints the array in one line. It encodes one device after the other: thousands at once take a third more
+// time and memory.
 func renderJSON(to io.Writer, devices []*netcfg.Device) error {
 	out := bufio.NewWriter(to)
 	var one bytes.Buffer

@@ -51,7 +51,8 @@ func (o *listOptions) run(names []string) error {
 	return errors.Join(append(missing, err)...)
 }
 
-// readDevices returns the named devices, or all if none is named, and an error for each name that is absent or of another kind.
+// readDevices returns the named devices, or all if none is named, and an error for each name that is absent or of
+// another kind.
 func readDevices(
 	netns string, names []string, read func(*netcfg.Namespace, ...string) ([]*netcfg.Device, error),
 ) (devices []*netcfg.Device, missing []error, err error) {

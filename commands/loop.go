@@ -40,7 +40,7 @@ func (o *loopOptions) flags() []*option {
 	end := func(name string, e *loop.End) []*option {
 		return []*option{
 			listFlag(name, "`ADDR` is the address of this end, IPv4 or IPv6; twice for one of each", parseEnd, &e.Addresses),
-			valueFlag(name+"-device", "use the existing tun `NAME`, which is not changed, instead of a new one", parseDevice, &e.Device),
+			valueFlag(name+"-device", "use the existing tun `NAME`, and do not change it", parseDevice, &e.Device),
 		}
 	}
 	return append(append(end("a", &o.ends[0]), end("b", &o.ends[1])...),
@@ -102,7 +102,9 @@ func (o *loopOptions) run(operands []string) error {
 	}
 	err = o.relay(ctx, caught, l)
 	if failed := l.End(); failed != nil {
-		return errors.Join(err, failed, &usageHint{errors.New("not all of it could be removed"), "tunadm loop --clean"})
+		left := &exitError{code: exitFailed, err: errors.New("not all of it could be removed")}
+		left.fix = netcfg.Run(netcfg.Tunadm("loop", "", "--clean"))
+		return errors.Join(err, failed, left)
 	}
 	return errors.Join(err, memory.Forget())
 }
@@ -112,16 +114,14 @@ func (o *loopOptions) check(operands []string) error {
 	addresses := [2]int{len(o.ends[0].Addresses), len(o.ends[1].Addresses)}
 	switch {
 	case len(operands) > 0:
-		return &usageError{
-			text: quote(operands[0]) + ": loop has no operands",
-			hint: "a command follows --: tunadm loop --a ADDR --b ADDR -- CMD",
-		}
+		hint := "a command follows --: tunadm loop --a ADDR --b ADDR -- CMD"
+		return usage(quote(operands[0])+": loop has no operands", hint)
 	case o.clean && (addresses != [2]int{} || o.line != nil || o.dryRun):
 		return usagef("--clean goes with --netns, --verbose and --quiet only")
 	case o.clean:
 		return nil
 	case addresses[0] == 0 || addresses[1] == 0:
-		return &usageError{text: "each end requires an address", hint: "tunadm loop --a 192.168.13.1 --b 192.168.13.2"}
+		return usage("each end requires an address", "tunadm loop --a 192.168.13.1 --b 192.168.13.2")
 	case o.line == nil:
 		return nil
 	case len(o.line) == 0:
@@ -130,9 +130,9 @@ func (o *loopOptions) check(operands []string) error {
 	_, err := exec.LookPath(o.line[0])
 	switch {
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
-		return &commandExit{code: exitNoProgram, err: fmt.Errorf("%s: no such command", netcfg.Escape(o.line[0]))}
+		return &exitError{code: exitNoProgram, err: fmt.Errorf("%s: no such command", netcfg.Escape(o.line[0]))}
 	case err != nil:
-		return &commandExit{code: exitNotExecutable, err: err}
+		return &exitError{code: exitNotExecutable, err: err}
 	}
 	return nil
 }

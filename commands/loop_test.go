@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// carry is the program "carry FROM TO MEBIBYTES": it sends random bytes over TCP from one address of the host to another, and prints "whole" if
-// they come as they went.
+// carry is the program "carry FROM TO MEBIBYTES": it sends random bytes over TCP from one address of the host to
+// another, and prints "whole" if they come as they went.
 func carry(args []string) int {
 	listener, err := net.Listen("tcp", net.JoinHostPort(args[1], "0"))
 	must(err)
@@ -39,7 +39,8 @@ func carry(args []string) int {
 	return 0
 }
 
-// relay is the program "relay [WORD...]": a user's own relay of what it is handed. It prints the words, its environment and its first packet.
+// relay is the program "relay [WORD...]": a user's own relay of what it is handed. It prints the words, its environment
+// and its first packet.
 func relay(args []string) int {
 	if len(args) > 0 {
 		fmt.Println(strings.Join(args, " "))

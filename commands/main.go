@@ -1,4 +1,5 @@
-// Package commands is the command line: one file a verb, each from flags to a netcfg.Spec, through the engine, to a line of output.
+// Package commands is the command line. It has a file for each verb: its options, its flags, and a run that passes a
+// netcfg.Spec to the engine and prints the result.
 package commands
 
 import (
@@ -14,58 +15,7 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// The exit codes, which scripts rely on.
-const (
-	exitDone         = 0
-	exitFailed       = 1 // anything that has no code of its own
-	exitUsage        = 2
-	exitNoDevice     = 3
-	exitExists       = 4
-	exitInUse        = 5
-	exitNotPermitted = 6
-	exitNoDriver     = 7
-	exitWouldChange  = 8
-
-	// Those of exec, as env(1) has them: all others are its program's.
-	exitNotExecuted   = 125 // exec itself failed
-	exitNotExecutable = 126
-	exitNoProgram     = 127
-)
-
-// exits are the codes of the causes that have one of their own.
-var exits = map[netcfg.Cause]int{
-	netcfg.BadRequest:       exitUsage,
-	netcfg.NoDevice:         exitNoDevice,
-	netcfg.Exists:           exitExists,
-	netcfg.Differs:          exitExists,
-	netcfg.OtherKind:        exitExists,
-	netcfg.WrongMode:        exitExists,
-	netcfg.WrongQueues:      exitExists,
-	netcfg.MTUBounds:        exitUsage,
-	netcfg.TunHasNoMAC:      exitUsage,
-	netcfg.InUse:            exitInUse,
-	netcfg.NotPermitted:     exitNotPermitted,
-	netcfg.NotOwner:         exitNotPermitted,
-	netcfg.NodeForbidden:    exitNotPermitted,
-	netcfg.ForeignNamespace: exitNotPermitted,
-	netcfg.NodeMissing:      exitNoDriver,
-	netcfg.NodeWrong:        exitNoDriver,
-	netcfg.DriverMissing:    exitNoDriver,
-	netcfg.NotExecutable:    exitNotExecutable,
-	netcfg.NoProgram:        exitNoProgram,
-}
-
-// A usageError is a command line that cannot be understood.
-type usageError struct{ text, hint string }
-
-func (e *usageError) Error() string { return e.text }
-
-func usagef(format string, args ...any) error { return &usageError{text: fmt.Sprintf(format, args...)} }
-
-// errWouldChange is the outcome of a --check that found something to do. It has no words: the plan has been printed.
-var errWouldChange = errors.New("would change")
-
-// Main runs one command line and gives back the exit code.
+// Main runs one command line and returns the exit code.
 func Main(args []string, version string, stdout, stderr io.Writer) int {
 	p := &program{stdout: stdout, stderr: stderr, version: version}
 	if args[0] == netcfg.Examiner {
@@ -77,7 +27,7 @@ func Main(args []string, version string, stdout, stderr io.Writer) int {
 	return p.complain(p.do(args))
 }
 
-// complain prints each error with at most one hint under it, and chooses the exit code: the errors' own if they agree.
+// complain prints each error, and its hint below it. It returns their exit code: 1 if they have different ones.
 func (p *program) complain(err error) int {
 	code, mistakes := exitDone, 0
 	for _, err := range each(err) {
@@ -90,7 +40,7 @@ func (p *program) complain(err error) int {
 		} else if code != c {
 			code = exitFailed
 		}
-		if e := new(commandExit); errors.Is(err, errWouldChange) || errors.Is(err, errFaults) || errors.As(err, &e) && e.err == nil {
+		if e := new(exitError); errors.As(err, &e) && e.err == nil {
 			continue
 		}
 		if errors.As(err, new(*declare.Mistake)) {
@@ -100,7 +50,7 @@ func (p *program) complain(err error) int {
 		}
 		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), netcfg.Printable(err.Error()))
 		p.pointAt(err)
-		if hint := hintOf(err); hint != "" {
+		if hint := netcfg.HintOf(err).String(); hint != "" {
 			fmt.Fprintf(p.stderr, "tunadm: hint: %s\n", netcfg.Printable(hint))
 		}
 	}
@@ -110,10 +60,10 @@ func (p *program) complain(err error) int {
 	return code
 }
 
-// mistakesShown is how many mistakes in files are printed: nobody reads more at a time, and one slip may be a thousand mistakes.
+// mistakesShown is how many mistakes in files are printed. One slip may cause thousands.
 const mistakesShown = 50
 
-// pointAt prints the line of a file in which a mistake is, and a caret under it.
+// pointAt prints the line of a file that contains a mistake, and a caret below the mistake.
 func (p *program) pointAt(err error) {
 	m := new(declare.Mistake)
 	if !errors.As(err, &m) || m.Source == "" {
@@ -125,7 +75,7 @@ func (p *program) pointAt(err error) {
 
 func untab(s string) string { return strings.ReplaceAll(s, "\t", " ") }
 
-// each is the list of errors that were joined.
+// each returns the errors that were joined.
 func each(err error) (all []error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, one := range joined.Unwrap() {
@@ -139,41 +89,7 @@ func each(err error) (all []error) {
 	return []error{err}
 }
 
-func exitCode(err error) int {
-	var e *netcfg.Error
-	var usage *usageError
-	var old *oldError
-	var command *commandExit
-	switch {
-	case errors.As(err, &command):
-		return command.code
-	case errors.As(err, &old):
-		return old.code
-	case errors.Is(err, errWouldChange):
-		return exitWouldChange
-	case errors.As(err, &usage), errors.As(err, new(*declare.Mistake)):
-		return exitUsage
-	case errors.As(err, &e):
-		if code, ok := exits[e.Cause]; ok {
-			return code
-		}
-	}
-	return exitFailed
-}
-
-func hintOf(err error) string {
-	var usage *usageError
-	var hint *usageHint
-	switch {
-	case errors.As(err, &hint):
-		return hint.hint
-	case errors.As(err, &usage):
-		return usage.hint
-	}
-	return netcfg.HintOf(err).String()
-}
-
-// subject is "verb device: " as far as they are known.
+// subject returns "verb device: ", without what is not known.
 func (p *program) subject(err error) string {
 	var words []string
 	if p.verb != "" {

@@ -19,11 +19,15 @@ type properties struct {
 
 func (q *properties) propertyFlags() []*option {
 	s := &q.spec
-	const addresses = "set the addresses: `ADDRESS` is 10.0.0.1/24, fd00::1/64 or '10.0.0.1 peer 10.0.0.2'; repeat it for more, '' for none"
-	const routes = "set the routes: `ROUTE` is '10.1.0.0/16 [via 10.0.0.2] [metric N] [table T]'; repeat it for more, '' for none"
+	const addresses = "set the addresses: `ADDRESS` is 10.0.0.1/24, fd00::1/64 or '10.0.0.1 peer 10.0.0.2'; " +
+		"repeat it for more, '' for none"
+	const routes = "set the routes: `ROUTE` is '10.1.0.0/16 [via 10.0.0.2] [metric N] [table T]'; " +
+		"repeat it for more, '' for none"
+	const user = "allow user `U`, a name or UID, to attach; a new device belongs to root by default"
+	const group = "allow members of `G`, a name or GID, to attach; with --user, both must match"
 	return []*option{
-		pointerFlag("user", "allow user `U`, a name or UID, to attach; a new device belongs to root by default", parseText, &q.access.User),
-		pointerFlag("group", "allow members of `G`, a name or GID, to attach; with --user, both must match", parseText, &q.access.Group),
+		pointerFlag("user", user, parseText, &q.access.User),
+		pointerFlag("group", group, parseText, &q.access.Group),
 		switchFlag("anyone", "allow every local user to attach", &q.access.Anyone),
 		exactFlag("address", addresses, netcfg.ParseAddress, &s.Addresses),
 		exactFlag("route", routes, netcfg.ParseRoute, &s.Routes),

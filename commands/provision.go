@@ -77,7 +77,8 @@ func (r *provision) execute(ctx context.Context, changes []netcfg.Change, o netc
 	if r.planOnly() || results == nil {
 		return err
 	}
-	if stuck := func(r netcfg.Result) bool { return r.UndoErr != nil }; o.Atomic && err != nil && !slices.ContainsFunc(results, stuck) {
+	stuck := slices.ContainsFunc(results, func(r netcfg.Result) bool { return r.UndoErr != nil })
+	if o.Atomic && err != nil && !stuck {
 		r.say("one device failed: all devices are as they were")
 	}
 	err = errors.Join(err, r.forgetGone(results), r.memory.Settle(changes, results))

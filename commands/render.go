@@ -19,7 +19,8 @@ func renderTable(to io.Writer, devices []*netcfg.Device) error {
 	for _, d := range devices {
 		rows = append(rows, []string{
 			netcfg.Escape(d.Name), d.Mode.String(), d.State(), netcfg.Escape(d.Access.String()), fmt.Sprint(d.MTU),
-			or(d.MAC.String()), or(netcfg.Escape(d.Master)), or(strings.Join(shownAddresses(d), ",")), or(strings.Join(users(d), ",")),
+			or(d.MAC.String()), or(netcfg.Escape(d.Master)), or(strings.Join(shownAddresses(d), ",")),
+			or(strings.Join(users(d), ",")),
 		})
 	}
 	if len(devices) == 0 {
@@ -121,7 +122,8 @@ func blockLines(d *netcfg.Device) [][2]string {
 		word string
 	}{
 		{d.Persist, "persistent"}, {!d.Persist, "not persistent"}, {d.MultiQueue, "multi-queue"},
-		{d.PI, "packet information"}, {d.VnetHdr, "virtio header"}, {d.Promisc, "promiscuous"}, {!d.Multicast, "no multicast"},
+		{d.PI, "packet information"}, {d.VnetHdr, "virtio header"},
+		{d.Promisc, "promiscuous"}, {!d.Multicast, "no multicast"},
 	} {
 		if f.on {
 			flags += ", " + f.word
@@ -161,14 +163,16 @@ func blockLines(d *netcfg.Device) [][2]string {
 		if h.Probable {
 			probably = "probably "
 		}
-		add("in use by", fmt.Sprintf("%s%s (pid %d, user %s)", probably, netcfg.Escape(h.Command), h.PID, netcfg.Escape(h.User.String())))
+		command, owner := netcfg.Escape(h.Command), netcfg.Escape(h.User.String())
+		add("in use by", fmt.Sprintf("%s%s (pid %d, user %s)", probably, command, h.PID, owner))
 	}
 	if unseen := d.Unseen(); unseen != "" {
 		add("in use by", unseen)
 	}
 	s := d.Stats
-	add("received", fmt.Sprintf("%d packets, %d bytes, %d errors, %d dropped", s.RxPackets, s.RxBytes, s.RxErrors, s.RxDropped))
-	add("sent", fmt.Sprintf("%d packets, %d bytes, %d errors, %d dropped", s.TxPackets, s.TxBytes, s.TxErrors, s.TxDropped))
+	const counters = "%d packets, %d bytes, %d errors, %d dropped"
+	add("received", fmt.Sprintf(counters, s.RxPackets, s.RxBytes, s.RxErrors, s.RxDropped))
+	add("sent", fmt.Sprintf(counters, s.TxPackets, s.TxBytes, s.TxErrors, s.TxDropped))
 	return lines
 }
 

@@ -22,8 +22,8 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// programs are what the scripts call besides tools of the system. Each is this test binary under another name, and gives back
-// an exit code.
+// programs are what the scripts call besides tools of the system. Each is this test binary under another name, and
+// gives back an exit code.
 func programs() map[string]func(args []string) int {
 	return map[string]func([]string) int{
 		"tunadm": func(args []string) int {
@@ -105,8 +105,8 @@ type (
 	theTest struct{}
 )
 
-// hold is the command "hold NAME FLAGS": the test itself is a program that attaches, with hexadecimal IFF_ flags, until release. Its
-// process is $HOLDER.
+// hold is the command "hold NAME FLAGS": the test itself is a program that attaches, with hexadecimal IFF_ flags, until
+// release. Its process is $HOLDER.
 func hold(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: hold NAME FLAGS")
@@ -141,7 +141,8 @@ func release(ts *testscript.TestScript, _ bool, _ []string) {
 	*files = nil
 }
 
-// mend is the command "mend CHECK DOCTOR-ARGS...": what the doctor finds first is of that check, and its remedy, done to the letter, mends it.
+// mend is the command "mend CHECK DOCTOR-ARGS...": what the doctor finds first is of that check, and its remedy, done
+// to the letter, mends it.
 func mend(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: mend CHECK DOCTOR-ARGS...")
@@ -241,8 +242,8 @@ func ripple(args []string) int {
 	return 0
 }
 
-// asUser is the program "as-user UID:GID[,GID...][+cap][+trace] PROGRAM ARGS...": another of the programs, run by that user, with
-// CAP_NET_ADMIN or CAP_SYS_PTRACE if it says so, and without any capability else, even as root.
+// asUser is the program "as-user UID:GID[,GID...][+cap][+trace] PROGRAM ARGS...": another of the programs, run by that
+// user, with CAP_NET_ADMIN or CAP_SYS_PTRACE if it says so, and without any capability else, even as root.
 func asUser(args []string) int {
 	words := strings.Split(args[0], "+")
 	uid, gids, _ := strings.Cut(words[0], ":")
@@ -284,7 +285,8 @@ func race(args []string) int {
 	return 0
 }
 
-// chroot is the program "chroot PROGRAM ARGS...": another of the programs, in a root directory that has nothing but /proc.
+// chroot is the program "chroot PROGRAM ARGS...": another of the programs, in a root directory that has nothing but
+// /proc.
 func chroot(args []string) int {
 	root, err := os.MkdirTemp("", "root")
 	must(err)
@@ -297,7 +299,8 @@ func chroot(args []string) int {
 	return exit
 }
 
-// forbid is the program "forbid PROGRAM ARGS...": another of the programs, run in a control group that may open no device.
+// forbid is the program "forbid PROGRAM ARGS...": another of the programs, run in a control group that may open no
+// device.
 func forbid(args []string) int {
 	root := "/run/cgroup-" + strconv.Itoa(os.Getpid())
 	group := root + "/tunadm-test-" + strconv.Itoa(os.Getpid())

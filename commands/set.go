@@ -31,7 +31,7 @@ func (o *setOptions) flags() []*option {
 // run changes the devices. A device that cannot be changed as requested stays as it was.
 func (o *setOptions) run(names []string) error {
 	if len(names) == 0 {
-		return &usageError{text: "no device is named", hint: "tunadm set NAME... FLAGS"}
+		return usage("no device is named", "tunadm set NAME... FLAGS")
 	}
 	spec, err := o.resolve(names)
 	if err != nil {
@@ -41,7 +41,7 @@ func (o *setOptions) run(names []string) error {
 		return usagef("--mac goes with one device")
 	}
 	if reflect.DeepEqual(*spec, netcfg.Spec{}) {
-		return &usageError{text: "no property is given", hint: "tunadm help set"}
+		return usage("no property is given", "tunadm help set")
 	}
 	if err := spec.Check(); err != nil {
 		return forDevices(err, names...)

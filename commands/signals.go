@@ -15,8 +15,8 @@ func signals() context.Context {
 	return ctx
 }
 
-// interrupts are the signals that end a run, or that are passed on to the user's command while it runs. All come through
-// one channel: with two, a signal could have arrived in one and not yet in the other.
+// interrupts are the signals that end a run, or that are passed on to the user's command while it runs. All come
+// through one channel: with two, a signal could have arrived in one and not yet in the other.
 type interrupts struct {
 	caught chan os.Signal
 
@@ -55,8 +55,8 @@ func (c *interrupts) add(signals ...os.Signal) {
 	}
 }
 
-// pass passes later signals on to a function; nil ends that. It returns false, and passes none on, if a signal has ended the
-// run already.
+// pass passes later signals on to a function; nil ends that. It returns false, and passes none on, if a signal has
+// ended the run already.
 func (c *interrupts) pass(to func(os.Signal)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

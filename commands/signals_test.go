@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestASignalIsPassedOnOnce sends a signal while a command begins and runs: it ends the run, or goes to the command, and never both.
+// TestASignalIsPassedOnOnce sends a signal while a command begins and runs: it ends the run, or goes to the command,
+// and never both.
 func TestASignalIsPassedOnOnce(t *testing.T) {
 	for range 2000 {
 		ctx, caught := catchSignals()
@@ -42,7 +43,7 @@ func TestACommandGetsTheSignalThatCame(t *testing.T) {
 	defer caught.stop()
 	cmd := exec.Command("sh", "-c", `trap 'exit 3' INT; trap 'exit 4' TERM; kill -INT $PPID; while :; do sleep 0.01; done`)
 	err := runCommand(caught, cmd, func() error { return nil })
-	if e := new(commandExit); !errors.As(err, &e) || e.code != 3 {
+	if e := new(exitError); !errors.As(err, &e) || e.code != 3 {
 		t.Errorf("it ends with %v", err)
 	}
 }

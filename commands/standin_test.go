@@ -13,9 +13,10 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-// TestStandsInLineByLine does each line of testdata/standin.lines twice, in twin namespaces: with the old tool, and with tunadm as.
-// What they print, their exit codes and the devices that there are then must be the same. The lines behind the first " ; " of a row go on
-// with its devices. One that begins with "! " is done as it stands, by both; one that begins with "@ " by nobody.
+// TestStandsInLineByLine does each line of testdata/standin.lines twice, in twin namespaces: with the old tool, and
+// with tunadm as. What they print, their exit codes and the devices that there are then must be the same. The lines
+// behind the first " ; " of a row go on with its devices. One that begins with "! " is done as it stands, by both; one
+// that begins with "@ " by nobody.
 func TestStandsInLineByLine(t *testing.T) {
 	nstest.NeedReal(t)
 	for _, tool := range []string{"tunctl", "openvpn", "ip"} {

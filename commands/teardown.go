@@ -22,7 +22,7 @@ type teardownOptions struct {
 
 func (o *teardownOptions) flags() []*option {
 	return append([]*option{
-		switchFlag("force", "delete also devices that programs use, and declared devices that apply did not create", &o.force),
+		switchFlag("force", "delete also devices in use, and declared devices that apply did not create", &o.force),
 	}, o.changeFlags(jsonOutcome)...)
 }
 

@@ -46,14 +46,12 @@ func (o *tunnelOptions) flags() []*option {
 func (o *tunnelOptions) check(names []string) error {
 	switch {
 	case len(names) == 0:
-		return &usageError{text: "no device is named", hint: "tunadm tunnel NAME --plain --listen ADDRESS | --connect HOST"}
+		return usage("no device is named", "tunadm tunnel NAME --plain --listen ADDRESS | --connect HOST")
 	case len(names) > 1:
 		return usagef("exactly one device must be named")
 	case !o.plain:
-		return &usageError{
-			text: "packets would travel in clear text, to an unauthenticated host: confirm that with --plain",
-			hint: "wg(8) encrypts; so does ssh -L around a tunnel, see the EXAMPLES of tunadm(8)",
-		}
+		return usage("packets would travel in clear text, to an unauthenticated host: confirm that with --plain",
+			"wg(8) encrypts; so does ssh -L around a tunnel, see the EXAMPLES of tunadm(8)")
 	case o.listen == "" && o.connect == "":
 		return usagef("neither --listen nor --connect")
 	case o.listen != "" && o.connect != "":
@@ -102,7 +100,8 @@ func (o *tunnelOptions) run(names []string) error {
 	}
 	if err = netcfg.Start(attached); err == nil {
 		t.Queue = attached[0].Queues[0]
-		t.Trouble("packets travel in clear text: hosts on the path can read and change them, and any host that reaches the port can send some")
+		t.Trouble("packets travel in clear text: hosts on the path can read and change them, " +
+			"and any host that reaches the port can send some")
 		err = t.Run(ctx)
 	}
 	return errors.Join(err, kernel.do(func(ns *netcfg.Namespace) error { return ns.Detach(attached) }))
@@ -153,7 +152,8 @@ func parsePeer(s string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port()), nil
 }
 
-// hears reports whether a socket that listens on host:port receives datagrams of a peer. [::] receives those of IPv4 too.
+// hears reports whether a socket that listens on host:port receives datagrams of a peer. [::] receives those of IPv4
+// too.
 func hears(listen string, peer netip.Addr) bool {
 	at, err := netip.ParseAddrPort(listen)
 	both := at.Addr() == netip.IPv6Unspecified()

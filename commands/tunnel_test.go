@@ -15,8 +15,8 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-// simpletun is the program "simpletun NAME FLAGS listen|connect ADDRESS [udp]", as its format is described: over TCP the length of each packet,
-// two bytes in network order, and then the packet, in two writes, with Nagle's algorithm on.
+// simpletun is the program "simpletun NAME FLAGS listen|connect ADDRESS [udp]", as its format is described: over TCP
+// the length of each packet, two bytes in network order, and then the packet, in two writes, with Nagle's algorithm on.
 func simpletun(args []string) int {
 	flags := map[string]uint16{"tun": unix.IFF_TUN, "tap": unix.IFF_TAP}[args[1]]
 	device, err := nstest.Attach(args[0], flags|unix.IFF_NO_PI)
@@ -105,7 +105,8 @@ func simpletunUDP(device *os.File, role, address string) {
 // The bytes that are poured are the same each time.
 func noise() *rand.ChaCha8 { return rand.NewChaCha8([32]byte{7}) }
 
-// pour is the program "pour tcp|udp ADDRESS N": it sends N bytes and prints their checksum, or N datagrams that have theirs inside.
+// pour is the program "pour tcp|udp ADDRESS N": it sends N bytes and prints their checksum, or N datagrams that have
+// theirs inside.
 func pour(args []string) int {
 	conn, err := net.Dial(args[0], args[1])
 	must(err)
@@ -129,7 +130,8 @@ func pour(args []string) int {
 	return 0
 }
 
-// drain is the program "drain tcp|udp ADDRESS": the other end. Of datagrams it takes some, and then says how many were not as they were sent.
+// drain is the program "drain tcp|udp ADDRESS": the other end. Of datagrams it takes some, and then says how many were
+// not as they were sent.
 func drain(args []string) int {
 	if args[0] == "tcp" {
 		l, err := net.Listen("tcp", args[1])

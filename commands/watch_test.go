@@ -24,8 +24,8 @@ type beside struct {
 // patience is how long a script waits for what must come.
 const patience = 20 * time.Second
 
-// besides is the command "beside FILE PROGRAM ARGS...": the program runs beside the script, and prints into FILE, and its errors into FILE.err.
-// Its process is $BESIDE.
+// besides is the command "beside FILE PROGRAM ARGS...": the program runs beside the script, and prints into FILE, and
+// its errors into FILE.err. Its process is $BESIDE.
 func besides(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: beside FILE PROGRAM ARGS...")
@@ -71,7 +71,8 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// ended is the command "ended CODE FILE [SIGNAL]": the program that prints into FILE ends with that code, by itself or by a signal.
+// ended is the command "ended CODE FILE [SIGNAL]": the program that prints into FILE ends with that code, by itself or
+// by a signal.
 func ended(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: ended CODE FILE [SIGNAL]")

@@ -1,0 +1,106 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tunadm/tunadm/internal/declare"
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// The exit codes. Scripts rely on them.
+const (
+	exitDone         = 0
+	exitFailed       = 1 // all other errors
+	exitUsage        = 2
+	exitNoDevice     = 3
+	exitExists       = 4
+	exitInUse        = 5
+	exitNotPermitted = 6
+	exitNoDriver     = 7
+	exitWouldChange  = 8
+
+	// The exit codes of exec, as of env(1). All others are those of its program.
+	exitNotExecuted   = 125 // exec itself failed
+	exitNotExecutable = 126
+	exitNoProgram     = 127
+)
+
+// exits lists the exit codes of causes.
+var exits = map[netcfg.Cause]int{
+	netcfg.BadRequest:       exitUsage,
+	netcfg.NoDevice:         exitNoDevice,
+	netcfg.Exists:           exitExists,
+	netcfg.Differs:          exitExists,
+	netcfg.OtherKind:        exitExists,
+	netcfg.WrongMode:        exitExists,
+	netcfg.WrongQueues:      exitExists,
+	netcfg.MTUBounds:        exitUsage,
+	netcfg.TunHasNoMAC:      exitUsage,
+	netcfg.InUse:            exitInUse,
+	netcfg.NotPermitted:     exitNotPermitted,
+	netcfg.NotOwner:         exitNotPermitted,
+	netcfg.NodeForbidden:    exitNotPermitted,
+	netcfg.ForeignNamespace: exitNotPermitted,
+	netcfg.NodeMissing:      exitNoDriver,
+	netcfg.NodeWrong:        exitNoDriver,
+	netcfg.DriverMissing:    exitNoDriver,
+	netcfg.NotExecutable:    exitNotExecutable,
+	netcfg.NoProgram:        exitNoProgram,
+}
+
+// An exitError is an error with an exit code that does not follow from its cause.
+type exitError struct {
+	code int
+	err  error      // nil: nothing is printed
+	fix  netcfg.Fix // zero: that of err
+	near bool       // the fix is a similar word
+}
+
+// errWouldChange is the outcome of a --check with steps. The plan has been printed.
+var errWouldChange = &exitError{code: exitWouldChange}
+
+// errFaults is the outcome of a doctor that found an error. The findings have been printed.
+var errFaults = &exitError{code: exitFailed}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// Hint returns the fix to print below the error.
+func (e *exitError) Hint() netcfg.Fix {
+	if e.fix.IsZero() {
+		return netcfg.HintOf(e.err)
+	}
+	return e.fix
+}
+
+// usage returns the error for a wrong command line, with a hint; "": none.
+func usage(text, hint string) *exitError {
+	return &exitError{code: exitUsage, err: errors.New(text), fix: netcfg.Sentence(hint)}
+}
+
+// usagef returns the error for a wrong command line, without a hint.
+func usagef(format string, args ...any) error { return usage(fmt.Sprintf(format, args...), "") }
+
+// exitCode returns the exit code of an error.
+func exitCode(err error) int {
+	var own *exitError
+	var e *netcfg.Error
+	switch {
+	case errors.As(err, &own):
+		return own.code
+	case errors.As(err, new(*declare.Mistake)):
+		return exitUsage
+	case errors.As(err, &e):
+		if code, ok := exits[e.Cause]; ok {
+			return code
+		}
+	}
+	return exitFailed
+}
