@@ -84,7 +84,7 @@ func (d *document) sharedMAC(r nameRange, entries []entry) {
 
 // fill completes one declaration, and reports whether it has no mistakes.
 func (d *document) fill(one *Declaration, s *section, r nameRange, n int, entries []entry) bool {
-	one.Place = d.place(s.at)
+	one.place = d.place(s.at)
 	one.source, one.caret = d.excerpt(s.at)
 	if err := netcfg.CheckName(one.Spec.Name); err != nil {
 		d.mistake(s.at, "", "%q is not a device name: %v", one.Spec.Name, err)

@@ -9,7 +9,7 @@ import (
 // A Place is a character of a file. Lines and columns count from 1. If Line is 0, it is the file as a whole.
 type Place struct {
 	Path         string
-	Line, Column int
+	Line, column int
 }
 
 // String returns "path:line:column", or the path alone.
@@ -17,7 +17,7 @@ func (p Place) String() string {
 	if p.Line == 0 {
 		return netcfg.Escape(p.Path)
 	}
-	return fmt.Sprintf("%s:%d:%d", netcfg.Escape(p.Path), p.Line, p.Column)
+	return fmt.Sprintf("%s:%d:%d", netcfg.Escape(p.Path), p.Line, p.column)
 }
 
 // A Mistake is the error of a part of a file, or of a file that cannot be read.

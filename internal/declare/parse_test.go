@@ -163,7 +163,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		for _, m := range mistakes {
-			if m.Line < 1 || m.Column < 1 || m.Line > strings.Count(text, "\n")+1 {
+			if m.Line < 1 || m.column < 1 || m.Line > strings.Count(text, "\n")+1 {
 				t.Errorf("%v is no place in %q", m, text)
 			}
 		}

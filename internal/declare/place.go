@@ -52,7 +52,7 @@ func (d *document) place(at int) Place {
 	}
 	column += utf8.RuneCount(d.data[from:at])
 	d.counted.line, d.counted.at, d.counted.column = line, at, column
-	return Place{Path: d.path, Line: line, Column: column}
+	return Place{Path: d.path, Line: line, column: column}
 }
 
 // line returns the line that an offset is in, without its end.

@@ -18,8 +18,8 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// DefaultFiles are the operands of a run without operands: a file and a directory, each of which may be absent.
-var DefaultFiles = []string{"/etc/tunadm.toml", "/etc/tunadm.d"}
+// defaultFiles are the operands of a run without operands: a file and a directory, each of which may be absent.
+var defaultFiles = []string{"/etc/tunadm.toml", "/etc/tunadm.d"}
 
 // Stdin is the operand for standard input.
 const Stdin = "-"
@@ -28,19 +28,19 @@ const Stdin = "-"
 type Declaration struct {
 	Spec   netcfg.Spec        // without Access
 	Access netcfg.AccessNames // not looked up yet, see [netcfg.Directory]
-	Place  Place              // the start of its table
+	place  Place              // the start of its table
 	source string             // the line there, as [Mistake.Source]
 	caret  int                // as [Mistake.Caret]
 }
 
 // mistake returns a mistake at the start of the declaration.
 func (d *Declaration) mistake(format string, args ...any) *Mistake {
-	return &Mistake{Place: d.Place, Text: fmt.Sprintf(format, args...), Source: d.source, Caret: d.caret}
+	return &Mistake{Place: d.place, Text: fmt.Sprintf(format, args...), Source: d.source, Caret: d.caret}
 }
 
 // Read returns the declarations of files in the order of the operands. A directory is short for its *.toml files in the
-// order of their names, [Stdin] for standard input, and an empty list for [DefaultFiles]. The error joins the mistakes
-// of all files, each a [*Mistake]; the declarations without mistakes are returned with it.
+// order of their names, [Stdin] for standard input, and an empty list for /etc/tunadm.toml and /etc/tunadm.d. The error
+// joins the mistakes of all files, each a [*Mistake]; the declarations without mistakes are returned with it.
 func Read(operands []string) ([]Declaration, error) {
 	paths, mistakes := findFiles(operands)
 	var all []Declaration
@@ -53,7 +53,7 @@ func Read(operands []string) ([]Declaration, error) {
 				wrong = append(wrong, d.mistake("device %q is declared twice: first at %s", d.Spec.Name, first))
 				continue
 			}
-			declared[d.Spec.Name] = d.Place
+			declared[d.Spec.Name] = d.place
 			all = append(all, d)
 			if d.Spec.MAC == nil {
 				continue
@@ -63,7 +63,7 @@ func Read(operands []string) ([]Declaration, error) {
 				text := "device %q has the MAC address %s of the device declared at %s"
 				wrong = append(wrong, d.mistake(text, d.Spec.Name, mac, first))
 			}
-			addresses[mac] = d.Place
+			addresses[mac] = d.place
 		}
 		mistakes = append(mistakes, wrong...)
 	}
@@ -75,11 +75,11 @@ func Read(operands []string) ([]Declaration, error) {
 }
 
 // Absolute returns operands that name the same files from every working directory. An empty list is short for
-// [DefaultFiles]. Links in the path of its directory are resolved; the file itself may be missing. The error is an
+// the default files. Links in the path of its directory are resolved; the file itself may be missing. The error is an
 // [*netcfg.Error].
 func Absolute(operands []string) ([]string, error) {
 	if len(operands) == 0 {
-		operands = DefaultFiles
+		operands = defaultFiles
 	}
 	all := make([]string, len(operands))
 	for i, operand := range operands {
@@ -102,7 +102,7 @@ func Absolute(operands []string) ([]string, error) {
 func findFiles(operands []string) (paths []string, mistakes []*Mistake) {
 	optional := len(operands) == 0
 	if optional {
-		operands = DefaultFiles
+		operands = defaultFiles
 	}
 	for _, operand := range operands {
 		if operand == Stdin {
@@ -198,7 +198,7 @@ func parse(path string, data []byte) ([]Declaration, []*Mistake) {
 		mistakes = append(mistakes, m)
 	}
 	slices.SortFunc(mistakes, func(a, b *Mistake) int {
-		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
+		return cmp.Or(a.Line-b.Line, a.column-b.column)
 	})
 	return declarations, mistakes
 }
