@@ -19,36 +19,26 @@ func (w *watcher) announced(h unix.NlMsghdr, body []byte) {
 }
 
 func (w *watcher) link(body []byte, gone bool) {
-	if len(body) == 0 || body[0] != unix.AF_UNSPEC { // of a bridge's port: a tap that leaves is "deleted" there
+	d, message := decodeAnnounced(body)
+	if d == nil || message.Family != unix.AF_UNSPEC { // a tap that leaves a bridge is deleted as its port only
 		return
 	}
-	d := decodeLink(body)
-	switch before := w.known[d.index()]; {
-	case d == nil:
+	switch before := w.known[d.Index]; {
 	case d.Kind != "tun":
 		if _, used := w.masters[d.Index]; used {
 			w.masters[d.Index] = d.Name
 		}
 	case gone && before != nil:
-		_, left := moved(d, body)
-		w.gone(before, d, left)
+		w.gone(before, d, message.Leaves)
 	case gone:
 	case before == nil:
-		joined, _ := moved(d, body)
-		w.appeared(d, joined)
+		w.appeared(d, joins(message))
 	default:
 		if !d.MultiQueue {
 			d.Queues = w.countSingle(d)
 		}
 		w.changed(before, d)
 	}
-}
-
-func (d *Device) index() int {
-	if d == nil {
-		return 0
-	}
-	return d.Index
 }
 
 // countSingle is whether a program is attached. That the carrier was on proves it for the moment of the announcement;

@@ -18,7 +18,6 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if d := decodeLink(body); d != nil && d.Kind == "tun" {
 			_, _ = Plan(nil, d)
-			_, _ = moved(d, body)
 		}
 		if a, ok := decodeAddress(body); ok {
 			_ = a.String()
@@ -26,7 +25,6 @@ func FuzzDecode(f *testing.F) {
 		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 			if r, ok := decodeRoute(body, family); ok {
 				_ = r.String()
-				_ = resendable(r.kept.message, 1, 2)
 			}
 		}
 	})

@@ -213,7 +213,7 @@ func (n *Network) readRoutes(ns *Namespace) error {
 			return fmt.Errorf("read routes: %w", err)
 		}
 		for _, r := range routes {
-			n.Routes = append(n.Routes, NetworkRoute{r.Route, r.index, actions[r.kept.message[7]]})
+			n.Routes = append(n.Routes, NetworkRoute{r.Route, r.index, r.barrier})
 		}
 	}
 	return nil

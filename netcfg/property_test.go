@@ -365,7 +365,7 @@ func routeLine(body []byte) (string, bool) {
 	expires := uint32(0)
 	for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
 		if kind == unix.RTA_CACHEINFO && len(value) >= 12 {
-			expires = rounded(rtnl.Uint32(value[8:]) / clockTicks)
+			expires = rounded(rtnl.Uint32(value[8:]) / 100 /* USER_HZ */)
 		}
 	}
 	r, _ := decodeRoute(body, int(body[0]))

@@ -105,7 +105,7 @@ func (s Step) encodeRoute(kind, flags int) *nl.NetlinkRequest {
 			flags = unix.NLM_F_CREATE | unix.NLM_F_APPEND
 		}
 		r := rtnl.Request(kind, unix.NLM_F_ACK|flags)
-		r.RawData = resendable(m, s.Route.kept.through, s.Index)
+		r.RawData = rtnl.ResendRoute(m, s.Route.kept.through, s.Index)
 		return r
 	}
 	msg := &nl.RtMsg{RtMsg: unix.RtMsg{
@@ -130,49 +130,6 @@ func (s Step) encodeRoute(kind, flags int) *nl.NetlinkRequest {
 		r.AddData(nl.NewRtAttr(unix.RTA_PRIORITY, nl.Uint32Attr(s.Route.Metric)))
 	}
 	return r
-}
-
-// clockTicks is USER_HZ, in which the kernel tells how long a route has to live.
-const clockTicks = 100
-
-// resendable makes a route's message one that the kernel takes back: without the marks of a state that it keeps itself,
-// and with what is left of its lifetime; through the device index now instead of the one that it went through.
-func resendable(message []byte, through, index int) []byte {
-	const state = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTNH_F_OFFLOAD | unix.RTNH_F_UNRESOLVED | unix.RTNH_F_TRAP
-	m := slices.Clone(message[:unix.SizeofRtMsg])
-	binary.NativeEndian.PutUint32(m[8:], rtnl.Uint32(m[8:])&0xff&^state)
-	withNexthop := false
-	for kind := range rtnl.Attributes(message[unix.SizeofRtMsg:]) {
-		withNexthop = withNexthop || kind == rtaNexthopID
-	}
-	for kind, value := range rtnl.Attributes(message[unix.SizeofRtMsg:]) {
-		switch kind {
-		case unix.RTA_CACHEINFO: // struct rta_cacheinfo: the third number is what is left
-			if expires := int32(rtnl.Uint32(value[min(8, len(value)):])); expires > 0 {
-				m = append(m, nl.NewRtAttr(unix.RTA_EXPIRES, nl.Uint32Attr(uint32(expires)/clockTicks)).Serialize()...)
-			}
-			continue
-		case unix.RTA_OIF, unix.RTA_GATEWAY, unix.RTA_VIA, unix.RTA_MULTIPATH, unix.RTA_ENCAP, unix.RTA_ENCAP_TYPE:
-			if withNexthop {
-				continue // said by the nexthop object
-			}
-		}
-		value = slices.Clone(value)
-		switch {
-		case kind == unix.RTA_OIF && int(rtnl.Uint32(value)) == through:
-			binary.NativeEndian.PutUint32(value, uint32(index))
-		case kind == unix.RTA_MULTIPATH:
-			for b := value; len(b) >= unix.SizeofRtNexthop && int(rtnl.Uint16(b)) >= unix.SizeofRtNexthop; {
-				b[2] &^= state
-				if int(rtnl.Uint32(b[4:])) == through {
-					binary.NativeEndian.PutUint32(b[4:], uint32(index))
-				}
-				b = b[min(rtnl.Align(int(rtnl.Uint16(b))), len(b)):]
-			}
-		}
-		m = append(m, nl.NewRtAttr(int(kind), value).Serialize()...)
-	}
-	return m
 }
 
 // do does steps of one phase, those of one device in their order, and gives back an error or nil for each. done is told

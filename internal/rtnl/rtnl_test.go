@@ -2,6 +2,7 @@ package rtnl
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/vishvananda/netlink/nl"
@@ -116,5 +117,112 @@ func FuzzAttributes(f *testing.F) {
 			}
 		}
 		_ = split(b, func(unix.NlMsghdr, []byte) {})
+	})
+}
+
+func TestALinkTellsUnsetFromZero(t *testing.T) {
+	message := func(data ...*nl.RtAttr) []byte {
+		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.ZeroTerminated("tun"))
+		tun := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
+		for _, d := range data {
+			tun.AddRtAttr(int(d.Type), d.Data)
+		}
+		header := nl.NewIfInfomsg(unix.AF_UNSPEC)
+		header.Index = 7
+		return append(header.Serialize(), info.Serialize()...)
+	}
+	var unset, root Link
+	if !unset.Unmarshal(message()) || !root.Unmarshal(message(nl.NewRtAttr(nl.IFLA_TUN_OWNER, nl.Uint32Attr(0)))) {
+		t.Fatal("not read")
+	}
+	if unset.Index != 7 || unset.Kind != "tun" || unset.Tun.Owner != nil || unset.Tun.Group != nil {
+		t.Errorf("without an owner: %+v", unset)
+	}
+	if root.Tun.Owner == nil || *root.Tun.Owner != 0 || root.Tun.Group != nil {
+		t.Errorf("of root: %+v", root)
+	}
+	if new(Link).Unmarshal(make([]byte, unix.SizeofIfInfomsg-1)) {
+		t.Error("a header that is too short is read")
+	}
+}
+
+func TestAnAddressHasAPeerIfItDiffers(t *testing.T) {
+	local, other := []byte{10, 0, 0, 1}, []byte{10, 0, 0, 2}
+	for _, c := range []struct {
+		local, address []byte
+		want, peer     string
+	}{
+		{local, local, "10.0.0.1", "invalid IP"},
+		{local, other, "10.0.0.1", "10.0.0.2"},
+		{nil, other, "10.0.0.2", "invalid IP"},
+		{[]byte{10}, other, "10.0.0.2", "invalid IP"}, // malformed
+	} {
+		body := nl.NewIfAddrmsg(unix.AF_INET).Serialize()
+		for kind, value := range map[int][]byte{unix.IFA_LOCAL: c.local, unix.IFA_ADDRESS: c.address} {
+			if value != nil {
+				body = append(body, nl.NewRtAttr(kind, value).Serialize()...)
+			}
+		}
+		var a Address
+		if ok := a.Unmarshal(body); !ok || a.Local.String() != c.want || a.Peer.String() != c.peer {
+			t.Errorf("%v, %v: %v, local %v, peer %v", c.local, c.address, ok, a.Local, a.Peer)
+		}
+	}
+	if new(Address).Unmarshal(nl.NewIfAddrmsg(unix.AF_INET).Serialize()) {
+		t.Error("a message without an address is one")
+	}
+}
+
+// hop returns a struct rtnexthop without attributes.
+func hop(flags byte, index uint32) []byte {
+	return append([]byte{unix.SizeofRtNexthop, 0, flags, 0}, nl.Uint32Attr(index)...)
+}
+
+func TestARouteIsResentThroughAnotherLink(t *testing.T) {
+	header := nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Dst_len: 8, Flags: unix.RTNH_F_DEAD | unix.RTNH_F_ONLINK}}
+	cacheinfo := make([]byte, 32)
+	copy(cacheinfo[8:], nl.Uint32Attr(4200))
+	body := header.Serialize()
+	for _, a := range []*nl.RtAttr{
+		nl.NewRtAttr(unix.RTA_DST, []byte{10, 0, 0, 0}), nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(5)),
+		nl.NewRtAttr(unix.RTA_MULTIPATH, append(hop(unix.RTNH_F_LINKDOWN, 5), hop(unix.RTNH_F_ONLINK, 6)...)),
+		nl.NewRtAttr(unix.RTA_CACHEINFO, cacheinfo),
+	} {
+		body = append(body, a.Serialize()...)
+	}
+	var before, after Route
+	if !before.Unmarshal(body) || !before.Expires || !after.Unmarshal(ResendRoute(before.Message, 5, 9)) {
+		t.Fatalf("not read: %+v", before)
+	}
+	if after.To.String() != "10.0.0.0/8" || after.Flags != unix.RTNH_F_ONLINK || after.Index != 9 ||
+		!slices.Equal(after.Hops, []int{9, 6}) || after.Expires || !after.Extra {
+		t.Errorf("%+v", after)
+	}
+	for kind, value := range Attributes(after.Message[unix.SizeofRtMsg:]) {
+		switch kind {
+		case unix.RTA_EXPIRES:
+			if Uint32(value) != 42 {
+				t.Errorf("%d seconds left", Uint32(value))
+			}
+		case unix.RTA_MULTIPATH:
+			if value[2] != 0 || value[unix.SizeofRtNexthop+2] != unix.RTNH_F_ONLINK {
+				t.Errorf("flags of hops: %x", value)
+			}
+		}
+	}
+}
+
+// FuzzUnmarshal reads messages that no kernel sends: each gives a value or none, and a route can be sent again.
+func FuzzUnmarshal(f *testing.F) {
+	f.Add(nl.NewIfInfomsg(unix.AF_UNSPEC).Serialize())
+	f.Add(append((&nl.RtMsg{}).Serialize(), nl.NewRtAttr(unix.RTA_MULTIPATH, append(hop(0, 1), 3, 0, 0, 0)).Serialize()...))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		new(Link).Unmarshal(body)
+		new(Address).Unmarshal(body)
+		var r, again Route
+		if r.Unmarshal(body) && !again.Unmarshal(ResendRoute(r.Message, 1, 2)) {
+			t.Error("the route that is sent again is no route")
+		}
 	})
 }

@@ -1,0 +1,129 @@
+package rtnl
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// A Link is an RTM_NEWLINK or RTM_DELLINK message, as far as this program reads it.
+type Link struct {
+	Family byte // AF_UNSPEC, or AF_BRIDGE for what concerns a port only
+	Index  int
+	Flags  uint32 // IFF_*
+	Name   string
+	Kind   string // IFLA_INFO_KIND; "": hardware, or loopback
+	Alias  string
+
+	Address         []byte
+	AltNames        []string
+	MTU, TxQueueLen int
+	Group           uint32
+	Master          int // index; 0: none
+
+	Carrier        bool
+	CarrierUps     uint32 // how often the carrier was turned on
+	CarrierChanges uint32 // how often it was turned on or off
+	Leaves         bool   // the message announces that the link moves to another network namespace
+
+	Counters [25]uint64 // struct rtnl_link_stats64; the last one since Linux 5.19
+	Tun      Tun        // of a link of the kind "tun"
+}
+
+// A Tun is what the TUN/TAP driver reports of a device.
+type Tun struct {
+	Owner, Group                     *uint32 // nil: not set
+	Type                             byte    // IFF_TUN or IFF_TAP
+	PI, VnetHdr, Persist, MultiQueue bool
+	Queues, DisabledQueues           int
+}
+
+// Unmarshal reads the body of a message. It returns false if the body is too short for a header.
+func (l *Link) Unmarshal(body []byte) bool {
+	if len(body) < unix.SizeofIfInfomsg {
+		return false
+	}
+	*l = Link{Family: body[0], Index: int(Uint32(body[4:])), Flags: Uint32(body[8:])}
+	for kind, value := range Attributes(body[unix.SizeofIfInfomsg:]) {
+		switch kind {
+		case unix.IFLA_IFNAME:
+			l.Name = Text(value)
+		case unix.IFLA_ADDRESS:
+			l.Address = slices.Clone(value)
+		case unix.IFLA_MTU:
+			l.MTU = int(Uint32(value))
+		case unix.IFLA_TXQLEN:
+			l.TxQueueLen = int(Uint32(value))
+		case unix.IFLA_IFALIAS:
+			l.Alias = Text(value)
+		case unix.IFLA_GROUP:
+			l.Group = Uint32(value)
+		case unix.IFLA_MASTER:
+			l.Master = int(Uint32(value))
+		case unix.IFLA_CARRIER:
+			l.Carrier = Uint8(value) != 0
+		case unix.IFLA_CARRIER_UP_COUNT:
+			l.CarrierUps = Uint32(value)
+		case unix.IFLA_CARRIER_CHANGES:
+			l.CarrierChanges = Uint32(value)
+		case unix.IFLA_NEW_NETNSID:
+			l.Leaves = true
+		case unix.IFLA_STATS64:
+			for i := 0; i < len(l.Counters) && len(value) >= 8*(i+1); i++ {
+				l.Counters[i] = binary.NativeEndian.Uint64(value[8*i:])
+			}
+		case unix.IFLA_LINKINFO:
+			l.unmarshalInfo(value)
+		case unix.IFLA_PROP_LIST:
+			for _, alt := range Attributes(value) {
+				l.AltNames = append(l.AltNames, Text(alt))
+			}
+		}
+	}
+	return true
+}
+
+func (l *Link) unmarshalInfo(info []byte) {
+	for kind, value := range Attributes(info) {
+		switch kind {
+		case nl.IFLA_INFO_KIND:
+			l.Kind = Text(value)
+		case nl.IFLA_INFO_DATA:
+			if l.Kind == "tun" {
+				l.Tun.unmarshal(value)
+			}
+		}
+	}
+}
+
+func (t *Tun) unmarshal(data []byte) {
+	number := func(value []byte) *uint32 {
+		n := Uint32(value)
+		return &n
+	}
+	for kind, value := range Attributes(data) {
+		on := Uint8(value) != 0
+		switch kind {
+		case nl.IFLA_TUN_OWNER:
+			t.Owner = number(value)
+		case nl.IFLA_TUN_GROUP:
+			t.Group = number(value)
+		case nl.IFLA_TUN_TYPE:
+			t.Type = Uint8(value)
+		case nl.IFLA_TUN_PI:
+			t.PI = on
+		case nl.IFLA_TUN_VNET_HDR:
+			t.VnetHdr = on
+		case nl.IFLA_TUN_PERSIST:
+			t.Persist = on
+		case nl.IFLA_TUN_MULTI_QUEUE:
+			t.MultiQueue = on
+		case nl.IFLA_TUN_NUM_QUEUES:
+			t.Queues = int(Uint32(value))
+		case nl.IFLA_TUN_NUM_DISABLED_QUEUES:
+			t.DisabledQueues = int(Uint32(value))
+		}
+	}
+}
