@@ -168,8 +168,8 @@ func (w *watcher) master(d *Device) string {
 		return ""
 	}
 	if _, ok := w.masters[d.masterIndex]; !ok {
-		if m, err := masterByIndex(d.masterIndex); err == nil {
-			w.masters[d.masterIndex] = m.Attrs().Name
+		if m, err := w.ns.link("", d.masterIndex); err == nil {
+			w.masters[d.masterIndex] = m.Name
 		}
 	}
 	return w.masters[d.masterIndex]

@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -152,7 +151,9 @@ func (d *doomed) is(now *Device) bool {
 }
 
 func (ns *Namespace) deleteLink(index int) error {
-	return library(func() error { return netlink.LinkDel(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: index}}) })
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	return ns.socket.Do(rtnl.Request(unix.RTM_DELLINK, unix.NLM_F_ACK, msg), nil)
 }
 
 func (ns *Namespace) deleteGroup(group uint32) error {

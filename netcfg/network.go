@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink"
@@ -175,14 +176,14 @@ type Way struct {
 	Foreign bool // the route is not the administrator's: the kernel or a daemon made it
 }
 
-// Way asks for the way to an address from one of this host, by all rules and routes.
+// withWords makes the netlink library ask for the kernel's own explanation of an error.
+var withWords = sync.OnceFunc(func() { nl.EnableErrorMessageReporting = true })
+
+// Way asks for the way to an address from one of this host, by all rules and routes. Only a caller that changes nothing
+// may use it: the library starts the poller of the Go runtime, see internal/rtnl.
 func (ns *Namespace) Way(from, to netip.Addr) (Way, error) {
-	var found []netlink.Route
-	err := library(func() (err error) {
-		options := &netlink.RouteGetOptions{SrcAddr: from.AsSlice(), FIBMatch: true}
-		found, err = netlink.RouteGetWithOptions(to.AsSlice(), options)
-		return err
-	})
+	withWords()
+	found, err := netlink.RouteGetWithOptions(to.AsSlice(), &netlink.RouteGetOptions{SrcAddr: from.AsSlice(), FIBMatch: true})
 	for _, none := range []error{unix.ENETUNREACH, unix.EACCES, unix.EHOSTUNREACH, unix.EINVAL} {
 		if errors.Is(err, none) {
 			return Way{}, nil // there is no route, or a rule forbids it

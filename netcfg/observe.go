@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -207,7 +206,7 @@ func (ns *Namespace) link(name string, index int) (*Device, error) {
 
 // readMasters fills in the names and kinds of the masters.
 func (ns *Namespace) readMasters(devices []*Device) error {
-	byIndex := map[int]netlink.Link{}
+	byIndex := map[int]*Device{}
 	for _, d := range devices {
 		if d.masterIndex == 0 {
 			continue
@@ -215,13 +214,13 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 		m, known := byIndex[d.masterIndex]
 		if !known {
 			var err error
-			if m, err = masterByIndex(d.masterIndex); err != nil && !Gone(err) {
+			if m, err = ns.link("", d.masterIndex); err != nil && !Gone(err) {
 				return err
 			}
 			byIndex[d.masterIndex] = m
 		}
 		if m != nil {
-			d.Master, d.MasterKind = m.Attrs().Name, linkKind(m)
+			d.Master, d.MasterKind = m.Name, m.Kind
 		}
 	}
 	return nil

@@ -115,18 +115,13 @@ func (ns *Namespace) changeRules(steps []*task) []error {
 	return errs
 }
 
-// toTable is FR_ACT_TO_TBL, the action of a rule that looks up a table.
-const toTable = 1
-
-// request returns the request of a step. A rule that is added or removed has no other attributes. The netlink library's
-// RuleAdd and RuleDel would do it, but each of their sockets starts the poller of the Go runtime, which ends the whole
-// program if no descriptor is left for it: half of the rules would stay.
+// request returns the request of a step. A rule that is added or removed has no other attributes.
 func (r Rule) request(kind StepKind) *nl.NetlinkRequest {
 	verb, flags := unix.RTM_NEWRULE, unix.NLM_F_ACK|unix.NLM_F_CREATE|unix.NLM_F_EXCL
 	if kind == StepRemoveRule {
 		verb, flags = unix.RTM_DELRULE, unix.NLM_F_ACK
 	}
-	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Type: toTable}}
+	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Type: unix.FR_ACT_TO_TBL}}
 	if r.IPv6 {
 		msg.Family = unix.AF_INET6
 	}

@@ -78,8 +78,8 @@ func (r *Route) Unmarshal(body []byte) bool {
 	return true
 }
 
-// lifetime returns how long a route has to live, in clock ticks, from an RTA_CACHEINFO. It is the third number of struct
-// rta_cacheinfo.
+// lifetime returns how long a route has to live, in clock ticks, from an RTA_CACHEINFO. It is the third number of
+// struct rta_cacheinfo.
 func lifetime(cacheinfo []byte) int32 { return int32(Uint32(cacheinfo[min(8, len(cacheinfo)):])) }
 
 // nexthops returns the struct rtnexthop of each hop in an RTA_MULTIPATH, as slices of b.
@@ -95,8 +95,8 @@ func nexthops(b []byte) func(yield func([]byte) bool) {
 	}
 }
 
-// ResendRoute returns the body of a route's message as the kernel takes it back: without the flags of its state, with the
-// rest of its lifetime, and through the link index instead of the link through.
+// ResendRoute returns the body of a route's message as the kernel takes it back: without the flags of its state, with
+// the rest of its lifetime, and through the link index instead of the link through.
 func ResendRoute(message []byte, through, index int) []byte {
 	const state = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTNH_F_OFFLOAD | unix.RTNH_F_UNRESOLVED |
 		unix.RTNH_F_TRAP

@@ -180,7 +180,8 @@ func hop(flags byte, index uint32) []byte {
 }
 
 func TestARouteIsResentThroughAnotherLink(t *testing.T) {
-	header := nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Dst_len: 8, Flags: unix.RTNH_F_DEAD | unix.RTNH_F_ONLINK}}
+	const flags = unix.RTNH_F_DEAD | unix.RTNH_F_ONLINK
+	header := nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Dst_len: 8, Flags: flags}}
 	cacheinfo := make([]byte, 32)
 	copy(cacheinfo[8:], nl.Uint32Attr(4200))
 	body := header.Serialize()
@@ -216,7 +217,8 @@ func TestARouteIsResentThroughAnotherLink(t *testing.T) {
 // FuzzUnmarshal reads messages that no kernel sends: each gives a value or none, and a route can be sent again.
 func FuzzUnmarshal(f *testing.F) {
 	f.Add(nl.NewIfInfomsg(unix.AF_UNSPEC).Serialize())
-	f.Add(append((&nl.RtMsg{}).Serialize(), nl.NewRtAttr(unix.RTA_MULTIPATH, append(hop(0, 1), 3, 0, 0, 0)).Serialize()...))
+	hops := nl.NewRtAttr(unix.RTA_MULTIPATH, append(hop(0, 1), 3, 0, 0, 0))
+	f.Add(append((&nl.RtMsg{}).Serialize(), hops.Serialize()...))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		new(Link).Unmarshal(body)
 		new(Address).Unmarshal(body)
