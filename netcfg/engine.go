@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"context"
+	"slices"
 )
 
 // rounds is how often the kernel may drop one thing for another before the engine gives up: removing a primary address
@@ -131,11 +132,11 @@ func (j *job) plan() {
 	}
 }
 
-// converge does the steps and looks again, until there are none left or the rounds are over. Jobs with an error stay as
-// they are.
-func (ns *Namespace) converge(ctx context.Context, jobs []*job, o Options) {
+// converge does the steps of the phases before end and looks again, until there are none left or the rounds are over.
+// Jobs with an error stay as they are.
+func (ns *Namespace) converge(ctx context.Context, jobs []*job, end phase, o Options) {
 	for range rounds {
-		if !ns.round(ctx, jobs, o) {
+		if !ns.round(ctx, jobs, end, o) {
 			return
 		}
 		if err := ns.lookAgain(jobs, needed(jobs)); err != nil {
@@ -149,8 +150,9 @@ func (ns *Namespace) converge(ctx context.Context, jobs []*job, o Options) {
 		}
 	}
 	for _, j := range jobs {
-		if j.err == nil && len(j.steps) > 0 && !j.back {
-			j.err = &Error{Device: j.Name, What: j.steps[0].what(), Cause: NotKept}
+		i := slices.IndexFunc(j.steps, func(s Step) bool { return s.phase < end })
+		if i >= 0 && j.err == nil && !j.back {
+			j.err = &Error{Device: j.Name, What: j.steps[i].what(), Cause: NotKept}
 		}
 	}
 }
@@ -164,12 +166,12 @@ func fail(jobs []*job, err error) {
 	}
 }
 
-// round does all steps of all jobs, phase by phase, and says whether there were any.
-func (ns *Namespace) round(ctx context.Context, jobs []*job, o Options) (any bool) {
+// round does the steps of all jobs in the phases before end, phase by phase, and reports whether there were any.
+func (ns *Namespace) round(ctx context.Context, jobs []*job, end phase, o Options) (any bool) {
 	for _, j := range jobs {
 		j.halted = false
 	}
-	for ph := range phases {
+	for ph := range end {
 		var tasks []*task
 		var owners []*job
 		for _, j := range jobs {

@@ -8,13 +8,15 @@ import (
 
 // carryOut does the jobs. A device that is made is held by its descriptor until all of it is as asked, and only then
 // stays: a failure or a kill before that leaves nothing of it. There may be more new devices than descriptors: then a
-// portion of them is finished before the next begins.
+// portion of them is finished before the next begins. What cannot be taken back, such as a first owner, is done last,
+// after the new devices are kept, which may fail.
 func (ns *Namespace) carryOut(ctx context.Context, jobs []*job, o Options) {
 	for _, portion := range ns.portions(jobs) {
 		failAll(jobs, o)
-		ns.converge(ctx, portion, o)
+		ns.converge(ctx, portion, phaseAccess, o)
 		failAll(portion, o) // by what was seen in the last look
 		ns.keep(ctx, portion, o)
+		ns.converge(ctx, portion, phases, o)
 	}
 	failAll(jobs, o)
 }

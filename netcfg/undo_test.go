@@ -138,6 +138,24 @@ func TestUndoNeedsNoMemory(t *testing.T) {
 	}
 }
 
+// TestFirstOwnerIsSetAfterNewDevicesAreKept has the keeping of a new device fail beside a first owner, which the kernel
+// cannot unset.
+func TestFirstOwnerIsSetAfterNewDevicesAreKept(t *testing.T) {
+	ns := open(t)
+	ip(t, "tuntap add dev tap7 mode tap")
+	before := ip(t, "-d link show dev tap7")
+	changes := []Change{
+		{Name: "tap7", Want: &Spec{Name: "tap7", Access: Root()}, Expect: Present},
+		{Name: "tap8", Want: &Spec{Name: "tap8", Mode: TAP, Access: Root()}, Expect: Absent},
+	}
+	o := Options{Atomic: true, Remember: func([]Step) error { return errors.New("no space left") }}
+	results, err := ns.Run(context.Background(), changes, o)
+	if err != nil || results[0].Err == nil || results[1].Err == nil || results[0].UndoErr != nil {
+		t.Errorf("%v, %+v", err, results)
+	}
+	same(t, before, ip(t, "-d link show dev tap7"))
+}
+
 // TestUndoRestoresWhatItDrops are states in which the undo of a harmless change takes more than the change gave.
 func TestUndoRestoresWhatItDrops(t *testing.T) {
 	for _, c := range []struct {
