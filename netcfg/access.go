@@ -107,8 +107,8 @@ func (y *Directory) Access(n AccessNames) (*Access, error) {
 	}
 	var a Access
 	var err error
-	if a.User, err = lookUp(y.users, n.User, y.ParseUser); err == nil {
-		a.Group, err = lookUp(y.groups, n.Group, y.ParseGroup)
+	if a.User, err = lookUp(y.users, n.User, y.parseUser); err == nil {
+		a.Group, err = lookUp(y.groups, n.Group, y.parseGroup)
 	}
 	if err != nil {
 		return nil, err

@@ -130,7 +130,7 @@ func (w *watcher) settle() {
 	for _, d := range news {
 		d.dropClaims()
 	}
-	w.ns.Directory.FillIn(slices.DeleteFunc(slices.Clone(news), func(d *Device) bool { return len(d.Holders) == 0 }))
+	w.ns.Directory.nameAll(slices.DeleteFunc(slices.Clone(news), func(d *Device) bool { return len(d.Holders) == 0 }))
 	for _, d := range news {
 		before := w.told[d.Index]
 		keepHolders(before, d)

@@ -205,7 +205,7 @@ func (ns *Namespace) Detach(all []*Attached) (err error) {
 // QueueError returns an error of an attached queue as an [*Error]. If the device was deleted, its cause is NoDevice.
 func QueueError(device string, err error) error {
 	if Gone(err) {
-		return Vanished(device)
+		return vanished(device)
 	}
 	if e := new(Error); errors.As(err, &e) {
 		return err

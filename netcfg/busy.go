@@ -18,7 +18,7 @@ func (ns *Namespace) predictBusy(jobs []*job) {
 		}
 	}
 	ns.findHolders(busy)
-	ns.Directory.FillIn(busy)
+	ns.Directory.nameAll(busy)
 	for _, j := range refused {
 		kind := StepAccess
 		if i := slices.IndexFunc(j.steps, Step.needsUnused); i >= 0 {

@@ -84,7 +84,7 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 		}
 	})[0]
 	if err != nil || d == nil {
-		return "", cmp.Or[error](err, Vanished(made.name))
+		return "", cmp.Or[error](err, vanished(made.name))
 	}
 	_, flags, err := getInterface(made.fd)
 	if err != nil {

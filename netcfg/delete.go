@@ -119,7 +119,7 @@ func (ns *Namespace) deleteSingly(d *doomed) error {
 	case err != nil && !Gone(err):
 		return err
 	case err != nil || !d.is(now):
-		return Vanished(d.Name)
+		return vanished(d.Name)
 	case d.fd >= 0 && now.Queues+now.DisabledQueues > 1:
 		return ns.busy(d.Device)
 	}

@@ -71,11 +71,11 @@ func TestGroupsOfAUser(t *testing.T) {
 			t.Errorf("%s: got groups %v, %v; want %v", user, got, err, want)
 		}
 	}
-	if id, err := y.ParseGroup("tun"); err != nil || id != (ID{11, "tun"}) {
+	if id, err := y.parseGroup("tun"); err != nil || id != (ID{11, "tun"}) {
 		t.Errorf("got %v, %v", id, err)
 	}
 	d := &Device{Access: Access{User: &ID{Number: 80}, Group: &ID{Number: 10}}}
-	if y.FillIn([]*Device{d}); d.Access.User.Name != "ken" || d.Access.Group.Name != "wheel" {
+	if y.nameAll([]*Device{d}); d.Access.User.Name != "ken" || d.Access.Group.Name != "wheel" {
 		t.Errorf("got %v", d.Access)
 	}
 }

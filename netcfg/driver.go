@@ -142,7 +142,7 @@ func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
 	case err != nil && !Gone(err):
 		return -1, &Error{Device: d.Name, What: "look it up", Err: err}
 	case err != nil, index != d.Index: // it was deleted or renamed, or claim has to try again
-		return -1, Vanished(d.Name)
+		return -1, vanished(d.Name)
 	}
 	return fd, nil
 }

@@ -120,7 +120,7 @@ func (j *job) plan() {
 		j.index, j.created = 0, false // to be made
 	}
 	if j.index != 0 && j.now == nil && j.want != nil {
-		j.steps, j.err = nil, Vanished(j.Name)
+		j.steps, j.err = nil, vanished(j.Name)
 		return
 	}
 	j.steps, j.err = Plan(j.want, j.now)

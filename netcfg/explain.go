@@ -113,7 +113,7 @@ func (ns *Namespace) explainAttach(d *Device, err error) error {
 	e := &Error{Device: d.Name, Err: err}
 	switch now, lookErr := ns.link("", d.Index); {
 	case Gone(lookErr), lookErr == nil && now.Name != d.Name:
-		return Vanished(d.Name)
+		return vanished(d.Name)
 	case errors.Is(err, unix.EBUSY):
 		return ns.busy(d)
 	case errors.Is(err, unix.EPERM):
@@ -137,14 +137,14 @@ func (ns *Namespace) busy(d *Device) *Error {
 
 // named returns the device, with the names of its users and groups.
 func (ns *Namespace) named(d *Device) *Device {
-	ns.Directory.FillIn([]*Device{d})
+	ns.Directory.nameAll([]*Device{d})
 	return d
 }
 
 // explainStep says why the kernel refused a step. An error that says it already stays as it is.
 func (ns *Namespace) explainStep(s *task, err error) error {
 	if s.Kind != StepHold && s.Device != "" && (s.Index != 0 && ns.absent(s.Index) || s.Index == 0 && Gone(err)) {
-		return Vanished(s.Device)
+		return vanished(s.Device)
 	}
 	if e := new(Error); errors.As(err, &e) {
 		if e.Device == "" {

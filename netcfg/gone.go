@@ -16,8 +16,8 @@ func Gone(err error) bool {
 	return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EBADFD) || errors.Is(err, unix.EFAULT)
 }
 
-// Vanished returns the error of a device that existed when the work on it began, and no longer does.
-func Vanished(device string) *Error {
+// vanished returns the error of a device that existed when the work on it began, and no longer does.
+func vanished(device string) *Error {
 	return &Error{Device: device, Cause: NoDevice, Detail: "no longer exists"}
 }
 

@@ -38,7 +38,7 @@ func start(t *testing.T, c Change) (*Namespace, *job) {
 func wantVanished(t *testing.T, at string, err error) {
 	t.Helper()
 	e := new(Error)
-	want := Vanished("tap7")
+	want := vanished("tap7")
 	if !errors.As(err, &e) || e.Cause != want.Cause || e.Device != want.Device || err.Error() != want.Error() {
 		t.Errorf("%s: got %v (%+v), want that it no longer exists", at, err, e)
 	}

@@ -108,7 +108,7 @@ func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 			e := *against
 			e.Device, j.err = j.Name, &e
 		} else if err := j.hold.keep(); Gone(err) {
-			j.err = Vanished(j.Name)
+			j.err = vanished(j.Name)
 		} else if err != nil {
 			j.err = &Error{Device: j.Name, What: "make it persistent", Err: err}
 		}
@@ -130,7 +130,7 @@ func (ns *Namespace) lastLook(jobs []*job) {
 			continue
 		}
 		if _, index, err := ns.identify(j.hold.fd); err != nil || index != j.hold.index {
-			j.err = Vanished(j.Name)
+			j.err = vanished(j.Name)
 		}
 	}
 }

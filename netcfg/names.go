@@ -10,16 +10,16 @@ import (
 // IDMax is the largest UID or GID. The kernel takes the number above it for "no change".
 const IDMax = 1<<32 - 2
 
-// ParseUser reads the name or the UID of a user. A number that is also a name is the name. The error is an [*Error]
+// parseUser reads the name or the UID of a user. A number that is also a name is the name. The error is an [*Error]
 // with the cause NoUser, or NoNames if the name service does not answer.
-func (y *Directory) ParseUser(s string) (ID, error) {
+func (y *Directory) parseUser(s string) (ID, error) {
 	f := y.parse(map[string]found{s: {}}, userDatabase)[s]
 	return f.id, f.err
 }
 
-// ParseGroup reads the name or the GID of a group, as [Directory.ParseUser] does for users. The cause of its error is
+// parseGroup reads the name or the GID of a group, as [Directory.parseUser] does for users. The cause of its error is
 // NoGroup, or NoNames.
-func (y *Directory) ParseGroup(s string) (ID, error) {
+func (y *Directory) parseGroup(s string) (ID, error) {
 	f := y.parse(map[string]found{s: {}}, groupDatabase)[s]
 	return f.id, f.err
 }
@@ -87,9 +87,9 @@ func idFix(database, name string) Fix {
 	return Fix{Before: "try ", Commands: []Command{{Words: []string{"getent", database, name}}}, After: ", or give a number"}
 }
 
-// FillIn sets the names of the users and groups of accesses and holders, "" for a number without a name. It looks each
+// nameAll sets the names of the users and groups of accesses and holders, "" for a number without a name. It looks each
 // number up once, and asks the name service once for those that /etc does not have.
-func (y *Directory) FillIn(devices []*Device) {
+func (y *Directory) nameAll(devices []*Device) {
 	users, groups := map[uint32][]*ID{}, map[uint32][]*ID{}
 	collect := func(to map[uint32][]*ID, id *ID) {
 		if id != nil {

@@ -34,7 +34,7 @@ func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
 	}
 	present := slices.DeleteFunc(slices.Clone(devices), func(d *Device) bool { return d == nil })
 	ns.findHolders(present)
-	ns.Directory.FillIn(present)
+	ns.Directory.nameAll(present)
 	return devices, nil
 }
 
@@ -241,5 +241,5 @@ func (ns *Namespace) master(name string) (*Master, error) {
 		port := decodeLink(body)
 		return port, port != nil && port.masterIndex == m.Index
 	})
-	return &Master{Name: m.Name, Index: m.Index, Kind: m.Kind, MTU: m.MTU, MAC: m.MAC, Empty: len(ports) == 0}, err
+	return &Master{Name: m.Name, Index: m.Index, Kind: m.Kind, MTU: m.MTU, MAC: m.MAC, empty: len(ports) == 0}, err
 }

@@ -11,7 +11,7 @@ func (want *Spec) Impossible() []error {
 	mtu := p.have.MTU
 	if want.MTU != nil {
 		mtu = *want.MTU
-		if err := want.Mode.CheckMTU(mtu); err != nil {
+		if err := want.Mode.checkMTU(mtu); err != nil {
 			return []error{p.refuse(MTUBounds, fmt.Sprintf("mtu %d", mtu), err.Error())}
 		}
 	}
@@ -117,7 +117,7 @@ func (p *planner) check() error {
 		return nil
 	}
 	if w.MTU != nil {
-		if err := h.Mode.CheckMTU(mtu); err != nil {
+		if err := h.Mode.checkMTU(mtu); err != nil {
 			return p.refuse(MTUBounds, fmt.Sprintf("mtu %d", mtu), err.Error())
 		}
 	}
@@ -263,13 +263,13 @@ func (p *planner) master() {
 			return
 		}
 	}
-	if m.Hold && m.Empty { // to set the address that is there already would leave the bridge's STP identifier at zero
+	if m.hold && m.empty { // to set the address that is there already would leave the bridge's STP identifier at zero
 		other := *m
 		other.MAC = slices.Clone(m.MAC)
 		other.MAC[len(other.MAC)-1] ^= 1
 		p.step(phaseMaster, Step{Kind: StepHold, Master: &other})
 	}
-	if m.Hold {
+	if m.hold {
 		p.step(phaseMaster, Step{Kind: StepHold, Master: m})
 	}
 	p.step(phaseMaster, Step{Kind: StepMaster, Master: m})

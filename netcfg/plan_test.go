@@ -98,7 +98,7 @@ var planned = []struct {
 	{"what takes away comes last, down at the very end", &Spec{Link: Link{Up: on(false), MTU: on(1000), TxQueueLen: on(5)}, Master: &Master{}, Access: &Access{User: &ID{Number: 5}}},
 		live(TUN, func(d *Device) { d.Master = "vrf0" }),
 		[]string{"ip link set tun7 txqueuelen 5", "ip link set tun7 mtu 1000", "ip link set tun7 nomaster", "ip link set tun7 down", "# tun7: owner 5"}},
-	{"an empty bridge keeps its address", &Spec{Master: &Master{Name: "br0", Kind: "bridge", MAC: MAC{2, 0, 0, 0, 0, 9}, Hold: true}}, live(TAP, nil),
+	{"an empty bridge keeps its address", &Spec{Master: &Master{Name: "br0", Kind: "bridge", MAC: MAC{2, 0, 0, 0, 0, 9}, hold: true}}, live(TAP, nil),
 		[]string{"ip link set br0 address 02:00:00:00:00:09", "ip link set tap7 master br0"}},
 	{"what the kernel takes along is foreseen", &Spec{RemoveAddresses: *addresses("10.0.0.1/24")}, live(TUN, func(d *Device) {
 		d.Addresses, d.Routes = *addresses("10.0.0.1/24", "10.0.0.2/24"), *routes("10.1.0.0/16")

@@ -17,7 +17,7 @@ func (ns *Namespace) nameOwners(jobs []*job) {
 			devices = append(devices, j.now)
 		}
 	}
-	ns.Directory.FillIn(devices)
+	ns.Directory.nameAll(devices)
 }
 
 // accessLost is the error of an undo that cannot unset an owner or a group which was set for the first time, or nil.
@@ -185,8 +185,8 @@ func (j *job) join(want *Spec, m *Master) {
 		want.MAC = mac
 	}
 	// A bridge that lost its last port has the address zero, and is to get one.
-	joining.Hold = m.MAC.String() != zeroMAC && (m.Empty || slices.Compare(mac, m.MAC) < 0)
-	joining.Empty, m.met = m.Empty && !m.met, true
+	joining.hold = m.MAC.String() != zeroMAC && (m.empty || slices.Compare(mac, m.MAC) < 0)
+	joining.empty, m.met = m.empty && !m.met, true
 }
 
 // warnOfMTU says that a bridge follows the smallest MTU of its ports.
@@ -202,7 +202,7 @@ func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
 	case m == nil || m.Kind != "bridge":
 	case *want.MTU < m.MTU:
 		j.warn("mtu %d is below %d: the MTU of %s falls to it, unless it was set by hand", *want.MTU, m.MTU, Escape(m.Name))
-	case *want.MTU > m.MTU && m.Empty:
+	case *want.MTU > m.MTU && m.empty:
 		j.warn("mtu %d is above %d: the MTU of %s rises to it, unless it was set by hand", *want.MTU, m.MTU, Escape(m.Name))
 	}
 }

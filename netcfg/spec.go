@@ -39,8 +39,8 @@ type Master struct {
 	Kind  string // "bridge", "vrf", ...
 	MTU   int    // bytes
 	MAC   MAC
-	Empty bool // nothing has joined it yet, and nothing is to before this device
-	Hold  bool // it would take the device's address for its own; fix the one that it has first
+	empty bool // nothing has joined it yet, and nothing is to before this device
+	hold  bool // it would take the device's address for its own; fix the one that it has first
 	met   bool // a device of this run is to join it
 }
 

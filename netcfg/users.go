@@ -44,7 +44,7 @@ func ownsNamespace() bool {
 
 // Person looks a user up, with his own groups. The error is an [*Error] with the cause NoUser.
 func (ns *Namespace) Person(name string) (Person, error) {
-	id, err := ns.Directory.ParseUser(name)
+	id, err := ns.Directory.parseUser(name)
 	if err != nil {
 		return Person{}, err
 	}

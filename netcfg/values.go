@@ -9,7 +9,7 @@ import (
 // Limits of the kernel, in bytes.
 const (
 	NameMax  = 15    // a device name (IFNAMSIZ less its final zero)
-	AliasMax = 255   // an alias (IFALIASZ less one)
+	aliasMax = 255   // an alias (IFALIASZ less one)
 	MTUMin   = 68    // either mode
 	MTUMax   = 65535 // a tun; a tap loses the Ethernet header to it, see [Mode.MTUMax]
 	MTUMinV6 = 1280  // below it the kernel takes IPv6 off the device, silently
@@ -64,8 +64,8 @@ func (m Mode) MTUMax() int {
 	return MTUMax
 }
 
-// CheckMTU says whether a device in this mode can have that MTU (bytes). The zero Mode allows what either does.
-func (m Mode) CheckMTU(mtu int) error {
+// checkMTU says whether a device in this mode can have that MTU (bytes). The zero Mode allows what either does.
+func (m Mode) checkMTU(mtu int) error {
 	switch {
 	case mtu < MTUMin:
 		return fmt.Errorf("smaller than %d, the least there is", MTUMin)
@@ -141,8 +141,8 @@ func (m MAC) String() string { return net.HardwareAddr(m).String() }
 // CheckAlias says whether the kernel can keep text as a device's alias.
 func CheckAlias(text string) error {
 	switch {
-	case len(text) > AliasMax:
-		return fmt.Errorf("%d bytes, %d are the most", len(text), AliasMax)
+	case len(text) > aliasMax:
+		return fmt.Errorf("%d bytes, %d are the most", len(text), aliasMax)
 	case strings.ContainsRune(text, 0):
 		return fmt.Errorf("a zero byte is not allowed in an alias")
 	}

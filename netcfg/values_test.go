@@ -34,8 +34,8 @@ func TestMTUBoundsFollowTheMode(t *testing.T) {
 		mtu  int
 		want bool
 	}{{TUN, 68, true}, {TUN, 67, false}, {TUN, 65535, true}, {TUN, 65536, false}, {TAP, 65521, true}, {TAP, 65522, false}, {0, 65535, true}, {0, -1, false}} {
-		if err := c.mode.CheckMTU(c.mtu); (err == nil) != c.want {
-			t.Errorf("%v.CheckMTU(%d) = %v, want ok %v", c.mode, c.mtu, err, c.want)
+		if err := c.mode.checkMTU(c.mtu); (err == nil) != c.want {
+			t.Errorf("%v.checkMTU(%d) = %v, want ok %v", c.mode, c.mtu, err, c.want)
 		}
 	}
 }
@@ -95,13 +95,13 @@ func TestUsersByNameAndNumber(t *testing.T) {
 	for text, want := range map[string]string{
 		"root": "0", "0": "0", "4294967294": "4294967294", "4294967295": "larger", "99999999999999999999": "no such user", "no-such-user": "no such user", "": "the name is empty", " 0": "no such user", "+0": "no such user", "-1": "no such user",
 	} {
-		id, err := new(Directory).ParseUser(text)
+		id, err := new(Directory).parseUser(text)
 		got := fmt.Sprint(id.Number)
 		if err != nil {
 			got = err.Error()
 		}
 		if !strings.Contains(got, want) {
-			t.Errorf("ParseUser(%q) = %v, %v; want %q", text, id, err, want)
+			t.Errorf("parseUser(%q) = %v, %v; want %q", text, id, err, want)
 		}
 	}
 }

@@ -125,7 +125,7 @@ func (w *watcher) flush(tell func([]Event) error) error {
 			unnamed = append(unnamed, e.Before, e.After)
 		}
 	}
-	w.ns.Directory.FillIn(unnamed)
+	w.ns.Directory.nameAll(unnamed)
 	events := w.events
 	w.events = nil
 	return tell(events)
