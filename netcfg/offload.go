@@ -14,7 +14,7 @@ const (
 	offloadUDP = unix.TUN_F_USO4 | unix.TUN_F_USO6
 )
 
-// offloads are the bits of TUNSETOFFLOAD by the names of the features, as ethtool(8) lists them.
+// offloads holds the bits of TUNSETOFFLOAD by the names of the features, as ethtool(8) prints them.
 var offloads = map[string]uint{
 	"tx-checksum-ip-generic":  unix.TUN_F_CSUM,
 	"tx-tcp-segmentation":     unix.TUN_F_TSO4,
@@ -23,7 +23,8 @@ var offloads = map[string]uint{
 	"tx-udp-segmentation":     offloadUDP,
 }
 
-// The set of the features' names, and the sizes in bytes of the kernel's answers: a name, and four words for each 32 features.
+// The set of the features' names, and the sizes in bytes of the kernel's answers: a name, and four words for each 32
+// features.
 const (
 	featureStrings = 4 // ETH_SS_FEATURES
 	featureName    = 32
@@ -31,8 +32,8 @@ const (
 	featuresMost   = 256
 )
 
-// offload reads the bits of TUNSETOFFLOAD of a device. It is untouched if they are off although ethtool wants all of them, as on a new device.
-// What cannot be read is off, and not untouched.
+// offload reads the bits of TUNSETOFFLOAD of a device. It is untouched if they are off although ethtool wants all of
+// them, as on a new device. If they cannot be read, they count as off, and the device not as untouched.
 func (ns *Namespace) offload(name string) (bits uint, untouched bool) {
 	names := make([]byte, 12+featuresMost*featureName)
 	binary.NativeEndian.PutUint32(names, unix.ETHTOOL_GSTRINGS)
@@ -66,7 +67,7 @@ func (ns *Namespace) offload(name string) (bits uint, untouched bool) {
 	return bits, bits == 0 && known != 0 && wanted == known
 }
 
-// featureCount is how many features this kernel knows, 0 if it does not say.
+// featureCount returns the number of features that this kernel knows, or 0 if it cannot be read.
 func (ns *Namespace) featureCount(name string) int {
 	ask := make([]byte, 4+4+8+4)
 	binary.NativeEndian.PutUint32(ask, unix.ETHTOOL_GSSET_INFO)
@@ -77,7 +78,7 @@ func (ns *Namespace) featureCount(name string) int {
 	return int(binary.NativeEndian.Uint32(ask[16:]))
 }
 
-// ethtool does one request of ethtool's ioctl, whose answer takes its place.
+// ethtool does one request of ethtool's ioctl, which writes its answer to value.
 func (ns *Namespace) ethtool(name string, value []byte) error {
 	request := struct {
 		name [unix.IFNAMSIZ]byte
