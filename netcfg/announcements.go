@@ -5,10 +5,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 )
 
-// announced takes one announcement in.
+// announced handles one announcement.
 func (w *watcher) announced(h unix.NlMsghdr, body []byte) {
 	switch h.Type {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
@@ -19,10 +20,11 @@ func (w *watcher) announced(h unix.NlMsghdr, body []byte) {
 }
 
 func (w *watcher) link(body []byte, gone bool) {
-	d, message := decodeAnnounced(body)
-	if d == nil || message.Family != unix.AF_UNSPEC { // a tap that leaves a bridge is deleted as its port only
+	var message rtnl.Link
+	if !message.Unmarshal(body) || message.Family != unix.AF_UNSPEC { // a tap that leaves a bridge is deleted as its port only
 		return
 	}
+	d := deviceOf(&message)
 	switch before := w.known[d.Index]; {
 	case d.Kind != "tun":
 		if _, used := w.masters[d.Index]; used {
@@ -32,7 +34,7 @@ func (w *watcher) link(body []byte, gone bool) {
 		w.gone(before, d, message.Leaves)
 	case gone:
 	case before == nil:
-		w.appeared(d, joins(message))
+		w.appeared(d, joins(&message))
 	default:
 		if !d.MultiQueue {
 			d.Queues = w.countSingle(d)
@@ -41,8 +43,8 @@ func (w *watcher) link(body []byte, gone bool) {
 	}
 }
 
-// countSingle is whether a program is attached. That the carrier was on proves it for the moment of the announcement;
-// else the kernel is asked, whose answer is of now.
+// countSingle returns 1 if a program is attached, else 0. A carrier that is on proves it for the moment of the
+// announcement. Otherwise the kernel is asked, and answers for the present moment.
 func (w *watcher) countSingle(d *Device) int {
 	if d.Carrier {
 		return 1
@@ -50,7 +52,7 @@ func (w *watcher) countSingle(d *Device) int {
 	return w.ns.singleQueue(d)
 }
 
-// appeared takes in a device that was not there. Its maker is still attached to it, and gives it its owner without an
+// appeared handles a new device. The program that created it is still attached, and sets the owner without an
 // announcement.
 func (w *watcher) appeared(d *Device, joined bool) {
 	d.Queues, d.DisabledQueues = 0, 0
@@ -66,7 +68,7 @@ func (w *watcher) appeared(d *Device, joined bool) {
 	w.lookSoon()
 }
 
-// gone takes in that a device is no more, or no more here. now is what the kernel told of it last.
+// gone handles a device that was deleted or that left. now is the state in the last announcement.
 func (w *watcher) gone(before, now *Device, left bool) {
 	w.tellUnseen(before, now)
 	if left {
@@ -84,8 +86,7 @@ func (w *watcher) gone(before, now *Device, left bool) {
 	w.forget(before.Index)
 }
 
-// changed takes in what a device, as it was read, is like now. Its addresses are announced by themselves, and its
-// programs found later.
+// changed handles the present state of a device. Addresses have their own announcements, and programs are found later.
 func (w *watcher) changed(before, d *Device) {
 	d.Addresses, d.Holders = before.Addresses, before.Holders
 	d.Master = w.master(d)
@@ -102,8 +103,9 @@ func (w *watcher) changed(before, d *Device) {
 	w.tell(d.Index, compare(before, d)...)
 }
 
-// tellUnseen tells of a program that came or went, and that cannot be found any more since there is news already. Only
-// the carrier proves one: a run of this program that looks at the device or changes it leaves the carrier alone.
+// tellUnseen reports a program that came or went, and that can no longer be found because there is a newer
+// announcement. Only the carrier proves one: a run of this program that looks at the device or changes it leaves the
+// carrier alone.
 func (w *watcher) tellUnseen(d, now *Device) {
 	if told := w.told[d.Index]; told != nil && told.attached() != d.attached() && carried(told, now) {
 		w.tell(d.Index, attachments(told, d)...)
@@ -111,12 +113,12 @@ func (w *watcher) tellUnseen(d, now *Device) {
 	}
 }
 
-// carried says whether the carrier was on between two looks.
+// carried reports whether the carrier was on between two looks.
 func carried(before, after *Device) bool {
 	return before.carrierOn || after.carrierOn || before.carrierUps != after.carrierUps
 }
 
-// settle finds the programs of the devices that were announced, all in one pass, and tells who attached and detached.
+// settle finds the programs of the announced devices, all in one pass, and reports who attached and detached.
 func (w *watcher) settle() {
 	var news []*Device
 	for _, index := range slices.Sorted(maps.Keys(w.told)) {
@@ -140,8 +142,8 @@ func (w *watcher) settle() {
 	clear(w.told)
 }
 
-// findUsers finds the programs of devices that were announced. Queues without one are counted and looked up again,
-// unless the carrier proves a program: by then a run of this program has closed them, or is found.
+// findUsers finds the programs of announced devices. Queues without one are counted and looked up again, unless the
+// carrier proves a program: by then a run of this program has closed them, or is found.
 func (w *watcher) findUsers(news []*Device) {
 	open, end := slices.Clone(news), time.Now().Add(examineMax)
 	for range examineTries {
@@ -162,7 +164,7 @@ func (w *watcher) findUsers(news []*Device) {
 	}
 }
 
-// master is the name of a device's master.
+// master returns the name of a device's master, or "".
 func (w *watcher) master(d *Device) string {
 	if d.masterIndex == 0 {
 		return ""

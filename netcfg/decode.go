@@ -7,20 +7,20 @@ import (
 
 // decodeLink returns the device of a link message, or nil if the message is too short.
 func decodeLink(body []byte) *Device {
-	d, _ := decodeAnnounced(body)
-	return d
+	l := rtnl.Link{}
+	if !l.Unmarshal(body) {
+		return nil
+	}
+	return deviceOf(&l)
 }
 
-// decodeAnnounced returns the device of a link message, and the message itself.
-func decodeAnnounced(body []byte) (*Device, *rtnl.Link) {
-	l := &rtnl.Link{}
-	if !l.Unmarshal(body) {
-		return nil, nil
-	}
+// deviceOf returns the device that a link message describes.
+func deviceOf(l *rtnl.Link) *Device {
 	d := &Device{
 		Index: l.Index, Name: l.Name, AltNames: l.AltNames, Kind: l.Kind, Alias: l.Alias,
-		Up: l.Flags&unix.IFF_UP != 0, Promisc: l.Flags&unix.IFF_PROMISC != 0, Multicast: l.Flags&unix.IFF_MULTICAST != 0,
-		MTU: l.MTU, TxQueueLen: l.TxQueueLen, group: l.Group, masterIndex: l.Master,
+		Up: l.Flags&unix.IFF_UP != 0, Promisc: l.Flags&unix.IFF_PROMISC != 0,
+		Multicast: l.Flags&unix.IFF_MULTICAST != 0,
+		MTU:       l.MTU, TxQueueLen: l.TxQueueLen, group: l.Group, masterIndex: l.Master,
 		carrierOn: l.Carrier, carrierUps: l.CarrierUps, Carrier: l.Carrier && l.Flags&unix.IFF_UP != 0,
 		Mode: Mode(l.Tun.Type), Access: Access{User: id(l.Tun.Owner), Group: id(l.Tun.Group)},
 		PI: l.Tun.PI, VnetHdr: l.Tun.VnetHdr, Persist: l.Tun.Persist, MultiQueue: l.Tun.MultiQueue,
@@ -38,7 +38,7 @@ func decodeAnnounced(body []byte) (*Device, *rtnl.Link) {
 	if d.Kind != "tun" || d.Mode == TAP {
 		d.MAC = l.Address
 	}
-	return d, l
+	return d
 }
 
 // id returns an owner or a group, or nil if it is not set.
@@ -50,8 +50,8 @@ func id(number *uint32) *ID {
 }
 
 // joins reports whether the announcement of a new device is of one that comes from another network namespace. A device
-// that was created is not persistent yet, has no owner, and its carrier never changed. A device that joins can only look
-// so if it belongs to its first program alone.
+// that was created is not persistent yet, has no owner, and its carrier never changed. A device that joins can only
+// look so if it belongs to its first program alone.
 func joins(l *rtnl.Link) bool {
 	return l.Tun.Persist || l.Tun.Owner != nil || l.Tun.Group != nil || l.CarrierChanges > 0
 }
@@ -99,7 +99,7 @@ func decodeRoute(body []byte, family int) (ownedRoute, bool) {
 	if !r.Unmarshal(body) || r.Protocol == unix.RTPROT_KERNEL {
 		return ownedRoute{}, false
 	}
-	return newRoute(r, family)
+	return routeOf(r, family)
 }
 
 // decodePrefix returns false unless IPv6 made the route of the prefix of an address.
@@ -109,10 +109,10 @@ func decodePrefix(body []byte) (ownedRoute, bool) {
 		r.To.Addr().IsMulticast() {
 		return ownedRoute{}, false
 	}
-	return newRoute(r, unix.AF_INET6)
+	return routeOf(r, unix.AF_INET6)
 }
 
-func newRoute(r rtnl.Route, family int) (ownedRoute, bool) {
+func routeOf(r rtnl.Route, family int) (ownedRoute, bool) {
 	cached := r.Protocol == unix.RTPROT_REDIRECT || r.Flags&unix.RTM_F_CLONED != 0
 	plain := r.Type == unix.RTN_UNICAST && r.TOS == 0 && !r.Special
 	ours := r.Protocol == unix.RTPROT_BOOT || r.Protocol == unix.RTPROT_STATIC
@@ -126,5 +126,6 @@ func newRoute(r rtnl.Route, family int) (ownedRoute, bool) {
 		metrics: r.Metrics,
 		expires: r.Expires,
 	}}
-	return ownedRoute{Route: to, index: r.Index, hops: r.Hops, barrier: actions[r.Type]}, int(r.Family) == family && !cached
+	owned := ownedRoute{Route: to, index: r.Index, hops: r.Hops, barrier: actions[r.Type]}
+	return owned, int(r.Family) == family && !cached
 }

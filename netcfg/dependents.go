@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// filters are the indexes by which to ask for what belongs to the devices: their own for a few, else 0, which is
-// all of the machine in one dump.
+// filters returns the indexes by which to request the addresses and routes of devices: their own for a few devices,
+// else 0, which requests all in one dump.
 func filters(devices []*Device) []int {
 	const fewDumps = 4
 	if len(devices) > fewDumps {
@@ -50,9 +50,9 @@ func indexed(devices []*Device) map[int]*Device {
 	return byIndex
 }
 
-// readRoutes reads the routes through the devices; deep ones of every origin, and also IPv4 routes of other devices
-// that have an address of one of the devices as their source. The kernel picks those of few devices, even where there
-// are very many.
+// readRoutes reads the routes through the devices. A deep read includes routes of every origin, and IPv4 routes of
+// other devices whose source is an address of one of the devices. For a few devices the kernel selects the routes, even
+// if there are very many.
 func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
 	protocols, indexes := []int{unix.RTPROT_BOOT, unix.RTPROT_STATIC}, filters(devices)
 	if how > shallow {
@@ -109,7 +109,8 @@ func (ns *Namespace) readPrefixes(devices map[int]*Device, indexes []int) error 
 	return nil
 }
 
-// sources are the devices by their IPv4 addresses, with which the kernel drops routes. IPv6 routes stay.
+// sources returns the devices by their IPv4 addresses. The kernel removes IPv4 routes with their source address; IPv6
+// routes stay.
 func sources(devices []*Device) map[netip.Addr]*Device {
 	bySource := map[netip.Addr]*Device{}
 	for _, d := range devices {
@@ -122,16 +123,17 @@ func sources(devices []*Device) map[netip.Addr]*Device {
 	return bySource
 }
 
-// routes dumps the routes of a family, of one protocol and one device where these are not zero.
+// routes reads the routes of a family. A protocol and an index that are not 0 select.
 func (ns *Namespace) routes(family, protocol, index int) ([]ownedRoute, error) {
-	found, err := rtnl.Dump(ns.socket, routeRequest(family, protocol, index), func(body []byte) (ownedRoute, bool) { return decodeRoute(body, family) })
+	decode := func(body []byte) (ownedRoute, bool) { return decodeRoute(body, family) }
+	found, err := rtnl.Dump(ns.socket, routeRequest(family, protocol, index), decode)
 	if errors.Is(err, unix.ENODEV) {
 		return nil, nil
 	}
 	return found, err
 }
 
-// routeRequest asks for routes as [Namespace.routes] does.
+// routeRequest returns the request of [Namespace.routes].
 func routeRequest(family, protocol, index int) *nl.NetlinkRequest {
 	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Protocol: uint8(protocol)}}
 	r := rtnl.Request(unix.RTM_GETROUTE, 0, msg)

@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nfgenLength is the length of struct nfgenmsg, which begins each message.
+// nfgenLength is the length of struct nfgenmsg, with which each message begins.
 const nfgenLength = 4
 
-// FirewallRules are the expressions of the rules of nftables, which are also those of iptables-nft, as the kernel has
-// them. Only who has CAP_NET_ADMIN over the network namespace may read them.
+// FirewallRules returns the expressions of the rules of nftables and iptables-nft, as the kernel sends them. It
+// requires CAP_NET_ADMIN over the network namespace.
 func (ns *Namespace) FirewallRules() ([][]byte, error) {
 	s, err := rtnl.Open(unix.NETLINK_NETFILTER)
 	if err != nil {

@@ -14,14 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Network is what decides, beside a device itself, what becomes of its packets.
+// A Network is what decides, besides a device itself, where its packets go.
 type Network struct {
-	Links  []*Device // all of the namespace, also those that are not ours; with their addresses, without routes
+	Links  []*Device // all of the namespace, of every kind, with their addresses, without routes
 	Rules  []Rule    // in the order in which the kernel asks them, IPv4 first
 	Routes []NetworkRoute
 }
 
-// Network reads the namespace. The devices, which have been read already, stand among the links as they are.
+// Network reads the namespace. The devices, which were read before, are used unchanged for their links.
 func (ns *Namespace) Network(devices []*Device) (*Network, error) {
 	links, err := ns.dumpLinks(false, true)
 	if err != nil {
@@ -47,7 +47,7 @@ func (ns *Namespace) Network(devices []*Device) (*Network, error) {
 	return n, n.readRoutes(ns)
 }
 
-// Link is the link of that name, or nil.
+// Link returns the link of a name or of an alternative name, or nil.
 func (n *Network) Link(name string) *Device {
 	for _, l := range n.Links {
 		if l.Name == name || slices.Contains(l.AltNames, name) {
@@ -57,7 +57,7 @@ func (n *Network) Link(name string) *Device {
 	return nil
 }
 
-// ByIndex is the link of that index, or nil.
+// ByIndex returns the link of an index, or nil.
 func (n *Network) ByIndex(index int) *Device {
 	for _, l := range n.Links {
 		if l.Index == index {
@@ -73,16 +73,18 @@ type Rule struct {
 	Priority uint32
 	From, To netip.Prefix // invalid: any
 	In, Out  string       // devices; "": any
-	Detached bool         // a device of that name is not there (any more)
-	Table    uint32       // 0: it names none
+	Detached bool         // In or Out does not exist
+	Table    uint32       // 0: none
 	Mark     uint32       // of the firewall; 0: any
-	Action   string       // "prohibit" and the like; "": to look into Table
+	Action   string       // "prohibit" and the like; "": look up Table
 	Protocol uint8        // that of ip rule, such as kernel or static; it decides nothing
-	Odd      bool         // there is more to it than is told here
+	Odd      bool         // it has more conditions or actions
 }
 
-// actions are the kernel's numbers of rules and routes that lead nowhere.
-var actions = map[uint8]string{unix.RTN_BLACKHOLE: "blackhole", unix.RTN_UNREACHABLE: "unreachable", unix.RTN_PROHIBIT: "prohibit"}
+// actions maps the kernel's types of rules and routes that discard packets to their names.
+var actions = map[uint8]string{
+	unix.RTN_BLACKHOLE: "blackhole", unix.RTN_UNREACHABLE: "unreachable", unix.RTN_PROHIBIT: "prohibit",
+}
 
 // Words returns the rule as ip rule add and ip rule del accept it.
 func (r Rule) Words() string { return Command{Words: r.words()}.String() }
@@ -112,7 +114,8 @@ func tableWord(table uint32) string {
 	return strconv.FormatUint(uint64(table), 10)
 }
 
-// Delete returns the command that deletes the rule. If only a part of the rule is known, it returns a command that prints the rule.
+// Delete returns the command that deletes the rule. If only a part of the rule is known, it returns a command that
+// prints the rule.
 func (r Rule) Delete() Fix {
 	ip := []string{"ip"}
 	if r.IPv6 {
@@ -183,7 +186,8 @@ var withWords = sync.OnceFunc(func() { nl.EnableErrorMessageReporting = true })
 // may use it: the library starts the poller of the Go runtime, see internal/rtnl.
 func (ns *Namespace) Way(from, to netip.Addr) (Way, error) {
 	withWords()
-	found, err := netlink.RouteGetWithOptions(to.AsSlice(), &netlink.RouteGetOptions{SrcAddr: from.AsSlice(), FIBMatch: true})
+	options := &netlink.RouteGetOptions{SrcAddr: from.AsSlice(), FIBMatch: true}
+	found, err := netlink.RouteGetWithOptions(to.AsSlice(), options)
 	for _, none := range []error{unix.ENETUNREACH, unix.EACCES, unix.EHOSTUNREACH, unix.EINVAL} {
 		if errors.Is(err, none) {
 			return Way{}, nil // there is no route, or a rule forbids it
@@ -199,11 +203,11 @@ func (ns *Namespace) Way(from, to netip.Addr) (Way, error) {
 		Table: uint32(r.Table), Foreign: r.Protocol != unix.RTPROT_BOOT && r.Protocol != unix.RTPROT_STATIC}, nil
 }
 
-// A NetworkRoute is a route of the network, but for those that the kernel makes of addresses.
+// A NetworkRoute is a route that the kernel did not make of an address.
 type NetworkRoute struct {
 	Route
 	Index   int    // of its link; 0: none, or several
-	Barrier string // "unreachable" and the like, of one that leads nowhere
+	Barrier string // "unreachable" and the like, of a route that discards packets
 }
 
 // readRoutes reads the routes of both families.
@@ -220,5 +224,5 @@ func (n *Network) readRoutes(ns *Namespace) error {
 	return nil
 }
 
-// Main says that the route stands in the main table.
+// Main reports whether the route is in the main table.
 func (r NetworkRoute) Main() bool { return r.table() == tableMain }

@@ -18,15 +18,15 @@ const (
 	deep                 // all routes, also a routing daemon's, and those elsewhere that have its address as source
 )
 
-// few is the number of devices up to which each is asked for by itself. Above it, one dump of all is faster,
-// whatever else there is on the machine.
+// few is the number of devices up to which each is requested separately. Above it, one dump of all devices is faster,
+// whatever else is on the machine.
 const few = 32
 
-// withoutStats asks for links without their counters: RTEXT_FILTER_SKIP_STATS.
+// withoutStats is RTEXT_FILTER_SKIP_STATS: it requests links without their counters.
 const withoutStats = 1 << 3
 
-// Devices reads the named devices, in that order, or all TUN/TAP devices in the order of their names when none is
-// named. A name that is absent gives a nil device. A device of another kind has little more than its Kind.
+// Devices reads the named devices, in that order. Without names it reads all TUN/TAP devices, in the order of their
+// names. The device of a name that does not exist is nil. A device of another kind has little more than its Kind.
 func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
 	devices, err := ns.Links(names...)
 	if err != nil {
@@ -38,8 +38,8 @@ func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
 	return devices, nil
 }
 
-// Links is Devices without the programs that are attached, and without the names of users and groups, whose service may
-// be slow.
+// Links reads devices as Devices does, without the attached programs and without the names of users and groups, whose
+// service may be slow.
 func (ns *Namespace) Links(names ...string) ([]*Device, error) {
 	wanted := make([]target, len(names))
 	for i, name := range names {
@@ -55,7 +55,8 @@ func (ns *Namespace) Links(names ...string) ([]*Device, error) {
 	return devices, nil
 }
 
-// Device reads the device of an index, nil if there is none. A device of another kind has little more than its Kind.
+// Device reads the device of an index. It returns nil if there is none. A device of another kind has little more than
+// its Kind.
 func (ns *Namespace) Device(index int) (*Device, error) {
 	found, err := ns.observe([]target{{index: index}}, shallow, false)
 	if err != nil {
@@ -64,13 +65,13 @@ func (ns *Namespace) Device(index int) (*Device, error) {
 	return found[0], nil
 }
 
-// A target is a device to be read: by its index, which it keeps whatever it is called, or where that is 0 by its name.
+// A target is a device to be read: by its index, which never changes, or by its name if the index is 0.
 type target struct {
 	name  string
 	index int
 }
 
-// observe reads the targets, or all TUN/TAP devices, without their holders and the names of their users.
+// observe reads the targets, or all TUN/TAP devices, without the attached programs and the names of their users.
 func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device, error) {
 	var found []*Device
 	var err error
@@ -105,7 +106,7 @@ func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device,
 	return found, ns.readRoutes(ours, how)
 }
 
-// singleQueue is the number of programs attached to a single-queue device, 0 or 1.
+// singleQueue returns the number of programs attached to a single-queue device, 0 or 1.
 func (ns *Namespace) singleQueue(d *Device) int {
 	if n, err := ns.enabledQueues(d.Name); err == nil && ns.features&queueCount != 0 {
 		return n
@@ -116,7 +117,7 @@ func (ns *Namespace) singleQueue(d *Device) int {
 	return 0
 }
 
-// inOrder puts the devices in the order of the targets; one that is not there is nil.
+// inOrder returns the devices in the order of the targets, with nil for a target that does not exist.
 func inOrder(wanted []target, devices []*Device) []*Device {
 	byName, byIndex := make(map[string]*Device, len(devices)), indexed(devices)
 	for _, d := range devices {
@@ -136,7 +137,7 @@ func inOrder(wanted []target, devices []*Device) []*Device {
 	return found
 }
 
-// linkRequest asks for links; by name if there is one.
+// linkRequest returns a request for links, for one of them if there is an index or a name.
 func linkRequest(flags, index int, name string, stats bool) *nl.NetlinkRequest {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
@@ -226,7 +227,7 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 	return nil
 }
 
-// master looks a master up for a device that is to join it.
+// master looks up a master that a device is to join.
 func (ns *Namespace) master(name string) (*Master, error) {
 	m, err := ns.link(name, 0)
 	if Gone(err) {

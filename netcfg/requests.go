@@ -13,14 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkChange asks for attributes of one link to be changed.
+// linkChange returns a request to change attributes of one link.
 func linkChange(index int, attributes ...nl.NetlinkRequestData) *nl.NetlinkRequest {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
 	return rtnl.Request(unix.RTM_NEWLINK, unix.NLM_F_ACK, append([]nl.NetlinkRequestData{msg}, attributes...)...)
 }
 
-// encode is the netlink request of a step.
+// encode returns the netlink request of a step.
 func (s Step) encode() *nl.NetlinkRequest {
 	switch s.Kind {
 	case StepLink:
@@ -73,7 +73,8 @@ func (s Step) encodeLink() *nl.NetlinkRequest {
 	return r
 }
 
-// encodeAddress sends an address that the kernel told as the kernel told it: with its lifetimes, label and flags.
+// encodeAddress returns the request for an address. An address that was read from the kernel is sent with its
+// lifetimes, label and flags.
 func (s Step) encodeAddress(kind, flags int) *nl.NetlinkRequest {
 	if m := s.Address.kept.message; m != nil {
 		if kind == unix.RTM_NEWADDR { // it may be there still: some kernels promote secondaries
@@ -81,7 +82,8 @@ func (s Step) encodeAddress(kind, flags int) *nl.NetlinkRequest {
 		}
 		r := rtnl.Request(kind, unix.NLM_F_ACK|flags)
 		r.RawData = slices.Clone(m)
-		binary.NativeEndian.PutUint32(r.RawData[4:], uint32(s.Index)) // it may be another device's by now, in the place of the one that was
+		// A re-created device has another index.
+		binary.NativeEndian.PutUint32(r.RawData[4:], uint32(s.Index))
 		return r
 	}
 	family := unix.AF_INET
@@ -98,7 +100,8 @@ func (s Step) encodeAddress(kind, flags int) *nl.NetlinkRequest {
 		nl.NewRtAttr(unix.IFA_LOCAL, s.Address.Local.AsSlice()), nl.NewRtAttr(unix.IFA_ADDRESS, other.AsSlice()))
 }
 
-// encodeRoute sends a route that the kernel told as the kernel told it: with its protocol, metrics and hops.
+// encodeRoute returns the request for a route. A route that was read from the kernel is sent with its protocol, metrics
+// and hops.
 func (s Step) encodeRoute(kind, flags int) *nl.NetlinkRequest {
 	if m := s.Route.kept.message; m != nil {
 		if kind == unix.RTM_NEWROUTE { // beside whatever has come to the same destination meanwhile
@@ -212,9 +215,9 @@ func (ns *Namespace) settle(s *task) error {
 	return nil
 }
 
-// needless says that the kernel refused to remove what is gone already: a secondary address goes with its primary, the
-// routes with the last address, and IPv6 (ENXIO) with an MTU that is too small. Or it refused to bring a route back
-// that never went.
+// needless reports whether the kernel refused to remove something that is already gone: a secondary address goes with
+// its primary, routes with the last address, and IPv6 (ENXIO) with an MTU that is too small. It also reports whether
+// the kernel refused to put back a route that never went.
 func (s *Step) needless(err error) bool {
 	switch s.Kind {
 	case StepRemoveAddress:
@@ -227,8 +230,8 @@ func (s *Step) needless(err error) bool {
 	return false
 }
 
-// configureSingly does the properties of a link step one by one, to find out which of them the kernel refuses. Each of
-// them is absolute, so those that were done already do no harm.
+// configureSingly changes the properties of a link step one by one, to find the one that the kernel refuses. Each of
+// them is absolute, so repeating one that succeeded is harmless.
 func (ns *Namespace) configureSingly(s *task, properties []Link) error {
 	for _, l := range properties {
 		single := *s

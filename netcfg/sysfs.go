@@ -6,26 +6,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The flags of a device that only sysfs tells, as [Namespace.StoredFlags] gives them back.
+// The flags of a device that only sysfs reports, as [Namespace.StoredFlags] returns them.
 const (
 	FlagOneQueue  = unix.IFF_ONE_QUEUE
 	FlagNAPI      = unix.IFF_NAPI
 	FlagNAPIFrags = unix.IFF_NAPI_FRAGS
 )
 
-// StoredFlags are those of the device's flags that netlink does not tell. They mean nothing while nobody is attached,
-// but attaching without them would change what ip tuntap shows. Where no sysfs of this network namespace can be had
-// they are none.
+// StoredFlags returns the flags of a device that netlink does not report. They mean nothing while no program is
+// attached, but attaching without them would change what ip tuntap shows. Without a sysfs of this network namespace it
+// returns 0.
 func (ns *Namespace) StoredFlags(d *Device) uint16 {
 	var index int
 	var flags uint16
-	if ns.readAttribute(d, "tun_flags", "0x%x", &flags) != nil || ns.readAttribute(d, "ifindex", "%d", &index) != nil || index != d.Index {
+	if ns.readAttribute(d, "tun_flags", "0x%x", &flags) != nil ||
+		ns.readAttribute(d, "ifindex", "%d", &index) != nil || index != d.Index {
 		return 0
 	}
 	return flags & (FlagOneQueue | FlagNAPI | FlagNAPIFrags)
 }
 
-// readAttribute reads what sysfs has of a device.
+// readAttribute reads an attribute of a device from sysfs.
 func (ns *Namespace) readAttribute(d *Device, attribute, format string, value any) error {
 	root, err := ns.sysfs()
 	if err != nil {
@@ -44,8 +45,8 @@ func (ns *Namespace) readAttribute(d *Device, attribute, format string, value an
 	return err
 }
 
-// sysfs is a mount of sysfs for the thread's network namespace that stands in no directory, made on first use. To an
-// ordinary user, who enters no namespace either, it is what stands at /sys.
+// sysfs returns a detached mount of sysfs for the network namespace of the thread, mounted on first use. For an
+// ordinary user, who enters no namespace, it is /sys.
 func (ns *Namespace) sysfs() (int, error) {
 	if ns.sysfsFD != 0 {
 		return ns.sysfsFD, nil

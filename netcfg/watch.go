@@ -11,7 +11,7 @@ type EventKind string
 // The kinds of events.
 const (
 	EventWatching EventKind = "watching" // from here on all is told; no device
-	EventLost     EventKind = "lost"     // the kernel announced more than could be taken; what differs since follows; no device
+	EventLost     EventKind = "lost"     // announcements were lost; the differences follow; no device
 
 	EventCreated EventKind = "created"
 	EventDeleted EventKind = "deleted"
@@ -45,7 +45,8 @@ type Event struct {
 	Address, Removed *Address // the one that was added, and the one that was removed
 }
 
-// Device is the device as it is, or was where it is gone; nil for an event of no device.
+// Device returns the present state of the device, or the last one if it is gone. It returns nil for an event without a
+// device.
 func (e Event) Device() *Device {
 	if e.After != nil {
 		return e.After
@@ -53,19 +54,19 @@ func (e Event) Device() *Device {
 	return e.Before
 }
 
-// A new device is told with what differs from one that was just made, as if that had been changed.
+// appeared returns the events of a new device: kind, and its differences from a device that was just created.
 func appeared(kind EventKind, d *Device) []Event {
 	return append([]Event{{Kind: kind, After: d}}, compare(blank(d), d)...)
 }
 
-// blank is the device as the kernel makes one of its name.
+// blank returns a device of this name as the kernel creates it.
 func blank(d *Device) *Device {
 	b := fresh(d.Name, d.Mode)
 	b.Index, b.MAC = d.Index, d.MAC
 	return b
 }
 
-// compare is what happened to a device, its queues apart.
+// compare returns what happened to a device, except to its queues.
 func compare(before, after *Device) (events []Event) {
 	tell := func(kind EventKind, differs bool) {
 		if differs {
@@ -95,8 +96,8 @@ func compare(before, after *Device) (events []Event) {
 	return events
 }
 
-// attachments is who detached and attached. A program that could not be seen is nil; one that was told as such, and is
-// found later, is not told again.
+// attachments returns who detached and attached. A program that could not be seen is nil. If it is found later, it is
+// not reported again.
 func attachments(before, after *Device) (gone []Event) {
 	var come []Event
 	tell := func(list *[]Event, kind EventKind, h *Holder) {
@@ -124,7 +125,7 @@ func attachments(before, after *Device) (gone []Event) {
 	return append(gone, come...)
 }
 
-// heldBy is the number of queues that a process has.
+// heldBy returns the number of queues of a process.
 func (d *Device) heldBy(pid int) int {
 	for _, h := range d.Holders {
 		if h.PID == pid {
@@ -134,8 +135,8 @@ func (d *Device) heldBy(pid int) int {
 	return 0
 }
 
-// keepHolders leaves a program that is found no more with the device as long as the kernel counts a queue that is
-// nobody else's: it is about to end, and its descriptor is closed already.
+// keepHolders keeps a program that is no longer found with the device while the kernel counts a queue that is nobody
+// else's: it is about to end, and its descriptor is already closed.
 func keepHolders(before, after *Device) {
 	for _, h := range before.Holders {
 		if after.heldBy(h.PID) == 0 && after.unseen() > 0 {
@@ -145,7 +146,7 @@ func keepHolders(before, after *Device) {
 	}
 }
 
-// dropClaims takes the queues off that a run of this program holds for a moment, to look at the device or to change it.
+// dropClaims removes the queues that a run of this program holds for a moment, to look at the device or to change it.
 func (d *Device) dropClaims() {
 	var others []Holder
 	for _, h := range d.Holders {
@@ -158,5 +159,5 @@ func (d *Device) dropClaims() {
 	d.Holders = others
 }
 
-// attached is the number of queues, enabled or not.
+// attached returns the number of queues, enabled or not.
 func (d *Device) attached() int { return d.Queues + d.DisabledQueues }

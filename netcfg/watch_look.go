@@ -23,7 +23,7 @@ func (w *watcher) begin() error {
 	return nil
 }
 
-// recover reads all devices anew when announcements were lost, and tells what differs.
+// recover reads all devices again after announcements were lost, and reports the differences.
 func (w *watcher) recover() error {
 	w.settle()
 	w.events = append(w.events, Event{Kind: EventLost})
@@ -54,7 +54,7 @@ func (w *watcher) recover() error {
 	return nil
 }
 
-// observe reads all devices with their addresses and programs. What was announced before is in that already, and
+// observe reads all devices with their addresses and programs. Earlier announcements are part of that state, and are
 // dropped.
 func (w *watcher) observe() ([]*Device, error) {
 	const tries = 5
@@ -69,7 +69,7 @@ func (w *watcher) observe() ([]*Device, error) {
 		if err := w.ns.readAddresses(devices); err != nil {
 			return nil, err
 		}
-		if waiting, err := w.waiting(); !waiting || try == tries { // what comes later tells the last state of whatever it is of
+		if waiting, err := w.waiting(); !waiting || try == tries { // later announcements have the last state
 			w.ns.findHolders(devices)
 			for _, d := range devices {
 				d.dropClaims()
@@ -100,7 +100,7 @@ func (w *watcher) read() ([]*Device, error) {
 	return devices, nil
 }
 
-// drop reads all announcements that wait, and forgets them.
+// drop reads all announcements that wait, and ignores them.
 func (w *watcher) drop() error {
 	for {
 		err := w.announcements.Receive(unix.MSG_DONTWAIT, func(unix.NlMsghdr, []byte) {})
@@ -112,7 +112,7 @@ func (w *watcher) drop() error {
 	}
 }
 
-// waiting says whether there are announcements to be read.
+// waiting reports whether announcements wait.
 func (w *watcher) waiting() (bool, error) {
 	fds := []unix.PollFd{{Fd: int32(w.announcements.FD()), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds, 0)
@@ -123,7 +123,7 @@ func (w *watcher) waiting() (bool, error) {
 }
 
 // look reads what the kernel does not announce of devices that are down: who may attach, who is attached, and some
-// properties. A device of which there was an announcement meanwhile is left to the next look: what was read may be
+// properties. A device with an announcement meanwhile is left to the next look, because the state that was read may be
 // older.
 func (w *watcher) look() error {
 	w.lookAt = time.Time{}

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// announcementsSize is what may wait to be read, in bytes of the kernel's memory, which are taken only when they are
-// needed. An announcement takes about 4 KiB. Without CAP_NET_ADMIN the machine's limit is less (net.core.rmem_max).
+// announcementsSize is how much may wait to be read, in bytes of the kernel's memory, which it takes only when
+// required. An announcement takes about 4 KiB. Without CAP_NET_ADMIN the limit of net.core.rmem_max applies.
 const announcementsSize = 32 << 20
 
 // openAnnouncements opens a socket to which the kernel announces changes to links and addresses.
@@ -16,9 +16,9 @@ func openAnnouncements(size int) (*rtnl.Socket, error) {
 	return rtnl.Subscribe(size, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
 }
 
-// openDriverWatch is a descriptor that tells when the driver's node is opened and closed, or -1. It watches the
-// directory, since the node may be made anew. All announcements that the kernel leaves out are of things done between
-// the two.
+// openDriverWatch returns a descriptor that becomes readable when the node of the driver is opened or closed, or -1. It
+// watches the directory, because the node may be re-created. All changes that the kernel does not announce happen
+// between these two.
 func openDriverWatch() int {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -37,7 +37,7 @@ const (
 	waitDriver
 )
 
-// drainDriver reads what the driver's watch has to tell, which is all the same to us.
+// drainDriver reads the events of the driver watch, and ignores them.
 func drainDriver(fd int) {
 	var buffer [4096]byte
 	for n := 1; n > 0; {

@@ -13,12 +13,12 @@ import (
 	"github.com/tunadm/tunadm/internal/poll"
 )
 
-// pause is the time between that a program opened or closed the driver, or a device was made, and the look at what the
-// kernel does not announce of devices that are down. Programs need less than a millisecond. A look that takes longer
-// waits longer, so that looks never take more than a fifth of the time.
+// pause is how long a look at the unannounced changes of devices that are down waits after a program opened or closed
+// the driver, or after a device was created. Programs take less than a millisecond. After a longer look the pause is
+// longer, so that looks take a fifth of the time at most.
 const pause = 20 * time.Millisecond
 
-// A watcher keeps what was told of each device.
+// A watcher keeps the last reported state of each device.
 type watcher struct {
 	ns            *Namespace
 	announcements *rtnl.Socket
@@ -36,14 +36,15 @@ type watcher struct {
 	took   time.Duration
 }
 
-// Watch calls tell with what happens to the named devices, or to all, until ctx ends or, with success, out has no
-// reader any more. A name need not be there yet, and its device is followed when it is renamed. Tell gets the events of
+// Watch calls tell with the events of the named devices, or of all. It ends without an error when ctx ends or when out
+// has no reader any more. A name need not exist yet, and a device is followed if it is renamed. Tell gets the events of
 // a moment, in their order; its error ends the watch.
 func (ns *Namespace) Watch(ctx context.Context, names []string, out *os.File, tell func([]Event) error) error {
 	return ns.watch(ctx, names, out, announcementsSize, tell)
 }
 
-func (ns *Namespace) watch(ctx context.Context, names []string, out *os.File, size int, tell func([]Event) error) error {
+func (ns *Namespace) watch(ctx context.Context, names []string, out *os.File, size int,
+	tell func([]Event) error) error {
 	announcements, err := openAnnouncements(size)
 	if err != nil {
 		return err
@@ -81,7 +82,7 @@ func (ns *Namespace) watch(ctx context.Context, names []string, out *os.File, si
 	}
 }
 
-// react takes in all that there is.
+// react handles everything that is waiting.
 func (w *watcher) react(waiter *poll.Waiter) error {
 	if waiter.Ready(waitDriver) {
 		drainDriver(w.driver)
@@ -103,14 +104,14 @@ func (w *watcher) react(waiter *poll.Waiter) error {
 	return nil
 }
 
-// lookSoon has what is not announced looked at, unless that is about to happen.
+// lookSoon schedules a look at unannounced changes, unless one is scheduled.
 func (w *watcher) lookSoon() {
 	if w.lookAt.IsZero() {
 		w.lookAt = time.Now().Add(max(pause, 4*w.took))
 	}
 }
 
-// flush tells the events.
+// flush reports the events.
 func (w *watcher) flush(tell func([]Event) error) error {
 	w.settle()
 	if len(w.events) == 0 {
@@ -131,14 +132,14 @@ func (w *watcher) flush(tell func([]Event) error) error {
 	return tell(events)
 }
 
-// tell keeps events for flush, if their device is one that was asked for.
+// tell keeps events for flush if the device is one of those to be followed.
 func (w *watcher) tell(index int, events ...Event) {
 	if w.followed[index] {
 		w.events = append(w.events, events...)
 	}
 }
 
-// keep is the device as it is now.
+// keep stores the present state of a device.
 func (w *watcher) keep(d *Device) {
 	w.known[d.Index] = d
 	asked := func(name string) bool { return slices.Contains(w.names, name) }
@@ -153,15 +154,16 @@ func (w *watcher) forget(index int) {
 	delete(w.told, index)
 }
 
-// hear reads announcements until there are no more, or enough to be told. Where some were lost it reads all that wait:
-// until then the kernel adds none.
+// hear reads announcements until there are no more, or until there are enough to report. If some were lost, it reads
+// all that wait, because the kernel adds none before.
 func (w *watcher) hear() error {
 	const enough = 4096
 	for n := 0; n < enough || w.lost; n++ {
 		switch err := w.announcements.Receive(unix.MSG_DONTWAIT, w.announced); {
 		case errors.Is(err, unix.EAGAIN):
 			return nil
-		case errors.Is(err, unix.ENOBUFS): // what waits still is in order; it is what comes next that is lost, until all is read
+		case errors.Is(err, unix.ENOBUFS):
+			// The waiting announcements are in order. The kernel drops what follows until all are read.
 			w.lost = true
 		case err != nil:
 			return err
