@@ -88,12 +88,17 @@ func flock(f *os.File) error {
 // clear removes the unfinished files of records whose names match a pattern. The caller holds the lock of these
 // records, so a run that was killed has left them.
 func (d Directory) clear(pattern string) error {
-	left, err := filepath.Glob(filepath.Join(string(d), pattern+unfinished))
+	f, err := files.Open(string(d), os.O_RDONLY, 0) // filepath.Glob starts the runtime's poller
 	if err != nil {
 		return d.refused(err)
 	}
-	for _, path := range left {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	defer f.Close()
+	names, _ := f.Readdirnames(-1)
+	for _, name := range names {
+		if match, _ := filepath.Match(pattern+unfinished, name); !match {
+			continue
+		}
+		if err := os.Remove(filepath.Join(string(d), name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return d.refused(err)
 		}
 	}
