@@ -144,7 +144,8 @@ func (ns *Namespace) converge(ctx context.Context, jobs []*job, end phase, o Opt
 			return
 		}
 		for _, j := range jobs {
-			if j.err == nil {
+			waits := j.want == nil && len(j.tried) == 0 // a delete, of the very device that was planned for
+			if j.err == nil && !waits {
 				j.plan()
 			}
 		}
