@@ -18,13 +18,13 @@ func Attributes(b []byte) iter.Seq2[uint16, []byte] {
 			if n < unix.SizeofRtAttr || n > len(b) || !yield(kind, b[unix.SizeofRtAttr:n]) {
 				return
 			}
-			b = b[min(Align(n), len(b)):]
+			b = b[min(align(n), len(b)):]
 		}
 	}
 }
 
-// Align rounds a length up to a multiple of 4 bytes, at which the next attribute or message begins.
-func Align(n int) int { return (n + 3) &^ 3 }
+// align rounds a length up to a multiple of 4 bytes, at which the next attribute or message begins.
+func align(n int) int { return (n + 3) &^ 3 }
 
 // Text returns a string attribute without its final zero.
 func Text(value []byte) string { return strings.TrimRight(string(value), "\x00") }

@@ -29,7 +29,7 @@ type Route struct {
 	Expires bool   // the route has a lifetime
 	Special bool   // a nexthop object, an encapsulation, or a gateway of another family
 	Extra   bool   // a source, metrics, a realm or a lifetime
-	Message []byte // the whole body, for [Route.Resend]
+	Message []byte // the whole body, for [ResendRoute]
 }
 
 // Unmarshal reads the body of a message. It returns false if the body is too short.
@@ -90,7 +90,7 @@ func nexthops(b []byte) func(yield func([]byte) bool) {
 			if n < unix.SizeofRtNexthop || n > len(b) || !yield(b[:n]) {
 				return
 			}
-			b = b[min(Align(n), len(b)):]
+			b = b[min(align(n), len(b)):]
 		}
 	}
 }

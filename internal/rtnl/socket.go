@@ -214,7 +214,7 @@ func split(b []byte, each func(h unix.NlMsghdr, body []byte)) error {
 			return fmt.Errorf("netlink: a message of %d bytes in %d", h.Len, len(b))
 		}
 		each(h, b[unix.SizeofNlMsghdr:h.Len])
-		b = b[min(Align(int(h.Len)), len(b)):]
+		b = b[min(align(int(h.Len)), len(b)):]
 	}
 	return nil
 }
