@@ -20,6 +20,9 @@ func (ns *Namespace) predictBusy(jobs []*job) {
 	ns.findHolders(busy)
 	ns.Directory.nameAll(busy)
 	for _, j := range refused {
+		if !j.before.InUse() { // since it was looked at
+			continue
+		}
 		kind := StepAccess
 		if i := slices.IndexFunc(j.steps, Step.needsUnused); i >= 0 {
 			kind = j.steps[i].Kind

@@ -119,6 +119,8 @@ type Error struct {
 	Detail string // the facts of this case, instead of the cause's general words
 	Fix    Fix    // the fix of this case; zero: that of the cause
 	Err    error  // the kernel's own words
+
+	released bool // nobody uses the device any more
 }
 
 // Error is "what: why: kernel's words", without the device.

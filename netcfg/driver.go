@@ -134,8 +134,8 @@ func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETIFINDEX, indexTaken); err != nil {
 		return -1, &Error{Device: d.Name, What: "attach", Err: err}
 	}
-	if _, err := setInterface(fd, d.Name, flags); err != nil {
-		return -1, ns.explainAttach(d, err)
+	if err := ns.setFreeInterface(fd, d, flags); err != nil {
+		return -1, err
 	}
 	_, index, err := ns.identify(fd)
 	switch {
@@ -145,6 +145,22 @@ func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
 		return -1, vanished(d.Name)
 	}
 	return fd, nil
+}
+
+// setFreeInterface attaches to the device. A program that looks at another's descriptor in /proc holds it for a moment,
+// even after it was closed: EBUSY of a device that nobody uses any more is no reason to give up.
+func (ns *Namespace) setFreeInterface(fd int, d *Device, flags uint16) (err error) {
+	const tries = 10
+	for range tries {
+		if _, err = setInterface(fd, d.Name, flags); err == nil {
+			return nil
+		}
+		err = ns.explainAttach(d, err)
+		if e := new(Error); !errors.As(err, &e) || !e.released {
+			break
+		}
+	}
+	return err
 }
 
 // identify is the name and the index of the very device of a descriptor. The kernel tells an index by the name only,

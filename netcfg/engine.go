@@ -119,7 +119,8 @@ func (j *job) plan() {
 	if j.back && j.now == nil && j.want != nil && j.want.Replace {
 		j.index, j.created = 0, false // to be made
 	}
-	if j.index != 0 && j.now == nil && j.want != nil {
+	byOthers := j.want == nil && j.Expect == Present && !j.deleted
+	if j.index != 0 && j.now == nil && (j.want != nil || byOthers) {
 		j.steps, j.err = nil, vanished(j.Name)
 		return
 	}

@@ -132,7 +132,9 @@ func (ns *Namespace) busy(d *Device) *Error {
 	now := *d
 	now.Holders, now.Queues = nil, max(d.Queues, 1)
 	ns.findHolders([]*Device{&now})
-	return busyError(ns.named(&now), "")
+	e := busyError(ns.named(&now), "")
+	e.released = !now.InUse()
+	return e
 }
 
 // named returns the device, with the names of its users and groups.

@@ -69,7 +69,7 @@ type situation struct {
 
 func (s situation) view() *view {
 	links := append([]*netcfg.Device{s.device}, s.network.Links...)
-	v := &view{Question: s.question, person: s.person, admin: true, device: s.device,
+	v := &view{Question: s.question, namespace: &netcfg.Namespace{}, person: s.person, admin: true, device: s.device,
 		people:  map[string]netcfg.Person{},
 		network: &netcfg.Network{Links: links, Rules: s.network.Rules, Routes: s.network.Routes},
 		devices: []*netcfg.Device{s.device}, ways: append([]detour{}, s.ways...), rules: [][]byte{}, file: s.files.read}
