@@ -119,8 +119,7 @@ func (j *job) plan() {
 	if j.back && j.now == nil && j.want != nil && j.want.Replace {
 		j.index, j.created = 0, false // to be made
 	}
-	byOthers := j.want == nil && j.Expect == Present && !j.deleted
-	if j.index != 0 && j.now == nil && (j.want != nil || byOthers) {
+	if j.index != 0 && j.now == nil && j.want != nil {
 		j.steps, j.err = nil, vanished(j.Name)
 		return
 	}
