@@ -162,9 +162,12 @@ func (ns *Namespace) dumpLinks(oursOnly, stats bool) ([]*Device, error) {
 		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("tun"))
 		r.AddData(info)
 	}
+	var l rtnl.Link // one for all: it escapes to the heap
 	return rtnl.Dump(ns.socket, r, func(body []byte) (*Device, bool) {
-		d := decodeLink(body)
-		return d, d != nil && (!oursOnly || d.Kind == "tun")
+		if !l.Unmarshal(body) || oursOnly && l.Kind != "tun" {
+			return nil, false
+		}
+		return deviceOf(&l), true
 	})
 }
 
