@@ -5,17 +5,17 @@ import (
 	"strconv"
 )
 
-// Access says who may attach to a device: User alone, Group alone, or both, and then both must hold.
-// Neither is anyone who can open the driver.
+// Access is who may attach to a device: a user, the members of a group, or a user who must also be in the group. If
+// both fields are nil, everyone who can open the driver's node may attach.
 type Access struct{ User, Group *ID }
 
-// An ID is a user or a group: the number that the kernel keeps, and the name it was asked or found by, if any.
+// An ID is a user or a group. The kernel keeps the number only.
 type ID struct {
 	Number uint32 // 0..4294967294
-	Name   string // "": none is known
+	Name   string // the name that was asked for or looked up; "" if none is known
 }
 
-// Root is the access of a device for which none was asked: user 0 alone.
+// Root returns the access of a device for which none was asked: root alone.
 func Root() *Access { return &Access{User: &ID{0, "root"}} }
 
 func (id ID) String() string {
@@ -25,7 +25,7 @@ func (id ID) String() string {
 	return strconv.FormatUint(uint64(id.Number), 10)
 }
 
-// String is the access in the words of list: a user, "G(group)", "U+G(group)", or "anyone".
+// String returns the access as list prints it: a user, "G(group)", "U+G(group)", or "anyone".
 func (a Access) String() string {
 	switch {
 	case a.User != nil && a.Group != nil:
@@ -38,7 +38,7 @@ func (a Access) String() string {
 	return "anyone"
 }
 
-// Words say who may attach.
+// Words returns who may attach, as a phrase for messages.
 func (a Access) Words() string {
 	switch {
 	case a.User != nil && a.Group != nil:
@@ -51,7 +51,7 @@ func (a Access) Words() string {
 	return "everyone who can open the driver"
 }
 
-// same says whether two accesses admit the same, by number.
+// same reports whether two accesses have the same UID and GID.
 func (a Access) same(b Access) bool {
 	return sameID(a.User, b.User) && sameID(a.Group, b.Group)
 }
@@ -60,18 +60,18 @@ func sameID(a, b *ID) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Number == b.Number
 }
 
-// reachable says whether the kernel can turn have into a: an owner or a group can be replaced, never taken away.
+// reachable reports whether the kernel can change have into a. It can replace an owner or a group, but not unset it.
 func (a Access) reachable(have Access) bool {
 	return (a.User != nil || have.User == nil) && (a.Group != nil || have.Group == nil)
 }
 
-// over is the access a where it names an owner and a group, and else have.
+// over returns a, with the owner and the group of have where a names none.
 func (a Access) over(have Access) *Access {
 	return &Access{User: cmp.Or(a.User, have.User), Group: cmp.Or(a.Group, have.Group)}
 }
 
-// AccessNames are the three words of an access as they are asked for: a user and a group by name or number, or anyone.
-// None of the three asks nothing.
+// AccessNames is an access as the user asks for it: a user and a group by name or number, or anyone. If all fields are
+// zero, it asks nothing.
 type AccessNames struct {
 	User, Group *string
 	Anyone      bool
@@ -82,7 +82,7 @@ type found struct {
 	err error
 }
 
-// LookUp looks up all names that will be asked for.
+// LookUp looks up the names of all these accesses at once.
 func (y *Directory) LookUp(all []AccessNames) {
 	users, groups := map[string]found{}, map[string]found{}
 	for _, n := range all {
@@ -96,8 +96,8 @@ func (y *Directory) LookUp(all []AccessNames) {
 	y.users, y.groups = y.parse(users, userDatabase), y.parse(groups, groupDatabase)
 }
 
-// Access is the access by number; nil if none is asked. The error is an [*Error] with the cause NoUser, NoGroup or
-// NoNames.
+// Access returns the access by number, or nil if none is asked. The error is an [*Error] with the cause NoUser, NoGroup
+// or NoNames.
 func (y *Directory) Access(n AccessNames) (*Access, error) {
 	if n == (AccessNames{}) {
 		return nil, nil

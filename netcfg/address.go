@@ -8,31 +8,32 @@ import (
 
 // An Address is one address of a device, as asked or as the kernel has it.
 type Address struct {
-	Local netip.Addr // the device's own
-	Peer  netip.Addr // the other end; invalid: none
-	Bits  int        // prefix length, of Peer where there is one
+	Local netip.Addr // the address of the device
+	Peer  netip.Addr // the other end of a point-to-point link; invalid: none
+	Bits  int        // the prefix length, of Peer if there is one
 
-	kept kept // as the kernel told it; the zero value on an address that is only asked for
+	kept kept // the kernel's message; zero if the address is only asked for
 }
 
-// kept is what the kernel told of an address or a route: whose it is, and its message, so that it can be sent again.
+// kept is an address or a route as the kernel reported it. The engine sends the message again to restore it.
 type kept struct {
 	message []byte // the body of the RTM_NEWADDR or RTM_NEWROUTE message
-	foreign bool   // not the administrator's: dynamic, link-local, the kernel's or a routing daemon's
+	foreign bool   // dynamic, link-local, or added by the kernel or a routing daemon
 
-	tentative bool   // of an address: IPv6 has not made sure yet that it is nobody else's
-	duplicate bool   // of an address: it is somebody else's
-	plain     bool   // of a route: [Route] says all that there is to say of it
-	bare      bool   // of a route: it has no source, no metrics and no lifetime
-	odd       bool   // of a route: the administrator's, and of a form that [Route] does not have
-	elsewhere int    // of a route: the index of another device that it goes through
+	tentative bool   // of an address: duplicate address detection has not finished
+	duplicate bool   // of an address: another host on the link has it
+	plain     bool   // of a route: [Route] describes it completely
+	bare      bool   // of a route: it has no source, metrics or lifetime
+	odd       bool   // of a route: the administrator added it, but [Route] cannot express it
+	elsewhere int    // of a route: the index of the other device through which it goes
 	onlink    bool   // of a route: its gateway need not be on a link
 	expires   bool   // of a route: it has a lifetime
-	metrics   string // of a route: the kernel's RTA_METRICS, which follow the MTU of the device
-	through   int    // of a route: the index of its device when the message came; 0: not through it
+	metrics   string // of a route: its RTA_METRICS, which the kernel changes with the device's MTU
+	through   int    // of a route: the index of its device when the kernel sent the message; 0: not through this device
 }
 
-// Broadcast is the last address of the address's IPv4 network, which is no host's; false where there is none.
+// Broadcast returns the last address of the address's IPv4 network. It returns false if the network has no broadcast
+// address.
 func (a Address) Broadcast() (netip.Addr, bool) {
 	if !a.Local.Is4() || a.Peer.IsValid() || a.Bits > 30 {
 		return netip.Addr{}, false
@@ -44,7 +45,7 @@ func (a Address) Broadcast() (netip.Addr, bool) {
 	return netip.AddrFrom4(last), true
 }
 
-// ParseAddress reads "10.0.0.1/24", "fd00::1/64" or "192.168.13.1 peer 192.168.13.2[/32]". Without a length
+// ParseAddress parses "10.0.0.1/24", "fd00::1/64" or "192.168.13.1 peer 192.168.13.2[/32]". Without a prefix length,
 // the prefix is the address alone.
 func ParseAddress(s string) (Address, error) {
 	words := strings.Fields(s)
@@ -78,7 +79,7 @@ func ParseAddress(s string) (Address, error) {
 	return a, checkHost(a.Local)
 }
 
-// checkHost refuses what no device can have for its address.
+// checkHost returns an error if no device can have this address.
 func checkHost(ip netip.Addr) error {
 	switch {
 	case ip.IsUnspecified():
@@ -93,7 +94,7 @@ func checkHost(ip netip.Addr) error {
 	return nil
 }
 
-// parsePrefix reads an address with or without its length.
+// parsePrefix parses an address with or without a prefix length.
 func parsePrefix(s string) (netip.Prefix, error) {
 	if p, err := netip.ParsePrefix(s); err == nil {
 		return p, nil
@@ -114,7 +115,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return netip.PrefixFrom(ip, ip.BitLen()), nil
 }
 
-// String is the address as ip(8) and [ParseAddress] read it.
+// String returns the address in the form that ip(8) and [ParseAddress] accept.
 func (a Address) String() string {
 	if !a.Peer.IsValid() {
 		return fmt.Sprintf("%s/%d", a.Local, a.Bits)
@@ -125,30 +126,30 @@ func (a Address) String() string {
 	return fmt.Sprintf("%s peer %s/%d", a.Local, a.Peer, a.Bits)
 }
 
-// Foreign says that the address is not the administrator's: it is dynamic, link-local or the kernel's own.
+// Foreign reports whether the address is dynamic, link-local or added by the kernel.
 func (a Address) Foreign() bool { return a.kept.foreign }
 
-// Tentative says that IPv6 does not use the address yet, since it has not made sure that it is nobody else's.
+// Tentative reports whether IPv6 cannot use the address yet because duplicate address detection has not finished.
 func (a Address) Tentative() bool { return a.kept.tentative }
 
-// Duplicate says that somebody else on the link has the address, so that IPv6 does not use it.
+// Duplicate reports whether another host on the link has the address. IPv6 does not use it then.
 func (a Address) Duplicate() bool { return a.kept.duplicate }
 
-// Subnet is the network that the address puts on the link.
+// Subnet returns the on-link prefix of the address.
 func (a Address) Subnet() netip.Prefix { return a.subnet() }
 
-// same says whether two addresses are one to the kernel.
+// same reports whether the kernel takes two addresses for the same one.
 func (a Address) same(b Address) bool {
 	return a.Local == b.Local && a.Peer == b.Peer && a.Bits == b.Bits
 }
 
-// displaces says whether b cannot be on the device beside a, or would go when a goes: IPv6 has an address once,
-// IPv4 takes the secondaries of a subnet along with its primary.
+// displaces reports whether the device cannot have both addresses, or loses b when it loses a. IPv6 allows an address
+// once. IPv4 removes the secondary addresses of a subnet with the primary one.
 func (a Address) displaces(b Address) bool {
 	return a.Local == b.Local || a.Local.Is4() && a.subnet() == b.subnet()
 }
 
-// subnet is the prefix that the address puts on the link.
+// subnet returns the on-link prefix of the address.
 func (a Address) subnet() netip.Prefix {
 	if a.Peer.IsValid() {
 		return netip.PrefixFrom(a.Peer, a.Bits).Masked()

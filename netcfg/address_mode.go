@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withoutLinkLocal prevents a link-local IPv6 address on the device until restore is called, after the descriptor is
-// closed. Before Linux 6.1 each attachment turns the carrier on. The kernel then gives a device that is up this address
-// and its route, and keeps both. An owner without CAP_NET_ADMIN cannot prevent the address.
+// withoutLinkLocal prevents the kernel from adding a link-local IPv6 address until restore is called, which must be
+// after the descriptor is closed. Before Linux 6.1, each attachment turns on the carrier. The kernel then adds this
+// address and its route to a device that is up, and keeps both. An owner without CAP_NET_ADMIN cannot prevent this.
 func (ns *Namespace) withoutLinkLocal(index int) (restore func() error, err error) {
 	nothing := func() error { return nil }
 	if ns.canAttachWithoutCarrier() {

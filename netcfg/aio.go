@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errNotBegun is the result of a write after one that the kernel refused to begin, and of that one.
+// errNotBegun is the error of a write that the kernel did not begin, and of each write after it.
 var errNotBegun = errors.New("not begun")
 
 // A kernelWrite is one write of [writeAll].
@@ -17,7 +17,7 @@ type kernelWrite struct {
 	data []byte
 }
 
-// ioControl and ioEvent are the kernel's struct iocb and struct io_event.
+// ioControl is the kernel's struct iocb, and ioEvent is its struct io_event.
 type (
 	ioControl struct {
 		data   uint64
@@ -40,8 +40,8 @@ type (
 	}
 )
 
-// writeAll writes one after the other in one system call (AIO). A signal, SIGKILL included, comes before the first or
-// after the last. The files must not be ones to which the kernel can write later. It returns an error or nil for each.
+// writeAll writes one after the other in a single system call (AIO). A signal, even SIGKILL, comes before the first or
+// after the last. The kernel must write to each file synchronously. The results are an error or nil for each write.
 func writeAll(writes []kernelWrite) ([]error, error) {
 	const pwrite = 1 // IOCB_CMD_PWRITE
 	var pin runtime.Pinner

@@ -21,7 +21,7 @@ func (w *watcher) announced(h unix.NlMsghdr, body []byte) {
 
 func (w *watcher) link(body []byte, gone bool) {
 	var message rtnl.Link
-	if !message.Unmarshal(body) || message.Family != unix.AF_UNSPEC { // a tap that leaves a bridge is deleted as its port only
+	if !message.Unmarshal(body) || message.Family != unix.AF_UNSPEC { // a tap that leaves a bridge is deleted only as its port
 		return
 	}
 	d := deviceOf(&message)
@@ -44,7 +44,7 @@ func (w *watcher) link(body []byte, gone bool) {
 }
 
 // countSingle returns 1 if a program is attached, else 0. A carrier that is on proves it for the moment of the
-// announcement. Otherwise the kernel is asked, and answers for the present moment.
+// announcement. If the carrier is off, countSingle asks the kernel, which answers for the present moment.
 func (w *watcher) countSingle(d *Device) int {
 	if d.Carrier {
 		return 1
@@ -60,7 +60,7 @@ func (w *watcher) appeared(d *Device, joined bool) {
 	if joined {
 		kind = EventJoined
 	} else {
-		d.carrierOn, d.Carrier = false, false // it is on before the kernel knows whether it is to be
+		d.carrierOn, d.Carrier = false, false // it is on before the device is configured
 	}
 	d.Master = w.master(d)
 	w.keep(d)
@@ -68,7 +68,7 @@ func (w *watcher) appeared(d *Device, joined bool) {
 	w.lookSoon()
 }
 
-// gone handles a device that was deleted or that left. now is the state in the last announcement.
+// gone handles a device that was deleted or left the namespace. now is its state in the last announcement.
 func (w *watcher) gone(before, now *Device, left bool) {
 	w.tellUnseen(before, now)
 	if left {
@@ -86,7 +86,7 @@ func (w *watcher) gone(before, now *Device, left bool) {
 	w.forget(before.Index)
 }
 
-// changed handles the present state of a device. Addresses have their own announcements, and programs are found later.
+// changed handles the present state of a device. Addresses have their own announcements. Programs are looked up later.
 func (w *watcher) changed(before, d *Device) {
 	d.Addresses, d.Holders = before.Addresses, before.Holders
 	d.Master = w.master(d)
@@ -103,9 +103,9 @@ func (w *watcher) changed(before, d *Device) {
 	w.tell(d.Index, compare(before, d)...)
 }
 
-// tellUnseen reports a program that came or went, and that can no longer be found because there is a newer
-// announcement. Only the carrier proves one: a run of this program that looks at the device or changes it leaves the
-// carrier alone.
+// tellUnseen reports a program that attached or detached, and that cannot be looked up because there is a newer
+// announcement. Only the carrier proves one: a run of tunadm that observes or changes the device leaves the carrier
+// unchanged.
 func (w *watcher) tellUnseen(d, now *Device) {
 	if told := w.told[d.Index]; told != nil && told.attached() != d.attached() && carried(told, now) {
 		w.tell(d.Index, attachments(told, d)...)
@@ -113,12 +113,12 @@ func (w *watcher) tellUnseen(d, now *Device) {
 	}
 }
 
-// carried reports whether the carrier was on between two looks.
+// carried reports whether the carrier was on between two observations.
 func carried(before, after *Device) bool {
 	return before.carrierOn || after.carrierOn || before.carrierUps != after.carrierUps
 }
 
-// settle finds the programs of the announced devices, all in one pass, and reports who attached and detached.
+// settle looks up the programs of all announced devices in one pass, and reports who attached and detached.
 func (w *watcher) settle() {
 	var news []*Device
 	for _, index := range slices.Sorted(maps.Keys(w.told)) {
@@ -142,8 +142,8 @@ func (w *watcher) settle() {
 	clear(w.told)
 }
 
-// findUsers finds the programs of announced devices. Queues without one are counted and looked up again, unless the
-// carrier proves a program: by then a run of this program has closed them, or is found.
+// findUsers looks up the programs of announced devices. It counts the queues without a program and looks them up again,
+// unless the carrier proves a program: by then a run of tunadm has closed them, or is found.
 func (w *watcher) findUsers(news []*Device) {
 	open, end := slices.Clone(news), time.Now().Add(examineMax)
 	for range examineTries {
@@ -152,7 +152,7 @@ func (w *watcher) findUsers(news []*Device) {
 			if d.unseen() <= 0 || carried(w.told[d.Index], d) {
 				return true
 			}
-			if told := w.told[d.Index]; !w.ns.recount(d) { // what is left to tell comes with the announcement
+			if told := w.told[d.Index]; !w.ns.recount(d) { // the next announcement brings the rest
 				d.Queues, d.DisabledQueues, d.Holders = told.Queues, told.DisabledQueues, told.Holders
 				return true
 			}

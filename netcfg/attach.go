@@ -7,34 +7,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// QueuesMax is how many programs, or threads of one, can attach to a multi-queue device at once.
+// QueuesMax is the number of queues that can be attached to a multi-queue device at once.
 const QueuesMax = 256
 
-// vnetHeader is the length in bytes of the virtio header before each packet of a queue that was attached with it.
+// vnetHeader is the length in bytes of the virtio header before each packet, if the queue has one.
 const vnetHeader = 10
 
-// An Attachment is how a program wants to attach to a device. The device keeps VnetHdr, PI and Offload after the program ends.
+// An Attachment is how a program wants to attach to a device. The device keeps VnetHdr, PI and Offload after the
+// program ends.
 type Attachment struct {
 	Device  string
 	Queues  int  // 1..QueuesMax; more than one requires a multi-queue device
-	VnetHdr bool // each packet has a virtio header before it
-	PI      bool // each packet has four bytes of flags and protocol before it
-	Offload bool // with VnetHdr: segments of up to 64 KiB come whole, and checksums may be left to others
-	Alone   bool // not to a device to which another program is attached, with which the packets would be shared
-	Poll    bool // reads wait in the runtime's poller, where a Close ends them; else the queues are for poll(2) or another program
+	VnetHdr bool // a virtio header precedes each packet
+	PI      bool // four bytes of flags and protocol precede each packet
+	Offload bool // with VnetHdr: the kernel may pass segments of up to 64 KiB, and packets without a checksum
+	Alone   bool // fail if another program is attached, which would share the packets
+	Poll    bool // reads wait in the runtime's poller, where Close ends them; if false, the queues are for poll(2) or another program
 }
 
 // An Attached is a device to which this program attaches.
 type Attached struct {
-	*Device            // as it was before
-	Queues  []*os.File // a Read or a Write is one packet; from Attach on
-	Before  Traces     // what the attachment changes, as it was before
+	*Device            // as it was before the attachment
+	Queues  []*os.File // set by Attach; one Read or Write is one packet
+	Before  Traces     // the state that the attachment changes, as it was before
 
 	asked Attachment
-	tried bool // the flags of the device may have changed, even if the attachment failed
+	tried bool // the device's flags may have changed, even if the attachment failed
 }
 
-// PrepareAttach looks whether all these attachments are possible. It changes nothing. Each of the joined errors is an [*Error].
+// PrepareAttach checks whether all these attachments are possible. It changes nothing. Each of the joined errors is an
+// [*Error].
 func (ns *Namespace) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 	wanted := make([]target, len(asked))
 	for i, a := range asked {
@@ -71,7 +73,7 @@ func (ns *Namespace) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 	return all, nil
 }
 
-// attachable refuses what can be known to fail before it is tried.
+// attachable returns an error if the attachment is known to fail.
 func (ns *Namespace) attachable(d *Device, a Attachment) error {
 	switch {
 	case d == nil:
@@ -86,9 +88,9 @@ func (ns *Namespace) attachable(d *Device, a Attachment) error {
 	return nil
 }
 
-// Attach attaches to all the devices, as a program that is to carry their packets, or to none. It never creates a device.
-// The queues are closed on exec. Remember, unless it is nil, is called before the last changes that Before holds, with all of it.
-// The carrier stays off until Start where the kernel can do that, which is Linux 6.1. The error is an [*Error].
+// Attach attaches to all devices or to none, as a program that carries their packets. It never creates a device. The
+// queues are closed on exec. Attach calls remember, unless it is nil, after Before is complete and before it makes the
+// last of those changes. From Linux 6.1 on, the carrier stays off until Start. The error is an [*Error].
 func (ns *Namespace) Attach(all []*Attached, remember func() error) (err error) {
 	defer func() {
 		if err != nil {
@@ -136,11 +138,11 @@ func (ns *Namespace) addQueue(a *Attached) error {
 	if err != nil {
 		return err
 	}
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, 0); err != nil { // no claim any more
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, 0); err != nil { // the descriptor no longer counts as a claim
 		unix.Close(fd)
 		return &Error{Device: a.Name, What: "attach", Err: err}
 	}
-	// A queue that does not block is put to the runtime's poller by NewFile, and only now: before the attachment there is nothing to poll.
+	// NewFile registers a non-blocking queue with the runtime's poller. Before the attachment there is nothing to poll.
 	if a.asked.Poll {
 		if err := unix.SetNonblock(fd, true); err != nil {
 			unix.Close(fd)
@@ -151,7 +153,7 @@ func (ns *Namespace) addQueue(a *Attached) error {
 	return nil
 }
 
-// prepare sets what a device keeps of the programs before: the length of the header, and what comes in one piece.
+// prepare sets the state that the device keeps from the previous program: the header's length and the offloads.
 func (a *Attached) prepare() error {
 	fd := int(a.Queues[0].Fd())
 	if a.asked.VnetHdr && a.Before.Header != vnetHeader {
@@ -168,14 +170,14 @@ func (a *Attached) prepare() error {
 		}
 		return nil
 	}
-	// The program before may have left it on, and without the header nobody could tell such packets.
+	// The previous program may have left the offloads on. Without a header, a program cannot recognise such packets.
 	if err := a.Before.setOffload(fd, 0); err != nil {
 		return &Error{Device: a.Name, What: "offload", Err: err}
 	}
 	return nil
 }
 
-// Start turns on the carrier: from then on the kernel sends packets to the queues.
+// Start turns on the carrier. From then on the kernel sends packets to the queues.
 func Start(all []*Attached) error {
 	for _, a := range all {
 		if err := TurnOnCarrier(int(a.Queues[0].Fd())); err != nil {
@@ -185,7 +187,7 @@ func Start(all []*Attached) error {
 	return nil
 }
 
-// Detach closes the queues, and restores what the attachment changed. The error is an [*Error].
+// Detach closes the queues and restores the state that the attachment changed. The error is an [*Error].
 func (ns *Namespace) Detach(all []*Attached) (err error) {
 	for _, a := range all {
 		if !a.tried {

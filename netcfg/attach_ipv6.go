@@ -15,9 +15,9 @@ import (
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
-// putBackIPv6 takes back what the kernel did with the first carrier: a link-local address, its routes, and how it
-// generates such addresses. It does not remove the address alone: the kernel would not add it again for the next
-// program. So it restarts IPv6, and only on a device that has nothing else of IPv6.
+// putBackIPv6 undoes what the kernel did when the carrier first came on: it added a link-local address and its routes,
+// and changed how it generates such addresses. Removing only the address is not enough: the kernel would not add it
+// again for the next program. So putBackIPv6 restarts IPv6, but only on a device with no other IPv6 state.
 func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 	if t.IPv6 || !d.Up {
 		return nil
@@ -28,7 +28,7 @@ func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 	case !configured:
 		return ns.putBackAddressMode(d, t)
 	}
-	// As long as the kernel takes the device for running, IPv6 would be configured again at once.
+	// As long as the kernel considers the device running, it would configure IPv6 again at once.
 	if quiet, err := ns.await(context.Background(), d.Index, false, 2*time.Second); err != nil || !quiet {
 		return err
 	}
@@ -61,7 +61,7 @@ func (ns *Namespace) putBackAddressMode(d *Device, t Traces) error {
 	return nil
 }
 
-// restartIPv6 turns IPv6 of a device off and on. It does nothing if this user, or the kernel, does not allow that.
+// restartIPv6 turns IPv6 of a device off and on. It does nothing if this user or the kernel does not allow it.
 func (ns *Namespace) restartIPv6(d *Device) error {
 	file, err := files.Open("/proc/sys/net/ipv6/conf/"+d.Name+"/disable_ipv6", os.O_WRONLY, 0)
 	for _, usual := range []error{fs.ErrNotExist, fs.ErrPermission, unix.EROFS} {
@@ -73,7 +73,7 @@ func (ns *Namespace) restartIPv6(d *Device) error {
 		return err
 	}
 	defer file.Close()
-	// A file that is open stops working if its device loses its name. So it is the device's if the name still is.
+	// An open file stops working if its device is renamed. So the file belongs to the device if the name still does.
 	if index, err := ns.index(d.Name); err != nil || index != d.Index {
 		return err
 	}
@@ -91,8 +91,8 @@ func (ns *Namespace) restartIPv6(d *Device) error {
 	return err
 }
 
-// restart writes 1 and 0 to disable_ipv6 without a moment between them at which this program could be killed. A write
-// fails with EINTR while another program changes the network; a change of nothing by netlink waits for its end.
+// restart writes 1 and 0 to disable_ipv6 so that no signal can kill this program between the two. A write fails with
+// EINTR while another program changes the network. A netlink request that changes nothing waits for its end.
 func restart(file, socket int, nothing []byte) error {
 	const tries = 16
 	wait, on := kernelWrite{socket, nothing}, kernelWrite{file, []byte("0")}
@@ -103,7 +103,7 @@ func restart(file, socket int, nothing []byte) error {
 		return nil
 	case err != nil:
 		return err
-	case errors.Is(results[1], errNotBegun): // a kernel whose sysctls do not know AIO
+	case errors.Is(results[1], errNotBegun): // the kernel's sysctls do not support AIO
 		return nil
 	case results[1] != nil:
 		return results[1]
@@ -113,11 +113,11 @@ func restart(file, socket int, nothing []byte) error {
 			return nil
 		}
 	}
-	_, err = unix.Write(file, on.data) // waits
+	_, err = unix.Write(file, on.data) // this write waits
 	return err
 }
 
-// multicastRoute says whether the kernel's own route of IPv6 multicast is on a device.
+// multicastRoute reports whether a device has the kernel's own IPv6 multicast route.
 func (ns *Namespace) multicastRoute(index int) (bool, error) {
 	table := nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(tableLocal))
 	ask := rtnl.Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6}}, table)
@@ -136,19 +136,21 @@ func (ns *Namespace) multicastRoute(index int) (bool, error) {
 		}
 		return true, through && multicast
 	})
-	if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) { // a kernel without IPv6
+	if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) { // the kernel has no IPv6
 		return false, nil
 	}
 	return len(found) > 0, err
 }
 
-// ifaProto is the attribute that says who added an address, and kernelLinkLocal is the kernel for its own link. Linux 5.18.
+// ifaProto is the attribute for the origin of an address. kernelLinkLocal is its value for a link-local address of the
+// kernel. Both are new in Linux 5.18.
 const (
 	ifaProto        = 11
 	kernelLinkLocal = 3
 )
 
-// linkLocalFromKernel says whether the kernel added all of the device's link-local addresses, as far as it tells.
+// linkLocalFromKernel reports whether the kernel added all link-local addresses of the device, as far as it records
+// that.
 func (d *Device) linkLocalFromKernel() bool {
 	for _, a := range d.Addresses {
 		if !a.Local.Is6() || !a.Local.IsLinkLocalUnicast() || len(a.kept.message) < unix.SizeofIfAddrmsg {

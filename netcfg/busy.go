@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// predictBusy refuses what a device in use will not let happen, before anything is touched, with the programs that use
-// it. What comes between is found when the step is done.
+// predictBusy fails the jobs with a step that a device in use does not allow, before the engine changes anything. The
+// errors name the programs. A program that attaches later is found when the step runs.
 func (ns *Namespace) predictBusy(jobs []*job) {
 	var refused []*job
 	var busy []*Device
@@ -20,7 +20,7 @@ func (ns *Namespace) predictBusy(jobs []*job) {
 	ns.findHolders(busy)
 	ns.Directory.nameAll(busy)
 	for _, j := range refused {
-		if !j.before.InUse() { // since it was looked at
+		if !j.before.InUse() { // since the observation
 			continue
 		}
 		kind := StepAccess
@@ -31,7 +31,7 @@ func (ns *Namespace) predictBusy(jobs []*job) {
 	}
 }
 
-// needsUnused says that a step will fail since a program is attached.
+// needsUnused reports whether a step fails while a program is attached.
 func (s Step) needsUnused() bool {
 	switch s.Kind {
 	case StepDelete:
@@ -42,7 +42,7 @@ func (s Step) needsUnused() bool {
 	return false
 }
 
-// busyError is the error of a step on a device in use.
+// busyError returns the error of a step on a device in use.
 func busyError(d *Device, kind StepKind) *Error {
 	fix := Sentence("stop it first")
 	if kind == StepDelete && mayConfigure() {
@@ -51,7 +51,7 @@ func busyError(d *Device, kind StepKind) *Error {
 	return &Error{Device: d.Name, Cause: InUse, Detail: d.UsedBy(), Fix: fix, Err: errBusy}
 }
 
-// UsedBy says that the device is in use, and names the programs that hold it.
+// UsedBy returns the phrase "in use", with the programs that hold the device.
 func (d *Device) UsedBy() string {
 	var who []string
 	for _, h := range d.Holders {

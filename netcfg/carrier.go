@@ -14,8 +14,8 @@ import (
 // TurnOnCarrier turns on the carrier of the device to which the descriptor of a queue is attached.
 func TurnOnCarrier(queue int) error { return unix.IoctlSetPointerInt(queue, unix.TUNSETCARRIER, 1) }
 
-// AwaitRunning waits until the kernel has noticed that a program is attached to a device that is up, which happens a
-// moment later (linkwatch): until then the kernel drops packets to the device. It waits for a second at most.
+// AwaitRunning waits, for a second at most, until the kernel has noticed that a program is attached to a device that is
+// up. The kernel notices this a moment later (linkwatch), and until then it drops packets sent to the device.
 func (ns *Namespace) AwaitRunning(ctx context.Context, index int) error {
 	_, err := ns.await(ctx, index, true, time.Second)
 	return err

@@ -2,17 +2,16 @@ package netcfg
 
 import "math/rand/v2"
 
-// Devices that are to be deleted at once go into a link group that nobody uses, whose number also says which one they
-// were in. A run that is killed before it deletes them leaves them in there, and the next change of such a device can
-// put it back.
+// The engine moves devices that it deletes together into an unused link group. The group's number also encodes the
+// previous group. If a run is killed before it deletes them, the next change of such a device restores the group.
 const (
 	doomMark  = 0x75 << 24
 	doomMask  = 0xff << 24
-	groupBits = 12 // of the group that they were in; above them a random number
+	groupBits = 12 // bits of the previous group; above them a random number
 	groupMask = 1<<groupBits - 1
 )
 
-// undoomed is the link group that a device was in before a run that was killed, and whether there was such a run.
+// undoomed returns the link group that a device had before a killed run, and whether there was such a run.
 func undoomed(group uint32) (uint32, bool) {
 	if group&doomMask == doomMark {
 		return group & groupMask, true
@@ -40,8 +39,8 @@ func (ns *Namespace) deleteClaimed(devices []*doomed) {
 	}
 }
 
-// deleteTogether deletes devices that were in one link group, and gives back those that have to be deleted singly. No
-// group is deleted in which there is anything else.
+// deleteTogether deletes devices that were in one link group, and returns those that must be deleted singly. It deletes
+// no group with any other member.
 func (ns *Namespace) deleteTogether(devices []*doomed, was uint32) (singly []*doomed) {
 	if len(devices) < 2 {
 		return devices
@@ -81,8 +80,8 @@ func (ns *Namespace) deleteTogether(devices []*doomed, was uint32) (singly []*do
 	return append(singly, members...)
 }
 
-// alone says whether the devices, and nothing else, are in a group. Each is looked at: an index may be another device's
-// by now.
+// alone reports whether a group contains these devices and nothing else. It observes each device, because an index may
+// belong to another device by now.
 func (ns *Namespace) alone(members []*doomed, group uint32) bool {
 	links, err := ns.dumpLinks(false, false)
 	byIndex := make(map[int]*doomed, len(members))
@@ -102,7 +101,7 @@ func (ns *Namespace) alone(members []*doomed, group uint32) bool {
 	return err == nil && n == len(members) && n > 0
 }
 
-// unusedGroup is a link group without a member. It is random, so that nobody else comes upon it meanwhile.
+// unusedGroup returns a link group without a member. It is random, so no other program chooses it in the meantime.
 func (ns *Namespace) unusedGroup(was uint32) (uint32, error) {
 	links, err := ns.dumpLinks(false, false)
 	used := map[uint32]bool{}

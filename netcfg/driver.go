@@ -11,14 +11,14 @@ import (
 	"github.com/tunadm/tunadm/internal/files"
 )
 
-// driver is the node through which TUN/TAP devices are made and attached to, unless [Namespace.UseNode] names another.
+// driver is the node through which devices are created and attached to, unless [Namespace.UseNode] sets another.
 const driver = "/dev/net/tun"
 
-// indexTaken is the index of lo, in every network namespace. A TUNSETIFF that asks for it can attach but never
-// create: registering a second device of an index fails with EBUSY.
+// indexTaken is the index of lo in every network namespace. A TUNSETIFF that asks for it can attach but never create:
+// registering a second device with this index fails with EBUSY.
 const indexTaken = 1
 
-// UseNode has the driver opened at another path. The error is an [*Error]: it cannot be opened there.
+// UseNode sets another path for the driver's node. The error is an [*Error] if the node cannot be opened there.
 func (ns *Namespace) UseNode(path string) error {
 	ns.node = path
 	fd, err := ns.openDriver()
@@ -28,8 +28,8 @@ func (ns *Namespace) UseNode(path string) error {
 	return err
 }
 
-// openDriver opens the driver in the thread's network namespace, marked as a descriptor with which the program looks or
-// changes something.
+// openDriver opens the driver in the thread's network namespace. It marks the descriptor as one that tunadm holds to
+// observe or change a device.
 func (ns *Namespace) openDriver() (int, error) {
 	node := cmp.Or(ns.node, driver)
 	var fd int
@@ -50,7 +50,7 @@ func (ns *Namespace) openDriver() (int, error) {
 	return fd, nil
 }
 
-// openNode opens a file only if it is the driver's node.
+// openNode opens a file if it is the driver's node.
 func openNode(path string) (int, error) {
 	return files.OpenChecked(path, unix.O_RDWR|claimMark, func(st *unix.Stat_t, _ *unix.Statfs_t) error {
 		if !isDriver(st) {
@@ -60,12 +60,12 @@ func openNode(path string) (int, error) {
 	})
 }
 
-// isDriver says whether a file is the driver's node, wherever it stands.
+// isDriver reports whether a file is the driver's node, at any path.
 func isDriver(st *unix.Stat_t) bool {
 	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(tunMajor, tunMinor)
 }
 
-// setInterface does TUNSETIFF and gives back the name of the device.
+// setInterface calls TUNSETIFF and returns the device's name.
 func setInterface(fd int, name string, flags uint16) (string, error) {
 	ifr, err := unix.NewIfreq(name)
 	if err != nil {
@@ -81,7 +81,7 @@ func (ns *Namespace) setLink(index int, attributes ...nl.NetlinkRequestData) err
 	return ns.socket.Do(linkChange(index, attributes...), nil)
 }
 
-// setAccess gives the attached device the owner and the group in which want differs from have.
+// setAccess sets the owner and the group of the attached device where want differs from have.
 func setAccess(fd int, want, have Access) error {
 	for _, c := range []struct {
 		what       string
@@ -102,27 +102,26 @@ func setAccess(fd int, want, have Access) error {
 	return nil
 }
 
-// claim attaches to a device that is there, and never makes one. The carrier stays as it is, and so do the flags that
-// netlink tells; stored are those that it does not tell, see StoredFlags. While the descriptor is open nobody else can
-// attach to a single-queue device.
+// claim attaches to an existing device, and never creates one. It leaves the carrier and the flags that netlink reports
+// unchanged. stored is the flags that netlink does not report, see StoredFlags. While the descriptor is open, no other
+// program can attach to a single-queue device.
 func (ns *Namespace) claim(d *Device, stored uint16) (fd int, err error) {
 	flags := d.flags() | stored
 	fd, err = ns.attach(d, flags)
 	if Gone(err) {
-		// A tap that kept a program's packet filter: without this bit (IFF_NOFILTER) TUNSETIFF says yes and does not
+		// If the tap kept a program's packet filter, TUNSETIFF without this bit (IFF_NOFILTER) succeeds but does not
 		// attach.
 		fd, err = ns.attach(d, flags|unix.IFF_NO_PI)
 	}
 	return fd, err
 }
 
-// attach attaches to the very device, and never makes one. The carrier stays as it is, if the kernel can do that (Linux
-// 6.1).
+// attach attaches to this device, and never creates one. From Linux 6.1 on, it leaves the carrier unchanged.
 func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
 	if fd, err = ns.openDriver(); err != nil {
 		return -1, err
 	}
-	opened := fd // what a return with an error makes of fd is no descriptor
+	opened := fd // fd is not a descriptor after a return with an error
 	defer func() {
 		if err != nil {
 			unix.Close(opened)
@@ -141,14 +140,14 @@ func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
 	switch {
 	case err != nil && !Gone(err):
 		return -1, &Error{Device: d.Name, What: "look it up", Err: err}
-	case err != nil, index != d.Index: // it was deleted or renamed, or claim has to try again
+	case err != nil, index != d.Index: // the device was deleted or renamed, or claim has to try again
 		return -1, vanished(d.Name)
 	}
 	return fd, nil
 }
 
-// setFreeInterface attaches to the device. A program that looks at another's descriptor in /proc holds it for a moment,
-// even after it was closed: EBUSY of a device that nobody uses any more is no reason to give up.
+// setFreeInterface attaches to the device. It retries EBUSY if no program uses the device: a program that reads
+// another's descriptor in /proc holds it for a moment, even after it was closed.
 func (ns *Namespace) setFreeInterface(fd int, d *Device, flags uint16) (err error) {
 	const tries = 10
 	for range tries {
@@ -163,8 +162,8 @@ func (ns *Namespace) setFreeInterface(fd int, d *Device, flags uint16) (err erro
 	return err
 }
 
-// identify is the name and the index of the very device of a descriptor. The kernel tells an index by the name only,
-// which somebody may give to another device in between: so it must be the same before and after.
+// identify returns the name and the index of a descriptor's device. The kernel reports an index by name only, and the
+// name may pass to another device in between. So identify requires the same name before and after.
 func (ns *Namespace) identify(fd int) (name string, index int, err error) {
 	const tries = 10
 	for range tries {
@@ -185,7 +184,7 @@ func (ns *Namespace) identify(fd int) (name string, index int, err error) {
 	return "", 0, cmp.Or(err, error(unix.EAGAIN))
 }
 
-// getInterface is the name and the flags of the device of a descriptor.
+// getInterface returns the name and the flags of a descriptor's device.
 func getInterface(fd int) (name string, flags uint16, err error) {
 	ifr, err := unix.NewIfreq("")
 	if err != nil {
@@ -195,13 +194,13 @@ func getInterface(fd int) (name string, flags uint16, err error) {
 	return ifr.Name(), ifr.Uint16(), err
 }
 
-// claimWhole is a claim that keeps all flags of the device but one, which only programs with rights on the whole
-// machine may ask for.
+// claimWhole is a claim that keeps all flags of the device except one, which requires CAP_NET_ADMIN in the initial user
+// namespace.
 func (ns *Namespace) claimWhole(d *Device) (fd int, err error) {
 	return ns.claim(d, ns.StoredFlags(d)&^FlagNAPIFrags)
 }
 
-// tryClaim claims a device, and lets it go again.
+// tryClaim claims a device and releases it.
 func (ns *Namespace) tryClaim(d *Device) error {
 	fd, err := ns.claimWhole(d)
 	if err == nil {
@@ -210,7 +209,7 @@ func (ns *Namespace) tryClaim(d *Device) error {
 	return err
 }
 
-// changeAccess does an access step.
+// changeAccess runs an access step.
 func (ns *Namespace) changeAccess(s *task) (err error) {
 	if s.hold != nil {
 		return setAccess(s.hold.fd, *s.Access, s.Old.Access)
@@ -232,7 +231,7 @@ func (ns *Namespace) changeAccess(s *task) (err error) {
 	return setAccess(fd, *s.Access, s.Old.Access)
 }
 
-// index is the index of the device of that name.
+// index returns the index of the device with this name.
 func (ns *Namespace) index(name string) (int, error) {
 	ifr, err := unix.NewIfreq(name)
 	if err != nil {
@@ -249,8 +248,8 @@ type ethtoolChannels struct {
 	rx, tx, other, combined             uint32
 }
 
-// enabledQueues is the number of programs attached to a single-queue device, 0 or 1. It needs no privilege, and unlike
-// the carrier it does not lie.
+// enabledQueues returns the number of programs attached to a single-queue device, 0 or 1. It requires no privilege.
+// Unlike the carrier, it is always right.
 func (ns *Namespace) enabledQueues(name string) (int, error) {
 	channels := ethtoolChannels{command: unix.ETHTOOL_GCHANNELS}
 	if err := ns.ethtool(name, unsafe.Slice((*byte)(unsafe.Pointer(&channels)), unsafe.Sizeof(channels))); err != nil {

@@ -5,34 +5,35 @@ import (
 	"slices"
 )
 
-// rounds is how often the kernel may drop one thing for another before the engine gives up: removing a primary address
-// takes its secondaries, whose return may take a route.
+// rounds is how many times the engine observes and plans before it gives up. The kernel may drop one setting for
+// another: removing a primary address removes its secondaries, and restoring them may remove a route.
 const rounds = 3
 
-// A job is a change on its way.
+// A job is a change in progress.
 type job struct {
 	Change
-	want    *Spec   // Change.Want, with what was looked up; nil: gone
-	before  *Device // nil: absent
+	want    *Spec   // Change.Want, with names looked up; nil: delete
+	before  *Device // nil: the device did not exist
 	now     *Device
-	steps   []Step     // still to do
-	index   int        // of the device that this is about, from the first look or from its making; 0: there is none yet
+	steps   []Step     // not run yet
+	index   int        // from the first observation or from the creation; 0: no device yet
 	created bool       // this run made it
-	deleted bool       // this run deleted the one that was there before
-	hold    *newDevice // of the device that this run made, until it stays
-	tried   []*task    // done or not
+	deleted bool       // this run deleted the device that existed before
+	hold    *newDevice // the descriptor that keeps a new device until it is persistent
+	tried   []*task    // every task that ran, successful or not
 	err     error
 	result  Result
-	rules   []Rule // of the namespace; of a change of Rules alone
+	rules   []Rule // the rules of the namespace; set for a change of Rules alone
 
-	back     bool // the way back of another job: it goes by the index alone, and does all it can
-	halted   bool // a step without which the others make no sense failed in this round
+	back     bool // the undo of another job: it goes by the index alone, and continues after an error
+	halted   bool // a step on which the others depend failed in this round
 	failures []failure
 }
 
-// Run does the changes, each by itself and all of them together: one observation, one plan each, the steps of all
-// devices in batches, and then a second look. A change has succeeded when Plan finds nothing more to do. One that fails
-// is undone by planning the way back. The error is of the kernel itself, before anything was done.
+// Run makes the changes together: one observation, one plan for each device, the steps of all devices in batches, and a
+// second observation. A change has succeeded when Plan returns no more steps. The engine undoes a change that fails by
+// planning in the other direction. Results are in the order of the changes. The error is that of the kernel before the
+// first change.
 func (ns *Namespace) Run(ctx context.Context, changes []Change, o Options) ([]Result, error) {
 	if o.Log == nil {
 		o.Log = func(Step) {}
@@ -73,8 +74,8 @@ func (j *job) report(dryRun bool) Result {
 	return r
 }
 
-// begin looks at the devices and plans. What would make the kernel drop things is planned once more with all of them in
-// view.
+// begin observes the devices and plans. It plans once more, with all devices in view, the changes whose effects depend
+// on each other.
 func (ns *Namespace) begin(jobs []*job, o Options) error {
 	if err := ns.look(jobs, shallow); err != nil {
 		return err
@@ -110,14 +111,14 @@ func (ns *Namespace) begin(jobs []*job, o Options) error {
 	return nil
 }
 
-// plan fills in the steps, or the error that there can be none.
+// plan fills in the steps, or the error if the change is impossible.
 func (j *job) plan() {
 	if j.Rules != nil {
 		j.steps = planRules(*j.Rules, j.rules)
 		return
 	}
 	if j.back && j.now == nil && j.want != nil && j.want.Replace {
-		j.index, j.created = 0, false // to be made
+		j.index, j.created = 0, false // re-created by this run
 	}
 	if j.index != 0 && j.now == nil && j.want != nil {
 		j.steps, j.err = nil, vanished(j.Name)
@@ -132,8 +133,8 @@ func (j *job) plan() {
 	}
 }
 
-// converge does the steps of the phases before end and looks again, until there are none left or the rounds are over.
-// Jobs with an error stay as they are.
+// converge runs the steps of the phases before end and observes again, until no steps are left or the rounds are over.
+// It leaves jobs with an error unchanged.
 func (ns *Namespace) converge(ctx context.Context, jobs []*job, end phase, o Options) {
 	for range rounds {
 		if !ns.round(ctx, jobs, end, o) {
@@ -144,7 +145,7 @@ func (ns *Namespace) converge(ctx context.Context, jobs []*job, end phase, o Opt
 			return
 		}
 		for _, j := range jobs {
-			waits := j.want == nil && len(j.tried) == 0 // a delete, of the very device that was planned for
+			waits := j.want == nil && len(j.tried) == 0 // the delete of the device that was planned for
 			if j.err == nil && !waits {
 				j.plan()
 			}
@@ -158,7 +159,8 @@ func (ns *Namespace) converge(ctx context.Context, jobs []*job, end phase, o Opt
 	}
 }
 
-// fail fails the jobs whose outcome cannot be looked at. What is gone as asked stays gone: the kernel said so.
+// fail fails the jobs whose result cannot be observed. A device that was to be deleted stays a success: the kernel
+// acknowledged it.
 func fail(jobs []*job, err error) {
 	for _, j := range jobs {
 		if j.err == nil && len(j.done()) > 0 && !(j.want == nil && j.deleted) {
@@ -167,7 +169,7 @@ func fail(jobs []*job, err error) {
 	}
 }
 
-// round does the steps of all jobs in the phases before end, phase by phase, and reports whether there were any.
+// round runs the steps of all jobs in the phases before end, phase by phase, and reports whether there were any.
 func (ns *Namespace) round(ctx context.Context, jobs []*job, end phase, o Options) (any bool) {
 	for _, j := range jobs {
 		j.halted = false
@@ -201,16 +203,16 @@ func (ns *Namespace) round(ctx context.Context, jobs []*job, end phase, o Option
 	return any
 }
 
-// done returns the tasks that succeeded, in their order.
+// done returns the tasks that succeeded, in order.
 func (j *job) done() []*task {
 	return matching(j.tried, func(t *task) bool { return t.done })
 }
 
-// note keeps what became of a task. Of several errors the first is the cause of the others.
+// note records the result of a task. Of several errors, the first is the cause of the others.
 func (j *job) note(t *task, err error) {
 	j.tried = append(j.tried, t)
 	if t.Kind == StepDelete && j.Expect == PresentOrNot && Gone(err) {
-		return // somebody else deleted it first
+		return // another program deleted it first
 	}
 	switch {
 	case err != nil && j.back:
@@ -225,7 +227,7 @@ func (j *job) note(t *task, err error) {
 			j.created, j.index, j.Name, j.hold = true, t.Index, t.Device, t.hold
 		case StepDelete:
 			j.deleted = true
-			if j.want != nil { // what it was does not matter to the one that takes its place, unless that is to be as it was
+			if j.want != nil { // a new device keeps nothing of the deleted one, unless it restores that one
 				want := *j.want
 				if !want.undo {
 					want.before = nil
