@@ -5,54 +5,54 @@ import (
 	"strings"
 )
 
-// A Cause is why something cannot be done. The commands choose the exit code by it.
+// A Cause is the reason of an error. The commands choose the exit code by it.
 type Cause uint8
 
-// The causes. Unknown is one that only the kernel's own words tell.
+// The causes. Unknown means that only the kernel's error is known.
 const (
 	Unknown          Cause = iota
-	BadRequest             // what is asked contradicts itself
-	NoDevice               // no device of that name
-	Exists                 // a device of that name
-	Differs                // a device of that name, unlike what is asked
+	BadRequest             // the request contradicts itself
+	NoDevice               // no device has that name
+	Exists                 // a device has that name
+	Differs                // a device has that name, but not the properties that are asked
 	OtherKind              // not a TUN/TAP device
-	WrongMode              // tun where tap is asked, or the reverse
-	WrongQueues            // multi-queue where single is asked, or the reverse
+	WrongMode              // a tun instead of a tap, or the reverse
+	WrongQueues            // multi-queue instead of single-queue, or the reverse
 	InUse                  // a program is attached
-	NotPermitted           // the capability is missing
-	NotOwner               // neither the device's owner nor in its group, and without the capability
-	NodeForbidden          // this user may not open the driver's node
+	NotPermitted           // a capability is missing
+	NotOwner               // the user is not the owner or not in the group, and lacks the capability
+	NodeForbidden          // the user may not open the driver's node
 	NodeMissing            // no /dev/net/tun
 	NodeWrong              // /dev/net/tun is not the driver's node
-	DriverMissing          // the node is there, the driver is not
+	DriverMissing          // the node exists, the driver does not
 	NoUser                 // no such user
 	NoGroup                // no such group
 	NoNames                // the name service does not answer
-	NoMaster               // no device of the master's name
+	NoMaster               // no device has the master's name
 	NoPort                 // the master takes no ports
-	TunInBridge            // a bridge takes taps only
-	TunHasNoMAC            // a tun has no Ethernet address
-	MTUBounds              // the MTU is beyond what the mode allows
-	MTUBelowIPv6           // the MTU would take IPv6 off the device
-	IPv6Off                // IPv6 is switched off
-	NoGateway              // the gateway is on no link of the device
-	AddressTaken           // the device has that address in another form
-	RouteTaken             // another device has that very route
+	TunInBridge            // a bridge accepts taps only
+	TunHasNoMAC            // a tun has no MAC address
+	MTUBounds              // the MTU is outside the mode's bounds
+	MTUBelowIPv6           // the kernel would remove IPv6 from the device with that MTU
+	IPv6Off                // IPv6 is disabled
+	NoGateway              // the gateway is not on a link of the device
+	AddressTaken           // the device has the address in another form
+	RouteTaken             // another device has the same route
 	DeviceDown             // the device is down
-	OwnerFixed             // an owner or a group cannot be unset
-	NotThere               // an address or a route that is to be removed is not there
+	OwnerFixed             // the kernel cannot unset an owner or a group
+	NotThere               // the address or route to remove does not exist
 	NoNamespace            // no such network namespace
-	ForeignNamespace       // a namespace that another user namespace owns
+	ForeignNamespace       // another user namespace owns the network namespace
 	Interrupted            // a signal
-	NoMemory               // a queue is longer than the kernel has memory for
-	NotKept                // the kernel took it, and dropped it again
+	NoMemory               // the kernel has no memory for a queue of that length
+	NotKept                // the kernel accepted the change, and reverted it
 	OtherFailed            // another change failed, and the run is atomic
-	NoProgram              // no such program to execute
-	NotExecutable          // a program that cannot be executed
+	NoProgram              // the program to execute does not exist
+	NotExecutable          // the program cannot be executed
 )
 
-// causes is the table of the words of each cause, and of its fix where that depends on the device alone. Other fixes
-// come with the error, see [Error].
+// causes is the table of the text of each cause, and of its fix if that depends on the device alone. [Error] carries
+// the other fixes.
 var causes = [...]struct {
 	means string
 	fix   func(device string) Fix
@@ -97,12 +97,12 @@ var causes = [...]struct {
 
 func sentence(text string) func(string) Fix { return func(string) Fix { return Sentence(text) } }
 
-// accept is the fix of a device that is to be created and exists.
+// accept returns the fix for a device that cannot be created because it exists.
 func accept(device string) Fix {
 	return Fix{Commands: []Command{Tunadm("set", device)}, After: " changes it; --if-missing accepts one that is as asked"}
 }
 
-// replace is the fix of a property that cannot be changed.
+// replace returns the fix for a property that cannot be changed.
 func replace(why string) func(string) Fix {
 	return func(device string) Fix {
 		return Fix{Before: why, Commands: []Command{Tunadm("delete", device)}, After: ", then add it again; apply --replace does both"}
@@ -111,19 +111,19 @@ func replace(why string) func(string) Fix {
 
 func shorten(device string) Fix { return Run(Tunadm("set", device, "--txqueuelen", "500")) }
 
-// An Error says what failed on which device, and why.
+// An Error is the failure of one device, with its cause.
 type Error struct {
 	Device string
-	What   string // the property at fault: "mtu 70000"; "": the device itself
+	What   string // the property in error: "mtu 70000"; "": the device itself
 	Cause  Cause
-	Detail string // the facts of this case, instead of the cause's general words
-	Fix    Fix    // the fix of this case; zero: that of the cause
-	Err    error  // the kernel's own words
+	Detail string // the facts of this case; "": the text of the cause
+	Fix    Fix    // the fix of this case; zero: the fix of the cause
+	Err    error  // the kernel's error
 
-	released bool // nobody uses the device any more
+	released bool // no program uses the device any more
 }
 
-// Error is "what: why: kernel's words", without the device.
+// Error returns "what: why: kernel's error", without the device.
 func (e *Error) Error() string {
 	why := e.Detail
 	if why == "" {
@@ -143,7 +143,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Hint returns the fix: that of this case, else that of the cause.
+// Hint returns the fix of this case, or else the fix of the cause.
 func (e *Error) Hint() Fix {
 	if fix := causes[e.Cause].fix; e.Fix.IsZero() && fix != nil {
 		return fix(e.Device)
@@ -151,7 +151,7 @@ func (e *Error) Hint() Fix {
 	return e.Fix
 }
 
-// KindWords says what the device is, with an article.
+// KindWords returns the kind of the device, with an article.
 func (d *Device) KindWords() string {
 	switch d.Kind {
 	case "":

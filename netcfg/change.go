@@ -1,54 +1,54 @@
 package netcfg
 
-// A Change is what is to become of one device.
+// A Change is the change of one device that the caller asks for.
 type Change struct {
-	Name   string // in an add it may hold one %d
-	Index  int    // of the very device that is meant; 0: whichever has the name
-	Want   *Spec  // nil: the device is to be gone
+	Name   string // may contain one %d if the device is created
+	Index  int    // of the device that is meant; 0: the device that has the name
+	Want   *Spec  // nil: delete the device
 	Expect Expect
-	Like   *Spec  // what a device that is there must be: its mode and its queues; nil: anything
-	Unused bool   // a device that is there must be in nobody's use, even if nothing of it changes
-	Force  bool   // a delete takes the device even from a program that is attached
-	Rules  *Rules // of the namespace, instead of a device: Name, Want and Expect are ignored; nil: of a device
-	Final  bool   // a failed change of Rules is not undone
-	Fail   error  // why it cannot be done, known before: the change fails by it; nil: nothing is known
+	Like   *Spec  // the mode and the queues that an existing device must have; nil: any
+	Unused bool   // an existing device must have no program attached, even if nothing changes
+	Force  bool   // delete the device even if a program is attached
+	Rules  *Rules // the namespace's rules to change; Name, Want and Expect are ignored; nil: the change is of a device
+	Final  bool   // do not undo a failed change of Rules
+	Fail   error  // the error with which the change fails, known before the run; nil: none
 }
 
-// Expect is what must be there before a change, for it to be done at all.
+// Expect is whether the device must exist before a change.
 type Expect uint8
 
-// What a change expects.
+// The values of Expect.
 const (
-	Absent       Expect = iota // no device of that name
-	AbsentOrSame               // none, or one that is as asked already
-	Present                    // a device of that name
-	PresentOrNot               // either
+	Absent       Expect = iota // no device has that name
+	AbsentOrSame               // no device, or one that already has the properties
+	Present                    // the device exists
+	PresentOrNot               // the device may exist or not
 )
 
-// A Result tells what became of one Change.
+// A Result is the result of one Change.
 type Result struct {
-	Name     string // the kernel's: the change may have left it to number the device, or named it by an alternative name
-	Before   int    // index of the device before the run; 0: there was none
-	Index    int    // the same after it
-	Created  bool   // the run made the device, and it stays
-	Made     bool   // the run made the device of that Index, and it is there, even if the change failed
-	Steps    []Step // what was done; of a dry run, what would be
+	Name     string // the kernel's name: it replaces a %d or an alternative name
+	Before   int    // index of the device before the run; 0: it did not exist
+	Index    int    // index of the device after the run; 0: it does not exist
+	Created  bool   // the run created the device, and the device stays
+	Made     bool   // the run created the device with that Index, which exists even if the change failed
+	Steps    []Step // the steps that ran; of a dry run, the steps that would run
 	Warnings []string
-	Err      error // why it was not done, an [*Error]; everything is then as it was before
-	UndoErr  error // why not even that is so
-	PutBack  bool  // something had been changed, and all is as it was before: the kernel was asked
-	Remade   bool  // that is so, but of a device that had to be made anew, with all that was seen of it
-	Renamed  bool  // the very device that was meant has another name, and was left alone
+	Err      error // why the change failed, an [*Error]; the device is then as before, unless UndoErr is set
+	UndoErr  error // why the undo failed
+	PutBack  bool  // the change was undone, and the kernel's state is verified to be as before
+	Remade   bool  // PutBack, but the device had to be re-created, with all properties that were observed
+	Renamed  bool  // the device that was meant has another name, and was left unchanged
 }
 
-// Options are how a run goes.
+// Options are the options of a run.
 type Options struct {
-	DryRun      bool // plan, and do nothing
-	Atomic      bool // one change that fails fails all
-	DeferMaster bool // a master that does not exist yet is left out, with a warning
+	DryRun      bool // plan, and change nothing
+	Atomic      bool // if one change fails, fail all
+	DeferMaster bool // leave out a master that does not exist yet, with a warning
 
-	Log      func(Step)                 // told of each step as it is done, also of those that put things back; nil: nobody is
-	Reserve  func(gone []Step) error    // told of devices before they are deleted, that may have to be made anew; an error keeps them
-	Remember func(made []Step) error    // told of new devices, by name and index, before they can outlive the run; nil: nobody is
-	Announce func(names []string) error // told which devices are as asked, new ones before they can outlive the run; an error: these are not made
+	Log      func(Step)                 // called for each step that ran, in an undo too; nil: not called
+	Reserve  func(gone []Step) error    // called before devices are deleted that may have to be re-created; an error keeps them
+	Remember func(made []Step) error    // called with the name and index of new devices before they can outlive the run; nil: not called
+	Announce func(names []string) error // called with the devices that are as asked; with new ones before they can outlive the run; an error discards these
 }

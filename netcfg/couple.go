@@ -5,11 +5,10 @@ import (
 	"slices"
 )
 
-// This file holds what the kernel couples: a change of one thing that changes another, and things that do not go
-// together.
+// This file holds the properties that the kernel couples: a change of one changes another, or excludes it.
 
-// prefixes brings back, in an undo, the routes that IPv6 made of addresses: an address that comes and goes does not
-// leave those of the others in its prefix as they were.
+// prefixes restores, in an undo, the prefix routes that IPv6 derived from addresses. An address that is added and
+// removed changes the routes of other addresses in its prefix.
 func (p *planner) prefixes() {
 	was, is := p.origin(), p.have
 	if !p.want.undo || was.how == shallow || is.how == shallow {
@@ -28,8 +27,8 @@ func (p *planner) prefixes() {
 	}
 }
 
-// checkGateways refuses to let a route go for a moment, with the addresses that are removed, that could not come back:
-// its gateway would be on no link of the device.
+// checkGateways returns an error if a route would be lost with the addresses that are removed, and could not be
+// restored: its gateway would be on no link of the device.
 func (p *planner) checkGateways() error {
 	if p.want.undo {
 		return nil
@@ -49,8 +48,7 @@ func (p *planner) checkGateways() error {
 	return nil
 }
 
-// addressInTheWay is an address of the device that stays, and beside which the kernel does not take one that is asked
-// for.
+// addressInTheWay returns an address that is asked for, and an address that stays on the device and excludes it.
 func (p *planner) addressInTheWay() (asked Address, other *Address) {
 	exactly, goes := setOfAddresses(p.want.addresses()), setOfAddresses(p.want.RemoveAddresses)
 	staying := map[netip.Addr][]Address{}

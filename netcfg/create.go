@@ -7,12 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// createAll does create steps, and writes the names and the indexes of the new devices, and what holds them, into the
-// tasks.
+// createAll runs create steps. It writes the name, the index and the descriptor of each new device into its task.
 func (ns *Namespace) createAll(ctx context.Context, steps []*task) []error {
 	growDescriptors(len(steps))
 	errs := make([]error, len(steps))
-	for _, counted := range []bool{false, true} { // last those with a %d, so that the kernel takes no name that is asked for
+	for _, counted := range []bool{false, true} { // names with a %d last: the kernel must not choose a name that another step asks for
 		for i, s := range steps {
 			if IsTemplate(s.Device) != counted {
 				continue
@@ -27,15 +26,15 @@ func (ns *Namespace) createAll(ctx context.Context, steps []*task) []error {
 	return errs
 }
 
-// A newDevice is one that vanishes with the descriptor that made it, until it is persistent: so a failure, a crash or a
-// kill leaves nothing half made.
+// A newDevice is a device that vanishes with its descriptor until it is persistent. So a failure, a crash or a kill
+// leaves no unfinished device.
 type newDevice struct {
 	fd    int
 	name  string
 	index int
 }
 
-// keep lets the device outlive its descriptor.
+// keep makes the device persistent: it outlives its descriptor.
 func (n *newDevice) keep() error { return unix.IoctlSetInt(n.fd, unix.TUNSETPERSIST, 1) }
 
 // release closes the descriptor.
@@ -44,13 +43,12 @@ func (ns *Namespace) release(n *newDevice) {
 	ns.held--
 }
 
-// discard has new devices vanish, also those that are persistent by now. Several go at once: the kernel waits for
-// each by itself when its descriptor is closed. A device to which a program attached meanwhile vanishes when that
-// ends.
+// discard makes new devices vanish, persistent ones too. It deletes several at once: the kernel waits for each one
+// separately when its descriptor is closed. A device to which a program has attached vanishes when that program ends.
 func (ns *Namespace) discard(devices []*newDevice) {
 	var several []*doomed
 	for _, n := range devices {
-		_ = unix.IoctlSetInt(n.fd, unix.TUNSETPERSIST, 0) // it fails if the device is gone, and then all is well
+		_ = unix.IoctlSetInt(n.fd, unix.TUNSETPERSIST, 0) // it fails only if the device is gone already
 		if _, index, err := ns.identify(n.fd); err == nil {
 			several = append(several, &doomed{Device: &Device{Index: index, MultiQueue: true}, fd: n.fd})
 		}
@@ -63,7 +61,7 @@ func (ns *Namespace) discard(devices []*newDevice) {
 	}
 }
 
-// create makes the device of a step, exclusively.
+// create creates the device of a step, exclusively.
 func (ns *Namespace) create(s *task) error {
 	how := ns.createAlone
 	if s.New.MultiQueue != nil && *s.New.MultiQueue {
@@ -78,7 +76,8 @@ func (ns *Namespace) create(s *task) error {
 	return nil
 }
 
-// createAlone makes a device whose one queue is taken by our descriptor, so that nobody else can attach.
+// createAlone creates a single-queue device. This program's descriptor takes its one queue, so no other program can
+// attach.
 func (ns *Namespace) createAlone(s *Step) (*newDevice, error) {
 	made, err := ns.make(s, s.Device, 0)
 	if err != nil {
@@ -91,8 +90,8 @@ func (ns *Namespace) createAlone(s *Step) (*newDevice, error) {
 	return made, nil
 }
 
-// make makes the device of a step under a name, with an index that is asked for unless that is 0. The carrier is off,
-// as on any device that nobody uses: with it IPv6 would configure the device as soon as it is up.
+// make creates the device of a step under a name. An index of 0 lets the kernel choose. The carrier is off, as on every
+// device without a program: with a carrier, IPv6 would configure the device as soon as it is up.
 func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err error) {
 	fd, err := ns.openDriver()
 	if err != nil {
@@ -127,9 +126,9 @@ func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err
 	return made, nil
 }
 
-// equip gives a new device its address, its owner and its group.
+// equip sets the MAC address, the owner and the group of a new device.
 func (n *newDevice) equip(s *Step) error {
-	if s.New.MAC != nil { // first, since udev looks whether it has one that was given, and else gives it one
+	if s.New.MAC != nil { // first: udev assigns an address unless one was set
 		if err := setMAC(n.fd, s.New.MAC); err != nil {
 			return &Error{Device: s.Device, What: "mac " + s.New.MAC.String(), Err: err}
 		}
@@ -137,7 +136,7 @@ func (n *newDevice) equip(s *Step) error {
 	return setAccess(n.fd, *s.New.Access, Access{})
 }
 
-// flags are the IFF_ flags of a new device.
+// flags returns the IFF_ flags of a new device.
 func (s *Spec) flags() uint16 {
 	flags := uint16(s.Mode)
 	for _, f := range []struct {
@@ -154,7 +153,7 @@ func (s *Spec) flags() uint16 {
 	return flags
 }
 
-// setMAC gives the attached device an Ethernet address.
+// setMAC sets the MAC address of the attached device.
 func setMAC(fd int, mac MAC) error {
 	var ifr struct {
 		_      [unix.IFNAMSIZ]byte

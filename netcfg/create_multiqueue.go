@@ -14,13 +14,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Until it has its owner everyone who knows its name may attach to a multi-queue device, and change what it keeps.
-// The kernel announces each new device to every user, so that no name is a secret for long.
+// Until a multi-queue device has its owner, every user who knows its name may attach to it and change its persistent
+// settings. The kernel announces each new device to every user, so no name is secret for long.
 
-// createHidden makes a multi-queue device under a name that nobody can guess, and gives it the asked one only if
-// nobody came meanwhile. If somebody did, the next one is made in a network namespace of its own, which nobody else
-// can enter. That is not the first choice, since the kernel takes some 20 ms to move a device. Without the right to
-// make a namespace it is tried again, a few times.
+// createHidden creates a multi-queue device under a random name, and renames it only if no other program attached in
+// the meantime. If one did, createHidden creates the next device in a separate network namespace, which no other
+// program can enter. That is not the first choice, because the kernel takes some 20 ms to move a device. Without the
+// right to create a namespace, createHidden retries a few times.
 func (ns *Namespace) createHidden(s *Step) (*newDevice, error) {
 	const tries = 10
 	for range tries {
@@ -49,13 +49,13 @@ func (ns *Namespace) createHidden(s *Step) (*newDevice, error) {
 	return nil, &Error{Device: s.Device, Detail: detail, Fix: Sentence("run it as root")}
 }
 
-// abandon deletes a device that was made, even if a stranger holds it.
+// abandon deletes a new device, even if another program has attached to it.
 func (ns *Namespace) abandon(made *newDevice) {
-	_ = ns.deleteLink(made.index) // else it vanishes with the last descriptor
+	_ = ns.deleteLink(made.index) // if it fails, the device vanishes with its last descriptor
 	unix.Close(made.fd)
 }
 
-// reveal gives a device the name that it is to have.
+// reveal renames a device to its final name.
 func (ns *Namespace) reveal(made *newDevice, name string) error {
 	if err := ns.setLink(made.index, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name))); err != nil {
 		return ns.explainCreate(name, err)
@@ -63,7 +63,7 @@ func (ns *Namespace) reveal(made *newDevice, name string) error {
 	return ns.identifyAgain(made)
 }
 
-// identifyAgain asks for the name and the index that a device has by now.
+// identifyAgain reads the present name and index of a device.
 func (ns *Namespace) identifyAgain(made *newDevice) (err error) {
 	if made.name, made.index, err = ns.identify(made.fd); err != nil {
 		return &Error{Device: made.name, What: "look it up", Err: err}
@@ -71,9 +71,9 @@ func (ns *Namespace) identifyAgain(made *newDevice) (err error) {
 	return nil
 }
 
-// touched names what differs on a device from what it was made with, or "". It has its owner by now: no stranger can
-// attach any more, and one who did before shows as a queue, or in what he changed. What the kernel does not tell is
-// set as it is on a new device.
+// touched returns the first property of a device that differs from its creation, or "". The device has its owner by
+// now, so no other user can attach any more. A user who attached before shows as a queue, or by the changes. Settings
+// that the kernel does not report are reset to those of a new device.
 func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 	var d *Device
 	var linkType uint16
@@ -113,21 +113,21 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 	return "", renew(made.fd, s.Mode)
 }
 
-// givenMAC says whether somebody gave the device an address, where the kernel gave it a random one.
+// givenMAC reports whether a program set the device's MAC address. The kernel's own is random.
 func (ns *Namespace) givenMAC(d *Device) bool {
 	const set = 3 // NET_ADDR_SET
 	var how int
 	return ns.readAttribute(d, "addr_assign_type", "%d", &how) == nil && how == set
 }
 
-// offloads says whether the attached program takes what is not cut into packets, or has no checksum yet.
+// offloads reports whether the attached program accepts large segments or packets without a checksum.
 func (ns *Namespace) offloads(name string) bool {
 	value := make([]byte, 8) // struct ethtool_value: the command, the answer
 	binary.NativeEndian.PutUint32(value, unix.ETHTOOL_GTXCSUM)
 	return ns.ethtool(name, value) == nil && rtnl.Uint32(value[4:]) != 0
 }
 
-// headerSize is the length of the virtio header; -1: it cannot be had.
+// headerSize returns the length in bytes of the virtio header, or -1 if the kernel does not report it.
 func headerSize(fd int) int {
 	if n, err := unix.IoctlGetUint32(fd, unix.TUNGETVNETHDRSZ); err == nil {
 		return int(n)
@@ -135,8 +135,7 @@ func headerSize(fd int) int {
 	return -1
 }
 
-// renew sets on the attached device what a program may leave behind and the kernel does not tell: as it is on a new
-// one.
+// renew resets the settings of the attached device that a program may leave behind and the kernel does not report.
 func renew(fd int, mode Mode) error {
 	const unlimited = 1<<31 - 1
 	type setting struct {
@@ -158,9 +157,9 @@ func renew(fd int, mode Mode) error {
 	return nil
 }
 
-// createApart makes a device in a network namespace of its own, and moves it to where it is to be when it has its
-// owner. taken is the index of another device there: so the kernel numbers the new one as any other. It is nil where
-// no such namespace can be had.
+// createApart creates a device in a separate network namespace, and moves it to its own once it has its owner. taken is
+// the index of another device there, which makes the kernel number the new device as usual. It returns nil if such a
+// namespace cannot be created.
 func (ns *Namespace) createApart(s *Step, taken int) (*newDevice, error) {
 	here, err := unix.IoctlRetInt(ns.socket.FD(), unix.SIOCGSKNS)
 	if err != nil {
@@ -173,7 +172,7 @@ func (ns *Namespace) createApart(s *Step, taken int) (*newDevice, error) {
 	}
 	done := make(chan outcome)
 	go func() {
-		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		runtime.LockOSThread() // without an unlock: the thread ends with the goroutine
 		var o outcome
 		if unix.Unshare(unix.CLONE_NEWNET) == nil {
 			o.made, o.err = ns.makeIn(s, here, taken)
@@ -191,7 +190,7 @@ func (ns *Namespace) createApart(s *Step, taken int) (*newDevice, error) {
 	return o.made, nil
 }
 
-// makeIn makes a device in the thread's network namespace, and moves it to another.
+// makeIn creates a device in the thread's network namespace, and moves it to another.
 func (ns *Namespace) makeIn(s *Step, target, index int) (made *newDevice, err error) {
 	apart, err := rtnl.Open(unix.NETLINK_ROUTE)
 	if err != nil {
@@ -215,5 +214,5 @@ func (ns *Namespace) makeIn(s *Step, target, index int) (made *newDevice, err er
 	return made, nil
 }
 
-// secretName is a name that nobody can guess. It is as long as a name can be.
+// secretName returns a random name of the maximum length.
 func secretName() string { return fmt.Sprintf("tun%012x", rand.Uint64()>>16) }

@@ -41,7 +41,7 @@ func deviceOf(l *rtnl.Link) *Device {
 	return d
 }
 
-// id returns an owner or a group, or nil if it is not set.
+// id returns an owner or a group, or nil if none is set.
 func id(number *uint32) *ID {
 	if number == nil {
 		return nil
@@ -49,9 +49,9 @@ func id(number *uint32) *ID {
 	return &ID{Number: *number}
 }
 
-// joins reports whether the announcement of a new device is of one that comes from another network namespace. A device
-// that was created is not persistent yet, has no owner, and its carrier never changed. A device that joins can only
-// look so if it belongs to its first program alone.
+// joins reports whether the announcement of a new device is of one that moved here from another network namespace. A
+// created device is not persistent yet, has no owner, and its carrier has never changed. A device that moved can only
+// look like this if its first program still holds it.
 func joins(l *rtnl.Link) bool {
 	return l.Tun.Persist || l.Tun.Owner != nil || l.Tun.Group != nil || l.CarrierChanges > 0
 }
@@ -74,15 +74,16 @@ func decodeAddress(body []byte) (ownedAddress, bool) {
 	}}, index: a.Index}, ok
 }
 
-// An ownedRoute is a route with the index of its device, or, if it has several hops, with the indexes of their devices.
+// An ownedRoute is a route with the index of its device, or with the indexes of all devices if it has several next
+// hops.
 type ownedRoute struct {
 	Route
 	index   int
 	hops    []int
-	barrier string // "unreachable" and the like, of a route that leads nowhere
+	barrier string // "unreachable" and the like, of a route that discards packets
 }
 
-// through returns the first of the devices that the route goes through, or nil.
+// through returns the first of the devices through which the route goes, or nil.
 func (r ownedRoute) through(devices map[int]*Device) *Device {
 	for _, hop := range r.hops {
 		if d := devices[hop]; d != nil {
@@ -92,8 +93,7 @@ func (r ownedRoute) through(devices map[int]*Device) *Device {
 	return devices[r.index]
 }
 
-// decodeRoute returns false for routes of another family, and for those of the kernel, which come and go with addresses
-// and links.
+// decodeRoute returns false for routes of another family, and for routes that the kernel adds with addresses and links.
 func decodeRoute(body []byte, family int) (ownedRoute, bool) {
 	r := rtnl.Route{}
 	if !r.Unmarshal(body) || r.Protocol == unix.RTPROT_KERNEL {
@@ -102,7 +102,7 @@ func decodeRoute(body []byte, family int) (ownedRoute, bool) {
 	return routeOf(r, family)
 }
 
-// decodePrefix returns false unless IPv6 made the route of the prefix of an address.
+// decodePrefix returns false unless IPv6 derived the route from an address.
 func decodePrefix(body []byte) (ownedRoute, bool) {
 	r := rtnl.Route{}
 	if !r.Unmarshal(body) || r.Protocol != unix.RTPROT_KERNEL || r.Type != unix.RTN_UNICAST || r.To.Bits() == 128 ||

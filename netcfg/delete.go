@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A doomed device is one that is about to be deleted.
+// A doomed device is a device that is about to be deleted.
 type doomed struct {
 	*Device
-	fd  int // the claim; -1: none, the device is to go even if a program is attached
+	fd  int // the claim; -1: none, delete the device even if a program is attached
 	err error
 }
 
-// deleteAll does delete steps, as many at a time as there are descriptors for the claims.
+// deleteAll runs delete steps, as many at a time as the limit of descriptors allows claims.
 func (ns *Namespace) deleteAll(steps []*task) []error {
 	var errs []error
 	for portion := ns.claims(); len(steps) > 0; {
@@ -26,9 +26,9 @@ func (ns *Namespace) deleteAll(steps []*task) []error {
 	return errs
 }
 
-// claims is how many devices can be claimed at a time.
+// claims returns how many devices can be claimed at a time.
 func (ns *Namespace) claims() int {
-	const others = 32 // descriptors that are open already, or that somebody else needs meanwhile
+	const others = 32 // descriptors that are already open, or that other code needs in the meantime
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < uint64(2*others+ns.held) {
 		return 1
@@ -36,8 +36,8 @@ func (ns *Namespace) claims() int {
 	return int(min(limit.Cur-uint64(others+ns.held), 1<<16))
 }
 
-// deletePortion claims each device, so that nobody can begin to use it, and deletes them all in one go: the kernel
-// waits some 17 ms for each delete, whether of one device or of a thousand.
+// deletePortion claims each device, so no other program can attach, and deletes all of them in one request. The kernel
+// waits some 17 ms for each request, for one device or for a thousand.
 func (ns *Namespace) deletePortion(steps []*task) []error {
 	growDescriptors(len(steps))
 	devices := make([]*doomed, len(steps))
@@ -52,7 +52,7 @@ func (ns *Namespace) deletePortion(steps []*task) []error {
 	errs := make([]error, len(steps))
 	for i, d := range devices {
 		if d.err != nil && errors.Is(d.err, unix.EPERM) && d.fd >= 0 {
-			d.err = ns.letGo(d) // the owner, without any capability
+			d.err = ns.letGo(d) // this user is the owner, but has no capability
 		}
 		if d.fd >= 0 {
 			unix.Close(d.fd)
@@ -64,15 +64,15 @@ func (ns *Namespace) deletePortion(steps []*task) []error {
 	return errs
 }
 
-// growDescriptors makes room for n more descriptors at once. Left to itself the kernel doubles the table as it fills,
-// and in a process of several threads it waits some 5 ms each time (synchronize_rcu).
+// growDescriptors makes room for n more descriptors at once. By default the kernel doubles the table as it fills, and
+// in a process of several threads it waits some 5 ms each time (synchronize_rcu).
 func growDescriptors(n int) {
 	if fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, n); err == nil {
 		unix.Close(fd)
 	}
 }
 
-// claimUnused claims a device that nobody uses. Of a single-queue device the claim itself proves that.
+// claimUnused claims a device that no program uses. For a single-queue device, the claim itself proves that.
 func (ns *Namespace) claimUnused(d *Device) (int, error) {
 	fd, err := ns.claim(d, 0)
 	if err == nil {
@@ -85,7 +85,7 @@ func (ns *Namespace) claimUnused(d *Device) (int, error) {
 	return fd, err
 }
 
-// checkUnused says whether our claim is the only queue of a multi-queue device.
+// checkUnused returns an error unless the claim is the only queue of a multi-queue device.
 func (ns *Namespace) checkUnused(d *Device) error {
 	if !d.MultiQueue {
 		return nil
@@ -100,7 +100,7 @@ func (ns *Namespace) checkUnused(d *Device) error {
 	return nil
 }
 
-// letGo makes the device vanish when its last descriptor is closed, which is the claim unless a program came between.
+// letGo makes the device vanish when its last descriptor is closed. That is the claim, unless another program attached.
 func (ns *Namespace) letGo(d *doomed) error {
 	if err := unix.IoctlSetInt(d.fd, unix.TUNSETPERSIST, 0); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (ns *Namespace) letGo(d *doomed) error {
 	return err
 }
 
-// deleteSingly deletes a device by its index, after a last look whether that is still its own.
+// deleteSingly deletes a device by its index, after it has checked that the index still belongs to the device.
 func (ns *Namespace) deleteSingly(d *doomed) error {
 	now, err := ns.link("", d.Index)
 	switch {
@@ -126,8 +126,8 @@ func (ns *Namespace) deleteSingly(d *doomed) error {
 	return ns.unlessGone(d, ns.deleteLink(d.Index))
 }
 
-// unlessGone is nil for a device that is no more, as asked, though the kernel's answer to the delete was an error: it
-// may have been lost.
+// unlessGone returns nil if the device no longer exists, although the delete returned an error: the kernel's answer may
+// have been lost.
 func (ns *Namespace) unlessGone(d *doomed, err error) error {
 	if err == nil || Gone(err) {
 		return err
@@ -138,7 +138,7 @@ func (ns *Namespace) unlessGone(d *doomed, err error) error {
 	return err
 }
 
-// is says whether what has the index now is the device: an index can be given again.
+// is reports whether the index still belongs to the device: the kernel can assign an index again.
 func (d *doomed) is(now *Device) bool {
 	if now.Kind != "tun" || now.Mode != d.Mode || now.MultiQueue != d.MultiQueue {
 		return false
@@ -161,7 +161,7 @@ func (ns *Namespace) deleteGroup(group uint32) error {
 	return ns.socket.Do(r, nil)
 }
 
-// setGroups puts devices into a link group.
+// setGroups moves devices into a link group.
 func (ns *Namespace) setGroups(devices []*doomed, group uint32) []error {
 	requests := make([]*nl.NetlinkRequest, len(devices))
 	for i, d := range devices {

@@ -92,7 +92,7 @@ func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
 	return nil
 }
 
-// readPrefixes reads the routes that IPv6 made of the addresses of the devices.
+// readPrefixes reads the prefix routes that IPv6 derived from the addresses of the devices.
 func (ns *Namespace) readPrefixes(devices map[int]*Device, indexes []int) error {
 	for _, index := range indexes {
 		found, err := rtnl.Dump(ns.socket, routeRequest(unix.AF_INET6, unix.RTPROT_KERNEL, index), decodePrefix)
@@ -109,8 +109,8 @@ func (ns *Namespace) readPrefixes(devices map[int]*Device, indexes []int) error 
 	return nil
 }
 
-// sources returns the devices by their IPv4 addresses. The kernel removes IPv4 routes with their source address; IPv6
-// routes stay.
+// sources returns the devices by their IPv4 addresses. The kernel removes an IPv4 route with its source address, but
+// keeps an IPv6 route.
 func sources(devices []*Device) map[netip.Addr]*Device {
 	bySource := map[netip.Addr]*Device{}
 	for _, d := range devices {
@@ -123,7 +123,7 @@ func sources(devices []*Device) map[netip.Addr]*Device {
 	return bySource
 }
 
-// routes reads the routes of a family. A protocol and an index that are not 0 select.
+// routes reads the routes of a family. A protocol or an index other than 0 selects.
 func (ns *Namespace) routes(family, protocol, index int) ([]ownedRoute, error) {
 	decode := func(body []byte) (ownedRoute, bool) { return decodeRoute(body, family) }
 	found, err := rtnl.Dump(ns.socket, routeRequest(family, protocol, index), decode)

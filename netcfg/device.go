@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// A Device is what the kernel says of one network device. Only those of kind "tun" are ours; of others only
-// Index, Name and Kind are filled.
+// A Device is the observed state of one network device. TUN/TAP devices have the kind "tun"; of other devices only
+// Index, Name and Kind are filled in.
 type Device struct {
 	Index    int
 	Name     string
 	AltNames []string
-	Kind     string // "tun" for tun and tap alike; "veth", "bridge", "loopback", ...; "": one without a kind, such as a network card
+	Kind     string // "tun" for tun and tap; "veth", "bridge", "loopback", ...; "" for a network card
 
 	Mode           Mode
-	Persist        bool // outlives the program that made it
+	Persist        bool // the device outlives the program that created it
 	MultiQueue     bool
-	PI, VnetHdr    bool // the flags of whoever attached last
-	Queues         int  // enabled: programs that are attached
-	DisabledQueues int  // attached but switched off, on a multi-queue device
+	PI, VnetHdr    bool // the flags of the last program that attached
+	Queues         int  // attached and enabled
+	DisabledQueues int  // attached but disabled, on a multi-queue device
 
-	// A nil User and Group restrict nobody; when both are set, both must match.
+	// Access is who may attach. A nil User and Group restrict nobody; if both are set, both must match.
 	Access Access
 
 	Up, Carrier bool
@@ -33,53 +33,53 @@ type Device struct {
 	Promisc     bool
 	Multicast   bool
 
-	Addresses []Address // in the kernel's order, foreign ones too
-	Routes    []Route   // through the device, and elsewhere with one of its addresses as their source
+	Addresses []Address // in the kernel's order, with foreign ones
+	Routes    []Route   // those through the device, and those through other devices whose source is one of its addresses
 
-	// Holders are the programs that were found to have the device open. They are fewer than the queues
-	// where this user may not look into every process.
+	// Holders are the programs that have the device open. They have fewer queues than the device if this user may not
+	// inspect every process.
 	Holders []Holder
 
 	Stats Stats
 
-	prefixes    []Route // those that IPv6 made of addresses; read where how is not shallow
-	how         depth   // of the look
-	sight       sight   // how much of the processes could be looked at for Holders
+	prefixes    []Route // prefix routes that IPv6 derived from addresses; not read if how is shallow
+	how         depth   // how much was read
+	sight       sight   // how many processes could be inspected for Holders
 	masterIndex int
-	group       uint32 // the link group, as ip link set group
-	carrierOn   bool   // the driver's carrier, on a device that is down too
-	carrierUps  uint32 // how often it came on
+	group       uint32 // the link group, see ip link set group
+	carrierOn   bool   // the driver's carrier, even if the device is down
+	carrierUps  uint32 // how many times the carrier came on
 }
 
-// A sight says how much of the processes could be looked at.
+// A sight is how many processes could be inspected.
 type sight uint8
 
 const (
 	sightWhole     sight = iota
-	sightForbidden       // not into those of other users
-	sightCut             // the time was over, or there was no examiner
+	sightForbidden       // none of other users
+	sightCut             // the time limit was reached, or no examiner ran
 )
 
 // A Holder is a program that has a device's queue open.
 type Holder struct {
 	PID      int
-	Command  string // as in /proc/PID/comm: any bytes, up to 15
+	Command  string // the contents of /proc/PID/comm: any bytes, up to 15
 	User     ID
 	Queues   int  // descriptors of the device in this program
-	Probable bool // the name matches, but whether it is this namespace's device could not be looked up
+	Probable bool // the name matches, but the network namespace could not be verified
 
-	claims int // the Queues that this program opened to look at the device or to change it
+	claims int // those of Queues that tunadm opened to observe or change the device
 }
 
-// Stats are the device's counters since it was made, seen from the host: rx is what the attached program wrote.
+// Stats are the counters of a device since its creation, from the host's side: rx is what the attached program wrote.
 type Stats struct {
 	RxPackets, RxBytes, RxErrors, RxDropped uint64
 	TxPackets, TxBytes, TxErrors, TxDropped uint64
 
-	RxOtherHost uint64 // IP packets to another Ethernet address, which the host threw away
+	RxOtherHost uint64 // IP packets to another MAC address, which the host dropped
 }
 
-// State is "down", "no-carrier" (up, carrier off) or "up".
+// State returns "down", "no-carrier" (up, carrier off) or "up".
 func (d *Device) State() string {
 	switch {
 	case !d.Up:
@@ -90,16 +90,16 @@ func (d *Device) State() string {
 	return "up"
 }
 
-// InUse says whether a program is attached.
+// InUse reports whether a program is attached.
 func (d *Device) InUse() bool { return d.Queues+d.DisabledQueues > 0 }
 
-// HoldersComplete says whether a holder was found for every queue.
+// HoldersComplete reports whether a holder was found for every queue.
 func (d *Device) HoldersComplete() bool { return d.unseen() <= 0 }
 
-// CutShort says whether holders are missing since the search for them took too long.
+// CutShort reports whether the search for holders reached its time limit before it found all.
 func (d *Device) CutShort() bool { return !d.HoldersComplete() && d.sight == sightCut }
 
-// Unseen names the holders that were not found, or is "".
+// Unseen returns a phrase about the holders that were not found, or "".
 func (d *Device) Unseen() string {
 	switch {
 	case d.HoldersComplete():
@@ -112,18 +112,18 @@ func (d *Device) Unseen() string {
 	return "a program that was not found"
 }
 
-// unseen is the number of queues without a holder.
+// unseen returns the number of queues without a holder.
 func (d *Device) unseen() int {
 	n := d.Queues + d.DisabledQueues
 	for _, h := range d.Holders {
-		if !h.Probable || d.sight != sightCut { // else its device may well be elsewhere: nobody came to look that up
+		if !h.Probable || d.sight != sightCut { // if the search was cut short, a probable holder may belong to another namespace
 			n -= h.Queues
 		}
 	}
 	return n
 }
 
-// fresh is a device in that mode as the kernel makes it, before anything is set.
+// fresh returns a device of that mode as the kernel creates it, with no property set.
 func fresh(name string, mode Mode) *Device {
 	d := &Device{Name: name, Kind: "tun", Mode: mode, Persist: true, MTU: 1500, TxQueueLen: 500, Multicast: true}
 	if mode == TAP {
@@ -132,7 +132,8 @@ func fresh(name string, mode Mode) *Device {
 	return d
 }
 
-// ipv6 is an address or a route that an MTU below 1280 would take off the device, link-local ones apart, or "".
+// ipv6 returns an address or a route that the kernel would remove with an MTU below 1280, as text. It ignores
+// link-local ones, and returns "" if there is none.
 func (d *Device) ipv6() string {
 	for _, a := range d.Addresses {
 		if a.Local.Is6() && !a.Local.IsLinkLocalUnicast() {
@@ -147,7 +148,7 @@ func (d *Device) ipv6() string {
 	return ""
 }
 
-// compareNames orders names as people do: tap2 before tap10.
+// compareNames orders names by their numbers: tap2 before tap10.
 func compareNames(a, b string) int {
 	for a != "" && b != "" {
 		x, restA := cutNumber(a)
@@ -167,7 +168,7 @@ func compareNames(a, b string) int {
 	return cmp.Compare(len(a), len(b))
 }
 
-// cutNumber splits s behind the digits that it begins with, leading zeros apart.
+// cutNumber splits s after its leading digits, and removes leading zeros.
 func cutNumber(s string) (digits, rest string) {
 	n := 0
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' {

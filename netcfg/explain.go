@@ -12,13 +12,13 @@ import (
 	"github.com/tunadm/tunadm/internal/files"
 )
 
-// This file is the one place that knows what an errno of the tun driver or of netlink means. It looks after the
-// failure, not before: what it finds explains, and decides nothing.
+// This file is the only place that interprets an errno of the tun driver or of netlink. It looks for the reason after
+// the failure: the result explains an error, and decides nothing.
 
-// explainOpen says why the driver's node could not be opened.
+// explainOpen returns the reason why the driver's node could not be opened.
 func explainOpen(node string, err error) error {
 	e := &Error{What: Escape(node), Err: err}
-	if node != driver { // somebody chose it, and knows why
+	if node != driver { // the user chose this path
 		if errors.Is(err, unix.ENOTTY) {
 			e.Detail = "not the tun driver's node"
 		}
@@ -41,7 +41,7 @@ func explainOpen(node string, err error) error {
 		e.Cause, e.Fix = DriverMissing, loadDriver()
 	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), statErr == nil && !isNode:
 		e.Cause, e.Fix = NodeWrong, Surroundings().makeNode()
-	case errors.Is(err, unix.EPERM): // the mode would say EACCES: this is a device cgroup
+	case errors.Is(err, unix.EPERM): // the file's mode would give EACCES: this is a device cgroup
 		e.Cause, e.Detail = NodeForbidden, "a device cgroup forbids it"
 		e.Fix = Surroundings().allowNode()
 	case errors.Is(err, unix.EACCES) && onNodev():
@@ -53,7 +53,7 @@ func explainOpen(node string, err error) error {
 	return e
 }
 
-// openWay lets everyone open the node, or get to it.
+// openWay returns the command that lets every user open the node, or reach it.
 func openWay() Command {
 	for _, dir := range []string{"/dev", filepath.Dir(driver)} {
 		var st unix.Stat_t
@@ -64,13 +64,13 @@ func openWay() Command {
 	return ByRoot("chmod", "0666", driver)
 }
 
-// onNodev says whether device nodes do not work where the driver's node stands.
+// onNodev reports whether the driver's node is on a file system mounted with nodev.
 func onNodev() bool {
 	var fs unix.Statfs_t
 	return unix.Statfs(driver, &fs) == nil && fs.Flags&unix.ST_NODEV != 0
 }
 
-// mountPoint is the directory at which the file system of a path is mounted.
+// mountPoint returns the directory at which the file system of a path is mounted.
 func mountPoint(path string) string {
 	var here, above unix.Stat_t
 	for path != "/" {
@@ -82,13 +82,13 @@ func mountPoint(path string) string {
 	return path
 }
 
-// driverLoaded says whether the kernel has the driver, or may load it when the node is opened.
+// driverLoaded reports whether the kernel has the driver, or may load it when the node is opened.
 func driverLoaded() bool {
 	misc, err := files.Read("/proc/misc")
 	return err != nil || strings.Contains(string(misc), "200 tun\n")
 }
 
-// explainCreate says why TUNSETIFF did not make a device, or why one did not get its name.
+// explainCreate returns the reason why TUNSETIFF did not create a device, or why the device did not get its name.
 func (ns *Namespace) explainCreate(name string, err error) error {
 	e := &Error{Device: name, Err: err}
 	switch {
@@ -107,8 +107,8 @@ func (ns *Namespace) explainCreate(name string, err error) error {
 	return e
 }
 
-// explainAttach says why TUNSETIFF did not attach to a device that was there. It never makes one, so EBUSY is a device
-// that is gone as well as one in use.
+// explainAttach returns the reason why TUNSETIFF did not attach to a device that existed. Such a call never creates a
+// device, so EBUSY means that the device is gone or in use.
 func (ns *Namespace) explainAttach(d *Device, err error) error {
 	e := &Error{Device: d.Name, Err: err}
 	switch now, lookErr := ns.link("", d.Index); {
@@ -127,7 +127,7 @@ func (ns *Namespace) explainAttach(d *Device, err error) error {
 	return e
 }
 
-// busy is the error of a device that turned out to be in use, with the programs that use it.
+// busy returns the error of a device in use, with the programs that use it.
 func (ns *Namespace) busy(d *Device) *Error {
 	now := *d
 	now.Holders, now.Queues = nil, max(d.Queues, 1)
@@ -137,13 +137,13 @@ func (ns *Namespace) busy(d *Device) *Error {
 	return e
 }
 
-// named returns the device, with the names of its users and groups.
+// named returns the device with the names of its users and groups.
 func (ns *Namespace) named(d *Device) *Device {
 	ns.Directory.nameAll([]*Device{d})
 	return d
 }
 
-// explainStep says why the kernel refused a step. An error that says it already stays as it is.
+// explainStep returns the reason why the kernel refused a step. It returns an error with a known cause unchanged.
 func (ns *Namespace) explainStep(s *task, err error) error {
 	if s.Kind != StepHold && s.Device != "" && (s.Index != 0 && ns.absent(s.Index) || s.Index == 0 && Gone(err)) {
 		return vanished(s.Device)
@@ -161,12 +161,12 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 	case is(unix.EPERM):
 		e.Cause, e.Fix = NotPermitted, asRoot()
 	case s.Master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && ns.absent(s.Master.Index)):
-		e.Cause = NoMaster // and no fix: it was there a moment ago
+		e.Cause = NoMaster // without a fix: the master existed a moment ago
 	case s.Kind == StepMaster && (is(unix.EOPNOTSUPP) || is(unix.EINVAL)):
 		e.Cause = NoPort
 	case s.Kind == StepAddAddress && is(unix.EACCES), s.Kind == StepAddRoute && is(unix.EACCES):
 		where := strings.ReplaceAll(s.Device, ".", "/")
-		if s.hold != nil { // it is gone by the time that anybody reads this
+		if s.hold != nil { // the device will be gone when the user reads this
 			where = "default"
 		}
 		e.Cause, e.Fix = IPv6Off, Run(InNamespace("sysctl", "-w", "net.ipv6.conf."+where+".disable_ipv6=0"))
@@ -182,7 +182,7 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 	return e
 }
 
-// routeHolder says which device has a route that excludes another one, or "" if it is gone meanwhile.
+// routeHolder returns the name of the device with a route that excludes r, or "" if that route is gone by now.
 func (ns *Namespace) routeHolder(r Route) string {
 	family := unix.AF_INET
 	if r.To.Addr().Is6() {
@@ -200,14 +200,14 @@ func (ns *Namespace) routeHolder(r Route) string {
 	return ""
 }
 
-// mayConfigure says whether the thread has CAP_NET_ADMIN.
+// mayConfigure reports whether the thread has CAP_NET_ADMIN.
 func mayConfigure() bool {
 	var data [2]unix.CapUserData
 	err := unix.Capget(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &data[0])
 	return err == nil && data[0].Effective&(1<<unix.CAP_NET_ADMIN) != 0
 }
 
-// asRoot is the fix of a missing CAP_NET_ADMIN.
+// asRoot returns the fix for a missing CAP_NET_ADMIN.
 func asRoot() Fix {
 	if os.Geteuid() != 0 {
 		return Sentence("run it as root")
@@ -225,5 +225,5 @@ func asRoot() Fix {
 // AdminHint returns the fix for a program that is not permitted to create devices.
 func AdminHint() Fix { return asRoot() }
 
-// errBusy is the kernel's word for a device in use.
+// errBusy is the errno of a device in use.
 const errBusy = unix.EBUSY

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A Fix tells the reader how to correct an error or a finding: with commands that run one after the other, with a
-// sentence, or with both. The zero Fix is none. Only String turns it into text.
+// A Fix is how to correct an error or a finding: commands that run one after the other, a sentence, or both. The zero
+// Fix is none. Only String converts it into text.
 type Fix struct {
 	Before   string // printed before the commands; without commands, the whole sentence
 	Commands []Command

@@ -6,27 +6,27 @@ import (
 	"slices"
 )
 
-// carryOut does the jobs. A device that is made is held by its descriptor until all of it is as asked, and only then
-// stays: a failure or a kill before that leaves nothing of it. There may be more new devices than descriptors: then a
-// portion of them is finished before the next begins. What cannot be taken back, such as a first owner, is done last,
-// after the new devices are kept, which may fail.
+// carryOut runs the jobs. Its descriptor holds a new device until all properties are set, and only then the device is
+// made persistent: a failure or a kill before that leaves nothing of it. If there are more new devices than
+// descriptors, carryOut finishes one portion of them before it begins the next. Steps that cannot be undone, such as a
+// first owner, run last: after the new devices are kept, which may fail.
 func (ns *Namespace) carryOut(ctx context.Context, jobs []*job, o Options) {
 	for _, portion := range ns.portions(jobs) {
 		failAll(jobs, o)
 		ns.converge(ctx, portion, phaseAccess, o)
-		failAll(portion, o) // by what was seen in the last look
+		failAll(portion, o) // if the last observation shows an error
 		ns.keep(ctx, portion, o)
 		ns.converge(ctx, portion, phases, o)
 	}
 	failAll(jobs, o)
 }
 
-// queuesMost is for how many packets the queues of the devices of a portion may have room together: while a
-// descriptor is open the kernel keeps 8 bytes for each.
+// queuesMost is how many packets the queues of all devices of a portion may hold together. While a descriptor is open,
+// the kernel keeps 8 bytes for each packet.
 const queuesMost = 1 << 24
 
-// portions are the jobs in portions, most often a single one. What else there is to do than to make devices is in the
-// first; deletes are in the last, since they cannot be taken back.
+// portions returns the jobs in portions, usually a single one. Changes of existing devices are in the first portion.
+// Deletes are in the last, because they cannot be undone.
 func (ns *Namespace) portions(jobs []*job) [][]*job {
 	var others, creators, deletes []*job
 	room := 0
@@ -44,7 +44,7 @@ func (ns *Namespace) portions(jobs []*job) [][]*job {
 	if len(creators) <= most && room <= queuesMost {
 		return [][]*job{jobs}
 	}
-	// First those with a name, so that the kernel takes it for none that it numbers.
+	// First the jobs with a full name: the kernel must not choose that name for a %d.
 	slices.SortStableFunc(creators, func(a, b *job) int { return cmp.Compare(a.order(), b.order()) })
 	portions, n := [][]*job{others}, 0
 	room = 0
@@ -65,7 +65,7 @@ func (j *job) creates() bool {
 	return slices.ContainsFunc(j.steps, func(s Step) bool { return s.Kind == StepCreate })
 }
 
-// queueLength is for how many packets there is to be room on the way to the program.
+// queueLength returns how many packets the queue towards the program may hold.
 func (j *job) queueLength() int {
 	if j.want.TxQueueLen != nil {
 		return *j.want.TxQueueLen
@@ -80,8 +80,8 @@ func (j *job) order() int {
 	return 0
 }
 
-// keep lets the new devices stay, when they are remembered: a crash leaves nothing that nobody knows of. Those of
-// jobs that failed are left to the undo.
+// keep makes the new devices persistent after they are remembered: a crash leaves no unknown device. It leaves the
+// devices of failed jobs to the undo.
 func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 	var finished []*job
 	var made []Step
@@ -90,7 +90,7 @@ func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 		if j.err == nil && j.want != nil {
 			names = append(names, j.Name)
 		}
-		if j.hold == nil || j.err != nil && !j.back { // a device that comes back stays, whatever it lacks
+		if j.hold == nil || j.err != nil && !j.back { // an undo keeps the device even if a property is missing
 			continue
 		}
 		if ctx.Err() != nil {
@@ -104,7 +104,7 @@ func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 	}
 	against := o.ahead(made, names)
 	for i, j := range finished {
-		if against != nil && !made[i].New.undo { // what was there before comes back, remembered or not
+		if against != nil && !made[i].New.undo { // a device that existed before is restored, remembered or not
 			e := *against
 			e.Device, j.err = j.Name, &e
 		} else if err := j.hold.keep(); Gone(err) {
@@ -123,7 +123,8 @@ func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 	}
 }
 
-// lastLook fails the jobs whose new device was deleted, or moved to another network namespace, since it was looked at.
+// lastLook fails the jobs whose new device was deleted, or moved to another network namespace, since the last
+// observation.
 func (ns *Namespace) lastLook(jobs []*job) {
 	for _, j := range jobs {
 		if j.err != nil {
@@ -135,7 +136,7 @@ func (ns *Namespace) lastLook(jobs []*job) {
 	}
 }
 
-// ahead tells of new devices that are about to stay. The error is why they must not.
+// ahead calls Remember and Announce with new devices that are about to be kept. An error means that they must not be.
 func (o Options) ahead(made []Step, names []string) *Error {
 	if o.Remember != nil {
 		if err := o.Remember(made); err != nil {
@@ -151,7 +152,7 @@ func (o Options) ahead(made []Step, names []string) *Error {
 	return nil
 }
 
-// creation is the step that made the device, by the name that it has now.
+// creation returns the step that created the device, with the device's present name.
 func (j *job) creation() Step {
 	for _, t := range slices.Backward(j.tried) {
 		if t.done && t.Kind == StepCreate {
@@ -163,7 +164,7 @@ func (j *job) creation() Step {
 	return Step{}
 }
 
-// discardFailed has the new devices of jobs that failed vanish.
+// discardFailed discards the new devices of failed jobs.
 func (ns *Namespace) discardFailed(jobs []*job, o Options) {
 	var holds []*newDevice
 	for _, j := range jobs {

@@ -7,36 +7,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Namespace is one network namespace: it reads its devices, and does steps on them. Everything is called from the
-// goroutine that opened it.
+// A Namespace is one network namespace: it observes its devices and runs steps on them. All methods must be called from
+// the goroutine that opened it.
 type Namespace struct {
 	socket  *rtnl.Socket
 	sysfsFD int    // 0: not mounted
-	node    string // of the driver; "": where it always is
-	held    int    // descriptors of new devices that are open
+	node    string // path of the driver's node; "": the default
+	held    int    // number of open descriptors of new devices
 
 	// Directory looks up the names of users and groups.
 	Directory Directory
 
-	stranded []int // PIDs of examiners that did not end
+	stranded []int // PIDs of examiners that have not ended
 
-	features features // that are used where the kernel has them
+	features features // the features that this kernel has, of those that are used
 }
 
-// features are interfaces that a kernel newer than Linux 5.10 may have, and for which there is a substitute.
+// features are interfaces of kernels newer than Linux 5.10 that have a substitute.
 type features uint8
 
 const (
-	noCarrier   features = 1 << iota // attach without turning the carrier on: IFF_NO_CARRIER, Linux 6.1
-	queueCount                       // the queues of a single-queue device by ethtool, which Linux 5.10 lacks
+	noCarrier   features = 1 << iota // attach without turning on the carrier: IFF_NO_CARRIER, Linux 6.1
+	queueCount                       // the queues of a single-queue device by ethtool; not in Linux 5.10
 	netnsCookie                      // SO_NETNS_COOKIE, Linux 5.14
 
 	allFeatures = noCarrier | queueCount | netnsCookie
 )
 
-// Open enters the network namespace ns, if it is not "", and opens it: the name of one as ip-netns(8) knows it, else the
-// number of a process in one; with a slash, the path of one. A goroutine that enters one stays on its thread for good, since
-// a namespace belongs to a thread.
+// Open enters the network namespace ns and opens it; "" is the current one. A text with a slash is a path; another text
+// is a name of ip-netns(8), or else a PID. A namespace belongs to a thread, so a goroutine that enters one stays locked
+// to its thread.
 func Open(ns string) (*Namespace, error) {
 	if ns != "" {
 		runtime.LockOSThread()

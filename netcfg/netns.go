@@ -44,7 +44,7 @@ func openNamespace(path string) (int, error) {
 }
 
 // findNamespace returns the path of a network namespace. It tries the names of ip-netns(8) first, then the PIDs. Only a
-// text with a slash is a path: a word never names a file of the working directory.
+// text with a slash is a path, so a name never means a file of the working directory.
 func findNamespace(ns string) (string, error) {
 	candidates := []string{ns}
 	if !strings.Contains(ns, "/") {

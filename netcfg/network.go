@@ -14,14 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Network is what decides, besides a device itself, where its packets go.
+// A Network is everything outside a device that decides where its packets go.
 type Network struct {
-	Links  []*Device // all of the namespace, of every kind, with their addresses, without routes
-	Rules  []Rule    // in the order in which the kernel asks them, IPv4 first
+	Links  []*Device // all links of the namespace, of every kind, with their addresses, without routes
+	Rules  []Rule    // in the kernel's order, IPv4 first
 	Routes []NetworkRoute
 }
 
-// Network reads the namespace. The devices, which were read before, are used unchanged for their links.
+// Network reads the namespace. It reuses the devices, which were read before, for their links.
 func (ns *Namespace) Network(devices []*Device) (*Network, error) {
 	links, err := ns.dumpLinks(false, true)
 	if err != nil {
@@ -47,7 +47,7 @@ func (ns *Namespace) Network(devices []*Device) (*Network, error) {
 	return n, n.readRoutes(ns)
 }
 
-// Link returns the link of a name or of an alternative name, or nil.
+// Link returns the link with a name or an alternative name, or nil.
 func (n *Network) Link(name string) *Device {
 	for _, l := range n.Links {
 		if l.Name == name || slices.Contains(l.AltNames, name) {
@@ -57,7 +57,7 @@ func (n *Network) Link(name string) *Device {
 	return nil
 }
 
-// ByIndex returns the link of an index, or nil.
+// ByIndex returns the link with an index, or nil.
 func (n *Network) ByIndex(index int) *Device {
 	for _, l := range n.Links {
 		if l.Index == index {
@@ -75,10 +75,10 @@ type Rule struct {
 	In, Out  string       // devices; "": any
 	Detached bool         // In or Out does not exist
 	Table    uint32       // 0: none
-	Mark     uint32       // of the firewall; 0: any
+	Mark     uint32       // the firewall mark; 0: any
 	Action   string       // "prohibit" and the like; "": look up Table
-	Protocol uint8        // that of ip rule, such as kernel or static; it decides nothing
-	Odd      bool         // it has more conditions or actions
+	Protocol uint8        // the origin, such as kernel or static; it decides nothing
+	Odd      bool         // the rule has conditions or actions that the other fields cannot express
 }
 
 // actions maps the kernel's types of rules and routes that discard packets to their names.
@@ -128,10 +128,10 @@ func (r Rule) Delete() Fix {
 	return Run(InNamespace(append(append(ip, "rule", "del"), r.words()...)...))
 }
 
-// detachedFlags say that a rule names a device that does not exist.
+// detachedFlags are set if a rule names a device that does not exist.
 const detachedFlags = unix.FIB_RULE_IIF_DETACHED | unix.FIB_RULE_OIF_DETACHED
 
-// decodeRule reads a message with a struct fib_rule_hdr, which is as long as a struct rtmsg.
+// decodeRule decodes a message with a struct fib_rule_hdr, which is as long as a struct rtmsg.
 func decodeRule(body []byte) (Rule, bool) {
 	if len(body) < unix.SizeofRtMsg {
 		return Rule{}, false
@@ -170,20 +170,20 @@ func decodeRule(body []byte) (Rule, bool) {
 	return r, true
 }
 
-// A Way is the kernel's answer to the question where a packet of this host goes.
+// A Way is where the kernel sends a packet of this host.
 type Way struct {
-	Index   int          // of the link; 0: nowhere
-	Local   bool         // to this host itself
-	Match   netip.Prefix // what its route is for
+	Index   int          // of the outgoing link; 0: none
+	Local   bool         // the destination is this host
+	Match   netip.Prefix // the destination prefix of the route
 	Table   uint32
-	Foreign bool // the route is not the administrator's: the kernel or a daemon made it
+	Foreign bool // the kernel or a daemon added the route
 }
 
-// withWords makes the netlink library ask for the kernel's own explanation of an error.
+// withWords makes the netlink library request the kernel's error messages.
 var withWords = sync.OnceFunc(func() { nl.EnableErrorMessageReporting = true })
 
-// Way asks for the way to an address from one of this host, by all rules and routes. Only a caller that changes nothing
-// may use it: the library starts the poller of the Go runtime, see internal/rtnl.
+// Way returns where the kernel sends a packet with these addresses, by all rules and routes. Only a caller that changes
+// nothing may use it: the library starts the poller of the Go runtime, see internal/rtnl.
 func (ns *Namespace) Way(from, to netip.Addr) (Way, error) {
 	withWords()
 	options := &netlink.RouteGetOptions{SrcAddr: from.AsSlice(), FIBMatch: true}
@@ -197,13 +197,13 @@ func (ns *Namespace) Way(from, to netip.Addr) (Way, error) {
 		return Way{}, err
 	}
 	r := found[0]
-	match, _ := netip.AddrFromSlice(r.Dst.IP) // of a default route, four bytes in sixteen
+	match, _ := netip.AddrFromSlice(r.Dst.IP) // nil for a default route; IPv4 may be in 16 bytes
 	bits, _ := r.Dst.Mask.Size()
 	return Way{Index: r.LinkIndex, Local: r.Type == unix.RTN_LOCAL, Match: netip.PrefixFrom(match.Unmap(), bits),
 		Table: uint32(r.Table), Foreign: r.Protocol != unix.RTPROT_BOOT && r.Protocol != unix.RTPROT_STATIC}, nil
 }
 
-// A NetworkRoute is a route that the kernel did not make of an address.
+// A NetworkRoute is a route that the kernel did not derive from an address.
 type NetworkRoute struct {
 	Route
 	Index   int    // of its link; 0: none, or several

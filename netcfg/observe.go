@@ -14,8 +14,8 @@ type depth int
 
 const (
 	shallow depth = iota // the device, its addresses, and the administrator's routes through it
-	own                  // the same with all routes through it, also a routing daemon's
-	deep                 // all routes, also a routing daemon's, and those elsewhere that have its address as source
+	own                  // also the routes of routing daemons through it
+	deep                 // also the routes through other devices with one of its addresses as source
 )
 
 // few is the number of devices up to which each is requested separately. Above it, one dump of all devices is faster,
@@ -25,8 +25,8 @@ const few = 32
 // withoutStats is RTEXT_FILTER_SKIP_STATS: it requests links without their counters.
 const withoutStats = 1 << 3
 
-// Devices reads the named devices, in that order. Without names it reads all TUN/TAP devices, in the order of their
-// names. The device of a name that does not exist is nil. A device of another kind has little more than its Kind.
+// Devices reads the named devices, in that order, or all TUN/TAP devices in the order of their names if there are no
+// names. If a name does not exist, its device is nil. A device of another kind has little more than its Kind.
 func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
 	devices, err := ns.Links(names...)
 	if err != nil {
@@ -38,8 +38,8 @@ func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
 	return devices, nil
 }
 
-// Links reads devices as Devices does, without the attached programs and without the names of users and groups, whose
-// service may be slow.
+// Links reads devices as Devices does, without the attached programs and without the names of users and groups, because
+// a name service may be slow.
 func (ns *Namespace) Links(names ...string) ([]*Device, error) {
 	wanted := make([]target, len(names))
 	for i, name := range names {
@@ -55,7 +55,7 @@ func (ns *Namespace) Links(names ...string) ([]*Device, error) {
 	return devices, nil
 }
 
-// Device reads the device of an index. It returns nil if there is none. A device of another kind has little more than
+// Device reads the device with an index. It returns nil if there is none. A device of another kind has little more than
 // its Kind.
 func (ns *Namespace) Device(index int) (*Device, error) {
 	found, err := ns.observe([]target{{index: index}}, shallow, false)
@@ -88,7 +88,7 @@ func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device,
 	}
 	seen := map[*Device]bool{}
 	ours := slices.DeleteFunc(slices.Clone(found), func(d *Device) bool {
-		twice := seen[d] // by its name, and by an alternative one
+		twice := seen[d] // named twice: by its name and an alternative one
 		seen[d] = true
 		return twice || d == nil || d.Kind != "tun"
 	})
@@ -111,7 +111,7 @@ func (ns *Namespace) singleQueue(d *Device) int {
 	if n, err := ns.enabledQueues(d.Name); err == nil && ns.features&queueCount != 0 {
 		return n
 	}
-	if d.carrierOn { // on older kernels an attachment turns it on, and its end off
+	if d.carrierOn { // on older kernels the carrier follows the attachment
 		return 1
 	}
 	return 0
@@ -196,7 +196,7 @@ func (ns *Namespace) askLinks(wanted []target, stats bool) ([]*Device, error) {
 	return found, nil
 }
 
-// link reads one link of any kind by its name, or by its index if that is not zero. If there is none, the error is
+// link reads one link of any kind by its name, or by its index if that is not 0. If it does not exist, the error is
 // ENODEV.
 func (ns *Namespace) link(name string, index int) (*Device, error) {
 	var found *Device
@@ -230,7 +230,7 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 	return nil
 }
 
-// master looks up a master that a device is to join.
+// master looks up the master that a device is to join.
 func (ns *Namespace) master(name string) (*Master, error) {
 	m, err := ns.link(name, 0)
 	if Gone(err) {

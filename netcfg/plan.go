@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// impossible is all that no device can be, whatever the kernel has. Access is not looked at.
+// Impossible returns the errors of all properties that no device can have, in any state of the kernel. It does not
+// check Access.
 func (want *Spec) Impossible() []error {
 	p := planner{want: want, have: fresh(want.Name, want.Mode)}
 	mtu := p.have.MTU
@@ -18,9 +19,9 @@ func (want *Spec) Impossible() []error {
 	return p.refusals(mtu, want.Up != nil && *want.Up)
 }
 
-// Plan is the list of steps that turn the device have into what want asks, in the order in which they are
-// done. A nil want is a device that is to be gone, a nil have one that is absent. No steps: all is as asked.
-// An error is an [*Error]: what is asked cannot be, or not without taking something from somebody.
+// Plan returns the steps that change the device have into want, in the order in which they run. A nil want deletes the
+// device; a nil have means that it does not exist. Plan returns no steps if the device already is as asked. The error
+// is an [*Error] if the change is impossible, or would take something from another device.
 func Plan(want *Spec, have *Device) ([]Step, error) {
 	switch {
 	case want == nil && have == nil:
@@ -57,14 +58,14 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 type planner struct {
 	want  *Spec
 	have  *Device
-	steps []Step // in the order in which they are thought of
+	steps []Step // in the order of planning
 
-	withoutIPv6 bool      // the MTU allows none; what link-local address there was goes
-	dropped     []Address // what the kernel takes along with the addresses that are removed
-	lastGoes    bool      // for a moment there is no IPv4 address, and so no route
+	withoutIPv6 bool      // the MTU allows no IPv6; the kernel removes the link-local address
+	dropped     []Address // the addresses that the kernel removes with others
+	lastGoes    bool      // for a moment the device has no IPv4 address, and so no IPv4 route
 }
 
-// step appends a step, made out to the device at hand, to its phase.
+// step appends a step for this device to its phase.
 func (p *planner) step(ph phase, s Step) {
 	s.Device, s.Index, s.phase = p.have.Name, p.have.Index, ph
 	p.steps = append(p.steps, s)
@@ -81,7 +82,7 @@ func (p *planner) create() {
 	p.step(phaseCreate, Step{Kind: StepCreate, New: &asked})
 }
 
-// replace makes the device anew, with nothing but what is asked.
+// replace re-creates the device, with only the properties that are asked.
 func (p *planner) replace() {
 	p.step(phaseClear, Step{Kind: StepDelete, Old: p.have})
 	if want := *p.want; !want.undo {
@@ -91,7 +92,7 @@ func (p *planner) replace() {
 	p.create()
 }
 
-// match refuses a live device that is not, and cannot become, what is asked.
+// match returns an error if the existing device differs, and cannot be changed.
 func (p *planner) match() error {
 	w, h := p.want, p.have
 	switch {
@@ -105,7 +106,7 @@ func (p *planner) match() error {
 	return nil
 }
 
-// check refuses what the device's mode or its other properties do not go with.
+// check returns an error if the request contradicts the device's mode or its other properties.
 func (p *planner) check() error {
 	w, h := p.want, p.have
 	mtu, up := h.MTU, h.Up
@@ -128,7 +129,7 @@ func (p *planner) check() error {
 	return nil
 }
 
-// refusals are all that does not go together.
+// refusals returns the errors of all properties that contradict each other.
 func (p *planner) refusals(mtu int, up bool) (all []error) {
 	w, h := p.want, p.have
 	refuse := func(wrong bool, cause Cause, what, detail string) {
@@ -146,7 +147,7 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 	}
 	after := Device{Addresses: p.targetAddresses(), Routes: p.targetRoutes()}
 	v6 := after.ipv6()
-	for _, a := range w.addresses() { // one that is asked for, even if it is link-local
+	for _, a := range w.addresses() { // an address that is asked for counts, even if it is link-local
 		if v6 == "" && a.Local.Is6() {
 			v6 = a.String()
 		}
@@ -167,7 +168,7 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 	return all
 }
 
-// refuseAccess refuses to unset an owner or a group, with what is possible instead.
+// refuseAccess returns an error, with the possible alternatives, if an owner or a group would have to be unset.
 func (p *planner) refuseAccess() error {
 	want, have := p.want.Access, p.have.Access
 	fix := replace("")(p.have.Name)
@@ -185,7 +186,8 @@ func (p *planner) refuse(cause Cause, what, detail string) *Error {
 	return &Error{Device: p.have.Name, Cause: cause, What: what, Detail: detail}
 }
 
-// link sets the properties that travel in one request. An MTU that takes IPv6 away and the way down come late.
+// link plans the properties that one request sets. An MTU that removes IPv6, and the step that brings the device down,
+// come late.
 func (p *planner) link() {
 	w, h := p.want, p.have
 	var l Link
@@ -213,7 +215,7 @@ func (p *planner) link() {
 	}
 }
 
-// conflict is a route that is asked for beside one of the device that excludes it.
+// conflict returns a route that is asked for, and the route of the device that excludes it.
 func (p *planner) conflict() (asked Route, other *Route) {
 	if len(p.want.AddRoutes) == 0 {
 		return asked, nil
@@ -232,19 +234,19 @@ func (p *planner) conflict() (asked Route, other *Route) {
 	return asked, nil
 }
 
-// losesIPv6 says that the MTU falls below what IPv6 needs, with which the kernel drops more than the MTU says.
+// losesIPv6 reports whether the MTU falls below the minimum of IPv6. The kernel then removes all IPv6 state.
 func (p *planner) losesIPv6() bool {
 	return p.withoutIPv6 && p.want.MTU != nil && p.have.MTU >= MTUMinV6 && p.have.Index != 0
 }
 
-// shrink sets such an MTU, when the addresses and routes that are to go are gone.
+// shrink sets such an MTU after the addresses and routes are removed.
 func (p *planner) shrink() {
 	if p.losesIPv6() {
 		p.step(phaseReplace, Step{Kind: StepLink, Link: Link{MTU: p.want.MTU}})
 	}
 }
 
-// change is want where it differs from have, and else nil.
+// change returns want if it differs from have, and else nil.
 func change[T comparable](want *T, have T) *T {
 	if want == nil || *want == have {
 		return nil
@@ -257,13 +259,13 @@ func (p *planner) master() {
 	if m == nil || m.Name == p.have.Master {
 		return
 	}
-	if p.want.undo && p.have.Master != "" { // first, since a bridge follows the MTU and the address of its ports
+	if p.want.undo && p.have.Master != "" { // first, because a bridge follows the MTU and the MAC address of its ports
 		p.step(phaseYield, Step{Kind: StepMaster, Master: &Master{}})
 		if m.Name == "" {
 			return
 		}
 	}
-	if m.hold && m.empty { // to set the address that is there already would leave the bridge's STP identifier at zero
+	if m.hold && m.empty { // setting the present address again would leave the bridge's STP identifier at zero
 		other := *m
 		other.MAC = slices.Clone(m.MAC)
 		other.MAC[len(other.MAC)-1] ^= 1

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// nameOwners puts the names to who may attach, for the plans and the errors that speak of that.
+// nameOwners looks up the names of users and groups for plans and errors that mention access.
 func (ns *Namespace) nameOwners(jobs []*job) {
 	var devices []*Device
 	for _, j := range jobs {
@@ -20,7 +20,7 @@ func (ns *Namespace) nameOwners(jobs []*job) {
 	ns.Directory.nameAll(devices)
 }
 
-// accessLost is the error of an undo that cannot unset an owner or a group which was set for the first time, or nil.
+// accessLost returns the error of an undo that would have to unset an owner or a group, or nil.
 func (j *job) accessLost() error {
 	if j.want == nil || j.want.Access == nil || j.now == nil || j.want.Access.same(j.now.Access) {
 		return nil
@@ -28,7 +28,7 @@ func (j *job) accessLost() error {
 	return &Error{Device: j.Name, What: "access " + j.want.Access.String(), Cause: OwnerFixed}
 }
 
-// refuseTwins refuses a device that is named twice, by its name and by an alternative one.
+// refuseTwins fails the changes of a device that is named twice, by its name and by an alternative one.
 func refuseTwins(jobs []*job) {
 	named := map[int]string{}
 	for _, j := range jobs {
@@ -42,7 +42,7 @@ func refuseTwins(jobs []*job) {
 	}
 }
 
-// expect holds what is there against what the change expects.
+// expect returns an error if the existing device contradicts what the change expects.
 func (j *job) expect() error {
 	switch {
 	case j.now == nil && j.Expect == Present:
@@ -67,8 +67,9 @@ func (j *job) expect() error {
 	return nil
 }
 
-// tryAccess attaches for a moment to the devices that are to get another owner, before anything is touched: whatever
-// keeps the last step of their plans from being done shows now. So it does with those that must be in nobody's use.
+// tryAccess attaches for a moment to the devices whose owner is to change, before the engine changes anything: an error
+// that the last step of their plans would get shows now. It does the same with devices that must have no program
+// attached.
 func (ns *Namespace) tryAccess(jobs []*job) {
 	for _, j := range jobs {
 		late := len(j.steps) > 1 && slices.ContainsFunc(j.steps, func(s Step) bool { return s.Kind == StepAccess })
@@ -81,7 +82,8 @@ func (ns *Namespace) tryAccess(jobs []*job) {
 	}
 }
 
-// differs is the error of a device that exists, and is not as asked: there are steps to do, or it can never be.
+// differs returns the error of a device that exists and is not as asked: with the steps that are missing, or the error
+// never if no steps lead there.
 func differs(name string, steps []Step, never error) error {
 	if e := new(Error); errors.As(never, &e) {
 		if e.Cause == OwnerFixed {
@@ -94,7 +96,7 @@ func differs(name string, steps []Step, never error) error {
 	}
 	var each []string
 	for _, s := range steps {
-		if s.Kind == StepAccess { // no command of ip(8)
+		if s.Kind == StepAccess { // ip(8) has no command for it
 			each = append(each, s.what())
 		} else {
 			each = append(each, s.String())
@@ -106,7 +108,7 @@ func differs(name string, steps []Step, never error) error {
 	}
 }
 
-// prepare is what is wanted of a device, with all that had to be looked up for it.
+// prepare returns the Spec of a device, with everything looked up.
 func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Spec, error) {
 	if j.Want == nil {
 		return nil, nil
@@ -136,7 +138,7 @@ func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Sp
 	return &want, nil
 }
 
-// cachedMaster looks a master up once in a run.
+// cachedMaster looks up each master once in a run.
 func (ns *Namespace) cachedMaster(name string, masters map[string]*Master) (*Master, error) {
 	if m := masters[name]; m != nil {
 		return m, nil
@@ -148,7 +150,7 @@ func (ns *Namespace) cachedMaster(name string, masters map[string]*Master) (*Mas
 	return m, err
 }
 
-// withoutMaster is the error of a master that is not there, with the command that makes one that suits the device.
+// withoutMaster returns the error of a master that does not exist, with the command that creates one for this device.
 func (j *job) withoutMaster(err error) error {
 	e := new(Error)
 	if !errors.As(err, &e) {
@@ -161,11 +163,11 @@ func (j *job) withoutMaster(err error) error {
 	return e
 }
 
-// bridgePortMAC begins the address of a tap that joins a bridge, which takes the lowest address of its ports for its
-// own.
+// bridgePortMAC is the first byte of the MAC address of a tap that joins a bridge. A bridge takes the lowest MAC
+// address of its ports.
 const bridgePortMAC = 0xfe
 
-// join fits a device to the master that it is to join, so that the master itself does not change.
+// join adapts the Spec of a device to the master that it joins, so that the master itself does not change.
 func (j *job) join(want *Spec, m *Master) {
 	joining := *m
 	want.Master = &joining
@@ -184,19 +186,19 @@ func (j *job) join(want *Spec, m *Master) {
 		mac = randomMAC(bridgePortMAC)
 		want.MAC = mac
 	}
-	// A bridge that lost its last port has the address zero, and is to get one.
+	// A bridge that lost its last port has the MAC address zero, and needs one.
 	joining.hold = m.MAC.String() != zeroMAC && (m.empty || slices.Compare(mac, m.MAC) < 0)
 	joining.empty, m.met = m.empty && !m.met, true
 }
 
-// warnOfMTU says that a bridge follows the smallest MTU of its ports.
+// warnOfMTU warns if a bridge would change its MTU, which follows the smallest MTU of its ports.
 func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
 	m := want.Master
 	if want.MTU == nil || j.before != nil && j.before.MTU == *want.MTU {
 		return
 	}
 	if m == nil && j.before != nil && j.before.Master != "" {
-		m, _ = ns.cachedMaster(j.before.Master, masters) // a master that went away meanwhile has no MTU to lose
+		m, _ = ns.cachedMaster(j.before.Master, masters) // a master that is gone has no MTU to lose
 	}
 	switch {
 	case m == nil || m.Kind != "bridge":
@@ -207,7 +209,7 @@ func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
 	}
 }
 
-// warnOfDown says what the kernel drops with the way down.
+// warnOfDown warns of the routes that the kernel removes when the device is brought down.
 func (j *job) warnOfDown() {
 	if j.want == nil || j.want.Up == nil || *j.want.Up || !j.before.Up {
 		return
@@ -219,7 +221,7 @@ func (j *job) warnOfDown() {
 	}
 }
 
-// randomMAC is an address that begins with first.
+// randomMAC returns a MAC address that begins with first.
 func randomMAC(first byte) MAC {
 	mac := binary.BigEndian.AppendUint64(nil, rand.Uint64())[:6]
 	mac[0] = first
@@ -230,8 +232,8 @@ func (j *job) warn(format string, args ...any) {
 	j.result.Warnings = append(j.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-// checkRemovals refuses to remove what is there in another form. What is not there at all has been removed already,
-// perhaps by a run that was killed: there is a warning, so that a slip of the pen shows.
+// checkRemovals returns an error if an address or a route to remove exists in another form. If it does not exist at
+// all, a run that was killed may have removed it, so checkRemovals only adds a warning, which shows a mistyped one.
 func (j *job) checkRemovals() error {
 	if j.before == nil {
 		return nil
@@ -264,7 +266,8 @@ func matching[T any](list []T, match func(T) bool) (found []T) {
 	return found
 }
 
-// notThere is the error of a removal, with the form in which it would succeed; or a warning if there is none.
+// notThere returns the error of a removal, with the form that would succeed, or adds a warning if there is no such
+// form.
 func notThere[T fmt.Stringer](j *job, what, flag string, like []T) error {
 	if len(like) == 0 {
 		j.warn("%s: %s", what, causes[NotThere].means)
