@@ -26,7 +26,7 @@ func deviceOf(l *rtnl.Link) *Device {
 		PI: l.Tun.PI, VnetHdr: l.Tun.VnetHdr, Persist: l.Tun.Persist, MultiQueue: l.Tun.MultiQueue,
 		Queues: l.Tun.Queues, DisabledQueues: l.Tun.DisabledQueues,
 	}
-	// received and sent by turns: packets, bytes, errors, dropped
+	// The counters come in pairs, received and sent: packets, bytes, errors, dropped.
 	n := &l.Counters
 	d.Stats = Stats{
 		RxPackets: n[0], TxPackets: n[1], RxBytes: n[2], TxBytes: n[3],

@@ -77,7 +77,7 @@ func (s Step) encodeLink() *nl.NetlinkRequest {
 // lifetimes, label and flags.
 func (s Step) encodeAddress(kind, flags int) *nl.NetlinkRequest {
 	if m := s.Address.kept.message; m != nil {
-		if kind == unix.RTM_NEWADDR { // it may be there still: some kernels promote secondaries
+		if kind == unix.RTM_NEWADDR { // it may still exist: some kernels promote secondaries
 			flags = unix.NLM_F_CREATE | unix.NLM_F_REPLACE
 		}
 		r := rtnl.Request(kind, unix.NLM_F_ACK|flags)
@@ -104,7 +104,7 @@ func (s Step) encodeAddress(kind, flags int) *nl.NetlinkRequest {
 // and hops.
 func (s Step) encodeRoute(kind, flags int) *nl.NetlinkRequest {
 	if m := s.Route.kept.message; m != nil {
-		if kind == unix.RTM_NEWROUTE { // beside whatever has come to the same destination meanwhile
+		if kind == unix.RTM_NEWROUTE { // append: another program may have added a route with this destination
 			flags = unix.NLM_F_CREATE | unix.NLM_F_APPEND
 		}
 		r := rtnl.Request(kind, unix.NLM_F_ACK|flags)
@@ -135,8 +135,7 @@ func (s Step) encodeRoute(kind, flags int) *nl.NetlinkRequest {
 	return r
 }
 
-// do does steps of one phase, those of one device in their order, and gives back an error or nil for each. done is told
-// of each step that was done.
+// do runs the steps of one phase, those of one device in order, and returns an error or nil for each.
 func (ns *Namespace) do(ctx context.Context, steps []*task, o Options) []error {
 	errs := make([]error, len(steps))
 	if len(steps) == 0 {

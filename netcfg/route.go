@@ -14,21 +14,21 @@ const (
 	tableLocal   = 255
 )
 
-// metricV6 is what the kernel makes of an IPv6 route without a metric.
+// metricV6 is the metric that the kernel gives an IPv6 route without one.
 const metricV6 = 1024
 
 // A Route is a unicast route through a device, as asked or as the kernel has it.
 type Route struct {
 	To     netip.Prefix // the destination
 	Via    netip.Addr   // the gateway; invalid: on the link
-	Metric uint32       // priority, smaller first; 0: the kernel's default, which is 1024 for IPv6
+	Metric uint32       // priority, smaller first; 0: the kernel's default, 1024 for IPv6
 	Table  uint32       // 0: main
-	Source netip.Addr   // of packets whose program names none; invalid: asked for none
+	Source netip.Addr   // for packets whose program sets no source; invalid: none is asked
 
-	kept kept // as the kernel told it; the zero value on a route that is only asked for
+	kept kept // the kernel's message; zero if the route is only asked for
 }
 
-// ParseRoute reads "10.1.0.0/16", "10.2.0.0/16 via 10.0.0.2" or "default via 10.0.0.2 metric 5 table 7".
+// ParseRoute parses "10.1.0.0/16", "10.2.0.0/16 via 10.0.0.2" or "default via 10.0.0.2 metric 5 table 7".
 func ParseRoute(s string) (Route, error) {
 	words := strings.Fields(s)
 	if len(words)%2 == 0 {
@@ -111,7 +111,7 @@ func (r *Route) parseDestination(s string) error {
 	return nil
 }
 
-// String is the route as ip(8) and [ParseRoute] read it.
+// String returns the route in the form that ip(8) and [ParseRoute] accept.
 func (r Route) String() string {
 	var b strings.Builder
 	b.WriteString(r.To.String())
@@ -127,7 +127,7 @@ func (r Route) String() string {
 	return b.String()
 }
 
-// Foreign says that the route is not the administrator's: the kernel or a routing daemon made it.
+// Foreign reports whether the kernel or a routing daemon added the route.
 func (r Route) Foreign() bool { return r.kept.foreign }
 
 func (r Route) table() uint32 {
@@ -144,25 +144,25 @@ func (r Route) metric() uint32 {
 	return r.Metric
 }
 
-// sameKey says whether two routes exclude one another in the kernel's tables.
+// sameKey reports whether two routes exclude each other in the kernel's tables.
 func (r Route) sameKey(o Route) bool {
 	return r.To == o.To && r.metric() == o.metric() && r.table() == o.table()
 }
 
-// alike says whether two routes go the same way.
+// alike reports whether two routes have the same key and gateway.
 func (r Route) alike(o Route) bool {
 	return r.sameKey(o) && r.Via == o.Via && r.kept.elsewhere == o.kept.elsewhere
 }
 
-// same reports whether two routes are the same. A route that is only asked for may ask for no source.
+// same reports whether two routes are the same. If no source is asked for, any source is the same.
 func (r Route) same(o Route) bool {
 	free := func(r Route) bool { return r.kept.message == nil && !r.Source.IsValid() }
 	return r.alike(o) && (r.Source == o.Source || free(r) || free(o))
 }
 
-// sameOrigin says whether the kernel told two routes with the same protocol and type of service.
+// sameOrigin reports whether two routes have the same protocol and type of service in the kernel's messages.
 func (r Route) sameOrigin(o Route) bool {
-	const service, protocol = 3, 5 // of struct rtmsg
+	const service, protocol = 3, 5 // offsets in struct rtmsg
 	a, b := r.kept.message, o.kept.message
 	return len(a) > protocol && len(b) > protocol && a[service] == b[service] && a[protocol] == b[protocol]
 }

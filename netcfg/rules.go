@@ -14,16 +14,16 @@ import (
 // TableLocal is the number of the kernel's table of the host's own addresses.
 const TableLocal = tableLocal
 
-// Rules are policy rules that are to be there, and others that are to be gone.
+// Rules are policy rules to add and to remove.
 type Rules struct{ Add, Remove []Rule }
 
-// Reverse returns the Rules that take these back.
+// Reverse returns the Rules that undo r.
 func (r Rules) Reverse() Rules { return Rules{Add: r.Remove, Remove: r.Add} }
 
-// planRules returns the steps that turn the rules of a namespace into what want asks, in their order. A namespace never
-// lacks a rule for its own addresses on the way: rules are added before others are removed, and those that look up the
-// table of these addresses are added first and removed last. The protocol of a rule that is to be there does not
-// matter: a rule that another program has put back stays.
+// planRules returns the steps that change the rules of a namespace into want, in order. The namespace has a rule for
+// its own addresses at any time: planRules adds rules before it removes others. It adds rules that look up the table of
+// these addresses first, and removes them last. It ignores the protocol of a rule to add: if another program has
+// restored the rule, it is kept.
 func planRules(want Rules, have []Rule) []Step {
 	var steps []Step
 	step := func(list []Rule, kind StepKind, ph phase, local bool, there bool) {
@@ -56,7 +56,7 @@ func (r Rule) Plain() Rule {
 	return r
 }
 
-// reverseOf returns the Rules that take back steps that were tried.
+// reverseOf returns the Rules that undo the steps that were tried.
 func reverseOf(tried []*task) *Rules {
 	var done Rules
 	for _, s := range tried {
@@ -71,7 +71,7 @@ func reverseOf(tried []*task) *Rules {
 	return &back
 }
 
-// readRules reads the rules of both families, in the order in which the kernel asks them, IPv4 first.
+// readRules reads the rules of both families in the kernel's order, IPv4 first.
 func (ns *Namespace) readRules() ([]Rule, error) {
 	var all []Rule
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
@@ -99,7 +99,7 @@ func (ns *Namespace) lookAtRules(jobs []*job) error {
 	return err
 }
 
-// changeRules does steps that add or remove a rule.
+// changeRules runs steps that add or remove a rule.
 func (ns *Namespace) changeRules(steps []*task) []error {
 	requests := make([]*nl.NetlinkRequest, len(steps))
 	for i, s := range steps {

@@ -2,10 +2,9 @@ package netcfg
 
 import "net/netip"
 
-// A file may declare tens of thousands of addresses and routes of one device: what is there is looked up, not searched
-// for.
+// A file may declare tens of thousands of addresses and routes of one device, so the engine looks them up in maps.
 
-// An addressKey is what makes two addresses the same one to the kernel.
+// An addressKey identifies an address to the kernel.
 type addressKey struct {
 	local, peer netip.Addr
 	bits        int
@@ -31,7 +30,7 @@ func (s addressSet) has(a Address) bool {
 	return there
 }
 
-// A routeWay is what two routes that go the same way have in common.
+// A routeWay is the key of all routes with the same destination and gateway.
 type routeWay struct {
 	to            netip.Prefix
 	via           netip.Addr
@@ -43,7 +42,7 @@ func (r Route) way() routeWay {
 	return routeWay{r.To, r.Via, r.metric(), r.table(), r.kept.elsewhere}
 }
 
-// A routeSet holds routes by their ways: several of one way differ in their sources.
+// A routeSet holds routes by their ways. Routes of one way differ in their sources.
 type routeSet map[routeWay][]Route
 
 func setOfRoutes(list []Route) routeSet {
@@ -56,7 +55,7 @@ func setOfRoutes(list []Route) routeSet {
 
 func (s routeSet) add(r Route) { s[r.way()] = append(s[r.way()], r) }
 
-// has says whether one of the routes is the same as r.
+// has reports whether the set contains a route that is the same as r.
 func (s routeSet) has(r Route) bool {
 	for _, o := range s[r.way()] {
 		if r.same(o) {

@@ -5,47 +5,48 @@ import (
 	"slices"
 )
 
-// A Spec is what the administrator asks of one device. A nil field asks nothing; an empty list asks for none.
+// A Spec is the configuration that the administrator asks of one device. A nil field asks nothing; an empty list asks
+// for an empty one.
 type Spec struct {
-	Name   string // may hold one %d in an add
-	Mode   Mode   // zero: what the device has; in an add, what the name begins with
+	Name   string // may contain one %d if the device is created
+	Mode   Mode   // zero: any; of a new device, the mode with which the name begins
 	Access *Access
-	Keep   bool // an owner or a group that Access does not name stays as it is
+	Keep   bool // keep an owner or a group that Access does not name
 
 	Link
-	Master *Master // one without a name: none
+	Master *Master // without a name: no master
 
-	Addresses                     *[]Address // exactly these
+	Addresses                     *[]Address // all addresses of the administrator
 	AddAddresses, RemoveAddresses []Address
-	Routes                        *[]Route // exactly these
+	Routes                        *[]Route // all routes of the administrator
 	AddRoutes, RemoveRoutes       []Route
 
-	// For a device that is to be made. MultiQueue never changes afterwards; PI, VnetHdr and OneQueue, which means
-	// nothing since Linux 3.8, are every attaching program's own affair, and are not compared.
+	// For a new device. MultiQueue cannot be changed after creation. PI, VnetHdr and OneQueue are not compared, because
+	// each attaching program sets its own. OneQueue has no effect since Linux 3.8.
 	MultiQueue            *bool
 	PI, VnetHdr, OneQueue bool
 
-	Replace bool // a live device that can never be as asked is deleted and made anew
+	Replace bool // re-create an existing device that cannot be changed
 
-	// before is the device as it was when work on it began: what the kernel drops on the way is wanted back.
+	// before is the device as it was before the change. The engine restores what the kernel removes with other things.
 	before *Device
-	undo   bool // everything is to be as in before, down to the order of the addresses
+	undo   bool // restore everything in before, with the order of the addresses
 }
 
-// A Master is the bridge or VRF that a device is to join. All but Name is looked up by the engine.
+// A Master is the bridge or VRF that a device joins. The engine looks up all fields but Name.
 type Master struct {
 	Name  string
 	Index int
 	Kind  string // "bridge", "vrf", ...
 	MTU   int    // bytes
 	MAC   MAC
-	empty bool // nothing has joined it yet, and nothing is to before this device
-	hold  bool // it would take the device's address for its own; fix the one that it has first
-	met   bool // a device of this run is to join it
+	empty bool // no device has joined it, and none joins before this one
+	hold  bool // it would take the device's MAC address; set its own one first
+	met   bool // a device of this run joins it
 }
 
-// Check tells what the Spec itself shows to be impossible, whatever the device: something that is asked for twice, or
-// to be there and gone.
+// Check returns the errors of the Spec itself, for any device: properties that are asked for twice, or both to be added
+// and to be removed.
 func (s *Spec) Check() error {
 	for _, a := range s.RemoveAddresses {
 		if slices.ContainsFunc(s.AddAddresses, a.same) {
@@ -60,14 +61,14 @@ func (s *Spec) Check() error {
 	return s.checkTwice()
 }
 
-// checkTwice refuses an address or a route that is asked for twice over.
+// checkTwice returns an error if an address or a route is asked for twice.
 func (s *Spec) checkTwice() error {
 	addresses, routes := s.addresses(), s.routes()
 	seen := make(map[addressKey]bool, len(addresses))
 	for _, a := range addresses {
 		key := a.key()
 		if a.Local.Is6() {
-			key = addressKey{local: a.Local} // IPv6 has an address once, of whatever length
+			key = addressKey{local: a.Local} // IPv6 allows an address once, with any prefix length
 		}
 		if seen[key] {
 			return badSpec("address %s: asked for twice", a)
@@ -84,7 +85,7 @@ func (s *Spec) checkTwice() error {
 	return nil
 }
 
-// CheckNew is Check for a device that is to be made: its mode must be known, or be told by its name.
+// CheckNew is Check for a new device: its mode must be set, or follow from its name.
 func (s *Spec) CheckNew() error {
 	if s.Mode == 0 {
 		s.Mode = ModeOf(s.Name)
@@ -111,13 +112,13 @@ func (s *Spec) routes() []Route {
 
 func (s *Spec) asksRoute() bool { return len(s.routes()) > 0 }
 
-// badSpec is an error of the request itself.
+// badSpec returns an error of the request itself.
 func badSpec(format string, args ...any) error {
 	return &Error{Cause: BadRequest, Detail: fmt.Sprintf(format, args...)}
 }
 
-// spec asks for the device to be again as it is now, in all that the steps that were tried may have changed. What other
-// programs changed meanwhile stays.
+// spec returns the Spec that restores all properties of the device which the tried steps may have changed. Changes of
+// other programs are kept.
 func (d *Device) spec(tried []*task) *Spec {
 	s := &Spec{Name: d.Name, before: d, undo: true}
 	for _, step := range tried {
@@ -141,7 +142,7 @@ func (d *Device) spec(tried []*task) *Spec {
 	return s
 }
 
-// whole asks for the device to be again as it is now, in all there is.
+// whole returns the Spec that restores all properties of the device.
 func (d *Device) whole() *Spec {
 	s := &Spec{
 		Name: d.Name, Mode: d.Mode, Access: &d.Access, MultiQueue: &d.MultiQueue, PI: d.PI, VnetHdr: d.VnetHdr,
@@ -157,7 +158,7 @@ func (d *Device) whole() *Spec {
 	return s
 }
 
-// restoreLink asks for those properties of the device that a link step may have changed.
+// restoreLink sets those properties of the device that a link step may have changed.
 func (s *Spec) restoreLink(l Link, d *Device) {
 	if l.MTU != nil {
 		s.MTU = &d.MTU
@@ -182,8 +183,8 @@ func (s *Spec) restoreLink(l Link, d *Device) {
 	}
 }
 
-// Spec asks for a device like this one, in all that is the administrator's and not what a new device has anyway. More tells what the
-// device has beyond that, a sentence each.
+// Spec returns the Spec of a device like this one: all that the administrator set and that differs from a new device.
+// more lists in sentences the state that a Spec cannot express.
 func (d *Device) Spec() (s *Spec, more []string) {
 	usual := fresh(d.Name, d.Mode)
 	s = &Spec{Name: d.Name, Mode: d.Mode, Access: &d.Access, PI: d.PI, VnetHdr: d.VnetHdr}
@@ -192,7 +193,7 @@ func (d *Device) Spec() (s *Spec, more []string) {
 		Promisc: change(&d.Promisc, usual.Promisc), Multicast: change(&d.Multicast, usual.Multicast), Up: &d.Up,
 	}
 	if s.MTU = change(&d.MTU, usual.MTU); d.Master != "" {
-		s.Master, s.MTU = &Master{Name: d.Master}, &d.MTU // else it takes the bridge's
+		s.Master, s.MTU = &Master{Name: d.Master}, &d.MTU // the MTU would follow the bridge's
 	}
 	if d.MultiQueue {
 		s.MultiQueue = &d.MultiQueue

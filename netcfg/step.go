@@ -5,27 +5,27 @@ import (
 	"strings"
 )
 
-// A Step is one change of one device, printable as the ip(8) command that does the same. It is data that nothing
-// changes after the plan: plans are compared and printed without a kernel.
+// A Step is one change of one device, printable as the ip(8) command that does the same. It does not change after
+// planning: plans are compared and printed without a kernel.
 type Step struct {
 	Kind   StepKind
-	Device string // the name, which may hold a %d until a create step is done
-	Index  int    // of the device; 0: not made yet
+	Device string // the name, which may contain a %d until the create step has run
+	Index  int    // of the device; 0: not created yet
 
 	New     *Spec   // create: mode, access, MAC and the flags of a new device
-	Link    Link    // link: what to set, all in one request
+	Link    Link    // link: the properties to set in one request
 	Address Address // add-address, remove-address
 	Route   Route   // add-route, remove-route
 	Rule    Rule    // add-rule, remove-rule
 	Master  *Master // hold, master
 	Access  *Access // access
-	Force   bool    // delete: even if a program is attached
-	Old     *Device // access, delete: the device as it was seen
+	Force   bool    // delete: delete even if a program is attached
+	Old     *Device // access, delete: the device as it was observed
 
 	phase phase
 }
 
-// Link is a set of link properties. A nil field leaves the property alone.
+// Link is a set of link properties. A nil field leaves the property unchanged.
 type Link struct {
 	MTU        *int // bytes
 	MAC        MAC
@@ -34,13 +34,13 @@ type Link struct {
 	Promisc    *bool
 	Multicast  *bool
 	Up         *bool
-	LinkGroup  *uint32 // as ip link set group; set where a delete was killed, and by an undo
+	LinkGroup  *uint32 // see ip link set group; restored after a killed delete, and by an undo
 }
 
-// StepKind names what a step does; it is the "step" of a plan in JSON.
+// StepKind is the kind of a step: the "step" of a plan in JSON.
 type StepKind string
 
-// The kinds of step.
+// The kinds of steps.
 const (
 	StepCreate        StepKind = "create"
 	StepLink          StepKind = "link"
@@ -50,21 +50,21 @@ const (
 	StepRemoveRoute   StepKind = "remove-route"
 	StepAddRule       StepKind = "add-rule"
 	StepRemoveRule    StepKind = "remove-rule"
-	StepHold          StepKind = "hold" // fix a bridge's own address, so that it keeps it
+	StepHold          StepKind = "hold" // set a bridge's own MAC address, so it stays the same
 	StepMaster        StepKind = "master"
 	StepAccess        StepKind = "access"
 	StepDelete        StepKind = "delete"
 )
 
-// phase is the place of a step in a run. All devices finish a phase before any begins the next; a device with a
-// failed step begins none. First comes what adds, then what takes away, and last what cannot be taken back.
+// phase is the position of a step in a run. All devices finish a phase before any begins the next; a device with a
+// failed step begins none. Steps that add come first, then steps that remove, then steps that cannot be undone.
 type phase int
 
 const (
 	phaseAddRules phase = iota
 	phaseRemoveRules
-	phaseClear // out of the way of a device that is to be made anew
-	phaseYield // routes that another device of the run is to have
+	phaseClear // delete a device that will be re-created
+	phaseYield // remove routes that another device of the run will have
 	phaseCreate
 	phaseAdd
 	phaseReplace
@@ -75,7 +75,7 @@ const (
 	phases
 )
 
-// String is the step as the ip(8) command that does it, or a comment where ip(8) cannot.
+// String returns the step as the ip(8) command that does it, or as a comment if ip(8) cannot.
 func (s Step) String() string {
 	dev := Word(s.Device)
 	switch s.Kind {
@@ -134,7 +134,7 @@ func (s Step) routeWords(dev string) string {
 	return words
 }
 
-// createWords are the words of a new device behind its mode.
+// createWords returns the words of a new device that follow its mode.
 func (s *Spec) createWords() string {
 	var b strings.Builder
 	if s.Access.User != nil {
@@ -154,7 +154,7 @@ func (s *Spec) createWords() string {
 	return b.String()
 }
 
-// words say who may attach, for a comment.
+// words returns who may attach, for a comment.
 func (a Access) words() string {
 	switch {
 	case a.User != nil && a.Group != nil:
@@ -203,7 +203,7 @@ func onOff(on bool) string {
 	return "off"
 }
 
-// split is the set as single properties, in the order in which they are to be set.
+// split returns the properties of the set singly, in the order in which they must be set.
 func (l Link) split() []Link {
 	var one []Link
 	if l.MTU != nil {
@@ -233,12 +233,12 @@ func (l Link) split() []Link {
 	return one
 }
 
-// what names the thing that the step is about, for an error.
+// what returns the name of the property or object that the step changes, for an error.
 func (s Step) what() string {
 	switch s.Kind {
 	case StepLink:
 		if s.Link.MAC != nil && len(s.Link.split()) == 1 {
-			return "mac " + s.Link.MAC.String() // ip link set calls it address, which is something else here
+			return "mac " + s.Link.MAC.String() // ip link set calls it address, which means an IP address here
 		}
 		return strings.TrimSpace(s.Link.words())
 	case StepAddAddress, StepRemoveAddress:

@@ -36,7 +36,7 @@ func Surroundings() Surrounding {
 // firstPIDs is the inode of the machine's own PID namespace, the kernel's PROC_PID_INIT_INO.
 const firstPIDs = 0xeffffffc
 
-// String returns the place in words, for an error; "" for the machine.
+// String returns the place as a phrase for an error; "" for the machine.
 func (s Surrounding) String() string {
 	return [...]string{"", "in this container", "in this user namespace", "in this chroot"}[s]
 }
@@ -53,14 +53,14 @@ func inContainer() bool {
 	return os.Getenv("container") != "" || err == nil && namespaceOf("/proc/self/ns/pid") != firstPIDs
 }
 
-// inUserNamespace reports whether the program runs in a user namespace that maps not all UIDs to themselves.
+// inUserNamespace reports whether the program runs in a user namespace that does not map every UID to itself.
 func inUserNamespace() bool {
 	b, err := files.Read("/proc/self/uid_map")
 	return err == nil && strings.Join(strings.Fields(string(b)), " ") != "0 0 4294967295"
 }
 
 // inChroot reports whether the root directory differs from that of process 1. If this user may not inspect process 1,
-// it reports whether the root directory is no mount point.
+// it reports whether the root directory is not a mount point.
 func inChroot() bool {
 	var here, first unix.Stat_t
 	if unix.Stat("/", &here) == nil && unix.Stat("/proc/1/root", &first) == nil {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// origin is the state whose addresses and routes are to stay: the one before the work began.
+// origin returns the state whose addresses and routes are kept: the one before the change.
 func (p *planner) origin() *Device {
 	if p.want.before != nil {
 		return p.want.before
@@ -13,18 +13,19 @@ func (p *planner) origin() *Device {
 	return p.have
 }
 
-// goesDown says that the device is to be taken down, with which the kernel drops IPv6 addresses and all routes.
+// goesDown reports whether the device is brought down. The kernel then removes its IPv6 addresses and all routes.
 func (p *planner) goesDown() bool {
 	return p.want.Up != nil && !*p.want.Up && p.origin().Up && !p.want.undo
 }
 
-// stays says whether something that was there is still wanted: it is on the list of what is to be there, if it is
-// the administrator's and there is such a list, and not on that of what is to go.
+// stays reports whether an existing address or route is kept. It is removed if remove contains it. If all is set,
+// exactly is the complete list of the administrator's, and it is also removed if it is not foreign and not in that
+// list.
 func stays[T interface{ Foreign() bool }](x T, all bool, exactly, remove interface{ has(T) bool }) bool {
 	return (all || x.Foreign() || exactly.has(x)) && !remove.has(x)
 }
 
-// targetAddresses are the addresses that the device is to have in the end, those that are to stay first.
+// targetAddresses returns the addresses that the device must have in the end, those that are kept first.
 func (p *planner) targetAddresses() []Address {
 	w := p.want
 	var target []Address
@@ -37,14 +38,14 @@ func (p *planner) targetAddresses() []Address {
 		}
 	}
 	asked, newest := w.addresses(), 0
-	if w.undo { // what others added meanwhile stays
+	if w.undo { // keep addresses that another program added
 		asked = p.have.Addresses
 	}
 	for _, a := range asked {
 		switch {
 		case there.has(a) || goes.has(a):
 			continue
-		case w.undo && a.Local.Is6(): // where the kernel puts a new one
+		case w.undo && a.Local.Is6(): // the kernel puts a new address there
 			target = slices.Insert(target, newest, a)
 			newest++
 		default:
@@ -78,7 +79,7 @@ func (p *planner) addresses() {
 	}
 	early, late := add[:0:0], add[:0:0]
 	for _, a := range add {
-		inOrder := p.want.undo && a.Local.Is6() && len(remove) > 0 // none before those that it comes behind
+		inOrder := p.want.undo && a.Local.Is6() && len(remove) > 0 // the kernel adds an IPv6 address before the others of its scope
 		if inOrder || slices.ContainsFunc(remove, a.displaces) {
 			late = append(late, a)
 		} else {
@@ -104,8 +105,8 @@ func (p *planner) addresses() {
 		!slices.ContainsFunc(have, stay) && !slices.ContainsFunc(early, stay)
 }
 
-// dropped are the IPv4 addresses that the kernel takes along when some are removed: the secondaries of a subnet go with
-// its primary, which is the first.
+// dropped returns the IPv4 addresses that the kernel removes with others: the secondaries of a subnet go with its
+// primary, which is the first.
 func dropped(have, remove []Address) []Address {
 	var along []Address
 	left := slices.Clone(have)
@@ -126,9 +127,9 @@ func dropped(have, remove []Address) []Address {
 	return along
 }
 
-// reorder makes remove and add bring the addresses back in the order of target. In IPv4 the first of a subnet is its
-// primary, and the first of all is the source of what names none; a new address comes behind the old. In IPv6 it comes
-// before those of its scope, and the first that suits is the source.
+// reorder changes remove and add so that the addresses end in the order of target. In IPv4, the first address of a
+// subnet is its primary, and the first of all is the default source; a new address comes last. In IPv6, a new address
+// comes before those of its scope, and the first that matches is the source.
 func reorder(target, have, remove, add []Address) (_, _ []Address) {
 	var again []Address
 	staying := setOfAddresses(target)
@@ -138,7 +139,7 @@ func reorder(target, have, remove, add []Address) (_, _ []Address) {
 		}
 		wanted, there := of(target), matching(of(have), staying.has)
 		if scope != scopeV4 {
-			slices.Reverse(wanted) // in the order in which they came
+			slices.Reverse(wanted) // oldest first
 			slices.Reverse(there)
 		}
 		n := 0
@@ -157,7 +158,7 @@ func reorder(target, have, remove, add []Address) (_, _ []Address) {
 	return again, add
 }
 
-// The scopes of addresses, by which IPv6 sorts those of a device.
+// The scopes of addresses, by which IPv6 sorts the addresses of a device.
 const (
 	scopeV4 = iota
 	scopeLink
@@ -177,10 +178,10 @@ func (a Address) scope() int {
 	return scopeGlobal
 }
 
-// siteLocal begins the addresses that RFC 3879 deprecates, and the kernel still knows.
+// siteLocal is the prefix of the site-local addresses. RFC 3879 deprecates them, but the kernel still knows them.
 var siteLocal = netip.AddrFrom16([16]byte{0: 0xfe, 1: 0xc0})
 
-// targetRoutes are the routes that are to be there in the end, those that are to stay first.
+// targetRoutes returns the routes that must exist in the end, those that are kept first.
 func (p *planner) targetRoutes() []Route {
 	w, before, after := p.want, hosts(p.origin().Addresses), hosts(p.targetAddresses())
 	sourceGoes := func(r Route) bool { return before[r.Source] && !after[r.Source] }
@@ -206,8 +207,8 @@ func (p *planner) routes() {
 	target := p.targetRoutes()
 	goes, wanted, there := setOfRoutes(p.want.RemoveRoutes), setOfRoutes(target), setOfRoutes(p.have.Routes)
 	for _, r := range p.have.Routes {
-		named := !r.Foreign() && (p.want.Routes != nil || goes.has(r)) // others have routes of the same way, and another type of service
-		changed := slices.ContainsFunc(wanted[r.way()], r.sameOrigin)  // the kernel took its source from it, or made its MTU another
+		named := !r.Foreign() && (p.want.Routes != nil || goes.has(r)) // routes with another type of service may have the same way
+		changed := slices.ContainsFunc(wanted[r.way()], r.sameOrigin)  // the kernel changed its source or its MTU
 		if (named || changed) && !p.in(wanted, r) {
 			p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: r})
 		}
@@ -224,8 +225,8 @@ func (p *planner) routes() {
 	p.prefixes()
 }
 
-// in says whether a route is one of a set; in an undo with its metrics, one of which the kernel changes with the MTU of
-// the device.
+// in reports whether a set contains a route. In an undo, the metrics must match too: the kernel changes one of them
+// with the MTU of the device.
 func (p *planner) in(set routeSet, r Route) bool {
 	return slices.ContainsFunc(set[r.way()], func(o Route) bool {
 		asked := r.kept.message == nil || o.kept.message == nil
@@ -233,8 +234,8 @@ func (p *planner) in(set routeSet, r Route) bool {
 	})
 }
 
-// drops says whether the kernel takes an IPv4 route along with the addresses that are removed: with its source, and
-// with the last address of the device.
+// drops returns a function that reports whether the kernel removes an IPv4 route with the addresses that are removed:
+// with its source, or with the last address of the device.
 func (p *planner) drops() func(Route) bool {
 	gone := hosts(p.dropped)
 	for _, s := range p.steps {
@@ -247,7 +248,7 @@ func (p *planner) drops() func(Route) bool {
 	}
 }
 
-// hosts are the addresses without their lengths and peers.
+// hosts returns the addresses without their prefix lengths and peers.
 func hosts(list []Address) map[netip.Addr]bool {
 	all := make(map[netip.Addr]bool, len(list))
 	for _, a := range list {

@@ -6,21 +6,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Traces are what attaching to a device changes and the device keeps when the program ends, as they were before.
+// Traces are the settings that attaching to a device changes and that the device keeps after the program ends, with
+// their values before.
 type Traces struct {
-	Name      string `json:"-"` // a name is bytes, which JSON cannot hold: the caller keeps it
+	Name      string `json:"-"` // not in JSON, because a name may be any bytes: the caller stores it
 	Index     int    `json:"index"`
-	Shared    bool   `json:"shared"`    // another program was attached already, to a multi-queue device
-	Flags     uint16 `json:"flags"`     // of TUNSETIFF
+	Shared    bool   `json:"shared"`    // another program was already attached to the multi-queue device
+	Flags     uint16 `json:"flags"`     // the flags of TUNSETIFF
 	Header    int    `json:"header"`    // length of the virtio header in bytes; 0: not changed
 	Offload   uint   `json:"offload"`   // the bits of TUNSETOFFLOAD
 	Untouched bool   `json:"untouched"` // no program has set the offload yet, and it is off
-	IPv6      bool   `json:"ipv6"`      // the kernel has configured IPv6, which it does with the first carrier
-	AddrGen   *uint8 `json:"addr_gen"`  // how the kernel generates them (ip link set addrgenmode); nil: there is no IPv6
+	IPv6      bool   `json:"ipv6"`      // the kernel has configured IPv6, which it does when the carrier first comes on
+	AddrGen   *uint8 `json:"addr_gen"`  // how the kernel generates link-local addresses (ip link set addrgenmode); nil: no IPv6
 }
 
-// traces reads them of a device that was just observed. Its flags in sysfs and its offload are as on a new device if
-// they cannot be read.
+// traces returns the traces of a device that was just observed. Flags in sysfs and offloads that cannot be read count
+// as those of a new device.
 func (ns *Namespace) traces(d *Device) (t Traces, err error) {
 	failed := func(err error) (Traces, error) {
 		return Traces{}, &Error{Device: d.Name, What: "look at the device", Err: err}
@@ -40,7 +41,7 @@ func (ns *Namespace) traces(d *Device) (t Traces, err error) {
 	return t, nil
 }
 
-// flags are those of TUNSETIFF that netlink tells.
+// flags returns the flags of TUNSETIFF that netlink reports.
 func (d *Device) flags() uint16 {
 	flags := uint16(d.Mode)
 	if !d.PI {
@@ -55,7 +56,8 @@ func (d *Device) flags() uint16 {
 	return flags
 }
 
-// setOffload sets the offload of an attached device. One that no program has set yet stays as it is if it is to be off.
+// setOffload sets the offload of an attached device. It does nothing if no program has set an offload yet and bits is
+// 0.
 func (t *Traces) setOffload(fd int, bits uint) error {
 	if bits == 0 && t.Untouched {
 		return nil
@@ -63,9 +65,9 @@ func (t *Traces) setOffload(fd int, bits uint) error {
 	return unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, int(bits))
 }
 
-// PutBack restores a device after the program that attached to it has closed its queues. A device that is gone, or to which another program is
-// attached by then, which has set its own flags, is left alone. The kernel's link-local address stays where this user may not turn off IPv6.
-// It tries again if it fails. The error is an [*Error].
+// PutBack restores a device after the program that attached to it has closed its queues. It leaves a device alone if
+// the device is gone, or if another program is attached, which has set its own flags. The kernel's link-local address
+// stays if this user may not disable IPv6. PutBack retries after an error. The error is an [*Error].
 func (ns *Namespace) PutBack(t Traces) (err error) {
 	for range rounds {
 		if err = ns.putBack(t); err == nil {
@@ -91,7 +93,7 @@ func (ns *Namespace) putBack(t Traces) error {
 	return errors.Join(err, ns.putBackIPv6(d, t))
 }
 
-// putBackQueue restores what only a program that is attached can set.
+// putBackQueue restores the settings that only an attached program can set.
 func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
 	bits, _ := ns.offload(d.Name)
 	header := t.Header != 0 && t.Header != vnetHeader
@@ -99,11 +101,11 @@ func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
 		return nil
 	}
 	fd, err := ns.attach(d, t.Flags)
-	if errors.Is(err, unix.EPERM) && t.Flags&FlagNAPIFrags != 0 { // only programs with rights on the whole machine may ask for that
+	if errors.Is(err, unix.EPERM) && t.Flags&FlagNAPIFrags != 0 { // this flag requires CAP_NET_ADMIN in the initial user namespace
 		fd, err = ns.attach(d, t.Flags&^FlagNAPIFrags)
 	}
 	switch e := new(Error); {
-	case Gone(err), errors.As(err, &e) && e.Cause == InUse: // another program was faster, or it is gone
+	case Gone(err), errors.As(err, &e) && e.Cause == InUse: // another program has attached, or the device is gone
 		return nil
 	case err != nil:
 		return err

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// failAll makes the failure of one job, in an atomic run, that of all which have something to do.
+// failAll fails, in an atomic run, all jobs with steps if one job has failed.
 func failAll(jobs []*job, o Options) {
 	if !o.Atomic || !slices.ContainsFunc(jobs, func(j *job) bool { return j.err != nil }) {
 		return
@@ -19,14 +19,14 @@ func failAll(jobs []*job, o Options) {
 	}
 }
 
-// A failure is a step of an undo that the kernel refused.
+// A failure is a step of an undo that failed.
 type failure struct {
 	step Step
 	err  error
 }
 
-// reserve has the room for the record of new devices taken before a device is deleted that may have to be made anew: in
-// its place by the change itself, or by an undo.
+// reserve calls Reserve before a device is deleted that may have to be re-created, by the change itself or by an undo.
+// So the record of the new device has its space.
 func reserve(jobs []*job, o Options) {
 	if o.Reserve == nil {
 		return
@@ -50,9 +50,9 @@ func reserve(jobs []*job, o Options) {
 	}
 }
 
-// undo brings each device back that a failed job has touched: away with it if the job made it, else as it was before.
-// It goes by the index of what this run made, and never by a name, which others may have taken; and it takes no device
-// from a program.
+// undo restores each device that a failed job has changed: it deletes a device that the job created, and restores the
+// properties of another. It identifies new devices by index, because another program may have taken the name. It does
+// not delete a device to which a program is attached.
 func (ns *Namespace) undo(jobs []*job, o Options) {
 	var back, failed []*job
 	for _, j := range jobs {
@@ -87,7 +87,7 @@ func (ns *Namespace) undo(jobs []*job, o Options) {
 	ns.carryOut(context.Background(), back, o)
 	for i, j := range failed {
 		u := back[i]
-		if u.err != nil && u.now == nil && u.index != 0 { // nobody knows: it is as good as there
+		if u.err != nil && u.now == nil && u.index != 0 { // the state is unknown: assume that the device exists
 			u.now = &Device{Index: u.index, Name: u.Name, Kind: "tun"}
 		}
 		u.err = ns.left(j, u)
@@ -96,7 +96,7 @@ func (ns *Namespace) undo(jobs []*job, o Options) {
 	}
 }
 
-// undoable reports whether there is a way back for what the job has done.
+// undoable reports whether the job has changed anything that an undo can restore.
 func (j *job) undoable() bool {
 	if j.Rules != nil {
 		return !j.Final
@@ -104,7 +104,7 @@ func (j *job) undoable() bool {
 	return j.created || j.deleted || j.before != nil && j.want != nil
 }
 
-// left is the error of an undo that did not bring everything back, with a list of what it did not, or nil.
+// left returns the error of an incomplete undo, with a list of what is missing, or nil.
 func (ns *Namespace) left(j, u *job) error {
 	if j.deleted && u.err == nil && u.now == nil {
 		return ns.lost(j, u)
@@ -136,7 +136,7 @@ func (ns *Namespace) left(j, u *job) error {
 	return e
 }
 
-// Restores is the index of the device in whose place an undo makes this one anew; 0: it is a new one.
+// Restores returns the index of the deleted device that this step of an undo re-creates, or 0 for a new device.
 func (s Step) Restores() int {
 	if s.New == nil || !s.New.undo {
 		return 0
@@ -144,7 +144,7 @@ func (s Step) Restores() int {
 	return s.New.before.Index
 }
 
-// undone names the thing that an undo did not bring back.
+// undone returns the name of the thing that an undo did not restore.
 func (s Step) undone() string {
 	switch s.Kind {
 	case StepDelete:
@@ -155,7 +155,7 @@ func (s Step) undone() string {
 	return s.what()
 }
 
-// whyLeft is why a step of an undo is still to do: the last refusal of the kernel, if there was one.
+// whyLeft returns why a step of an undo is still to do: the last error of the kernel, if there was one.
 func (j *job) whyLeft(s Step) (Cause, string) {
 	for _, f := range slices.Backward(j.failures) {
 		if f.step.Kind != s.Kind || f.step.what() != s.what() {
@@ -167,14 +167,14 @@ func (j *job) whyLeft(s Step) (Cause, string) {
 		}
 		bare := *e
 		if bare.What = ""; causes[e.Cause].means != "" {
-			bare.Err = nil // which says no more
+			bare.Err = nil // the general error adds nothing
 		}
 		return e.Cause, bare.Error()
 	}
 	return NotKept, causes[NotKept].means
 }
 
-// lost is the error of a device that was deleted and cannot be made anew, with all that was seen of it.
+// lost returns the error of a device that was deleted and cannot be re-created, with all properties that were observed.
 func (ns *Namespace) lost(j, u *job) error {
 	e := &Error{Device: j.Name, Cause: NoDevice, Detail: "it was deleted, and cannot be made anew"}
 	for _, f := range u.failures {

@@ -8,14 +8,14 @@ import (
 
 // Limits of the kernel, in bytes.
 const (
-	NameMax  = 15    // a device name (IFNAMSIZ less its final zero)
+	NameMax  = 15    // a device name (IFNAMSIZ less the final NUL)
 	aliasMax = 255   // an alias (IFALIASZ less one)
 	MTUMin   = 68    // either mode
-	MTUMax   = 65535 // a tun; a tap loses the Ethernet header to it, see [Mode.MTUMax]
-	MTUMinV6 = 1280  // below it the kernel takes IPv6 off the device, silently
+	MTUMax   = 65535 // of a tun; a tap's is less by the Ethernet header, see [Mode.MTUMax]
+	MTUMinV6 = 1280  // below this MTU, the kernel silently removes IPv6 from the device
 )
 
-// Mode is the layer a device works at. The zero Mode asks nothing.
+// Mode is the layer of a device: IP packets (tun) or Ethernet frames (tap). The zero Mode asks nothing.
 type Mode uint8
 
 // The modes, numbered as the kernel's IFF_TUN and IFF_TAP.
@@ -24,7 +24,7 @@ const (
 	TAP Mode = 2
 )
 
-// ParseMode reads "tun" or "tap".
+// ParseMode parses "tun" or "tap".
 func ParseMode(s string) (Mode, error) {
 	switch s {
 	case "tun":
@@ -35,7 +35,7 @@ func ParseMode(s string) (Mode, error) {
 	return 0, fmt.Errorf("%q is neither tun nor tap", s)
 }
 
-// ModeOf is the mode that a name announces by beginning with it, or zero.
+// ModeOf returns the mode with which a name begins, or zero.
 func ModeOf(name string) Mode {
 	switch {
 	case strings.HasPrefix(name, "tun"):
@@ -56,7 +56,7 @@ func (m Mode) String() string {
 	return "unknown"
 }
 
-// MTUMax is the largest MTU of a device in this mode, in bytes.
+// MTUMax returns the largest MTU of a device in this mode, in bytes.
 func (m Mode) MTUMax() int {
 	if m == TAP {
 		return MTUMax - 14
@@ -64,7 +64,7 @@ func (m Mode) MTUMax() int {
 	return MTUMax
 }
 
-// checkMTU says whether a device in this mode can have that MTU (bytes). The zero Mode allows what either does.
+// checkMTU returns an error if no device in this mode can have that MTU (bytes). The zero Mode allows the MTUs of both.
 func (m Mode) checkMTU(mtu int) error {
 	switch {
 	case mtu < MTUMin:
@@ -78,7 +78,7 @@ func (m Mode) checkMTU(mtu int) error {
 	return nil
 }
 
-// CheckName says whether the kernel takes name for a device as it stands, as its dev_valid_name decides.
+// CheckName returns an error if the kernel does not accept a device name. It follows the kernel's dev_valid_name.
 func CheckName(name string) error {
 	switch {
 	case name == "":
@@ -105,10 +105,10 @@ func CheckName(name string) error {
 	return nil
 }
 
-// IsTemplate says whether name leaves its number to the kernel: it holds a "%d".
+// IsTemplate reports whether the kernel chooses the number in a name: it contains a "%d".
 func IsTemplate(name string) bool { return strings.Contains(name, "%") }
 
-// CheckTemplate is [CheckName] for a name that add may leave to the kernel to number, with one "%d" in it.
+// CheckTemplate is [CheckName] for a new device, whose name may contain one "%d" for a number that the kernel chooses.
 func CheckTemplate(name string) error {
 	if IsTemplate(name) && (strings.Count(name, "%") != 1 || strings.Count(name, "%d") != 1) {
 		return fmt.Errorf("%% stands only in one %%d, for the kernel's number")
@@ -116,13 +116,13 @@ func CheckTemplate(name string) error {
 	return CheckName(name)
 }
 
-// zeroMAC is no address, in the form of one.
+// zeroMAC is the invalid MAC address of only zeros.
 const zeroMAC = "00:00:00:00:00:00"
 
-// MAC is an Ethernet address of 6 bytes, or nil.
+// MAC is a MAC address of 6 bytes, or nil.
 type MAC net.HardwareAddr
 
-// ParseMAC reads six bytes as net.ParseMAC does. The zero address and a multicast one name no device and are refused.
+// ParseMAC parses six bytes as net.ParseMAC does. It refuses the zero address and multicast addresses.
 func ParseMAC(s string) (MAC, error) {
 	hw, err := net.ParseMAC(s)
 	switch {
@@ -138,7 +138,7 @@ func ParseMAC(s string) (MAC, error) {
 
 func (m MAC) String() string { return net.HardwareAddr(m).String() }
 
-// CheckAlias says whether the kernel can keep text as a device's alias.
+// CheckAlias returns an error if the kernel cannot store text as a device's alias.
 func CheckAlias(text string) error {
 	switch {
 	case len(text) > aliasMax:

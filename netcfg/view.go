@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// deepen plans once more, with all in view that the kernel may drop: on the way, or on the way back.
+// deepen plans once more, with everything in view that the kernel may remove, in the change or in its undo.
 func (ns *Namespace) deepen(jobs []*job, how depth) error {
 	if err := ns.look(jobs, how); err != nil {
 		return err
@@ -27,9 +27,9 @@ func (ns *Namespace) deepen(jobs []*job, how depth) error {
 	return nil
 }
 
-// dropping is how deep to look at the device, since the kernel may drop more than the steps name, or than their undo
-// names, and it may be wanted back. The undo of the first IPv4 address is the removal of the last one; an IPv6 address
-// changes the prefixes that others have with it, and an MTU those of IPv6 routes.
+// dropping returns how much of the device must be read, because the kernel may remove more than the steps or their undo
+// remove, and the engine restores it. The undo of the first IPv4 address removes the last one. An IPv6 address changes
+// the prefix routes of others. An MTU changes the metrics of IPv6 routes.
 func dropping(steps []Step, before *Device, o Options) depth {
 	how := shallow
 	for _, s := range steps {
@@ -50,7 +50,7 @@ func dropping(steps []Step, before *Device, o Options) depth {
 	return how
 }
 
-// lookAgain looks once more if that fails: after a change all depends on it.
+// lookAgain observes once more after an error: the result of a change depends on it.
 func (ns *Namespace) lookAgain(jobs []*job, how depth) (err error) {
 	for range rounds {
 		if err = ns.look(jobs, how); err == nil {
@@ -84,7 +84,7 @@ func (ns *Namespace) look(jobs []*job, how depth) error {
 		switch j.now = devices[i]; {
 		case j.now == nil:
 		case j.index != 0:
-			j.Name = j.now.Name // it may have been renamed
+			j.Name = j.now.Name // the device may have been renamed
 		case j.Index != 0 && j.now.Name != j.Name:
 			j.renamed(j.now.Name)
 			j.now = nil
@@ -93,7 +93,7 @@ func (ns *Namespace) look(jobs []*job, how depth) error {
 	return nil
 }
 
-// renamed says that the very device that is meant has another name than the one that it is known by.
+// renamed reports whether the device that is meant has another name than the given one.
 func (j *job) renamed(name string) {
 	if !j.result.Renamed {
 		j.result.Renamed = true
@@ -101,7 +101,7 @@ func (j *job) renamed(name string) {
 	}
 }
 
-// needed is how much of the devices must be looked at to know that all is as it should be.
+// needed returns how much of the devices must be read to verify them.
 func needed(jobs []*job) depth {
 	for _, j := range jobs {
 		if j.want != nil && j.want.before != nil {

@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// An EventKind says what happened. Its text is a promise to scripts.
+// An EventKind is the kind of an event. Its text is part of the interface for scripts.
 type EventKind string
 
 // The kinds of events.
 const (
-	EventWatching EventKind = "watching" // from here on all is told; no device
-	EventLost     EventKind = "lost"     // announcements were lost; the differences follow; no device
+	EventWatching EventKind = "watching" // every later event is reported; no device
+	EventLost     EventKind = "lost"     // announcements were lost, and the differences follow; no device
 
 	EventCreated EventKind = "created"
 	EventDeleted EventKind = "deleted"
-	EventJoined  EventKind = "joined" // came from another network namespace
-	EventLeft    EventKind = "left"   // went to one
+	EventJoined  EventKind = "joined" // moved here from another network namespace
+	EventLeft    EventKind = "left"   // moved to another network namespace
 	EventRenamed EventKind = "renamed"
 
 	EventUp       EventKind = "up"
 	EventDown     EventKind = "down"
-	EventAttached EventKind = "attached" // of a queue, or several of one program
+	EventAttached EventKind = "attached" // a queue, or several of one program
 	EventDetached EventKind = "detached"
 
 	EventOwner      EventKind = "owner"
@@ -31,18 +31,18 @@ const (
 	EventTxQueueLen EventKind = "txqueuelen"
 	EventAlias      EventKind = "alias"
 	EventMaster     EventKind = "master"
-	EventAddress    EventKind = "address" // one was added or removed
+	EventAddress    EventKind = "address" // an address was added or removed
 )
 
-// An Event is one thing that happened to a device.
+// An Event is one event of a device.
 type Event struct {
-	Time   time.Time // when it was heard of
+	Time   time.Time // when the watch received it
 	Kind   EventKind
-	Before *Device // as it was; nil where it is new
-	After  *Device // as it is; nil where it is gone
+	Before *Device // the state before; nil: a new device
+	After  *Device // the state after; nil: the device is gone
 
-	Holder           *Holder  // the program that attached or detached; nil: it could not be seen
-	Address, Removed *Address // the one that was added, and the one that was removed
+	Holder           *Holder  // the program that attached or detached; nil: unknown
+	Address, Removed *Address // the address that was added, and the address that was removed
 }
 
 // Device returns the present state of the device, or the last one if it is gone. It returns nil for an event without a
@@ -66,7 +66,7 @@ func blank(d *Device) *Device {
 	return b
 }
 
-// compare returns what happened to a device, except to its queues.
+// compare returns the events between two states of a device, except those of its queues.
 func compare(before, after *Device) (events []Event) {
 	tell := func(kind EventKind, differs bool) {
 		if differs {
@@ -96,8 +96,8 @@ func compare(before, after *Device) (events []Event) {
 	return events
 }
 
-// attachments returns who detached and attached. A program that could not be seen is nil. If it is found later, it is
-// not reported again.
+// attachments returns the events of programs that detached and attached. A program that is not visible is nil. If it is
+// found later, it is not reported again.
 func attachments(before, after *Device) (gone []Event) {
 	var come []Event
 	tell := func(list *[]Event, kind EventKind, h *Holder) {
@@ -135,8 +135,8 @@ func (d *Device) heldBy(pid int) int {
 	return 0
 }
 
-// keepHolders keeps a program that is no longer found with the device while the kernel counts a queue that is nobody
-// else's: it is about to end, and its descriptor is already closed.
+// keepHolders keeps a program that is no longer found, if the kernel counts a queue that belongs to no other program:
+// the program is ending, and its descriptor is already closed.
 func keepHolders(before, after *Device) {
 	for _, h := range before.Holders {
 		if after.heldBy(h.PID) == 0 && after.unseen() > 0 {
@@ -146,7 +146,7 @@ func keepHolders(before, after *Device) {
 	}
 }
 
-// dropClaims removes the queues that a run of this program holds for a moment, to look at the device or to change it.
+// dropClaims removes the queues that a run of tunadm holds for a moment to observe or change the device.
 func (d *Device) dropClaims() {
 	var others []Holder
 	for _, h := range d.Holders {

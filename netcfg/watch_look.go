@@ -54,8 +54,8 @@ func (w *watcher) recover() error {
 	return nil
 }
 
-// observe reads all devices with their addresses and programs. Earlier announcements are part of that state, and are
-// dropped.
+// observe reads all devices with their addresses and programs. It drops earlier announcements, because the state that
+// was read includes them.
 func (w *watcher) observe() ([]*Device, error) {
 	const tries = 5
 	for try := 1; ; try++ {
@@ -100,7 +100,7 @@ func (w *watcher) read() ([]*Device, error) {
 	return devices, nil
 }
 
-// drop reads all announcements that wait, and ignores them.
+// drop reads all waiting announcements, and ignores them.
 func (w *watcher) drop() error {
 	for {
 		err := w.announcements.Receive(unix.MSG_DONTWAIT, func(unix.NlMsghdr, []byte) {})
@@ -112,7 +112,7 @@ func (w *watcher) drop() error {
 	}
 }
 
-// waiting reports whether announcements wait.
+// waiting reports whether announcements are waiting.
 func (w *watcher) waiting() (bool, error) {
 	fds := []unix.PollFd{{Fd: int32(w.announcements.FD()), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds, 0)
@@ -122,8 +122,8 @@ func (w *watcher) waiting() (bool, error) {
 	return n > 0, err
 }
 
-// look reads what the kernel does not announce of devices that are down: who may attach, who is attached, and some
-// properties. A device with an announcement meanwhile is left to the next look, because the state that was read may be
+// look reads the state of devices that are down and that the kernel does not announce: access, attached programs, and
+// some properties. It skips a device with an announcement in the meantime, because the state that was read may be
 // older.
 func (w *watcher) look() error {
 	w.lookAt = time.Time{}

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// announcementsSize is how much may wait to be read, in bytes of the kernel's memory, which it takes only when
-// required. An announcement takes about 4 KiB. Without CAP_NET_ADMIN the limit of net.core.rmem_max applies.
+// announcementsSize is the size of the receive buffer, in bytes of the kernel's memory. The kernel allocates it only as
+// needed. An announcement takes about 4 KiB. Without CAP_NET_ADMIN, net.core.rmem_max is the limit.
 const announcementsSize = 32 << 20
 
 // openAnnouncements opens a socket to which the kernel announces changes to links and addresses.
@@ -16,9 +16,9 @@ func openAnnouncements(size int) (*rtnl.Socket, error) {
 	return rtnl.Subscribe(size, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
 }
 
-// openDriverWatch returns a descriptor that becomes readable when the node of the driver is opened or closed, or -1. It
-// watches the directory, because the node may be re-created. All changes that the kernel does not announce happen
-// between these two.
+// openDriverWatch returns a descriptor that becomes readable when a program opens or closes the driver's node, or -1.
+// It watches the directory, because the node may be re-created. All changes that the kernel does not announce happen
+// between an open and a close.
 func openDriverWatch() int {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {

@@ -13,32 +13,32 @@ import (
 	"github.com/tunadm/tunadm/internal/poll"
 )
 
-// pause is how long a look at the unannounced changes of devices that are down waits after a program opened or closed
-// the driver, or after a device was created. Programs take less than a millisecond. After a longer look the pause is
-// longer, so that looks take a fifth of the time at most.
+// pause is the delay between an event and a look for unannounced changes of devices that are down. The event is an open
+// or a close of the driver, or a new device. A program takes less than a millisecond for its changes. The delay grows
+// with the time that a look takes, so looks take at most a fifth of the time.
 const pause = 20 * time.Millisecond
 
 // A watcher keeps the last reported state of each device.
 type watcher struct {
 	ns            *Namespace
 	announcements *rtnl.Socket
-	driver        int // -1: it cannot be watched
+	driver        int // -1: the driver cannot be watched
 	names         []string
 
-	known    map[int]*Device // all TUN/TAP devices, by index; values are replaced, never changed
-	followed map[int]bool    // those whose events are told
-	masters  map[int]string  // the names of masters seen
-	told     map[int]*Device // of devices that were announced: as they were when their attachments were told last
+	known    map[int]*Device // all TUN/TAP devices, by index; values are replaced, never modified
+	followed map[int]bool    // the devices whose events are reported
+	masters  map[int]string  // the names of the masters that were seen
+	told     map[int]*Device // announced devices, as they were when their attachments were last reported
 	events   []Event
 
 	lost   bool
-	lookAt time.Time // zero: nothing to look at
+	lookAt time.Time // when to look for unannounced changes; zero: not scheduled
 	took   time.Duration
 }
 
-// Watch calls tell with the events of the named devices, or of all. It ends without an error when ctx ends or when out
-// has no reader any more. A name need not exist yet, and a device is followed if it is renamed. Tell gets the events of
-// a moment, in their order; its error ends the watch.
+// Watch calls tell with the events of the named devices, or of all devices if there are no names. It returns nil when
+// ctx ends or when out has no reader any more. A name need not exist yet. A renamed device is followed. tell gets all
+// events of one moment, in order; an error from it ends the watch.
 func (ns *Namespace) Watch(ctx context.Context, names []string, out *os.File, tell func([]Event) error) error {
 	return ns.watch(ctx, names, out, announcementsSize, tell)
 }
@@ -82,7 +82,7 @@ func (ns *Namespace) watch(ctx context.Context, names []string, out *os.File, si
 	}
 }
 
-// react handles everything that is waiting.
+// react handles all waiting announcements and driver events.
 func (w *watcher) react(waiter *poll.Waiter) error {
 	if waiter.Ready(waitDriver) {
 		drainDriver(w.driver)
@@ -132,7 +132,7 @@ func (w *watcher) flush(tell func([]Event) error) error {
 	return tell(events)
 }
 
-// tell keeps events for flush if the device is one of those to be followed.
+// tell stores events for flush if the device is followed.
 func (w *watcher) tell(index int, events ...Event) {
 	if w.followed[index] {
 		w.events = append(w.events, events...)
@@ -154,8 +154,8 @@ func (w *watcher) forget(index int) {
 	delete(w.told, index)
 }
 
-// hear reads announcements until there are no more, or until there are enough to report. If some were lost, it reads
-// all that wait, because the kernel adds none before.
+// hear reads announcements until none are left, or until there are enough to report. If some were lost, it reads all
+// that are waiting, because the kernel adds none before.
 func (w *watcher) hear() error {
 	const enough = 4096
 	for n := 0; n < enough || w.lost; n++ {
@@ -163,7 +163,7 @@ func (w *watcher) hear() error {
 		case errors.Is(err, unix.EAGAIN):
 			return nil
 		case errors.Is(err, unix.ENOBUFS):
-			// The waiting announcements are in order. The kernel drops what follows until all are read.
+			// The waiting announcements are in order. The kernel drops later ones until all are read.
 			w.lost = true
 		case err != nil:
 			return err

@@ -10,11 +10,11 @@ import (
 	"github.com/xrash/smetrics"
 )
 
-// Escape makes text from the kernel or another user harmless to print: control characters, those that change the
-// direction of a text or cannot be seen, bytes that are no UTF-8, and a backslash are written as Go writes them.
+// Escape returns text from the kernel or another user in a form that is safe to print. It writes control characters,
+// characters that are invisible or change the direction of text, invalid UTF-8 and backslashes as Go escape sequences.
 func Escape(text string) string { return escape(text, true) }
 
-// Printable is Escape for what has been put together from escaped parts: backslashes stay.
+// Printable is Escape for text that contains escaped parts: it keeps backslashes.
 func Printable(text string) string { return escape(text, false) }
 
 func escape(text string, backslash bool) string {
@@ -37,7 +37,7 @@ func escape(text string, backslash bool) string {
 	return b.String()
 }
 
-// Visible says whether a character can be seen, and does nothing to its neighbours.
+// Visible reports whether a character is visible and does not affect its neighbours.
 func Visible(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r >= ' ' && r != 0x7f
@@ -46,13 +46,13 @@ func Visible(r rune) bool {
 	return strconv.IsPrint(r) && r != blankBraille && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// Word is text as one word of a shell's command line. What no terminal should see is written as $'...'.
+// Word returns text as one word of a shell's command line. It writes text that is not safe on a terminal as $'...'.
 func Word(text string) string {
 	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_-+=:,./"
 	switch {
 	case text != "" && strings.Trim(text, safe) == "":
 		return text
-	case Escape(strings.ReplaceAll(text, `\`, "")) != strings.ReplaceAll(text, `\`, ""): // in '...' a backslash is one
+	case Escape(strings.ReplaceAll(text, `\`, "")) != strings.ReplaceAll(text, `\`, ""): // a backslash needs no escape in '...'
 		var b strings.Builder
 		for i := range len(text) {
 			if c := text[i]; c < ' ' || c >= 0x7f || c == '\'' || c == '\\' {
@@ -66,8 +66,8 @@ func Word(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// linkName is the name as ip link set takes it. The word dev keeps it apart from the command's own words, all
-// of which are without a digit.
+// linkName returns the name in the form that ip link set accepts. The word dev separates it from the command's
+// keywords, none of which has a digit.
 func linkName(name string) string {
 	if strings.ContainsAny(name, "0123456789") && name[0] != '-' {
 		return Word(name)
@@ -75,7 +75,7 @@ func linkName(name string) string {
 	return "dev " + Word(name)
 }
 
-// Nearest is the known word that is nearest to one that is not, or "" where none is near.
+// Nearest returns the known word that is nearest to word, or "" if none is near.
 func Nearest(word string, known []string) string {
 	const near = 0.8
 	best, distance := "", near

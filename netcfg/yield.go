@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// routeKey is what one route of a machine has to itself.
+// routeKey identifies a route in a network namespace.
 type routeKey struct {
 	to            netip.Prefix
 	metric, table uint32
@@ -13,8 +13,8 @@ type routeKey struct {
 
 func (r Route) key() routeKey { return routeKey{r.To, r.metric(), r.table()} }
 
-// yield lets a route, or the device that has it, go before another device of the run is given it: the kernel takes the
-// same one twice only with both in view, and the order of the devices in a file is no order of work.
+// yield removes a route, or the device that has it, before another device of the run gets the route. The kernel refuses
+// the same route twice, and the order of the devices in a file is not the order of work.
 func yield(jobs []*job) {
 	wanted := map[routeKey][]*job{}
 	for _, j := range jobs {
