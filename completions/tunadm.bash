@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Completion of tunadm(8) for bash. What is typed is compared, and handed on as one word; it is never evaluated.
+# Completion of tunadm(8) for bash. Typed words are compared and passed on as single words, never evaluated.
 
-# _tunadm_values offers those lines of its input that begin with what is typed and do not stand on the line already.
+# _tunadm_values offers the lines of its input that begin with the typed word and are not on the line yet.
 _tunadm_values() {
     local value word
     while IFS= read -r value; do
@@ -15,7 +15,8 @@ _tunadm_values() {
     done
 }
 
-# _tunadm_devices prints the live devices. list escapes their names, which %b undoes. Only -- makes a name of "-x".
+# _tunadm_devices prints the existing devices. list escapes names, and %b undoes this. A name that begins with - is offered
+# only after --.
 _tunadm_devices() {
     local name
     tunadm list --names ${ns:+--netns="$ns"} 2>/dev/null </dev/null | while IFS= read -r name; do
@@ -34,7 +35,7 @@ _tunadm_masters() {
     done
 }
 
-# _tunadm_files offers files and directories. Readline quotes them, and puts a slash behind a directory.
+# _tunadm_files offers files and directories. Readline quotes them, and appends a slash to a directory.
 _tunadm_files() {
     compopt -o filenames 2>/dev/null
     while IFS= read -r file; do
@@ -42,7 +43,7 @@ _tunadm_files() {
     done < <(compgen -f -- "$cur")
 }
 
-# _tunadm_old completes the line of as: its own flags, the old tool, and the words of that.
+# _tunadm_old completes the line of as: its flags, the old tool, and the arguments of the tool.
 _tunadm_old() {
     local i=2 old=()
     while ((i < COMP_CWORD)) && [[ ${COMP_WORDS[i]} == -* ]]; do ((i++)); done
@@ -74,7 +75,7 @@ _tunadm() {
     fi
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]//[\'\"\\]/}
-        if [[ $flag && $word == '=' ]]; then # bash splits --flag=value in three
+        if [[ $flag && $word == '=' ]]; then # bash splits --flag=value into three words
             continue
         elif [[ $flag ]]; then
             [[ $flag == --netns ]] && ns=$word

@@ -1,6 +1,6 @@
-# Completion of tunadm(8) for fish. What is typed is compared, and handed on as one word; it is never evaluated.
+# Completion of tunadm(8) for fish. Typed words are compared and passed on as single words, never evaluated.
 
-# __tunadm_is tells whether the verb of the command line is one of its arguments; none: no word has been typed yet.
+# __tunadm_is succeeds if the verb of the command line is one of its arguments; none: no word has been typed yet.
 function __tunadm_is
     set -l words (commandline -opc)
     set -l verb none
@@ -38,7 +38,8 @@ function __tunadm_netns
     test -z "$ns"; or printf '%s\n' $argv$ns
 end
 
-# __tunadm_devices prints the live devices not named yet. list escapes their names, which %b undoes. Only -- makes a name of "-x".
+# __tunadm_devices prints the existing devices that are not on the line yet. list escapes names, and %b undoes this. A name
+# that begins with - is offered only after --.
 function __tunadm_devices
     type -q tunadm; or return
     set -l words (commandline -opc)
@@ -49,7 +50,7 @@ function __tunadm_devices
     end
 end
 
-# __tunadm_as tells whether the old tool in the line of as is its argument; none: it has not been typed yet.
+# __tunadm_as succeeds if the old tool in the line of as is its argument; none: it has not been typed yet.
 function __tunadm_as
     __tunadm_is as; or return
     set -l words (commandline -opc)
@@ -62,7 +63,7 @@ function __tunadm_as_flags
     __tunadm_as none
 end
 
-# __tunadm_unnamed tells whether the verb is one that takes one device, and none is named yet.
+# __tunadm_unnamed succeeds if the verb accepts one device, and none is on the line yet.
 function __tunadm_unnamed
     __tunadm_is doctor dump echo tunnel; or return
     set -l words (commandline -opc)
@@ -82,13 +83,13 @@ function __tunadm_unnamed
     end
 end
 
-# __tunadm_exec_own tells whether the verb is exec, and its program's line has not begun.
+# __tunadm_exec_own succeeds if the verb is exec, and its program is not on the line yet.
 function __tunadm_exec_own
     __tunadm_is exec; or return
     not contains -- -- (commandline -opc)
 end
 
-# __tunadm_program completes the line behind exec's --.
+# __tunadm_program completes the command line after the -- of exec.
 function __tunadm_program
     set -l words (commandline -opc)
     set -l ended (contains -i -- -- $words)
@@ -111,11 +112,11 @@ end
 
 complete -c tunadm -f
 complete -c tunadm -n '__tunadm_is none' -l version -d 'Print the version'
-for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'delete\tRemove devices that nobody uses' 'del\tdelete' \
-        'rm\tdelete' 'list\tShow devices, a line each' 'ls\tlist' 'show\tShow everything known of devices' \
-        'apply\tMake the devices as files declare them' 'teardown\tDelete what apply created' 'export\tPrint devices as a file' \
-        'doctor\tSay why a device does not work' 'watch\tTell what happens to devices' 'exec\tRun a program with queues of devices' \
-        'dump\tPrint packets, or write pcapng' 'echo\tAnswer pings' 'loop\tLead traffic of this host through two tuns' 'tunnel\tCarry packets to another host, in clear text' 'as\tDo what a line of an old tool does'
+for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'delete\tDelete devices that no program uses' 'del\tdelete' \
+        'rm\tdelete' 'list\tList devices, one per line' 'ls\tlist' 'show\tShow all details of devices' \
+        'apply\tCreate and change devices as files declare them' 'teardown\tDelete what apply created' 'export\tPrint devices as a file' \
+        'doctor\tFind out why a device does not work' 'watch\tPrint events of devices' 'exec\tRun a program with the queues of devices' \
+        'dump\tPrint packets, or write pcapng' 'echo\tAnswer pings' 'loop\tRoute traffic between two local addresses through a pair of tuns' 'tunnel\tCarry packets to another host, in clear text' 'as\tRun a command line of an old tool'
     complete -c tunadm -n '__tunadm_is none' -a "'"(printf $verb)"'"
     complete -c tunadm -n '__tunadm_is help; and test (count (commandline -opc)) = 2' -a "'"(printf $verb)"'"
 end
@@ -128,42 +129,42 @@ complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown 
     -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
 
 complete -c tunadm -n '__tunadm_is add delete' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
-complete -c tunadm -n '__tunadm_is add' -l multi-queue -d 'Several queues at once'
+complete -c tunadm -n '__tunadm_is add' -l multi-queue -d 'Allow several queues at the same time'
 complete -c tunadm -n '__tunadm_is add' -l vnet-hdr -d 'Start with virtio headers'
 complete -c tunadm -n '__tunadm_is add' -l pi -d 'Start with packet information'
-complete -c tunadm -n '__tunadm_is add' -l if-missing -d 'A device that is as asked is as good as a new one'
+complete -c tunadm -n '__tunadm_is add' -l if-missing -d 'Succeed if the device exists with these properties'
 
 complete -c tunadm -n '__tunadm_is add set' -l user -x -a '(__fish_complete_users)' -d 'Who may attach'
 complete -c tunadm -n '__tunadm_is add set' -l group -x -a '(__fish_complete_groups)' -d 'The group that may attach'
 complete -c tunadm -n '__tunadm_is add set' -l anyone -d 'Every local user may attach'
-complete -c tunadm -n '__tunadm_is add set' -l address -x -d 'Have an address'
-complete -c tunadm -n '__tunadm_is add set' -l route -x -d 'Route through the device'
-complete -c tunadm -n '__tunadm_is add set loop' -l mtu -x -d 'Largest packet, in bytes'
-complete -c tunadm -n '__tunadm_is add set' -l mac -x -d 'Ethernet address of a tap'
-complete -c tunadm -n '__tunadm_is add set' -l txqueuelen -x -d 'Queue towards the program, in packets'
-complete -c tunadm -n '__tunadm_is add set' -l alias -x -d 'A text of yours'
+complete -c tunadm -n '__tunadm_is add set' -l address -x -d 'Set the addresses'
+complete -c tunadm -n '__tunadm_is add set' -l route -x -d 'Set the routes'
+complete -c tunadm -n '__tunadm_is add set loop' -l mtu -x -d 'Maximum packet size, in bytes'
+complete -c tunadm -n '__tunadm_is add set' -l mac -x -d 'MAC address of a tap'
+complete -c tunadm -n '__tunadm_is add set' -l txqueuelen -x -d 'Transmit queue length, in packets'
+complete -c tunadm -n '__tunadm_is add set' -l alias -x -d 'A text that describes the device'
 complete -c tunadm -n '__tunadm_is add set' -l master -x -a '(__tunadm_masters)' -d 'Join a bridge or a VRF'
-complete -c tunadm -n '__tunadm_is add set' -l no-master -d 'Be in no bridge and no VRF'
+complete -c tunadm -n '__tunadm_is add set' -l no-master -d 'Leave the bridge or VRF'
 complete -c tunadm -n '__tunadm_is add set' -l promisc -x -a 'on off' -d 'Receive all frames'
-complete -c tunadm -n '__tunadm_is add set' -l multicast -x -a 'on off' -d 'Take part in multicast'
-complete -c tunadm -n '__tunadm_is add set' -l up -d 'Switch the device on'
-complete -c tunadm -n '__tunadm_is add set' -l down -d 'Switch the device off'
+complete -c tunadm -n '__tunadm_is add set' -l multicast -x -a 'on off' -d 'Send and receive multicast'
+complete -c tunadm -n '__tunadm_is add set' -l up -d 'Bring the device up'
+complete -c tunadm -n '__tunadm_is add set' -l down -d 'Take the device down'
 
-complete -c tunadm -n '__tunadm_is set' -l add-address -x -d 'Have one more address'
-complete -c tunadm -n '__tunadm_is set' -l remove-address -x -d 'Have one address less'
-complete -c tunadm -n '__tunadm_is set' -l add-route -x -d 'Have one more route'
-complete -c tunadm -n '__tunadm_is set' -l remove-route -x -d 'Have one route less'
-complete -c tunadm -n '__tunadm_is delete' -l if-exists -d 'An absent device is as good as a deleted one'
-complete -c tunadm -n '__tunadm_is delete' -l force -d 'Take it from the program that uses it'
-complete -c tunadm -n '__tunadm_is teardown' -l force -d 'Take devices from their programs, and those that apply did not create'
-complete -c tunadm -n '__tunadm_is apply' -l prune -d 'Delete what is declared no more'
+complete -c tunadm -n '__tunadm_is set' -l add-address -x -d 'Add an address'
+complete -c tunadm -n '__tunadm_is set' -l remove-address -x -d 'Remove an address'
+complete -c tunadm -n '__tunadm_is set' -l add-route -x -d 'Add a route'
+complete -c tunadm -n '__tunadm_is set' -l remove-route -x -d 'Remove a route'
+complete -c tunadm -n '__tunadm_is delete' -l if-exists -d 'Succeed if the device does not exist'
+complete -c tunadm -n '__tunadm_is delete' -l force -d 'Delete a device even if a program uses it'
+complete -c tunadm -n '__tunadm_is teardown' -l force -d 'Delete also devices in use, and those that apply did not create'
+complete -c tunadm -n '__tunadm_is apply' -l prune -d 'Delete what is no longer declared'
 complete -c tunadm -n '__tunadm_is apply' -l atomic -d 'If one device fails, put all back'
-complete -c tunadm -n '__tunadm_is apply' -l replace -d 'Make anew what can never be as declared'
-complete -c tunadm -n '__tunadm_is apply' -l defer-master -d 'Leave out a master that does not exist yet'
-complete -c tunadm -n '__tunadm_is export' -l format -x -a 'toml ip networkd' -d 'For which tool'
+complete -c tunadm -n '__tunadm_is apply' -l replace -d 'Re-create a device whose mode or queues differ'
+complete -c tunadm -n '__tunadm_is apply' -l defer-master -d 'Ignore a master that does not exist yet'
+complete -c tunadm -n '__tunadm_is export' -l format -x -a 'toml ip networkd' -d 'Output format'
 
 complete -c tunadm -n '__tunadm_is doctor' -l user -x -a '(__fish_complete_users)' -d 'Answer for this user'
-complete -c tunadm -n '__tunadm_is doctor' -s v -l verbose -d 'Print also what is right'
+complete -c tunadm -n '__tunadm_is doctor' -s v -l verbose -d 'Print passed checks too'
 
 complete -c tunadm -n __tunadm_exec_own -l user -x -a '(__fish_complete_users)' -d 'Run the program as this user'
 complete -c tunadm -n __tunadm_exec_own -l new-privileges -d 'Set-user-ID programs still work'
@@ -171,31 +172,31 @@ complete -c tunadm -n __tunadm_exec_own -l ambient -x -a 'net_admin net_raw net_
 complete -c tunadm -n __tunadm_exec_own -l vnet-hdr -d 'Virtio headers before packets'
 complete -c tunadm -n __tunadm_exec_own -l pi -d 'Packet information before packets'
 
-complete -c tunadm -n '__tunadm_is dump' -l count -x -d 'End after so many packets'
-complete -c tunadm -n '__tunadm_is dump' -l hex -d 'Print also the bytes'
+complete -c tunadm -n '__tunadm_is dump' -l count -x -d 'Exit after this number of packets'
+complete -c tunadm -n '__tunadm_is dump' -l hex -d 'Print the bytes of each packet too'
 complete -c tunadm -n '__tunadm_is dump' -l write -r -F -d 'Write pcapng'
 
 complete -c tunadm -n '__tunadm_is echo' -s v -l verbose -d 'Print each packet'
-complete -c tunadm -n '__tunadm_is tunnel' -l plain -d 'Yes, in clear text'
+complete -c tunadm -n '__tunadm_is tunnel' -l plain -d 'Confirm that packets travel in clear text'
 complete -c tunadm -n '__tunadm_is tunnel' -l listen -x -d 'Wait for the other host on this address'
-complete -c tunadm -n '__tunadm_is tunnel' -l connect -x -a '(__fish_print_hostnames)' -d 'Call the other host'
-complete -c tunadm -n '__tunadm_is tunnel' -l udp -d 'A packet a datagram'
-complete -c tunadm -n '__tunadm_is tunnel' -l peer -x -d 'Hear this address alone'
-complete -c tunadm -n '__tunadm_is tunnel' -s v -l verbose -d 'Print who comes and goes'
+complete -c tunadm -n '__tunadm_is tunnel' -l connect -x -a '(__fish_print_hostnames)' -d 'Connect to the other host'
+complete -c tunadm -n '__tunadm_is tunnel' -l udp -d 'Send a datagram for each packet'
+complete -c tunadm -n '__tunadm_is tunnel' -l peer -x -d 'Accept packets only from this address'
+complete -c tunadm -n '__tunadm_is tunnel' -s v -l verbose -d 'Print connections'
 complete -c tunadm -n '__tunadm_is loop' -l a -x -d 'Address of one end'
-complete -c tunadm -n '__tunadm_is loop' -l a-device -x -a '(__tunadm_devices)' -d 'A free tun for this end'
+complete -c tunadm -n '__tunadm_is loop' -l a-device -x -a '(__tunadm_devices)' -d 'Use an existing tun for this end'
 complete -c tunadm -n '__tunadm_is loop' -l b -x -d 'Address of the other end'
-complete -c tunadm -n '__tunadm_is loop' -l b-device -x -a '(__tunadm_devices)' -d 'A free tun for this end'
-complete -c tunadm -n '__tunadm_is loop' -l clean -d 'Remove what a loop left that was killed'
+complete -c tunadm -n '__tunadm_is loop' -l b-device -x -a '(__tunadm_devices)' -d 'Use an existing tun for this end'
+complete -c tunadm -n '__tunadm_is loop' -l clean -d 'Only remove what a killed loop left'
 
-complete -c tunadm -n __tunadm_as_flags -l explain -d 'Print the line of tunadm that does the same'
+complete -c tunadm -n __tunadm_as_flags -l explain -d 'Print the equivalent line of tunadm'
 complete -c tunadm -n __tunadm_as_flags -a 'tunctl openvpn ip' -d 'Old tool'
 complete -c tunadm -n '__tunadm_as tunctl' -a '-b -n -p -u -g -t -d -f'
 complete -c tunadm -n '__tunadm_as openvpn' -a '--mktun --rmtun --dev --dev-type --dev-node --user --group --lladdr --txqueuelen --tun-mtu'
 complete -c tunadm -n '__tunadm_as ip' -a 'tuntap add del show mode tun tap dev name user group one_queue pi vnet_hdr multi_queue'
 
-complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -l dry-run -d 'Print the steps, and do nothing'
-complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l check -d 'As --dry-run, and exit 8 if there is anything to do'
+complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -l dry-run -d 'Print the steps and change nothing'
+complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l check -d 'Like --dry-run, and exit 8 if there are steps'
 complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown doctor watch' -l json -d 'Print JSON'
 complete -c tunadm -n '__tunadm_is none list' -l names -d 'Print the names only'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -s v -l verbose -d 'Print each step as it is done'
