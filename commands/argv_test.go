@@ -58,7 +58,7 @@ func TestAllWrongValuesAreReported(t *testing.T) {
 		{"--mtu 1 --mtu 2 --promisc=1 tun77", []string{
 			`--mtu: "1" is no number from 68 to 65535`, `--mtu is given twice, as "1" and as "2"`, `--promisc: "1" is neither on nor off`,
 		}},
-		{"--address 1 --address 2 tun77", []string{`--address: "1" is no IP address`, `--address: "2" is no IP address`}},
+		{"--address 1 --address 2 tun77", []string{`--address: "1" is not an IP address`, `--address: "2" is not an IP address`}},
 	} {
 		p := &program{stdout: new(bytes.Buffer), stderr: new(bytes.Buffer)}
 		var got []string

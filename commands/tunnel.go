@@ -171,7 +171,7 @@ func parseListen(s string) (string, error) {
 			s, port, port)
 	}
 	if _, err := netip.ParseAddr(host); err != nil {
-		return "", fmt.Errorf("%q is no IP address", host)
+		return "", fmt.Errorf("%q is not an IP address", host)
 	}
 	return net.JoinHostPort(host, port), nil
 }

@@ -60,7 +60,7 @@ func ParseAddress(s string) (Address, error) {
 	case len(words) == 3 && words[1] == "peer":
 		local, err := netip.ParseAddr(words[0])
 		if err != nil {
-			return a, fmt.Errorf("%q is no IP address without a length; the length belongs to the peer", words[0])
+			return a, fmt.Errorf("%q is not an IP address without a length; the length belongs to the peer", words[0])
 		}
 		p, err := parsePrefix(words[2])
 		if err != nil {
@@ -74,7 +74,7 @@ func ParseAddress(s string) (Address, error) {
 			return a, fmt.Errorf("%s is its own peer", local)
 		}
 	default:
-		return a, fmt.Errorf("%q is no address: write 10.0.0.1/24, fd00::1/64 or 10.0.0.1 peer 10.0.0.2", s)
+		return a, fmt.Errorf("%q is not an address: write 10.0.0.1/24, fd00::1/64 or 10.0.0.1 peer 10.0.0.2", s)
 	}
 	return a, checkHost(a.Local)
 }
@@ -85,11 +85,11 @@ func checkHost(ip netip.Addr) error {
 	case ip.IsUnspecified():
 		return fmt.Errorf("%s is the unspecified address", ip)
 	case ip.IsMulticast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return fmt.Errorf("%s is no address of one host", ip)
+		return fmt.Errorf("%s is not a unicast address", ip)
 	case ip.Zone() != "":
-		return fmt.Errorf("%s names a zone; the device is the zone", ip)
+		return fmt.Errorf("%s has a zone: remove it, the device is the zone", ip)
 	case ip.Is4In6():
-		return fmt.Errorf("%s is IPv4 in IPv6 clothes: write %s", ip, ip.Unmap())
+		return fmt.Errorf("%s is an IPv4-mapped IPv6 address: write %s", ip, ip.Unmap())
 	}
 	return nil
 }
@@ -101,16 +101,16 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	}
 	if host, bits, ok := strings.Cut(s, "/"); ok {
 		if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" {
-			return netip.Prefix{}, fmt.Errorf("%q is no length of a prefix: 0 to %d are", bits, ip.BitLen())
+			return netip.Prefix{}, fmt.Errorf("%q is not a prefix length from 0 to %d", bits, ip.BitLen())
 		}
 	}
 	ip, err := netip.ParseAddr(s)
 	if strings.Contains(s, "%") {
-		return netip.Prefix{}, fmt.Errorf("%q names a zone; the device is the zone", s)
+		return netip.Prefix{}, fmt.Errorf("%q has a zone: remove it, the device is the zone", s)
 	}
 	switch {
 	case err != nil:
-		return netip.Prefix{}, fmt.Errorf("%q is no IP address", s)
+		return netip.Prefix{}, fmt.Errorf("%q is not an IP address", s)
 	}
 	return netip.PrefixFrom(ip, ip.BitLen()), nil
 }

@@ -64,7 +64,7 @@ func (ns *Namespace) addressMode(index int) (mode uint8, known bool, err error) 
 		}
 	})[0]
 	if err != nil {
-		return 0, false, &Error{What: "look at the device", Err: err}
+		return 0, false, &Error{What: "read the device", Err: err}
 	}
 	return mode, known, nil
 }

@@ -24,7 +24,7 @@ func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 	}
 	switch configured, err := ns.multicastRoute(d.Index); {
 	case err != nil:
-		return &Error{Device: d.Name, What: "look at it again", Err: err}
+		return &Error{Device: d.Name, What: "read the device", Err: err}
 	case !configured:
 		return ns.putBackAddressMode(d, t)
 	}
@@ -34,7 +34,7 @@ func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 	}
 	found, err := ns.observe([]target{{name: d.Name, index: d.Index}}, deep, false)
 	if err != nil {
-		return &Error{Device: d.Name, What: "look at it again", Err: err}
+		return &Error{Device: d.Name, What: "read the device", Err: err}
 	}
 	if d = found[0]; d == nil || d.InUse() || d.ipv6() != "" || !d.linkLocalFromKernel() {
 		return nil

@@ -46,7 +46,7 @@ func (s Step) needsUnused() bool {
 func busyError(d *Device, kind StepKind) *Error {
 	fix := Sentence("stop it first")
 	if kind == StepDelete && mayConfigure() {
-		fix = Fix{Before: "stop it first, or take the device from it: ", Commands: []Command{Tunadm("delete", d.Name, "--force")}}
+		fix = Fix{Before: "stop it first, or force the deletion: ", Commands: []Command{Tunadm("delete", d.Name, "--force")}}
 	}
 	return &Error{Device: d.Name, Cause: InUse, Detail: d.UsedBy(), Fix: fix, Err: errBusy}
 }

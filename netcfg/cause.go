@@ -61,8 +61,8 @@ var causes = [...]struct {
 	Exists:           {"exists already", accept},
 	Differs:          {means: "exists already, and differs"},
 	OtherKind:        {means: "not a TUN/TAP device"},
-	WrongMode:        {"exists in the other mode", replace("a mode is for life: ")},
-	WrongQueues:      {"exists with other queues", replace("multi-queue is for life: ")},
+	WrongMode:        {"exists in the other mode", replace("the mode cannot be changed after creation: ")},
+	WrongQueues:      {"exists with other queues", replace("multi-queue cannot be changed after creation: ")},
 	InUse:            {means: "in use"},
 	NotPermitted:     {means: "not permitted"},
 	NotOwner:         {means: "not permitted"},
@@ -74,14 +74,14 @@ var causes = [...]struct {
 	NoGroup:          {"no such group", sentence("create it with groupadd(8), or give a number")},
 	NoNames:          {means: "the name service does not answer"},
 	NoMaster:         {means: "no such device"},
-	NoPort:           {"takes no devices", sentence("a master is a bridge or a VRF")},
-	TunInBridge:      {"a tun carries no Ethernet frames, and a bridge nothing else", sentence("only a tap can join a bridge")},
-	TunHasNoMAC:      {"a tun device has none", sentence("only a tap can have one")},
-	MTUBelowIPv6:     {"the kernel would take IPv6 off the device", sentence("an MTU of 1280 or more keeps it; to do without, remove the IPv6 addresses and routes first")},
+	NoPort:           {"accepts no devices", sentence("a master is a bridge or a VRF")},
+	TunInBridge:      {"a bridge needs Ethernet frames, and a tun carries none", sentence("only a tap can join a bridge")},
+	TunHasNoMAC:      {"a tun has no MAC address", sentence("only a tap has one")},
+	MTUBelowIPv6:     {"the kernel would remove IPv6 from the device", sentence("use an MTU of 1280 or more, or remove the IPv6 addresses and routes first")},
 	IPv6Off:          {means: "IPv6 is off"},
 	NoGateway:        {"the gateway cannot be reached through the device", sentence("give the device an address in the gateway's network")},
 	AddressTaken:     {means: "the device has it in another form"},
-	RouteTaken:       {"another device has it", sentence("remove that one first, or give this one a metric of its own")},
+	RouteTaken:       {"another device has it", sentence("remove the other route first, or give this one another metric")},
 	DeviceDown:       {"the device is down", sentence("add --up")},
 	OwnerFixed:       {means: "the kernel cannot unset an owner or a group"},
 	NotThere:         {means: "is not on the device"},
@@ -89,8 +89,8 @@ var causes = [...]struct {
 	ForeignNamespace: {means: "only its own user namespace may enter it"},
 	Interrupted:      {means: "interrupted"},
 	NoMemory:         {"out of memory", shorten},
-	NotKept:          {means: "it did not stay: the kernel dropped it, or another program changed it"},
-	OtherFailed:      {means: "left as it was, since another device failed"},
+	NotKept:          {means: "the kernel or another program reverted it"},
+	OtherFailed:      {means: "unchanged, because another device failed"},
 	NoProgram:        {means: "no such program"},
 	NotExecutable:    {means: "it cannot be executed"},
 }
@@ -99,7 +99,7 @@ func sentence(text string) func(string) Fix { return func(string) Fix { return S
 
 // accept returns the fix for a device that cannot be created because it exists.
 func accept(device string) Fix {
-	return Fix{Commands: []Command{Tunadm("set", device)}, After: " changes it; --if-missing accepts one that is as asked"}
+	return Fix{Commands: []Command{Tunadm("set", device)}, After: " changes it; --if-missing accepts a device with these properties"}
 }
 
 // replace returns the fix for a property that cannot be changed.
@@ -155,7 +155,7 @@ func (e *Error) Hint() Fix {
 func (d *Device) KindWords() string {
 	switch d.Kind {
 	case "":
-		return "a device of its own kind"
+		return "another kind of device"
 	case "loopback":
 		return "the loopback device"
 	case "tun":

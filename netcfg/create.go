@@ -116,12 +116,12 @@ func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err
 	}
 	if !quiet {
 		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETCARRIER, 0); err != nil {
-			return nil, &Error{Device: s.Device, What: "switch the carrier off", Err: err}
+			return nil, &Error{Device: s.Device, What: "turn off the carrier", Err: err}
 		}
 	}
 	made = &newDevice{fd: fd}
 	if made.name, made.index, err = ns.identify(fd); err != nil {
-		return nil, &Error{Device: s.Device, What: "look it up", Err: err}
+		return nil, &Error{Device: s.Device, What: "read the device", Err: err}
 	}
 	return made, nil
 }

@@ -66,7 +66,7 @@ func (ns *Namespace) reveal(made *newDevice, name string) error {
 // identifyAgain reads the present name and index of a device.
 func (ns *Namespace) identifyAgain(made *newDevice) (err error) {
 	if made.name, made.index, err = ns.identify(made.fd); err != nil {
-		return &Error{Device: made.name, What: "look it up", Err: err}
+		return &Error{Device: made.name, What: "read the device", Err: err}
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 	}
 	_, flags, err := getInterface(made.fd)
 	if err != nil {
-		return "", &Error{Device: made.name, What: "look it up", Err: err}
+		return "", &Error{Device: made.name, What: "read the device", Err: err}
 	}
 	usual := uint16(unix.ARPHRD_ETHER)
 	if s.Mode == TUN {
@@ -151,7 +151,7 @@ func renew(fd int, mode Mode) error {
 	}
 	for _, one := range settings {
 		if err := unix.IoctlSetPointerInt(fd, one.request, one.value); err != nil {
-			return &Error{What: "make it as new", Err: err}
+			return &Error{What: "reset", Err: err}
 		}
 	}
 	return nil

@@ -94,7 +94,7 @@ func setAccess(fd int, want, have Access) error {
 		if err := unix.IoctlSetInt(fd, c.request, int(c.want.Number)); err != nil {
 			e := &Error{What: c.what + Escape(c.want.String()), Err: err}
 			if errors.Is(err, unix.EINVAL) {
-				e.Detail = "this user namespace has no such number"
+				e.Detail = "this user namespace has no such ID"
 			}
 			return e
 		}
@@ -139,7 +139,7 @@ func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
 	_, index, err := ns.identify(fd)
 	switch {
 	case err != nil && !Gone(err):
-		return -1, &Error{Device: d.Name, What: "look it up", Err: err}
+		return -1, &Error{Device: d.Name, What: "read the device", Err: err}
 	case err != nil, index != d.Index: // the device was deleted or renamed, or claim has to try again
 		return -1, vanished(d.Name)
 	}

@@ -102,7 +102,7 @@ func (ns *Namespace) explainCreate(name string, err error) error {
 	case errors.Is(err, unix.ENFILE):
 		e.Detail = "no number is left for " + name
 	case errors.Is(err, unix.EINVAL):
-		e.Detail = "the kernel does not take the name or the mode"
+		e.Detail = "the kernel does not accept the name or the mode"
 	}
 	return e
 }
@@ -174,7 +174,7 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 		e.Cause = NoGateway
 	case s.Kind == StepAddRoute && is(unix.EEXIST):
 		if e.Cause, e.Detail = RouteTaken, ns.routeHolder(s.Route); e.Detail == "" {
-			e.Detail = "there is one already: the kernel's own, for an address of that network, or one that is gone by now"
+			e.Detail = "the kernel has such a route for an address, or another program added one and removed it"
 		}
 	case s.Kind == StepAddRoute && is(unix.ENETDOWN):
 		e.Cause = DeviceDown
@@ -217,7 +217,7 @@ func asRoot() Fix {
 		return Sentence("root here lacks CAP_NET_ADMIN: start the container with --cap-add NET_ADMIN")
 	case UserNamespace:
 		return Sentence("root here has no CAP_NET_ADMIN over this network namespace, which belongs to another user namespace: " +
-			"work in one of its own (unshare -n)")
+			"create one with unshare -n")
 	}
 	return Sentence("root here lacks CAP_NET_ADMIN over this network namespace: grant it, or run it outside the container")
 }

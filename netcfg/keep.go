@@ -140,13 +140,13 @@ func (ns *Namespace) lastLook(jobs []*job) {
 func (o Options) ahead(made []Step, names []string) *Error {
 	if o.Remember != nil {
 		if err := o.Remember(made); err != nil {
-			const detail = "cannot be remembered, and is not made"
+			const detail = "cannot be recorded, so it was not created"
 			return &Error{Cause: NotPermitted, Detail: detail, Fix: HintOf(err), Err: err}
 		}
 	}
 	if o.Announce != nil {
 		if err := o.Announce(names); err != nil {
-			return &Error{Detail: "its name cannot be printed, and it is not made", Err: err}
+			return &Error{Detail: "its name cannot be printed, so it was not created", Err: err}
 		}
 	}
 	return nil

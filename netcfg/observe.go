@@ -190,7 +190,7 @@ func (ns *Namespace) askLinks(wanted []target, stats bool) ([]*Device, error) {
 	})
 	for i, err := range errs {
 		if err != nil && !errors.Is(err, unix.ENODEV) {
-			return nil, &Error{Device: wanted[i].name, What: "look it up", Err: err}
+			return nil, &Error{Device: wanted[i].name, What: "read the device", Err: err}
 		}
 	}
 	return found, nil

@@ -204,7 +204,7 @@ func TestErrorsKeepTheKernelsWordsLastAndHintsPasteable(t *testing.T) {
 		text, hint string
 	}{
 		{&Error{Device: "tun7", What: "mtu 70000", Cause: Unknown, Err: &rtnl.Refusal{Errno: 22, Words: "mtu greater than device maximum."}}, "mtu 70000: invalid argument: mtu greater than device maximum", ""},
-		{&Error{Device: "a b", Cause: Exists}, "exists already", "tunadm set 'a b' changes it; --if-missing accepts one that is as asked"},
+		{&Error{Device: "a b", Cause: Exists}, "exists already", "tunadm set 'a b' changes it; --if-missing accepts a device with these properties"},
 		{&Error{Device: "tun7", Cause: InUse, Detail: "in use by x", Err: errBusy}, "in use by x: device or resource busy", ""},
 		{&Error{What: "master br0", Cause: NoMaster, Fix: Run(InNamespace("ip", "link", "add", "br0", "type", "bridge")), Err: errors.New("no such device")}, "master br0: no such device", "ip link add br0 type bridge"},
 	} {

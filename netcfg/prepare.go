@@ -36,7 +36,7 @@ func refuseTwins(jobs []*job) {
 			continue
 		}
 		if other, twice := named[j.now.Index]; twice {
-			j.err = &Error{Device: j.Name, Cause: BadRequest, Detail: "is " + Escape(other) + ", which is named too"}
+			j.err = &Error{Device: j.Name, Cause: BadRequest, Detail: "is the same device as " + Escape(other)}
 		}
 		named[j.now.Index] = j.Name
 	}
@@ -53,7 +53,7 @@ func (j *job) expect() error {
 		_, err := Plan(nil, j.now)
 		return err
 	case j.now != nil && !j.now.Persist && j.Want != nil && !j.Unused && (j.Expect == AbsentOrSame || j.Expect == PresentOrNot):
-		return &Error{Device: j.Name, Cause: Differs, Detail: "exists already, and differs: it is not persistent, and goes with the program that made it"}
+		return &Error{Device: j.Name, Cause: Differs, Detail: "exists already, and differs: it is not persistent, and vanishes with its program"}
 	case j.now != nil && j.Expect == Absent:
 		e := &Error{Device: j.Name, Cause: Exists, Detail: fmt.Sprintf("exists already, as a %s of %s", j.now.Mode, j.now.Access)}
 		if j.Want.Mode != j.now.Mode {
@@ -126,7 +126,7 @@ func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Sp
 	}
 	m, err := ns.cachedMaster(want.Master.Name, masters)
 	if e := new(Error); o.DeferMaster && errors.As(err, &e) && e.Cause == NoMaster {
-		j.warn("it joins %s later, which does not exist yet", Escape(want.Master.Name))
+		j.warn("%s does not exist yet, so the device joins it later", Escape(want.Master.Name))
 		want.Master = nil
 		return &want, nil
 	}
@@ -203,9 +203,9 @@ func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
 	switch {
 	case m == nil || m.Kind != "bridge":
 	case *want.MTU < m.MTU:
-		j.warn("mtu %d is below %d: the MTU of %s falls to it, unless it was set by hand", *want.MTU, m.MTU, Escape(m.Name))
+		j.warn("mtu %d is below %d: the MTU of %s follows, unless it was set explicitly", *want.MTU, m.MTU, Escape(m.Name))
 	case *want.MTU > m.MTU && m.empty:
-		j.warn("mtu %d is above %d: the MTU of %s rises to it, unless it was set by hand", *want.MTU, m.MTU, Escape(m.Name))
+		j.warn("mtu %d is above %d: the MTU of %s follows, unless it was set explicitly", *want.MTU, m.MTU, Escape(m.Name))
 	}
 }
 
@@ -217,7 +217,7 @@ func (j *job) warnOfDown() {
 	addresses := len(matching(j.before.Addresses, func(a Address) bool { return a.Local.Is6() && !a.Foreign() }))
 	routes := len(matching(j.before.Routes, func(r Route) bool { return r.kept.elsewhere == 0 }))
 	if addresses+routes > 0 {
-		j.warn("down drops IPv6 addresses (%d) and routes (%d), for good", addresses, routes)
+		j.warn("down drops IPv6 addresses (%d) and routes (%d) permanently", addresses, routes)
 	}
 }
 

@@ -32,7 +32,7 @@ type Route struct {
 func ParseRoute(s string) (Route, error) {
 	words := strings.Fields(s)
 	if len(words)%2 == 0 {
-		return Route{}, fmt.Errorf("%q is no route: write PREFIX [via ADDRESS] [metric N] [table T]", s)
+		return Route{}, fmt.Errorf("%q is not a route: write PREFIX [via ADDRESS] [metric N] [table T]", s)
 	}
 	r := Route{}
 	seen := map[string]bool{}
@@ -52,20 +52,20 @@ func (r *Route) parseOption(word, value string) (err error) {
 	switch word {
 	case "via":
 		if r.Via, err = netip.ParseAddr(value); err != nil {
-			return fmt.Errorf("via %q is no IP address", value)
+			return fmt.Errorf("via %q is not an IP address", value)
 		}
 		return checkHost(r.Via)
 	case "metric":
 		n, err := strconv.ParseUint(value, 10, 32)
 		if err != nil {
-			return fmt.Errorf("metric %q is no number from 0 to 4294967295", value)
+			return fmt.Errorf("metric %q is not a number from 0 to 4294967295", value)
 		}
 		r.Metric = uint32(n)
 	case "table":
 		r.Table, err = parseTable(value)
 		return err
 	default:
-		return fmt.Errorf("%q is not known in a route: via, metric and table are", word)
+		return fmt.Errorf("%q is not a keyword of a route: write via, metric or table", word)
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func (s *Spec) CheckNew() error {
 		s.Mode = ModeOf(s.Name)
 	}
 	if s.Mode == 0 {
-		return badSpec("mode: %q begins with neither tun nor tap: say --mode tun or --mode tap", s.Name)
+		return badSpec("mode: %q begins with neither tun nor tap: add --mode tun or --mode tap", s.Name)
 	}
 	return s.Check()
 }

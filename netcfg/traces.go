@@ -24,7 +24,7 @@ type Traces struct {
 // as those of a new device.
 func (ns *Namespace) traces(d *Device) (t Traces, err error) {
 	failed := func(err error) (Traces, error) {
-		return Traces{}, &Error{Device: d.Name, What: "look at the device", Err: err}
+		return Traces{}, &Error{Device: d.Name, What: "read the device", Err: err}
 	}
 	t = Traces{Name: d.Name, Index: d.Index, Shared: d.InUse(), Flags: d.flags() | ns.StoredFlags(d)}
 	if t.IPv6, err = ns.multicastRoute(d.Index); err != nil {
@@ -80,7 +80,7 @@ func (ns *Namespace) PutBack(t Traces) (err error) {
 func (ns *Namespace) putBack(t Traces) error {
 	found, err := ns.observe([]target{{name: t.Name, index: t.Index}}, shallow, false)
 	if err != nil {
-		return &Error{Device: t.Name, What: "look at it again", Err: err}
+		return &Error{Device: t.Name, What: "read the device", Err: err}
 	}
 	d := found[0]
 	if d == nil || d.Kind != "tun" || d.InUse() && !t.Shared {

@@ -45,7 +45,7 @@ func reserve(jobs []*job, o Options) {
 	}
 	if err := o.Reserve(gone); err != nil {
 		for _, j := range owners {
-			j.err = &Error{Device: j.Name, Cause: NotPermitted, Detail: "its successor cannot be remembered, and it stays", Fix: HintOf(err), Err: err}
+			j.err = &Error{Device: j.Name, Cause: NotPermitted, Detail: "its replacement cannot be recorded, so it was not deleted", Fix: HintOf(err), Err: err}
 		}
 	}
 }
@@ -176,14 +176,14 @@ func (j *job) whyLeft(s Step) (Cause, string) {
 
 // lost returns the error of a device that was deleted and cannot be re-created, with all properties that were observed.
 func (ns *Namespace) lost(j, u *job) error {
-	e := &Error{Device: j.Name, Cause: NoDevice, Detail: "it was deleted, and cannot be made anew"}
+	e := &Error{Device: j.Name, Cause: NoDevice, Detail: "it was deleted, and cannot be re-created"}
 	for _, f := range u.failures {
 		if f.step.Kind != StepCreate {
 			continue
 		}
 		refused := new(Error)
 		if e.Err = f.err; errors.As(f.err, &refused) && refused.Cause == Exists {
-			e.Cause, e.Err, e.Detail = Exists, nil, "another program made a device of its name meanwhile, which is left alone"
+			e.Cause, e.Err, e.Detail = Exists, nil, "another program created a device with its name, which is unchanged"
 		}
 	}
 	d := j.before

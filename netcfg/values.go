@@ -68,12 +68,12 @@ func (m Mode) MTUMax() int {
 func (m Mode) checkMTU(mtu int) error {
 	switch {
 	case mtu < MTUMin:
-		return fmt.Errorf("smaller than %d, the least there is", MTUMin)
+		return fmt.Errorf("smaller than the minimum of %d", MTUMin)
 	case mtu > m.MTUMax():
 		if m == TAP {
-			return fmt.Errorf("larger than %d, the most of a tap", m.MTUMax())
+			return fmt.Errorf("larger than %d, the maximum of a tap", m.MTUMax())
 		}
-		return fmt.Errorf("larger than %d, the most there is", m.MTUMax())
+		return fmt.Errorf("larger than the maximum of %d", m.MTUMax())
 	}
 	return nil
 }
@@ -84,9 +84,9 @@ func CheckName(name string) error {
 	case name == "":
 		return fmt.Errorf("empty")
 	case len(name) > NameMax:
-		return fmt.Errorf("%d bytes, %d are the most", len(name), NameMax)
+		return fmt.Errorf("%d bytes, the maximum is %d", len(name), NameMax)
 	case name == "." || name == "..":
-		return fmt.Errorf("a name of the file system")
+		return fmt.Errorf("reserved by the file system")
 	case name == "all" || name == "default":
 		return fmt.Errorf("reserved: /proc/sys/net has an entry of that name")
 	}
@@ -111,7 +111,7 @@ func IsTemplate(name string) bool { return strings.Contains(name, "%") }
 // CheckTemplate is [CheckName] for a new device, whose name may contain one "%d" for a number that the kernel chooses.
 func CheckTemplate(name string) error {
 	if IsTemplate(name) && (strings.Count(name, "%") != 1 || strings.Count(name, "%d") != 1) {
-		return fmt.Errorf("%% stands only in one %%d, for the kernel's number")
+		return fmt.Errorf("%% is allowed only once, in %%d for the kernel's number")
 	}
 	return CheckName(name)
 }
@@ -127,7 +127,7 @@ func ParseMAC(s string) (MAC, error) {
 	hw, err := net.ParseMAC(s)
 	switch {
 	case err != nil || len(hw) != 6:
-		return nil, fmt.Errorf("%q is no Ethernet address: six bytes like 02:00:5e:10:00:01", s)
+		return nil, fmt.Errorf("%q is not a MAC address: six bytes like 02:00:5e:10:00:01", s)
 	case hw[0]&1 != 0:
 		return nil, fmt.Errorf("%s is a multicast address", hw)
 	case MAC(hw).String() == zeroMAC:
@@ -142,7 +142,7 @@ func (m MAC) String() string { return net.HardwareAddr(m).String() }
 func CheckAlias(text string) error {
 	switch {
 	case len(text) > aliasMax:
-		return fmt.Errorf("%d bytes, %d are the most", len(text), aliasMax)
+		return fmt.Errorf("%d bytes, the maximum is %d", len(text), aliasMax)
 	case strings.ContainsRune(text, 0):
 		return fmt.Errorf("a zero byte is not allowed in an alias")
 	}

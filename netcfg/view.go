@@ -97,7 +97,7 @@ func (ns *Namespace) look(jobs []*job, how depth) error {
 func (j *job) renamed(name string) {
 	if !j.result.Renamed {
 		j.result.Renamed = true
-		j.warn("it is called %s now, and is left alone", Escape(name))
+		j.warn("its name is %s now, so it is unchanged", Escape(name))
 	}
 }
 
