@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attackers are what the test binary is when it is started under these names, each with the name of a device. They write a byte to their
-// descriptor 1 when they are at work, and go on until they are killed.
+// attackers are the roles under which the test binary runs as an attacker, each with the name of a device. An attacker
+// writes a byte to descriptor 1 when it is at work, and goes on until it is killed.
 var attackers = map[string]func(device string){
 	"hold":  func(device string) { attachTo(device); ready(); select {} },
 	"blink": blink,
@@ -23,7 +23,7 @@ var attackers = map[string]func(device string){
 	"flush": func(device string) { serveSilently("flip", device) },
 	"epoll": func(device string) { serveSilently("flip-epoll", device) },
 
-	// These two have the file system of their parent.
+	// These two use the file system of their parent.
 	"flip":       func(device string) { flip(device, silentFile) },
 	"flip-epoll": func(device string) { flip(device, lockedEpoll()) },
 }
@@ -36,7 +36,8 @@ func check(err error) {
 	}
 }
 
-// startAttacker starts one of them in the thread's network namespace, until the test ends. The function ends it before.
+// startAttacker starts an attacker in the thread's network namespace. It runs until the test ends, or until stop is
+// called.
 func startAttacker(t *testing.T, name, device string) (pid int, stop func()) {
 	t.Helper()
 	out, in, err := os.Pipe()
@@ -61,18 +62,18 @@ func startAttacker(t *testing.T, name, device string) (pid int, stop func()) {
 	return process.Pid, stop
 }
 
-// attachTo attaches to a device of the thread's network namespace, or makes one.
+// attachTo attaches to a device of the thread's network namespace, or creates it.
 func attachTo(device string) int {
 	fd, err := unix.Open(driver, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	check(err)
-	for err = unix.EBUSY; err == unix.EBUSY; { // while somebody looks
+	for err = unix.EBUSY; err == unix.EBUSY; { // while another program observes the device
 		_, err = setInterface(fd, device, unix.IFF_TUN|unix.IFF_NO_PI)
 	}
 	check(err)
 	return fd
 }
 
-// blink attaches for half a millisecond, again and again.
+// blink attaches for half a millisecond, repeatedly.
 func blink(device string) {
 	for first := true; ; first = false {
 		fd := attachTo(device)
@@ -86,7 +87,8 @@ func blink(device string) {
 	}
 }
 
-// flood has a namesake of the device elsewhere, and 20,000 descriptors of it, or as many as it may.
+// flood has a device of the same name in another namespace, and 20,000 descriptors of it, or as many as the limit
+// allows.
 func flood(device string) {
 	const many = 20000
 	runtime.LockOSThread()
@@ -107,11 +109,11 @@ func flood(device string) {
 // The descriptors of a child of serveSilently.
 const (
 	silentFile = 3
-	polled     = 4 // a byte comes when somebody waits for the file
+	polled     = 4 // receives a byte when a program waits for the file
 )
 
-// flip has a namesake of the device elsewhere, and changes the file behind its descriptor to and fro: one moment it is the driver's, the next
-// another one.
+// flip has a device of the same name in another namespace, and swaps the file behind its descriptor between the
+// driver's node and another file.
 func flip(device string, other int) {
 	const flipped = 100
 	runtime.LockOSThread()
@@ -125,7 +127,8 @@ func flip(device string, other int) {
 	}
 }
 
-// lockedEpoll is an epoll file that nobody can look into: its lock is held while a file is polled that does not answer.
+// lockedEpoll is an epoll file that no program can inspect: its lock is held during the poll of a file that does not
+// answer.
 func lockedEpoll() int {
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	check(err)
@@ -135,8 +138,8 @@ func lockedEpoll() int {
 	return ep
 }
 
-// serveSilently is a file system in user space of one file. It answers nobody but its child when the file is closed, and nobody at all who
-// polls it. When it ends, the kernel lets all go that wait for it.
+// serveSilently is a file system in user space with one file. It answers only its child when the file is closed, and
+// never answers a poll. When it ends, the kernel wakes all waiting programs.
 func serveSilently(child, device string) {
 	dev, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	check(err)
@@ -148,7 +151,7 @@ func serveSilently(child, device string) {
 	check(unix.Mount("silent", path, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=100644,user_id=0,group_id=0", dev)))
 	out, in, err := os.Pipe()
 	check(err)
-	friend := new(atomic.Int32) // until it is started, everybody is
+	friend := new(atomic.Int32) // every process, until the child is started
 	go answer(dev, friend, in)
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	check(err)
@@ -160,12 +163,12 @@ func serveSilently(child, device string) {
 		Sys:   &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL},
 	})
 	check(err)
-	check(file.Close()) // else the end of this process would wait for itself
+	check(file.Close()) // otherwise this process would wait for itself when it ends
 	friend.Store(int32(process.Pid))
 	select {}
 }
 
-// answer speaks the protocol of include/uapi/linux/fuse.h as far as an open takes it.
+// answer implements as much of the protocol of include/uapi/linux/fuse.h as an open requires.
 func answer(dev int, friend *atomic.Int32, polled *os.File) {
 	const (
 		getattr, open, flush, initialize, poll = 3, 14, 25, 26, 40

@@ -11,8 +11,8 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-// claimLoop changes the owner of devices, which takes a claim, and makes and deletes others, as another run of the
-// program does. At the end it sets an alias.
+// claimLoop changes the owner of devices, which requires a claim, and creates and deletes others, as another run of
+// tunadm does. At the end it sets an alias.
 func claimLoop() error {
 	k, err := Open("")
 	if err != nil {
@@ -49,7 +49,7 @@ func claimLoop() error {
 	return err
 }
 
-// TestNoClaimIsToldAsAnAttachment watches devices beside another run of the program, and at last beside a program that
+// TestNoClaimIsToldAsAnAttachment watches devices while another run of tunadm changes them, and finally while a program
 // attaches.
 func TestNoClaimIsToldAsAnAttachment(t *testing.T) {
 	k := open(t)

@@ -8,8 +8,8 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-// TestANewMACIsSetOnce counts the kernel's announcements: a new device with an address has those of one setting more
-// than a new device without.
+// TestANewMACIsSetOnce counts the kernel's announcements: a new device with a MAC address has those of one setting more
+// than a device without.
 func TestANewMACIsSetOnce(t *testing.T) {
 	ns := open(t)
 	mac := MAC{2, 0, 0, 0, 0, 7}

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FuzzDecode reads messages that no kernel sends: whatever they are, they give a value or none.
+// FuzzDecode decodes messages that no kernel sends: each returns a value or none, and does not panic.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []Step{
 		{Kind: StepLink, Link: Link{MTU: on(1400), Alias: on("x"), MAC: MAC{2, 0, 0, 0, 0, 1}, Up: on(true)}},

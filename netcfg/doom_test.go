@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// doom looks at devices and prepares to delete them, those that are claimed as if nobody forced it.
+// doom observes devices and prepares their deletion. If claimed is true, it claims them as an unforced delete does.
 func doom(t *testing.T, ns *Namespace, claimed bool, names ...string) []*doomed {
 	t.Helper()
 	var devices []*doomed
@@ -31,7 +31,7 @@ func doom(t *testing.T, ns *Namespace, claimed bool, names ...string) []*doomed 
 	return devices
 }
 
-// TestNoGroupIsDeletedWithAStrayInside puts another device into the group that is about to be deleted.
+// TestNoGroupIsDeletedWithAStrayInside moves another device into the group that is about to be deleted.
 func TestNoGroupIsDeletedWithAStrayInside(t *testing.T) {
 	for _, claimed := range []bool{false, true} {
 		ns := open(t)
@@ -62,7 +62,8 @@ func TestNoGroupIsDeletedWithAStrayInside(t *testing.T) {
 	}
 }
 
-// TestForceTakesNoOtherDeviceOfTheIndex makes a bridge of the device's name and index after it was looked at, alone and among others.
+// TestForceTakesNoOtherDeviceOfTheIndex creates a bridge with the device's name and index after the observation, alone
+// and among other devices.
 func TestForceTakesNoOtherDeviceOfTheIndex(t *testing.T) {
 	for _, names := range [][]string{{"b1"}, {"b1", "b2", "b3"}} {
 		ns := open(t)
@@ -98,7 +99,7 @@ func TestForceTakesNoOtherDeviceOfTheIndex(t *testing.T) {
 	}
 }
 
-// TestDeviceOfALostIndexIsNotDeleted goes below the claim, to the last look.
+// TestDeviceOfALostIndexIsNotDeleted tests the last check before a delete, without a claim.
 func TestDeviceOfALostIndexIsNotDeleted(t *testing.T) {
 	for _, names := range [][]string{{"b1"}, {"b1", "b2"}} {
 		ns := open(t)
@@ -119,7 +120,7 @@ func TestDeviceOfALostIndexIsNotDeleted(t *testing.T) {
 	}
 }
 
-// TestALinkGroupComesBackAfterAKill leaves a device as a run leaves it that is killed before its delete.
+// TestALinkGroupComesBackAfterAKill leaves a device as a run does that is killed before its delete.
 func TestALinkGroupComesBackAfterAKill(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "q1", Mode: TUN})
@@ -140,7 +141,7 @@ func TestALinkGroupComesBackAfterAKill(t *testing.T) {
 	}
 }
 
-// TestAReplacedDeviceKeepsItsGroup when it is put back.
+// TestAReplacedDeviceKeepsItsGroup compares the link group after an undo of a replacement.
 func TestAReplacedDeviceKeepsItsGroup(t *testing.T) {
 	ns := open(t)
 	busyDevice(t, ns)

@@ -19,7 +19,7 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-// ip runs ip(8), the witness, with the words of a line; words in '...' stay together.
+// ip runs ip(8), the independent witness, with the words of a line; '...' quotes a word.
 func ip(t *testing.T, line string) string {
 	t.Helper()
 	var args []string
@@ -33,13 +33,16 @@ func ip(t *testing.T, line string) string {
 	return nstest.Run(t, "ip", args...)
 }
 
-// volatile is what differs between two looks at the same thing: lifetimes run down, and IPv6 makes sure of its addresses.
+// volatile matches the differences between two observations of the same state: lifetimes run down, and duplicate
+// address detection finishes.
 var volatile = regexp.MustCompile(`"(valid_life_time|preferred_life_time|expires)":\d+,?|"tentative":true,?`)
 
-// settled are the IPv6 routes that the kernel makes of an address when it has made sure of it, a second later.
+// settled matches the IPv6 routes that the kernel derives from an address after duplicate address detection, a second
+// later.
 var settled = regexp.MustCompile(`\{[^{}]*"type":"local"[^{}]*\},?`)
 
-// settle waits until the kernel has noticed the carrier of each tun and tap that is up: it does so up to a second later (linkwatch).
+// settle waits until the kernel has noticed the carrier of each tun and tap that is up, up to a second later
+// (linkwatch).
 func settle(t *testing.T) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
@@ -53,14 +56,15 @@ func settle(t *testing.T) {
 	}
 }
 
-// multicast is the IPv6 route that a carrier makes. An older kernel's attachment without IFF_NO_CARRIER makes it too, and it stays.
+// multicast matches the IPv6 route that the kernel adds with a carrier. On an older kernel, an attachment without
+// IFF_NO_CARRIER also adds it, and it stays.
 var multicast = regexp.MustCompile(`\{[^{}]*"dst":"ff00::/8"[^{}]*\},?\n?`)
 
 func withoutMulticast(routes string) string {
 	return strings.ReplaceAll(multicast.ReplaceAllString(routes, ""), "},]", "}]")
 }
 
-// witness is all that ip(8) tells of links, addresses, routes and rules, to compare before and after.
+// witness returns everything that ip(8) prints about links, addresses, routes and rules.
 func witness(t *testing.T) string {
 	t.Helper()
 	settle(t)
@@ -106,7 +110,7 @@ func same(t *testing.T, before, after string) {
 	}
 }
 
-// run does one change and gives back its result; log may be nil.
+// run makes one change and returns its result; log may be nil.
 func run(t *testing.T, ns *Namespace, c Change, log func(Step)) Result {
 	t.Helper()
 	results, err := ns.Run(context.Background(), []Change{c}, Options{Log: log})
@@ -129,7 +133,7 @@ func add(t *testing.T, ns *Namespace, s Spec) {
 	}
 }
 
-// wantError holds a result against the cause and the errno that are expected, after an undo that worked.
+// wantError checks the cause and the errno of a result, and that its undo succeeded.
 func wantError(t *testing.T, r Result, cause Cause, errno error) {
 	t.Helper()
 	e := new(Error)
@@ -144,7 +148,8 @@ func wantError(t *testing.T, r Result, cause Cause, errno error) {
 	}
 }
 
-// after calls do once, when a step of that kind has been done: it stands for another program that comes between.
+// after calls do once, after the first step of that kind. It simulates another program that changes something in
+// between.
 func after(kind StepKind, do func()) func(Step) {
 	done := false
 	return func(s Step) {
@@ -155,7 +160,7 @@ func after(kind StepKind, do func()) func(Step) {
 	}
 }
 
-// hold attaches to a device for the rest of the test.
+// hold attaches to a device until the test ends.
 func hold(t *testing.T, name string, flags uint16) *os.File {
 	t.Helper()
 	f, err := nstest.Attach(name, flags)
@@ -166,13 +171,14 @@ func hold(t *testing.T, name string, flags uint16) *os.File {
 	return f
 }
 
-// TestAddIsAllOrNothing makes each kind of step of an add the one that fails; the device that it made is gone, all else is as it was.
+// TestAddIsAllOrNothing makes each kind of step of an add the one that fails. The created device must be gone, and
+// everything else unchanged.
 func TestAddIsAllOrNothing(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		spec  Spec
 		setup string // a line of ip(8)
-		then  string // after the create step
+		then  string // ip(8) lines to run after the create step
 		cause Cause
 		errno error
 	}{
@@ -219,7 +225,8 @@ func TestAddIsAllOrNothing(t *testing.T) {
 	}
 }
 
-// busyDevice has all that the kernel couples: secondaries, routes by other gateways, sources and protocols, here and elsewhere.
+// busyDevice has everything that the kernel couples: secondary addresses, and routes with other gateways, sources and
+// protocols, through this device and others.
 func busyDevice(t *testing.T, ns *Namespace) {
 	t.Helper()
 	ip(t, "link set lo up")
@@ -243,9 +250,9 @@ func busyDevice(t *testing.T, ns *Namespace) {
 	}
 }
 
-// TestSetPutsBack makes late steps of a set fail on a device with everything on it; a second program compares.
+// TestSetPutsBack makes late steps of a set fail on a device with all properties. ip(8) compares.
 func TestSetPutsBack(t *testing.T) {
-	taken := func(t *testing.T) func(Step) { // a program attaches, before the owner can be changed
+	taken := func(t *testing.T) func(Step) { // a program attaches before the owner can be changed
 		return after(StepLink, func() { hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_NO_CARRIER) })
 	}
 	newOwner := &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}
@@ -287,7 +294,7 @@ func TestSetPutsBack(t *testing.T) {
 	}
 }
 
-// TestThePlanIsWhatRuns compares the steps of a dry run with those that are then done.
+// TestThePlanIsWhatRuns compares the steps of a dry run with those that run.
 func TestThePlanIsWhatRuns(t *testing.T) {
 	for _, want := range []Spec{
 		{RemoveAddresses: *addresses("10.0.0.1/24")},
@@ -315,7 +322,8 @@ func TestThePlanIsWhatRuns(t *testing.T) {
 	}
 }
 
-// TestAnIPv6SourceOutlivesItsPrefix changes the prefix length of an address that a route has as its source, forth, and back in an undo.
+// TestAnIPv6SourceOutlivesItsPrefix changes the prefix length of an address that is the source of a route, in a change
+// and in an undo.
 func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		ns := open(t)
@@ -342,7 +350,7 @@ func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 	}
 }
 
-// TestUndoBelowTheMTUOfIPv6 goes back to an MTU that has no IPv6, over one that has.
+// TestUndoBelowTheMTUOfIPv6 restores an MTU below the minimum of IPv6, from one above it.
 func TestUndoBelowTheMTUOfIPv6(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{MTU: on(1000), Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
@@ -352,7 +360,8 @@ func TestUndoBelowTheMTUOfIPv6(t *testing.T) {
 	same(t, before, witness(t))
 }
 
-// TestSetKeepsTheRest takes away what other things hang on, with success: what was not named is there afterwards.
+// TestSetKeepsTheRest removes properties on which others depend. The change succeeds, and properties that were not
+// named still exist.
 func TestSetKeepsTheRest(t *testing.T) {
 	ns := open(t)
 	busyDevice(t, ns)
@@ -371,7 +380,7 @@ func TestSetKeepsTheRest(t *testing.T) {
 	}
 }
 
-// TestStepsWithoutTheRight makes every kind of step the one that fails, by taking CAP_NET_ADMIN from the thread.
+// TestStepsWithoutTheRight makes every kind of step the one that fails, by dropping CAP_NET_ADMIN from the thread.
 func TestStepsWithoutTheRight(t *testing.T) {
 	for _, c := range []struct {
 		kind StepKind
@@ -398,7 +407,7 @@ func TestStepsWithoutTheRight(t *testing.T) {
 			switch c.kind {
 			case StepCreate:
 				name, expect = "new7", Absent
-			case StepAccess, StepDelete: // the owner could do both without any capability
+			case StepAccess, StepDelete: // root is the owner, who needs no capability for these
 				ownedByOther(t, "tap7")
 			}
 			before := witness(t)
@@ -412,7 +421,7 @@ func TestStepsWithoutTheRight(t *testing.T) {
 	}
 }
 
-// ownedByOther gives the device to user 1 and group 1, so that root without the capability is nobody to it.
+// ownedByOther gives the device to UID 1 and GID 1, so root without the capability has no access.
 func ownedByOther(t *testing.T, name string) {
 	t.Helper()
 	nstest.NeedReal(t)
@@ -425,7 +434,7 @@ func ownedByOther(t *testing.T, name string) {
 	f.Close()
 }
 
-// dropNetAdmin takes CAP_NET_ADMIN from the thread, for good; the programs that it starts, as root, get it back.
+// dropNetAdmin drops CAP_NET_ADMIN from the thread permanently. Programs that it starts as root regain it.
 func dropNetAdmin(t *testing.T) {
 	t.Helper()
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
@@ -481,7 +490,7 @@ func TestDeleteTouchesNothingElse(t *testing.T) {
 	}
 }
 
-// TestAProgramThatAttachesBetweenSavesItsDevice attaches to one of many devices after they were looked at.
+// TestAProgramThatAttachesBetweenSavesItsDevice attaches to one of many devices after the observation.
 func TestAProgramThatAttachesBetweenSavesItsDevice(t *testing.T) {
 	for _, multiQueue := range []bool{false, true} {
 		ns := open(t)
@@ -512,7 +521,7 @@ func TestAProgramThatAttachesBetweenSavesItsDevice(t *testing.T) {
 	}
 }
 
-// TestDeleteNeverTakesANamesake makes the device again under its name after it was looked at.
+// TestDeleteNeverTakesANamesake re-creates the device with its name after the observation.
 func TestDeleteNeverTakesANamesake(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "a1", Mode: TUN})
@@ -531,7 +540,7 @@ func TestDeleteNeverTakesANamesake(t *testing.T) {
 	}
 }
 
-// TestARenamedDeviceIsStillTheOne renames the device that is at work on, and makes another under its old name.
+// TestARenamedDeviceIsStillTheOne renames the device during a change, and creates another with its old name.
 func TestARenamedDeviceIsStillTheOne(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		ns := open(t)
@@ -556,7 +565,7 @@ func TestARenamedDeviceIsStillTheOne(t *testing.T) {
 	}
 }
 
-// rename renames a device. Before Linux 6.2 a device that is up must be taken down for it.
+// rename renames a device. Before Linux 6.2, a device must be down to be renamed.
 func rename(t *testing.T, name, to string) {
 	t.Helper()
 	if exec.Command("ip", "link", "set", name, "name", to).Run() == nil {
@@ -567,7 +576,7 @@ func rename(t *testing.T, name, to string) {
 	ip(t, "link set "+to+" up")
 }
 
-// TestUndoLeavesWhatOthersDid lets another program configure the device while a change of it fails.
+// TestUndoLeavesWhatOthersDid configures the device by another program while a change of it fails.
 func TestUndoLeavesWhatOthersDid(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
@@ -589,7 +598,7 @@ func TestUndoLeavesWhatOthersDid(t *testing.T) {
 	}
 }
 
-// TestAClaimNeverMakesADevice claims one that is not there, and one whose name another device has.
+// TestAClaimNeverMakesADevice claims a device that does not exist, and one whose name another device has.
 func TestAClaimNeverMakesADevice(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "real7", Mode: TUN})
@@ -605,7 +614,7 @@ func TestAClaimNeverMakesADevice(t *testing.T) {
 	}
 }
 
-// TestTheLastLookBeforeAGroupIsDeleted attaches to a multi-queue device that is claimed already.
+// TestTheLastLookBeforeAGroupIsDeleted attaches to a multi-queue device that is already claimed.
 func TestTheLastLookBeforeAGroupIsDeleted(t *testing.T) {
 	ns := open(t)
 	var devices []*doomed
@@ -633,7 +642,7 @@ func TestTheLastLookBeforeAGroupIsDeleted(t *testing.T) {
 	}
 }
 
-// TestAPacketFilterThatWasLeftBehind claims a tap that kept the filter of a program that attached with packet information.
+// TestAPacketFilterThatWasLeftBehind claims a tap that kept the filter of a program with packet information.
 func TestAPacketFilterThatWasLeftBehind(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "tap7", Mode: TAP, PI: true})
@@ -649,7 +658,7 @@ func TestAPacketFilterThatWasLeftBehind(t *testing.T) {
 	}
 }
 
-// TestOneDeviceByTwoNames names a device by its own and by an alternative name.
+// TestOneDeviceByTwoNames names a device by its name and by an alternative name.
 func TestOneDeviceByTwoNames(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "tun7", Mode: TUN})
@@ -664,7 +673,7 @@ func TestOneDeviceByTwoNames(t *testing.T) {
 	}
 }
 
-// TestOlderKernels does without what is probed for: attaching without a carrier, and the number of queues.
+// TestOlderKernels runs without the optional features: attaching without a carrier, and the number of queues.
 func TestOlderKernels(t *testing.T) {
 	nstest.NeedReal(t)
 	ns := open(t)
@@ -693,7 +702,7 @@ func TestOlderKernels(t *testing.T) {
 	}
 }
 
-// TestANamesakeIsNeverChanged deletes the device that is at work on, and makes another under its name.
+// TestANamesakeIsNeverChanged deletes the device during a change, and creates another with its name.
 func TestANamesakeIsNeverChanged(t *testing.T) {
 	swap := func(t *testing.T) func() {
 		return func() {
@@ -734,7 +743,7 @@ func TestManyAtOnce(t *testing.T) {
 		changes[i] = Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: Root(), Link: Link{MTU: on(1400), Up: on(true)}, Addresses: addresses(fmt.Sprintf("10.0.%d.%d/32", i/250, i%250+1))}}
 	}
 	changes[150].Want.Addresses = addresses("10.200.0.1/24")
-	changes[150].Want.Routes = routes("10.201.0.0/16 via 10.1.1.1") // to nowhere: this one fails
+	changes[150].Want.Routes = routes("10.201.0.0/16 via 10.1.1.1") // unreachable gateway: this change fails
 	results, err := ns.Run(context.Background(), changes, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -792,8 +801,8 @@ func TestASignalLeavesNothingHalfMade(t *testing.T) {
 	}
 }
 
-// TestAccessChangesNothingElse changes the owner of a device that is up and has flags, carrier and addresses to lose. On older kernels
-// the carrier must not leave an address.
+// TestAccessChangesNothingElse changes the owner of a device that is up, and compares its flags, carrier and addresses.
+// On older kernels the carrier must not leave an address.
 func TestAccessChangesNothingElse(t *testing.T) {
 	nstest.NeedReal(t)
 	for _, c := range []struct {
@@ -824,7 +833,7 @@ func TestAccessChangesNothingElse(t *testing.T) {
 	}
 }
 
-// TestJoiningABridgeDoesNotChangeIt compares an empty bridge, and one that another tap is in.
+// TestJoiningABridgeDoesNotChangeIt compares an empty bridge, and a bridge that already has a tap.
 func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 	ns := open(t)
 	ip(t, "link add br0 type bridge")
@@ -860,7 +869,7 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 	ip(t, "link add br3 type bridge")
 	ip(t, "tuntap add dev tap6 mode tap")
 	ip(t, "link set tap6 master br3")
-	ip(t, "link del tap6") // leaves the bridge with the address zero
+	ip(t, "link del tap6") // leaves the bridge with the MAC address zero
 	add(t, ns, Spec{Name: "tap7", Mode: TAP, Master: &Master{Name: "br3"}})
 	if got := ip(t, "link show br3"); strings.Contains(got, "00:00:00:00:00:00") {
 		t.Errorf("the bridge is left without an address: %s", got)
@@ -875,7 +884,7 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 	}
 }
 
-// events are all messages of links that came while do ran.
+// events returns all link messages that arrived while do ran.
 func events(t *testing.T, do func()) (seen []*Device) {
 	t.Helper()
 	monitor, err := rtnl.Subscribe(announcementsSize, unix.RTNLGRP_LINK)
@@ -899,8 +908,8 @@ func events(t *testing.T, do func()) (seen []*Device) {
 	}
 }
 
-// TestAMultiQueueDeviceIsNeverOpenToOthers watches the names that appear while one is made: none may be the asked one before it has
-// its owner.
+// TestAMultiQueueDeviceIsNeverOpenToOthers watches the names that appear during a creation: the final name must not
+// appear before the device has its owner.
 func TestAMultiQueueDeviceIsNeverOpenToOthers(t *testing.T) {
 	ns := open(t)
 	seen := 0

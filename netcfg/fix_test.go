@@ -2,7 +2,7 @@ package netcfg
 
 import "testing"
 
-// TestFixOfHostileNames: a command of a fix is about the device, whatever its name and its namespace.
+// TestFixOfHostileNames checks that a command of a fix means the device for any name and namespace.
 func TestFixOfHostileNames(t *testing.T) {
 	set := func(name string) Fix { return Run(Tunadm("set", name, "--up")) }
 	sysctl := Run(InNamespace("sysctl", "-w", "a=1"))
@@ -31,7 +31,7 @@ func TestFixOfHostileNames(t *testing.T) {
 	}
 }
 
-// TestFixForUser: only commands that require root are a thing to ask root for.
+// TestFixForUser checks that a fix asks for root only if a command requires root.
 func TestFixForUser(t *testing.T) {
 	for _, c := range []struct {
 		fix  Fix

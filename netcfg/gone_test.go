@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// everything asks for a device with a step of each kind but delete.
+// everything returns a Spec of a device with a step of each kind but delete.
 func everything(name string) *Spec {
 	return &Spec{
 		Name: name, Mode: TAP, Access: Root(), Link: Link{MTU: on(1400), Up: on(true)},
@@ -18,7 +18,7 @@ func everything(name string) *Spec {
 	}
 }
 
-// start makes a device and a bridge, and returns a job that has its plan.
+// start creates a device and a bridge, and returns a job with its plan.
 func start(t *testing.T, c Change) (*Namespace, *job) {
 	t.Helper()
 	ns := open(t)
@@ -34,7 +34,7 @@ func start(t *testing.T, c Change) (*Namespace, *job) {
 	return ns, j
 }
 
-// wantVanished holds an error against the one error of a device that vanished.
+// wantVanished compares an error with the error of a device that vanished.
 func wantVanished(t *testing.T, at string, err error) {
 	t.Helper()
 	e := new(Error)
@@ -44,7 +44,7 @@ func wantVanished(t *testing.T, at string, err error) {
 	}
 }
 
-// vanishing are the changes whose steps the tests walk.
+// vanishing returns the changes whose steps the tests run.
 func vanishing() []Change {
 	change := everything("tap7")
 	change.RemoveAddresses, change.RemoveRoutes = *addresses("10.9.0.1/24"), *routes("10.10.0.0/16")
@@ -55,7 +55,7 @@ func vanishing() []Change {
 }
 
 // TestADeviceThatVanishesBeforeAStep deletes the device before each single step of a plan, and expects the same error
-// of all.
+// each time.
 func TestADeviceThatVanishesBeforeAStep(t *testing.T) {
 	for _, c := range vanishing()[:3] {
 		for k, n := 0, 1; k < n; k++ {
@@ -65,15 +65,15 @@ func TestADeviceThatVanishesBeforeAStep(t *testing.T) {
 			remove7(t)
 			err := ns.do(context.Background(), []*task{j.task(*s)}, Options{Log: func(Step) {}})[0]
 			if err == nil && (s.Kind == StepRemoveAddress || s.Kind == StepRemoveRoute || s.Kind == StepHold) {
-				continue // it went with the device, or is the master's: the next look finds that out
+				continue // the step went with the device, or is the master's: the next observation finds that out
 			}
 			wantVanished(t, string(s.Kind), err)
 		}
 	}
 }
 
-// TestADeviceThatVanishesDuringARun deletes the device before the first step and after each, and expects the same error
-// of all these runs.
+// TestADeviceThatVanishesDuringARun deletes the device before the first step and after each one, and expects the same
+// error each time.
 func TestADeviceThatVanishesDuringARun(t *testing.T) {
 	for _, c := range vanishing() {
 		for k, n := 0, 1; k < n; k++ {
@@ -107,7 +107,7 @@ func TestADeviceThatVanishesDuringARun(t *testing.T) {
 
 func remove7(t *testing.T) { ip(t, "link del tap7") }
 
-// TestADeviceThatVanishesUnderAQueue deletes the device of a queue, at rest and while a read waits.
+// TestADeviceThatVanishesUnderAQueue deletes the device of a queue, when idle and while a read waits.
 func TestADeviceThatVanishesUnderAQueue(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "tap7", Mode: TAP})

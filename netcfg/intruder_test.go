@@ -20,11 +20,11 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-// stranger is an ordinary user, without any capability.
+// stranger is the UID of an ordinary user without any capability.
 const stranger = 65534
 
-// intrude attaches to each multi-queue device as soon as the kernel announces it, changes what a device keeps, and
-// leaves by turns. It prints a line for each device into which it got.
+// intrude attaches to each multi-queue device as soon as the kernel announces it, and changes its persistent settings.
+// It stays attached to every second device. It prints a line for each device that it entered.
 func intrude() error {
 	heard, err := rtnl.Subscribe(announcementsSize, unix.RTNLGRP_LINK)
 	if err != nil {
@@ -57,7 +57,7 @@ func intrude() error {
 	}
 }
 
-// meddle changes one thing of a device, another each time, and lets go of it or stays.
+// meddle changes one setting of a device, by n, and closes the descriptor or keeps it.
 func meddle(fd, n int) {
 	for i, do := range []func(){
 		func() { unix.IoctlSetInt(fd, unix.TUNSETOWNER, stranger) },
@@ -68,7 +68,7 @@ func meddle(fd, n int) {
 		func() { unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1) },
 		func() { setMAC(fd, MAC{2, 0, 0, 0, 0, 1}) },
 		func() { unix.IoctlSetPointerInt(fd, unix.TUNSETSNDBUF, 1) },
-		func() { unix.IoctlSetPointerInt(fd, unix.TUNSETTXFILTER, 1<<16) }, // no packet but to one of no addresses
+		func() { unix.IoctlSetPointerInt(fd, unix.TUNSETTXFILTER, 1<<16) }, // accepts only packets to one of no addresses
 	} {
 		if i == n%9 {
 			do()
@@ -79,8 +79,8 @@ func meddle(fd, n int) {
 	}
 }
 
-// addUnderAttack makes multi-queue devices, as long as its standard input is open, and prints what became of each.
-// What is found on one that is not as asked is an error.
+// addUnderAttack creates multi-queue devices as long as its standard input is open, and prints the result of each. A
+// device that differs from the request is an error.
 func addUnderAttack() error {
 	ns, err := Open("")
 	if err != nil {
@@ -127,7 +127,7 @@ func runLine(line string) []byte {
 	return out
 }
 
-// asNew holds a device against what was asked, and the rest against a new one.
+// asNew compares a device with the request, and the other settings with a new device.
 func asNew(ns *Namespace, d *Device, want *Spec) error {
 	if d.Queues+d.DisabledQueues != 0 || !d.Persist || !d.Access.same(*want.Access) {
 		return fmt.Errorf("it is not as asked: %+v", d)
@@ -141,7 +141,7 @@ func asNew(ns *Namespace, d *Device, want *Spec) error {
 		return fmt.Errorf("its buffer is %d, %v", buffer, e)
 	}
 	differs, err := ns.touched(&newDevice{fd, d.Name, d.Index}, want)
-	if differs == "flags" { // it is persistent by now
+	if differs == "flags" { // the device is persistent by now
 		if _, flags, _ := getInterface(fd); flags == want.flags()|unix.IFF_PERSIST {
 			differs = ""
 		}
@@ -152,8 +152,8 @@ func asNew(ns *Namespace, d *Device, want *Spec) error {
 	return nil
 }
 
-// TestNobodyGetsIntoANewDevice has strangers who attach at once, to one who may make a network namespace and to one
-// who may not.
+// TestNobodyGetsIntoANewDevice runs attackers against two users: one who may create a network namespace, and one who
+// may not.
 func TestNobodyGetsIntoANewDevice(t *testing.T) {
 	nstest.NeedReal(t)
 	rounds := 20
@@ -167,7 +167,7 @@ func TestNobodyGetsIntoANewDevice(t *testing.T) {
 			for range 2 {
 				startRole(t, "intruder", &syscall.Credential{Uid: stranger, Gid: stranger}, func(string) { in.Add(1) })
 			}
-			if !admin { // of this thread, and of what it starts
+			if !admin { // of this thread and its children
 				if err := unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_ADMIN, 0, 0, 0); err != nil {
 					t.Fatal(err)
 				}
@@ -183,7 +183,7 @@ func TestNobodyGetsIntoANewDevice(t *testing.T) {
 					}
 				}
 			})
-			const least = 3 // times that they must have come, else nothing is tested
+			const least = 3 // attacks that must have hit, or the test proves nothing
 			deadline := time.After(time.Minute + time.Duration(rounds)*time.Second/5)
 			for int(made.Load()+refused.Load()) < rounds || in.Load() < least {
 				select {
@@ -199,8 +199,8 @@ func TestNobodyGetsIntoANewDevice(t *testing.T) {
 	}
 }
 
-// startRole starts the test binary as another program, until the end of the test. told gets each line that it prints
-// after the first one.
+// startRole starts the test binary as another program until the test ends. It calls told with each line that the
+// program prints after the first.
 func startRole(t *testing.T, name string, as *syscall.Credential, told func(string)) (done chan struct{}) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")

@@ -8,10 +8,10 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-// role is the variable by which a test starts its own binary as another program.
+// role is the environment variable with which a test starts its own binary as another program.
 const role = "TUNADM_TEST_ROLE"
 
-// TestMain is also the examiner and the attackers that the tests start.
+// TestMain also runs the examiner and the attackers that the tests start.
 func TestMain(m *testing.M) {
 	if os.Args[0] == Examiner {
 		_ = Examine(os.Args[1:], os.Stdout)
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(nstest.Main(m))
 }
 
-// open enters fresh namespaces and opens their kernel.
+// open enters fresh namespaces and opens the network namespace.
 func open(t *testing.T) *Namespace {
 	t.Helper()
 	nstest.Enter(t)

@@ -20,7 +20,7 @@ func TestAPlainProgramGetsPlainPackets(t *testing.T) {
 	}
 }
 
-// segments asks the device whether it takes segments of TCP whole, as ethtool -k does.
+// segments reports whether the device accepts large TCP segments, as ethtool -k prints it.
 func segments(t *testing.T, ns *Namespace, name string) bool {
 	t.Helper()
 	value := struct{ command, data uint32 }{command: unix.ETHTOOL_GTSO}

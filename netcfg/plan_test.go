@@ -41,7 +41,7 @@ func routes(list ...string) *[]Route {
 	return &rs
 }
 
-// live is a device that is up, and has an index.
+// live returns a device that is up and has an index.
 func live(mode Mode, change func(*Device)) *Device {
 	d := fresh(mode.String()+"7", mode)
 	d.Index, d.Up, d.Access = 7, true, *Root()
@@ -53,13 +53,13 @@ func live(mode Mode, change func(*Device)) *Device {
 
 func on[T any](v T) *T { return &v }
 
-// An address of the kernel's, and a route of a routing daemon's.
+// Foreign objects: an address of the kernel, and a route of a routing daemon.
 var (
 	foreign = func() Address { a := address("10.9.9.9/24"); a.kept.foreign = true; return a }()
 	daemon  = func() Route { r := route("10.99.0.0/16"); r.kept = kept{foreign: true, message: []byte{1}}; return r }()
 )
 
-// planned are what is wanted, what is there, and the steps between them.
+// planned lists Specs, devices, and the steps between them.
 var planned = []struct {
 	name string
 	want *Spec

@@ -19,12 +19,13 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-// statesTried is how many random states the property is tried on, four times as many where nothing may be skipped, unless
-// TUNADM_TEST_STATES says it.
+// statesTried is the number of random states. It is four times as large if no test may be skipped. TUNADM_TEST_STATES
+// overrides it.
 const statesTried = 75
 
-// TestAFailedChangeLeavesNoTrace makes a random device with random addresses and routes, and a random change of it that fails at a random
-// step: the kernel refuses a step, or the run is interrupted. Then the kernel's own messages are as before. TUNADM_TEST_SEED repeats.
+// TestAFailedChangeLeavesNoTrace creates a random device with random addresses and routes, and makes a random change
+// that fails at a random step: the kernel refuses the step, or the run is interrupted. Afterwards the kernel's messages
+// must be as before. TUNADM_TEST_SEED repeats a run.
 func TestAFailedChangeLeavesNoTrace(t *testing.T) {
 	states, seed := statesTried, rand.Uint64N(1<<40)
 	if os.Getenv("TUNADM_TEST_ALL") == "1" {
@@ -63,7 +64,7 @@ func TestAFailedChangeLeavesNoTrace(t *testing.T) {
 	}
 }
 
-// batch has ip(8) run lines; with force, those that the kernel does not take are left out.
+// batch runs lines with ip(8). If force is set, it skips lines that the kernel refuses.
 func batch(t *testing.T, force bool, lines ...string) {
 	t.Helper()
 	args := []string{"-batch", "-"}
@@ -77,7 +78,7 @@ func batch(t *testing.T, force bool, lines ...string) {
 	}
 }
 
-// A generator makes one state and one change.
+// A generator generates one state and one change.
 type generator struct {
 	*rand.Rand
 	mode  Mode
@@ -92,7 +93,7 @@ func (g *generator) line(format string, args ...any) {
 	g.lines = append(g.lines, fmt.Sprintf(format, args...))
 }
 
-// try makes the state, does the change, and compares. It gives back what failed, or "" if nothing had been done.
+// try creates the state, makes the change, and compares. It returns the error of the change, or "" if no step had run.
 func (g *generator) try(t *testing.T, ns *Namespace) string {
 	g.state()
 	batch(t, true, g.lines...)
@@ -112,7 +113,7 @@ func (g *generator) try(t *testing.T, ns *Namespace) string {
 			cancel()
 		case "access":
 			flags := uint16(g.mode) | unix.IFF_NO_PI | unix.IFF_NO_CARRIER
-			held, _ = nstest.Attach("x7", flags) // not if it is multi-queue
+			held, _ = nstest.Attach("x7", flags) // fails if the device is multi-queue
 		}
 	}})
 	if held != nil {
@@ -140,7 +141,7 @@ func (g *generator) try(t *testing.T, ns *Namespace) string {
 	return kind
 }
 
-// state is a device in the lines of ip(8) that make it.
+// state generates the ip(8) lines that create a device.
 func (g *generator) state() {
 	g.mode = pick(g, TUN, TAP)
 	g.line("link del x7")
@@ -164,7 +165,7 @@ func (g *generator) state() {
 	for range g.IntN(5) {
 		g.line("addr add %s dev x7 %s", g.address4(), pick(g, "", "", "label x7:one", "valid_lft 5000 preferred_lft 4000", "noprefixroute", "scope link", "broadcast +", "metric 5"))
 	}
-	for range g.IntN(5) { // without a carrier a tap never makes sure of an address
+	for range g.IntN(5) { // without a carrier, duplicate address detection never finishes on a tap
 		g.line("addr add %s dev x7 %s", g.address6(), pick(g, "nodad", "nodad", map[Mode]string{TAP: "nodad"}[g.mode], "nodad noprefixroute", "nodad valid_lft 5000 preferred_lft 4000", "nodad preferred_lft 0"))
 	}
 	if up && early {
@@ -183,7 +184,7 @@ func (g *generator) address6() string {
 	return g.number(pick(g, "fd00:1::%d/64", "fd00:2::%d/64", "fd00:1::%d/128", "2001:db8::%d/48", "fe80::%d/64", "fd00:4::%d peer fd00:4::9/128"))
 }
 
-// route is a line of ip(8) that adds a route of whatever protocol, table and form; the kernel may refuse it.
+// route generates an ip(8) line that adds a route of any protocol, table and form; the kernel may refuse it.
 func (g *generator) route() string {
 	protocol := pick(g, "boot", "static", "static", "bird", "zebra", "188")
 	rest := fmt.Sprintf("proto %s table %s %s", protocol, pick(g, "main", "main", "99"), pick(g, "", "metric 5", "metric 77"))
@@ -204,7 +205,7 @@ func (g *generator) route() string {
 		pick(g, "", "", "src 10.1.0.1", "src 10.2.0.2", "mtu 1300", "scope link", "tos 8"))
 }
 
-// change asks for some of what can be asked.
+// change generates a random Spec.
 func (g *generator) change() *Spec {
 	want := &Spec{Name: "x7"}
 	maybe := func(percent int, set func()) {
@@ -219,7 +220,7 @@ func (g *generator) change() *Spec {
 	maybe(20, func() { want.Multicast = on(g.often(50)) })
 	maybe(40, func() { want.Up = on(g.often(70)) })
 	maybe(20, func() { want.Master = &Master{Name: pick(g, "", "br1", "br0")} })
-	if want.Master != nil && want.MTU != nil { // a bridge follows its port, for good if that takes its IPv6: there is a warning
+	if want.Master != nil && want.MTU != nil { // a bridge follows its port, permanently if that removes its IPv6: there is a warning
 		want.MTU = on(1290)
 	}
 	if g.mode == TAP {
@@ -253,10 +254,10 @@ func (g *generator) change() *Spec {
 	return want
 }
 
-// number fills in the number of a host.
+// number fills in a random host number.
 func (g *generator) number(format string) string { return fmt.Sprintf(format, 1+g.IntN(3)) }
 
-// failure makes the change one that the kernel refuses a step of, or none where something else is to come between.
+// failure adds a step that the kernel refuses, or none if another disturbance is to come.
 func (g *generator) failure(want *Spec) string {
 	kind := pick(g, "signal", "signal", "access", "gateway", "taken", "master", "alias", "mac")
 	switch kind {
@@ -281,7 +282,7 @@ func (g *generator) failure(want *Spec) string {
 	return kind
 }
 
-// dumps is what the kernel tells of all links, addresses and routes, a line each: addresses in its order.
+// dumps returns the kernel's state of all links, addresses and routes, a line each; addresses in the kernel's order.
 func dumps(t *testing.T, ns *Namespace) []string {
 	t.Helper()
 	var all []string
@@ -301,7 +302,7 @@ func dumps(t *testing.T, ns *Namespace) []string {
 	return all
 }
 
-// raw is a message's attributes in the order of their kinds, without some.
+// raw returns a message's attributes by kind, without some kinds.
 func raw(head string, attributesOf []byte, without ...uint16) string {
 	var parts []string
 	for kind, value := range rtnl.Attributes(attributesOf) {
@@ -313,7 +314,7 @@ func raw(head string, attributesOf []byte, without ...uint16) string {
 	return head + " " + strings.Join(parts, " ")
 }
 
-// linkLine leaves out counters, timers and what goes with the carrier.
+// linkLine leaves out counters, timers and the fields that follow the carrier.
 func linkLine(body []byte) (string, bool) {
 	d := decodeLink(body)
 	const flags = unix.IFF_UP | unix.IFF_PROMISC | unix.IFF_ALLMULTI | unix.IFF_MULTICAST | unix.IFF_NOARP | unix.IFF_POINTOPOINT | unix.IFF_BROADCAST
@@ -332,7 +333,7 @@ func linkLine(body []byte) (string, bool) {
 	return raw(head, body[unix.SizeofIfInfomsg:], without...), true
 }
 
-// rounded makes a lifetime that runs down one that does not: in thousands of seconds.
+// rounded rounds a lifetime to thousands of seconds, so that it does not run down during a test.
 func rounded(seconds uint32) uint32 {
 	if seconds == ^uint32(0) {
 		return seconds
@@ -355,7 +356,7 @@ func addressLine(body []byte) (string, bool) {
 	return raw(head, body[unix.SizeofIfAddrmsg:], unix.IFA_FLAGS, unix.IFA_CACHEINFO), ok
 }
 
-// routeLine leaves out the routes that IPv6 makes of an address, or of its peer, a moment after it came.
+// routeLine leaves out the routes that IPv6 derives from an address, or from its peer, a moment later.
 func routeLine(body []byte) (string, bool) {
 	const state = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTM_F_CLONED
 	cloned := rtnl.Uint32(body[8:])&unix.RTM_F_CLONED != 0

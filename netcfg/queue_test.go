@@ -10,7 +10,7 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-// TestAttach sends a packet through an attached queue, and attaches where that cannot be.
+// TestAttach sends a packet through an attached queue, and attaches where that is impossible.
 func TestAttach(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
@@ -49,7 +49,7 @@ func TestAttach(t *testing.T) {
 	}
 }
 
-// attach attaches to one device, and turns on its carrier.
+// attach attaches to one device and turns on its carrier.
 func attach(t *testing.T, ns *Namespace, a Attachment) *Attached {
 	t.Helper()
 	all, err := ns.PrepareAttach(a)
@@ -65,8 +65,8 @@ func attach(t *testing.T, ns *Namespace, a Attachment) *Attached {
 	return all[0]
 }
 
-// TestAttachmentLeavesNothing compares a device before and after programs that attach in different ways, on devices that earlier programs
-// left in different states, and after attachments that fail halfway.
+// TestAttachmentLeavesNothing compares a device before and after programs attach in different ways, to devices that
+// earlier programs left in different states, and after attachments that fail halfway.
 func TestAttachmentLeavesNothing(t *testing.T) {
 	ns := open(t)
 	for i, c := range []struct {
@@ -100,7 +100,7 @@ func TestAttachmentLeavesNothing(t *testing.T) {
 				t.Errorf("%+v after %+v:\n%s\nbefore:\n%s", c, a, after, before)
 			}
 		}
-		// The second device is taken between the look and the attachment.
+		// The second device is taken between the check and the attachment.
 		both := []Attachment{{Device: name, VnetHdr: true, Offload: true}, {Device: name + "2"}}
 		if _, err := ns.PrepareAttach(both...); err == nil {
 			t.Fatal("a device that is not there")
@@ -123,7 +123,7 @@ func TestAttachmentLeavesNothing(t *testing.T) {
 	}
 }
 
-// leave attaches as a program does that leaves this behind.
+// leave attaches as a program does that leaves these settings behind.
 func leave(t *testing.T, name string, flags uint16, header, bits int) {
 	t.Helper()
 	f, err := nstest.Attach(name, flags)
@@ -139,7 +139,8 @@ func leave(t *testing.T, name string, flags uint16, header, bits int) {
 	}
 }
 
-// state is all that the witnesses say of a device, with the length of the header, which only a program that is attached can read.
+// state returns all that the witnesses print of a device, with the length of the header, which only an attached program
+// can read.
 func state(t *testing.T, ns *Namespace, name string) string {
 	t.Helper()
 	text := nstest.Run(t, "cat", "/sys/class/net/"+name+"/tun_flags") + nstest.Run(t, "ip", "-d", "link", "show", "dev", name) + nstest.Run(t, "ip", "address", "show", "dev", name) +

@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestNewDevicesAreRememberedBeforeTheyStay asks ip(8) at the moment when they are: a crash would leave none.
+// TestNewDevicesAreRememberedBeforeTheyStay calls ip(8) at the moment of recording: a crash at that moment must leave
+// no device.
 func TestNewDevicesAreRememberedBeforeTheyStay(t *testing.T) {
 	ns := open(t)
 	remembered := map[string]int{}
@@ -37,7 +38,7 @@ func TestNewDevicesAreRememberedBeforeTheyStay(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeRememberedIsNotMade has no room to remember in.
+// TestWhatCannotBeRememberedIsNotMade has a Remember that fails.
 func TestWhatCannotBeRememberedIsNotMade(t *testing.T) {
 	ns := open(t)
 	full := errors.New("no space left")
@@ -51,7 +52,7 @@ func TestWhatCannotBeRememberedIsNotMade(t *testing.T) {
 	}
 }
 
-// TestANamespaceHasAName that no other has, also on kernels that give it none.
+// TestANamespaceHasAName compares the identity of namespaces, also on kernels that provide none.
 func TestANamespaceHasAName(t *testing.T) {
 	for _, old := range []bool{false, true} {
 		seen := map[string]bool{}
@@ -73,8 +74,8 @@ func TestANamespaceHasAName(t *testing.T) {
 	}
 }
 
-// TestADeviceThatIsTakenAwayWhileItIsKeptIsAnError has another program delete it, or move it away, after the last look
-// at its properties.
+// TestADeviceThatIsTakenAwayWhileItIsKeptIsAnError deletes or moves a device by another program after the last
+// observation.
 func TestADeviceThatIsTakenAwayWhileItIsKeptIsAnError(t *testing.T) {
 	for _, line := range []string{"link del tap7", "link set tap7 netns other"} {
 		for _, several := range []bool{false, true} {

@@ -12,7 +12,7 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-// diverted are rules as loop changes them: they replace the kernel's rule for the host's own addresses.
+// diverted returns rules as loop changes them: they replace the kernel's rule for the host's own addresses.
 func diverted(ipv6 bool) Rules {
 	rules := Rules{
 		Add: []Rule{
@@ -39,7 +39,8 @@ func printed(steps []Step) (lines []string) {
 	return lines
 }
 
-// TestPlanRules compares plans as text, forward and back, with rules that are there already and that others put back.
+// TestPlanRules compares plans as text, in both directions, with rules that already exist and rules that other programs
+// have restored.
 func TestPlanRules(t *testing.T) {
 	r := diverted(false)
 	kernel, others := r.Remove[0], Rule{Priority: 32766, Table: tableMain, Protocol: unix.RTPROT_KERNEL}
@@ -80,8 +81,8 @@ func TestPlanRules(t *testing.T) {
 	}
 }
 
-// TestRulesAreUndoneFromAnywhere changes more rules each time and takes back all of them, and then has one rule fail.
-// At no moment does the namespace lack a rule for its own addresses.
+// TestRulesAreUndoneFromAnywhere changes more rules each time and undoes all of them, and then has one rule fail. The
+// namespace must have a rule for its own addresses at any time.
 func TestRulesAreUndoneFromAnywhere(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "tun7", Mode: TUN})
@@ -139,8 +140,7 @@ func TestRulesAreUndoneFromAnywhere(t *testing.T) {
 	}
 }
 
-// TestARouteWithASource adds routes with a source to a table, IPv6 too, whose address is not settled at that moment, and
-// removes them.
+// TestARouteWithASource adds and removes routes with a source in a table. The IPv6 source is tentative at that moment.
 func TestARouteWithASource(t *testing.T) {
 	ns := open(t)
 	var routes []Route

@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// replaced is a change that makes a tap of busyDevice's kind anew as a tun.
+// replaced returns a change that re-creates a tap like busyDevice's as a tun.
 func replaced(want Spec) Change {
 	want.Name, want.Mode, want.Access, want.Replace = "tap7", TUN, Root(), true
 	return Change{Name: "tap7", Want: &want, Expect: PresentOrNot}
 }
 
-// TestUndoLeavesWhoTookTheName has another program take the name in the moment in which it is free.
+// TestUndoLeavesWhoTookTheName lets another program take the name at the moment at which it is free.
 func TestUndoLeavesWhoTookTheName(t *testing.T) {
 	ns := open(t)
 	busyDevice(t, ns)
@@ -41,7 +41,7 @@ func TestUndoLeavesWhoTookTheName(t *testing.T) {
 	same(t, foreign, ip(t, "-d -j link show dev tap7"))
 }
 
-// TestUndoTakesNoDeviceFromAProgram has one attach to the new device before a later step fails.
+// TestUndoTakesNoDeviceFromAProgram attaches to the new device before a later step fails.
 func TestUndoTakesNoDeviceFromAProgram(t *testing.T) {
 	ns := open(t)
 	many := true
@@ -58,7 +58,7 @@ func TestUndoTakesNoDeviceFromAProgram(t *testing.T) {
 	ip(t, "link show dev tap7")
 }
 
-// TestUndoGoesOn takes the device down meanwhile: the routes cannot come back, and all else does.
+// TestUndoGoesOn brings the device down before the undo: the routes cannot be restored, but everything else is.
 func TestUndoGoesOn(t *testing.T) {
 	ns := open(t)
 	busyDevice(t, ns)
@@ -80,7 +80,7 @@ func TestUndoGoesOn(t *testing.T) {
 	same(t, strings.ReplaceAll(before, "UNKNOWN", "DOWN"), strings.ReplaceAll(ip(t, "-4 -br addr show dev tap7"), "UNKNOWN", "DOWN"))
 }
 
-// TestRoomIsTakenBeforeADelete has none: nothing is deleted.
+// TestRoomIsTakenBeforeADelete has a Reserve that fails: no device may be deleted.
 func TestRoomIsTakenBeforeADelete(t *testing.T) {
 	full := errors.New("no space left")
 	for _, c := range []struct {
@@ -114,7 +114,7 @@ func TestRoomIsTakenBeforeADelete(t *testing.T) {
 	}
 }
 
-// TestUndoNeedsNoMemory makes the old device anew, though that cannot be remembered any more.
+// TestUndoNeedsNoMemory re-creates the old device although that can no longer be recorded.
 func TestUndoNeedsNoMemory(t *testing.T) {
 	ns := open(t)
 	busyDevice(t, ns)
@@ -138,8 +138,8 @@ func TestUndoNeedsNoMemory(t *testing.T) {
 	}
 }
 
-// TestFirstOwnerIsSetAfterNewDevicesAreKept has the keeping of a new device fail beside a first owner, which the kernel
-// cannot unset.
+// TestFirstOwnerIsSetAfterNewDevicesAreKept makes a new device fail to become persistent beside a first owner, which
+// the kernel cannot unset.
 func TestFirstOwnerIsSetAfterNewDevicesAreKept(t *testing.T) {
 	ns := open(t)
 	ip(t, "tuntap add dev tap7 mode tap")
@@ -156,7 +156,7 @@ func TestFirstOwnerIsSetAfterNewDevicesAreKept(t *testing.T) {
 	same(t, before, ip(t, "-d link show dev tap7"))
 }
 
-// TestUndoRestoresWhatItDrops are states in which the undo of a harmless change takes more than the change gave.
+// TestUndoRestoresWhatItDrops changes states in which the undo of a harmless change removes more than the change added.
 func TestUndoRestoresWhatItDrops(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -172,7 +172,7 @@ func TestUndoRestoresWhatItDrops(t *testing.T) {
 		{"a prefix that an IPv6 address brought", []string{"addr add fd00::1/64 dev tap7 nodad valid_lft 5000 preferred_lft 4000 noprefixroute"}, Spec{AddAddresses: *addresses("fd00::4/64")}},
 		{"a route of another type of service", []string{"addr add 10.0.0.1/24 dev tap7", "route add 10.2.0.0/16 dev tap7 proto bird tos 8"}, Spec{AddRoutes: *routes("10.2.0.0/16")}},
 	} {
-		for _, cause := range []Cause{NoPort, NoGateway} { // what fails late has the plan look deeper
+		for _, cause := range []Cause{NoPort, NoGateway} { // a late failure makes the plan read more
 			t.Run(fmt.Sprintf("%s, cause %d", c.name, cause), func(t *testing.T) {
 				ns := open(t)
 				ip(t, "link add v0 type veth")
@@ -194,7 +194,7 @@ func TestUndoRestoresWhatItDrops(t *testing.T) {
 	}
 }
 
-// TestUndoLeavesTheBridgeFirst joins one whose IPv6 the device's own MTU would take.
+// TestUndoLeavesTheBridgeFirst joins a bridge whose IPv6 the device's own MTU would remove.
 func TestUndoLeavesTheBridgeFirst(t *testing.T) {
 	ns := open(t)
 	ip(t, "link add br0 type bridge")

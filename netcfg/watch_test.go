@@ -14,7 +14,7 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-// told writes events in short.
+// told returns events in a short form.
 func told(events []Event) string {
 	var words []string
 	for _, e := range events {
@@ -34,7 +34,7 @@ func told(events []Event) string {
 	return strings.Join(words, ", ")
 }
 
-// changedBy is a device, and what it is after a change.
+// changedBy returns a device before and after a change.
 func changedBy(change func(d *Device)) (before, after *Device) {
 	before = fresh("tun7", TUN)
 	before.Index, before.Addresses = 7, []Address{address("10.0.0.1/24")}
@@ -89,7 +89,7 @@ func TestANewDeviceIsToldWithWhatDiffersFromANewOne(t *testing.T) {
 	}
 }
 
-// using is a device with that many queues, and who holds them: a letter a queue, for a program of that name.
+// using returns a device with that many queues and their holders: a letter for each queue, for a program of that name.
 func using(queues int, holders string) *Device {
 	d := fresh("tun7", TUN)
 	d.Queues = queues
@@ -118,7 +118,7 @@ func TestWhoAttachedAndDetachedIsTold(t *testing.T) {
 		{using(3, "aaa"), using(1, "a"), "detached a"},
 		{using(0, ""), using(1, ""), "attached ?"},
 		{using(1, ""), using(0, ""), "detached ?"},
-		{using(1, ""), using(1, "a"), ""}, // told already, and found now
+		{using(1, ""), using(1, "a"), ""}, // already reported, and found now
 		{using(1, ""), using(2, "a"), "attached a"},
 		{using(2, "a"), using(1, "a"), "detached ?"},
 		{using(1, "a"), using(2, "a"), "attached ?"},
@@ -147,8 +147,8 @@ func TestAProgramThatIsAboutToEndIsStillThere(t *testing.T) {
 	}
 }
 
-// TestAnnouncementsThatAreLostAreMadeUpFor makes more devices than the smallest buffer holds announcements of while
-// nobody reads, deletes one, and changes one.
+// TestAnnouncementsThatAreLostAreMadeUpFor creates more devices than the smallest buffer has room for while nothing
+// reads, deletes one, and changes one.
 func TestAnnouncementsThatAreLostAreMadeUpFor(t *testing.T) {
 	ns := open(t)
 	ip(t, "tuntap add tun0 mode tun")
@@ -189,7 +189,7 @@ func TestAnnouncementsThatAreLostAreMadeUpFor(t *testing.T) {
 	}
 }
 
-// TestAWatchEndsWithItsReader leaves no descriptor behind, either.
+// TestAWatchEndsWithItsReader also checks that no descriptor stays open.
 func TestAWatchEndsWithItsReader(t *testing.T) {
 	ns := open(t)
 	descriptors := func() int { return len(directory("/proc/self/fd")) }
@@ -217,8 +217,8 @@ func TestAWatchEndsWithItsReader(t *testing.T) {
 	}
 }
 
-// TestAnAttachmentThatIsOverIsTold makes a program come and go before anybody looks. Of a device with one queue the
-// kernel does not announce how many are attached.
+// TestAnAttachmentThatIsOverIsTold attaches and detaches a program before the watcher looks. For a single-queue device,
+// the kernel does not announce the number of attached programs.
 func TestAnAttachmentThatIsOverIsTold(t *testing.T) {
 	ns := open(t)
 	ip(t, "tuntap add tun0 mode tun multi_queue")
