@@ -1,13 +1,15 @@
 # make            build ./tunadm
-# make check      vet, and run all tests (as root: everything; else what a user namespace allows)
+# make check      vet, and run all tests (without root: those that can run in a user namespace)
 # make lint       format, vet, staticcheck, shellcheck, pycodestyle, pyflakes, mandoc, govulncheck
-# make bench      measure beside the peers, into bench/README.md
-# make faults     fail and kill at each system call, and race: an hour, as root (faults/README.md)
-# make boot       boot a Debian root in a container, and try the units there (as root)
-# make kernels    boot the kernels of Debian's suites in QEMU, and run the tests there: half an hour a kernel without KVM, and
-#                 700 MB of packages the first time (TUNADM_TEST_SMOKE=1: a smoke run only, a minute a kernel)
-# make install    PREFIX, DESTDIR and the directories below can be set; init scripts go where the system has such.
-#                 TUNCTL=1: also a link tunctl to tunadm, unless there is something else of that name
+# make bench      compare with other tools, and write bench/README.md
+# make faults     inject a failure and a kill at each system call, and races: an hour, as root (faults/README.md)
+# make boot       boot a Debian root in a container, and test the units there (as root)
+# make kernels    boot the kernels of Debian's suites in QEMU, and run the tests there: half an hour per kernel
+#                 without KVM, and 700 MB of packages the first time (TUNADM_TEST_SMOKE=1: only a smoke run, a minute
+#                 per kernel)
+# make install    PREFIX, DESTDIR and the directories below can be set; init scripts are installed if their directory
+#                 exists.
+#                 TUNCTL=1: also install a link tunctl to tunadm, unless another file has that name
 
 PREFIX  = /usr/local
 DESTDIR =
@@ -26,7 +28,8 @@ GO      = go
 TAGS    = urfave_cli_no_docs
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-# No -buildmode=pie: `tunadm --version` takes 1.4 times as long (median of 400 pairs), and without cgo it requires a dynamic loader.
+# No -buildmode=pie: `tunadm --version` takes 1.4 times as long (median of 400 pairs), and without cgo it requires a
+# dynamic loader.
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '-s -w -X main.version=$(VERSION)' -o tunadm .
 
@@ -52,7 +55,7 @@ lint:
 	pyflakes3 faults
 	mandoc -Tlint -Wwarning man/tunadm.8 man/tunadm.toml.5
 	@$(GO) tool -modfile=tools/go.mod govulncheck -tags $(TAGS) ./... || { \
-	  code=$$?; test $$code -ne 3 && echo 'lint: govulncheck: its database does not answer; not checked' || exit $$code; }
+	  code=$$?; test $$code -ne 3 && echo 'lint: govulncheck: its database does not answer; skipped' || exit $$code; }
 
 bench: build
 	bench/run ./tunadm > bench/README.md.new
@@ -66,11 +69,11 @@ boot: build
 kernels: build
 	kernels/test ./tunadm
 
-# What is called at boot must be told where the program is.
+# Units and scripts contain the path of the program.
 PLACE = sed 's|@SBINDIR@|$(SBINDIR)|g'
 UNITS = tunadm.service tunadm-late.service tunadm@.service
 
-# A program tunctl that is not this one is never touched.
+# Another program named tunctl is never replaced or removed.
 LINK   = $(DESTDIR)$(SBINDIR)/tunctl
 LINKED = readlink $(LINK) | grep -qxF -e tunadm -e $(SBINDIR)/tunadm
 
@@ -91,7 +94,7 @@ install:
 	if test -d $(IFUPDOWNDIR)/if-pre-up.d; then for when in if-pre-up.d if-post-down.d; do \
 	  $(PLACE) init/ifupdown | install -D -m 0755 /dev/stdin $(DESTDIR)$(IFUPDOWNDIR)/$$when/tunadm || exit; done; fi
 	@test '$(TUNCTL)' != 1 || $(LINKED) || if test -e $(LINK) || test -L $(LINK); then \
-	  echo 'install: $(LINK) is there already, and is kept; all else is installed' >&2; false; \
+	  echo 'install: $(LINK) already exists and is kept; everything else is installed' >&2; false; \
 	else echo 'ln -s tunadm $(LINK)'; ln -s tunadm $(LINK); fi
 
 uninstall:

@@ -15,8 +15,8 @@ _tunadm_values() {
     done
 }
 
-# _tunadm_devices prints the existing devices. list escapes names, and %b undoes this. A name that begins with - is offered
-# only after --.
+# _tunadm_devices prints the existing devices. list escapes names, and %b undoes this. A name that begins with - is
+# offered only after --.
 _tunadm_devices() {
     local name
     tunadm list --names ${ns:+--netns="$ns"} 2>/dev/null </dev/null | while IFS= read -r name; do

@@ -38,8 +38,8 @@ function __tunadm_netns
     test -z "$ns"; or printf '%s\n' $argv$ns
 end
 
-# __tunadm_devices prints the existing devices that are not on the line yet. list escapes names, and %b undoes this. A name
-# that begins with - is offered only after --.
+# __tunadm_devices prints the existing devices that are not on the line yet. list escapes names, and %b undoes this. A
+# name that begins with - is offered only after --.
 function __tunadm_devices
     type -q tunadm; or return
     set -l words (commandline -opc)

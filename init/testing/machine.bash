@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154 # a part of init/test, with which it shares its variables
 # Machines: copies of the root, booted in a container.
 
-# prepare TUNADM ROOT WORK CGROUPS makes what all machines share.
+# prepare TUNADM ROOT WORK CGROUPS prepares the mounts and programs that all machines share.
 prepare() {
 	local group
 	tunadm=$1 root=$2 work=$3
@@ -10,7 +10,7 @@ prepare() {
 	done
 	mount -t tmpfs -o mode=0700 tmpfs "$work"
 	mount -t tmpfs -o mode=0755 tmpfs /run # nspawn leaves directories there
-	# A node of its own: the machine that is booted changes the mode of what it finds in /dev.
+	# A separate node, because a booted machine changes the modes of the nodes in /dev.
 	mknod -m 0666 "$work/tun" c 10 200
 	cc -std=gnu11 -O2 -Wall -Wextra -static -o "$work/hostile" "$here/testing/hostile.c"
 	cc -std=gnu11 -O2 -Wall -Wextra -static -o "$work/attach" -x c - <<'C'
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 C
 }
 
-# machine NAME makes a new copy of the root, with tunadm as "make install" leaves it, and sets m to its directory.
+# machine NAME creates a new copy of the root, in which "make install" installed tunadm, and sets m to its directory.
 machine() {
 	local unit script
 	m=$work/$1/root
@@ -85,7 +85,7 @@ place() {
 	sed 's|@SBINDIR@|/usr/local/sbin|' "$here/$1" >"$3"
 }
 
-# with_udev lets udev run in the container, which it does not where /sys is read-only. It reads /sys, and is not triggered.
+# with_udev makes udev run in the container, although /sys is read-only. It reads /sys, and is not triggered.
 with_udev() {
 	local unit
 	for unit in systemd-udevd.service systemd-udevd-kernel.socket systemd-udevd-control.socket; do
@@ -95,13 +95,13 @@ with_udev() {
 	ln -s /dev/null "$m/etc/systemd/system/systemd-udev-trigger.service"
 }
 
-# service NAME "KEY=VALUE..." makes a service in the machine, from lines for its two sections.
+# service NAME "KEY=VALUE..." creates a service in the machine from lines for its two sections.
 service() {
 	printf '[Unit]\n%s\n[Service]\n%s\n[Install]\nWantedBy=sysinit.target\n' "$2" "$3" >"$m/etc/systemd/system/$1"
 	systemctl --quiet --root="$m" enable "$1"
 }
 
-# boot boots the machine and waits until it has started, whatever may have failed there.
+# boot boots the machine and waits until it has started, even if units failed.
 boot() {
 	systemd-nspawn --quiet --directory="$m" --machine=tunadm-test --register=no --keep-unit --settings=no --private-network \
 		--bind="$work/tun:/dev/net/tun" --system-call-filter=pidfd_getfd --link-journal=no --timezone=off \
@@ -111,7 +111,7 @@ boot() {
 	cat "$work/console" >&2
 	return 1
 }
-# started sets state to what systemd says about itself, when it has nothing more to do.
+# started sets state to the system state that systemd reports after all jobs are done.
 started() {
 	state=$(inside systemctl is-system-running --wait)
 	[[ $state == running || $state == degraded ]]
@@ -131,7 +131,7 @@ find_leader() {
 # inside COMMAND... runs a command in the machine.
 inside() { timeout 120 nsenter --target "$leader" --all -- "$@"; }
 
-# power_off sets took to the milliseconds from the command to the end of the machine.
+# power_off turns the machine off and sets took to the duration in milliseconds.
 power_off() {
 	local from
 	from=$(milliseconds)

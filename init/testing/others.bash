@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154 # a part of init/test, with which it shares its variables
-# Without systemd: the same root, not booted, in a namespace of its own.
+# Without systemd: the same root, not booted, in separate namespaces.
 
 # apart SCRIPT runs the script in the machine.
 apart() {
@@ -9,7 +9,7 @@ apart() {
 		mkdir -p "$1/run/network" && ip link set lo up && exec chroot "$1" sh -c "$3"' sh "$m" "$work/tun" "$1"
 }
 
-# holds is a shell function for such a script: waldner attaches to a device, in the background.
+# holds is a shell function for such a script: it attaches to a device as waldner, in the background.
 holds='holds() {
 	setpriv --reuid=1000 --regid=1000 --clear-groups attach "$1" "$2" >/tmp/holder &
 	holder=$!
@@ -112,7 +112,7 @@ I
 	umount "$m" 2>/dev/null || true
 }
 
-# scripts START STOP RESTART RELOAD is what init scripts of both kinds have to do.
+# scripts START STOP RESTART RELOAD tests an init script of either kind.
 scripts() {
 	declare_devices
 	echo "$holds"'
@@ -164,7 +164,7 @@ test_lsb() {
 
 test_openrc() {
 	local deb rc='openrc-run /etc/init.d/tunadm'
-	# What openrc makes when it boots a machine.
+	# The files that openrc creates at boot.
 	local openrc='mkdir -p /run/openrc && (cd /run/openrc && mkdir exclusive starting started stopping inactive failed)
 		touch /run/openrc/softlevel /etc/insserv.conf
 '

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154 # a part of init/test, with which it shares its variables
-# The Debian root, made once and kept.
+# The Debian root, built once and kept.
 
-# suite_of_machine and mirror are those of the machine's own packages.
+# suite_of_machine and mirror print the suite and the mirror of the machine's own packages.
 # shellcheck source=/dev/null
 suite_of_machine() { (. /etc/os-release && [[ $ID == debian ]] && echo "${VERSION_CODENAME-}"); }
 mirror() {
@@ -9,7 +9,7 @@ mirror() {
 		awk -v suite="$(suite_of_machine)" '$1 == suite && !found++ { print $2 }'
 }
 
-# build ROOT makes the root, beside its place, so that it is whole or not there.
+# build ROOT builds the root in a temporary directory and renames it, so ROOT is complete or does not exist.
 build() {
 	local root=$1 new=$1.new from
 	from=$(mirror)
@@ -29,7 +29,7 @@ build() {
 	mv "$new" "$root"
 }
 
-# find_root sets root to what the cache has, once one process has put it there.
+# find_root sets root to the cached root, which one process builds if it does not exist.
 find_root() {
 	local cache=$1
 	root=$cache/$suite-$(dpkg --print-architecture)-$(echo "$packages $more_packages" | cksum | cut -d' ' -f1)

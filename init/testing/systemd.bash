@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154 # a part of init/test, with which it shares its variables
-# The units, each test on a machine of its own or on that of the one before.
+# The units, each test on a separate machine or on the machine of the preceding test.
 
 declare_devices() {
 	cat >"$m/etc/tunadm.toml" <<'T'
@@ -118,7 +118,7 @@ test_instance() {
 	inside systemctl stop tunadm@lab
 	printf '[device.lab0]\nmode = "tap"\nuser = "later"\n' >"$m/etc/tunadm/lab.toml"
 	check 'an instance whose user is missing fails' refused inside systemctl start tunadm@lab
-	mkdir -p "$m/etc/userdb" # this one is in no /etc/passwd
+	mkdir -p "$m/etc/userdb" # a user that is not in /etc/passwd
 	echo '{"userName": "later", "uid": 7777, "gid": 7777, "disposition": "regular"}' >"$m/etc/userdb/later.user"
 	check 'and succeeds when the name service knows him' wait_for 60 instance_is_active
 	check 'with him as the owner' same 7777 "$(attribute lab0 owner)"
@@ -126,7 +126,7 @@ test_instance() {
 }
 instance_is_active() { [[ $(property ActiveState tunadm@lab) == active ]]; }
 
-# A program in the place of tunadm finds nothing open that leads out of the unit.
+# A hostile program instead of tunadm finds no way out of the sandbox of the unit.
 test_hostile() {
 	local unit tries
 	tries=$(inside /usr/local/bin/hostile)
@@ -163,11 +163,11 @@ test_systemd() {
 	mkdir -p "$m/etc/systemd/network"
 	printf '[NetDev]\nName=br0\nKind=bridge\n' >"$m/etc/systemd/network/br0.netdev"
 	printf '[Match]\nName=br0\n[Network]\nAddress=10.1.0.1/24\nConfigureWithoutCarrier=yes\n' >"$m/etc/systemd/network/br0.network"
-	# What the manual warns of, and what helps.
+	# The problem that the manual describes, and its fix.
 	printf '[Match]\nName=*\n[Network]\nDHCP=yes\n' >"$m/etc/systemd/network/zz-all.network"
 	printf '[Match]\nKind=tun\n[Link]\nUnmanaged=yes\n' >"$m/etc/systemd/network/05-tunadm.network"
 	systemctl --quiet --root="$m" enable systemd-networkd.service tunadm.service
-	# As early as tunadm.service itself, so that only the order keeps it waiting.
+	# As early as tunadm.service itself, so it waits only because of the ordering.
 	service vpnd.service $'DefaultDependencies=no\nWants=tunadm.service\nAfter=tunadm.service' \
 		$'Type=notify\nUser=waldner\nExecStart=/usr/local/bin/attach tun77 tun'
 	if ! boot; then
@@ -182,13 +182,13 @@ test_systemd() {
 	power_off
 }
 
-# off DEVICES HOW sets took to the time that powering off takes with so many devices.
+# off DEVICES HOW sets took to the time to power off with this number of devices.
 off() {
 	local started
 	machine "off-$1-$2"
 	(($1 == 0)) || printf '[device."t[1-%d]"]\nmode = "tun"\nuser = "waldner"\naddresses = ["10.0.0.1/32"]\n' "$1" >"$m/etc/tunadm.toml"
 	systemctl --quiet --root="$m" enable tunadm.service
-	if [[ $2 == used ]]; then # by a program that is not stopped before the very end
+	if [[ $2 == used ]]; then # by a program that is stopped last
 		service holder.service $'DefaultDependencies=no\nAfter=tunadm.service' \
 			$'Type=notify\nUser=waldner\nExecStart=/usr/local/bin/attach t1 tun'
 	fi

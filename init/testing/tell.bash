@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154 # a part of init/test, with which it shares its variables
-# What a test is, and how it is told.
+# How a test runs, and how its result is printed.
 
 ok() {
 	echo "ok - $*"
@@ -11,7 +11,7 @@ fail() {
 	failed=$((failed + 1))
 }
 
-# skip WHY: without one test
+# skip WHY skips one test.
 skip() {
 	echo "SKIPPED: $*"
 	skipped=$((skipped + 1))
@@ -22,14 +22,14 @@ summary() {
 	((failed == 0)) && ((skipped == 0 || ${TUNADM_TEST_ALL:-0} != 1))
 }
 
-# give_up WHY: without any test
+# give_up WHY skips all tests.
 give_up() {
 	skip "$*"
 	summary
 	exit
 }
 
-# check WHAT COMMAND...: the test WHAT is that the command succeeds.
+# check WHAT COMMAND... runs the test WHAT, which passes if the command succeeds.
 check() {
 	local what=$1 said
 	shift
@@ -41,14 +41,14 @@ check() {
 	echo "    ${said//$'\n'/$'\n'    }" >&2
 }
 
-# same WANT GOT, contains TEXT PART, lacks TEXT PART, at_most NUMBER LIMIT, refused COMMAND...: what check can check
+# Commands for check: same WANT GOT, contains TEXT PART, lacks TEXT PART, at_most NUMBER LIMIT, refused COMMAND...
 same() { [[ $1 == "$2" ]] || { printf 'want %s\ngot  %s\n' "$1" "$2" && return 1; }; }
 contains() { [[ $1 == *"$2"* ]] || { printf 'no "%s" in:\n%s\n' "$2" "$1" && return 1; }; }
 lacks() { [[ $1 != *"$2"* ]] || { printf '"%s" in:\n%s\n' "$2" "$1" && return 1; }; }
 at_most() { (($1 <= $2)) || { echo "$1 is more than $2" && return 1; }; }
 refused() { ! "$@"; }
 
-# wait_for SECONDS COMMAND... looks again and again, until the command succeeds or the time is over.
+# wait_for SECONDS COMMAND... repeats the command until it succeeds or the time is over.
 wait_for() {
 	local end=$((SECONDS + $1))
 	shift
