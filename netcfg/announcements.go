@@ -21,7 +21,8 @@ func (w *watcher) announced(h unix.NlMsghdr, body []byte) {
 
 func (w *watcher) link(body []byte, gone bool) {
 	var message rtnl.Link
-	if !message.Unmarshal(body) || message.Family != unix.AF_UNSPEC { // a tap that leaves a bridge is deleted only as its port
+	// a tap that leaves a bridge is deleted only as its port
+	if !message.Unmarshal(body) || message.Family != unix.AF_UNSPEC {
 		return
 	}
 	d := deviceOf(&message)

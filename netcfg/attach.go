@@ -22,7 +22,7 @@ type Attachment struct {
 	PI      bool // four bytes of flags and protocol precede each packet
 	Offload bool // with VnetHdr: the kernel may pass segments of up to 64 KiB, and packets without a checksum
 	Alone   bool // fail if another program is attached, which would share the packets
-	Poll    bool // reads wait in the runtime's poller, where Close ends them; if false, the queues are for poll(2) or another program
+	Poll    bool // reads wait in the runtime's poller, where Close ends them; false: for poll(2) or another program
 }
 
 // An Attached is a device to which this program attaches.
@@ -56,7 +56,8 @@ func (ns *Namespace) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 			continue
 		}
 		if other, twice := first[d.Index]; twice {
-			errs = append(errs, &Error{Device: a.Device, Cause: BadRequest, Detail: "the same device as " + Escape(other)})
+			errs = append(errs, &Error{Device: a.Device, Cause: BadRequest,
+				Detail: "the same device as " + Escape(other)})
 			continue
 		}
 		first[d.Index] = a.Device

@@ -46,7 +46,8 @@ func (s Step) needsUnused() bool {
 func busyError(d *Device, kind StepKind) *Error {
 	fix := Sentence("stop it first")
 	if kind == StepDelete && mayConfigure() {
-		fix = Fix{Before: "stop it first, or force the deletion: ", Commands: []Command{Tunadm("delete", d.Name, "--force")}}
+		fix = Fix{Before: "stop it first, or force the deletion: ",
+			Commands: []Command{Tunadm("delete", d.Name, "--force")}}
 	}
 	return &Error{Device: d.Name, Cause: InUse, Detail: d.UsedBy(), Fix: fix, Err: errBusy}
 }
@@ -59,7 +60,8 @@ func (d *Device) UsedBy() string {
 		if h.Probable {
 			probably = ", probably"
 		}
-		who = append(who, fmt.Sprintf("%s (pid %d, user %s%s)", Escape(h.Command), h.PID, Escape(h.User.String()), probably))
+		who = append(who, fmt.Sprintf("%s (pid %d, user %s%s)",
+			Escape(h.Command), h.PID, Escape(h.User.String()), probably))
 	}
 	if unseen := d.Unseen(); unseen != "" {
 		who = append(who, unseen)

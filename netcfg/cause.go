@@ -57,31 +57,35 @@ var causes = [...]struct {
 	means string
 	fix   func(device string) Fix
 }{
-	NoDevice:         {means: "no such device"},
-	Exists:           {"exists already", accept},
-	Differs:          {means: "exists already, and differs"},
-	OtherKind:        {means: "not a TUN/TAP device"},
-	WrongMode:        {"exists in the other mode", replace("the mode cannot be changed after creation: ")},
-	WrongQueues:      {"exists with other queues", replace("multi-queue cannot be changed after creation: ")},
-	InUse:            {means: "in use"},
-	NotPermitted:     {means: "not permitted"},
-	NotOwner:         {means: "not permitted"},
-	NodeForbidden:    {means: "may not be opened"},
-	NodeMissing:      {means: "no such node"},
-	NodeWrong:        {means: "not the tun driver's node"},
-	DriverMissing:    {means: "the kernel has no tun driver"},
-	NoUser:           {"no such user", sentence("create it with useradd(8), or give a number")},
-	NoGroup:          {"no such group", sentence("create it with groupadd(8), or give a number")},
-	NoNames:          {means: "the name service does not answer"},
-	NoMaster:         {means: "no such device"},
-	NoPort:           {"accepts no devices", sentence("a master is a bridge or a VRF")},
-	TunInBridge:      {"a bridge needs Ethernet frames, and a tun carries none", sentence("only a tap can join a bridge")},
-	TunHasNoMAC:      {"a tun has no MAC address", sentence("only a tap has one")},
-	MTUBelowIPv6:     {"the kernel would remove IPv6 from the device", sentence("use an MTU of 1280 or more, or remove the IPv6 addresses and routes first")},
-	IPv6Off:          {means: "IPv6 is off"},
-	NoGateway:        {"the gateway cannot be reached through the device", sentence("give the device an address in the gateway's network")},
-	AddressTaken:     {means: "the device has it in another form"},
-	RouteTaken:       {"another device has it", sentence("remove the other route first, or give this one another metric")},
+	NoDevice:      {means: "no such device"},
+	Exists:        {"exists already", accept},
+	Differs:       {means: "exists already, and differs"},
+	OtherKind:     {means: "not a TUN/TAP device"},
+	WrongMode:     {"exists in the other mode", replace("the mode cannot be changed after creation: ")},
+	WrongQueues:   {"exists with other queues", replace("multi-queue cannot be changed after creation: ")},
+	InUse:         {means: "in use"},
+	NotPermitted:  {means: "not permitted"},
+	NotOwner:      {means: "not permitted"},
+	NodeForbidden: {means: "may not be opened"},
+	NodeMissing:   {means: "no such node"},
+	NodeWrong:     {means: "not the tun driver's node"},
+	DriverMissing: {means: "the kernel has no tun driver"},
+	NoUser:        {"no such user", sentence("create it with useradd(8), or give a number")},
+	NoGroup:       {"no such group", sentence("create it with groupadd(8), or give a number")},
+	NoNames:       {means: "the name service does not answer"},
+	NoMaster:      {means: "no such device"},
+	NoPort:        {"accepts no devices", sentence("a master is a bridge or a VRF")},
+	TunInBridge: {"a bridge needs Ethernet frames, and a tun carries none",
+		sentence("only a tap can join a bridge")},
+	TunHasNoMAC: {"a tun has no MAC address", sentence("only a tap has one")},
+	MTUBelowIPv6: {"the kernel would remove IPv6 from the device",
+		sentence("use an MTU of 1280 or more, or remove the IPv6 addresses and routes first")},
+	IPv6Off: {means: "IPv6 is off"},
+	NoGateway: {"the gateway cannot be reached through the device",
+		sentence("give the device an address in the gateway's network")},
+	AddressTaken: {means: "the device has it in another form"},
+	RouteTaken: {"another device has it",
+		sentence("remove the other route first, or give this one another metric")},
 	DeviceDown:       {"the device is down", sentence("add --up")},
 	OwnerFixed:       {means: "the kernel cannot unset an owner or a group"},
 	NotThere:         {means: "is not on the device"},
@@ -99,13 +103,15 @@ func sentence(text string) func(string) Fix { return func(string) Fix { return S
 
 // accept returns the fix for a device that cannot be created because it exists.
 func accept(device string) Fix {
-	return Fix{Commands: []Command{Tunadm("set", device)}, After: " changes it; --if-missing accepts a device with these properties"}
+	return Fix{Commands: []Command{Tunadm("set", device)},
+		After: " changes it; --if-missing accepts a device with these properties"}
 }
 
 // replace returns the fix for a property that cannot be changed.
 func replace(why string) func(string) Fix {
 	return func(device string) Fix {
-		return Fix{Before: why, Commands: []Command{Tunadm("delete", device)}, After: ", then add it again; apply --replace does both"}
+		return Fix{Before: why, Commands: []Command{Tunadm("delete", device)},
+			After: ", then add it again; apply --replace does both"}
 	}
 }
 

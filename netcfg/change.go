@@ -47,8 +47,11 @@ type Options struct {
 	Atomic      bool // if one change fails, fail all
 	DeferMaster bool // leave out a master that does not exist yet, with a warning
 
-	Log      func(Step)                 // called for each step that ran, in an undo too; nil: not called
-	Reserve  func(gone []Step) error    // called before devices are deleted that may have to be re-created; an error keeps them
-	Remember func(made []Step) error    // called with the name and index of new devices before they can outlive the run; nil: not called
-	Announce func(names []string) error // called with the devices that are as asked; with new ones before they can outlive the run; an error discards these
+	Log     func(Step)              // called for each step that ran, in an undo too; nil: not called
+	Reserve func(gone []Step) error // called before a delete of devices that may be re-created; an error keeps them
+	// Remember is called with the name and index of new devices before they can outlive the run; nil: not called.
+	Remember func(made []Step) error
+	// Announce is called with the devices that have their properties; with new ones before they can outlive the run. An
+	// error discards these; nil: not called.
+	Announce func(names []string) error
 }

@@ -84,7 +84,8 @@ func TestNoClaimIsToldAsAnAttachment(t *testing.T) {
 		}
 		return nil
 	})
-	if rounds := attacks(25); err != nil || count[EventCreated] != 2*rounds || count[EventOwner] < 2*rounds || count[EventAttached] != 1 {
+	if rounds := attacks(25); err != nil || count[EventCreated] != 2*rounds || count[EventOwner] < 2*rounds ||
+		count[EventAttached] != 1 {
 		t.Errorf("%v, %v", err, count)
 	}
 	t.Log(count)

@@ -16,7 +16,9 @@ func (p *planner) prefixes() {
 	}
 	missing := func(from, in []Route) []Route {
 		return matching(from, func(r Route) bool {
-			return !slices.ContainsFunc(in, func(o Route) bool { return r.sameKey(o) && r.kept.expires == o.kept.expires })
+			return !slices.ContainsFunc(in, func(o Route) bool {
+				return r.sameKey(o) && r.kept.expires == o.kept.expires
+			})
 		})
 	}
 	for _, r := range missing(is.prefixes, was.prefixes) {
@@ -36,13 +38,17 @@ func (p *planner) checkGateways() error {
 	addresses, routes := p.targetAddresses(), p.targetRoutes()
 	for _, s := range p.steps {
 		r := s.Route
-		if s.Kind != StepAddRoute || r.kept.message == nil || !r.Via.IsValid() || r.kept.onlink || r.kept.elsewhere != 0 {
+		if s.Kind != StepAddRoute || r.kept.message == nil || !r.Via.IsValid() || r.kept.onlink ||
+			r.kept.elsewhere != 0 {
 			continue
 		}
 		near := slices.ContainsFunc(addresses, func(a Address) bool { return a.subnet().Contains(r.Via) }) ||
-			slices.ContainsFunc(routes, func(o Route) bool { return !o.Via.IsValid() && o.kept.elsewhere == 0 && o.To.Contains(r.Via) })
+			slices.ContainsFunc(routes, func(o Route) bool {
+				return !o.Via.IsValid() && o.kept.elsewhere == 0 && o.To.Contains(r.Via)
+			})
 		if !near {
-			return p.refuse(NoGateway, "route "+r.String(), "the kernel drops it with the last IPv4 address, and without one its gateway cannot be reached")
+			return p.refuse(NoGateway, "route "+r.String(),
+				"the kernel drops it with the last IPv4 address, and without one its gateway cannot be reached")
 		}
 	}
 	return nil

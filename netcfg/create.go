@@ -11,7 +11,8 @@ import (
 func (ns *Namespace) createAll(ctx context.Context, steps []*task) []error {
 	growDescriptors(len(steps))
 	errs := make([]error, len(steps))
-	for _, counted := range []bool{false, true} { // names with a %d last: the kernel must not choose a name that another step asks for
+	// names with a %d last: the kernel must not choose a name that another step asks for
+	for _, counted := range []bool{false, true} {
 		for i, s := range steps {
 			if IsTemplate(s.Device) != counted {
 				continue

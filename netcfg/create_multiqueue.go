@@ -197,7 +197,8 @@ func (ns *Namespace) makeIn(s *Step, target, index int) (made *newDevice, err er
 		return nil, err
 	}
 	defer apart.Close()
-	if made, err = (&Namespace{socket: apart, node: ns.node, features: ns.features}).make(s, secretName(), index); err != nil {
+	if made, err = (&Namespace{socket: apart, node: ns.node, features: ns.features}).make(
+		s, secretName(), index); err != nil {
 		return nil, err
 	}
 	if err = made.equip(s); err == nil {

@@ -157,7 +157,8 @@ func (ns *Namespace) deleteLink(index int) error {
 }
 
 func (ns *Namespace) deleteGroup(group uint32) error {
-	r := rtnl.Request(unix.RTM_DELLINK, unix.NLM_F_ACK, nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
+	r := rtnl.Request(unix.RTM_DELLINK, unix.NLM_F_ACK, nl.NewIfInfomsg(unix.AF_UNSPEC),
+		nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
 	return ns.socket.Do(r, nil)
 }
 

@@ -34,7 +34,7 @@ type Device struct {
 	Multicast   bool
 
 	Addresses []Address // in the kernel's order, with foreign ones
-	Routes    []Route   // those through the device, and those through other devices whose source is one of its addresses
+	Routes    []Route   // through the device, and through others with one of its addresses as source
 
 	// Holders are the programs that have the device open. They have fewer queues than the device if this user may not
 	// inspect every process.
@@ -116,7 +116,8 @@ func (d *Device) Unseen() string {
 func (d *Device) unseen() int {
 	n := d.Queues + d.DisabledQueues
 	for _, h := range d.Holders {
-		if !h.Probable || d.sight != sightCut { // if the search was cut short, a probable holder may belong to another namespace
+		// if the search was cut short, a probable holder may belong to another namespace
+		if !h.Probable || d.sight != sightCut {
 			n -= h.Queues
 		}
 	}

@@ -75,7 +75,8 @@ func witness(t *testing.T) string {
 	defer ns.Close()
 	noCarrier := ns.canAttachWithoutCarrier()
 	all := ""
-	for _, line := range []string{"-d -j link", "-d -j addr", "-d -j -4 route show table all", "-d -j -6 route show table all", "-j rule"} {
+	for _, line := range []string{"-d -j link", "-d -j addr", "-d -j -4 route show table all",
+		"-d -j -6 route show table all", "-j rule"} {
 		out := ip(t, line)
 		if strings.Contains(line, "-6") {
 			out = strings.ReplaceAll(settled.ReplaceAllString(out, ""), "},]", "}]")
@@ -182,16 +183,26 @@ func TestAddIsAllOrNothing(t *testing.T) {
 		cause Cause
 		errno error
 	}{
-		{"create: the kernel refuses the MAC", Spec{Mode: TAP, Link: Link{MAC: MAC{1, 0, 0, 0, 0, 1}}}, "", "", Unknown, unix.EADDRNOTAVAIL},
-		{"link: an alias that is too long", Spec{Mode: TUN, Link: Link{Alias: on(strings.Repeat("x", 300)), MTU: on(1400)}}, "", "", Unknown, unix.ERANGE},
-		{"address: IPv6 is off", Spec{Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24", "fd00::1/64")}, "sysctl", "", IPv6Off, unix.EACCES},
-		{"route: the gateway is nowhere", Spec{Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24"), Routes: routes("10.1.0.0/16", "10.2.0.0/16 via 10.9.0.1")}, "", "", NoGateway, unix.ENETUNREACH},
-		{"route: another device has it", Spec{Mode: TUN, Link: Link{Up: on(true)}, Routes: routes("10.3.0.0/16")}, "route add 10.3.0.0/16 dev lo", "", RouteTaken, unix.EEXIST},
+		{"create: the kernel refuses the MAC", Spec{Mode: TAP, Link: Link{MAC: MAC{1, 0, 0, 0, 0, 1}}}, "", "", Unknown,
+			unix.EADDRNOTAVAIL},
+		{"link: an alias that is too long", Spec{Mode: TUN,
+			Link: Link{Alias: on(strings.Repeat("x", 300)), MTU: on(1400)}}, "", "", Unknown, unix.ERANGE},
+		{"address: IPv6 is off", Spec{Mode: TUN, Link: Link{Up: on(true)},
+			Addresses: addresses("10.0.0.1/24", "fd00::1/64")}, "sysctl", "", IPv6Off, unix.EACCES},
+		{"route: the gateway is nowhere", Spec{Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24"),
+			Routes: routes("10.1.0.0/16", "10.2.0.0/16 via 10.9.0.1")}, "", "", NoGateway, unix.ENETUNREACH},
+		{"route: another device has it", Spec{Mode: TUN, Link: Link{Up: on(true)}, Routes: routes("10.3.0.0/16")},
+			"route add 10.3.0.0/16 dev lo", "", RouteTaken, unix.EEXIST},
 		{"master: it is not there", Spec{Mode: TAP, Master: &Master{Name: "nobr"}}, "", "", NoMaster, unix.ENODEV},
-		{"master: it takes no ports", Spec{Mode: TAP, Link: Link{Up: on(true)}, Master: &Master{Name: "v0"}}, "link add v0 type veth", "", NoPort, unix.EOPNOTSUPP},
-		{"master: a tun", Spec{Mode: TUN, Master: &Master{Name: "br0"}}, "link add br0 type bridge", "", TunInBridge, nil},
-		{"hold: the bridge goes away meanwhile", Spec{Mode: TAP, Master: &Master{Name: "br0"}}, "link add br0 type bridge", "link del br0", NoMaster, unix.ENODEV},
-		{"master: the bridge goes away meanwhile", Spec{Mode: TAP, Master: &Master{Name: "br0"}}, "link add br0 type bridge; tuntap add dev p0 mode tap; link set p0 master br0", "link del br0", NoMaster, nil},
+		{"master: it takes no ports", Spec{Mode: TAP, Link: Link{Up: on(true)}, Master: &Master{Name: "v0"}},
+			"link add v0 type veth", "", NoPort, unix.EOPNOTSUPP},
+		{"master: a tun", Spec{Mode: TUN, Master: &Master{Name: "br0"}}, "link add br0 type bridge", "", TunInBridge,
+			nil},
+		{"hold: the bridge is deleted during the run", Spec{Mode: TAP, Master: &Master{Name: "br0"}},
+			"link add br0 type bridge", "link del br0", NoMaster, unix.ENODEV},
+		{"master: the bridge is deleted during the run", Spec{Mode: TAP, Master: &Master{Name: "br0"}},
+			"link add br0 type bridge; tuntap add dev p0 mode tap; link set p0 master br0", "link del br0", NoMaster,
+			nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ns := open(t)
@@ -240,11 +251,14 @@ func busyDevice(t *testing.T, ns *Namespace) {
 	}
 	add(t, ns, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1400), Up: on(true), Alias: on("mine")}})
 	for _, line := range []string{
-		"addr add 10.0.0.1/24 dev tap7 label tap7:one", "addr add 10.0.0.2/24 dev tap7", "addr add 10.5.0.1/24 dev tap7 valid_lft 5000 preferred_lft 4000",
+		"addr add 10.0.0.1/24 dev tap7 label tap7:one", "addr add 10.0.0.2/24 dev tap7",
+		"addr add 10.5.0.1/24 dev tap7 valid_lft 5000 preferred_lft 4000",
 		"addr add 10.0.0.3/24 dev tap7", "addr add fd00::1/64 dev tap7 nodad", "addr add fd00:5::1/64 dev tap7 nodad",
 		"route add 10.1.0.0/16 via 10.0.0.9 dev tap7 metric 5", "route add 10.2.0.0/16 dev tap7 src 10.0.0.2",
-		"route add 10.3.0.0/16 dev tap7 proto bird metric 77 mtu 1300 table 99", "route add 10.4.0.0/16 dev v0 src 10.0.0.1 proto zebra",
-		"-6 route add fd01::/48 via fd00::9 dev tap7", "-6 route add fd02::/48 dev tap7 proto bird metric 9", "route add 10.6.0.0/16 nexthop via 10.0.0.8 dev tap7 nexthop via 10.0.0.9 dev tap7",
+		"route add 10.3.0.0/16 dev tap7 proto bird metric 77 mtu 1300 table 99",
+		"route add 10.4.0.0/16 dev v0 src 10.0.0.1 proto zebra",
+		"-6 route add fd01::/48 via fd00::9 dev tap7", "-6 route add fd02::/48 dev tap7 proto bird metric 9",
+		"route add 10.6.0.0/16 nexthop via 10.0.0.8 dev tap7 nexthop via 10.0.0.9 dev tap7",
 	} {
 		ip(t, line)
 	}
@@ -262,13 +276,23 @@ func TestSetPutsBack(t *testing.T) {
 		log   func(*testing.T) func(Step)
 		cause Cause
 	}{
-		{"link: of several properties one is refused", Spec{Link: Link{MTU: on(1300), TxQueueLen: on(7), MAC: MAC{1, 0, 0, 0, 0, 1}}}, nil, Unknown},
-		{"access, after the primary address was taken away", Spec{Link: Link{TxQueueLen: on(7)}, RemoveAddresses: *addresses("10.0.0.1/24"), Access: newOwner}, taken, InUse},
-		{"access, after all addresses and routes were taken away", Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses(), Routes: routes(), Access: newOwner}, taken, InUse},
-		{"access, after others came in their place", Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses("10.7.0.1/24", "fd07::1/64"), Routes: routes("10.8.0.0/16"), Access: newOwner}, taken, InUse},
-		{"access, after the device went down", Spec{Link: Link{TxQueueLen: on(7), Up: on(false)}, Access: newOwner}, taken, InUse},
-		{"route: nowhere to go", Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses("10.0.0.7/24"), Routes: routes("10.8.0.0/16 via 10.77.0.1")}, nil, NoGateway},
-		{"master: it takes no ports", Spec{Link: Link{TxQueueLen: on(7), MTU: on(1350)}, Master: &Master{Name: "v0"}}, nil, NoPort},
+		{"link: of several properties one is refused",
+			Spec{Link: Link{MTU: on(1300), TxQueueLen: on(7), MAC: MAC{1, 0, 0, 0, 0, 1}}}, nil, Unknown},
+		{"access, after the primary address was removed",
+			Spec{Link: Link{TxQueueLen: on(7)}, RemoveAddresses: *addresses("10.0.0.1/24"), Access: newOwner}, taken,
+			InUse},
+		{"access, after all addresses and routes were removed",
+			Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses(), Routes: routes(), Access: newOwner}, taken,
+			InUse},
+		{"access, after others came in their place",
+			Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses("10.7.0.1/24", "fd07::1/64"),
+				Routes: routes("10.8.0.0/16"), Access: newOwner}, taken, InUse},
+		{"access, after the device went down", Spec{Link: Link{TxQueueLen: on(7), Up: on(false)}, Access: newOwner},
+			taken, InUse},
+		{"route: nowhere to go", Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses("10.0.0.7/24"),
+			Routes: routes("10.8.0.0/16 via 10.77.0.1")}, nil, NoGateway},
+		{"master: it takes no ports", Spec{Link: Link{TxQueueLen: on(7), MTU: on(1350)}, Master: &Master{Name: "v0"}},
+			nil, NoPort},
 		{"the kernel does not keep it", Spec{AddAddresses: *addresses("10.7.0.1/24")}, func(t *testing.T) func(Step) {
 			return func(s Step) {
 				if s.Kind == StepAddAddress && s.Address.Local.String() == "10.7.0.1" {
@@ -344,7 +368,8 @@ func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 		if fails {
 			wantError(t, r, NoGateway, nil)
 			same(t, before, witness(t))
-		} else if got := ip(t, "-6 route show dev tun7"); r.Err != nil || !strings.Contains(got, "fd01::/48 src fd00::1") || !strings.Contains(got, "fd00::/48") {
+		} else if got := ip(t, "-6 route show dev tun7"); r.Err != nil ||
+			!strings.Contains(got, "fd01::/48 src fd00::1") || !strings.Contains(got, "fd00::/48") {
 			t.Errorf("got %v: %s", r.Err, got)
 		}
 	}
@@ -353,9 +378,11 @@ func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 // TestUndoBelowTheMTUOfIPv6 restores an MTU below the minimum of IPv6, from one above it.
 func TestUndoBelowTheMTUOfIPv6(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{MTU: on(1000), Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
+	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{MTU: on(1000), Up: on(true)},
+		Addresses: addresses("10.0.0.1/24")})
 	before := witness(t)
-	want := &Spec{Link: Link{MTU: on(1400)}, AddAddresses: *addresses("fd00::1/64"), AddRoutes: *routes("fd01::/48", "10.1.0.0/16 via 10.9.0.1")}
+	want := &Spec{Link: Link{MTU: on(1400)}, AddAddresses: *addresses("fd00::1/64"),
+		AddRoutes: *routes("fd01::/48", "10.1.0.0/16 via 10.9.0.1")}
 	wantError(t, run(t, ns, Change{Name: "tun7", Want: want, Expect: Present}, nil), NoGateway, nil)
 	same(t, before, witness(t))
 }
@@ -370,7 +397,8 @@ func TestSetKeepsTheRest(t *testing.T) {
 		t.Fatal(r.Err)
 	}
 	got := ip(t, "-br addr show dev tap7") + ip(t, "route show table all") + ip(t, "-6 route")
-	for _, want := range []string{"10.0.0.2/24", "10.0.0.3/24", "10.5.0.1/24", "fd00::1/64", "10.2.0.0/16", "10.3.0.0/16", "10.1.0.0/16", "10.6.0.0/16", "fd01::/48", "fd02::/48"} {
+	for _, want := range []string{"10.0.0.2/24", "10.0.0.3/24", "10.5.0.1/24", "fd00::1/64", "10.2.0.0/16",
+		"10.3.0.0/16", "10.1.0.0/16", "10.6.0.0/16", "fd01::/48", "fd02::/48"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s is lost:\n%s", want, got)
 		}
@@ -506,7 +534,8 @@ func TestAProgramThatAttachesBetweenSavesItsDevice(t *testing.T) {
 		for _, name := range []string{"b1", "b2", "b3"} {
 			changes = append(changes, Change{Name: name, Expect: Present})
 		}
-		results, err := ns.Run(context.Background(), changes, Options{Log: after(StepLink, func() { hold(t, "b2", flags) })})
+		results, err := ns.Run(context.Background(), changes,
+			Options{Log: after(StepLink, func() { hold(t, "b2", flags) })})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -515,7 +544,8 @@ func TestAProgramThatAttachesBetweenSavesItsDevice(t *testing.T) {
 			t.Errorf("the others: %v, %v", results[1].Err, results[3].Err)
 		}
 		got := ip(t, "-br link show type tun") + ip(t, "link show b2")
-		if strings.Contains(got, "b1") || strings.Contains(got, "b3") || !strings.Contains(got, "b2") || !strings.Contains(got, "group 5") {
+		if strings.Contains(got, "b1") || strings.Contains(got, "b3") || !strings.Contains(got, "b2") ||
+			!strings.Contains(got, "group 5") {
 			t.Errorf("multi-queue %v: got %s", multiQueue, got)
 		}
 	}
@@ -526,7 +556,8 @@ func TestDeleteNeverTakesANamesake(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "a1", Mode: TUN})
 	add(t, ns, Spec{Name: "b1", Mode: TUN})
-	changes := []Change{{Name: "a1", Want: &Spec{Link: Link{MTU: on(1400)}}, Expect: Present}, {Name: "b1", Expect: Present}}
+	changes := []Change{{Name: "a1", Want: &Spec{Link: Link{MTU: on(1400)}}, Expect: Present},
+		{Name: "b1", Expect: Present}}
 	results, err := ns.Run(context.Background(), changes, Options{Log: after(StepLink, func() {
 		ip(t, "link del b1")
 		ip(t, "tuntap add dev b1 mode tun")
@@ -559,7 +590,8 @@ func TestARenamedDeviceIsStillTheOne(t *testing.T) {
 		if got := ip(t, "addr show x7"); strings.Contains(got, "10.0.0.1") || strings.Contains(got, "qlen 7 ") {
 			t.Errorf("the namesake was touched: %s", got)
 		}
-		if got := ip(t, "addr show old7"); strings.Contains(got, "10.0.0.1/24") == fails || strings.Contains(got, "UP") {
+		if got := ip(t, "addr show old7"); strings.Contains(got, "10.0.0.1/24") == fails ||
+			strings.Contains(got, "UP") {
 			t.Errorf("fails %v: the device is %s", fails, got)
 		}
 	}
@@ -580,7 +612,8 @@ func rename(t *testing.T, name, to string) {
 func TestUndoLeavesWhatOthersDid(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
-	want := &Spec{Link: Link{TxQueueLen: on(7)}, RemoveAddresses: *addresses("10.0.0.1/24"), AddAddresses: *addresses("10.6.0.1/24"), AddRoutes: *routes("10.1.0.0/16 via 10.9.0.1")}
+	want := &Spec{Link: Link{TxQueueLen: on(7)}, RemoveAddresses: *addresses("10.0.0.1/24"),
+		AddAddresses: *addresses("10.6.0.1/24"), AddRoutes: *routes("10.1.0.0/16 via 10.9.0.1")}
 	r := run(t, ns, Change{Name: "tun7", Want: want, Expect: Present}, after(StepLink, func() {
 		ip(t, "addr add 10.5.0.1/24 dev tun7")
 		ip(t, "route add 10.55.0.0/16 dev tun7")
@@ -606,7 +639,7 @@ func TestAClaimNeverMakesADevice(t *testing.T) {
 		fd, err := ns.claim(d, 0)
 		e := new(Error)
 		if !errors.As(err, &e) || e.Cause != NoDevice {
-			t.Errorf("%s: got descriptor %d, %v; want that there is no such device", d.Name, fd, err)
+			t.Errorf("%s: got descriptor %d, %v; want no such device", d.Name, fd, err)
 		}
 	}
 	if out := ip(t, "-br link show type tun"); strings.Contains(out, "ghost7") {
@@ -634,10 +667,12 @@ func TestTheLastLookBeforeAGroupIsDeleted(t *testing.T) {
 	}
 	hold(t, "q2", unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
 	ns.deleteClaimed(devices)
-	if e := new(Error); !errors.As(devices[1].err, &e) || e.Cause != InUse || devices[0].err != nil || devices[2].err != nil {
+	if e := new(Error); !errors.As(devices[1].err, &e) || e.Cause != InUse || devices[0].err != nil ||
+		devices[2].err != nil {
 		t.Errorf("got %v, %v, %v", devices[0].err, devices[1].err, devices[2].err)
 	}
-	if got := ip(t, "link show type tun"); strings.Contains(got, "q1") || strings.Contains(got, "q3") || !strings.Contains(got, "q2") || !strings.Contains(got, "group 5") {
+	if got := ip(t, "link show type tun"); strings.Contains(got, "q1") || strings.Contains(got, "q3") ||
+		!strings.Contains(got, "q2") || !strings.Contains(got, "group 5") {
 		t.Errorf("got %s", got)
 	}
 }
@@ -649,7 +684,8 @@ func TestAPacketFilterThatWasLeftBehind(t *testing.T) {
 	f := hold(t, "tap7", unix.IFF_TAP)
 	pass := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0xffff}}
 	program := unix.SockFprog{Len: 1, Filter: &pass[0]}
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.TUNATTACHFILTER, uintptr(unsafe.Pointer(&program))); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.TUNATTACHFILTER,
+		uintptr(unsafe.Pointer(&program))); errno != 0 {
 		t.Fatal(errno)
 	}
 	f.Close()
@@ -663,7 +699,8 @@ func TestOneDeviceByTwoNames(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "tun7", Mode: TUN})
 	ip(t, "link property add dev tun7 altname seven")
-	results, err := ns.Run(context.Background(), []Change{{Name: "tun7", Expect: Present}, {Name: "seven", Expect: Present}}, Options{})
+	results, err := ns.Run(context.Background(),
+		[]Change{{Name: "tun7", Expect: Present}, {Name: "seven", Expect: Present}}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -680,10 +717,12 @@ func TestOlderKernels(t *testing.T) {
 	ns.features = 0
 	add(t, ns, Spec{Name: "up7", Mode: TAP, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
 	add(t, ns, Spec{Name: "down7", Mode: TUN})
-	if r := run(t, ns, Change{Name: "up7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present}, nil); r.Err != nil {
+	if r := run(t, ns, Change{Name: "up7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present},
+		nil); r.Err != nil {
 		t.Error(r.Err)
 	}
-	if out := ip(t, "-d -o link show up7") + ip(t, "-o -4 addr show up7"); !strings.Contains(out, "user 71001") || !strings.Contains(out, "10.0.0.1/24") {
+	if out := ip(t, "-d -o link show up7") + ip(t, "-o -4 addr show up7"); !strings.Contains(out, "user 71001") ||
+		!strings.Contains(out, "10.0.0.1/24") {
 		t.Errorf("got %s", out)
 	}
 	up, down := hold(t, "up7", unix.IFF_TAP|unix.IFF_NO_PI), hold(t, "down7", unix.IFF_TUN|unix.IFF_NO_PI)
@@ -721,13 +760,15 @@ func TestANamesakeIsNeverChanged(t *testing.T) {
 			if c.expect == Present {
 				add(t, ns, Spec{Name: "x7", Mode: TUN})
 			}
-			want := &Spec{Name: "x7", Mode: TUN, Access: Root(), Link: Link{MTU: on(1400)}, AddAddresses: *addresses("10.0.0.1/24")}
+			want := &Spec{Name: "x7", Mode: TUN, Access: Root(), Link: Link{MTU: on(1400)},
+				AddAddresses: *addresses("10.0.0.1/24")}
 			r := run(t, ns, Change{Name: "x7", Want: want, Expect: c.expect}, after(c.kind, swap(t)))
 			e := new(Error)
 			if !errors.As(r.Err, &e) || e.Cause != NoDevice {
 				t.Errorf("got %v, want that it is gone", r.Err)
 			}
-			if got := ip(t, "link show x7") + ip(t, "addr show x7"); !strings.Contains(got, "theirs") || strings.Contains(got, "1400") || strings.Contains(got, "10.0.0.1") {
+			if got := ip(t, "link show x7") + ip(t, "addr show x7"); !strings.Contains(got, "theirs") ||
+				strings.Contains(got, "1400") || strings.Contains(got, "10.0.0.1") {
 				t.Errorf("the namesake was touched: %s", got)
 			}
 		})
@@ -740,7 +781,9 @@ func TestManyAtOnce(t *testing.T) {
 	changes := make([]Change, n)
 	for i := range changes {
 		name := fmt.Sprintf("t%d", i)
-		changes[i] = Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: Root(), Link: Link{MTU: on(1400), Up: on(true)}, Addresses: addresses(fmt.Sprintf("10.0.%d.%d/32", i/250, i%250+1))}}
+		changes[i] = Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: Root(),
+			Link:      Link{MTU: on(1400), Up: on(true)},
+			Addresses: addresses(fmt.Sprintf("10.0.%d.%d/32", i/250, i%250+1))}}
 	}
 	changes[150].Want.Addresses = addresses("10.200.0.1/24")
 	changes[150].Want.Routes = routes("10.201.0.0/16 via 10.1.1.1") // unreachable gateway: this change fails
@@ -782,7 +825,8 @@ func TestASignalLeavesNothingHalfMade(t *testing.T) {
 	var changes []Change
 	for i := range 20 {
 		name := fmt.Sprintf("t%d", i)
-		changes = append(changes, Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: Root(), Link: Link{MTU: on(1400)}}})
+		changes = append(changes, Change{Name: name,
+			Want: &Spec{Name: name, Mode: TUN, Access: Root(), Link: Link{MTU: on(1400)}}})
 	}
 	n := 0
 	results, err := ns.Run(ctx, changes, Options{Log: func(s Step) {
@@ -817,7 +861,8 @@ func TestAccessChangesNothingElse(t *testing.T) {
 		ip(t, "link set x7 up")
 		ip(t, "addr add 10.0.0.1/24 dev x7")
 		before := witness(t) + ip(t, "tuntap show")
-		r := run(t, ns, Change{Name: "x7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present}, nil)
+		r := run(t, ns, Change{Name: "x7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present},
+			nil)
 		if r.Err != nil {
 			t.Fatal(r.Err)
 		}
@@ -863,7 +908,8 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 	if got := ip(t, "-d link show br2"); strings.Contains(got, "bridge_id 8000.0:0:0:0:0:0") {
 		t.Errorf("the bridge has no identifier of its own: %s", got)
 	}
-	if r := run(t, ns, Change{Name: "tap3", Want: &Spec{Master: &Master{Name: "br2"}}, Expect: Present}, nil); r.Err != nil {
+	if r := run(t, ns, Change{Name: "tap3", Want: &Spec{Master: &Master{Name: "br2"}}, Expect: Present},
+		nil); r.Err != nil {
 		t.Error(r.Err)
 	}
 	ip(t, "link add br3 type bridge")
@@ -914,7 +960,8 @@ func TestAMultiQueueDeviceIsNeverOpenToOthers(t *testing.T) {
 	ns := open(t)
 	seen := 0
 	for _, d := range events(t, func() {
-		add(t, ns, Spec{Name: "q7", Mode: TUN, MultiQueue: on(true), Access: &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}})
+		add(t, ns, Spec{Name: "q7", Mode: TUN, MultiQueue: on(true),
+			Access: &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}})
 	}) {
 		if d.Name != "q7" {
 			continue

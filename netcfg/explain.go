@@ -170,7 +170,8 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 			where = "default"
 		}
 		e.Cause, e.Fix = IPv6Off, Run(InNamespace("sysctl", "-w", "net.ipv6.conf."+where+".disable_ipv6=0"))
-	case s.Kind == StepAddRoute && s.Route.Via.IsValid() && (is(unix.ENETUNREACH) || is(unix.EHOSTUNREACH) || is(unix.EINVAL)):
+	case s.Kind == StepAddRoute && s.Route.Via.IsValid() &&
+		(is(unix.ENETUNREACH) || is(unix.EHOSTUNREACH) || is(unix.EINVAL)):
 		e.Cause = NoGateway
 	case s.Kind == StepAddRoute && is(unix.EEXIST):
 		if e.Cause, e.Detail = RouteTaken, ns.routeHolder(s.Route); e.Detail == "" {
@@ -216,10 +217,12 @@ func asRoot() Fix {
 	case Container:
 		return Sentence("root here lacks CAP_NET_ADMIN: start the container with --cap-add NET_ADMIN")
 	case UserNamespace:
-		return Sentence("root here has no CAP_NET_ADMIN over this network namespace, which belongs to another user namespace: " +
+		return Sentence("root here has no CAP_NET_ADMIN over this network namespace, " +
+			"which belongs to another user namespace: " +
 			"create one with unshare -n")
 	}
-	return Sentence("root here lacks CAP_NET_ADMIN over this network namespace: grant it, or run it outside the container")
+	return Sentence("root here lacks CAP_NET_ADMIN over this network namespace: " +
+		"grant it, or run it outside the container")
 }
 
 // AdminHint returns the fix for a program that is not permitted to create devices.

@@ -12,12 +12,16 @@ func TestFixOfHostileNames(t *testing.T) {
 	}{
 		{set("tun0"), "", "tunadm set tun0 --up"},
 		{set("-x"), "", "tunadm set --up -- -x"},
-		{Run(Tunadm("set", "-\x9b", "--user", "kim", "--group", "5")), "", `tunadm set --user kim --group 5 -- $'-\x9b'`},
-		{Run(Tunadm("delete", "--up"), Tunadm("add", "-!", "--mode", "tun")), "", "tunadm delete -- --up && tunadm add --mode tun -- '-!'"},
-		{Fix{Commands: []Command{Tunadm("delete", "-x")}, After: ", if nobody needs it"}, "", "tunadm delete -- -x, if nobody needs it"},
+		{Run(Tunadm("set", "-\x9b", "--user", "kim", "--group", "5")), "",
+			`tunadm set --user kim --group 5 -- $'-\x9b'`},
+		{Run(Tunadm("delete", "--up"), Tunadm("add", "-!", "--mode", "tun")), "",
+			"tunadm delete -- --up && tunadm add --mode tun -- '-!'"},
+		{Fix{Commands: []Command{Tunadm("delete", "-x")}, After: ", if no program needs it"}, "",
+			"tunadm delete -- -x, if no program needs it"},
 		{Run(Tunadm("add", "", "--mode", "tun", "--user", "kim")), "", "tunadm add --mode tun --user kim"},
 		{Run(Tunadm("doctor", "tun0", "--netns", "blue")), "lab", "tunadm doctor tun0 --netns blue"},
-		{Run(InNamespace("ip", "route", "del", "10.0.0.0/8", "dev", "tun0")), "2147483647", "nsenter -t 2147483647 -n ip route del 10.0.0.0/8 dev tun0"},
+		{Run(InNamespace("ip", "route", "del", "10.0.0.0/8", "dev", "tun0")), "2147483647",
+			"nsenter -t 2147483647 -n ip route del 10.0.0.0/8 dev tun0"},
 		{sysctl, "lab", "ip netns exec lab sysctl -w a=1"},
 		{sysctl, "-lab", "nsenter --net=/run/netns/-lab sysctl -w a=1"},
 		{sysctl, "/proc/1/ns/net", "nsenter --net=/proc/1/ns/net sysctl -w a=1"},
@@ -40,7 +44,8 @@ func TestFixForUser(t *testing.T) {
 		{Run(ByRoot("modprobe", "tun")), "ask root for: modprobe tun"},
 		{Run(Tunadm("doctor", "tun0")), "tunadm doctor tun0"},
 		{Sentence("log in again"), "log in again"},
-		{Fix{Before: "stop it first, or: ", Commands: []Command{Tunadm("delete", "tun0")}}, "stop it first, or: tunadm delete tun0"},
+		{Fix{Before: "stop it first, or: ", Commands: []Command{Tunadm("delete", "tun0")}},
+			"stop it first, or: tunadm delete tun0"},
 	} {
 		if got := c.fix.For(false).For(false).String(); got != c.want {
 			t.Errorf("got %s, want %s", got, c.want)

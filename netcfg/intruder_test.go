@@ -43,7 +43,8 @@ func intrude() error {
 			if fd < 0 || d == nil || h.Type != unix.RTM_NEWLINK || !d.MultiQueue || d.Access != (Access{}) {
 				return
 			}
-			if _, err := setInterface(fd, d.Name, uint16(d.Mode)|unix.IFF_MULTI_QUEUE|unix.IFF_NO_PI|unix.IFF_NO_CARRIER); err != nil {
+			if _, err := setInterface(fd, d.Name,
+				uint16(d.Mode)|unix.IFF_MULTI_QUEUE|unix.IFF_NO_PI|unix.IFF_NO_CARRIER); err != nil {
 				return
 			}
 			n++
@@ -68,7 +69,7 @@ func meddle(fd, n int) {
 		func() { unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1) },
 		func() { setMAC(fd, MAC{2, 0, 0, 0, 0, 1}) },
 		func() { unix.IoctlSetPointerInt(fd, unix.TUNSETSNDBUF, 1) },
-		func() { unix.IoctlSetPointerInt(fd, unix.TUNSETTXFILTER, 1<<16) }, // accepts only packets to one of no addresses
+		func() { unix.IoctlSetPointerInt(fd, unix.TUNSETTXFILTER, 1<<16) }, // accepts no packets
 	} {
 		if i == n%9 {
 			do()
@@ -97,7 +98,8 @@ func addUnderAttack() error {
 			return nil
 		default:
 		}
-		want := &Spec{Name: "q7", Mode: []Mode{TUN, TAP}[n%2], MultiQueue: on(true), Access: []*Access{Root(), {User: &ID{}}, {Group: &ID{}}}[n%3]}
+		want := &Spec{Name: "q7", Mode: []Mode{TUN, TAP}[n%2], MultiQueue: on(true),
+			Access: []*Access{Root(), {User: &ID{}}, {Group: &ID{}}}[n%3]}
 		results, err := ns.Run(context.Background(), []Change{{Name: "q7", Want: want}}, Options{})
 		if err != nil {
 			return err
@@ -190,11 +192,12 @@ func TestNobodyGetsIntoANewDevice(t *testing.T) {
 				case <-done:
 					t.Fatal("the adder ended")
 				case <-deadline:
-					t.Fatalf("only %d made, %d refused, %d times a stranger", made.Load(), refused.Load(), in.Load())
+					t.Fatalf("only %d created, %d refused, %d attacks hit", made.Load(), refused.Load(), in.Load())
 				case <-time.After(10 * time.Millisecond):
 				}
 			}
-			t.Logf("%d made, %d refused; %d times a stranger attached to one that was abandoned", made.Load(), refused.Load(), in.Load())
+			t.Logf("%d created, %d refused; %d attacks hit an abandoned device", made.Load(),
+				refused.Load(), in.Load())
 		})
 	}
 }

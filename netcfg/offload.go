@@ -86,7 +86,8 @@ func (ns *Namespace) ethtool(name string, value []byte) error {
 		_    [16]byte
 	}{data: unsafe.Pointer(&value[0])}
 	copy(request.name[:unix.IFNAMSIZ-1], name)
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(ns.socket.FD()), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(ns.socket.FD()), unix.SIOCETHTOOL,
+		uintptr(unsafe.Pointer(&request)))
 	runtime.KeepAlive(value)
 	if errno != 0 {
 		return errno

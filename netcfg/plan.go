@@ -27,7 +27,8 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	case want == nil && have == nil:
 		return nil, nil
 	case have != nil && have.Kind != "tun":
-		return nil, &Error{Device: have.Name, Cause: OtherKind, Detail: "it is " + have.KindWords() + ", not a TUN/TAP device"}
+		return nil, &Error{Device: have.Name, Cause: OtherKind,
+			Detail: "it is " + have.KindWords() + ", not a TUN/TAP device"}
 	case want == nil:
 		return []Step{{Kind: StepDelete, Device: have.Name, Index: have.Index, Old: have, phase: phaseDelete}}, nil
 	}
@@ -99,7 +100,8 @@ func (p *planner) match() error {
 	case w.Mode != 0 && w.Mode != h.Mode:
 		return p.refuse(WrongMode, "", "it is a "+h.Mode.String()+", not a "+w.Mode.String())
 	case w.MultiQueue != nil && *w.MultiQueue != h.MultiQueue:
-		return p.refuse(WrongQueues, "", map[bool]string{true: "it is multi-queue", false: "it is single-queue"}[h.MultiQueue])
+		return p.refuse(WrongQueues, "",
+			map[bool]string{true: "it is multi-queue", false: "it is single-queue"}[h.MultiQueue])
 	case w.Access != nil && !w.Access.reachable(h.Access) && (!w.undo || w.Replace):
 		return p.refuseAccess()
 	}
@@ -161,7 +163,8 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 	if w.Master != nil {
 		refuse(w.Master.Kind == "bridge" && h.Mode == TUN, TunInBridge, "master "+Escape(w.Master.Name), "")
 	}
-	refuse(mtu < MTUMinV6 && v6 != "", MTUBelowIPv6, fmt.Sprintf("mtu %d", mtu), "the kernel would take "+v6+" off the device")
+	refuse(mtu < MTUMinV6 && v6 != "", MTUBelowIPv6, fmt.Sprintf("mtu %d", mtu),
+		"the kernel would remove "+v6+" from the device")
 	if w.asksRoute() {
 		refuse(!up, DeviceDown, "route "+w.routes()[0].String(), "")
 	}
@@ -174,9 +177,11 @@ func (p *planner) refuseAccess() error {
 	fix := replace("")(p.have.Name)
 	switch {
 	case want.User != nil && want.Group == nil && have.Group != nil:
-		fix.Before = "keep the group: --user " + Word(want.User.String()) + " --group " + Word(have.Group.String()) + "; or "
+		fix.Before = "keep the group: --user " + Word(want.User.String()) + " --group " + Word(have.Group.String()) +
+			"; or "
 	case want.Group != nil && want.User == nil && have.User != nil:
-		fix.Before = "keep the owner: --user " + Word(have.User.String()) + " --group " + Word(want.Group.String()) + "; or "
+		fix.Before = "keep the owner: --user " + Word(have.User.String()) + " --group " + Word(want.Group.String()) +
+			"; or "
 	}
 	detail := "the kernel cannot unset an owner or a group, and it is " + have.String()
 	return &Error{Device: p.have.Name, Cause: OwnerFixed, What: "access " + want.String(), Detail: detail, Fix: fix}

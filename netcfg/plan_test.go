@@ -68,24 +68,32 @@ var planned = []struct {
 }{
 	{"absent and not wanted", nil, nil, nil},
 	{"gone", nil, live(TUN, nil), []string{"ip link delete dev tun7"}},
-	{"the sentence", &Spec{Name: "tun77", Mode: TUN, Access: &Access{User: &ID{1000, "waldner"}}}, nil, []string{"ip tuntap add dev tun77 mode tun user waldner"}},
-	{"nobody named is root", &Spec{Name: "tap0", Mode: TAP, MultiQueue: on(true), PI: true, VnetHdr: true}, nil, []string{"ip tuntap add dev tap0 mode tap user root pi vnet_hdr multi_queue"}},
-	{"all of a new device, in one link step", &Spec{Name: "tap0", Mode: TAP, Access: &Access{Group: &ID{107, "kvm"}}, Link: Link{MTU: on(1400), MAC: MAC{2, 0, 0, 0, 0, 1}, TxQueueLen: on(10), Alias: on("a b"), Promisc: on(true), Multicast: on(false), Up: on(true)}, Addresses: addresses("10.0.0.1/24"), Routes: routes("10.1.0.0/16 via 10.0.0.2 metric 5 table 7"), Master: &Master{Name: "br0"}},
+	{"the sentence", &Spec{Name: "tun77", Mode: TUN, Access: &Access{User: &ID{1000, "waldner"}}}, nil,
+		[]string{"ip tuntap add dev tun77 mode tun user waldner"}},
+	{"the default owner is root", &Spec{Name: "tap0", Mode: TAP, MultiQueue: on(true), PI: true, VnetHdr: true}, nil,
+		[]string{"ip tuntap add dev tap0 mode tap user root pi vnet_hdr multi_queue"}},
+	{"all of a new device, in one link step", &Spec{Name: "tap0", Mode: TAP, Access: &Access{Group: &ID{107, "kvm"}},
+		Link: Link{MTU: on(1400), MAC: MAC{2, 0, 0, 0, 0, 1}, TxQueueLen: on(10), Alias: on("a b"), Promisc: on(true),
+			Multicast: on(false), Up: on(true)}, Addresses: addresses("10.0.0.1/24"),
+		Routes: routes("10.1.0.0/16 via 10.0.0.2 metric 5 table 7"), Master: &Master{Name: "br0"}},
 		nil, []string{
 			"ip tuntap add dev tap0 mode tap group kvm",
 			"ip link set tap0 mtu 1400 address 02:00:00:00:00:01 txqueuelen 10 alias 'a b' promisc on multicast off up",
 			"ip addr add 10.0.0.1/24 dev tap0",
 			"ip route add 10.1.0.0/16 via 10.0.0.2 dev tap0 proto static metric 5 table 7",
 			"ip link set tap0 master br0"}},
-	{"as it is", &Spec{Mode: TUN, Link: Link{MTU: on(1500), Up: on(true), Multicast: on(true)}, Access: Root(), Addresses: addresses()}, live(TUN, nil), nil},
-	{"an unnumbered name keeps the word dev", &Spec{Link: Link{MTU: on(1400)}}, live(TUN, func(d *Device) { d.Name = "up" }), []string{"ip link set dev up mtu 1400"}},
+	{"as it is", &Spec{Mode: TUN, Link: Link{MTU: on(1500), Up: on(true), Multicast: on(true)}, Access: Root(),
+		Addresses: addresses()}, live(TUN, nil), nil},
+	{"an unnumbered name keeps the word dev", &Spec{Link: Link{MTU: on(1400)}},
+		live(TUN, func(d *Device) { d.Name = "up" }), []string{"ip link set dev up mtu 1400"}},
 	{"exactly these addresses, and foreign ones stay", &Spec{Addresses: addresses("10.0.0.1/24", "10.5.0.1/24")},
 		live(TUN, func(d *Device) { d.Addresses = []Address{foreign, address("10.0.0.1/24"), address("10.1.0.1/24")} }),
 		[]string{"ip addr add 10.5.0.1/24 dev tun7", "ip addr del 10.1.0.1/24 dev tun7"}},
 	{"another address of the same subnet comes after the old one is gone", &Spec{Addresses: addresses("10.0.0.2/24")},
 		live(TUN, func(d *Device) { d.Addresses = *addresses("10.0.0.1/24") }),
 		[]string{"ip addr del 10.0.0.1/24 dev tun7", "ip addr add 10.0.0.2/24 dev tun7"}},
-	{"one address more, one less", &Spec{AddAddresses: *addresses("fd00::1/64"), RemoveAddresses: *addresses("10.0.0.1/24")},
+	{"one address more, one less", &Spec{AddAddresses: *addresses("fd00::1/64"),
+		RemoveAddresses: *addresses("10.0.0.1/24")},
 		live(TUN, func(d *Device) { d.Addresses = *addresses("10.0.0.1/24", "10.1.0.1/24") }),
 		[]string{"ip addr add fd00::1/64 dev tun7", "ip addr del 10.0.0.1/24 dev tun7"}},
 	{"an empty list asks for none, of the administrator's", &Spec{Addresses: addresses(), Routes: routes()},
@@ -94,24 +102,34 @@ var planned = []struct {
 		}), []string{"ip addr del 10.0.0.1/24 dev tun7", "ip route del 10.1.0.0/16 dev tun7"}},
 	{"a route by another gateway", &Spec{Routes: routes("10.1.0.0/16 via 10.0.0.3")},
 		live(TUN, func(d *Device) { d.Routes = *routes("10.1.0.0/16 via 10.0.0.2") }),
-		[]string{"ip route del 10.1.0.0/16 via 10.0.0.2 dev tun7", "ip route add 10.1.0.0/16 via 10.0.0.3 dev tun7 proto static"}},
-	{"what takes away comes last, down at the very end", &Spec{Link: Link{Up: on(false), MTU: on(1000), TxQueueLen: on(5)}, Master: &Master{}, Access: &Access{User: &ID{Number: 5}}},
+		[]string{"ip route del 10.1.0.0/16 via 10.0.0.2 dev tun7",
+			"ip route add 10.1.0.0/16 via 10.0.0.3 dev tun7 proto static"}},
+	{"removals come last, and down at the very end",
+		&Spec{Link: Link{Up: on(false), MTU: on(1000), TxQueueLen: on(5)}, Master: &Master{},
+			Access: &Access{User: &ID{Number: 5}}},
 		live(TUN, func(d *Device) { d.Master = "vrf0" }),
-		[]string{"ip link set tun7 txqueuelen 5", "ip link set tun7 mtu 1000", "ip link set tun7 nomaster", "ip link set tun7 down", "# tun7: owner 5"}},
-	{"an empty bridge keeps its address", &Spec{Master: &Master{Name: "br0", Kind: "bridge", MAC: MAC{2, 0, 0, 0, 0, 9}, hold: true}}, live(TAP, nil),
+		[]string{"ip link set tun7 txqueuelen 5", "ip link set tun7 mtu 1000", "ip link set tun7 nomaster",
+			"ip link set tun7 down", "# tun7: owner 5"}},
+	{"an empty bridge keeps its address", &Spec{Master: &Master{Name: "br0", Kind: "bridge", MAC: MAC{2, 0, 0, 0, 0, 9},
+		hold: true}}, live(TAP, nil),
 		[]string{"ip link set br0 address 02:00:00:00:00:09", "ip link set tap7 master br0"}},
-	{"what the kernel takes along is foreseen", &Spec{RemoveAddresses: *addresses("10.0.0.1/24")}, live(TUN, func(d *Device) {
-		d.Addresses, d.Routes = *addresses("10.0.0.1/24", "10.0.0.2/24"), *routes("10.1.0.0/16")
-	}), []string{"ip addr del 10.0.0.1/24 dev tun7", "ip addr add 10.0.0.2/24 dev tun7", "ip route add 10.1.0.0/16 dev tun7 proto static"}},
-	{"but not where another address keeps it", &Spec{RemoveAddresses: *addresses("10.0.0.1/24")}, live(TUN, func(d *Device) {
-		d.Addresses, d.Routes = *addresses("10.0.0.1/24", "10.5.0.2/24"), *routes("10.1.0.0/16")
-	}), []string{"ip addr del 10.0.0.1/24 dev tun7"}},
-	{"what the kernel dropped on the way comes back", &Spec{RemoveAddresses: *addresses("10.0.0.1/24"), before: live(TUN, func(d *Device) {
-		d.Addresses, d.Routes = *addresses("10.0.0.1/24", "10.0.0.2/24"), []Route{daemon}
-	})}, live(TUN, nil), []string{"ip addr add 10.0.0.2/24 dev tun7", "# tun7: route 10.99.0.0/16 as it was"}},
-	{"going down asks for no route and no IPv6 address back", &Spec{Link: Link{Up: on(false)}, before: live(TUN, func(d *Device) {
-		d.Addresses, d.Routes = *addresses("10.0.0.1/24", "fd00::1/64"), []Route{daemon}
-	})}, live(TUN, func(d *Device) { d.Up, d.Addresses = false, *addresses("10.0.0.1/24") }), nil},
+	{"addresses that the kernel removes are restored", &Spec{RemoveAddresses: *addresses("10.0.0.1/24")},
+		live(TUN, func(d *Device) {
+			d.Addresses, d.Routes = *addresses("10.0.0.1/24", "10.0.0.2/24"), *routes("10.1.0.0/16")
+		}), []string{"ip addr del 10.0.0.1/24 dev tun7", "ip addr add 10.0.0.2/24 dev tun7",
+			"ip route add 10.1.0.0/16 dev tun7 proto static"}},
+	{"but not where another address keeps it", &Spec{RemoveAddresses: *addresses("10.0.0.1/24")},
+		live(TUN, func(d *Device) {
+			d.Addresses, d.Routes = *addresses("10.0.0.1/24", "10.5.0.2/24"), *routes("10.1.0.0/16")
+		}), []string{"ip addr del 10.0.0.1/24 dev tun7"}},
+	{"objects that the kernel dropped are restored",
+		&Spec{RemoveAddresses: *addresses("10.0.0.1/24"), before: live(TUN, func(d *Device) {
+			d.Addresses, d.Routes = *addresses("10.0.0.1/24", "10.0.0.2/24"), []Route{daemon}
+		})}, live(TUN, nil), []string{"ip addr add 10.0.0.2/24 dev tun7", "# tun7: route 10.99.0.0/16 as it was"}},
+	{"going down asks for no route and no IPv6 address back",
+		&Spec{Link: Link{Up: on(false)}, before: live(TUN, func(d *Device) {
+			d.Addresses, d.Routes = *addresses("10.0.0.1/24", "fd00::1/64"), []Route{daemon}
+		})}, live(TUN, func(d *Device) { d.Up, d.Addresses = false, *addresses("10.0.0.1/24") }), nil},
 }
 
 func TestPlan(t *testing.T) {
@@ -146,10 +164,14 @@ func TestPlanRefuses(t *testing.T) {
 		{"to trade an owner for a group", &Spec{Access: &Access{Group: &ID{Number: 5}}}, live(TUN, nil), OwnerFixed},
 		{"a MAC on a tun", &Spec{Link: Link{MAC: MAC{2, 0, 0, 0, 0, 1}}}, live(TUN, nil), TunHasNoMAC},
 		{"an MTU beyond a tap's", &Spec{Link: Link{MTU: on(65522)}}, live(TAP, nil), MTUBounds},
-		{"an MTU that takes an address", &Spec{Link: Link{MTU: on(1279)}}, live(TUN, func(d *Device) { d.Addresses = *addresses("fd00::1/64") }), MTUBelowIPv6},
-		{"an MTU that takes a route", &Spec{Link: Link{MTU: on(1279)}}, live(TUN, func(d *Device) { d.Routes = *routes("fd01::/48") }), MTUBelowIPv6},
-		{"IPv6 below 1280", &Spec{AddAddresses: *addresses("fd00::1/64")}, live(TUN, func(d *Device) { d.MTU = 1000 }), MTUBelowIPv6},
-		{"a route on a device that is down", &Spec{AddRoutes: *routes("10.1.0.0/16")}, live(TUN, func(d *Device) { d.Up = false }), DeviceDown},
+		{"an MTU that takes an address", &Spec{Link: Link{MTU: on(1279)}},
+			live(TUN, func(d *Device) { d.Addresses = *addresses("fd00::1/64") }), MTUBelowIPv6},
+		{"an MTU that takes a route", &Spec{Link: Link{MTU: on(1279)}},
+			live(TUN, func(d *Device) { d.Routes = *routes("fd01::/48") }), MTUBelowIPv6},
+		{"IPv6 below 1280", &Spec{AddAddresses: *addresses("fd00::1/64")}, live(TUN, func(d *Device) { d.MTU = 1000 }),
+			MTUBelowIPv6},
+		{"a route on a device that is down", &Spec{AddRoutes: *routes("10.1.0.0/16")},
+			live(TUN, func(d *Device) { d.Up = false }), DeviceDown},
 		{"a tun in a bridge", &Spec{Master: &Master{Name: "br0", Kind: "bridge"}}, live(TUN, nil), TunInBridge},
 	} {
 		steps, err := Plan(c.want, c.have)
@@ -171,7 +193,10 @@ func TestLinkLocalIPv6GoesWithASmallMTU(t *testing.T) {
 }
 
 func TestUndoBringsTheOrderOfIPv4AddressesBack(t *testing.T) {
-	before := live(TUN, func(d *Device) { d.Addresses = *addresses("10.0.0.1/24", "10.0.0.2/24", "10.1.0.1/24", "fd00::1/64") })
+	before := live(TUN, func(d *Device) {
+		d.Addresses = *addresses("10.0.0.1/24", "10.0.0.2/24", "10.1.0.1/24",
+			"fd00::1/64")
+	})
 	now := live(TUN, func(d *Device) { d.Addresses = *addresses("10.0.0.2/24", "10.1.0.1/24", "10.7.0.1/24") })
 	steps, err := Plan(before.spec([]*task{{Step: Step{Kind: StepAddAddress, Address: address("10.7.0.1/24")}}}), now)
 	if err != nil {
@@ -203,10 +228,16 @@ func TestErrorsKeepTheKernelsWordsLastAndHintsPasteable(t *testing.T) {
 		e          *Error
 		text, hint string
 	}{
-		{&Error{Device: "tun7", What: "mtu 70000", Cause: Unknown, Err: &rtnl.Refusal{Errno: 22, Words: "mtu greater than device maximum."}}, "mtu 70000: invalid argument: mtu greater than device maximum", ""},
-		{&Error{Device: "a b", Cause: Exists}, "exists already", "tunadm set 'a b' changes it; --if-missing accepts a device with these properties"},
-		{&Error{Device: "tun7", Cause: InUse, Detail: "in use by x", Err: errBusy}, "in use by x: device or resource busy", ""},
-		{&Error{What: "master br0", Cause: NoMaster, Fix: Run(InNamespace("ip", "link", "add", "br0", "type", "bridge")), Err: errors.New("no such device")}, "master br0: no such device", "ip link add br0 type bridge"},
+		{&Error{Device: "tun7", What: "mtu 70000", Cause: Unknown,
+			Err: &rtnl.Refusal{Errno: 22, Words: "mtu greater than device maximum."}},
+			"mtu 70000: invalid argument: mtu greater than device maximum", ""},
+		{&Error{Device: "a b", Cause: Exists}, "exists already",
+			"tunadm set 'a b' changes it; --if-missing accepts a device with these properties"},
+		{&Error{Device: "tun7", Cause: InUse, Detail: "in use by x", Err: errBusy},
+			"in use by x: device or resource busy", ""},
+		{&Error{What: "master br0", Cause: NoMaster,
+			Fix: Run(InNamespace("ip", "link", "add", "br0", "type", "bridge")), Err: errors.New("no such device")},
+			"master br0: no such device", "ip link add br0 type bridge"},
 	} {
 		if c.e.Error() != c.text || c.e.Hint().String() != c.hint {
 			t.Errorf("got %q and %q, want %q and %q", c.e.Error(), c.e.Hint().String(), c.text, c.hint)

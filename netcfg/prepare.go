@@ -13,7 +13,8 @@ import (
 func (ns *Namespace) nameOwners(jobs []*job) {
 	var devices []*Device
 	for _, j := range jobs {
-		if j.now != nil && j.Want != nil && j.Want.Access != nil && (j.Expect == Absent || !j.Want.Access.same(j.now.Access)) {
+		if j.now != nil && j.Want != nil && j.Want.Access != nil &&
+			(j.Expect == Absent || !j.Want.Access.same(j.now.Access)) {
 			devices = append(devices, j.now)
 		}
 	}
@@ -52,10 +53,13 @@ func (j *job) expect() error {
 	case j.now != nil && j.now.Kind != "tun":
 		_, err := Plan(nil, j.now)
 		return err
-	case j.now != nil && !j.now.Persist && j.Want != nil && !j.Unused && (j.Expect == AbsentOrSame || j.Expect == PresentOrNot):
-		return &Error{Device: j.Name, Cause: Differs, Detail: "exists already, and differs: it is not persistent, and vanishes with its program"}
+	case j.now != nil && !j.now.Persist && j.Want != nil && !j.Unused &&
+		(j.Expect == AbsentOrSame || j.Expect == PresentOrNot):
+		return &Error{Device: j.Name, Cause: Differs,
+			Detail: "exists already, and differs: it is not persistent, and vanishes with its program"}
 	case j.now != nil && j.Expect == Absent:
-		e := &Error{Device: j.Name, Cause: Exists, Detail: fmt.Sprintf("exists already, as a %s of %s", j.now.Mode, j.now.Access)}
+		e := &Error{Device: j.Name, Cause: Exists,
+			Detail: fmt.Sprintf("exists already, as a %s of %s", j.now.Mode, j.now.Access)}
 		if j.Want.Mode != j.now.Mode {
 			e.Cause = WrongMode
 		}
@@ -103,7 +107,8 @@ func differs(name string, steps []Step, never error) error {
 		}
 	}
 	return &Error{
-		Device: name, Cause: Differs, Fix: Fix{Commands: []Command{Tunadm("set", name)}, After: " with the flags of this add changes it"},
+		Device: name, Cause: Differs, Fix: Fix{Commands: []Command{Tunadm("set", name)},
+			After: " with the flags of this add changes it"},
 		Detail: "exists already, and differs by: " + strings.Join(each, "; "),
 	}
 }
@@ -171,7 +176,8 @@ const bridgePortMAC = 0xfe
 func (j *job) join(want *Spec, m *Master) {
 	joining := *m
 	want.Master = &joining
-	if m.Kind != "bridge" || want.Mode == TUN || j.before != nil && (j.before.Master == m.Name || j.before.Mode == TUN) {
+	if m.Kind != "bridge" || want.Mode == TUN ||
+		j.before != nil && (j.before.Master == m.Name || j.before.Mode == TUN) {
 		return
 	}
 	if want.MTU == nil {
@@ -203,9 +209,11 @@ func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
 	switch {
 	case m == nil || m.Kind != "bridge":
 	case *want.MTU < m.MTU:
-		j.warn("mtu %d is below %d: the MTU of %s follows, unless it was set explicitly", *want.MTU, m.MTU, Escape(m.Name))
+		j.warn("mtu %d is below %d: the MTU of %s follows, unless it was set explicitly",
+			*want.MTU, m.MTU, Escape(m.Name))
 	case *want.MTU > m.MTU && m.empty:
-		j.warn("mtu %d is above %d: the MTU of %s follows, unless it was set explicitly", *want.MTU, m.MTU, Escape(m.Name))
+		j.warn("mtu %d is above %d: the MTU of %s follows, unless it was set explicitly",
+			*want.MTU, m.MTU, Escape(m.Name))
 	}
 }
 

@@ -38,9 +38,11 @@ func TestAFailedChangeLeavesNoTrace(t *testing.T) {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
 	ns := open(t)
-	batch(t, false, "link set lo up", "link add v0 type veth peer name v1", "link set v0 up", "link set v1 up", "link add br0 type bridge",
+	batch(t, false, "link set lo up", "link add v0 type veth peer name v1", "link set v0 up", "link set v1 up",
+		"link add br0 type bridge",
 		"link add br1 type bridge", "link set br1 up", "tuntap add dev port mode tap", "link set port master br1",
-		"addr add 10.99.0.1/24 dev v0 noprefixroute", "route add 10.201.0.0/16 dev lo", "route add fd00:201::/64 dev lo")
+		"addr add 10.99.0.1/24 dev v0 noprefixroute", "route add 10.201.0.0/16 dev lo",
+		"route add fd00:201::/64 dev lo")
 	failed := map[string]int{}
 	for i := range uint64(states) {
 		g := &generator{Rand: rand.New(rand.NewPCG(seed+i, 0))}
@@ -146,10 +148,12 @@ func (g *generator) state() {
 	g.mode = pick(g, TUN, TAP)
 	g.line("link del x7")
 	g.line("route flush dev v0 proto zebra")
-	g.line("tuntap add dev x7 mode %s %s %s", g.mode, pick(g, "", "", "user 1000", "group 1000"), pick(g, "", "", "multi_queue"))
+	g.line("tuntap add dev x7 mode %s %s %s", g.mode, pick(g, "", "", "user 1000", "group 1000"),
+		pick(g, "", "", "multi_queue"))
 	mtu := pick(g, 1500, 1500, 1280, 1400, 9000, 1000)
 	g.line("link set x7 mtu %d txqueuelen %d group %d", mtu, pick(g, 500, 7, 1000), pick(g, 0, 0, 51))
-	for _, words := range []string{"alias before", "multicast off", "promisc on", "arp off", "addrgenmode none", "allmulticast on"} {
+	for _, words := range []string{"alias before", "multicast off", "promisc on", "arp off", "addrgenmode none",
+		"allmulticast on"} {
 		if g.often(20) {
 			g.line("link set dev x7 %s", words)
 		}
@@ -163,10 +167,13 @@ func (g *generator) state() {
 		g.line("link set x7 up")
 	}
 	for range g.IntN(5) {
-		g.line("addr add %s dev x7 %s", g.address4(), pick(g, "", "", "label x7:one", "valid_lft 5000 preferred_lft 4000", "noprefixroute", "scope link", "broadcast +", "metric 5"))
+		g.line("addr add %s dev x7 %s", g.address4(),
+			pick(g, "", "", "label x7:one", "valid_lft 5000 preferred_lft 4000", "noprefixroute", "scope link",
+				"broadcast +", "metric 5"))
 	}
 	for range g.IntN(5) { // without a carrier, duplicate address detection never finishes on a tap
-		g.line("addr add %s dev x7 %s", g.address6(), pick(g, "nodad", "nodad", map[Mode]string{TAP: "nodad"}[g.mode], "nodad noprefixroute", "nodad valid_lft 5000 preferred_lft 4000", "nodad preferred_lft 0"))
+		g.line("addr add %s dev x7 %s", g.address6(), pick(g, "nodad", "nodad", map[Mode]string{TAP: "nodad"}[g.mode],
+			"nodad noprefixroute", "nodad valid_lft 5000 preferred_lft 4000", "nodad preferred_lft 0"))
 	}
 	if up && early {
 		g.line("link set x7 up")
@@ -177,31 +184,37 @@ func (g *generator) state() {
 }
 
 func (g *generator) address4() string {
-	return g.number(pick(g, "10.1.0.%d/24", "10.2.0.%d/24", "10.1.0.%d/16", "10.3.0.%d/32", "10.4.0.%d peer 10.4.1.9/32"))
+	return g.number(pick(g, "10.1.0.%d/24", "10.2.0.%d/24", "10.1.0.%d/16", "10.3.0.%d/32",
+		"10.4.0.%d peer 10.4.1.9/32"))
 }
 
 func (g *generator) address6() string {
-	return g.number(pick(g, "fd00:1::%d/64", "fd00:2::%d/64", "fd00:1::%d/128", "2001:db8::%d/48", "fe80::%d/64", "fd00:4::%d peer fd00:4::9/128"))
+	return g.number(pick(g, "fd00:1::%d/64", "fd00:2::%d/64", "fd00:1::%d/128", "2001:db8::%d/48", "fe80::%d/64",
+		"fd00:4::%d peer fd00:4::9/128"))
 }
 
 // route generates an ip(8) line that adds a route of any protocol, table and form; the kernel may refuse it.
 func (g *generator) route() string {
 	protocol := pick(g, "boot", "static", "static", "bird", "zebra", "188")
-	rest := fmt.Sprintf("proto %s table %s %s", protocol, pick(g, "main", "main", "99"), pick(g, "", "metric 5", "metric 77"))
+	rest := fmt.Sprintf("proto %s table %s %s", protocol, pick(g, "main", "main", "99"),
+		pick(g, "", "metric 5", "metric 77"))
 	n := g.IntN(4)
 	if g.often(40) {
-		return fmt.Sprintf("route add fd00:2%d::/64 %s dev x7 %s %s", n, pick(g, "", "via fd00:1::9", "via fe80::9"), rest,
+		return fmt.Sprintf("route add fd00:2%d::/64 %s dev x7 %s %s", n, pick(g, "", "via fd00:1::9", "via fe80::9"),
+			rest,
 			pick(g, "", "", "src fd00:1::1", "mtu 1300", "expires 4000"))
 	}
 	switch g.IntN(10) {
 	case 0:
 		return fmt.Sprintf("route add 10.4%d.0.0/16 dev v0 src 10.%d.0.1 proto zebra", n, 1+g.IntN(2))
 	case 1:
-		return fmt.Sprintf("route add 10.5%d.0.0/16 %s nexthop via 10.1.0.8 dev x7 nexthop via 10.1.0.9 dev %s", n, rest, pick(g, "x7", "x7", "v0 onlink"))
+		return fmt.Sprintf("route add 10.5%d.0.0/16 %s nexthop via 10.1.0.8 dev x7 nexthop via 10.1.0.9 dev %s", n,
+			rest, pick(g, "x7", "x7", "v0 onlink"))
 	case 2:
 		return fmt.Sprintf("route append 10.2%d.0.0/16 dev x7 %s", n, rest)
 	}
-	return fmt.Sprintf("route add %s10.2%d.0.0/16 %s dev x7 %s %s", pick(g, "", "", "", "blackhole "), n, pick(g, "", "via 10.1.0.9", "via 10.2.0.9", "via 10.66.0.9 onlink"), rest,
+	return fmt.Sprintf("route add %s10.2%d.0.0/16 %s dev x7 %s %s", pick(g, "", "", "", "blackhole "), n,
+		pick(g, "", "via 10.1.0.9", "via 10.2.0.9", "via 10.66.0.9 onlink"), rest,
 		pick(g, "", "", "src 10.1.0.1", "src 10.2.0.2", "mtu 1300", "scope link", "tos 8"))
 }
 
@@ -220,7 +233,8 @@ func (g *generator) change() *Spec {
 	maybe(20, func() { want.Multicast = on(g.often(50)) })
 	maybe(40, func() { want.Up = on(g.often(70)) })
 	maybe(20, func() { want.Master = &Master{Name: pick(g, "", "br1", "br0")} })
-	if want.Master != nil && want.MTU != nil { // a bridge follows its port, permanently if that removes its IPv6: there is a warning
+	// a bridge follows its port, permanently if that removes its IPv6: there is a warning
+	if want.Master != nil && want.MTU != nil {
 		want.MTU = on(1290)
 	}
 	if g.mode == TAP {
@@ -264,7 +278,8 @@ func (g *generator) failure(want *Spec) string {
 	case "access":
 		want.Access = &Access{User: &ID{Number: 1000}, Group: &ID{Number: 1000}}
 	case "gateway":
-		want.AddRoutes = append(want.AddRoutes, pick(g, route("10.200.0.0/16 via 10.222.0.1"), route("fd00:200::/64 via fd00:222::1")))
+		want.AddRoutes = append(want.AddRoutes,
+			pick(g, route("10.200.0.0/16 via 10.222.0.1"), route("fd00:200::/64 via fd00:222::1")))
 	case "taken":
 		want.AddRoutes = append(want.AddRoutes, pick(g, route("10.201.0.0/16"), route("fd00:201::/64 via fd00:222::1")))
 	case "master":
@@ -295,7 +310,8 @@ func dumps(t *testing.T, ns *Namespace) []string {
 	add(rtnl.Dump(ns.socket, linkRequest(0, 0, "", false), linkLine))
 	add(rtnl.Dump(ns.socket, rtnl.Request(unix.RTM_GETADDR, 0, nl.NewIfAddrmsg(unix.AF_UNSPEC)), addressLine))
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		lines, err := rtnl.Dump(ns.socket, rtnl.Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: family}}), routeLine)
+		lines, err := rtnl.Dump(ns.socket, rtnl.Request(unix.RTM_GETROUTE, 0,
+			&nl.RtMsg{RtMsg: unix.RtMsg{Family: family}}), routeLine)
 		slices.Sort(lines)
 		add(lines, err)
 	}
@@ -317,9 +333,11 @@ func raw(head string, attributesOf []byte, without ...uint16) string {
 // linkLine leaves out counters, timers and the fields that follow the carrier.
 func linkLine(body []byte) (string, bool) {
 	d := decodeLink(body)
-	const flags = unix.IFF_UP | unix.IFF_PROMISC | unix.IFF_ALLMULTI | unix.IFF_MULTICAST | unix.IFF_NOARP | unix.IFF_POINTOPOINT | unix.IFF_BROADCAST
+	const flags = unix.IFF_UP | unix.IFF_PROMISC | unix.IFF_ALLMULTI | unix.IFF_MULTICAST | unix.IFF_NOARP |
+		unix.IFF_POINTOPOINT | unix.IFF_BROADCAST
 	head := fmt.Sprintf("link %d %s %#x", d.Index, d.Name, rtnl.Uint32(body[8:])&flags)
-	kept := []uint16{unix.IFLA_ADDRESS, unix.IFLA_BROADCAST, unix.IFLA_MTU, unix.IFLA_TXQLEN, unix.IFLA_IFALIAS, unix.IFLA_GROUP, unix.IFLA_MASTER, unix.IFLA_PROMISCUITY,
+	kept := []uint16{unix.IFLA_ADDRESS, unix.IFLA_BROADCAST, unix.IFLA_MTU, unix.IFLA_TXQLEN, unix.IFLA_IFALIAS,
+		unix.IFLA_GROUP, unix.IFLA_MASTER, unix.IFLA_PROMISCUITY,
 		unix.IFLA_ALLMULTI, unix.IFLA_PROTO_DOWN, unix.IFLA_NUM_TX_QUEUES}
 	if d.Kind == "tun" {
 		kept = append(kept, unix.IFLA_LINKINFO)
@@ -352,7 +370,8 @@ func addressLine(body []byte) (string, bool) {
 			preferred, valid = rounded(rtnl.Uint32(value)), rounded(rtnl.Uint32(value[4:]))
 		}
 	}
-	head := fmt.Sprintf("address %d %s %#x scope %d lifetime %d %d", a.index, a.Address, flags, body[3], preferred, valid)
+	head := fmt.Sprintf("address %d %s %#x scope %d lifetime %d %d", a.index, a.Address, flags, body[3], preferred,
+		valid)
 	return raw(head, body[unix.SizeofIfAddrmsg:], unix.IFA_FLAGS, unix.IFA_CACHEINFO), ok
 }
 
@@ -360,7 +379,8 @@ func addressLine(body []byte) (string, bool) {
 func routeLine(body []byte) (string, bool) {
 	const state = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTM_F_CLONED
 	cloned := rtnl.Uint32(body[8:])&unix.RTM_F_CLONED != 0
-	if cloned || body[0] == unix.AF_INET6 && body[5] == unix.RTPROT_KERNEL && (body[7] != unix.RTN_UNICAST || body[1] == 128) || body[7] == unix.RTN_MULTICAST {
+	if cloned || body[0] == unix.AF_INET6 && body[5] == unix.RTPROT_KERNEL &&
+		(body[7] != unix.RTN_UNICAST || body[1] == 128) || body[7] == unix.RTN_MULTICAST {
 		return "", false
 	}
 	expires := uint32(0)
@@ -371,6 +391,7 @@ func routeLine(body []byte) (string, bool) {
 	}
 	r, _ := decodeRoute(body, int(body[0]))
 	to := cmp.Or(r.String(), fmt.Sprintf("type %d", body[7]))
-	head := fmt.Sprintf("route %d/%d %x flags %#x expires %d %s", body[0], body[5], body[1:8], rtnl.Uint32(body[8:])&^state, expires, to)
+	head := fmt.Sprintf("route %d/%d %x flags %#x expires %d %s", body[0], body[5], body[1:8],
+		rtnl.Uint32(body[8:])&^state, expires, to)
 	return raw(head, body[unix.SizeofRtMsg:], unix.RTA_CACHEINFO), true
 }

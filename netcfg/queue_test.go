@@ -143,7 +143,8 @@ func leave(t *testing.T, name string, flags uint16, header, bits int) {
 // can read.
 func state(t *testing.T, ns *Namespace, name string) string {
 	t.Helper()
-	text := nstest.Run(t, "cat", "/sys/class/net/"+name+"/tun_flags") + nstest.Run(t, "ip", "-d", "link", "show", "dev", name) + nstest.Run(t, "ip", "address", "show", "dev", name) +
+	text := nstest.Run(t, "cat", "/sys/class/net/"+name+"/tun_flags") + nstest.Run(t, "ip", "-d", "link", "show", "dev",
+		name) + nstest.Run(t, "ip", "address", "show", "dev", name) +
 		nstest.Run(t, "ip", "-6", "route", "show", "table", "all", "dev", name)
 	d, err := ns.Devices(name)
 	if err != nil {

@@ -32,7 +32,8 @@ func TestNewDevicesAreRememberedBeforeTheyStay(t *testing.T) {
 		t.Fatalf("remembered %v, %v", remembered, err)
 	}
 	for _, r := range results {
-		if r.Err != nil || !r.Created || r.Index != remembered[r.Name] || !strings.Contains(ip(t, "-d link show dev "+r.Name), "persist on") {
+		if r.Err != nil || !r.Created || r.Index != remembered[r.Name] ||
+			!strings.Contains(ip(t, "-d link show dev "+r.Name), "persist on") {
 			t.Errorf("got %+v, remembered %v", r, remembered)
 		}
 	}
@@ -61,7 +62,8 @@ func TestANamespaceHasAName(t *testing.T) {
 			if old {
 				ns.features = 0
 			}
-			if _, err := unix.GetsockoptUint64(ns.socket.FD(), unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err != nil && !old {
+			if _, err := unix.GetsockoptUint64(ns.socket.FD(), unix.SOL_SOCKET, unix.SO_NETNS_COOKIE); err != nil &&
+				!old {
 				continue // before Linux 5.14
 			}
 			name, err := ns.Identity()
@@ -97,7 +99,8 @@ func TestADeviceThatIsTakenAwayWhileItIsKeptIsAnError(t *testing.T) {
 			if results[1].Err != nil || results[0].Created || !results[1].Created {
 				t.Errorf("got %+v", results)
 			}
-			if got := ip(t, "-br link show type tun"); !strings.HasPrefix(got, "tap8 ") || strings.Count(got, "\n") != 1 {
+			if got := ip(t, "-br link show type tun"); !strings.HasPrefix(got, "tap8 ") ||
+				strings.Count(got, "\n") != 1 {
 				t.Errorf("there is: %s", got)
 			}
 			if got := ip(t, "-n other -br link show type tun"); got != "" {

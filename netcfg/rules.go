@@ -157,7 +157,8 @@ func (ns *Namespace) EmptyTable(first, last uint32, rules []Rule) (uint32, error
 		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 			ask := rtnl.Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}},
 				nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(table)))
-			found, err := rtnl.Dump(ns.socket, ask, func(body []byte) (bool, bool) { return true, routeTable(body) == table })
+			found, err := rtnl.Dump(ns.socket, ask,
+				func(body []byte) (bool, bool) { return true, routeTable(body) == table })
 			missing := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) // no such table, or no IPv6
 			if err != nil && !missing {
 				return 0, &Error{What: fmt.Sprintf("read routes of table %d", table), Err: err}

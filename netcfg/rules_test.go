@@ -154,7 +154,8 @@ func TestARouteWithASource(t *testing.T) {
 		Addresses: addresses("10.0.1.1/32", "fd00:1::1/128"),
 	})
 	show := func() string {
-		return nstest.Run(t, "ip", "route", "show", "table", "77") + nstest.Run(t, "ip", "-6", "route", "show", "table", "77")
+		return nstest.Run(t, "ip", "route", "show", "table", "77") + nstest.Run(t, "ip", "-6", "route", "show", "table",
+			"77")
 	}
 	for _, want := range []string{"10.0.2.1 dev tun7 proto static scope link src 10.0.1.1",
 		"fd00:2::1 dev tun7 proto static src fd00:1::1"} {

@@ -149,7 +149,8 @@ func (d *Device) whole() *Spec {
 		Replace: true, before: d, undo: true,
 	}
 	s.Link = Link{
-		MTU: &d.MTU, MAC: d.MAC, TxQueueLen: &d.TxQueueLen, Alias: &d.Alias, Promisc: &d.Promisc, Multicast: &d.Multicast, Up: &d.Up,
+		MTU: &d.MTU, MAC: d.MAC, TxQueueLen: &d.TxQueueLen, Alias: &d.Alias, Promisc: &d.Promisc,
+		Multicast: &d.Multicast, Up: &d.Up,
 		LinkGroup: &d.group,
 	}
 	if d.Master != "" {

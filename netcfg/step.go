@@ -146,7 +146,8 @@ func (s *Spec) createWords() string {
 	for _, flag := range []struct {
 		set  bool
 		word string
-	}{{s.PI, " pi"}, {s.VnetHdr, " vnet_hdr"}, {s.OneQueue, " one_queue"}, {s.MultiQueue != nil && *s.MultiQueue, " multi_queue"}} {
+	}{{s.PI, " pi"}, {s.VnetHdr, " vnet_hdr"}, {s.OneQueue, " one_queue"},
+		{s.MultiQueue != nil && *s.MultiQueue, " multi_queue"}} {
 		if flag.set {
 			b.WriteString(flag.word)
 		}

@@ -79,7 +79,8 @@ func (p *planner) addresses() {
 	}
 	early, late := add[:0:0], add[:0:0]
 	for _, a := range add {
-		inOrder := p.want.undo && a.Local.Is6() && len(remove) > 0 // the kernel adds an IPv6 address before the others of its scope
+		// the kernel adds an IPv6 address before the others of its scope
+		inOrder := p.want.undo && a.Local.Is6() && len(remove) > 0
 		if inOrder || slices.ContainsFunc(remove, a.displaces) {
 			late = append(late, a)
 		} else {
@@ -207,8 +208,9 @@ func (p *planner) routes() {
 	target := p.targetRoutes()
 	goes, wanted, there := setOfRoutes(p.want.RemoveRoutes), setOfRoutes(target), setOfRoutes(p.have.Routes)
 	for _, r := range p.have.Routes {
-		named := !r.Foreign() && (p.want.Routes != nil || goes.has(r)) // routes with another type of service may have the same way
-		changed := slices.ContainsFunc(wanted[r.way()], r.sameOrigin)  // the kernel changed its source or its MTU
+		// routes with another type of service may have the same way
+		named := !r.Foreign() && (p.want.Routes != nil || goes.has(r))
+		changed := slices.ContainsFunc(wanted[r.way()], r.sameOrigin) // the kernel changed its source or its MTU
 		if (named || changed) && !p.in(wanted, r) {
 			p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: r})
 		}

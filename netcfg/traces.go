@@ -17,7 +17,7 @@ type Traces struct {
 	Offload   uint   `json:"offload"`   // the bits of TUNSETOFFLOAD
 	Untouched bool   `json:"untouched"` // no program has set the offload yet, and it is off
 	IPv6      bool   `json:"ipv6"`      // the kernel has configured IPv6, which it does when the carrier first comes on
-	AddrGen   *uint8 `json:"addr_gen"`  // how the kernel generates link-local addresses (ip link set addrgenmode); nil: no IPv6
+	AddrGen   *uint8 `json:"addr_gen"`  // see ip link set addrgenmode; nil: the device has no IPv6
 }
 
 // traces returns the traces of a device that was just observed. Flags in sysfs and offloads that cannot be read count
@@ -101,7 +101,8 @@ func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
 		return nil
 	}
 	fd, err := ns.attach(d, t.Flags)
-	if errors.Is(err, unix.EPERM) && t.Flags&FlagNAPIFrags != 0 { // this flag requires CAP_NET_ADMIN in the initial user namespace
+	// this flag requires CAP_NET_ADMIN in the initial user namespace
+	if errors.Is(err, unix.EPERM) && t.Flags&FlagNAPIFrags != 0 {
 		fd, err = ns.attach(d, t.Flags&^FlagNAPIFrags)
 	}
 	switch e := new(Error); {

@@ -45,7 +45,8 @@ func reserve(jobs []*job, o Options) {
 	}
 	if err := o.Reserve(gone); err != nil {
 		for _, j := range owners {
-			j.err = &Error{Device: j.Name, Cause: NotPermitted, Detail: "its replacement cannot be recorded, so it was not deleted", Fix: HintOf(err), Err: err}
+			j.err = &Error{Device: j.Name, Cause: NotPermitted,
+				Detail: "its replacement cannot be recorded, so it was not deleted", Fix: HintOf(err), Err: err}
 		}
 	}
 }

@@ -30,7 +30,8 @@ func TestUndoLeavesWhoTookTheName(t *testing.T) {
 	if e := new(Error); !errors.As(r.Err, &e) || e.Cause != Exists {
 		t.Errorf("got %v, want that the name is taken", r.Err)
 	}
-	for _, want := range []string{"another program", "lost: tap of root", "alias mine", "10.0.0.1/24", "10.3.0.0/16 metric 77 table 99"} {
+	for _, want := range []string{"another program", "lost: tap of root", "alias mine", "10.0.0.1/24",
+		"10.3.0.0/16 metric 77 table 99"} {
 		if r.UndoErr == nil || !strings.Contains(r.UndoErr.Error(), want) {
 			t.Errorf("got %v, want %q in it", r.UndoErr, want)
 		}
@@ -45,7 +46,8 @@ func TestUndoLeavesWhoTookTheName(t *testing.T) {
 func TestUndoTakesNoDeviceFromAProgram(t *testing.T) {
 	ns := open(t)
 	many := true
-	want := Spec{Name: "tap7", Mode: TAP, Access: Root(), MultiQueue: &many, Link: Link{Alias: on(strings.Repeat("x", 300))}}
+	want := Spec{Name: "tap7", Mode: TAP, Access: Root(), MultiQueue: &many,
+		Link: Link{Alias: on(strings.Repeat("x", 300))}}
 	r := run(t, ns, Change{Name: "tap7", Want: &want}, after(StepCreate, func() {
 		hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
 	}))
@@ -63,12 +65,15 @@ func TestUndoGoesOn(t *testing.T) {
 	ns := open(t)
 	busyDevice(t, ns)
 	before := ip(t, "-4 -br addr show dev tap7")
-	want := Spec{Link: Link{TxQueueLen: on(7), Alias: on("new")}, Addresses: addresses("10.7.0.1/24"), Routes: routes("10.8.0.0/16 via 10.7.0.9")}
-	r := run(t, ns, Change{Name: "tap7", Want: &want, Expect: Present}, after(StepRemoveAddress, func() { ip(t, "link set tap7 down") }))
+	want := Spec{Link: Link{TxQueueLen: on(7), Alias: on("new")}, Addresses: addresses("10.7.0.1/24"),
+		Routes: routes("10.8.0.0/16 via 10.7.0.9")}
+	r := run(t, ns, Change{Name: "tap7", Want: &want, Expect: Present},
+		after(StepRemoveAddress, func() { ip(t, "link set tap7 down") }))
 	if r.Err == nil || r.UndoErr == nil {
 		t.Fatalf("got %v, undo %v", r.Err, r.UndoErr)
 	}
-	for _, left := range []string{"route 10.1.0.0/16 via 10.0.0.9 metric 5", "route 10.3.0.0/16 metric 77 table 99", "route fd02::/48 metric 9", "the device is down"} {
+	for _, left := range []string{"route 10.1.0.0/16 via 10.0.0.9 metric 5", "route 10.3.0.0/16 metric 77 table 99",
+		"route fd02::/48 metric 9", "the device is down"} {
 		if !strings.Contains(r.UndoErr.Error(), left) {
 			t.Errorf("got %v, want %q in it", r.UndoErr, left)
 		}
@@ -77,7 +82,8 @@ func TestUndoGoesOn(t *testing.T) {
 	if !strings.Contains(got, "alias mine") || !strings.Contains(got, "qlen 1000") {
 		t.Errorf("got %s", got)
 	}
-	same(t, strings.ReplaceAll(before, "UNKNOWN", "DOWN"), strings.ReplaceAll(ip(t, "-4 -br addr show dev tap7"), "UNKNOWN", "DOWN"))
+	same(t, strings.ReplaceAll(before, "UNKNOWN", "DOWN"),
+		strings.ReplaceAll(ip(t, "-4 -br addr show dev tap7"), "UNKNOWN", "DOWN"))
 }
 
 // TestRoomIsTakenBeforeADelete has a Reserve that fails: no device may be deleted.
@@ -88,7 +94,7 @@ func TestRoomIsTakenBeforeADelete(t *testing.T) {
 		change Change
 		atomic bool
 	}{
-		{"to be made anew", replaced(Spec{}), false},
+		{"to be re-created", replaced(Spec{}), false},
 		{"to be put back if another fails", Change{Name: "tap7", Expect: PresentOrNot}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -96,12 +102,13 @@ func TestRoomIsTakenBeforeADelete(t *testing.T) {
 			busyDevice(t, ns)
 			before := witness(t)
 			var asked []string
-			results, err := ns.Run(context.Background(), []Change{c.change}, Options{Atomic: c.atomic, Reserve: func(gone []Step) error {
-				for _, s := range gone {
-					asked = append(asked, s.Device)
-				}
-				return full
-			}})
+			results, err := ns.Run(context.Background(), []Change{c.change},
+				Options{Atomic: c.atomic, Reserve: func(gone []Step) error {
+					for _, s := range gone {
+						asked = append(asked, s.Device)
+					}
+					return full
+				}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -133,7 +140,8 @@ func TestUndoNeedsNoMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := results[0]; r.Err == nil || r.UndoErr != nil || !r.Remade || r.Made || !slices.Equal(restored, []int{0, old[0].Index}) {
+	if r := results[0]; r.Err == nil || r.UndoErr != nil || !r.Remade || r.Made ||
+		!slices.Equal(restored, []int{0, old[0].Index}) {
 		t.Errorf("got %+v, restored %v", r, restored)
 	}
 }
@@ -163,14 +171,22 @@ func TestUndoRestoresWhatItDrops(t *testing.T) {
 		setup []string
 		want  Spec
 	}{
-		{"the first IPv4 address, and a daemon's route", []string{"route add 10.2.0.0/16 dev tap7 proto zebra"}, Spec{AddAddresses: *addresses("10.0.0.1/24")}},
+		{"the first IPv4 address, and a daemon's route", []string{"route add 10.2.0.0/16 dev tap7 proto zebra"},
+			Spec{AddAddresses: *addresses("10.0.0.1/24")}},
 		{"an address before a secondary one, which is a source elsewhere",
-			[]string{"addr add 10.0.0.1/24 dev tap7", "addr add 10.0.0.2/24 dev tap7", "route add 10.2.0.0/16 dev v0 src 10.0.0.2"}, Spec{AddAddresses: *addresses("10.1.0.1/24")}},
-		{"the order of IPv6 addresses", []string{"addr add fd00::1/64 dev tap7 nodad", "addr add fd00::2/64 dev tap7 nodad", "addr add fd00::3/64 dev tap7 nodad"},
+			[]string{"addr add 10.0.0.1/24 dev tap7", "addr add 10.0.0.2/24 dev tap7",
+				"route add 10.2.0.0/16 dev v0 src 10.0.0.2"}, Spec{AddAddresses: *addresses("10.1.0.1/24")}},
+		{"the order of IPv6 addresses", []string{"addr add fd00::1/64 dev tap7 nodad",
+			"addr add fd00::2/64 dev tap7 nodad", "addr add fd00::3/64 dev tap7 nodad"},
 			Spec{RemoveAddresses: *addresses("fd00::2/64"), AddAddresses: *addresses("fd00::4/64")}},
-		{"the MTU of an IPv6 route", []string{"route add fd00:1::/64 dev tap7 mtu 1350 proto bird"}, Spec{Link: Link{MTU: on(1290)}}},
-		{"a prefix that an IPv6 address brought", []string{"addr add fd00::1/64 dev tap7 nodad valid_lft 5000 preferred_lft 4000 noprefixroute"}, Spec{AddAddresses: *addresses("fd00::4/64")}},
-		{"a route of another type of service", []string{"addr add 10.0.0.1/24 dev tap7", "route add 10.2.0.0/16 dev tap7 proto bird tos 8"}, Spec{AddRoutes: *routes("10.2.0.0/16")}},
+		{"the MTU of an IPv6 route", []string{"route add fd00:1::/64 dev tap7 mtu 1350 proto bird"},
+			Spec{Link: Link{MTU: on(1290)}}},
+		{"a prefix that an IPv6 address brought",
+			[]string{"addr add fd00::1/64 dev tap7 nodad valid_lft 5000 preferred_lft 4000 noprefixroute"},
+			Spec{AddAddresses: *addresses("fd00::4/64")}},
+		{"a route of another type of service",
+			[]string{"addr add 10.0.0.1/24 dev tap7", "route add 10.2.0.0/16 dev tap7 proto bird tos 8"},
+			Spec{AddRoutes: *routes("10.2.0.0/16")}},
 	} {
 		for _, cause := range []Cause{NoPort, NoGateway} { // a late failure makes the plan read more
 			t.Run(fmt.Sprintf("%s, cause %d", c.name, cause), func(t *testing.T) {
@@ -205,7 +221,8 @@ func TestUndoLeavesTheBridgeFirst(t *testing.T) {
 	add(t, ns, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1000)}})
 	before := ip(t, "-o addr show dev br0")
 	want := &Spec{Master: &Master{Name: "br0"}, Access: &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}}
-	r := run(t, ns, Change{Name: "tap7", Want: want, Expect: Present}, after(StepMaster, func() { hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI) }))
+	r := run(t, ns, Change{Name: "tap7", Want: want, Expect: Present},
+		after(StepMaster, func() { hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI) }))
 	wantError(t, r, InUse, nil)
 	same(t, before, ip(t, "-o addr show dev br0"))
 	if got := ip(t, "link show dev tap7"); !strings.Contains(got, "mtu 1000 ") || strings.Contains(got, "br0") {

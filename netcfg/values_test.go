@@ -8,9 +8,12 @@ import (
 
 func TestNamesThatTheKernelTakes(t *testing.T) {
 	for name, want := range map[string]bool{
-		"tun77": true, "tap.0a": true, "dev": true, "-x": true, "é": true, "a\"b": true, "abcdefghijklmno": true, "a\x7f": true,
-		"": false, "abcdefghijklmnop": false, ".": false, "..": false, "a/b": false, "a:b": false, "a b": false, "a\tb": false,
-		"a\u00a0": false, "à": false, "all": false, "default": false, "a\x00b": false, "a\n": false, "a\vb": false, "a\x0c": false,
+		"tun77": true, "tap.0a": true, "dev": true, "-x": true, "é": true, "a\"b": true, "abcdefghijklmno": true,
+		"a\x7f": true,
+		"":      false, "abcdefghijklmnop": false, ".": false, "..": false, "a/b": false, "a:b": false, "a b": false,
+		"a\tb":    false,
+		"a\u00a0": false, "à": false, "all": false, "default": false, "a\x00b": false, "a\n": false, "a\vb": false,
+		"a\x0c": false,
 	} {
 		if err := CheckName(name); (err == nil) != want {
 			t.Errorf("CheckName(%q) = %v, want ok %v", name, err, want)
@@ -20,7 +23,8 @@ func TestNamesThatTheKernelTakes(t *testing.T) {
 
 func TestTemplatesHaveOneNumber(t *testing.T) {
 	for name, want := range map[string]bool{
-		"vm%d": true, "%d": true, "a%dx": true, "plain": true, "a%d%d": false, "a%s": false, "a%%": false, "100%": false, "abcdefghijklmn%d": false,
+		"vm%d": true, "%d": true, "a%dx": true, "plain": true, "a%d%d": false, "a%s": false, "a%%": false,
+		"100%": false, "abcdefghijklmn%d": false,
 	} {
 		if err := CheckTemplate(name); (err == nil) != want {
 			t.Errorf("CheckTemplate(%q) = %v, want ok %v", name, err, want)
@@ -33,7 +37,8 @@ func TestMTUBoundsFollowTheMode(t *testing.T) {
 		mode Mode
 		mtu  int
 		want bool
-	}{{TUN, 68, true}, {TUN, 67, false}, {TUN, 65535, true}, {TUN, 65536, false}, {TAP, 65521, true}, {TAP, 65522, false}, {0, 65535, true}, {0, -1, false}} {
+	}{{TUN, 68, true}, {TUN, 67, false}, {TUN, 65535, true}, {TUN, 65536, false}, {TAP, 65521, true},
+		{TAP, 65522, false}, {0, 65535, true}, {0, -1, false}} {
 		if err := c.mode.checkMTU(c.mtu); (err == nil) != c.want {
 			t.Errorf("%v.checkMTU(%d) = %v, want ok %v", c.mode, c.mtu, err, c.want)
 		}
@@ -42,8 +47,10 @@ func TestMTUBoundsFollowTheMode(t *testing.T) {
 
 func TestMACsOfOneHost(t *testing.T) {
 	for text, want := range map[string]string{
-		"02:00:5e:10:00:01": "02:00:5e:10:00:01", "02-00-5E-10-00-01": "02:00:5e:10:00:01", "0200.5e10.0001": "02:00:5e:10:00:01",
-		"01:00:5e:00:00:01": "", "00:00:00:00:00:00": "", "ff:ff:ff:ff:ff:ff": "", "02:00:5e:10:00": "", "": "", "02:00:5e:10:00:01:02:03": "", "x": "",
+		"02:00:5e:10:00:01": "02:00:5e:10:00:01", "02-00-5E-10-00-01": "02:00:5e:10:00:01",
+		"0200.5e10.0001":    "02:00:5e:10:00:01",
+		"01:00:5e:00:00:01": "", "00:00:00:00:00:00": "", "ff:ff:ff:ff:ff:ff": "", "02:00:5e:10:00": "", "": "",
+		"02:00:5e:10:00:01:02:03": "", "x": "",
 	} {
 		mac, err := ParseMAC(text)
 		if (err == nil) != (want != "") || err == nil && mac.String() != want {
@@ -55,10 +62,14 @@ func TestMACsOfOneHost(t *testing.T) {
 func TestAddressesAsIPWritesThem(t *testing.T) {
 	for text, want := range map[string]string{
 		"10.0.0.1/24": "10.0.0.1/24", "10.0.0.1": "10.0.0.1/32", "fd00::1/64": "fd00::1/64", "FD00:0::1": "fd00::1/128",
-		"192.168.13.1 peer 192.168.13.2": "192.168.13.1 peer 192.168.13.2", "10.0.0.1 peer 10.0.0.2/24": "10.0.0.1 peer 10.0.0.2/24",
-		"fd00::1 peer fd00::2": "fd00::1 peer fd00::2", "169.254.1.1/16": "169.254.1.1/16",
-		"10.0.0.1/33": "", "10.0.0": "", "": "", "10.0.0.1/24 peer 10.0.0.2": "", "10.0.0.1 peer fd00::1": "", "10.0.0.1 pear 10.0.0.2": "",
-		"0.0.0.0/0": "", "224.0.0.1/4": "", "255.255.255.255": "", "::/0": "", "ff02::1": "", "::ffff:10.0.0.1/120": "", "fe80::1%eth0": "", "10.0.0.1 peer 10.0.0.1": "", "10.0.0.1/-1": "",
+		"192.168.13.1 peer 192.168.13.2": "192.168.13.1 peer 192.168.13.2",
+		"10.0.0.1 peer 10.0.0.2/24":      "10.0.0.1 peer 10.0.0.2/24",
+		"fd00::1 peer fd00::2":           "fd00::1 peer fd00::2", "169.254.1.1/16": "169.254.1.1/16",
+		"10.0.0.1/33": "", "10.0.0": "", "": "", "10.0.0.1/24 peer 10.0.0.2": "", "10.0.0.1 peer fd00::1": "",
+		"10.0.0.1 pear 10.0.0.2": "",
+		"0.0.0.0/0":              "", "224.0.0.1/4": "", "255.255.255.255": "",
+		"::/0": "", "ff02::1": "", "::ffff:10.0.0.1/120": "",
+		"fe80::1%eth0": "", "10.0.0.1 peer 10.0.0.1": "", "10.0.0.1/-1": "",
 	} {
 		a, err := ParseAddress(text)
 		if (err == nil) != (want != "") || err == nil && a.String() != want {
@@ -70,10 +81,16 @@ func TestAddressesAsIPWritesThem(t *testing.T) {
 func TestRoutesAsIPWritesThem(t *testing.T) {
 	for text, want := range map[string]string{
 		"10.1.0.0/16": "10.1.0.0/16", "10.1.0.1": "10.1.0.1/32", "10.2.0.0/16 via 10.0.0.2": "10.2.0.0/16 via 10.0.0.2",
-		"default via 10.0.0.1 metric 5 table 7": "0.0.0.0/0 via 10.0.0.1 metric 5 table 7", "default via fd00::1": "::/0 via fd00::1",
-		"default": "0.0.0.0/0", "fd01::/48 metric 1024": "fd01::/48", "fd01::/48 table main": "fd01::/48", "10.0.0.0/8 table default": "10.0.0.0/8 table 253",
-		"": "", "10.1.0.1/16": "", "10.1.0.0/16 via": "", "10.1.0.0/16 via x": "", "10.1.0.0/16 dev eth0": "", "10.1.0.0/16 metric -1": "", "10.1.0.0/16 metric 1 metric 2": "",
-		"10.1.0.0/16 table 0": "", "10.1.0.0/16 table local": "", "10.1.0.0/16 table 255": "", "10.1.0.0/16 via fd00::1": "", "nonsense": "", "10.1.0.0/16 via 224.0.0.1": "",
+		"default via 10.0.0.1 metric 5 table 7": "0.0.0.0/0 via 10.0.0.1 metric 5 table 7",
+		"default via fd00::1":                   "::/0 via fd00::1",
+		"default":                               "0.0.0.0/0",
+		"fd01::/48 metric 1024":                 "fd01::/48", "fd01::/48 table main": "fd01::/48",
+		"10.0.0.0/8 table default": "10.0.0.0/8 table 253",
+		"":                         "", "10.1.0.1/16": "", "10.1.0.0/16 via": "",
+		"10.1.0.0/16 via x": "", "10.1.0.0/16 dev eth0": "",
+		"10.1.0.0/16 metric -1": "", "10.1.0.0/16 metric 1 metric 2": "",
+		"10.1.0.0/16 table 0": "", "10.1.0.0/16 table local": "", "10.1.0.0/16 table 255": "",
+		"10.1.0.0/16 via fd00::1": "", "nonsense": "", "10.1.0.0/16 via 224.0.0.1": "",
 	} {
 		r, err := ParseRoute(text)
 		if (err == nil) != (want != "") || err == nil && r.String() != want {
@@ -84,7 +101,8 @@ func TestRoutesAsIPWritesThem(t *testing.T) {
 
 func TestAccessInWords(t *testing.T) {
 	user, group := &ID{1000, "waldner"}, &ID{Number: 107}
-	for want, a := range map[string]Access{"waldner": {User: user}, "107(group)": {Group: group}, "waldner+107(group)": {user, group}, "anyone": {}, "root": *Root()} {
+	for want, a := range map[string]Access{"waldner": {User: user}, "107(group)": {Group: group},
+		"waldner+107(group)": {user, group}, "anyone": {}, "root": *Root()} {
 		if got := a.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
@@ -93,7 +111,9 @@ func TestAccessInWords(t *testing.T) {
 
 func TestUsersByNameAndNumber(t *testing.T) {
 	for text, want := range map[string]string{
-		"root": "0", "0": "0", "4294967294": "4294967294", "4294967295": "larger", "99999999999999999999": "no such user", "no-such-user": "no such user", "": "the name is empty", " 0": "no such user", "+0": "no such user", "-1": "no such user",
+		"root": "0", "0": "0", "4294967294": "4294967294", "4294967295": "larger",
+		"99999999999999999999": "no such user", "no-such-user": "no such user", "": "the name is empty",
+		" 0": "no such user", "+0": "no such user", "-1": "no such user",
 	} {
 		id, err := new(Directory).parseUser(text)
 		got := fmt.Sprint(id.Number)
@@ -107,7 +127,8 @@ func TestUsersByNameAndNumber(t *testing.T) {
 }
 
 func TestNamesInTheOrderOfPeople(t *testing.T) {
-	order := []string{"a", "tap0", "tap02", "tap2", "tap10", "tap10a", "tap10b2", "tap10b10", "tun1", "tun99999999999999999999998", "tun99999999999999999999999", "u00", "u09", "u10"}
+	order := []string{"a", "tap0", "tap02", "tap2", "tap10", "tap10a", "tap10b2", "tap10b10", "tun1",
+		"tun99999999999999999999998", "tun99999999999999999999999", "u00", "u09", "u10"}
 	for i := range order[1:] {
 		if compareNames(order[i], order[i+1]) >= 0 && order[i] != "tap02" {
 			t.Errorf("%q does not come before %q", order[i], order[i+1])
@@ -117,8 +138,10 @@ func TestNamesInTheOrderOfPeople(t *testing.T) {
 
 func TestEscapeIsHarmlessAndWordIsPasteable(t *testing.T) {
 	for _, c := range []struct{ text, escape, word string }{
-		{"plain-1.2", "plain-1.2", "plain-1.2"}, {"", "", "''"}, {"a b", "a b", "'a b'"}, {`a"b`, `a"b`, `'a"b'`}, {"a'b", "a'b", `'a'\''b'`}, {"a$(x)", "a$(x)", "'a$(x)'"},
-		{"a\x1b[31m", `a\x1b[31m`, `$'a\x1b[31m'`}, {"a\nb", `a\nb`, `$'a\x0ab'`}, {"é", "é", "'é'"}, {"\xff", `\xff`, `$'\xff'`}, {`a\b`, `a\\b`, `'a\b'`}, {"\u202e", `\u202e`, `$'\xe2\x80\xae'`},
+		{"plain-1.2", "plain-1.2", "plain-1.2"}, {"", "", "''"}, {"a b", "a b", "'a b'"}, {`a"b`, `a"b`, `'a"b'`},
+		{"a'b", "a'b", `'a'\''b'`}, {"a$(x)", "a$(x)", "'a$(x)'"},
+		{"a\x1b[31m", `a\x1b[31m`, `$'a\x1b[31m'`}, {"a\nb", `a\nb`, `$'a\x0ab'`}, {"é", "é", "'é'"},
+		{"\xff", `\xff`, `$'\xff'`}, {`a\b`, `a\\b`, `'a\b'`}, {"\u202e", `\u202e`, `$'\xe2\x80\xae'`},
 	} {
 		if got := Escape(c.text); got != c.escape {
 			t.Errorf("Escape(%q) = %q, want %q", c.text, got, c.escape)

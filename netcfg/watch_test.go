@@ -62,7 +62,8 @@ func TestWhatDiffersIsTold(t *testing.T) {
 		{func(d *Device) { d.Addresses = nil }, "address -10.0.0.1/24"},
 		{func(d *Device) { d.Addresses[0] = address("10.0.0.1/25") }, "address -10.0.0.1/24, address +10.0.0.1/25"},
 		{func(d *Device) { d.Addresses[0].kept.tentative = true }, ""},
-		{func(d *Device) { d.Addresses = append(d.Addresses, address("10.0.0.1 peer 10.0.0.2")) }, "address +10.0.0.1 peer 10.0.0.2"},
+		{func(d *Device) { d.Addresses = append(d.Addresses, address("10.0.0.1 peer 10.0.0.2")) },
+			"address +10.0.0.1 peer 10.0.0.2"},
 		{func(d *Device) { d.Carrier, d.Persist, d.Stats.RxBytes, d.Queues = true, false, 5, 1 }, ""},
 		{func(d *Device) { d.Name, d.MTU, d.Up = "x", 70, true }, "renamed, mtu, up"},
 	} {
@@ -125,7 +126,8 @@ func TestWhoAttachedAndDetachedIsTold(t *testing.T) {
 		{using(1, "ab"), using(1, "b"), "detached a"}, // a's child inherited the queue
 	} {
 		if got := told(attachments(c.before, c.after)); got != c.want {
-			t.Errorf("%d %v to %d %v: got %q, want %q", c.before.Queues, c.before.Holders, c.after.Queues, c.after.Holders, got, c.want)
+			t.Errorf("%d %v to %d %v: got %q, want %q", c.before.Queues, c.before.Holders, c.after.Queues,
+				c.after.Holders, got, c.want)
 		}
 	}
 }
@@ -208,7 +210,8 @@ func TestAWatchEndsWithItsReader(t *testing.T) {
 		t.Error(err)
 	}
 	refused := errors.New("refused")
-	if err := ns.Watch(context.Background(), nil, nil, func([]Event) error { return refused }); !errors.Is(err, refused) {
+	if err := ns.Watch(context.Background(), nil, nil, func([]Event) error { return refused }); !errors.Is(err,
+		refused) {
 		t.Error(err)
 	}
 	w.Close()

@@ -43,7 +43,8 @@ func Visible(r rune) bool {
 		return r >= ' ' && r != 0x7f
 	}
 	const blankBraille = 0x2800
-	return strconv.IsPrint(r) && r != blankBraille && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return strconv.IsPrint(r) && r != blankBraille &&
+		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // Word returns text as one word of a shell's command line. It writes text that is not safe on a terminal as $'...'.
@@ -52,7 +53,8 @@ func Word(text string) string {
 	switch {
 	case text != "" && strings.Trim(text, safe) == "":
 		return text
-	case Escape(strings.ReplaceAll(text, `\`, "")) != strings.ReplaceAll(text, `\`, ""): // a backslash needs no escape in '...'
+	case Escape(strings.ReplaceAll(text, `\`, "")) != strings.ReplaceAll(text, `\`, ""):
+		// a backslash needs no escape in '...'
 		var b strings.Builder
 		for i := range len(text) {
 			if c := text[i]; c < ' ' || c >= 0x7f || c == '\'' || c == '\\' {
@@ -80,7 +82,8 @@ func Nearest(word string, known []string) string {
 	const near = 0.8
 	best, distance := "", near
 	for _, k := range known {
-		if d := smetrics.JaroWinkler(strings.ToLower(strings.TrimLeft(word, "-")), strings.TrimLeft(k, "-"), 0.7, 4); d >= distance {
+		if d := smetrics.JaroWinkler(strings.ToLower(strings.TrimLeft(word, "-")), strings.TrimLeft(k, "-"),
+			0.7, 4); d >= distance {
 			best, distance = k, d
 		}
 	}
