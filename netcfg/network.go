@@ -197,7 +197,7 @@ func (ns *Namespace) Way(from, to netip.Addr) (Way, error) {
 		return Way{}, err
 	}
 	r := found[0]
-	match, _ := netip.AddrFromSlice(r.Dst.IP) // nil for a default route; IPv4 may be in 16 bytes
+	match, _ := netip.AddrFromSlice(r.Dst.IP) // the default route's IPv4 address has 16 bytes
 	bits, _ := r.Dst.Mask.Size()
 	return Way{Index: r.LinkIndex, Local: r.Type == unix.RTN_LOCAL, Match: netip.PrefixFrom(match.Unmap(), bits),
 		Table: uint32(r.Table), Foreign: r.Protocol != unix.RTPROT_BOOT && r.Protocol != unix.RTPROT_STATIC}, nil

@@ -21,7 +21,7 @@ func (want *Spec) Impossible() []error {
 
 // Plan returns the steps that change the device have into want, in the order in which they run. A nil want deletes the
 // device; a nil have means that it does not exist. Plan returns no steps if the device already is as asked. The error
-// is an [*Error] if the change is impossible, or would take something from another device.
+// is an [*Error] if the change is impossible, or would remove other settings.
 func Plan(want *Spec, have *Device) ([]Step, error) {
 	switch {
 	case want == nil && have == nil:

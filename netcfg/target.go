@@ -18,9 +18,8 @@ func (p *planner) goesDown() bool {
 	return p.want.Up != nil && !*p.want.Up && p.origin().Up && !p.want.undo
 }
 
-// stays reports whether an existing address or route is kept. It is removed if remove contains it. If all is set,
-// exactly is the complete list of the administrator's, and it is also removed if it is not foreign and not in that
-// list.
+// stays reports whether an existing address or route is kept. It is kept if all is set, if it is foreign, or if exactly
+// contains it, but never if remove contains it.
 func stays[T interface{ Foreign() bool }](x T, all bool, exactly, remove interface{ has(T) bool }) bool {
 	return (all || x.Foreign() || exactly.has(x)) && !remove.has(x)
 }

@@ -29,7 +29,7 @@ func (ns *Namespace) deepen(jobs []*job, how depth) error {
 
 // dropping returns how much of the device must be read, because the kernel may remove more than the steps or their undo
 // remove, and the engine restores it. The undo of the first IPv4 address removes the last one. An IPv6 address changes
-// the prefix routes of others. An MTU changes the metrics of IPv6 routes.
+// the prefix routes of others. An MTU changes the metrics of prefix routes.
 func dropping(steps []Step, before *Device, o Options) depth {
 	how := shallow
 	for _, s := range steps {
