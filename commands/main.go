@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tunadm/tunadm/internal/declare"
+	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/standin"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -18,8 +19,8 @@ import (
 // Main runs one command line and returns the exit code.
 func Main(args []string, version string, stdout, stderr io.Writer) int {
 	p := &program{stdout: stdout, stderr: stderr, version: version}
-	if args[0] == netcfg.Examiner {
-		return p.complain(netcfg.Examine(args[1:], stdout))
+	if args[0] == holders.Examiner {
+		return p.complain(holders.Examine(args[1:], stdout))
 	}
 	if standin.Named(args[0]) {
 		args = slices.Concat([]string{"tunadm", asVerb.name}, args)

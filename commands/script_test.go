@@ -18,8 +18,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/nstest"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // programs are what the scripts call besides tools of the system. Each is this test binary under another name, and
@@ -47,7 +47,7 @@ func programs() map[string]func(args []string) int {
 }
 
 func TestMain(m *testing.M) {
-	if name := filepath.Base(os.Args[0]); name == "tunctl" || name == netcfg.Examiner { // see install
+	if name := filepath.Base(os.Args[0]); name == "tunctl" || name == holders.Examiner { // see install
 		os.Exit(Main(os.Args, "test", os.Stdout, os.Stderr))
 	}
 	table := map[string]func(){}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 )
@@ -146,7 +147,7 @@ func (w *watcher) settle() {
 // findUsers looks up the programs of announced devices. It counts the queues without a program and looks them up again,
 // unless the carrier proves a program: by then a run of tunadm has closed them, or is found.
 func (w *watcher) findUsers(news []*Device) {
-	open, end := slices.Clone(news), time.Now().Add(examineMax)
+	open, end := slices.Clone(news), time.Now().Add(holders.Longest)
 	for range examineTries {
 		w.ns.examine(open, end)
 		open = slices.DeleteFunc(open, func(d *Device) bool {

@@ -3,6 +3,8 @@ package netcfg
 import (
 	"cmp"
 	"strings"
+
+	"github.com/tunadm/tunadm/internal/holders"
 )
 
 // A Device is the observed state of one network device. TUN/TAP devices have the kind "tun"; of other devices only
@@ -42,23 +44,14 @@ type Device struct {
 
 	Stats Stats
 
-	prefixes    []Route // prefix routes that IPv6 derived from addresses; not read if how is shallow
-	how         depth   // how much was read
-	sight       sight   // how many processes could be inspected for Holders
+	prefixes    []Route       // prefix routes that IPv6 derived from addresses; not read if how is shallow
+	how         depth         // how much was read
+	sight       holders.Sight // of the search for Holders
 	masterIndex int
 	group       uint32 // the link group, see ip link set group
 	carrierOn   bool   // the driver's carrier, even if the device is down
 	carrierUps  uint32 // how many times the carrier came on
 }
-
-// A sight is how many processes could be inspected.
-type sight uint8
-
-const (
-	sightWhole     sight = iota
-	sightForbidden       // none of other users
-	sightCut             // the time limit was reached, or no examiner ran
-)
 
 // A Holder is a program that has a device's queue open.
 type Holder struct {
@@ -97,14 +90,14 @@ func (d *Device) InUse() bool { return d.Queues+d.DisabledQueues > 0 }
 func (d *Device) HoldersComplete() bool { return d.unseen() <= 0 }
 
 // CutShort reports whether the search for holders reached its time limit before it found all.
-func (d *Device) CutShort() bool { return !d.HoldersComplete() && d.sight == sightCut }
+func (d *Device) CutShort() bool { return !d.HoldersComplete() && d.sight == holders.Cut }
 
 // Unseen returns a phrase about the holders that were not found, or "".
 func (d *Device) Unseen() string {
 	switch {
 	case d.HoldersComplete():
 		return ""
-	case d.sight == sightForbidden:
+	case d.sight == holders.Forbidden:
 		return "a program that this user may not look into"
 	case d.CutShort():
 		return "a program that could not be examined"
@@ -117,7 +110,7 @@ func (d *Device) unseen() int {
 	n := d.Queues + d.DisabledQueues
 	for _, h := range d.Holders {
 		// if the search was cut short, a probable holder may belong to another namespace
-		if !h.Probable || d.sight != sightCut {
+		if !h.Probable || d.sight != holders.Cut {
 			n -= h.Queues
 		}
 	}

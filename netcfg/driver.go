@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/holders"
 )
 
 // driver is the node through which devices are created and attached to, unless [Namespace.UseNode] sets another.
@@ -37,7 +38,7 @@ func (ns *Namespace) openDriver() (int, error) {
 	if ns.node != "" && ns.node != driver {
 		fd, err = openNode(node)
 	} else {
-		fd, err = unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC|claimMark, 0)
+		fd, err = unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC|holders.ClaimMark, 0)
 	}
 	if err != nil {
 		return -1, explainOpen(node, err)
@@ -52,7 +53,7 @@ func (ns *Namespace) openDriver() (int, error) {
 
 // openNode opens a file if it is the driver's node.
 func openNode(path string) (int, error) {
-	return files.OpenChecked(path, unix.O_RDWR|claimMark, func(st *unix.Stat_t, _ *unix.Statfs_t) error {
+	return files.OpenChecked(path, unix.O_RDWR|holders.ClaimMark, func(st *unix.Stat_t, _ *unix.Statfs_t) error {
 		if !isDriver(st) {
 			return unix.ENOTTY
 		}
@@ -62,7 +63,7 @@ func openNode(path string) (int, error) {
 
 // isDriver reports whether a file is the driver's node, at any path.
 func isDriver(st *unix.Stat_t) bool {
-	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(tunMajor, tunMinor)
+	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(holders.Major, holders.Minor)
 }
 
 // setInterface calls TUNSETIFF and returns the device's name.

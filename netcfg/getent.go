@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/poll"
 )
 
 // The host's name service answers in milliseconds or not at all. The look-ups of a Directory wait for it for
@@ -81,7 +83,7 @@ func output(command []string, end time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := readUntil(pipe[0], end)
+	out := poll.ReadUntil(pipe[0], end)
 	silent := !time.Now().Before(end)
 	_ = unix.Kill(pid, unix.SIGKILL) // it has closed its output, or it is too late
 	for err = unix.EINTR; err == unix.EINTR; {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -51,15 +52,15 @@ func TestNobodyBlocksTheSearchForHolders(t *testing.T) {
 					stop = append(stop, s)
 				}
 				for range min(left, renewed) {
-					ns.stranded = nil // as another run of the program
-					took := within(t, 2*examineMax, stop, func() {
+					ns.search = holders.Search{} // as another run of the program
+					took := within(t, 2*holders.Longest, stop, func() {
 						devices, err := ns.Devices("tun7")
 						if err != nil {
 							t.Fatal(err)
 						}
 						d := devices[0]
 						switch i := slices.IndexFunc(d.Holders, func(h Holder) bool { return h.PID == holder && h.Command != "" }); {
-						case d.sight == sightCut:
+						case d.sight == holders.Cut:
 							cut++
 						case i < 0 || d.Holders[i].Probable || len(d.Holders) != 1:
 							for _, h := range d.Holders {

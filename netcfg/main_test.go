@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -13,8 +14,8 @@ const role = "TUNADM_TEST_ROLE"
 
 // TestMain also runs the examiner and the attackers that the tests start.
 func TestMain(m *testing.M) {
-	if os.Args[0] == Examiner {
-		_ = Examine(os.Args[1:], os.Stdout)
+	if os.Args[0] == holders.Examiner {
+		_ = holders.Examine(os.Args[1:], os.Stdout)
 		return
 	}
 	if attack := attackers[os.Args[0]]; attack != nil {

@@ -3,6 +3,7 @@ package netcfg
 import (
 	"runtime"
 
+	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +19,7 @@ type Namespace struct {
 	// Directory looks up the names of users and groups.
 	Directory Directory
 
-	stranded []int // PIDs of examiners that have not ended
+	search holders.Search // for the programs that are attached
 
 	features features // the features that this kernel has, of those that are used
 }

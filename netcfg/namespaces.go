@@ -8,27 +8,30 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/holders"
 )
 
 // Elsewhere returns the other network namespaces that have a TUN/TAP device of that name, each as --netns accepts it:
 // the name of ip-netns(8), otherwise a PID. It omits those that this user may not enter. It stops after three seconds,
 // because any user can create thousands.
 func (ns *Namespace) Elsewhere(name string) []string {
-	seen := map[uint64]bool{namespaceOf("/proc/thread-self/ns/net"): true}
+	seen := map[uint64]bool{files.Inode("/proc/thread-self/ns/net"): true}
 	var found []string
-	end := time.Now().Add(examineMax)
+	end := time.Now().Add(holders.Longest)
 	look := func(path, called string) {
-		if inode := namespaceOf(path); inode != 0 && !seen[inode] && time.Now().Before(end) {
+		if inode := files.Inode(path); inode != 0 && !seen[inode] && time.Now().Before(end) {
 			seen[inode] = true
 			if hasDevice(path, name) {
 				found = append(found, called)
 			}
 		}
 	}
-	for _, called := range directory(netnsDirectory) {
+	for _, called := range files.Names(netnsDirectory) {
 		look(filepath.Join(netnsDirectory, called), called)
 	}
-	for _, entry := range directory("/proc") {
+	for _, entry := range files.Names("/proc") {
 		if _, err := strconv.Atoi(entry); err == nil {
 			look("/proc/"+entry+"/ns/net", entry)
 		}

@@ -50,7 +50,7 @@ func inContainer() bool {
 		}
 	}
 	_, err := os.Stat("/.dockerenv")
-	return os.Getenv("container") != "" || err == nil && namespaceOf("/proc/self/ns/pid") != firstPIDs
+	return os.Getenv("container") != "" || err == nil && files.Inode("/proc/self/ns/pid") != firstPIDs
 }
 
 // inUserNamespace reports whether the program runs in a user namespace that does not map every UID to itself.

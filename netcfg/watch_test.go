@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -194,7 +195,7 @@ func TestAnnouncementsThatAreLostAreMadeUpFor(t *testing.T) {
 // TestAWatchEndsWithItsReader also checks that no descriptor stays open.
 func TestAWatchEndsWithItsReader(t *testing.T) {
 	ns := open(t)
-	descriptors := func() int { return len(directory("/proc/self/fd")) }
+	descriptors := func() int { return len(files.Names("/proc/self/fd")) }
 	before := descriptors()
 	r, w, err := os.Pipe()
 	if err != nil {

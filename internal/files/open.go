@@ -36,6 +36,27 @@ func Read(path string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
+// Names returns the names of the entries of a directory in no particular order, none if it cannot be read.
+func Names(path string) []string {
+	f, err := Open(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	names, _ := f.Readdirnames(-1)
+	return names
+}
+
+// Inode returns the number of the inode that a path leads to, 0 if there is none. For a path below /proc/PID/ns it
+// identifies the namespace.
+func Inode(path string) uint64 {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return 0
+	}
+	return st.Ino
+}
+
 // Replace gives a file a new content in one step: it writes the file unfinished, of mode 0600, and renames it to path.
 // On an error path is unchanged, and unfinished is removed. Both paths must be in the same directory.
 func Replace(path, unfinished string, text []byte) error {

@@ -7,14 +7,14 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/nstest"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // TestMain is also the examiner that the tests start.
 func TestMain(m *testing.M) {
-	if os.Args[0] == netcfg.Examiner {
-		_ = netcfg.Examine(os.Args[1:], os.Stdout)
+	if os.Args[0] == holders.Examiner {
+		_ = holders.Examine(os.Args[1:], os.Stdout)
 		return
 	}
 	os.Exit(nstest.Main(inNamespace{m}))

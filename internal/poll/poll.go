@@ -82,6 +82,33 @@ func (w *Waiter) Failed(n int) bool {
 	return w.fds[placeFirst+n].Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0
 }
 
+// Input waits until there is something to read from a descriptor, and reports whether there was before end. The
+// descriptor -1 never has anything to read.
+func Input(fd int, end time.Time) bool {
+	for {
+		left := int((time.Until(end) + time.Millisecond - 1) / time.Millisecond)
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, max(0, left))
+		if err != unix.EINTR {
+			return err == nil && n > 0
+		}
+	}
+}
+
+// ReadUntil reads from a descriptor until its end of file, an error or end, and returns what it read.
+func ReadUntil(fd int, end time.Time) []byte {
+	var all []byte
+	buffer := make([]byte, 4096)
+	for Input(fd, end) {
+		n, err := unix.Read(fd, buffer)
+		if n <= 0 && err != unix.EINTR {
+			break
+		}
+		all = append(all, buffer[:max(0, n)]...)
+	}
+	return all
+}
+
 // Sleep sleeps as time.Sleep does, but never starts the runtime's poller.
 func Sleep(d time.Duration) {
 	left := unix.NsecToTimespec(int64(d))

@@ -1,4 +1,4 @@
-package netcfg
+package holders
 
 import (
 	"bytes"
@@ -13,29 +13,33 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
 )
 
-// Examiner is the first word of the command line of an examiner, as which the program runs itself once more to look for the programs that
-// are attached. See runExaminer.
+// Examiner is the first word of the command line of an examiner: [Search.Find] runs the program once more under this
+// name, which then calls [Examine].
 const Examiner = "tunadm-holders"
 
-// The lines that an examiner writes: PID, user, descriptors, claims among them, probable, device and command of a holder, and at the end the
-// numbers of processes that could not be looked into, and of those that ended or detached meanwhile.
+// The lines that an examiner writes. The first has the PID, UID, descriptors, claims among them, probable, device and
+// command of a process. The last has the numbers of processes that could not be looked at, and of those that ended or
+// detached during the search.
 const (
-	holderLine = "%d %d %d %d %t %q %q\n"
-	endLine    = "end %d %d\n"
+	processLine = "%d %d %d %d %t %q %q\n"
+	endLine     = "end %d %d\n"
 )
 
 const (
-	// The driver's device number.
-	tunMajor = 10
-	tunMinor = 200
+	// Major and Minor are the device number of the driver.
+	Major = 10
+	Minor = 200
 
-	// claimMark is the open flag by which a descriptor that this program opened to look or to change is told from an attachment. The
-	// driver ignores it, and the kernel tells it in /proc/PID/fdinfo.
-	claimMark = unix.O_APPEND
+	// ClaimMark is the open flag that tells a descriptor of this program from an attachment. The driver ignores it, and
+	// the kernel shows it in /proc/PID/fdinfo.
+	ClaimMark = unix.O_APPEND
 
-	// examineFirst is how many descriptors of each process are looked at before the rest of any: who has very many hides nobody else.
+	// examineFirst is the number of descriptors of each process that are looked at before the rest of any process. So a
+	// process with very many descriptors hides no other process.
 	examineFirst = 256
 )
 
@@ -46,32 +50,33 @@ type queueFile struct {
 	claim       bool
 	descriptors int // of this process for the same file
 
-	elsewhere bool // the device is in another network namespace, or the descriptor is closed by now
-	unproven  bool // in which could not be looked up
+	elsewhere bool // the device is in another network namespace, or the descriptor has been closed
+	unproven  bool // the namespace of the device could not be looked up
 }
 
 // A suspect is a process that has the driver open.
 type suspect struct {
-	Holder
+	Process
 	files     []*queueFile
-	forbidden bool // this user may not look into it
+	forbidden bool // this user may not look at it
 }
 
 type examiner struct {
 	out          io.Writer
 	end          time.Time
-	queues       map[string]int // that the kernel counts, by device
+	queues       map[string]int // as the kernel counts them, by device
 	suspects     []*suspect
-	hidden, gone int
+	hidden, gone int // processes; see endLine
 }
 
-// Examine writes the holders of devices. The words are the PID of the process that is left out, how long to look, the capabilities to look with,
-// and each device with the number of its queues.
+// Examine writes the processes that hold queues, as [Search.Find] reads them. The words are the PID of the process to
+// leave out, the duration of the search, the capabilities to keep, and each device with the number of its queues. The
+// error is that of a command line that no Find wrote, or of capset(2).
 func Examine(words []string, out io.Writer) error {
 	if len(words) < 3 {
 		return errors.New("no examiner is started by hand")
 	}
-	_ = os.WriteFile("/proc/self/comm", []byte(Examiner), 0) // other examiners leave it out
+	_ = os.WriteFile("/proc/self/comm", []byte(Examiner), 0) // other examiners leave this process out
 	runtime.LockOSThread()                                   // capabilities are a thread's
 	asker, _ := strconv.Atoi(words[0])
 	duration, _ := time.ParseDuration(words[1])
@@ -88,7 +93,7 @@ func Examine(words []string, out io.Writer) error {
 	}
 	x.end = time.Now().Add(duration / 4)
 	may := func(c int) bool { return permitted>>c&1 != 0 }
-	if !may(unix.CAP_SYS_PTRACE) { // /proc may leave out what is not shown
+	if !may(unix.CAP_SYS_PTRACE) { // /proc may hide processes
 		x.hidden++
 	}
 	if x.prove(may(unix.CAP_NET_ADMIN)) {
@@ -97,22 +102,12 @@ func Examine(words []string, out io.Writer) error {
 	return nil
 }
 
-// keepCapabilities gives up all others: root has all of them again after an execve.
-func keepCapabilities(permitted uint64) error {
-	if permittedCapabilities()&^permitted == 0 {
-		return nil // and capset(2) may be forbidden
-	}
-	data := [2]unix.CapUserData{{Permitted: uint32(permitted)}, {Permitted: uint32(permitted >> 32)}}
-	data[0].Effective, data[1].Effective = data[0].Permitted, data[1].Permitted
-	return unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &data[0])
-}
-
 func (x *examiner) late() bool { return !time.Now().Before(x.end) }
 
-// searchAll looks at the descriptors of all processes, and says whether it came to the end.
+// searchAll looks at the descriptors of all processes, and reports whether it came to the end.
 func (x *examiner) searchAll(asker int) bool {
 	var more []int
-	for _, entry := range directory("/proc") {
+	for _, entry := range files.Names("/proc") {
 		pid, err := strconv.Atoi(entry)
 		if err != nil || pid == asker || pid == os.Getpid() {
 			continue
@@ -133,11 +128,12 @@ func (x *examiner) searchAll(asker int) bool {
 	return true
 }
 
-// search looks at a process' descriptors from one on, up to a number of them, and writes what it finds. It gives back how many it looked at.
+// search looks at count descriptors of a process, after the first from, and writes the findings. It returns the number
+// of descriptors that it looked at.
 func (x *examiner) search(pid, from, count int) (n int) {
 	dir := "/proc/" + strconv.Itoa(pid)
-	// The directory is its user's alone (mode 0500, which CAP_DAC_READ_SEARCH overrides). The other one takes only the right to trace the
-	// process, from Linux 5.14 on, and tells no device number.
+	// Only the user of the process may read the directory (mode 0500, which CAP_DAC_READ_SEARCH overrides). From Linux
+	// 5.14 on, fdinfo requires only the right to trace the process. It has no device numbers.
 	list, err := os.Open(dir + "/fd")
 	numbered := err == nil
 	if !numbered {
@@ -166,22 +162,22 @@ func (x *examiner) search(pid, from, count int) (n int) {
 		x.hidden++
 	}
 	if len(s.files) > 0 && x.identify(s) {
-		x.tell(s, true)
+		x.write(s, true)
 	}
 	return n
 }
 
-// suspect is the process as it was left by the search before, or a new one.
+// suspect returns the process as the previous search left it, or a new one.
 func (x *examiner) suspect(pid int) *suspect {
 	for _, s := range x.suspects {
 		if s.PID == pid {
 			return s
 		}
 	}
-	return &suspect{Holder: Holder{PID: pid}}
+	return &suspect{Process: Process{PID: pid}}
 }
 
-// look takes a descriptor in, if it is one of the driver.
+// look records a descriptor of the driver.
 func (x *examiner) look(s *suspect, list *os.File, entry string, numbered bool) {
 	const recent = 4
 	fd, err := strconv.Atoi(entry)
@@ -195,11 +191,11 @@ func (x *examiner) look(s *suspect, list *os.File, entry string, numbered bool) 
 		}
 	}
 	if numbered {
-		// The node may stand at any path, so its number is looked at. DONT_SYNC: a file on a dead server need not answer.
+		// The node may have any path, so its number counts. DONT_SYNC: a file on a dead server need not answer.
 		var st unix.Statx_t
 		err := unix.Statx(int(list.Fd()), entry, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE, &st)
 		s.forbidden = s.forbidden || err == unix.EACCES
-		if err != nil || st.Rdev_major != tunMajor || st.Rdev_minor != tunMinor || st.Mode&unix.S_IFMT != unix.S_IFCHR {
+		if err != nil || st.Rdev_major != Major || st.Rdev_minor != Minor || st.Mode&unix.S_IFMT != unix.S_IFCHR {
 			return
 		}
 	}
@@ -213,7 +209,7 @@ func (x *examiner) look(s *suspect, list *os.File, entry string, numbered bool) 
 	}
 }
 
-// sameFile says whether two descriptors of a process are duplicates. It takes the right to trace the process.
+// sameFile reports whether two descriptors of a process are duplicates. It requires the right to trace the process.
 func sameFile(pid, one, other int) bool {
 	const kcmpFile = 0
 	id := uintptr(pid)
@@ -221,8 +217,8 @@ func sameFile(pid, one, other int) bool {
 	return errno == 0 && order == 0
 }
 
-// describe reads what the kernel tells of a descriptor, which is nil if it is not one of the driver. The name of its device does not say in
-// which namespace that is.
+// describe reads what the kernel reports of a descriptor, nil if it is not one of the driver. The name of the device
+// does not tell its namespace.
 func describe(pid, fd int) (f *queueFile, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%d", pid, fd))
 	claim := false
@@ -231,13 +227,14 @@ func describe(pid, fd int) (f *queueFile, err error) {
 			f = &queueFile{descriptor: fd, device: string(bytes.TrimRight(name, "\n")), claim: claim, descriptors: 1}
 		} else if flags, ok := bytes.CutPrefix(line, []byte("flags:\t")); ok { // always before
 			bits, _ := strconv.ParseUint(string(bytes.TrimSpace(flags)), 8, 32)
-			claim = bits&claimMark != 0
+			claim = bits&ClaimMark != 0
 		}
 	}
 	return f, err
 }
 
-// identify keeps a process that may hold one of the devices, with its name and user. One that ended meanwhile holds nothing.
+// identify records a process that may hold one of the devices, with its command and UID, and reports whether it did. A
+// process that has ended holds nothing.
 func (x *examiner) identify(s *suspect) bool {
 	if slices.Contains(x.suspects, s) {
 		return true
@@ -249,11 +246,12 @@ func (x *examiner) identify(s *suspect) bool {
 	comm, err := os.ReadFile(dir + "/comm")
 	status, statusErr := os.ReadFile(dir + "/status")
 	for line := range bytes.Lines(status) {
-		if fields := strings.Fields(string(line)); len(fields) >= 3 && fields[0] == "Uid:" && err == nil && statusErr == nil {
+		fields := strings.Fields(string(line))
+		if len(fields) >= 3 && fields[0] == "Uid:" && err == nil && statusErr == nil {
 			n, _ := strconv.ParseUint(fields[2], 10, 32)
-			s.Command, s.User.Number = string(bytes.TrimSuffix(comm, []byte("\n"))), uint32(n)
+			s.Command, s.UID = string(bytes.TrimSuffix(comm, []byte("\n"))), uint32(n)
 			if s.Command == Examiner && sameProgram(dir) {
-				return false // it borrows a descriptor
+				return false // an examiner that has borrowed a descriptor
 			}
 			x.suspects = append(x.suspects, s)
 			return true
@@ -263,34 +261,34 @@ func (x *examiner) identify(s *suspect) bool {
 	return false
 }
 
-// sameProgram says whether a process is a run of this program.
+// sameProgram reports whether a process runs this program.
 func sameProgram(dir string) bool {
 	theirs, err := os.Readlink(dir + "/exe")
 	ours, ourErr := os.Readlink("/proc/self/exe")
 	return err == nil && ourErr == nil && theirs == ours
 }
 
-// tell writes what the process holds now.
-func (x *examiner) tell(s *suspect, probable bool) {
-	held := map[string]Holder{}
+// write writes the queues that the process holds now.
+func (x *examiner) write(s *suspect, probable bool) {
+	held := map[string]Process{}
 	for _, f := range s.files {
 		if x.queues[f.device] == 0 {
 			continue
 		}
-		h, known := held[f.device]
+		p, known := held[f.device]
 		if !known {
-			h = s.Holder
+			p = s.Process
 		}
 		if !f.elsewhere {
-			h.Queues += f.descriptors
+			p.Queues += f.descriptors
 		}
 		if f.claim {
-			h.claims = h.Queues
+			p.Claims = p.Queues
 		}
-		h.Probable = h.Probable || probable || f.unproven
-		held[f.device] = h
+		p.Probable = p.Probable || probable || f.unproven
+		held[f.device] = p
 	}
-	for device, h := range held {
-		fmt.Fprintf(x.out, holderLine, h.PID, h.User.Number, h.Queues, h.claims, h.Probable, device, h.Command)
+	for device, p := range held {
+		fmt.Fprintf(x.out, processLine, p.PID, p.UID, p.Queues, p.Claims, p.Probable, device, p.Command)
 	}
 }

@@ -1,0 +1,73 @@
+package holders
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
+)
+
+// prove finds out which files belong to devices in this network namespace, and reports whether it came to the end. If
+// the kernel counts as many queues as there are files of a device's name, all of them do. Otherwise another namespace
+// has a device of that name, or two processes share a queue. Then the descriptors themselves tell, which requires
+// CAP_NET_ADMIN.
+func (x *examiner) prove(may bool) bool {
+	count := map[string]int{}
+	for _, s := range x.suspects {
+		for _, f := range s.files {
+			count[f.device]++
+		}
+	}
+	here := files.Inode("/proc/thread-self/ns/net")
+	for _, s := range x.suspects {
+		for _, f := range s.files {
+			switch {
+			case x.queues[f.device] == 0 || x.hidden == 0 && count[f.device] == x.queues[f.device]:
+			case !may:
+				f.unproven = true
+			case x.late():
+				return false
+			default:
+				x.ask(s.PID, f, here)
+			}
+		}
+		x.write(s, false)
+	}
+	return true
+}
+
+// ask looks up the namespace of the device of another process's descriptor. It holds the queue for a moment, and may
+// block for ever.
+func (x *examiner) ask(pid int, f *queueFile, here uint64) {
+	switch there, err := deviceNamespace(pid, f.descriptor); err {
+	case nil:
+		f.elsewhere = there != here
+	case unix.ESRCH, unix.EBADF, unix.EBADFD, unix.ENOTTY: // the process ended, detached, closed or replaced the file
+		f.elsewhere = true
+		x.gone++
+	default:
+		f.unproven = true
+	}
+}
+
+// deviceNamespace returns the inode of the network namespace of the device that another process's descriptor is
+// attached to. It requires the right to trace the process, and CAP_NET_ADMIN.
+func deviceNamespace(pid, fd int) (inode uint64, err error) {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(pidfd)
+	theirs, err := unix.PidfdGetfd(pidfd, fd, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(theirs)
+	ns, err := unix.IoctlRetInt(theirs, unix.TUNGETDEVNETNS)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(ns)
+	var st unix.Stat_t
+	err = unix.Fstat(ns, &st)
+	return st.Ino, err
+}
