@@ -3,6 +3,8 @@ package netcfg
 import (
 	"cmp"
 	"strconv"
+
+	"github.com/tunadm/tunadm/internal/accounts"
 )
 
 // Access is who may attach to a device: a user, the members of a group, or a user who must also be in the group. If
@@ -93,7 +95,7 @@ func (y *Directory) LookUp(all []AccessNames) {
 			groups[*n.Group] = found{}
 		}
 	}
-	y.users, y.groups = y.parse(users, userDatabase), y.parse(groups, groupDatabase)
+	y.users, y.groups = y.parse(users, accounts.Users), y.parse(groups, accounts.Groups)
 }
 
 // Access returns the access by number, or nil if none is asked. The error is an [*Error] with the cause NoUser, NoGroup

@@ -1,90 +1,84 @@
 package netcfg
 
 import (
-	"errors"
 	"fmt"
-	"strconv"
-	"strings"
+	"maps"
+	"slices"
+
+	"github.com/tunadm/tunadm/internal/accounts"
 )
 
 // IDMax is the largest UID or GID. The kernel takes the number above it for "no change".
-const IDMax = 1<<32 - 2
+const IDMax = accounts.Largest
+
+// A Directory looks up users and groups: in /etc/passwd and /etc/group, and accounts that are not there with the host's
+// name service. It reads each file once, and again if the file has changed.
+type Directory struct {
+	accounts      accounts.Directory
+	users, groups map[string]found // looked up by LookUp
+}
+
+// Answers reports whether the name service answered when it was last asked.
+func (y *Directory) Answers() bool { return y.accounts.Answers() }
 
 // parseUser reads the name or the UID of a user. A number that is also a name is the name. The error is an [*Error]
 // with the cause NoUser, or NoNames if the name service does not answer.
 func (y *Directory) parseUser(s string) (ID, error) {
-	f := y.parse(map[string]found{s: {}}, userDatabase)[s]
+	f := y.parse(map[string]found{s: {}}, accounts.Users)[s]
 	return f.id, f.err
 }
 
 // parseGroup reads the name or the GID of a group, as [Directory.parseUser] does for users. The cause of its error is
 // NoGroup, or NoNames.
 func (y *Directory) parseGroup(s string) (ID, error) {
-	f := y.parse(map[string]found{s: {}}, groupDatabase)[s]
+	f := y.parse(map[string]found{s: {}}, accounts.Groups)[s]
 	return f.id, f.err
 }
 
-// parse looks up the keys of words, and fills in the results. The name service is asked once for all names that /etc
-// does not have.
-func (y *Directory) parse(words map[string]found, d database) map[string]found {
-	var unknown []string
-	for s := range words {
-		id, err := y.parseLocal(s, d)
-		words[s] = found{id, err}
-		if e := new(Error); errors.As(err, &e) && e.Cause == d.missing && askable(s) {
-			unknown = append(unknown, s)
+// parse looks up the keys of words, and fills in the results.
+func (y *Directory) parse(words map[string]found, d accounts.Database) map[string]found {
+	for s, f := range y.accounts.Find(d, slices.Collect(maps.Keys(words))...) {
+		id := ID{Number: f.Number}
+		if f.Named {
+			id.Name = s
 		}
-	}
-	known := map[string]ID{}
-	if len(unknown) > 1 {
-		list, _ := y.ask(d, unknown...) // an error comes back below
-		for _, a := range list {
-			n, _ := a.number()
-			known[a.name()] = ID{n, a.name()}
-		}
-	}
-	for _, s := range unknown {
-		if id, there := known[s]; there {
-			words[s] = found{id: id}
-			continue
-		}
-		list, err := y.ask(d, s) // the service may know the account under another name
-		if err != nil {
-			words[s] = found{err: &Error{Cause: NoNames, What: fmt.Sprintf("%s %q", d.noun, s), Fix: idFix(d.name, s)}}
-		}
-		for _, a := range list {
-			n, _ := a.number()
-			words[s] = found{id: ID{n, s}}
-		}
+		words[s] = found{id, unfound(d, s, f.Err)}
 	}
 	return words
 }
 
-// parseLocal reads a name that /etc has, or a number.
-func (y *Directory) parseLocal(s string, d database) (ID, error) {
-	if s == "" {
-		return ID{}, &Error{Cause: BadRequest, Detail: d.noun + ": the name is empty"}
+// unfound returns the [*Error] of a look-up, or nil.
+func unfound(d accounts.Database, s string, err error) error {
+	noun, missing := "user", NoUser
+	if d == accounts.Groups {
+		noun, missing = "group", NoGroup
 	}
-	if a := y.file(d).byName[s]; a != nil {
-		n, _ := a.number()
-		return ID{n, s}, nil
+	switch err {
+	case nil:
+		return nil
+	case accounts.ErrEmpty:
+		return &Error{Cause: BadRequest, Detail: noun + ": the name is empty"}
+	case accounts.ErrLarge:
+		return &Error{Cause: BadRequest, Detail: fmt.Sprintf("%s %s: larger than %d", noun, s, uint32(IDMax))}
+	case accounts.ErrUnknown:
+		return &Error{Cause: missing, What: fmt.Sprintf("%s %q", noun, s)}
+	case accounts.ErrSilent:
+		return &Error{Cause: NoNames, What: fmt.Sprintf("%s %q", noun, s), Fix: idFix(string(d), s)}
 	}
-	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
-		if n > IDMax {
-			return ID{}, &Error{Cause: BadRequest, Detail: fmt.Sprintf("%s %s: larger than %d", d.noun, s, uint32(IDMax))}
-		}
-		return ID{Number: uint32(n)}, nil
-	}
-	return ID{}, &Error{Cause: d.missing, What: fmt.Sprintf("%s %q", d.noun, s)}
-}
-
-// askable reports whether getent takes a word for a name.
-func askable(s string) bool {
-	return !strings.ContainsAny(s, " \t\n:\x00") && strings.Trim(s, "+-0123456789") != "" && !strings.HasPrefix(s, "-")
+	return err
 }
 
 func idFix(database, name string) Fix {
 	return Fix{Before: "try ", Commands: []Command{{Words: []string{"getent", database, name}}}, After: ", or give a number"}
+}
+
+// groupsOf returns the numbers of a user's groups, the user's own first. The error is an [*Error].
+func (y *Directory) groupsOf(user string) ([]uint32, error) {
+	groups, err := y.accounts.GroupsOf(user)
+	if err != nil {
+		return nil, &Error{Cause: NoNames, What: "groups of " + Escape(user), Fix: idFix("initgroups", user)}
+	}
+	return groups, nil
 }
 
 // nameAll sets the names of the users and groups of accesses and holders, "" for a number without a name. It looks each
@@ -103,43 +97,18 @@ func (y *Directory) nameAll(devices []*Device) {
 			collect(users, &d.Holders[i].User)
 		}
 	}
-	y.fillIn(users, userDatabase)
-	y.fillIn(groups, groupDatabase)
+	y.fillIn(users, accounts.Users)
+	y.fillIn(groups, accounts.Groups)
 }
 
-func (y *Directory) fillIn(wanted map[uint32][]*ID, d database) {
-	if len(wanted) == 0 {
-		return
-	}
-	var unknown []string
-	local := y.file(d)
-	set := func(n uint32, name string) {
-		for _, id := range wanted[n] {
-			id.Name = name
+func (y *Directory) fillIn(wanted map[uint32][]*ID, d accounts.Database) {
+	names := y.accounts.Names(d, slices.Collect(maps.Keys(wanted))...)
+	for n, ids := range wanted {
+		for _, id := range ids {
+			id.Name = names[n]
 		}
-	}
-	for n := range wanted {
-		a := local.byNumber[n]
-		if a == nil {
-			set(n, "")
-			unknown = append(unknown, strconv.FormatUint(uint64(n), 10))
-			continue
-		}
-		set(n, a.name())
-	}
-	if len(unknown) == 0 {
-		return
-	}
-	list, _ := y.ask(d, unknown...) // an account without a name is shown by its number
-	for _, a := range list {
-		n, _ := a.number()
-		set(n, a.name())
 	}
 }
 
 // userName returns the name of a user, "" if there is none.
-func (y *Directory) userName(n uint32) string {
-	id := ID{Number: n}
-	y.fillIn(map[uint32][]*ID{n: {&id}}, userDatabase)
-	return id.Name
-}
+func (y *Directory) userName(n uint32) string { return y.accounts.Names(accounts.Users, n)[n] }

@@ -1,4 +1,4 @@
-package netcfg
+package accounts
 
 import (
 	"strconv"
@@ -9,27 +9,24 @@ import (
 	"github.com/tunadm/tunadm/internal/files"
 )
 
-// A Directory looks up users and groups: in /etc/passwd and /etc/group, and accounts that are not there with the host's
-// name service. It reads each file once, and again if the file has changed.
+// A Directory looks up accounts. It reads each file in /etc once, and again if the file has changed. Its zero value is
+// ready for use.
 type Directory struct {
 	service       nameService
 	passwd, group accounts
-	users, groups map[string]found // looked up by LookUp
 }
 
 // Answers reports whether the name service answered when it was last asked.
 func (y *Directory) Answers() bool { return y.service.answers() }
 
-// A database holds the names and the numbers of users, or of groups.
-type database struct {
-	name    string // as getent(1) calls it, and the name of the file in /etc
-	noun    string
-	missing Cause
-}
+// A Database holds the names and the numbers of users, or of groups. It has the name that getent(1) uses, which is also
+// the name of the file in /etc.
+type Database string
 
-var (
-	userDatabase  = database{"passwd", "user", NoUser}
-	groupDatabase = database{"group", "group", NoGroup}
+// The databases.
+const (
+	Users  Database = "passwd"
+	Groups Database = "group"
 )
 
 // An account is a line of /etc/passwd or /etc/group, or of getent(1) for one of these: the name, a password, the number
@@ -92,38 +89,38 @@ func (f *accounts) read(path string) *accounts {
 }
 
 // file returns the accounts of a database that are kept in /etc.
-func (y *Directory) file(d database) *accounts {
-	if d == groupDatabase {
+func (y *Directory) file(d Database) *accounts {
+	if d == Groups {
 		return y.group.read("/etc/group")
 	}
 	return y.passwd.read("/etc/passwd")
 }
 
-// ask asks the name service for accounts by name or by number. The error is errSilent.
-func (y *Directory) ask(d database, keys ...string) ([]account, error) {
-	lines, err := y.service.lines(d.name, keys...)
+// ask asks the name service for accounts by name or by number. The error is ErrSilent.
+func (y *Directory) ask(d Database, keys ...string) ([]account, error) {
+	lines, err := y.service.lines(string(d), keys...)
 	return parseAccounts(lines), err
 }
 
-// groupsOf returns the numbers of a user's groups, the user's own first. Of a user in /etc these are the groups in
-// /etc, of others those that the name service tells. The error is an [*Error].
-func (y *Directory) groupsOf(user string) ([]uint32, error) {
+// GroupsOf returns the numbers of a user's groups, the user's own first. Of a user in /etc these are the groups in
+// /etc, of others those that the name service reports. The error is ErrSilent.
+func (y *Directory) GroupsOf(user string) ([]uint32, error) {
 	var ids []string
-	if a := y.file(userDatabase).byName[user]; len(a) > 3 {
+	if a := y.file(Users).byName[user]; len(a) > 3 {
 		ids = append(ids, a[3])
-		for _, g := range y.file(groupDatabase).list {
+		for _, g := range y.file(Groups).list {
 			if len(g) > 3 && contains(g[3], user) {
 				ids = append(ids, g[2])
 			}
 		}
 	} else {
-		found, err := y.ask(userDatabase, user)
+		found, err := y.ask(Users, user)
 		for _, a := range found {
 			ids = append(ids, a[min(3, len(a)-1)])
 		}
 		lines, groupsErr := y.service.lines("initgroups", user)
 		if err != nil || groupsErr != nil {
-			return nil, &Error{Cause: NoNames, What: "groups of " + Escape(user), Fix: idFix("initgroups", user)}
+			return nil, ErrSilent
 		}
 		for _, line := range lines {
 			if words := strings.Fields(line); len(words) > 1 {

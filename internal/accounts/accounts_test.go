@@ -1,6 +1,7 @@
-package netcfg
+package accounts
 
 import (
+	"maps"
 	"os"
 	"slices"
 	"testing"
@@ -27,8 +28,10 @@ func TestAccounts(t *testing.T) {
 		"twin:x:70:72\nkim:x:73:74\nbig:x:4294967296:1\nbad:x:seven:1\nlast:x:9:9")
 	var f accounts
 	f.read(path)
-	for name, want := range map[string]string{"root": "0", "kim": "70", "twin": "70", "last": "9", "+nis": "", "-nis": "",
-		"# a comment": "", "": "", "short": "", "big": "", "bad": ""} {
+	for name, want := range map[string]string{
+		"root": "0", "kim": "70", "twin": "70", "last": "9", "+nis": "", "-nis": "",
+		"# a comment": "", "": "", "short": "", "big": "", "bad": "",
+	} {
 		if got := f.byName[name]; (got == nil) != (want == "") || got != nil && got[2] != want {
 			t.Errorf("%q: got %q, want number %q", name, got, want)
 		}
@@ -67,23 +70,24 @@ func TestGroupsOfAUser(t *testing.T) {
 	}
 	var y Directory
 	for user, want := range map[string][]uint32{"kim": {71, 10, 13}, "ken": {81, 10, 11, 13}} {
-		if got, err := y.groupsOf(user); err != nil || !slices.Equal(got, want) {
+		if got, err := y.GroupsOf(user); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: got groups %v, %v; want %v", user, got, err, want)
 		}
 	}
-	if id, err := y.parseGroup("tun"); err != nil || id != (ID{11, "tun"}) {
-		t.Errorf("got %v, %v", id, err)
+	want := map[string]Found{"tun": {Number: 11, Named: true}, "12": {Number: 12}, "": {Err: ErrEmpty},
+		"4294967295": {Err: ErrLarge}, "no such": {Err: ErrUnknown}}
+	if got := y.Find(Groups, slices.Collect(maps.Keys(want))...); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
-	d := &Device{Access: Access{User: &ID{Number: 80}, Group: &ID{Number: 10}}}
-	if y.nameAll([]*Device{d}); d.Access.User.Name != "ken" || d.Access.Group.Name != "wheel" {
-		t.Errorf("got %v", d.Access)
+	if got := y.Names(Users, 80, 70); !maps.Equal(got, map[uint32]string{80: "ken", 70: "kim"}) {
+		t.Errorf("got %v", got)
 	}
 }
 
 // TestASilentNameService starts a getent that does not answer, and one that prints and goes on.
 func TestASilentNameService(t *testing.T) {
 	start := time.Now()
-	if out, err := output([]string{"/bin/sleep", "100"}, start.Add(100*time.Millisecond)); err != errSilent {
+	if out, err := output([]string{"/bin/sleep", "100"}, start.Add(100*time.Millisecond)); err != ErrSilent {
 		t.Errorf("got %q, %v", out, err)
 	}
 	if took := time.Since(start); took > 10*time.Second {
@@ -93,7 +97,7 @@ func TestASilentNameService(t *testing.T) {
 	if err != nil || string(out) != "a:x:1\n" {
 		t.Errorf("got %q, %v", out, err)
 	}
-	if _, err := output([]string{"/no/such/program"}, time.Now().Add(time.Second)); err == nil || err == errSilent {
+	if _, err := output([]string{"/no/such/program"}, time.Now().Add(time.Second)); err == nil || err == ErrSilent {
 		t.Errorf("got %v for a program that is not there", err)
 	}
 }

@@ -1,7 +1,6 @@
-package netcfg
+package accounts
 
 import (
-	"errors"
 	"os"
 	"strings"
 	"sync"
@@ -20,9 +19,6 @@ const (
 	nameServiceRest = time.Minute
 )
 
-// errSilent is the error of a name service that does not answer.
-var errSilent = errors.New("the name service does not answer")
-
 // A nameService asks the host's name service by getent(1), for accounts that are not kept in /etc.
 type nameService struct {
 	mu    sync.Mutex
@@ -38,7 +34,7 @@ func (s *nameService) answers() bool {
 }
 
 // lines returns the lines that getent(1) prints for the keys of a database, none if there is no getent. The error is
-// errSilent.
+// ErrSilent.
 func (s *nameService) lines(database string, keys ...string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,14 +42,14 @@ func (s *nameService) lines(database string, keys ...string) ([]string, error) {
 		s.spent = 0
 	}
 	if s.spent >= nameServiceTime {
-		return nil, errSilent
+		return nil, ErrSilent
 	}
 	s.asked = time.Now()
 	defer func() { s.spent += time.Since(s.asked) }()
 	end := s.asked.Add(nameServiceTime - s.spent)
 	for _, path := range []string{"/usr/bin/getent", "/bin/getent"} {
 		out, err := output(append([]string{path, database}, keys...), end)
-		if err == nil || err == errSilent {
+		if err == nil || err == ErrSilent {
 			return strings.Split(strings.TrimRight(string(out), "\n"), "\n"), err
 		}
 	}
@@ -90,7 +86,7 @@ func output(command []string, end time.Time) ([]byte, error) {
 		_, err = unix.Wait4(pid, nil, 0, nil)
 	}
 	if silent {
-		return nil, errSilent
+		return nil, ErrSilent
 	}
 	return out, nil
 }
