@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tunadm/tunadm/internal/doctor"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -63,19 +62,6 @@ func TestTheManualHasAllVerbsAndFlags(t *testing.T) {
 				t.Errorf("%s has no --%s", v.name, flag[1])
 			}
 		}
-	}
-}
-
-// TestTheManualHasAllChecks looks for each in the list of the doctor's, in its order.
-func TestTheManualHasAllChecks(t *testing.T) {
-	_, list, _ := strings.Cut(read(t, "../man/tunadm.8"), "\nThe checks, in their order:\n")
-	list, _, _ = strings.Cut(list, "\n.Ss ")
-	var described []string
-	for _, item := range regexp.MustCompile(`(?m)^\.It Cm ([a-z0-9-]+)$`).FindAllStringSubmatch(list, -1) {
-		described = append(described, item[1])
-	}
-	if !slices.Equal(described, doctor.Checks()) {
-		t.Errorf("the manual has %v\nthe program %v", described, doctor.Checks())
 	}
 }
 

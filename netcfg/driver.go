@@ -198,7 +198,7 @@ func getInterface(fd int) (name string, flags uint16, err error) {
 // claimWhole is a claim that keeps all flags of the device except one, which requires CAP_NET_ADMIN in the initial user
 // namespace.
 func (ns *Namespace) claimWhole(d *Device) (fd int, err error) {
-	return ns.claim(d, ns.StoredFlags(d)&^FlagNAPIFrags)
+	return ns.claim(d, ns.StoredFlags(d)&^flagNAPIFrags)
 }
 
 // tryClaim claims a device and releases it.

@@ -206,9 +206,9 @@ func (p *planner) link() {
 	l.Alias = change(w.Alias, h.Alias)
 	l.Promisc = change(w.Promisc, h.Promisc)
 	l.Multicast = change(w.Multicast, h.Multicast)
-	l.LinkGroup = change(w.LinkGroup, h.group)
-	if was, doomed := undoomed(h.group); doomed && w.LinkGroup == nil {
-		l.LinkGroup = &was
+	l.linkGroup = change(w.linkGroup, h.group)
+	if was, doomed := undoomed(h.group); doomed && w.linkGroup == nil {
+		l.linkGroup = &was
 	}
 	if up := change(w.Up, h.Up); up != nil && *up {
 		l.Up = up

@@ -67,8 +67,8 @@ func (s Step) encodeLink() *nl.NetlinkRequest {
 	if s.Link.Alias != nil {
 		r.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(*s.Link.Alias)))
 	}
-	if s.Link.LinkGroup != nil {
-		r.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(*s.Link.LinkGroup)))
+	if s.Link.linkGroup != nil {
+		r.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(*s.Link.linkGroup)))
 	}
 	return r
 }

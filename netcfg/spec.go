@@ -151,7 +151,7 @@ func (d *Device) whole() *Spec {
 	s.Link = Link{
 		MTU: &d.MTU, MAC: d.MAC, TxQueueLen: &d.TxQueueLen, Alias: &d.Alias, Promisc: &d.Promisc,
 		Multicast: &d.Multicast, Up: &d.Up,
-		LinkGroup: &d.group,
+		linkGroup: &d.group,
 	}
 	if d.Master != "" {
 		s.Master = &Master{Name: d.Master, Index: d.masterIndex}

@@ -34,7 +34,7 @@ type Link struct {
 	Promisc    *bool
 	Multicast  *bool
 	Up         *bool
-	LinkGroup  *uint32 // see ip link set group; restored after a killed delete, and by an undo
+	linkGroup  *uint32 // see ip link set group; restored after a killed delete, and by an undo
 }
 
 // StepKind is the kind of a step: the "step" of a plan in JSON.
@@ -188,8 +188,8 @@ func (l Link) words() string {
 	if l.Multicast != nil {
 		b.WriteString(" multicast " + onOff(*l.Multicast))
 	}
-	if l.LinkGroup != nil {
-		fmt.Fprintf(&b, " group %d", *l.LinkGroup)
+	if l.linkGroup != nil {
+		fmt.Fprintf(&b, " group %d", *l.linkGroup)
 	}
 	if l.Up != nil {
 		b.WriteString(map[bool]string{true: " up", false: " down"}[*l.Up])
@@ -225,8 +225,8 @@ func (l Link) split() []Link {
 	if l.Multicast != nil {
 		one = append(one, Link{Multicast: l.Multicast})
 	}
-	if l.LinkGroup != nil {
-		one = append(one, Link{LinkGroup: l.LinkGroup})
+	if l.linkGroup != nil {
+		one = append(one, Link{linkGroup: l.linkGroup})
 	}
 	if l.Up != nil {
 		one = append(one, Link{Up: l.Up})

@@ -9,8 +9,8 @@ import (
 // The flags of a device that only sysfs reports, as [Namespace.StoredFlags] returns them.
 const (
 	FlagOneQueue  = unix.IFF_ONE_QUEUE
-	FlagNAPI      = unix.IFF_NAPI
-	FlagNAPIFrags = unix.IFF_NAPI_FRAGS
+	flagNAPI      = unix.IFF_NAPI
+	flagNAPIFrags = unix.IFF_NAPI_FRAGS
 )
 
 // StoredFlags returns the flags of a device that netlink does not report. They mean nothing while no program is
@@ -23,7 +23,7 @@ func (ns *Namespace) StoredFlags(d *Device) uint16 {
 		ns.readAttribute(d, "ifindex", "%d", &index) != nil || index != d.Index {
 		return 0
 	}
-	return flags & (FlagOneQueue | FlagNAPI | FlagNAPIFrags)
+	return flags & (FlagOneQueue | flagNAPI | flagNAPIFrags)
 }
 
 // readAttribute reads an attribute of a device from sysfs.

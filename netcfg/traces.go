@@ -9,7 +9,12 @@ import (
 // Traces are the settings that attaching to a device changes and that the device keeps after the program ends, with
 // their values before.
 type Traces struct {
-	Name      string `json:"-"` // not in JSON, because a name may be any bytes: the caller stores it
+	Name string `json:"-"` // not in JSON, because a name may be any bytes: the caller stores it
+	stored
+}
+
+// stored are the Traces that JSON holds.
+type stored struct {
 	Index     int    `json:"index"`
 	Shared    bool   `json:"shared"`    // another program was already attached to the multi-queue device
 	Flags     uint16 `json:"flags"`     // the flags of TUNSETIFF
@@ -26,7 +31,7 @@ func (ns *Namespace) traces(d *Device) (t Traces, err error) {
 	failed := func(err error) (Traces, error) {
 		return Traces{}, &Error{Device: d.Name, What: "read the device", Err: err}
 	}
-	t = Traces{Name: d.Name, Index: d.Index, Shared: d.InUse(), Flags: d.flags() | ns.StoredFlags(d)}
+	t = Traces{d.Name, stored{Index: d.Index, Shared: d.InUse(), Flags: d.flags() | ns.StoredFlags(d)}}
 	if t.IPv6, err = ns.multicastRoute(d.Index); err != nil {
 		return failed(err)
 	}
@@ -102,8 +107,8 @@ func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
 	}
 	fd, err := ns.attach(d, t.Flags)
 	// this flag requires CAP_NET_ADMIN in the initial user namespace
-	if errors.Is(err, unix.EPERM) && t.Flags&FlagNAPIFrags != 0 {
-		fd, err = ns.attach(d, t.Flags&^FlagNAPIFrags)
+	if errors.Is(err, unix.EPERM) && t.Flags&flagNAPIFrags != 0 {
+		fd, err = ns.attach(d, t.Flags&^flagNAPIFrags)
 	}
 	switch e := new(Error); {
 	case Gone(err), errors.As(err, &e) && e.Cause == InUse: // another program has attached, or the device is gone

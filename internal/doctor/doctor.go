@@ -86,14 +86,6 @@ func deviceChecks() []check {
 	}
 }
 
-// Checks returns the names of all checks in their order.
-func Checks() (names []string) {
-	for _, c := range slices.Concat(machineChecks(), deviceChecks()) {
-		names = append(names, c.name)
-	}
-	return names
-}
-
 // Examine runs all checks and returns their findings, the most serious first. A finding that explains another comes
 // before it. The error is the kernel's, or that of an unknown user.
 func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {

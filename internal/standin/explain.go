@@ -44,9 +44,9 @@ func (r *Request) explain(quote func(string) string) (string, error) {
 // verb returns the verb and the flag that print in about the same format.
 func (f Format) verb() []string {
 	switch {
-	case f.JSON:
+	case f.json:
 		return []string{"list", "--json"}
-	case f.Details:
+	case f.details:
 		return []string{"show"}
 	}
 	return []string{"list"}
@@ -76,7 +76,7 @@ func (r *Request) properties() (words []string) {
 	}{
 		{r.Ownerless(), "--anyone"}, {s.MultiQueue != nil && *s.MultiQueue, "--multi-queue"}, {s.VnetHdr, "--vnet-hdr"},
 		{s.PI, "--pi"},
-		{r.Take && !netcfg.IsTemplate(s.Name), "--if-missing"},
+		{r.take && !netcfg.IsTemplate(s.Name), "--if-missing"},
 	} {
 		if flag.set {
 			words = append(words, flag.word)

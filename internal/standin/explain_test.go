@@ -75,11 +75,11 @@ func TestRender(t *testing.T) {
 		want   string
 	}{
 		{Format{}, "tap\\n: tap multi_queue 0x40\ntun1: tun pi one_queue persist filter user 1000\n"},
-		{Format{Details: true, OneLine: true}, "tap\\n: tap multi_queue 0x40\\\tAttached to processes:\n" +
+		{Format{details: true, oneLine: true}, "tap\\n: tap multi_queue 0x40\\\tAttached to processes:\n" +
 			"tun1: tun pi one_queue persist filter user 1000\\\tAttached to processes:a\"b(77)a\"b(77)\n"},
-		{Format{JSON: true}, `[{"ifname":"tap\n","flags":["tap","multi_queue","0x40"]},` +
+		{Format{json: true}, `[{"ifname":"tap\n","flags":["tap","multi_queue","0x40"]},` +
 			`{"ifname":"tun1","flags":["tun","pi","one_queue","persist","filter"],"user":1000}]` + "\n"},
-		{Format{JSON: true, Details: true}, `[{"ifname":"tap\n","flags":["tap","multi_queue","0x40"],"processes":[]},` +
+		{Format{json: true, details: true}, `[{"ifname":"tap\n","flags":["tap","multi_queue","0x40"],"processes":[]},` +
 			`{"ifname":"tun1","flags":["tun","pi","one_queue","persist","filter"],"user":1000,` +
 			`"processes":["name":"a\"b","pid":77,"name":"a\"b","pid":77]}]` + "\n"},
 	} {

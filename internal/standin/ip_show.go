@@ -12,10 +12,10 @@ import (
 
 // A Format is the output format of ip tuntap show.
 type Format struct {
-	Details bool // with the attached programs
-	JSON    bool
-	Pretty  bool // JSON on several lines
-	OneLine bool
+	details bool // with the attached programs
+	json    bool
+	pretty  bool // JSON on several lines
+	oneLine bool
 }
 
 // A Shown device includes the flags that only sysfs reports.
@@ -29,8 +29,8 @@ type Shown struct {
 func (f Format) Render(devices []Shown) string {
 	slices.SortFunc(devices, func(a, b Shown) int { return cmp.Compare(a.Index, b.Index) })
 	var b strings.Builder
-	if f.JSON {
-		f.json(&b, devices)
+	if f.json {
+		f.writeJSON(&b, devices)
 		return b.String()
 	}
 	for _, d := range devices {
@@ -47,8 +47,8 @@ func (f Format) text(b *strings.Builder, d Shown) {
 	for _, id := range d.ids() {
 		fmt.Fprintf(b, " %s %d", id.which, id.number)
 	}
-	if f.Details {
-		b.WriteString(map[bool]string{true: `\`, false: "\n"}[f.OneLine] + "\tAttached to processes:")
+	if f.details {
+		b.WriteString(map[bool]string{true: `\`, false: "\n"}[f.oneLine] + "\tAttached to processes:")
 		d.eachQueue(func(h netcfg.Holder) { fmt.Fprintf(b, "%s(%d)", netcfg.Escape(h.Command), h.PID) })
 	}
 	b.WriteByte('\n')
@@ -108,10 +108,10 @@ var (
 	pretty  = layout{line: "\n    ", field: "\n        ", value: "\n            ", open: " ", close: " "}
 )
 
-func (f Format) json(b *strings.Builder, devices []Shown) {
+func (f Format) writeJSON(b *strings.Builder, devices []Shown) {
 	l := compact
 	colon := ":"
-	if f.Pretty {
+	if f.pretty {
 		l, colon = pretty, ": "
 	}
 	b.WriteString("[" + l.open)
@@ -123,7 +123,7 @@ func (f Format) json(b *strings.Builder, devices []Shown) {
 		for _, id := range d.ids() {
 			fields = append(fields, fmt.Sprintf(`"%s"%s%d`, id.which, colon, id.number))
 		}
-		if f.Details {
+		if f.details {
 			fields = append(fields, `"processes"`+colon+l.programs(d, colon))
 		}
 		b.WriteString("{" + l.field + strings.Join(fields, ","+l.field) + l.line + "}")

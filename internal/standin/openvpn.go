@@ -37,7 +37,7 @@ func parseOpenvpn(words []string) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Request{Take: true}
+	r := &Request{take: true}
 	if line.remove {
 		r.Ask = Delete
 	}

@@ -20,13 +20,13 @@ type Tool struct {
 	Exit    func(netcfg.Cause) int                 // returns the tool's exit code for an error
 }
 
-// Tools returns the emulated programs.
-func Tools() []*Tool { return []*Tool{tunctl, openvpn, ip} }
+// tools returns the emulated programs.
+func tools() []*Tool { return []*Tool{tunctl, openvpn, ip} }
 
 // Find returns the tool of that name, or nil. A path before the name is ignored.
 func Find(name string) *Tool {
 	name = name[strings.LastIndexByte(name, '/')+1:]
-	for _, t := range Tools() {
+	for _, t := range tools() {
 		if t.Name == name || slices.Contains(t.aliases, name) {
 			return t
 		}
@@ -56,7 +56,7 @@ type Request struct {
 	Node   string // the driver's node; "": the usual one
 	Spec   netcfg.Spec
 	Access netcfg.AccessNames // zero: anyone may attach; a Delete only checks that they exist
-	Take   bool               // an Add of an existing device takes it over
+	take   bool               // an Add of an existing device takes it over
 	Format Format             // the format of a Show
 	Notes  []string           // the differences that the caller should know
 	caller bool               // the line names no owner, so the owner is the invoking user, usually root
@@ -95,7 +95,7 @@ func (r *Request) Change() (netcfg.Change, netcfg.Access, error) {
 	if want.Access = access; access == nil {
 		want.Access = &netcfg.Access{}
 	}
-	if c.Want = &want; r.Take {
+	if c.Want = &want; r.take {
 		want.Keep, c.Unused = true, true
 	} else {
 		c.Expect = netcfg.Absent

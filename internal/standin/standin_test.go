@@ -18,7 +18,7 @@ func FuzzTools(f *testing.F) {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		for _, tool := range Tools() {
+		for _, tool := range tools() {
 			r, err := tool.Parse(strings.Split(line, " "))
 			if err != nil {
 				if refusal, ok := err.(*Refusal); !ok || refusal.Exit == 0 || refusal.Text == "" {

@@ -33,7 +33,7 @@ func parseTunctl(words []string) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Request{Take: true, Spec: netcfg.Spec{Mode: netcfg.TAP}}
+	r := &Request{take: true, Spec: netcfg.Spec{Mode: netcfg.TAP}}
 	if line.tun {
 		r.Spec.Mode = netcfg.TUN
 	}
