@@ -42,7 +42,7 @@ faults: build
 	faults/faultcheck.py all --binary ./tunadm
 
 race:
-	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 $(GO) test -race -tags $(TAGS) ./...
+	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 $(GO) test -race -p 1 -tags $(TAGS) ./... # two packages at once make searches for holders late
 
 lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
