@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -121,6 +123,20 @@ func (t *Tunnel) run(ctx context.Context, l limits) error {
 // fail ends the tunnel with an error, unless it is already ending, in which case the queue is closed.
 func (t *Tunnel) fail(err error) { t.stop(err) }
 
+// queueError returns the error of a call on the queue. If the device is deleted while the runtime's poller waits, the call
+// fails with "not pollable" before it reaches the driver: so the driver is asked.
+func (t *Tunnel) queueError(err error) error {
+	err = root(err)
+	if raw, closed := t.Queue.SyscallConn(); closed == nil && !netcfg.Gone(err) {
+		_ = raw.Control(func(fd uintptr) {
+			if _, lost := unix.IoctlGetUint32(int(fd), unix.TUNGETSNDBUF); netcfg.Gone(lost) {
+				err = lost
+			}
+		})
+	}
+	return netcfg.QueueError(t.Device, err)
+}
+
 // deliver writes a packet to the device. A packet that the device does not accept is dropped; only a deleted device ends
 // the tunnel.
 func (t *Tunnel) deliver(packet []byte) (taken bool) {
@@ -129,7 +145,7 @@ func (t *Tunnel) deliver(packet []byte) (taken bool) {
 	case err == nil:
 		return true
 	case netcfg.Gone(err), errors.Is(err, os.ErrClosed):
-		t.fail(netcfg.QueueError(t.Device, root(err)))
+		t.fail(t.queueError(err))
 	default:
 		t.once[refusedByDevice].Do(func() {
 			t.Trouble("packets are dropped, since the device does not accept them: " + root(err).Error() +

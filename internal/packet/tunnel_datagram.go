@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // datagramBuffer is how many bytes of datagrams may wait for the tunnel, if the kernel allows so many.
@@ -82,7 +80,7 @@ func (d *datagrams) send() {
 	for {
 		n, err := d.Queue.Read(packet)
 		if err != nil {
-			d.fail(netcfg.QueueError(d.Device, root(err)))
+			d.fail(d.queueError(err))
 			return
 		}
 		if d.Listen {

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A stream is a tunnel over TCP. One goroutine reads the device as long as the tunnel runs; one for each peer reads from
@@ -174,7 +172,7 @@ func (s *stream) send() {
 			p.end(slow(err, "the peer accepts no packets any more"))
 		}
 	}
-	s.fail(netcfg.QueueError(s.Device, err))
+	s.fail(s.queueError(err))
 }
 
 // receive carries the peer's packets to the device. The time for a packet runs from its first byte to its last.

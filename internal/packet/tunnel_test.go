@@ -374,3 +374,18 @@ func TestCallingAgain(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestADeletedDeviceIsNotAQueueThatCannotBePolled has the runtime's poller report the deletion before the driver does.
+func TestADeletedDeviceIsNotAQueueThatCannotBePolled(t *testing.T) {
+	nstest.Enter(t)
+	queue := device(t, "tun6")
+	tunnel := &Tunnel{Device: "tun6", Queue: queue}
+	notPollable := errors.New("not pollable")
+	if err := tunnel.queueError(notPollable); !errors.Is(err, notPollable) {
+		t.Errorf("while the device exists: %v", err)
+	}
+	nstest.Run(t, "ip", "link", "del", "tun6")
+	if err := tunnel.queueError(notPollable); !netcfg.Gone(err) {
+		t.Errorf("after its deletion: %v", err)
+	}
+}
