@@ -14,8 +14,8 @@ var methodsOfInterfaces = map[string]bool{
 }
 
 // TestEveryExportedNameHasAUser finds functions, methods, fields, variables, constants and types that only their own
-// package uses. A constant of a typed group is an enumeration's and counts as used. A type counts as used if an exported
-// declaration of its package mentions it. The users of internal/nstest are tests, which are no sources.
+// package uses. A constant of a typed group is an enumeration's and counts as used. A type counts as used if an
+// exported declaration of its package mentions it. The users of internal/nstest are tests, which are no sources.
 func TestEveryExportedNameHasAUser(t *testing.T) {
 	all := sources(t)
 	used := map[string]map[string]bool{} // by directory: names selected or keyed in it
