@@ -28,12 +28,15 @@ func stays[T interface{ Foreign() bool }](x T, all bool, exactly, remove interfa
 func (p *planner) targetAddresses() []Address {
 	w := p.want
 	var target []Address
+	was := map[addressKey]Address{} // an address that comes back has the flags and the lifetimes that it had
 	exactly, goes, there := setOfAddresses(w.addresses()), setOfAddresses(w.RemoveAddresses), addressSet{}
 	for _, a := range p.origin().Addresses {
 		lost := a.Local.Is6() && (p.goesDown() || p.withoutIPv6)
 		if w.undo || !lost && stays(a, w.Addresses == nil, exactly, goes) {
 			target = append(target, a)
 			there.add(a)
+		} else if lost {
+			was[a.key()] = a
 		}
 	}
 	asked, newest := w.addresses(), 0
@@ -41,6 +44,9 @@ func (p *planner) targetAddresses() []Address {
 		asked = p.have.Addresses
 	}
 	for _, a := range asked {
+		if lost, known := was[a.key()]; known {
+			a = lost
+		}
 		switch {
 		case there.has(a) || goes.has(a):
 			continue
