@@ -18,6 +18,9 @@ OUTCOMES = [
     Outcome("error *", "crash", "",
             "Go's runtime throws where it cannot make its poller, which no program can catch; a limit of open files "
             "that leads there is refused at the start", at=r"^(epoll_create1|epoll_ctl|eventfd2)#1\("),
+    Outcome("error tunnel *", "*", "",
+            "Go's runtime throws where it cannot wake its poller, which no program can catch; as after a kill, the "
+            "device keeps what the attachment changed", says="netpollBreak write failed"),
     Outcome("around *", "crash", "",
             "Go's runtime ends the process where the kernel refuses it a thread or memory; the rest is judged as after "
             "a kill, by the next command", at=r"^(pids|memory|as)-"),
