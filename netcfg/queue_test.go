@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -143,6 +144,12 @@ func leave(t *testing.T, name string, flags uint16, header, bits int) {
 // can read.
 func state(t *testing.T, ns *Namespace, name string) string {
 	t.Helper()
+	tentative := func() string { return nstest.Run(t, "ip", "-6", "address", "show", "dev", name, "tentative") }
+	for deadline := time.Now().Add(10 * time.Second); tentative() != ""; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("still tentative: ", tentative())
+		}
+	}
 	text := nstest.Run(t, "cat", "/sys/class/net/"+name+"/tun_flags") + nstest.Run(t, "ip", "-d", "link", "show", "dev",
 		name) + nstest.Run(t, "ip", "address", "show", "dev", name) +
 		nstest.Run(t, "ip", "-6", "route", "show", "table", "all", "dev", name)
