@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tunadm/tunadm/internal/declare"
+	"github.com/tunadm/tunadm/internal/nstest"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -80,7 +81,7 @@ func TestCaretUnderLineEnds(t *testing.T) {
 
 // TestManyMistakes reads files with mistakes throughout. Quadratic algorithms took from half a minute to minutes here.
 func TestManyMistakes(t *testing.T) {
-	const n, most = 20000, 10 * time.Second
+	n, most := 20000, nstest.Patience(10*time.Second)
 	for _, text := range []string{
 		"[device.tun0]\naddresses = [" + strings.Repeat(`"bad",`, n) + "]\n",
 		"[device.tun0]\nroutes = [" + strings.Repeat(`"10.1.0.0/16",`, n) + "]\n",
@@ -102,7 +103,7 @@ func TestManyMistakes(t *testing.T) {
 
 // TestManyDevices reads as many devices as users may declare in a loop or a range.
 func TestManyDevices(t *testing.T) {
-	const n, most = 20000, 10 * time.Second
+	n, most := 20000, nstest.Patience(10*time.Second)
 	for _, c := range []struct {
 		text string
 		want int
@@ -125,7 +126,7 @@ func TestManyDevices(t *testing.T) {
 
 // TestManyAddresses plans a device with as many addresses and routes as a file may have.
 func TestManyAddresses(t *testing.T) {
-	const n, most = 20000, 10 * time.Second
+	n, most := 20000, nstest.Patience(10*time.Second)
 	var addresses, routes []string
 	for i := range n {
 		addresses = append(addresses, fmt.Sprintf(`"10.%d.%d.1/24"`, i>>8, i&255))

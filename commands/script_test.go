@@ -78,6 +78,7 @@ func TestScripts(t *testing.T) {
 			"status": status, "hold": hold, "release": release, "need": need, "install": install, "mend": mend, "send": send,
 			"beside": besides, "until": until, "ended": ended,
 		},
+		Condition:           condition,
 		RequireExplicitExec: true,
 	})
 }

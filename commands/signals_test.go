@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tunadm/tunadm/internal/nstest"
 )
 
 // TestASignalIsPassedOnOnce sends a signal while a command begins and runs: it ends the run, or goes to the command,
@@ -30,7 +32,7 @@ func TestASignalIsPassedOnOnce(t *testing.T) {
 			if len(passed) > 0 || caught.pass(nil) {
 				t.Fatal("the signal ends the run, and a command is begun")
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(nstest.Patience(10 * time.Second)):
 			t.Fatal("the signal is lost")
 		}
 		caught.stop()

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tunadm/tunadm/internal/nstest"
 )
 
 // background is the key of the programs that run beside a script, by the file they print into.
@@ -22,7 +24,7 @@ type beside struct {
 }
 
 // patience is how long a script waits for what must come.
-const patience = 20 * time.Second
+var patience = nstest.Patience(20 * time.Second)
 
 // besides is the command "beside FILE PROGRAM ARGS...": the program runs beside the script, and prints into FILE, and
 // its errors into FILE.err. Its process is $BESIDE.

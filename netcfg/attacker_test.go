@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/nstest"
 )
 
 // attackers are the roles under which the test binary runs as an attacker, each with the name of a device. An attacker
@@ -55,7 +57,7 @@ func startAttacker(t *testing.T, name, device string) (pid int, stop func()) {
 	}
 	stop = func() { _ = process.Kill(); _, _ = process.Wait() }
 	t.Cleanup(stop)
-	check(out.SetReadDeadline(time.Now().Add(20 * time.Second)))
+	check(out.SetReadDeadline(time.Now().Add(nstest.Patience(20 * time.Second))))
 	if n, err := out.Read(make([]byte, 1)); n != 1 {
 		t.Fatalf("%s: %v", name, err)
 	}

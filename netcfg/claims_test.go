@@ -59,7 +59,7 @@ func TestNoClaimIsToldAsAnAttachment(t *testing.T) {
 	for i := range 4 {
 		add(t, k, Spec{Name: fmt.Sprint("tun", i), Mode: TUN, MultiQueue: on(i%2 == 1), Link: Link{Up: on(i >= 2)}})
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second+time.Duration(attacks(25))*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), nstest.Patience(30*time.Second+time.Duration(attacks(25))*time.Second))
 	defer cancel()
 	count := map[EventKind]int{}
 	ended := false

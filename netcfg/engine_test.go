@@ -45,7 +45,7 @@ var settled = regexp.MustCompile(`\{[^{}]*"type":"local"[^{}]*\},?`)
 // (linkwatch).
 func settle(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(nstest.Patience(10 * time.Second)); ; time.Sleep(10 * time.Millisecond) {
 		links := ip(t, "-o link show type tun up")
 		if strings.Count(links, "NO-CARRIER")+strings.Count(links, "LOWER_UP") == strings.Count(links, "\n") {
 			return
@@ -244,7 +244,7 @@ func busyDevice(t *testing.T, ns *Namespace) {
 	ip(t, "link add v0 type veth peer name v1")
 	ip(t, "link set v0 up")
 	ip(t, "link set v1 up")
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(ip(t, "-br link show v0"), " UP "); {
+	for deadline := time.Now().Add(nstest.Patience(10 * time.Second)); !strings.Contains(ip(t, "-br link show v0"), " UP "); {
 		if time.Now().After(deadline) {
 			t.Fatal("the veth does not come up")
 		}
@@ -352,7 +352,7 @@ func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		ns := open(t)
 		add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("fd00::1/64")})
-		for deadline := time.Now().Add(10 * time.Second); ip(t, "-6 -br addr show dev tun7 tentative") != ""; {
+		for deadline := time.Now().Add(nstest.Patience(10 * time.Second)); ip(t, "-6 -br addr show dev tun7 tentative") != ""; {
 			if time.Now().After(deadline) {
 				t.Fatal("the address does not settle")
 			}

@@ -21,7 +21,7 @@ func attacks(few int) int {
 // within runs a look that an attacker may block for ever. Where it does, the attackers are stopped, which lets it go.
 func within(t *testing.T, limit time.Duration, stop []func(), look func()) (took time.Duration) {
 	t.Helper()
-	watchdog := time.AfterFunc(20*time.Second, func() {
+	watchdog := time.AfterFunc(nstest.Patience(20*time.Second), func() {
 		for _, f := range stop {
 			f()
 		}
@@ -53,7 +53,7 @@ func TestNobodyBlocksTheSearchForHolders(t *testing.T) {
 				}
 				for range min(left, renewed) {
 					ns.search = holders.Search{} // as another run of the program
-					took := within(t, 2*holders.Longest, stop, func() {
+					took := within(t, nstest.Patience(2*holders.Longest), stop, func() {
 						devices, err := ns.Devices("tun7")
 						if err != nil {
 							t.Fatal(err)
@@ -90,7 +90,7 @@ func TestAProgramThatComesAndGoesIsShownWholeOrNotAtAll(t *testing.T) {
 	add(t, ns, Spec{Name: "tun7", Mode: TUN})
 	pid, _ := startAttacker(t, "blink", "tun7")
 	seen, unseen := 0, 0
-	for start := time.Now(); seen < attacks(20) && time.Since(start) < 30*time.Second; {
+	for start := time.Now(); seen < attacks(20) && time.Since(start) < nstest.Patience(30*time.Second); {
 		devices, err := ns.Devices("tun7")
 		if err != nil {
 			t.Fatal(err)

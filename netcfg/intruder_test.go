@@ -186,7 +186,7 @@ func TestNobodyGetsIntoANewDevice(t *testing.T) {
 				}
 			})
 			const least = 3 // attacks that must have hit, or the test proves nothing
-			deadline := time.After(time.Minute + time.Duration(rounds)*time.Second/5)
+			deadline := time.After(nstest.Patience(time.Minute + time.Duration(rounds)*time.Second/5))
 			for int(made.Load()+refused.Load()) < rounds || in.Load() < least {
 				select {
 				case <-done:

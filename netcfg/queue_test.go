@@ -145,7 +145,7 @@ func leave(t *testing.T, name string, flags uint16, header, bits int) {
 func state(t *testing.T, ns *Namespace, name string) string {
 	t.Helper()
 	tentative := func() string { return nstest.Run(t, "ip", "-6", "address", "show", "dev", name, "tentative") }
-	for deadline := time.Now().Add(10 * time.Second); tentative() != ""; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(nstest.Patience(10 * time.Second)); tentative() != ""; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("still tentative: ", tentative())
 		}

@@ -9,8 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +22,14 @@ const Driver = "/dev/net/tun"
 
 // inside marks the second run, in the user namespace.
 const inside = "TUNADM_TEST_INSIDE"
+
+// Patience returns d, or as many times d as TUNADM_TEST_PATIENCE says: deadlines are longer on a slow machine.
+func Patience(d time.Duration) time.Duration {
+	if n, err := strconv.Atoi(os.Getenv("TUNADM_TEST_PATIENCE")); err == nil && n > 0 {
+		d *= time.Duration(n)
+	}
+	return d
+}
 
 // A Runner runs the tests: a *testing.M, or a wrapper of one.
 type Runner interface{ Run() int }

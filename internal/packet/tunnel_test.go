@@ -21,7 +21,7 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-const patience = 10 * time.Second
+var patience = nstest.Patience(10 * time.Second)
 
 // device makes a tun that is up, and attaches to it.
 func device(t *testing.T, name string) *os.File {

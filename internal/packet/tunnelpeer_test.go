@@ -58,7 +58,8 @@ func (l *lodge) bytes(t *testing.T, conn net.Conn, packets int) (sum int) {
 	}
 	packet := make([]byte, frameMax)
 	for {
-		_ = conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond)) // that nothing comes can only be seen by waiting
+		// Only waiting shows that nothing comes.
+		_ = conn.SetReadDeadline(time.Now().Add(nstest.Patience(300 * time.Millisecond)))
 		n, err := conn.Read(packet)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return sum
@@ -73,7 +74,7 @@ func (l *lodge) bytes(t *testing.T, conn net.Conn, packets int) (sum int) {
 // TestAForgedDatagramRedirectsNothing has strangers beside the first peer, and one that takes its place when it was silent.
 func TestAForgedDatagramRedirectsNothing(t *testing.T) {
 	hurry := unlimitedLog()
-	hurry.silence = 2 * time.Second
+	hurry.silence = nstest.Patience(2 * time.Second)
 	l := newLodge(t, "tun40", "127.0.0.1:5040", &Tunnel{}, hurry)
 	first, stranger := dial(t, "udp", l.address), dial(t, "udp", l.address)
 	defer first.Close()

@@ -22,7 +22,7 @@ func TestLockWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), nstest.Patience(30*time.Second))
 	defer cancel()
 	second, err := dir.Lock(ctx, func() { first.Close() })
 	if err != nil {

@@ -52,6 +52,7 @@ base() {
 	done)
 	install -m 0755 "$here/testing/guest" "$image/init"
 	install -m 0755 "$here/testing/smoke" "$image/usr/sbin/smoke"
+	install -D -m 0755 "$here/testing/timeout" "$image/usr/local/bin/timeout"
 	printf '#!/bin/busybox sh\nbusybox reboot -f\n' >"$image/probe" && chmod 0755 "$image/probe"
 }
 
