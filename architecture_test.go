@@ -48,7 +48,7 @@ var importers = map[string][]string{
 	"github.com/urfave/cli/v2":                 {"commands"},
 	"github.com/vishvananda/netlink":           {"netcfg"},
 	"github.com/vishvananda/netlink/nl":        {"internal/rtnl", "netcfg"},
-	"github.com/xrash/smetrics":                {"netcfg"},
+	"github.com/xrash/smetrics":                {"internal/words"},
 	"github.com/rogpeppe/go-internal":          {},
 	"golang.org/x/sys/unix": {
 		"commands",
@@ -77,6 +77,7 @@ var importers = map[string][]string{
 	module + "internal/standin":  {"commands"},
 	module + "internal/state":    {"commands", "internal/loop"},
 	module + "internal/nstest":   {},
+	module + "internal/words":    {"commands", "internal/", "netcfg"},
 }
 
 // TestImportsRunOneWay checks that imports run one way: main, commands, internal, netcfg, the packages below it,

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -96,7 +97,7 @@ func unknown(kind, word string, known []string, otherwise string) error {
 	}
 	hint := elsewhere[word]
 	if meant == "" && hint == "" {
-		meant = netcfg.Nearest(word, known)
+		meant = words.Nearest(word, known)
 	}
 	switch {
 	case meant != "":

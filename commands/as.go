@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/standin"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -135,18 +136,18 @@ func (o *asOptions) showOld(r *standin.Request) error {
 	return err
 }
 
-// explainOld prints the tunadm command for an old tool's, which is given as words or as one text, or translates a
-// script.
-func (o *asOptions) explainOld(words []string) error {
+// explainOld prints the tunadm command for the command line of an old tool, which is given as words or as one text, or
+// translates a script.
+func (o *asOptions) explainOld(line []string) error {
 	switch {
-	case len(words) == 0:
+	case len(line) == 0:
 		script, err := io.ReadAll(os.Stdin)
 		if err == nil {
 			_, err = io.WriteString(o.stdout, standin.Translate(string(script)))
 		}
 		return err
-	case len(words) == 1 && strings.ContainsAny(words[0], " \t\n"):
-		to := standin.Translate(words[0])
+	case len(line) == 1 && strings.ContainsAny(line[0], " \t\n"):
+		to := standin.Translate(line[0])
 		if why, left := strings.CutPrefix(to, standin.LeftAlone); left {
 			why, _, _ = strings.Cut(why, "\n")
 			return usagef("%s", why)
@@ -154,7 +155,7 @@ func (o *asOptions) explainOld(words []string) error {
 		_, err := fmt.Fprintln(o.stdout, strings.TrimSuffix(to, "\n"))
 		return err
 	}
-	to, err := standin.Explain(words, netcfg.Word)
+	to, err := standin.Explain(line, words.Quote)
 	if refusal := new(standin.Refusal); errors.As(err, &refusal) {
 		return refused(refusal)
 	}

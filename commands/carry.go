@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/tunadm/tunadm/internal/packet"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -63,7 +64,7 @@ func (c *carrier) carry(names []string) error {
 func (c *carrier) handle(ctx context.Context, ns *netcfg.Namespace, attached []*netcfg.Attached) error {
 	a := attached[0]
 	if !a.Up {
-		c.sayOf(a.Name, "the device is down, no packets arrive until it is up: tunadm set "+netcfg.Word(a.Name)+" --up")
+		c.sayOf(a.Name, "the device is down, no packets arrive until it is up: tunadm set "+words.Quote(a.Name)+" --up")
 	}
 	out, _ := c.stdout.(*os.File)
 	reader, stop, err := packet.NewReader(ctx, a.Queues[0], out)

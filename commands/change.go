@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -73,7 +74,7 @@ func (o *changeOptions) engage(
 		errs = append(errs, outcome(r)...)
 		if r.PutBack && o.verbose {
 			how := map[bool]string{true: "re-created with all properties that were seen", false: "put back as it was"}[r.Remade]
-			fmt.Fprintf(o.stderr, "# %s: %s\n", netcfg.Escape(r.Name), how)
+			fmt.Fprintf(o.stderr, "# %s: %s\n", words.Escape(r.Name), how)
 		}
 	}
 	if o.planOnly() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/doctor"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -44,7 +45,7 @@ func parseAsked(user string) (string, error) {
 
 func (o *doctorOptions) run(names []string) error {
 	if len(names) > 1 {
-		return usage("name one device, or none for all", "tunadm doctor "+netcfg.Word(names[0]))
+		return usage("name one device, or none for all", "tunadm doctor "+words.Quote(names[0]))
 	}
 	ns, err := netcfg.Open(o.netns)
 	if err != nil {
@@ -98,15 +99,15 @@ func renderFindings(to io.Writer, findings []doctor.Finding) error {
 	for _, f := range findings {
 		fmt.Fprintf(out, "%s  %s  ", f.Level, f.Check)
 		if f.Device != "" {
-			fmt.Fprintf(out, "%s: ", netcfg.Escape(f.Device))
+			fmt.Fprintf(out, "%s: ", words.Escape(f.Device))
 		}
-		out.WriteString(netcfg.Printable(f.What))
+		out.WriteString(words.Printable(f.What))
 		if f.Means != "" {
-			out.WriteString(": " + netcfg.Printable(f.Means))
+			out.WriteString(": " + words.Printable(f.Means))
 		}
 		out.WriteByte('\n')
 		for _, fix := range f.Fixes {
-			fmt.Fprintf(out, "    mend: %s\n", netcfg.Printable(fix.String()))
+			fmt.Fprintf(out, "    mend: %s\n", words.Printable(fix.String()))
 		}
 	}
 	return out.Flush()

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/tunadm/tunadm/internal/packet"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -39,7 +40,7 @@ func (o *echoOptions) run(names []string) error {
 // refusePort refuses a device that is in a bridge.
 func refusePort(d *netcfg.Device) (undo func(), err error) {
 	if d.Master != "" && d.MasterKind != "vrf" {
-		detail := "it is a port of " + netcfg.Escape(d.Master) + ", echo would answer for all hosts of its network"
+		detail := "it is a port of " + words.Escape(d.Master) + ", echo would answer for all hosts of its network"
 		return nil, &netcfg.Error{Device: d.Name, Detail: detail}
 	}
 	return func() {}, nil

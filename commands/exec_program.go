@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -120,7 +121,7 @@ func explainExec(program, path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	e := &netcfg.Error{What: netcfg.Escape(program), Cause: netcfg.NotExecutable, Err: err}
+	e := &netcfg.Error{What: words.Escape(program), Cause: netcfg.NotExecutable, Err: err}
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		e.Cause = netcfg.NoProgram
 		var st unix.Stat_t

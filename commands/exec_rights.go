@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -44,7 +45,7 @@ type rights struct {
 // become gives the rights to this thread and to no other. On an error the thread must end. Root gets its capabilities
 // back from the exec.
 func (r *rights) become() error {
-	who := netcfg.Escape(r.as.ID.String())
+	who := words.Escape(r.as.ID.String())
 	if len(r.as.Groups) == 0 {
 		return &netcfg.Error{What: "user " + who, Cause: netcfg.NoUser,
 			Detail: "no user has that UID, so it has no group"}
@@ -155,7 +156,7 @@ func (r *rights) close() error {
 
 // refused returns why the thread could not become the user.
 func (r *rights) refused(needs capability, err error) error {
-	e := &netcfg.Error{What: "become user " + netcfg.Escape(r.as.ID.String()), Err: err}
+	e := &netcfg.Error{What: "become user " + words.Escape(r.as.ID.String()), Err: err}
 	switch {
 	case errors.Is(err, unix.EINVAL):
 		e.Detail = "this user namespace has no such user or group"

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/declare"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -73,7 +74,7 @@ type exporter struct{ *bufio.Writer }
 
 // comment prints a comment about a device.
 func (e *exporter) comment(d *netcfg.Device, text string) {
-	fmt.Fprintf(e, "# %s: %s\n", netcfg.Escape(d.Name), netcfg.Escape(text))
+	fmt.Fprintf(e, "# %s: %s\n", words.Escape(d.Name), words.Escape(text))
 }
 
 func (e *exporter) toml(d *netcfg.Device, spec *netcfg.Spec) {

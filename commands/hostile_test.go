@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tunadm/tunadm/internal/doctor"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -55,7 +56,7 @@ func FuzzPrinters(f *testing.F) {
 				t.Errorf("%s: %v", name, err)
 			}
 			for _, r := range out.String() {
-				if r != '\n' && !netcfg.Visible(r) {
+				if r != '\n' && !words.Visible(r) {
 					t.Errorf("%s prints %U of %q: %q", name, r, text, out.String())
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"unicode/utf16"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -110,7 +111,7 @@ func encode(out io.Writer, value any) error {
 
 // harmless returns JSON text with invisible characters, which only strings can contain, as \u.
 func harmless(text []byte) []byte {
-	hidden := func(r rune) bool { return r != '\n' && !netcfg.Visible(r) }
+	hidden := func(r rune) bool { return r != '\n' && !words.Visible(r) }
 	if bytes.IndexFunc(text, hidden) < 0 {
 		return text
 	}
@@ -154,7 +155,7 @@ func toJSON(d *netcfg.Device) *jsonDevice {
 		User: toID(d.Access.User), Group: toID(d.Access.Group), Access: d.Access.String(),
 		Up: d.Up, Carrier: d.Carrier, State: d.State(), MTU: d.MTU, MAC: orNull(d.MAC.String()), TxQueueLen: d.TxQueueLen,
 		Alias: d.Alias, Master: orNull(d.Master), Promisc: d.Promisc, Multicast: d.Multicast,
-		Addresses: words(d.Addresses), Routes: words(d.Routes),
+		Addresses: texts(d.Addresses), Routes: texts(d.Routes),
 		Attached: make([]jsonHolder, len(d.Holders)), AttachedComplete: d.HoldersComplete(),
 		Stats: jsonStats(d.Stats),
 	}
@@ -182,8 +183,8 @@ func orNull(s string) *string {
 	return &s
 }
 
-// words returns values in the form that the flags accept.
-func words[T interface{ String() string }](values []T) []string {
+// texts returns values in the form that the flags accept.
+func texts[T interface{ String() string }](values []T) []string {
 	list := make([]string, len(values))
 	for i, v := range values {
 		list[i] = v.String()

@@ -18,6 +18,7 @@ import (
 	"github.com/tunadm/tunadm/internal/loop"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/internal/state"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -130,7 +131,7 @@ func (o *loopOptions) check(operands []string) error {
 	_, err := exec.LookPath(o.line[0])
 	switch {
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
-		return &exitError{code: exitNoProgram, err: fmt.Errorf("%s: no such command", netcfg.Escape(o.line[0]))}
+		return &exitError{code: exitNoProgram, err: fmt.Errorf("%s: no such command", words.Escape(o.line[0]))}
 	case err != nil:
 		return &exitError{code: exitNotExecutable, err: err}
 	}
@@ -194,7 +195,7 @@ func (o *loopOptions) relay(ctx context.Context, caught *interrupts, l *loop.Loo
 
 func (o *loopOptions) sayReady(l *loop.Loop) {
 	end := func(e loop.End) string {
-		words := netcfg.Escape(e.Device)
+		words := words.Escape(e.Device)
 		for _, ip := range e.Addresses {
 			words += " " + ip.String()
 		}
@@ -210,7 +211,7 @@ func packetPrinter(to io.Writer, names [2]string) func(from, bytes int) error {
 	var one sync.Mutex
 	var line []byte
 	for i := range names {
-		names[i] = netcfg.Escape(names[i])
+		names[i] = words.Escape(names[i])
 	}
 	return func(from, bytes int) error {
 		one.Lock()

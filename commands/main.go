@@ -13,6 +13,7 @@ import (
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/standin"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -49,10 +50,10 @@ func (p *program) complain(err error) int {
 				continue
 			}
 		}
-		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), netcfg.Printable(err.Error()))
+		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), words.Printable(err.Error()))
 		p.pointAt(err)
 		if hint := netcfg.HintOf(err).String(); hint != "" {
-			fmt.Fprintf(p.stderr, "tunadm: hint: %s\n", netcfg.Printable(hint))
+			fmt.Fprintf(p.stderr, "tunadm: hint: %s\n", words.Printable(hint))
 		}
 	}
 	if more := mistakes - mistakesShown; more > 0 {
@@ -70,8 +71,8 @@ func (p *program) pointAt(err error) {
 	if !errors.As(err, &m) || m.Source == "" {
 		return
 	}
-	column := utf8.RuneCountInString(netcfg.Escape(untab(m.Source[:m.Caret])))
-	fmt.Fprintf(p.stderr, "    %s\n    %*s\n", netcfg.Escape(untab(m.Source)), column+1, "^")
+	column := utf8.RuneCountInString(words.Escape(untab(m.Source[:m.Caret])))
+	fmt.Fprintf(p.stderr, "    %s\n    %*s\n", words.Escape(untab(m.Source)), column+1, "^")
 }
 
 func untab(s string) string { return strings.ReplaceAll(s, "\t", " ") }
@@ -92,16 +93,16 @@ func each(err error) (all []error) {
 
 // subject returns "verb device: ", without what is not known.
 func (p *program) subject(err error) string {
-	var words []string
+	var parts []string
 	if p.verb != "" {
-		words = append(words, p.verb)
+		parts = append(parts, p.verb)
 	}
 	var e *netcfg.Error
 	if errors.As(err, &e) && e.Device != "" {
-		words = append(words, netcfg.Escape(e.Device))
+		parts = append(parts, words.Escape(e.Device))
 	}
-	if len(words) == 0 {
+	if len(parts) == 0 {
 		return ""
 	}
-	return strings.Join(words, " ") + ": "
+	return strings.Join(parts, " ") + ": "
 }

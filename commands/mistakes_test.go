@@ -12,6 +12,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/nstest"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -49,7 +50,7 @@ func FuzzComplain(f *testing.F) {
 		out := complaint(t, text)
 		lines := strings.Split(out, "\n")
 		for i, line := range lines {
-			if netcfg.Escape(strings.ReplaceAll(line, `\`, "")) != strings.ReplaceAll(line, `\`, "") {
+			if words.Escape(strings.ReplaceAll(line, `\`, "")) != strings.ReplaceAll(line, `\`, "") {
 				t.Errorf("%q is printed", line)
 			}
 			if utf8.RuneCountInString(line) > 8000 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -18,8 +19,8 @@ func renderTable(to io.Writer, devices []*netcfg.Device) error {
 	rows := [][]string{{"NAME", "MODE", "STATE", "ACCESS", "MTU", "MAC", "MASTER", "ADDRESSES", "IN USE BY"}}
 	for _, d := range devices {
 		rows = append(rows, []string{
-			netcfg.Escape(d.Name), d.Mode.String(), d.State(), netcfg.Escape(d.Access.String()), fmt.Sprint(d.MTU),
-			or(d.MAC.String()), or(netcfg.Escape(d.Master)), or(strings.Join(shownAddresses(d), ",")),
+			words.Escape(d.Name), d.Mode.String(), d.State(), words.Escape(d.Access.String()), fmt.Sprint(d.MTU),
+			or(d.MAC.String()), or(words.Escape(d.Master)), or(strings.Join(shownAddresses(d), ",")),
 			or(strings.Join(users(d), ",")),
 		})
 	}
@@ -84,7 +85,7 @@ func users(d *netcfg.Device) []string {
 
 // user returns a program as "command(pid)".
 func user(h netcfg.Holder) string {
-	s := fmt.Sprintf("%s(%d)", netcfg.Escape(h.Command), h.PID)
+	s := fmt.Sprintf("%s(%d)", words.Escape(h.Command), h.PID)
 	if h.Probable {
 		s += "?"
 	}
@@ -95,7 +96,7 @@ func user(h netcfg.Holder) string {
 func renderNames(to io.Writer, devices []*netcfg.Device) error {
 	out := bufio.NewWriter(to)
 	for _, d := range devices {
-		fmt.Fprintln(out, netcfg.Escape(d.Name))
+		fmt.Fprintln(out, words.Escape(d.Name))
 	}
 	return out.Flush()
 }
@@ -107,7 +108,7 @@ func renderBlocks(to io.Writer, devices []*netcfg.Device) error {
 		if i > 0 {
 			out.WriteByte('\n')
 		}
-		fmt.Fprintf(out, "device: %s\n", netcfg.Escape(d.Name))
+		fmt.Fprintf(out, "device: %s\n", words.Escape(d.Name))
 		for _, line := range blockLines(d) {
 			fmt.Fprintf(out, "  %s: %s\n", line[0], line[1])
 		}
@@ -132,7 +133,7 @@ func blockLines(d *netcfg.Device) [][2]string {
 	lines := [][2]string{
 		{"mode", d.Mode.String() + flags},
 		{"state", d.State()},
-		{"access", netcfg.Escape(d.Access.String())},
+		{"access", words.Escape(d.Access.String())},
 		{"index", fmt.Sprint(d.Index)},
 		{"mtu", fmt.Sprint(d.MTU)},
 		{"txqueuelen", fmt.Sprint(d.TxQueueLen)},
@@ -143,8 +144,8 @@ func blockLines(d *netcfg.Device) [][2]string {
 		}
 	}
 	add("mac", d.MAC.String())
-	add("alias", netcfg.Escape(d.Alias))
-	add("master", netcfg.Escape(d.Master))
+	add("alias", words.Escape(d.Alias))
+	add("master", words.Escape(d.Master))
 	for _, a := range d.Addresses {
 		add("address", a.String())
 	}
@@ -163,7 +164,7 @@ func blockLines(d *netcfg.Device) [][2]string {
 		if h.Probable {
 			probably = "probably "
 		}
-		command, owner := netcfg.Escape(h.Command), netcfg.Escape(h.User.String())
+		command, owner := words.Escape(h.Command), words.Escape(h.User.String())
 		add("in use by", fmt.Sprintf("%s%s (pid %d, user %s)", probably, command, h.PID, owner))
 	}
 	if unseen := d.Unseen(); unseen != "" {

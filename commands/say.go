@@ -3,7 +3,7 @@ package commands
 import (
 	"fmt"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // logStep prints a completed step, with --verbose.
@@ -16,13 +16,13 @@ func (p *program) logStep(s fmt.Stringer) {
 // say prints a line about the run, unless --quiet is given.
 func (p *program) say(text string) {
 	if !p.quiet {
-		fmt.Fprintf(p.stderr, "tunadm: %s: %s\n", p.verb, netcfg.Printable(text))
+		fmt.Fprintf(p.stderr, "tunadm: %s: %s\n", p.verb, words.Printable(text))
 	}
 }
 
 // sayOf prints a line about a device, unless --quiet is given.
 func (p *program) sayOf(device, text string) {
 	if !p.quiet {
-		fmt.Fprintf(p.stderr, "tunadm: %s %s: %s\n", p.verb, netcfg.Escape(device), netcfg.Printable(text))
+		fmt.Fprintf(p.stderr, "tunadm: %s %s: %s\n", p.verb, words.Escape(device), words.Printable(text))
 	}
 }

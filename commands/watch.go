@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -62,7 +63,7 @@ func (o *watchOptions) run(names []string) error {
 func printEvent(out io.Writer, e netcfg.Event) error {
 	name := absent
 	if d := e.Device(); d != nil {
-		name = netcfg.Escape(d.Name)
+		name = words.Escape(d.Name)
 	}
 	line := fmt.Sprintf("%s  %-8s  %s", e.Time.Format("15:04:05.000"), name, e.Kind)
 	if detail := eventDetail(e); detail != "" {
@@ -136,12 +137,12 @@ func orNil[T any](v *T) any {
 func shown(value any) string {
 	switch v := value.(type) {
 	case string:
-		return or(netcfg.Escape(v))
+		return or(words.Escape(v))
 	case int:
 		return strconv.Itoa(v)
 	case jsonID:
 		if v.Name != nil {
-			return netcfg.Escape(*v.Name)
+			return words.Escape(*v.Name)
 		}
 		return strconv.FormatUint(uint64(v.ID), 10)
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/tunadm/tunadm/internal/accounts"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // Access is who may attach to a device: a user, the members of a group, or a user who must also be in the group. If
@@ -44,11 +45,11 @@ func (a Access) String() string {
 func (a Access) Words() string {
 	switch {
 	case a.User != nil && a.Group != nil:
-		return "user " + Escape(a.User.String()) + ", if he is in group " + Escape(a.Group.String())
+		return "user " + words.Escape(a.User.String()) + ", if he is in group " + words.Escape(a.Group.String())
 	case a.User != nil:
-		return "user " + Escape(a.User.String())
+		return "user " + words.Escape(a.User.String())
 	case a.Group != nil:
-		return "members of group " + Escape(a.Group.String())
+		return "members of group " + words.Escape(a.Group.String())
 	}
 	return "everyone who can open the driver"
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"golang.org/x/sys/unix"
 )
 
@@ -57,7 +58,7 @@ func (ns *Namespace) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 		}
 		if other, twice := first[d.Index]; twice {
 			errs = append(errs, &Error{Device: a.Device, Cause: BadRequest,
-				Detail: "the same device as " + Escape(other)})
+				Detail: "the same device as " + words.Escape(other)})
 			continue
 		}
 		first[d.Index] = a.Device

@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"fmt"
+	"github.com/tunadm/tunadm/internal/words"
 	"slices"
 	"strings"
 )
@@ -61,7 +62,7 @@ func (d *Device) UsedBy() string {
 			probably = ", probably"
 		}
 		who = append(who, fmt.Sprintf("%s (pid %d, user %s%s)",
-			Escape(h.Command), h.PID, Escape(h.User.String()), probably))
+			words.Escape(h.Command), h.PID, words.Escape(h.User.String()), probably))
 	}
 	if unseen := d.Unseen(); unseen != "" {
 		who = append(who, unseen)

@@ -1,6 +1,7 @@
 package netcfg
 
 import (
+	"github.com/tunadm/tunadm/internal/words"
 	"slices"
 	"strings"
 )
@@ -167,5 +168,5 @@ func (d *Device) KindWords() string {
 	case "tun":
 		return "a " + d.Mode.String()
 	}
-	return "a " + Escape(d.Kind)
+	return "a " + words.Escape(d.Kind)
 }

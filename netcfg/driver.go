@@ -10,6 +10,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/holders"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // driver is the node through which devices are created and attached to, unless [Namespace.UseNode] sets another.
@@ -93,7 +94,7 @@ func setAccess(fd int, want, have Access) error {
 			continue
 		}
 		if err := unix.IoctlSetInt(fd, c.request, int(c.want.Number)); err != nil {
-			e := &Error{What: c.what + Escape(c.want.String()), Err: err}
+			e := &Error{What: c.what + words.Escape(c.want.String()), Err: err}
 			if errors.Is(err, unix.EINVAL) {
 				e.Detail = "this user namespace has no such ID"
 			}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // This file is the only place that interprets an errno of the tun driver or of netlink. It looks for the reason after
@@ -17,7 +18,7 @@ import (
 
 // explainOpen returns the reason why the driver's node could not be opened.
 func explainOpen(node string, err error) error {
-	e := &Error{What: Escape(node), Err: err}
+	e := &Error{What: words.Escape(node), Err: err}
 	if node != driver { // the user chose this path
 		if errors.Is(err, unix.ENOTTY) {
 			e.Detail = "not the tun driver's node"
@@ -195,7 +196,7 @@ func (ns *Namespace) routeHolder(r Route) string {
 			continue
 		}
 		if d, err := ns.link("", other.index); err == nil {
-			return Escape(d.Name) + " has it"
+			return words.Escape(d.Name) + " has it"
 		}
 	}
 	return ""

@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"errors"
+	"github.com/tunadm/tunadm/internal/words"
 	"os"
 	"slices"
 	"strings"
@@ -70,13 +71,13 @@ func (f Fix) String() string {
 
 // String returns the command quoted for a shell.
 func (c Command) String() string {
-	words := make([]string, len(c.Words))
+	quoted := make([]string, len(c.Words))
 	for i, word := range c.Words {
-		words[i] = Word(word)
+		quoted[i] = words.Quote(word)
 	}
-	line := strings.Join(words, " ")
+	line := strings.Join(quoted, " ")
 	if c.Output != "" {
-		line += " >" + Word(c.Output)
+		line += " >" + words.Quote(c.Output)
 	}
 	return line
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/accounts"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // IDMax is the largest UID or GID. The kernel takes the number above it for "no change".
@@ -76,7 +77,7 @@ func idFix(database, name string) Fix {
 func (y *Directory) groupsOf(user string) ([]uint32, error) {
 	groups, err := y.accounts.GroupsOf(user)
 	if err != nil {
-		return nil, &Error{Cause: NoNames, What: "groups of " + Escape(user), Fix: idFix("initgroups", user)}
+		return nil, &Error{Cause: NoNames, What: "groups of " + words.Escape(user), Fix: idFix("initgroups", user)}
 	}
 	return groups, nil
 }

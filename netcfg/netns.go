@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // netnsDirectory is the directory in which ip-netns(8) keeps named network namespaces.
@@ -58,12 +59,12 @@ func findNamespace(ns string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", &Error{What: "netns " + Escape(ns), Cause: NoNamespace, Err: unix.ENOENT}
+	return "", &Error{What: "netns " + words.Escape(ns), Cause: NoNamespace, Err: unix.ENOENT}
 }
 
 // explainNamespace returns the reason why a network namespace could not be entered.
 func explainNamespace(ns, path string, err error) error {
-	e := &Error{What: "netns " + Escape(ns), Err: err}
+	e := &Error{What: "netns " + words.Escape(ns), Err: err}
 	switch {
 	case errors.Is(err, unix.EINVAL):
 		e.Cause, e.Detail = NoNamespace, "not a network namespace"

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -235,7 +236,7 @@ func (ns *Namespace) master(name string) (*Master, error) {
 	m, err := ns.link(name, 0)
 	if Gone(err) {
 		add := Run(InNamespace("ip", "link", "add", name, "type", "bridge"))
-		return nil, &Error{What: "master " + Escape(name), Cause: NoMaster, Fix: add, Err: unix.ENODEV}
+		return nil, &Error{What: "master " + words.Escape(name), Cause: NoMaster, Fix: add, Err: unix.ENODEV}
 	} else if err != nil {
 		return nil, err
 	}

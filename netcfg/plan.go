@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"fmt"
+	"github.com/tunadm/tunadm/internal/words"
 	"slices"
 )
 
@@ -161,7 +162,7 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 	}
 	refuse(w.MAC != nil && h.Mode == TUN, TunHasNoMAC, "mac "+w.MAC.String(), "")
 	if w.Master != nil {
-		refuse(w.Master.Kind == "bridge" && h.Mode == TUN, TunInBridge, "master "+Escape(w.Master.Name), "")
+		refuse(w.Master.Kind == "bridge" && h.Mode == TUN, TunInBridge, "master "+words.Escape(w.Master.Name), "")
 	}
 	refuse(mtu < MTUMinV6 && v6 != "", MTUBelowIPv6, fmt.Sprintf("mtu %d", mtu),
 		"the kernel would remove "+v6+" from the device")
@@ -177,10 +178,10 @@ func (p *planner) refuseAccess() error {
 	fix := replace("")(p.have.Name)
 	switch {
 	case want.User != nil && want.Group == nil && have.Group != nil:
-		fix.Before = "keep the group: --user " + Word(want.User.String()) + " --group " + Word(have.Group.String()) +
+		fix.Before = "keep the group: --user " + words.Quote(want.User.String()) + " --group " + words.Quote(have.Group.String()) +
 			"; or "
 	case want.Group != nil && want.User == nil && have.User != nil:
-		fix.Before = "keep the owner: --user " + Word(have.User.String()) + " --group " + Word(want.Group.String()) +
+		fix.Before = "keep the owner: --user " + words.Quote(have.User.String()) + " --group " + words.Quote(want.Group.String()) +
 			"; or "
 	}
 	detail := "the kernel cannot unset an owner or a group, and it is " + have.String()

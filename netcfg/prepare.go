@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"github.com/tunadm/tunadm/internal/words"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func refuseTwins(jobs []*job) {
 			continue
 		}
 		if other, twice := named[j.now.Index]; twice {
-			j.err = &Error{Device: j.Name, Cause: BadRequest, Detail: "is the same device as " + Escape(other)}
+			j.err = &Error{Device: j.Name, Cause: BadRequest, Detail: "is the same device as " + words.Escape(other)}
 		}
 		named[j.now.Index] = j.Name
 	}
@@ -131,7 +132,7 @@ func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Sp
 	}
 	m, err := ns.cachedMaster(want.Master.Name, masters)
 	if e := new(Error); o.DeferMaster && errors.As(err, &e) && e.Cause == NoMaster {
-		j.warn("%s does not exist yet, so the device joins it later", Escape(want.Master.Name))
+		j.warn("%s does not exist yet, so the device joins it later", words.Escape(want.Master.Name))
 		want.Master = nil
 		return &want, nil
 	}
@@ -210,10 +211,10 @@ func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
 	case m == nil || m.Kind != "bridge":
 	case *want.MTU < m.MTU:
 		j.warn("mtu %d is below %d: the MTU of %s follows, unless it was set explicitly",
-			*want.MTU, m.MTU, Escape(m.Name))
+			*want.MTU, m.MTU, words.Escape(m.Name))
 	case *want.MTU > m.MTU && m.empty:
 		j.warn("mtu %d is above %d: the MTU of %s follows, unless it was set explicitly",
-			*want.MTU, m.MTU, Escape(m.Name))
+			*want.MTU, m.MTU, words.Escape(m.Name))
 	}
 }
 

@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"fmt"
+	"github.com/tunadm/tunadm/internal/words"
 	"strings"
 )
 
@@ -77,7 +78,7 @@ const (
 
 // String returns the step as the ip(8) command that does it, or as a comment if ip(8) cannot.
 func (s Step) String() string {
-	dev := Word(s.Device)
+	dev := words.Quote(s.Device)
 	switch s.Kind {
 	case StepCreate:
 		return "ip tuntap add dev " + dev + " mode " + s.New.Mode.String() + s.New.createWords()
@@ -101,11 +102,20 @@ func (s Step) String() string {
 		if s.Master.Name == "" {
 			return "ip link set " + linkName(s.Device) + " nomaster"
 		}
-		return "ip link set " + linkName(s.Device) + " master " + Word(s.Master.Name)
+		return "ip link set " + linkName(s.Device) + " master " + words.Quote(s.Master.Name)
 	case StepAccess:
 		return "# " + dev + ": " + s.Access.words()
 	}
 	return "# " + dev + ": " + string(s.Kind)
+}
+
+// linkName returns the name in the form that ip link set accepts. The word dev separates it from the command's
+// keywords, none of which has a digit.
+func linkName(name string) string {
+	if strings.ContainsAny(name, "0123456789") && name[0] != '-' {
+		return words.Quote(name)
+	}
+	return "dev " + words.Quote(name)
 }
 
 func (s Step) routeWords(dev string) string {
@@ -138,10 +148,10 @@ func (s Step) routeWords(dev string) string {
 func (s *Spec) createWords() string {
 	var b strings.Builder
 	if s.Access.User != nil {
-		b.WriteString(" user " + Word(s.Access.User.String()))
+		b.WriteString(" user " + words.Quote(s.Access.User.String()))
 	}
 	if s.Access.Group != nil {
-		b.WriteString(" group " + Word(s.Access.Group.String()))
+		b.WriteString(" group " + words.Quote(s.Access.Group.String()))
 	}
 	for _, flag := range []struct {
 		set  bool
@@ -159,11 +169,11 @@ func (s *Spec) createWords() string {
 func (a Access) words() string {
 	switch {
 	case a.User != nil && a.Group != nil:
-		return "owner " + Escape(a.User.String()) + ", and group " + Escape(a.Group.String())
+		return "owner " + words.Escape(a.User.String()) + ", and group " + words.Escape(a.Group.String())
 	case a.User != nil:
-		return "owner " + Escape(a.User.String())
+		return "owner " + words.Escape(a.User.String())
 	case a.Group != nil:
-		return "group " + Escape(a.Group.String())
+		return "group " + words.Escape(a.Group.String())
 	}
 	return "open to anyone"
 }
@@ -180,7 +190,7 @@ func (l Link) words() string {
 		fmt.Fprintf(&b, " txqueuelen %d", *l.TxQueueLen)
 	}
 	if l.Alias != nil {
-		b.WriteString(" alias " + Word(*l.Alias))
+		b.WriteString(" alias " + words.Quote(*l.Alias))
 	}
 	if l.Promisc != nil {
 		b.WriteString(" promisc " + onOff(*l.Promisc))
@@ -252,7 +262,7 @@ func (s Step) what() string {
 		if s.Master.Name == "" {
 			return "no-master"
 		}
-		return "master " + Escape(s.Master.Name)
+		return "master " + words.Escape(s.Master.Name)
 	case StepAccess:
 		return s.Access.words()
 	}

@@ -3,6 +3,7 @@ package netcfg
 import (
 	"context"
 	"errors"
+	"github.com/tunadm/tunadm/internal/words"
 	"slices"
 	"strings"
 )
@@ -193,10 +194,10 @@ func (ns *Namespace) lost(j, u *job) error {
 		was = append(was, "mac "+d.MAC.String())
 	}
 	if d.Alias != "" {
-		was = append(was, "alias "+Word(d.Alias))
+		was = append(was, "alias "+words.Quote(d.Alias))
 	}
 	if d.Master != "" {
-		was = append(was, "master "+Escape(d.Master))
+		was = append(was, "master "+words.Escape(d.Master))
 	}
 	for _, a := range d.Addresses {
 		was = append(was, "address "+a.String())

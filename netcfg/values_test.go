@@ -136,22 +136,6 @@ func TestNamesInTheOrderOfPeople(t *testing.T) {
 	}
 }
 
-func TestEscapeIsHarmlessAndWordIsPasteable(t *testing.T) {
-	for _, c := range []struct{ text, escape, word string }{
-		{"plain-1.2", "plain-1.2", "plain-1.2"}, {"", "", "''"}, {"a b", "a b", "'a b'"}, {`a"b`, `a"b`, `'a"b'`},
-		{"a'b", "a'b", `'a'\''b'`}, {"a$(x)", "a$(x)", "'a$(x)'"},
-		{"a\x1b[31m", `a\x1b[31m`, `$'a\x1b[31m'`}, {"a\nb", `a\nb`, `$'a\x0ab'`}, {"é", "é", "'é'"},
-		{"\xff", `\xff`, `$'\xff'`}, {`a\b`, `a\\b`, `'a\b'`}, {"\u202e", `\u202e`, `$'\xe2\x80\xae'`},
-	} {
-		if got := Escape(c.text); got != c.escape {
-			t.Errorf("Escape(%q) = %q, want %q", c.text, got, c.escape)
-		}
-		if got := Word(c.text); got != c.word {
-			t.Errorf("word(%q) = %q, want %q", c.text, got, c.word)
-		}
-	}
-}
-
 func FuzzParseRoute(f *testing.F) {
 	for _, s := range []string{"10.1.0.0/16 via 10.0.0.2 metric 5 table 7", "default", "fd00::/8 metric 0"} {
 		f.Add(s)

@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"cmp"
+	"github.com/tunadm/tunadm/internal/words"
 	"slices"
 )
 
@@ -97,7 +98,7 @@ func (ns *Namespace) look(jobs []*job, how depth) error {
 func (j *job) renamed(name string) {
 	if !j.result.Renamed {
 		j.result.Renamed = true
-		j.warn("its name is %s now, so it is unchanged", Escape(name))
+		j.warn("its name is %s now, so it is unchanged", words.Escape(name))
 	}
 }
 

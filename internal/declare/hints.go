@@ -7,6 +7,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -32,7 +33,7 @@ func unknownKeyHint(name string) string {
 		for _, k := range keys {
 			known = append(known, k.name)
 		}
-		near = netcfg.Nearest(lower, known)
+		near = words.Nearest(lower, known)
 	}
 	if near == "" {
 		return ""
@@ -107,34 +108,34 @@ func explainSyntax(line, message string) (text, hint string) {
 		return name + " has no value", ""
 	case isEntry && k != nil && word != "" && !strings.ContainsAny(rest, `"'[{`):
 		if right := k.right(word); right != strings.TrimSpace(line) {
-			return name + ": must be " + k.required() + ", not " + netcfg.Escape(strings.TrimSpace(rest)), right
+			return name + ": must be " + k.required() + ", not " + words.Escape(strings.TrimSpace(rest)), right
 		}
 	case strings.HasPrefix(name, "[") && strings.Count(line, "[") > 1 && !strings.ContainsAny(line, `"'`):
-		return netcfg.Escape(message), `quote a range of names: [device."tap[0-9]"]`
+		return words.Escape(message), `quote a range of names: [device."tap[0-9]"]`
 	case strings.HasPrefix(name, "//") || strings.HasPrefix(name, ";"):
 		return "a comment begins with #", ""
 	}
-	return netcfg.Escape(message), ""
+	return words.Escape(message), ""
 }
 
 // twice refuses a key or a header that is defined a second time.
 func (d *document) twice(at int, what string, first int) {
 	line, _ := d.lineStart(first)
-	d.mistake(at, "", "%s is defined twice: first in line %d", netcfg.Escape(what), line)
+	d.mistake(at, "", "%s is defined twice: first in line %d", words.Escape(what), line)
 }
 
 // unknownPath refuses a header, or a key outside of the sections. The hint is what was probably meant.
 func (d *document) unknownPath(path []string, at int) {
-	shown, inDevice, last := netcfg.Escape(strings.Join(path, ".")), path[0] == headDevice, path[len(path)-1]
+	shown, inDevice, last := words.Escape(strings.Join(path, ".")), path[0] == headDevice, path[len(path)-1]
 	dotted := func(parts []string) string {
 		return fmt.Sprintf("quote a name with dots: [device.%q]", strings.Join(parts, "."))
 	}
 	switch {
 	case inDevice && len(path) == 2:
-		name := netcfg.Escape(last)
+		name := words.Escape(last)
 		d.mistake(at, "put its keys below [device."+name+"]", "device %q must be a table, not a value", name)
 	case inDevice && len(path) == 3 && findKey(last) != nil:
-		hint := last + " is a key: put it in its own line below [device." + netcfg.Escape(path[1]) + "]"
+		hint := last + " is a key: put it in its own line below [device." + words.Escape(path[1]) + "]"
 		d.mistake(at, hint, "unknown table %q", shown)
 	case inDevice && len(path) > 2 && findKey(last) == nil:
 		d.mistake(at, dotted(path[1:]), "unknown table %q", shown)
@@ -145,7 +146,7 @@ func (d *document) unknownPath(path []string, at int) {
 	case len(path) == 1 && netcfg.ModeOf(last) != 0:
 		d.mistake(at, "did you mean [device."+shown+"]?", "unknown table %q", shown)
 	default:
-		hint := netcfg.Nearest(path[0], []string{headDefaults, headDevice})
+		hint := words.Nearest(path[0], []string{headDefaults, headDevice})
 		if hint != "" {
 			hint = "did you mean " + hint + "?"
 		}

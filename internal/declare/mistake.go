@@ -3,6 +3,7 @@ package declare
 import (
 	"fmt"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -15,9 +16,9 @@ type Place struct {
 // String returns "path:line:column", or the path alone.
 func (p Place) String() string {
 	if p.Line == 0 {
-		return netcfg.Escape(p.Path)
+		return words.Escape(p.Path)
 	}
-	return fmt.Sprintf("%s:%d:%d", netcfg.Escape(p.Path), p.Line, p.column)
+	return fmt.Sprintf("%s:%d:%d", words.Escape(p.Path), p.Line, p.column)
 }
 
 // A Mistake is the error of a part of a file, or of a file that cannot be read.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -112,7 +113,7 @@ func tomlText(s string) string {
 		case r == '"' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case !netcfg.Visible(r):
+		case !words.Visible(r):
 			fmt.Fprintf(&b, "\\U%08x", r)
 		default:
 			b.WriteRune(r)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -17,7 +18,7 @@ func bridgeAddress(v *view) []Finding {
 	}
 	for _, a := range own(d) {
 		return one(Fault,
-			fmt.Sprintf("it has the address %s, but is a port of the bridge %s", a, netcfg.Escape(d.Master)),
+			fmt.Sprintf("it has the address %s, but is a port of the bridge %s", a, words.Escape(d.Master)),
 			"a port passes every frame to its bridge, so nothing answers at this address",
 			netcfg.Run(netcfg.Tunadm("set", d.Name, "--remove-address", a.String()),
 				ip("addr", "replace", a.String(), "dev", d.Master)))
@@ -194,7 +195,7 @@ func subnetTwice(v *view) []Finding {
 			continue
 		}
 		if other := v.sameSubnet(a, d); other != nil {
-			return one(Fault, fmt.Sprintf("%s also has an address in %s", netcfg.Escape(other.Name), a.Subnet()),
+			return one(Fault, fmt.Sprintf("%s also has an address in %s", words.Escape(other.Name), a.Subnet()),
 				"the kernel sends packets to that network through only one of the two; "+
 					"the address below is an example (an unused network)",
 				netcfg.Run(netcfg.Tunadm("set", d.Name, "--remove-address", a.String(), "--add-address",

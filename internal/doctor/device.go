@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -15,14 +16,14 @@ func absent(v *view) []Finding {
 		return nil
 	}
 	if other := v.network.Link(v.Device); other != nil {
-		return one(Fault, netcfg.Escape(v.Device)+" is "+other.KindWords()+", not a TUN/TAP device",
+		return one(Fault, words.Escape(v.Device)+" is "+other.KindWords()+", not a TUN/TAP device",
 			"no program can attach to it",
 			netcfg.Sentence("choose another name: tunadm list prints the existing devices"))
 	}
-	what := "there is no device " + netcfg.Escape(v.Device)
+	what := "there is no device " + words.Escape(v.Device)
 	if elsewhere := v.namespace.Elsewhere(v.Device); len(elsewhere) > 0 {
 		return one(Fault,
-			what+" in this network namespace, but another one has it: "+netcfg.Escape(strings.Join(elsewhere, ", ")),
+			what+" in this network namespace, but another one has it: "+words.Escape(strings.Join(elsewhere, ", ")),
 			"a device is visible only in its own network namespace",
 			netcfg.Run(netcfg.Tunadm("doctor", v.Device, "--netns", elsewhere[0])))
 	}
@@ -34,8 +35,8 @@ func absent(v *view) []Finding {
 	}
 	means := "a program without CAP_NET_ADMIN cannot create a device; it can only attach to an existing one"
 	var fixes []netcfg.Fix
-	if near := netcfg.Nearest(v.Device, names); near != "" {
-		what += ", but there is " + netcfg.Escape(near)
+	if near := words.Nearest(v.Device, names); near != "" {
+		what += ", but there is " + words.Escape(near)
 		fixes = append(fixes, netcfg.Run(netcfg.Tunadm("doctor", near)))
 	}
 	var flags []string

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -83,7 +84,7 @@ func mtuOfMaster(v *view) []Finding {
 		return nil
 	}
 	return one(Warning,
-		fmt.Sprintf("its MTU is %d, but that of its bridge %s is %d", d.MTU, netcfg.Escape(m.Name), m.MTU),
+		fmt.Sprintf("its MTU is %d, but that of its bridge %s is %d", d.MTU, words.Escape(m.Name), m.MTU),
 		"the bridge silently drops packets larger than its own MTU",
 		netcfg.Run(netcfg.Tunadm("set", d.Name, "--mtu", strconv.Itoa(m.MTU))))
 }
@@ -115,7 +116,7 @@ func macTwice(v *view) []Finding {
 	for _, l := range v.network.Links {
 		if l.Index != d.Index && l.Master == d.Master && slices.Equal(l.MAC, d.MAC) {
 			return one(Fault, fmt.Sprintf("%s, a port of the same bridge, has the same MAC address: %s",
-				netcfg.Escape(l.Name), d.MAC),
+				words.Escape(l.Name), d.MAC),
 				"the bridge confuses the two, so frames leave through the wrong port",
 				netcfg.Run(netcfg.Tunadm("set", d.Name, "--mac", ownMAC(d).String())))
 		}
@@ -190,6 +191,6 @@ func bridgeDown(v *view) []Finding {
 	if m == nil || m.Up {
 		return nil
 	}
-	return one(Fault, "its master "+netcfg.Escape(m.Name)+" is down", "packets from the program go no further",
+	return one(Fault, "its master "+words.Escape(m.Name)+" is down", "packets from the program go no further",
 		netcfg.Run(ip("link", "set", "dev", m.Name, "up")))
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -43,7 +44,7 @@ func networkd(v *view) []Finding {
 	if file == "" {
 		return ok("systemd-networkd does not manage it")
 	}
-	name, what := d.Name, "systemd-networkd manages it, by "+netcfg.Escape(file)
+	name, what := d.Name, "systemd-networkd manages it, by "+words.Escape(file)
 	means := "systemd-networkd changes addresses and routes, and removes them when the carrier is lost"
 	if !plain(name) {
 		return one(Warning, what, means,

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -93,7 +94,7 @@ func acceptLocal(v *view) []Finding {
 			continue
 		}
 		return one(Warning, fmt.Sprintf("one program is attached to it and to %s, and both have addresses of this host",
-			netcfg.Escape(l.Name)),
+			words.Escape(l.Name)),
 			fmt.Sprintf("the kernel drops packets from %s that the program writes to it, as martians, "+
 				"and delivers packets to %s locally", a.Local, a.Local),
 			netcfg.Run(append([]netcfg.Command{sysctl("ipv4", d.Name, "accept_local", "1")}, v.looser(d.Name)...)...))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -12,12 +13,12 @@ import (
 func driver(v *view) []Finding {
 	err := v.namespace.DriverFor(v.person)
 	if err == nil {
-		return append(v.ownersDriver(), ok(netcfg.Escape(v.person.ID.String())+" can open /dev/net/tun")...)
+		return append(v.ownersDriver(), ok(words.Escape(v.person.ID.String())+" can open /dev/net/tun")...)
 	}
 	found := known(Fault, err)
 	found[0].Means = "no device can be created, and no program can attach to one"
 	if !v.person.Self {
-		found[0].Means = netcfg.Escape(v.person.ID.String()) + " cannot attach to any device"
+		found[0].Means = words.Escape(v.person.ID.String()) + " cannot attach to any device"
 	}
 	return found
 }
@@ -37,8 +38,8 @@ func (v *view) ownersDriver() (found []Finding) {
 		}
 		if err != nil {
 			f := known(Fault, err)[0]
-			f.Means = fmt.Sprintf("%s, the owner of %s, cannot attach", netcfg.Escape(owner.Name),
-				netcfg.Escape(d.Name))
+			f.Means = fmt.Sprintf("%s, the owner of %s, cannot attach", words.Escape(owner.Name),
+				words.Escape(d.Name))
 			found = append(found, f)
 		}
 	}
@@ -59,7 +60,7 @@ func (v *view) find(name string) (netcfg.Person, error) {
 
 // create checks whether the person may create devices, or attach to an existing one.
 func create(v *view) []Finding {
-	who := netcfg.Escape(v.person.ID.String())
+	who := words.Escape(v.person.ID.String())
 	if v.person.Admin {
 		return ok(who + " may create devices")
 	}
@@ -78,13 +79,13 @@ func create(v *view) []Finding {
 
 // attach checks whether the person may attach to the device.
 func attach(v *view) []Finding {
-	d, who := v.device, netcfg.Escape(v.person.ID.String())
+	d, who := v.device, words.Escape(v.person.ID.String())
 	if v.Device == "" && v.User == "" {
 		return nil
 	}
 	rule := "only " + d.Access.Words() + " may"
 	if u := d.Access.User; u != nil && u.Number != 0 && u.Number != v.person.ID.Number {
-		rule += "; the fix takes access away from " + netcfg.Escape(u.String())
+		rule += "; the fix takes access away from " + words.Escape(u.String())
 	}
 	switch {
 	case !d.Access.Admits(v.person):
@@ -159,7 +160,7 @@ func impossibleAccess(v *view) []Finding {
 		fix = v.otherGroup()
 	}
 	return one(Fault,
-		fmt.Sprintf("its owner %s is not in its group %s", netcfg.Escape(owner.Name), netcfg.Escape(group.String())),
+		fmt.Sprintf("its owner %s is not in its group %s", words.Escape(owner.Name), words.Escape(group.String())),
 		"the kernel requires both, so only root may attach; a new group membership takes effect at the next login", fix)
 }
 

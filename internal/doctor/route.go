@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -74,7 +75,7 @@ func routeElsewhere(v *view) (found []Finding) {
 		case rule != nil && other != nil:
 			found = append(found, one(Fault,
 				fmt.Sprintf("packets to %s leave through %s, because of a policy rule: %s", dt.to,
-					netcfg.Escape(other.Name), rule.Words()),
+					words.Escape(other.Name), rule.Words()),
 				"the kernel evaluates the rule before the device's own routes", rule.Delete())...)
 		case other != nil && v.sameSubnetBy(dt, other):
 			// subnet-twice reports it
@@ -95,7 +96,7 @@ func routeElsewhere(v *view) (found []Finding) {
 
 // away reports that the host reaches a part of a network of the device through another link.
 func (v *view) away(level Level, part netip.Prefix, foreign bool, other *netcfg.Device, fix netcfg.Fix) Finding {
-	name := netcfg.Escape(other.Name)
+	name := words.Escape(other.Name)
 	kind := "a more specific route"
 	if part.Bits() <= v.subnetOf(part.Addr()).Bits() {
 		kind = "a route with a smaller metric"
@@ -228,7 +229,7 @@ func (v *view) noRoute(dt detour) Finding {
 	if other := v.network.ByIndex(dt.way.Index); other != nil {
 		means = fmt.Sprintf("the route was deleted, or the address has noprefixroute: "+
 			"packets leave through %s, by its route to %s",
-			netcfg.Escape(other.Name), dt.way.Match)
+			words.Escape(other.Name), dt.way.Match)
 	}
 	return one(Fault, "its route to "+subnet.String()+" is missing", means,
 		netcfg.Run(ip("route", "replace", subnet.String(), "dev", v.device.Name)))[0]

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/state"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -34,7 +35,7 @@ func (l *Loop) changes() ([]netcfg.Change, error) {
 			for _, a := range link.Addresses {
 				if slices.Contains(e.Addresses, a.Local) && link.Name != e.Device {
 					return nil, &netcfg.Error{
-						Detail: fmt.Sprintf("%s is an address of %s already", a.Local, netcfg.Escape(link.Name)),
+						Detail: fmt.Sprintf("%s is an address of %s already", a.Local, words.Escape(link.Name)),
 					}
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -34,7 +35,7 @@ func TestExplain(t *testing.T) {
 		{"ip tuntap add tun2 mode", "the last word requires a value", 255},
 		{"ip tuntap add tun2 tun3 mode tun", `two device names were given: "tun2" and "tun3"`, 255},
 	} {
-		got, err := Explain(strings.Fields(c.line), netcfg.Word)
+		got, err := Explain(strings.Fields(c.line), words.Quote)
 		text, exit := got.Line, 0
 		if refusal, ok := err.(*Refusal); ok {
 			text, exit = refusal.Text, refusal.Exit

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -40,7 +41,7 @@ func (f Format) Render(devices []Shown) string {
 }
 
 func (f Format) text(b *strings.Builder, d Shown) {
-	b.WriteString(netcfg.Escape(d.Name) + ":")
+	b.WriteString(words.Escape(d.Name) + ":")
 	for _, flag := range d.flags() {
 		b.WriteString(" " + flag)
 	}
@@ -49,7 +50,7 @@ func (f Format) text(b *strings.Builder, d Shown) {
 	}
 	if f.details {
 		b.WriteString(map[bool]string{true: `\`, false: "\n"}[f.oneLine] + "\tAttached to processes:")
-		d.eachQueue(func(h netcfg.Holder) { fmt.Fprintf(b, "%s(%d)", netcfg.Escape(h.Command), h.PID) })
+		d.eachQueue(func(h netcfg.Holder) { fmt.Fprintf(b, "%s(%d)", words.Escape(h.Command), h.PID) })
 	}
 	b.WriteByte('\n')
 }

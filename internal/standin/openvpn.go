@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -123,7 +124,7 @@ func (l *openvpnLine) option(name string, values []string) error {
 		l.ignored = append(l.ignored, "--"+name)
 	default:
 		r := openvpnRefusal("unknown option %q", "--"+name)
-		if near := netcfg.Nearest(name, append([]string{"mktun", "rmtun"}, openvpnDevice...)); near != "" {
+		if near := words.Nearest(name, append([]string{"mktun", "rmtun"}, openvpnDevice...)); near != "" {
 			r.Hint = "did you mean --" + near + "?"
 		}
 		return r

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // Translate replaces the lines of a shell script that call tunctl, openvpn or ip tuntap with lines that call tunadm. An
@@ -182,11 +182,11 @@ func (c command) quote(word string) string {
 	var b strings.Builder
 	plain := func(text string) {
 		if text != "" {
-			b.WriteString(netcfg.Word(text))
+			b.WriteString(words.Quote(text))
 		}
 	}
 	if word == "" {
-		return netcfg.Word(word)
+		return words.Quote(word)
 	}
 	start := 0
 	for i, r := range word {

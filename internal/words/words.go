@@ -1,4 +1,5 @@
-package netcfg
+// Package words makes text safe to print on a terminal and to paste into a shell, and finds the word that was meant.
+package words
 
 import (
 	"fmt"
@@ -47,8 +48,8 @@ func Visible(r rune) bool {
 		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// Word returns text as one word of a shell's command line. It writes text that is not safe on a terminal as $'...'.
-func Word(text string) string {
+// Quote returns text as one word of a shell's command line. It writes text that is not safe on a terminal as $'...'.
+func Quote(text string) string {
 	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_-+=:,./"
 	switch {
 	case text != "" && strings.Trim(text, safe) == "":
@@ -66,15 +67,6 @@ func Word(text string) string {
 		return "$'" + b.String() + "'"
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}
-
-// linkName returns the name in the form that ip link set accepts. The word dev separates it from the command's
-// keywords, none of which has a digit.
-func linkName(name string) string {
-	if strings.ContainsAny(name, "0123456789") && name[0] != '-' {
-		return Word(name)
-	}
-	return "dev " + Word(name)
 }
 
 // Nearest returns the known word that is nearest to word, or "" if none is near.

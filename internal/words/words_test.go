@@ -1,0 +1,19 @@
+package words
+
+import "testing"
+
+func TestEscapeIsHarmlessAndQuoteIsPasteable(t *testing.T) {
+	for _, c := range []struct{ text, escape, word string }{
+		{"plain-1.2", "plain-1.2", "plain-1.2"}, {"", "", "''"}, {"a b", "a b", "'a b'"}, {`a"b`, `a"b`, `'a"b'`},
+		{"a'b", "a'b", `'a'\''b'`}, {"a$(x)", "a$(x)", "'a$(x)'"},
+		{"a\x1b[31m", `a\x1b[31m`, `$'a\x1b[31m'`}, {"a\nb", `a\nb`, `$'a\x0ab'`}, {"é", "é", "'é'"},
+		{"\xff", `\xff`, `$'\xff'`}, {`a\b`, `a\\b`, `'a\b'`}, {"\u202e", `\u202e`, `$'\xe2\x80\xae'`},
+	} {
+		if got := Escape(c.text); got != c.escape {
+			t.Errorf("Escape(%q) = %q, want %q", c.text, got, c.escape)
+		}
+		if got := Quote(c.text); got != c.word {
+			t.Errorf("Quote(%q) = %q, want %q", c.text, got, c.word)
+		}
+	}
+}
