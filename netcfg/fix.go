@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"errors"
+	"github.com/tunadm/tunadm/internal/netns"
 	"github.com/tunadm/tunadm/internal/words"
 	"os"
 	"slices"
@@ -106,20 +107,20 @@ func (f Fix) For(admin bool) Fix {
 
 // entering returns the words before a command that is to run in a network namespace: a path, a name of ip-netns(8), or
 // a PID.
-func entering(netns string) []string {
+func entering(namespace string) []string {
 	named := func() bool {
-		_, err := os.Lstat(netnsDirectory + "/" + netns)
+		_, err := os.Lstat(netns.Directory + "/" + namespace)
 		return err == nil
 	}
 	switch {
-	case strings.Contains(netns, "/"):
-		return []string{"nsenter", "--net=" + netns}
-	case strings.Trim(netns, "0123456789") == "" && !named():
-		return []string{"nsenter", "-t", netns, "-n"}
-	case strings.HasPrefix(netns, "-"):
-		return []string{"nsenter", "--net=" + netnsDirectory + "/" + netns}
+	case strings.Contains(namespace, "/"):
+		return []string{"nsenter", "--net=" + namespace}
+	case strings.Trim(namespace, "0123456789") == "" && !named():
+		return []string{"nsenter", "-t", namespace, "-n"}
+	case strings.HasPrefix(namespace, "-"):
+		return []string{"nsenter", "--net=" + netns.Directory + "/" + namespace}
 	}
-	return []string{"ip", "netns", "exec", netns}
+	return []string{"ip", "netns", "exec", namespace}
 }
 
 // HintOf returns the fix that an error carries, by a method Hint. The zero Fix: it carries none.

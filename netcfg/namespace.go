@@ -1,10 +1,17 @@
 package netcfg
 
 import (
+	"errors"
+	"io/fs"
 	"runtime"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/tunadm/tunadm/internal/holders"
+	"github.com/tunadm/tunadm/internal/netns"
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/words"
 	"golang.org/x/sys/unix"
 )
 
@@ -58,4 +65,69 @@ func (ns *Namespace) Close() {
 	if ns.sysfsFD > 0 {
 		unix.Close(ns.sysfsFD)
 	}
+}
+
+// enter moves the thread into a network namespace, given as for --netns: a name, a PID or a path.
+func enter(ns string) error {
+	path, err := netns.Find(ns)
+	if err != nil {
+		return explainNamespace(ns, path, err)
+	}
+	fd, err := netns.Open(path)
+	if err != nil {
+		return explainNamespace(ns, path, err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+		return explainNamespace(ns, path, err)
+	}
+	return nil
+}
+
+// explainNamespace returns the reason why a network namespace could not be entered.
+func explainNamespace(ns, path string, err error) error {
+	e := &Error{What: "netns " + words.Escape(ns), Err: err}
+	switch {
+	case errors.Is(err, unix.EINVAL):
+		e.Cause, e.Detail = NoNamespace, "not a network namespace"
+	case errors.Is(err, unix.EACCES):
+		e.Cause, e.Fix, e.Detail = NotPermitted, asRoot(), "this user may not inspect the process"
+	case errors.Is(err, unix.EPERM):
+		e.Cause, e.Fix = NotPermitted, asRoot()
+		pid, ok := strings.CutSuffix(strings.TrimPrefix(path, "/proc/"), "/ns/net")
+		if ok && strings.Trim(pid, "0123456789") == "" {
+			e.Cause, e.Fix = ForeignNamespace, Run(Command{Words: []string{
+				"nsenter", "--preserve-credentials", "-U", "-n", "-t", pid, "tunadm", "..."}})
+		}
+	case errors.Is(err, fs.ErrNotExist):
+		e.Cause = NoNamespace
+	}
+	return e
+}
+
+// Elsewhere returns the other network namespaces that have a TUN/TAP device of that name, as [netns.Others] returns
+// them.
+func (ns *Namespace) Elsewhere(name string) []string {
+	return netns.Others(time.Now().Add(holders.Longest), func() bool {
+		other, err := Open("")
+		if err != nil {
+			return false
+		}
+		defer other.Close()
+		d, err := other.link(name, 0)
+		return err == nil && d.Kind == "tun"
+	})
+}
+
+// Identity returns a text that no other network namespace has until the next boot.
+func (ns *Namespace) Identity() (string, error) {
+	cookie, err := unix.GetsockoptUint64(ns.socket.FD(), unix.SOL_SOCKET, unix.SO_NETNS_COOKIE) // Linux 5.14
+	if err == nil && ns.features&netnsCookie != 0 {
+		return "cookie " + strconv.FormatUint(cookie, 10), nil
+	}
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/thread-self/ns/net", &st); err != nil {
+		return "", &Error{What: "inspect the network namespace", Err: err}
+	}
+	return "inode " + strconv.FormatUint(st.Ino, 10), nil
 }

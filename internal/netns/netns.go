@@ -1,0 +1,89 @@
+// Package netns finds network namespaces and opens them.
+package netns
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
+)
+
+// Directory is the directory in which ip-netns(8) keeps named network namespaces.
+const Directory = "/run/netns"
+
+// Find returns the path of a network namespace, given as for --netns. It tries the names of ip-netns(8)
+// first, then the PIDs. Only a text with a slash is a path, so a name never means a file of the working directory.
+func Find(name string) (string, error) {
+	candidates := []string{name}
+	if !strings.Contains(name, "/") {
+		candidates[0] = filepath.Join(Directory, name)
+		if _, err := strconv.ParseUint(name, 10, 31); err == nil {
+			candidates = append(candidates, filepath.Join("/proc", name, "ns/net"))
+		}
+	}
+	for _, path := range candidates {
+		if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return path, nil
+		}
+	}
+	return "", unix.ENOENT
+}
+
+// Open opens a file of a namespace of any type; setns(2) checks that it is a network namespace.
+func Open(path string) (int, error) {
+	return files.OpenChecked(path, unix.O_RDONLY, func(_ *unix.Stat_t, on *unix.Statfs_t) error {
+		if on.Type != unix.NSFS_MAGIC {
+			return unix.EINVAL
+		}
+		return nil
+	})
+}
+
+// Others returns the other network namespaces in which match returns true, each as --netns accepts it: the name of
+// ip-netns(8), otherwise a PID. It calls match on a separate thread, which is in the namespace and ends afterwards. It
+// omits those that this user may not enter. It stops at the given time, because any user can create thousands.
+func Others(end time.Time, match func() bool) []string {
+	seen := map[uint64]bool{files.Inode("/proc/thread-self/ns/net"): true}
+	var found []string
+	look := func(path, called string) {
+		if inode := files.Inode(path); inode != 0 && !seen[inode] && time.Now().Before(end) {
+			seen[inode] = true
+			if matches(path, match) {
+				found = append(found, called)
+			}
+		}
+	}
+	for _, called := range files.Names(Directory) {
+		look(filepath.Join(Directory, called), called)
+	}
+	for _, entry := range files.Names("/proc") {
+		if _, err := strconv.Atoi(entry); err == nil {
+			look("/proc/"+entry+"/ns/net", entry)
+		}
+	}
+	return found
+}
+
+func matches(path string, match func() bool) (found bool) {
+	var done sync.WaitGroup
+	done.Go(func() {
+		runtime.LockOSThread()
+		fd, err := Open(path)
+		if err != nil {
+			return
+		}
+		defer unix.Close(fd)
+		found = unix.Setns(fd, unix.CLONE_NEWNET) == nil && match()
+	})
+	done.Wait()
+	return found
+}
