@@ -12,7 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/fix"
 )
 
 // A verb is one row of the table of what the program can do.
@@ -86,7 +86,7 @@ func (p *program) parse(v *verb, args []string, implied bool) error {
 	own, others := split(v, c, args)
 	arranged, err := arrange(own, flags)
 	if e := new(exitError); implied && errors.As(err, &e) && !e.near {
-		e.fix = netcfg.Sentence("flags follow the verb: tunadm VERB FLAGS")
+		e.fix = fix.Sentence("flags follow the verb: tunadm VERB FLAGS")
 	}
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -101,9 +102,9 @@ func unknown(kind, word string, known []string, otherwise string) error {
 	}
 	switch {
 	case meant != "":
-		e.fix, e.near = netcfg.Sentence("did you mean "+meant+"?"), true
+		e.fix, e.near = fix.Sentence("did you mean "+meant+"?"), true
 	case hint != "":
-		e.fix = netcfg.Sentence(hint)
+		e.fix = fix.Sentence(hint)
 	}
 	return e
 }

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -95,8 +96,8 @@ func (c *carrier) handle(ctx context.Context, ns *netcfg.Namespace, attached []*
 // capture adds to "in use" a hint at a program that captures packets without attaching.
 func capture(err error) error {
 	if e := new(netcfg.Error); errors.As(err, &e) && e.Cause == netcfg.InUse {
-		look := netcfg.InNamespace("tcpdump", "-i", e.Device)
-		e.Fix = netcfg.Fix{Before: "stop it first, or see the packets beside it: ", Commands: []netcfg.Command{look}}
+		look := fix.InNamespace("tcpdump", "-i", e.Device)
+		e.Fix = fix.Fix{Before: "stop it first, or see the packets beside it: ", Commands: []fix.Command{look}}
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -167,13 +168,13 @@ func (r *rights) refused(needs capability, err error) error {
 }
 
 // withCapability returns the hint how to run tunadm with a capability.
-func withCapability(c capability) netcfg.Fix {
+func withCapability(c capability) fix.Fix {
 	if os.Geteuid() != 0 {
-		return netcfg.Sentence("run it as root")
+		return fix.Sentence("run it as root")
 	}
 	name := strings.TrimPrefix(c.String(), "CAP_")
 	if netcfg.Surroundings() == netcfg.Container {
-		return netcfg.Sentence("root here lacks " + c.String() + ": start the container with --cap-add " + name)
+		return fix.Sentence("root here lacks " + c.String() + ": start the container with --cap-add " + name)
 	}
-	return netcfg.Sentence("root here lacks " + c.String() + ": run tunadm where root has it")
+	return fix.Sentence("root here lacks " + c.String() + ": run tunadm where root has it")
 }

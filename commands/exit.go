@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tunadm/tunadm/internal/declare"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -52,9 +53,9 @@ var exits = map[netcfg.Cause]int{
 // An exitError is an error with an exit code that does not follow from its cause.
 type exitError struct {
 	code int
-	err  error      // nil: nothing is printed
-	fix  netcfg.Fix // zero: that of err
-	near bool       // the fix is a similar word
+	err  error   // nil: nothing is printed
+	fix  fix.Fix // zero: that of err
+	near bool    // the fix is a similar word
 }
 
 // errWouldChange is the outcome of a --check with steps. The plan has been printed.
@@ -73,16 +74,16 @@ func (e *exitError) Error() string {
 func (e *exitError) Unwrap() error { return e.err }
 
 // Hint returns the fix to print below the error.
-func (e *exitError) Hint() netcfg.Fix {
+func (e *exitError) Hint() fix.Fix {
 	if e.fix.IsZero() {
-		return netcfg.HintOf(e.err)
+		return fix.HintOf(e.err)
 	}
 	return e.fix
 }
 
 // usage returns the error for a wrong command line, with a hint; "": none.
 func usage(text, hint string) *exitError {
-	return &exitError{code: exitUsage, err: errors.New(text), fix: netcfg.Sentence(hint)}
+	return &exitError{code: exitUsage, err: errors.New(text), fix: fix.Sentence(hint)}
 }
 
 // usagef returns the error for a wrong command line, without a hint.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tunadm/tunadm/internal/doctor"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -30,7 +31,7 @@ func FuzzPrinters(f *testing.F) {
 		}
 		spec, _ := d.Spec()
 		event := netcfg.Event{Kind: netcfg.EventAlias, Time: time.Unix(0, 0), Before: d, After: d, Holder: &d.Holders[0]}
-		failed := &netcfg.Error{Device: text, Cause: netcfg.NotOwner, Detail: "only " + d.Access.String() + " may attach", Fix: netcfg.Sentence("ask " + text)}
+		failed := &netcfg.Error{Device: text, Cause: netcfg.NotOwner, Detail: "only " + d.Access.String() + " may attach", Fix: fix.Sentence("ask " + text)}
 		for name, print := range map[string]func(p *program, out *bytes.Buffer) error{
 			"table":      func(_ *program, out *bytes.Buffer) error { return renderTable(out, []*netcfg.Device{d}) },
 			"names":      func(_ *program, out *bytes.Buffer) error { return renderNames(out, []*netcfg.Device{d}) },
@@ -41,7 +42,7 @@ func FuzzPrinters(f *testing.F) {
 			"error":      func(p *program, _ *bytes.Buffer) error { p.complain(errors.Join(failed, errors.New(text))); return nil },
 			"say":        func(p *program, _ *bytes.Buffer) error { p.say(text); p.sayOf(text, text); return nil },
 			"findings": func(_ *program, out *bytes.Buffer) error {
-				return renderFindings(out, []doctor.Finding{{Check: "x", Device: text, What: text, Means: text, Fixes: []netcfg.Fix{netcfg.Sentence(text)}}})
+				return renderFindings(out, []doctor.Finding{{Check: "x", Device: text, What: text, Means: text, Fixes: []fix.Fix{fix.Sentence(text)}}})
 			},
 			"plan":      func(_ *program, out *bytes.Buffer) error { return renderPlan(out, deletion(d), false) },
 			"json plan": func(_ *program, out *bytes.Buffer) error { return renderPlan(out, deletion(d), true) },

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/loop"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/internal/state"
@@ -104,7 +105,7 @@ func (o *loopOptions) run(operands []string) error {
 	err = o.relay(ctx, caught, l)
 	if failed := l.End(); failed != nil {
 		left := &exitError{code: exitFailed, err: errors.New("not all of it could be removed")}
-		left.fix = netcfg.Run(netcfg.Tunadm("loop", "", "--clean"))
+		left.fix = fix.Run(fix.Tunadm("loop", "", "--clean"))
 		return errors.Join(err, failed, left)
 	}
 	return errors.Join(err, memory.Forget())

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tunadm/tunadm/internal/declare"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/standin"
 	"github.com/tunadm/tunadm/internal/words"
@@ -52,7 +53,7 @@ func (p *program) complain(err error) int {
 		}
 		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), words.Printable(err.Error()))
 		p.pointAt(err)
-		if hint := netcfg.HintOf(err).String(); hint != "" {
+		if hint := fix.HintOf(err).String(); hint != "" {
 			fmt.Fprintf(p.stderr, "tunadm: hint: %s\n", words.Printable(hint))
 		}
 	}

@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"fmt"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"slices"
 	"strings"
@@ -45,12 +46,12 @@ func (s Step) needsUnused() bool {
 
 // busyError returns the error of a step on a device in use.
 func busyError(d *Device, kind StepKind) *Error {
-	fix := Sentence("stop it first")
+	how := fix.Sentence("stop it first")
 	if kind == StepDelete && mayConfigure() {
-		fix = Fix{Before: "stop it first, or force the deletion: ",
-			Commands: []Command{Tunadm("delete", d.Name, "--force")}}
+		how = fix.Fix{Before: "stop it first, or force the deletion: ",
+			Commands: []fix.Command{fix.Tunadm("delete", d.Name, "--force")}}
 	}
-	return &Error{Device: d.Name, Cause: InUse, Detail: d.UsedBy(), Fix: fix, Err: errBusy}
+	return &Error{Device: d.Name, Cause: InUse, Detail: d.UsedBy(), Fix: how, Err: errBusy}
 }
 
 // UsedBy returns the phrase "in use", with the programs that hold the device.

@@ -1,6 +1,7 @@
 package netcfg
 
 import (
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"slices"
 	"strings"
@@ -56,7 +57,7 @@ const (
 // the other fixes.
 var causes = [...]struct {
 	means string
-	fix   func(device string) Fix
+	fix   func(device string) fix.Fix
 }{
 	NoDevice:      {means: "no such device"},
 	Exists:        {"exists already", accept},
@@ -100,32 +101,34 @@ var causes = [...]struct {
 	NotExecutable:    {means: "it cannot be executed"},
 }
 
-func sentence(text string) func(string) Fix { return func(string) Fix { return Sentence(text) } }
+func sentence(text string) func(string) fix.Fix {
+	return func(string) fix.Fix { return fix.Sentence(text) }
+}
 
 // accept returns the fix for a device that cannot be created because it exists.
-func accept(device string) Fix {
-	return Fix{Commands: []Command{Tunadm("set", device)},
+func accept(device string) fix.Fix {
+	return fix.Fix{Commands: []fix.Command{fix.Tunadm("set", device)},
 		After: " changes it; --if-missing accepts a device with these properties"}
 }
 
 // replace returns the fix for a property that cannot be changed.
-func replace(why string) func(string) Fix {
-	return func(device string) Fix {
-		return Fix{Before: why, Commands: []Command{Tunadm("delete", device)},
+func replace(why string) func(string) fix.Fix {
+	return func(device string) fix.Fix {
+		return fix.Fix{Before: why, Commands: []fix.Command{fix.Tunadm("delete", device)},
 			After: ", then add it again; apply --replace does both"}
 	}
 }
 
-func shorten(device string) Fix { return Run(Tunadm("set", device, "--txqueuelen", "500")) }
+func shorten(device string) fix.Fix { return fix.Run(fix.Tunadm("set", device, "--txqueuelen", "500")) }
 
 // An Error is the failure of one device, with its cause.
 type Error struct {
 	Device string
 	What   string // the property in error: "mtu 70000"; "": the device itself
 	Cause  Cause
-	Detail string // the facts of this case; "": the text of the cause
-	Fix    Fix    // the fix of this case; zero: the fix of the cause
-	Err    error  // the kernel's error
+	Detail string  // the facts of this case; "": the text of the cause
+	Fix    fix.Fix // the fix of this case; zero: the fix of the cause
+	Err    error   // the kernel's error
 
 	released bool // no program uses the device any more
 }
@@ -151,7 +154,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Hint returns the fix of this case, or else the fix of the cause.
-func (e *Error) Hint() Fix {
+func (e *Error) Hint() fix.Fix {
 	if fix := causes[e.Cause].fix; e.Fix.IsZero() && fix != nil {
 		return fix(e.Device)
 	}

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -46,7 +47,7 @@ func (ns *Namespace) createHidden(s *Step) (*newDevice, error) {
 		}
 	}
 	detail := fmt.Sprintf("another program attached before the device had its owner, %d times", tries)
-	return nil, &Error{Device: s.Device, Detail: detail, Fix: Sentence("run it as root")}
+	return nil, &Error{Device: s.Device, Detail: detail, Fix: fix.Sentence("run it as root")}
 }
 
 // abandon deletes a new device, even if another program has attached to it.

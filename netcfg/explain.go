@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
@@ -47,22 +48,22 @@ func explainOpen(node string, err error) error {
 		e.Fix = Surroundings().allowNode()
 	case errors.Is(err, unix.EACCES) && onNodev():
 		e.Cause, e.Detail = NodeForbidden, "its file system is mounted nodev"
-		e.Fix = Run(ByRoot("mount", "-o", "remount,dev", mountPoint(driver)))
+		e.Fix = fix.Run(fix.ByRoot("mount", "-o", "remount,dev", mountPoint(driver)))
 	case errors.Is(err, unix.EACCES):
-		e.Cause, e.Fix = NodeForbidden, Run(openWay()).For(os.Geteuid() == 0)
+		e.Cause, e.Fix = NodeForbidden, fix.Run(openWay()).For(os.Geteuid() == 0)
 	}
 	return e
 }
 
 // openWay returns the command that lets every user open the node, or reach it.
-func openWay() Command {
+func openWay() fix.Command {
 	for _, dir := range []string{"/dev", filepath.Dir(driver)} {
 		var st unix.Stat_t
 		if unix.Stat(dir, &st) == nil && st.Mode&1 == 0 {
-			return ByRoot("chmod", "a+rx", dir)
+			return fix.ByRoot("chmod", "a+rx", dir)
 		}
 	}
-	return ByRoot("chmod", "0666", driver)
+	return fix.ByRoot("chmod", "0666", driver)
 }
 
 // onNodev reports whether the driver's node is on a file system mounted with nodev.
@@ -170,7 +171,7 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 		if s.hold != nil { // the device will be gone when the user reads this
 			where = "default"
 		}
-		e.Cause, e.Fix = IPv6Off, Run(InNamespace("sysctl", "-w", "net.ipv6.conf."+where+".disable_ipv6=0"))
+		e.Cause, e.Fix = IPv6Off, fix.Run(fix.InNamespace("sysctl", "-w", "net.ipv6.conf."+where+".disable_ipv6=0"))
 	case s.Kind == StepAddRoute && s.Route.Via.IsValid() &&
 		(is(unix.ENETUNREACH) || is(unix.EHOSTUNREACH) || is(unix.EINVAL)):
 		e.Cause = NoGateway
@@ -210,24 +211,24 @@ func mayConfigure() bool {
 }
 
 // asRoot returns the fix for a missing CAP_NET_ADMIN.
-func asRoot() Fix {
+func asRoot() fix.Fix {
 	if os.Geteuid() != 0 {
-		return Sentence("run it as root")
+		return fix.Sentence("run it as root")
 	}
 	switch Surroundings() {
 	case Container:
-		return Sentence("root here lacks CAP_NET_ADMIN: start the container with --cap-add NET_ADMIN")
+		return fix.Sentence("root here lacks CAP_NET_ADMIN: start the container with --cap-add NET_ADMIN")
 	case UserNamespace:
-		return Sentence("root here has no CAP_NET_ADMIN over this network namespace, " +
+		return fix.Sentence("root here has no CAP_NET_ADMIN over this network namespace, " +
 			"which belongs to another user namespace: " +
 			"create one with unshare -n")
 	}
-	return Sentence("root here lacks CAP_NET_ADMIN over this network namespace: " +
+	return fix.Sentence("root here lacks CAP_NET_ADMIN over this network namespace: " +
 		"grant it, or run it outside the container")
 }
 
 // AdminHint returns the fix for a program that is not permitted to create devices.
-func AdminHint() Fix { return asRoot() }
+func AdminHint() fix.Fix { return asRoot() }
 
 // errBusy is the errno of a device in use.
 const errBusy = unix.EBUSY

@@ -3,6 +3,7 @@ package netcfg
 import (
 	"cmp"
 	"context"
+	"github.com/tunadm/tunadm/internal/fix"
 	"slices"
 )
 
@@ -141,7 +142,7 @@ func (o Options) ahead(made []Step, names []string) *Error {
 	if o.Remember != nil {
 		if err := o.Remember(made); err != nil {
 			const detail = "cannot be recorded, so it was not created"
-			return &Error{Cause: NotPermitted, Detail: detail, Fix: HintOf(err), Err: err}
+			return &Error{Cause: NotPermitted, Detail: detail, Fix: fix.HintOf(err), Err: err}
 		}
 	}
 	if o.Announce != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/accounts"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
@@ -69,8 +70,8 @@ func unfound(d accounts.Database, s string, err error) error {
 	return err
 }
 
-func idFix(database, name string) Fix {
-	return Fix{Before: "try ", Commands: []Command{{Words: []string{"getent", database, name}}}, After: ", or give a number"}
+func idFix(database, name string) fix.Fix {
+	return fix.Fix{Before: "try ", Commands: []fix.Command{{Words: []string{"getent", database, name}}}, After: ", or give a number"}
 }
 
 // groupsOf returns the numbers of a user's groups, the user's own first. The error is an [*Error].

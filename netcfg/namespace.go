@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/netns"
 	"github.com/tunadm/tunadm/internal/rtnl"
@@ -96,7 +97,7 @@ func explainNamespace(ns, path string, err error) error {
 		e.Cause, e.Fix = NotPermitted, asRoot()
 		pid, ok := strings.CutSuffix(strings.TrimPrefix(path, "/proc/"), "/ns/net")
 		if ok && strings.Trim(pid, "0123456789") == "" {
-			e.Cause, e.Fix = ForeignNamespace, Run(Command{Words: []string{
+			e.Cause, e.Fix = ForeignNamespace, fix.Run(fix.Command{Words: []string{
 				"nsenter", "--preserve-credentials", "-U", "-n", "-t", pid, "tunadm", "..."}})
 		}
 	case errors.Is(err, fs.ErrNotExist):

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -87,7 +88,7 @@ var actions = map[uint8]string{
 }
 
 // Words returns the rule as ip rule add and ip rule del accept it.
-func (r Rule) Words() string { return Command{Words: r.words()}.String() }
+func (r Rule) Words() string { return fix.Command{Words: r.words()}.String() }
 
 func (r Rule) words() []string {
 	words := []string{"pref", strconv.FormatUint(uint64(r.Priority), 10)}
@@ -116,16 +117,16 @@ func tableWord(table uint32) string {
 
 // Delete returns the command that deletes the rule. If only a part of the rule is known, it returns a command that
 // prints the rule.
-func (r Rule) Delete() Fix {
+func (r Rule) Delete() fix.Fix {
 	ip := []string{"ip"}
 	if r.IPv6 {
 		ip = append(ip, "-6")
 	}
 	if r.Odd {
 		show := append(ip, "rule", "show", "pref", strconv.FormatUint(uint64(r.Priority), 10))
-		return Fix{Before: "inspect the rule: ", Commands: []Command{{Words: show, Namespace: true}}}
+		return fix.Fix{Before: "inspect the rule: ", Commands: []fix.Command{{Words: show, Namespace: true}}}
 	}
-	return Run(InNamespace(append(append(ip, "rule", "del"), r.words()...)...))
+	return fix.Run(fix.InNamespace(append(append(ip, "rule", "del"), r.words()...)...))
 }
 
 // detachedFlags are set if a rule names a device that does not exist.

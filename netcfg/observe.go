@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/vishvananda/netlink/nl"
@@ -235,7 +236,7 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 func (ns *Namespace) master(name string) (*Master, error) {
 	m, err := ns.link(name, 0)
 	if Gone(err) {
-		add := Run(InNamespace("ip", "link", "add", name, "type", "bridge"))
+		add := fix.Run(fix.InNamespace("ip", "link", "add", name, "type", "bridge"))
 		return nil, &Error{What: "master " + words.Escape(name), Cause: NoMaster, Fix: add, Err: unix.ENODEV}
 	} else if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"fmt"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"slices"
 )
@@ -145,7 +146,7 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 	}
 	if a, other := p.addressInTheWay(); other != nil {
 		e := p.refuse(AddressTaken, "address "+a.String(), "the device has "+other.String()+" already")
-		e.Fix = Run(Tunadm("set", h.Name, "--remove-address", other.String(), "--add-address", a.String()))
+		e.Fix = fix.Run(fix.Tunadm("set", h.Name, "--remove-address", other.String(), "--add-address", a.String()))
 		all = append(all, e)
 	}
 	after := Device{Addresses: p.targetAddresses(), Routes: p.targetRoutes()}

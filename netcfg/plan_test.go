@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
@@ -236,7 +237,7 @@ func TestErrorsKeepTheKernelsWordsLastAndHintsPasteable(t *testing.T) {
 		{&Error{Device: "tun7", Cause: InUse, Detail: "in use by x", Err: errBusy},
 			"in use by x: device or resource busy", ""},
 		{&Error{What: "master br0", Cause: NoMaster,
-			Fix: Run(InNamespace("ip", "link", "add", "br0", "type", "bridge")), Err: errors.New("no such device")},
+			Fix: fix.Run(fix.InNamespace("ip", "link", "add", "br0", "type", "bridge")), Err: errors.New("no such device")},
 			"master br0: no such device", "ip link add br0 type bridge"},
 	} {
 		if c.e.Error() != c.text || c.e.Hint().String() != c.hint {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"math/rand/v2"
 	"slices"
@@ -108,7 +109,7 @@ func differs(name string, steps []Step, never error) error {
 		}
 	}
 	return &Error{
-		Device: name, Cause: Differs, Fix: Fix{Commands: []Command{Tunadm("set", name)},
+		Device: name, Cause: Differs, Fix: fix.Fix{Commands: []fix.Command{fix.Tunadm("set", name)},
 			After: " with the flags of this add changes it"},
 		Detail: "exists already, and differs by: " + strings.Join(each, "; "),
 	}
@@ -164,7 +165,7 @@ func (j *job) withoutMaster(err error) error {
 	}
 	e.Device = j.Name
 	if e.Cause == NoMaster && (j.Want.Mode == TUN || j.before != nil && j.before.Mode == TUN) {
-		e.Fix = Run(InNamespace("ip", "link", "add", j.Want.Master.Name, "type", "vrf", "table", "10"))
+		e.Fix = fix.Run(fix.InNamespace("ip", "link", "add", j.Want.Master.Name, "type", "vrf", "table", "10"))
 	}
 	return e
 }
@@ -282,6 +283,6 @@ func notThere[T fmt.Stringer](j *job, what, flag string, like []T) error {
 		j.warn("%s: %s", what, causes[NotThere].means)
 		return nil
 	}
-	fix := Run(Tunadm("set", j.Name, flag, like[0].String()))
+	fix := fix.Run(fix.Tunadm("set", j.Name, flag, like[0].String()))
 	return &Error{Device: j.Name, What: what, Cause: NotThere, Fix: fix}
 }

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/fix"
 )
 
 // A Surrounding is the kind of isolation in which the program runs, as far as it can be detected.
@@ -79,32 +80,32 @@ func inChroot() bool {
 }
 
 // makeNode returns the fix for a missing driver's node.
-func (s Surrounding) makeNode() Fix {
+func (s Surrounding) makeNode() fix.Fix {
 	switch s {
 	case Container:
-		return Sentence("start the container with --device /dev/net/tun")
+		return fix.Sentence("start the container with --device /dev/net/tun")
 	case UserNamespace:
-		return Sentence("a user namespace cannot create a node: " +
+		return fix.Sentence("a user namespace cannot create a node: " +
 			"bind-mount that of the machine, as podman --device /dev/net/tun does")
 	}
-	clear := ByRoot("mkdir", "-p", "/dev/net")
+	clear := fix.ByRoot("mkdir", "-p", "/dev/net")
 	if _, err := os.Lstat(driver); err == nil {
-		clear = ByRoot("rm", "-r", driver)
+		clear = fix.ByRoot("rm", "-r", driver)
 	}
-	return Run(clear, ByRoot("mknod", driver, "c", "10", "200"), ByRoot("chmod", "0666", driver))
+	return fix.Run(clear, fix.ByRoot("mknod", driver, "c", "10", "200"), fix.ByRoot("chmod", "0666", driver))
 }
 
 // allowNode returns the fix for a device cgroup that forbids the node.
-func (s Surrounding) allowNode() Fix {
+func (s Surrounding) allowNode() fix.Fix {
 	if s == Container {
-		return Sentence("start the container with --device /dev/net/tun")
+		return fix.Sentence("start the container with --device /dev/net/tun")
 	}
-	return Sentence("add DeviceAllow=/dev/net/tun rw to the systemd unit of this program")
+	return fix.Sentence("add DeviceAllow=/dev/net/tun rw to the systemd unit of this program")
 }
 
 // loadDriver returns the fix for a kernel without the driver.
-func loadDriver() Fix {
-	load := Run(ByRoot("modprobe", "tun"))
+func loadDriver() fix.Fix {
+	load := fix.Run(fix.ByRoot("modprobe", "tun"))
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
 		return load
@@ -112,12 +113,12 @@ func loadDriver() Fix {
 	release := unix.ByteSliceToString(u.Release[:])
 	if _, err := os.Stat("/lib/modules"); err == nil {
 		if _, err := os.Stat("/lib/modules/" + release); err != nil {
-			return Sentence("reboot: the modules of the running kernel (" + release +
+			return fix.Sentence("reboot: the modules of the running kernel (" + release +
 				") were removed, as after an upgrade")
 		}
 	}
 	if Surroundings() == Container {
-		return Sentence("run modprobe tun on the machine, outside the container")
+		return fix.Sentence("run modprobe tun on the machine, outside the container")
 	}
 	return load
 }

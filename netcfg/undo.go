@@ -3,6 +3,7 @@ package netcfg
 import (
 	"context"
 	"errors"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"slices"
 	"strings"
@@ -47,7 +48,7 @@ func reserve(jobs []*job, o Options) {
 	if err := o.Reserve(gone); err != nil {
 		for _, j := range owners {
 			j.err = &Error{Device: j.Name, Cause: NotPermitted,
-				Detail: "its replacement cannot be recorded, so it was not deleted", Fix: HintOf(err), Err: err}
+				Detail: "its replacement cannot be recorded, so it was not deleted", Fix: fix.HintOf(err), Err: err}
 		}
 	}
 }

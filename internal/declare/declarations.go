@@ -7,6 +7,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -196,7 +197,7 @@ func (d *document) impossible(err error, name string, at func(key string) int) {
 	}
 	hint := e.Hint()
 	if e.Cause == netcfg.DeviceDown {
-		hint = netcfg.Sentence("up = true, or leave it out")
+		hint = fix.Sentence("up = true, or leave it out")
 	}
 	d.mistakeWith(hint, at(blamed[e.Cause]), "device %q: %v", name, e)
 }

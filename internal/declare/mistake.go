@@ -3,8 +3,8 @@ package declare
 import (
 	"fmt"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A Place is a character of a file. Lines and columns count from 1. If Line is 0, it is the file as a whole.
@@ -24,14 +24,14 @@ func (p Place) String() string {
 // A Mistake is the error of a part of a file, or of a file that cannot be read.
 type Mistake struct {
 	Place
-	Text   string     // the error itself, without the place
-	Fix    netcfg.Fix // zero: none
-	Source string     // the line of the place, or the part of a long line around it; "": none
-	Caret  int        // the number of bytes of Source before the place
+	Text   string  // the error itself, without the place
+	Fix    fix.Fix // zero: none
+	Source string  // the line of the place, or the part of a long line around it; "": none
+	Caret  int     // the number of bytes of Source before the place
 }
 
 // Error returns the place and the text.
 func (m *Mistake) Error() string { return m.Place.String() + ": " + m.Text }
 
 // Hint returns the fix.
-func (m *Mistake) Hint() netcfg.Fix { return m.Fix }
+func (m *Mistake) Hint() fix.Fix { return m.Fix }

@@ -6,16 +6,16 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/fix"
 )
 
 // mistake records a mistake at an offset. The hint is a sentence; "": none.
 func (d *document) mistake(at int, hint, format string, args ...any) {
-	d.mistakeWith(netcfg.Sentence(hint), at, format, args...)
+	d.mistakeWith(fix.Sentence(hint), at, format, args...)
 }
 
 // mistakeWith records a mistake with its fix. Only the first mistake at an offset is kept.
-func (d *document) mistakeWith(fix netcfg.Fix, at int, format string, args ...any) {
+func (d *document) mistakeWith(fix fix.Fix, at int, format string, args ...any) {
 	if d.wrong[at] != nil {
 		return
 	}

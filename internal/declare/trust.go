@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/files"
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/fix"
 )
 
 // installCopies is the fix of a directory that others can change.
@@ -25,9 +25,9 @@ func open(path string) (*os.File, *Mistake) {
 	var untrusted *files.Untrusted
 	switch {
 	case errors.As(err, &kind) && (kind == files.FIFO || kind == files.DeviceNode):
-		m.Fix = netcfg.Sentence("the operand - reads standard input")
+		m.Fix = fix.Sentence("the operand - reads standard input")
 	case errors.As(err, &untrusted) && untrusted.Directory:
-		m.Fix = netcfg.Sentence(installCopies)
+		m.Fix = fix.Sentence(installCopies)
 	case errors.As(err, &untrusted):
 		m.Fix = copyOf(path)
 	}
@@ -41,7 +41,7 @@ func unreadable(path string, err error) *Mistake {
 	}
 	m := &Mistake{Place: Place{Path: path}, Text: err.Error()}
 	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(path, "/.") {
-		m.Fix = netcfg.Sentence("the operand is a file or a directory that declares devices")
+		m.Fix = fix.Sentence("the operand is a file or a directory that declares devices")
 	}
 	return m
 }
@@ -49,7 +49,7 @@ func unreadable(path string, err error) *Mistake {
 // copyOf returns the commands that replace a file by a copy of the reader's own. A new owner or a new mode is not
 // enough: a process that has the file open for writing keeps writing. The copy is read before it is used, so it must
 // be in a directory where nobody else can exchange it.
-func copyOf(path string) netcfg.Fix {
+func copyOf(path string) fix.Fix {
 	install := []string{"install", "-m", "0644"}
 	if os.Geteuid() == 0 {
 		install = append(install, "-o", "root")
@@ -58,16 +58,16 @@ func copyOf(path string) netcfg.Fix {
 	if _, err := os.Readlink(path); err == nil || files.CheckPrivate(filepath.Dir(path)) != nil {
 		home, _ := os.UserHomeDir()
 		install = append(install, "--", path, filepath.Join(home, filepath.Base(path)))
-		return netcfg.Fix{
-			Commands: []netcfg.Command{{Words: install}}, After: "; read the copy, and name it instead",
+		return fix.Fix{
+			Commands: []fix.Command{{Words: install}}, After: "; read the copy, and name it instead",
 		}
 	}
 	if strings.HasPrefix(path, "-") {
 		path = "./" + path
 	}
-	rename := netcfg.Command{Words: []string{"mv", path + ".new", path}}
-	return netcfg.Fix{
-		Commands: []netcfg.Command{{Words: append(install, path, path+".new")}},
+	rename := fix.Command{Words: []string{"mv", path + ".new", path}}
+	return fix.Fix{
+		Commands: []fix.Command{{Words: append(install, path, path+".new")}},
 		After:    "; read the copy, then " + rename.String(),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -20,7 +21,7 @@ func bridgeAddress(v *view) []Finding {
 		return one(Fault,
 			fmt.Sprintf("it has the address %s, but is a port of the bridge %s", a, words.Escape(d.Master)),
 			"a port passes every frame to its bridge, so nothing answers at this address",
-			netcfg.Run(netcfg.Tunadm("set", d.Name, "--remove-address", a.String()),
+			fix.Run(fix.Tunadm("set", d.Name, "--remove-address", a.String()),
 				ip("addr", "replace", a.String(), "dev", d.Master)))
 	}
 	return nil
@@ -47,7 +48,7 @@ func noAddress(v *view) []Finding {
 			return one(Warning,
 				fmt.Sprintf("its address %s covers only this host, and no route leads out of the device", a[0]),
 				"this host sends no packet to the device; the prefix length below is an example",
-				netcfg.Run(netcfg.Tunadm("set", d.Name, "--add-address", wider.String())))
+				fix.Run(fix.Tunadm("set", d.Name, "--add-address", wider.String())))
 		}
 		return nil
 	}
@@ -57,7 +58,7 @@ func noAddress(v *view) []Finding {
 	return one(Warning, "it has no address",
 		"this host sends no packet to it, unless a route leads to it; "+
 			"the address below is an example (an unused network)",
-		netcfg.Run(netcfg.Tunadm("set", d.Name, "--address", v.freeAddress(false).String())))
+		fix.Run(fix.Tunadm("set", d.Name, "--address", v.freeAddress(false).String())))
 }
 
 // freeAddress returns an address from a network that no link of this host uses.
@@ -110,14 +111,14 @@ func (v *view) setting(family, device, name string) (string, bool) {
 }
 
 // sysctl returns the command that sets a sysctl of a device.
-func sysctl(family, device, name, value string) netcfg.Command {
+func sysctl(family, device, name, value string) fix.Command {
 	key := "net." + family + ".conf." + strings.ReplaceAll(device, ".", "/") + "." + name
-	return netcfg.InNamespace("sysctl", "-w", key+"="+value)
+	return fix.InNamespace("sysctl", "-w", key+"="+value)
 }
 
 // ip returns a command of ip(8).
-func ip(words ...string) netcfg.Command {
-	return netcfg.InNamespace(append([]string{"ip"}, words...)...)
+func ip(words ...string) fix.Command {
+	return fix.InNamespace(append([]string{"ip"}, words...)...)
 }
 
 // ipv6Off finds a device without IPv6 where new devices have it.
@@ -130,7 +131,7 @@ func ipv6Off(v *view) []Finding {
 	}
 	return one(Warning, "IPv6 is off on it (disable_ipv6)",
 		"it has no IPv6 address, and adding one fails: \"permission denied\"",
-		netcfg.Run(sysctl("ipv6", d.Name, "disable_ipv6", "0")))
+		fix.Run(sysctl("ipv6", d.Name, "disable_ipv6", "0")))
 }
 
 // duplicate finds IPv6 addresses that another host on the link also has.
@@ -140,7 +141,7 @@ func duplicate(v *view) (found []Finding) {
 		if a.Duplicate() {
 			found = append(found, one(Fault, "another host on its link has the address "+a.String(),
 				"duplicate address detection failed, so the kernel does not use the address",
-				netcfg.Run(ip("addr", "del", a.String(), "dev", d.Name)))...)
+				fix.Run(ip("addr", "del", a.String(), "dev", d.Name)))...)
 		}
 	}
 	return found
@@ -159,7 +160,7 @@ func tentative(v *view) []Finding {
 		return one(Warning,
 			"its address "+a.String()+" is tentative: the kernel waits for a carrier to check for duplicates",
 			"a program cannot bind to it: \"cannot assign requested address\"",
-			netcfg.Run(ip("addr", "del", a.String(), "dev", d.Name),
+			fix.Run(ip("addr", "del", a.String(), "dev", d.Name),
 				ip("addr", "add", a.String(), "dev", d.Name, "nodad")))
 	}
 	return nil
@@ -181,7 +182,7 @@ func noLinkLocal(v *view) []Finding {
 	}
 	return one(Warning, "it has an IPv6 address, but no link-local one (addrgenmode none)",
 		"routing protocols and router advertisements do not work",
-		netcfg.Run(sysctl("ipv6", d.Name, "addr_gen_mode", "3")))
+		fix.Run(sysctl("ipv6", d.Name, "addr_gen_mode", "3")))
 }
 
 // subnetTwice finds another link with an address in the same network.
@@ -198,7 +199,7 @@ func subnetTwice(v *view) []Finding {
 			return one(Fault, fmt.Sprintf("%s also has an address in %s", words.Escape(other.Name), a.Subnet()),
 				"the kernel sends packets to that network through only one of the two; "+
 					"the address below is an example (an unused network)",
-				netcfg.Run(netcfg.Tunadm("set", d.Name, "--remove-address", a.String(), "--add-address",
+				fix.Run(fix.Tunadm("set", d.Name, "--remove-address", a.String(), "--add-address",
 					v.freeAddress(a.Local.Is6()).String())))
 		}
 	}

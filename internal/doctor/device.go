@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -18,14 +19,14 @@ func absent(v *view) []Finding {
 	if other := v.network.Link(v.Device); other != nil {
 		return one(Fault, words.Escape(v.Device)+" is "+other.KindWords()+", not a TUN/TAP device",
 			"no program can attach to it",
-			netcfg.Sentence("choose another name: tunadm list prints the existing devices"))
+			fix.Sentence("choose another name: tunadm list prints the existing devices"))
 	}
 	what := "there is no device " + words.Escape(v.Device)
 	if elsewhere := v.namespace.Elsewhere(v.Device); len(elsewhere) > 0 {
 		return one(Fault,
 			what+" in this network namespace, but another one has it: "+words.Escape(strings.Join(elsewhere, ", ")),
 			"a device is visible only in its own network namespace",
-			netcfg.Run(netcfg.Tunadm("doctor", v.Device, "--netns", elsewhere[0])))
+			fix.Run(fix.Tunadm("doctor", v.Device, "--netns", elsewhere[0])))
 	}
 	var names []string
 	for _, l := range v.network.Links {
@@ -34,10 +35,10 @@ func absent(v *view) []Finding {
 		}
 	}
 	means := "a program without CAP_NET_ADMIN cannot create a device; it can only attach to an existing one"
-	var fixes []netcfg.Fix
+	var fixes []fix.Fix
 	if near := words.Nearest(v.Device, names); near != "" {
 		what += ", but there is " + words.Escape(near)
-		fixes = append(fixes, netcfg.Run(netcfg.Tunadm("doctor", near)))
+		fixes = append(fixes, fix.Run(fix.Tunadm("doctor", near)))
 	}
 	var flags []string
 	if netcfg.ModeOf(v.Device) == 0 {
@@ -46,7 +47,7 @@ func absent(v *view) []Finding {
 	if v.User != "" || !v.person.Admin {
 		flags = append(flags, "--user", v.person.ID.String())
 	}
-	return one(Fault, what, means, append(fixes, netcfg.Run(netcfg.Tunadm("add", v.Device, flags...)))...)
+	return one(Fault, what, means, append(fixes, fix.Run(fix.Tunadm("add", v.Device, flags...)))...)
 }
 
 // modeOfName finds a tun whose name begins with tap, and the reverse.
@@ -61,12 +62,12 @@ func modeOfName(v *view) []Finding {
 	if d.Up || d.MultiQueue || d.MTU != 1500 || d.Alias != "" || d.Master != "" || len(d.Addresses)+len(d.Routes) > 0 ||
 		d.InUse() {
 		return one(Warning, what, means,
-			netcfg.Sentence("the mode cannot be changed after creation: "+
+			fix.Sentence("the mode cannot be changed after creation: "+
 				"delete the device and re-create it with its properties (tunadm export prints them)"))
 	}
 	flags := slices.Concat([]string{"--mode", called.String()}, keepUser(d), keepGroup(d))
 	return one(Warning, what, means,
-		netcfg.Run(netcfg.Tunadm("delete", d.Name), netcfg.Tunadm("add", d.Name, flags...)))
+		fix.Run(fix.Tunadm("delete", d.Name), fix.Tunadm("add", d.Name, flags...)))
 }
 
 // queues reports whether a program must ask for several queues.
@@ -93,8 +94,8 @@ func leftOver(v *view) []Finding {
 		return ok(what)
 	}
 	return one(Warning, what, "the program ended, or attached to another device",
-		netcfg.Sentence("start the program again"),
-		netcfg.Fix{Commands: []netcfg.Command{netcfg.Tunadm("delete", d.Name)}, After: ", if it is no longer needed"})
+		fix.Sentence("start the program again"),
+		fix.Fix{Commands: []fix.Command{fix.Tunadm("delete", d.Name)}, After: ", if it is no longer needed"})
 }
 
 // leftRules finds policy rules that name a device that does not exist.

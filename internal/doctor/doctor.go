@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -27,10 +28,10 @@ func (l Level) String() string { return [...]string{"fault", "warning", "ok"}[l]
 type Finding struct {
 	Check  string // the name of the check
 	Level  Level
-	Device string       // "": the machine
-	What   string       // the observation
-	Means  string       // its cause or its effect; "": What includes it
-	Fixes  []netcfg.Fix // the best first
+	Device string    // "": the machine
+	What   string    // the observation
+	Means  string    // its cause or its effect; "": What includes it
+	Fixes  []fix.Fix // the best first
 }
 
 // A Question names the device and the user to examine.
@@ -143,7 +144,7 @@ func (v *view) ask(checks []check) (findings []Finding) {
 }
 
 // one returns a list of one finding.
-func one(level Level, what, means string, fixes ...netcfg.Fix) []Finding {
+func one(level Level, what, means string, fixes ...fix.Fix) []Finding {
 	return []Finding{{Level: level, What: what, Means: means, Fixes: fixes}}
 }
 
@@ -152,7 +153,7 @@ func ok(what string) []Finding { return one(OK, what, "") }
 
 // known returns a finding with the text and the hint of an error.
 func known(level Level, err error) []Finding {
-	if fix := netcfg.HintOf(err); !fix.IsZero() {
+	if fix := fix.HintOf(err); !fix.IsZero() {
 		return one(level, err.Error(), "", fix)
 	}
 	return one(level, err.Error(), "")

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -25,7 +26,7 @@ func down(v *view) []Finding {
 	}
 	return one(Fault, "it is down",
 		"it passes no packet, its routes are gone, and a write to it fails with \"input/output error\"",
-		netcfg.Run(netcfg.Tunadm("set", d.Name, "--up")))
+		fix.Run(fix.Tunadm("set", d.Name, "--up")))
 }
 
 // queueLength finds a transmit queue that holds no packet, or is short and dropped packets.
@@ -33,7 +34,7 @@ func queueLength(v *view) []Finding {
 	const short = 100 // packets; the kernel's default is 500 for a tun and 1000 for a tap
 	d := v.device
 	usual := map[netcfg.Mode]string{netcfg.TUN: "500", netcfg.TAP: "1000"}[d.Mode]
-	fix := netcfg.Run(netcfg.Tunadm("set", d.Name, "--txqueuelen", usual))
+	fix := fix.Run(fix.Tunadm("set", d.Name, "--txqueuelen", usual))
 	switch {
 	case d.TxQueueLen == 0:
 		return one(Fault, "its transmit queue length is 0 (txqueuelen)",
@@ -60,9 +61,9 @@ func noCarrier(v *view) []Finding {
 	case d.InUse():
 		return one(Fault, "a program is attached, but the carrier is off",
 			"the program or an administrator turned it off; the kernel drops packets before they reach the program",
-			netcfg.Run(ip("link", "set", "dev", d.Name, "carrier", "on")))
+			fix.Run(ip("link", "set", "dev", d.Name, "carrier", "on")))
 	}
-	start := netcfg.Sentence("start the program that reads it")
+	start := fix.Sentence("start the program that reads it")
 	means := "ping gets no answer"
 	if d.Mode == netcfg.TAP {
 		means = "ping prints \"destination host unreachable\" after three seconds"
@@ -86,7 +87,7 @@ func mtuOfMaster(v *view) []Finding {
 	return one(Warning,
 		fmt.Sprintf("its MTU is %d, but that of its bridge %s is %d", d.MTU, words.Escape(m.Name), m.MTU),
 		"the bridge silently drops packets larger than its own MTU",
-		netcfg.Run(netcfg.Tunadm("set", d.Name, "--mtu", strconv.Itoa(m.MTU))))
+		fix.Run(fix.Tunadm("set", d.Name, "--mtu", strconv.Itoa(m.MTU))))
 }
 
 // mtuIPv6 finds an MTU too small for IPv6, if another link has an IPv6 address.
@@ -100,7 +101,7 @@ func mtuIPv6(v *view) []Finding {
 			if a.Local.Is6() && !a.Local.IsLinkLocalUnicast() && !a.Local.IsLoopback() {
 				return one(Warning, fmt.Sprintf("its MTU is %d, but IPv6 requires %d", d.MTU, netcfg.MTUMinV6),
 					"the kernel has removed the IPv6 addresses, routes and sysctls of the device",
-					netcfg.Run(netcfg.Tunadm("set", d.Name, "--mtu", strconv.Itoa(netcfg.MTUMinV6))))
+					fix.Run(fix.Tunadm("set", d.Name, "--mtu", strconv.Itoa(netcfg.MTUMinV6))))
 			}
 		}
 	}
@@ -118,7 +119,7 @@ func macTwice(v *view) []Finding {
 			return one(Fault, fmt.Sprintf("%s, a port of the same bridge, has the same MAC address: %s",
 				words.Escape(l.Name), d.MAC),
 				"the bridge confuses the two, so frames leave through the wrong port",
-				netcfg.Run(netcfg.Tunadm("set", d.Name, "--mac", ownMAC(d).String())))
+				fix.Run(fix.Tunadm("set", d.Name, "--mac", ownMAC(d).String())))
 		}
 	}
 	return nil
@@ -144,7 +145,7 @@ func declared(v *view) []Finding {
 	if err != nil {
 		return one(Warning, "it differs from its declaration: "+err.Error(),
 			"it was created by hand, or the file has changed since",
-			netcfg.Run(netcfg.Tunadm("apply", "", "--replace")))
+			fix.Run(fix.Tunadm("apply", "", "--replace")))
 	}
 	if len(steps) == 0 {
 		return nil
@@ -156,7 +157,7 @@ func declared(v *view) []Finding {
 	return one(Warning, "it differs from its declaration; missing: "+strings.Join(lacks, "; "),
 		"another program changed it, such as udev, which sets the MAC address of a new device; "+
 			"or it went down, which removes IPv6 addresses and routes",
-		netcfg.Run(netcfg.Tunadm("apply", "")))
+		fix.Run(fix.Tunadm("apply", "")))
 }
 
 // unread finds an attached program that has read no packet.
@@ -168,7 +169,7 @@ func unread(v *view) []Finding {
 	}
 	return one(Warning, "the attached program has read no packet, and the kernel dropped "+packets(d.Stats.TxDropped),
 		"the program hangs, does not read the device, or has just started",
-		netcfg.Sentence("restart the program: "+d.UsedBy()))
+		fix.Sentence("restart the program: "+d.UsedBy()))
 }
 
 // otherMACs finds frames from the program to a MAC address that no device has.
@@ -180,9 +181,9 @@ func otherMACs(v *view) []Finding {
 	return one(Warning, fmt.Sprintf("the program sent %s to a MAC address other than that of the tap, %s",
 		packets(d.Stats.RxOtherHost), d.MAC),
 		"the host accepts only frames to its own MAC address; the others reach only programs that capture packets",
-		netcfg.Sentence("make the program resolve the MAC address by ARP"),
-		netcfg.Fix{Before: "add the tap to a bridge: ",
-			Commands: []netcfg.Command{netcfg.Tunadm("set", d.Name, "--master", "BRIDGE")}})
+		fix.Sentence("make the program resolve the MAC address by ARP"),
+		fix.Fix{Before: "add the tap to a bridge: ",
+			Commands: []fix.Command{fix.Tunadm("set", d.Name, "--master", "BRIDGE")}})
 }
 
 // bridgeDown finds a master that is down.
@@ -192,5 +193,5 @@ func bridgeDown(v *view) []Finding {
 		return nil
 	}
 	return one(Fault, "its master "+words.Escape(m.Name)+" is down", "packets from the program go no further",
-		netcfg.Run(ip("link", "set", "dev", m.Name, "up")))
+		fix.Run(ip("link", "set", "dev", m.Name, "up")))
 }

@@ -4,8 +4,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // networkManager reports that NetworkManager manages the device.
@@ -21,11 +21,11 @@ func networkManager(v *view) []Finding {
 		"and stores a connection profile for it"
 	if !plain(name) {
 		return one(Warning, what, means,
-			netcfg.Sentence("rename the device: its name has characters that are special in NetworkManager's files"))
+			fix.Sentence("rename the device: its name has characters that are special in NetworkManager's files"))
 	}
-	write := netcfg.ByRoot("printf", `[keyfile]\nunmanaged-devices+=interface-name:%s\n`, name)
+	write := fix.ByRoot("printf", `[keyfile]\nunmanaged-devices+=interface-name:%s\n`, name)
 	write.Output = "/etc/NetworkManager/conf.d/90-" + name + ".conf"
-	return one(Warning, what, means, netcfg.Run(write, netcfg.ByRoot("nmcli", "general", "reload")))
+	return one(Warning, what, means, fix.Run(write, fix.ByRoot("nmcli", "general", "reload")))
 }
 
 // networkd reports that systemd-networkd has a file for the device.
@@ -48,13 +48,13 @@ func networkd(v *view) []Finding {
 	means := "systemd-networkd changes addresses and routes, and removes them when the carrier is lost"
 	if !plain(name) {
 		return one(Warning, what, means,
-			netcfg.Sentence("rename the device: its name has characters that are special in systemd-networkd's files"))
+			fix.Sentence("rename the device: its name has characters that are special in systemd-networkd's files"))
 	}
-	write := netcfg.ByRoot("printf", `[Match]\nName=%s\n\n[Link]\nUnmanaged=yes\n`, name)
+	write := fix.ByRoot("printf", `[Match]\nName=%s\n\n[Link]\nUnmanaged=yes\n`, name)
 	write.Output = "/etc/systemd/network/05-" + name + ".network"
 	return one(Warning, what, means,
-		netcfg.Run(write, netcfg.ByRoot("networkctl", "reload"),
-			netcfg.ByRoot("networkctl", "reconfigure", "--", name)))
+		fix.Run(write, fix.ByRoot("networkctl", "reload"),
+			fix.ByRoot("networkctl", "reconfigure", "--", name)))
 }
 
 // plain reports whether a name has no special character of the network managers' files: no pattern, no negation, no

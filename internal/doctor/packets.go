@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -16,7 +17,7 @@ func rpFilter(v *view) []Finding {
 	if v.largest("rp_filter", d.Name) != 1 {
 		return nil
 	}
-	fix := netcfg.Run(sysctl("ipv4", d.Name, "rp_filter", "2"))
+	fix := fix.Run(sysctl("ipv4", d.Name, "rp_filter", "2"))
 	for _, dt := range v.detours() {
 		if dt.to.Is4() && dt.way.Index != 0 {
 			return one(Fault,
@@ -45,7 +46,7 @@ func (v *view) largest(name, device string) (value int) {
 }
 
 // looser returns the other commands that are required to accept packets from addresses of this host.
-func (v *view) looser(device string) (more []netcfg.Command) {
+func (v *view) looser(device string) (more []fix.Command) {
 	for _, where := range []string{"all", device} {
 		if value, _ := v.setting("ipv4", where, "rp_filter"); value != "0" {
 			more = append(more, sysctl("ipv4", where, "rp_filter", "0"))
@@ -97,7 +98,7 @@ func acceptLocal(v *view) []Finding {
 			words.Escape(l.Name)),
 			fmt.Sprintf("the kernel drops packets from %s that the program writes to it, as martians, "+
 				"and delivers packets to %s locally", a.Local, a.Local),
-			netcfg.Run(append([]netcfg.Command{sysctl("ipv4", d.Name, "accept_local", "1")}, v.looser(d.Name)...)...))
+			fix.Run(append([]fix.Command{sysctl("ipv4", d.Name, "accept_local", "1")}, v.looser(d.Name)...)...))
 	}
 	return nil
 }
@@ -129,7 +130,7 @@ func forwarding(v *view) []Finding {
 		"this host does not forward IPv4, and dropped "+packets(lost)+
 			" to other hosts in this network namespace, possibly of another device",
 		"hosts behind the device reach only this host",
-		netcfg.Run(netcfg.InNamespace("sysctl", "-w", "net.ipv4.ip_forward=1")))
+		fix.Run(fix.InNamespace("sysctl", "-w", "net.ipv4.ip_forward=1")))
 }
 
 // firewall reports whether a firewall rule names the device. It does not evaluate the rules.
@@ -139,7 +140,7 @@ func firewall(v *view) []Finding {
 	switch {
 	case named && v.asked():
 		return one(Warning, "a firewall rule names it", "the rule was not evaluated",
-			netcfg.Sentence("inspect the rule: nft list ruleset, or iptables-save"))
+			fix.Sentence("inspect the rule: nft list ruleset, or iptables-save"))
 	case named:
 		return ok("a firewall rule names it; the rule was not evaluated")
 	case present:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -74,7 +75,7 @@ func create(v *view) []Finding {
 	}
 	return one(Warning, who+" may not create devices, and may not attach to any existing one",
 		"creating a device requires CAP_NET_ADMIN over this network namespace; attaching does not",
-		netcfg.Run(netcfg.Tunadm("add", "", "--mode", "tun", "--user", v.person.ID.String())))
+		fix.Run(fix.Tunadm("add", "", "--mode", "tun", "--user", v.person.ID.String())))
 }
 
 // attach checks whether the person may attach to the device.
@@ -95,7 +96,7 @@ func attach(v *view) []Finding {
 		if later, err := v.find(v.person.ID.String()); err == nil && v.person.Self && d.Access.Admits(later) {
 			return one(Fault, who+" may not attach to it yet",
 				rule+"; "+who+" joined the group after this session began",
-				netcfg.Sentence("log in again, or restart the service"))
+				fix.Sentence("log in again, or restart the service"))
 		}
 		fix, joins := v.admit()
 		if joins {
@@ -105,7 +106,7 @@ func attach(v *view) []Finding {
 	case v.User != "" && v.Device != "" && d.InUse() && !d.MultiQueue && !v.holds(d):
 		return one(Fault, d.UsedBy(),
 			"a single-queue device admits one program: the next one gets \"device or resource busy\"",
-			netcfg.Sentence("stop that program first"))
+			fix.Sentence("stop that program first"))
 	}
 	return ok(who + " may attach: the device admits " + d.Access.Words())
 }
@@ -116,16 +117,16 @@ func (v *view) holds(d *netcfg.Device) bool {
 }
 
 // admit returns the fix that lets the person attach, and whether the person joins a group by it.
-func (v *view) admit() (fix netcfg.Fix, joins bool) {
+func (v *view) admit() (how fix.Fix, joins bool) {
 	d, id, group := v.device, v.person.ID, v.device.Access.Group
-	own := netcfg.Tunadm("set", d.Name, append([]string{"--user", id.String()}, keepGroup(d)...)...)
+	own := fix.Tunadm("set", d.Name, append([]string{"--user", id.String()}, keepGroup(d)...)...)
 	if group == nil || slices.Contains(v.person.Groups, group.Number) {
-		return netcfg.Run(own), false
+		return fix.Run(own), false
 	}
-	if fix, joins = joinGroup(id, *group); joins && d.Access.User != nil && d.Access.User.Number != id.Number {
-		fix.Commands = append([]netcfg.Command{own}, fix.Commands...)
+	if how, joins = joinGroup(id, *group); joins && d.Access.User != nil && d.Access.User.Number != id.Number {
+		how.Commands = append([]fix.Command{own}, how.Commands...)
 	}
-	return fix, joins
+	return how, joins
 }
 
 // keepGroup returns the flag that keeps the group of a device. A group cannot be unset.
@@ -137,11 +138,11 @@ func keepGroup(d *netcfg.Device) []string {
 }
 
 // joinGroup returns the command that adds a user to a group. Without a name of each it returns a sentence, and false.
-func joinGroup(who, group netcfg.ID) (fix netcfg.Fix, joins bool) {
+func joinGroup(who, group netcfg.ID) (how fix.Fix, joins bool) {
 	if who.Name == "" || group.Name == "" {
-		return netcfg.Sentence("give the user and the group a name: useradd(8), groupadd(8)"), false
+		return fix.Sentence("give the user and the group a name: useradd(8), groupadd(8)"), false
 	}
-	return netcfg.Run(netcfg.ByRoot("usermod", "-aG", group.Name, who.Name)), true
+	return fix.Run(fix.ByRoot("usermod", "-aG", group.Name, who.Name)), true
 }
 
 // impossibleAccess finds an owner who is not in the group of the device.
@@ -173,7 +174,7 @@ func unknownIDs(v *view) (found []Finding) {
 	if u := d.Access.User; u != nil && u.Name == "" {
 		found = append(found, one(Warning, fmt.Sprintf("its owner is UID %d, which no user has", u.Number),
 			"a new user may get this UID, and with it access to the device",
-			netcfg.Run(netcfg.Tunadm("set", d.Name, append([]string{"--user", "root"}, keepGroup(d)...)...)))...)
+			fix.Run(fix.Tunadm("set", d.Name, append([]string{"--user", "root"}, keepGroup(d)...)...)))...)
 	}
 	if g := d.Access.Group; g != nil && g.Name == "" {
 		found = append(found, one(Warning, fmt.Sprintf("its group is GID %d, which no group has", g.Number),
@@ -184,14 +185,14 @@ func unknownIDs(v *view) (found []Finding) {
 }
 
 // otherGroup returns the command that gives the device a group of its owner.
-func (v *view) otherGroup() netcfg.Fix {
+func (v *view) otherGroup() fix.Fix {
 	d, group := v.device, "root"
 	if u := d.Access.User; u != nil {
 		if owner, err := v.find(u.String()); err == nil && len(owner.Groups) > 0 {
 			group = strconv.FormatUint(uint64(owner.Groups[0]), 10)
 		}
 	}
-	return netcfg.Run(netcfg.Tunadm("set", d.Name, append(keepUser(d), "--group", group)...))
+	return fix.Run(fix.Tunadm("set", d.Name, append(keepUser(d), "--group", group)...))
 }
 
 // keepUser returns the flag that keeps the owner of a device. An owner cannot be unset.
@@ -213,5 +214,5 @@ func anyone(v *view) []Finding {
 	}
 	return one(Warning, "it has neither an owner nor a group",
 		"every local user who can open /dev/net/tun may attach to it and become its owner",
-		netcfg.Run(netcfg.Tunadm("set", v.device.Name, "--user", owner)))
+		fix.Run(fix.Tunadm("set", v.device.Name, "--user", owner)))
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -95,7 +96,7 @@ func routeElsewhere(v *view) (found []Finding) {
 }
 
 // away reports that the host reaches a part of a network of the device through another link.
-func (v *view) away(level Level, part netip.Prefix, foreign bool, other *netcfg.Device, fix netcfg.Fix) Finding {
+func (v *view) away(level Level, part netip.Prefix, foreign bool, other *netcfg.Device, how fix.Fix) Finding {
 	name := words.Escape(other.Name)
 	kind := "a more specific route"
 	if part.Bits() <= v.subnetOf(part.Addr()).Bits() {
@@ -105,9 +106,9 @@ func (v *view) away(level Level, part netip.Prefix, foreign bool, other *netcfg.
 	if foreign {
 		return one(level, what,
 			"the route belongs to an address of "+name+" or to a routing daemon: the two networks overlap",
-			netcfg.Sentence("move the device or "+name+" to another network: ip addr"))[0]
+			fix.Sentence("move the device or "+name+" to another network: ip addr"))[0]
 	}
-	return one(level, what, "", fix)[0]
+	return one(level, what, "", how)[0]
 }
 
 // parted finds routes of other links to parts of the device's networks.
@@ -171,12 +172,12 @@ func fits(r netcfg.Rule, dt detour) bool {
 }
 
 // deleteRoute returns the command that deletes the route of a way.
-func deleteRoute(way netcfg.Way, other *netcfg.Device) netcfg.Fix {
+func deleteRoute(way netcfg.Way, other *netcfg.Device) fix.Fix {
 	words := append(family(way.Match.Addr()), "route", "del", way.Match.String(), "dev", other.Name)
 	if way.Table != tableMain {
 		words = append(words, "table", strconv.FormatUint(uint64(way.Table), 10))
 	}
-	return netcfg.Run(ip(words...))
+	return fix.Run(ip(words...))
 }
 
 // family returns the option of ip(8) for the family of an address. IPv4 needs none.
@@ -206,7 +207,7 @@ func (v *view) noWay(dt detour) Finding {
 }
 
 // deleteBarrier returns the command that deletes a route without a device.
-func deleteBarrier(r netcfg.NetworkRoute) netcfg.Fix {
+func deleteBarrier(r netcfg.NetworkRoute) fix.Fix {
 	words := append(family(r.To.Addr()), "route", "del", r.Barrier, r.To.String())
 	if r.Metric != 0 {
 		words = append(words, "metric", strconv.FormatUint(uint64(r.Metric), 10))
@@ -214,7 +215,7 @@ func deleteBarrier(r netcfg.NetworkRoute) netcfg.Fix {
 	if r.Table != 0 {
 		words = append(words, "table", strconv.FormatUint(uint64(r.Table), 10))
 	}
-	return netcfg.Run(ip(words...))
+	return fix.Run(ip(words...))
 }
 
 // noRoute reports that the device's own route to its network is missing, or that no rule looks it up.
@@ -223,7 +224,7 @@ func (v *view) noRoute(dt detour) Finding {
 	if !v.looksIntoMain(dt.to.Is6()) {
 		add := ip(append(family(dt.to), "rule", "add", "pref", "32766", "lookup", "main")...)
 		return one(Fault, "no policy rule looks up the main routing table",
-			"the kernel does not find the route to "+subnet.String(), netcfg.Run(add))[0]
+			"the kernel does not find the route to "+subnet.String(), fix.Run(add))[0]
 	}
 	means := "the route was deleted, or the address has noprefixroute: ping prints \"network is unreachable\""
 	if other := v.network.ByIndex(dt.way.Index); other != nil {
@@ -232,7 +233,7 @@ func (v *view) noRoute(dt detour) Finding {
 			words.Escape(other.Name), dt.way.Match)
 	}
 	return one(Fault, "its route to "+subnet.String()+" is missing", means,
-		netcfg.Run(ip("route", "replace", subnet.String(), "dev", v.device.Name)))[0]
+		fix.Run(ip("route", "replace", subnet.String(), "dev", v.device.Name)))[0]
 }
 
 // looksIntoMain reports whether a rule looks up the main routing table.
@@ -272,14 +273,14 @@ func linkdownIgnored(v *view) (found []Finding) {
 		if dt.way.Index != 0 || !v.linkdown(dt.to) {
 			continue
 		}
-		var use []netcfg.Command
+		var use []fix.Command
 		for _, where := range v.ignoring(familyOf(dt.to), v.device.Name) {
 			use = append(use, sysctl(familyOf(dt.to), where, "ignore_routes_with_linkdown", "0"))
 		}
 		found = append(found, one(Warning,
 			"the kernel ignores its routes while it has no carrier (ignore_routes_with_linkdown)",
 			"until a program attaches, packets to "+dt.to.String()+" take another route or none",
-			netcfg.Sentence("start the program that reads it"), netcfg.Run(use...))...)
+			fix.Sentence("start the program that reads it"), fix.Run(use...))...)
 	}
 	return found
 }

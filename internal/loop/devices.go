@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -65,9 +66,9 @@ func (l *Loop) given() (given [2]*netcfg.Device, err error) {
 }
 
 // makeFirst returns the fix of a device that does not exist.
-func makeFirst(name string) netcfg.Fix {
-	add := netcfg.Tunadm("add", name, "--mode", "tun")
-	return netcfg.Fix{Commands: []netcfg.Command{add}, After: "; without a name, loop makes one itself"}
+func makeFirst(name string) fix.Fix {
+	add := fix.Tunadm("add", name, "--mode", "tun")
+	return fix.Fix{Commands: []fix.Command{add}, After: "; without a name, loop makes one itself"}
 }
 
 // change returns the change of one device: d, or a new one if d is nil.

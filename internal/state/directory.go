@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -72,7 +73,7 @@ func (d Directory) lockFile(name string) (*os.File, error) {
 	}
 	return nil, &netcfg.Error{
 		Cause: netcfg.NotPermitted, Detail: string(d) + " is " + err.Error(),
-		Fix: netcfg.Sentence("run it as root; " + string(d) + " is a directory of mode 0700"),
+		Fix: fix.Sentence("run it as root; " + string(d) + " is a directory of mode 0700"),
 	}
 }
 
@@ -106,13 +107,13 @@ func (d Directory) clear(pattern string) error {
 }
 
 // asRoot is the fix of a user who may not read or write the directory.
-var asRoot = netcfg.Sentence("run it as root")
+var asRoot = fix.Sentence("run it as root")
 
 // refused returns the error of a record that cannot be written: nothing may be changed without it.
 func (d Directory) refused(err error) error {
-	fix := asRoot
+	how := asRoot
 	if !errors.Is(err, fs.ErrPermission) {
-		fix = netcfg.Sentence("make " + string(d) + " writable, with free space")
+		how = fix.Sentence("make " + string(d) + " writable, with free space")
 	}
-	return &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "its changes cannot be recorded", Fix: fix, Err: err}
+	return &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "its changes cannot be recorded", Fix: how, Err: err}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -30,7 +31,7 @@ func (d Directory) OpenLoop(namespace string) (*Loop, error) {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, &netcfg.Error{
 				Cause: netcfg.InUse, Detail: "another loop runs in this network namespace",
-				Fix: netcfg.Sentence("run it in another namespace with --netns: each has one loop at most"),
+				Fix: fix.Sentence("run it in another namespace with --netns: each has one loop at most"),
 			}
 		}
 		return nil, d.refused(err)

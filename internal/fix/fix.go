@@ -1,4 +1,5 @@
-package netcfg
+// Package fix has commands and sentences that tell the reader how to correct an error or a finding.
+package fix
 
 import (
 	"errors"
