@@ -53,6 +53,7 @@ var importers = map[string][]string{
 	"golang.org/x/sys/unix": {
 		"commands",
 		"internal/accounts",
+		"internal/cause",
 		"internal/declare",
 		"internal/files",
 		"internal/holders",
@@ -67,6 +68,7 @@ var importers = map[string][]string{
 	module + "commands":          {"."},
 	module + "netcfg":            {"commands", "internal/"},
 	module + "internal/accounts": {"netcfg"},
+	module + "internal/cause":    {"commands", "internal/", "netcfg"},
 	module + "internal/declare":  {"commands"},
 	module + "internal/doctor":   {"commands"},
 	module + "internal/files":    {"commands", "internal/", "netcfg"},

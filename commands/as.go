@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/standin"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -57,11 +58,11 @@ func withOldExit(tool *standin.Tool, err error) error {
 	if refusal := new(standin.Refusal); errors.As(err, &refusal) {
 		return &exitError{code: refusal.Exit, err: refused(refusal)}
 	}
-	cause := netcfg.Unknown
-	if e := new(netcfg.Error); errors.As(err, &e) {
-		cause = e.Cause
+	reason := cause.Unknown
+	if e := new(cause.Error); errors.As(err, &e) {
+		reason = e.Cause
 	}
-	return &exitError{code: tool.Exit(cause), err: err}
+	return &exitError{code: tool.Exit(reason), err: err}
 }
 
 func refused(r *standin.Refusal) error { return usage(r.Text, r.Hint) }

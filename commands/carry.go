@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/internal/words"
@@ -70,7 +71,7 @@ func (c *carrier) handle(ctx context.Context, ns *netcfg.Namespace, attached []*
 	out, _ := c.stdout.(*os.File)
 	reader, stop, err := packet.NewReader(ctx, a.Queues[0], out)
 	if err != nil {
-		return &netcfg.Error{Device: a.Name, Err: err}
+		return &cause.Error{Device: a.Name, Err: err}
 	}
 	defer stop()
 	c.stdout = patient{ctx, c.stdout}
@@ -87,7 +88,7 @@ func (c *carrier) handle(ctx context.Context, ns *netcfg.Namespace, attached []*
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) {
 		return nil
 	}
-	if netcfg.Gone(err) {
+	if cause.Gone(err) {
 		return netcfg.QueueError(a.Name, err)
 	}
 	return err
@@ -95,7 +96,7 @@ func (c *carrier) handle(ctx context.Context, ns *netcfg.Namespace, attached []*
 
 // capture adds to "in use" a hint at a program that captures packets without attaching.
 func capture(err error) error {
-	if e := new(netcfg.Error); errors.As(err, &e) && e.Cause == netcfg.InUse {
+	if e := new(cause.Error); errors.As(err, &e) && e.Cause == cause.InUse {
 		look := fix.InNamespace("tcpdump", "-i", e.Device)
 		e.Fix = fix.Fix{Before: "stop it first, or see the packets beside it: ", Commands: []fix.Command{look}}
 	}

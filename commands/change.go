@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -91,7 +92,7 @@ func (o *changeOptions) engage(
 // outcome returns the errors to report for one change: its own failure and a failed undo. A failure that only follows
 // from another device's is left out.
 func outcome(r netcfg.Result) (errs []error) {
-	if e := new(netcfg.Error); r.Err != nil && !(errors.As(r.Err, &e) && e.Cause == netcfg.OtherFailed) {
+	if e := new(cause.Error); r.Err != nil && !(errors.As(r.Err, &e) && e.Cause == cause.OtherFailed) {
 		errs = append(errs, r.Err)
 	}
 	if r.UndoErr != nil {

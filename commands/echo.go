@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -41,7 +42,7 @@ func (o *echoOptions) run(names []string) error {
 func refusePort(d *netcfg.Device) (undo func(), err error) {
 	if d.Master != "" && d.MasterKind != "vrf" {
 		detail := "it is a port of " + words.Escape(d.Master) + ", echo would answer for all hosts of its network"
-		return nil, &netcfg.Error{Device: d.Name, Detail: detail}
+		return nil, &cause.Error{Device: d.Name, Detail: detail}
 	}
 	return func() {}, nil
 }

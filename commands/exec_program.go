@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -30,7 +31,7 @@ type execution struct {
 }
 
 // prepareExecution finds the program and gives a thread its rights. The thread is in the network namespace in which the
-// process was started, even if netcfg.Open moved the caller to another one. The error is a [*netcfg.Error].
+// process was started, even if netcfg.Open moved the caller to another one. The error is a [*cause.Error].
 func prepareExecution(words []string, asked rights) (*execution, error) {
 	e := &execution{words: words, run: make(chan []*netcfg.Attached), ended: make(chan error)}
 	go func() {
@@ -51,7 +52,7 @@ func prepareExecution(words []string, asked rights) (*execution, error) {
 }
 
 // become executes the program, with descriptors 0 to 2 of this process and the queues as 3, 4, ... It returns only on
-// failure, with a [*netcfg.Error]; then nothing but the devices' carrier has changed, and the process must end.
+// failure, with a [*cause.Error]; then nothing but the devices' carrier has changed, and the process must end.
 func (e *execution) become(all []*netcfg.Attached) error {
 	e.run <- all
 	return <-e.ended
@@ -64,7 +65,7 @@ func (e *execution) execute(all []*netcfg.Attached) error {
 	}
 	env := append(listenEnvironment(os.Environ(), devices), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
 	if err := unix.Unshare(unix.CLONE_FILES); err != nil {
-		return &netcfg.Error{What: "hand the queues over", Err: err}
+		return &cause.Error{What: "hand the queues over", Err: err}
 	}
 	err := handOver(all)
 	if err == nil {
@@ -121,9 +122,9 @@ func explainExec(program, path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	e := &netcfg.Error{What: words.Escape(program), Cause: netcfg.NotExecutable, Err: err}
+	e := &cause.Error{What: words.Escape(program), Cause: cause.NotExecutable, Err: err}
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		e.Cause = netcfg.NoProgram
+		e.Cause = cause.NoProgram
 		var st unix.Stat_t
 		if unix.Stat(path, &st) == nil && strings.Contains(path, "/") {
 			e.Detail = "its interpreter or its loader is missing"

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -17,7 +18,7 @@ const firstHanded = 3
 // The runtime may use the same numbers until the exec, in other threads: the thread must have its own table of
 // descriptors.
 func handOver(all []*netcfg.Attached) error {
-	failed := func(err error) error { return &netcfg.Error{What: "hand the queues over", Err: err} }
+	failed := func(err error) error { return &cause.Error{What: "hand the queues over", Err: err} }
 	end := firstHanded
 	for _, a := range all {
 		end += len(a.Queues)
@@ -46,7 +47,7 @@ func handOver(all []*netcfg.Attached) error {
 	next := firstHanded
 	for _, a := range all {
 		if err := netcfg.TurnOnCarrier(next); err != nil {
-			return netcfg.QueueError(a.Name, &netcfg.Error{Device: a.Name, What: "carrier", Err: err})
+			return netcfg.QueueError(a.Name, &cause.Error{Device: a.Name, What: "carrier", Err: err})
 		}
 		next += len(a.Queues)
 	}

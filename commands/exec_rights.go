@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -48,7 +49,7 @@ type rights struct {
 func (r *rights) become() error {
 	who := words.Escape(r.as.ID.String())
 	if len(r.as.Groups) == 0 {
-		return &netcfg.Error{What: "user " + who, Cause: netcfg.NoUser,
+		return &cause.Error{What: "user " + who, Cause: cause.NoUser,
 			Detail: "no user has that UID, so it has no group"}
 	}
 	groups := make([]int, len(r.as.Groups))
@@ -115,7 +116,7 @@ func (r *rights) limit(drops bool) error {
 // capabilities removes all capabilities of the thread except the ambient ones.
 func (r *rights) capabilities() error {
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
-		return &netcfg.Error{What: "ambient capabilities", Err: err}
+		return &cause.Error{What: "ambient capabilities", Err: err}
 	}
 	var data [2]unix.CapUserData
 	for _, c := range r.ambient {
@@ -125,15 +126,15 @@ func (r *rights) capabilities() error {
 	}
 	err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &data[0])
 	if errors.Is(err, unix.EPERM) && len(r.ambient) > 0 {
-		return &netcfg.Error{What: "--ambient", Cause: netcfg.NotPermitted, Fix: withCapability(r.ambient[0]), Err: err,
+		return &cause.Error{What: "--ambient", Cause: cause.NotPermitted, Fix: withCapability(r.ambient[0]), Err: err,
 			Detail: "tunadm itself lacks a capability that it should pass on"}
 	}
 	if err != nil {
-		return &netcfg.Error{What: "capabilities", Err: err}
+		return &cause.Error{What: "capabilities", Err: err}
 	}
 	for _, c := range r.ambient {
 		if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, uintptr(c), 0, 0); err != nil {
-			return &netcfg.Error{What: "--ambient " + c.String(), Err: err}
+			return &cause.Error{What: "--ambient " + c.String(), Err: err}
 		}
 	}
 	return nil
@@ -144,25 +145,25 @@ func (r *rights) close() error {
 	// ENOSYS: a kernel without keys; EPERM: a container that forbids the call, to the program too.
 	_, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
 	if err != nil && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) {
-		return &netcfg.Error{What: "new session keyring", Err: err}
+		return &cause.Error{What: "new session keyring", Err: err}
 	}
 	if r.newPrivileges {
 		return nil
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return &netcfg.Error{What: "no_new_privs", Err: err}
+		return &cause.Error{What: "no_new_privs", Err: err}
 	}
 	return nil
 }
 
 // refused returns why the thread could not become the user.
 func (r *rights) refused(needs capability, err error) error {
-	e := &netcfg.Error{What: "become user " + words.Escape(r.as.ID.String()), Err: err}
+	e := &cause.Error{What: "become user " + words.Escape(r.as.ID.String()), Err: err}
 	switch {
 	case errors.Is(err, unix.EINVAL):
 		e.Detail = "this user namespace has no such user or group"
 	case errors.Is(err, unix.EPERM):
-		e.Cause, e.Detail, e.Fix = netcfg.NotPermitted, "requires "+needs.String(), withCapability(needs)
+		e.Cause, e.Detail, e.Fix = cause.NotPermitted, "requires "+needs.String(), withCapability(needs)
 	}
 	return e
 }

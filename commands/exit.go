@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/fix"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // The exit codes. Scripts rely on them.
@@ -28,26 +28,26 @@ const (
 )
 
 // exits lists the exit codes of causes.
-var exits = map[netcfg.Cause]int{
-	netcfg.BadRequest:       exitUsage,
-	netcfg.NoDevice:         exitNoDevice,
-	netcfg.Exists:           exitExists,
-	netcfg.Differs:          exitExists,
-	netcfg.OtherKind:        exitExists,
-	netcfg.WrongMode:        exitExists,
-	netcfg.WrongQueues:      exitExists,
-	netcfg.MTUBounds:        exitUsage,
-	netcfg.TunHasNoMAC:      exitUsage,
-	netcfg.InUse:            exitInUse,
-	netcfg.NotPermitted:     exitNotPermitted,
-	netcfg.NotOwner:         exitNotPermitted,
-	netcfg.NodeForbidden:    exitNotPermitted,
-	netcfg.ForeignNamespace: exitNotPermitted,
-	netcfg.NodeMissing:      exitNoDriver,
-	netcfg.NodeWrong:        exitNoDriver,
-	netcfg.DriverMissing:    exitNoDriver,
-	netcfg.NotExecutable:    exitNotExecutable,
-	netcfg.NoProgram:        exitNoProgram,
+var exits = map[cause.Cause]int{
+	cause.BadRequest:       exitUsage,
+	cause.NoDevice:         exitNoDevice,
+	cause.Exists:           exitExists,
+	cause.Differs:          exitExists,
+	cause.OtherKind:        exitExists,
+	cause.WrongMode:        exitExists,
+	cause.WrongQueues:      exitExists,
+	cause.MTUBounds:        exitUsage,
+	cause.TunHasNoMAC:      exitUsage,
+	cause.InUse:            exitInUse,
+	cause.NotPermitted:     exitNotPermitted,
+	cause.NotOwner:         exitNotPermitted,
+	cause.NodeForbidden:    exitNotPermitted,
+	cause.ForeignNamespace: exitNotPermitted,
+	cause.NodeMissing:      exitNoDriver,
+	cause.NodeWrong:        exitNoDriver,
+	cause.DriverMissing:    exitNoDriver,
+	cause.NotExecutable:    exitNotExecutable,
+	cause.NoProgram:        exitNoProgram,
 }
 
 // An exitError is an error with an exit code that does not follow from its cause.
@@ -92,7 +92,7 @@ func usagef(format string, args ...any) error { return usage(fmt.Sprintf(format,
 // exitCode returns the exit code of an error.
 func exitCode(err error) int {
 	var own *exitError
-	var e *netcfg.Error
+	var e *cause.Error
 	switch {
 	case errors.As(err, &own):
 		return own.code

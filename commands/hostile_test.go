@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/doctor"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
@@ -31,7 +32,7 @@ func FuzzPrinters(f *testing.F) {
 		}
 		spec, _ := d.Spec()
 		event := netcfg.Event{Kind: netcfg.EventAlias, Time: time.Unix(0, 0), Before: d, After: d, Holder: &d.Holders[0]}
-		failed := &netcfg.Error{Device: text, Cause: netcfg.NotOwner, Detail: "only " + d.Access.String() + " may attach", Fix: fix.Sentence("ask " + text)}
+		failed := &cause.Error{Device: text, Cause: cause.NotOwner, Detail: "only " + d.Access.String() + " may attach", Fix: fix.Sentence("ask " + text)}
 		for name, print := range map[string]func(p *program, out *bytes.Buffer) error{
 			"table":      func(_ *program, out *bytes.Buffer) error { return renderTable(out, []*netcfg.Device{d}) },
 			"names":      func(_ *program, out *bytes.Buffer) error { return renderNames(out, []*netcfg.Device{d}) },

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -68,10 +69,10 @@ func readDevices(
 	for i, d := range found {
 		switch {
 		case d == nil:
-			missing = append(missing, &netcfg.Error{Device: names[i], Cause: netcfg.NoDevice})
+			missing = append(missing, &cause.Error{Device: names[i], Cause: cause.NoDevice})
 		case d.Kind != "tun":
 			detail := fmt.Sprintf("it is %s, not a TUN/TAP device", d.KindWords())
-			missing = append(missing, &netcfg.Error{Device: names[i], Cause: netcfg.OtherKind, Detail: detail})
+			missing = append(missing, &cause.Error{Device: names[i], Cause: cause.OtherKind, Detail: detail})
 		default:
 			devices = append(devices, d)
 		}

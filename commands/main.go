@@ -10,12 +10,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/standin"
 	"github.com/tunadm/tunadm/internal/words"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // Main runs one command line and returns the exit code.
@@ -98,7 +98,7 @@ func (p *program) subject(err error) string {
 	if p.verb != "" {
 		parts = append(parts, p.verb)
 	}
-	var e *netcfg.Error
+	var e *cause.Error
 	if errors.As(err, &e) && e.Device != "" {
 		parts = append(parts, words.Escape(e.Device))
 	}

@@ -5,7 +5,7 @@ import (
 	"context"
 	"io"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/cause"
 )
 
 // A patient writer waits for a slow reader until its context ends. Then it returns io.EOF, which ends the run.
@@ -29,7 +29,7 @@ func (w patient) Write(text []byte) (int, error) {
 }
 
 // untilSignal does work that may block forever, such as reading standard input, a file of a dead server, or from a name
-// service. If the context ends, it abandons the work and returns a [*netcfg.Error] with the cause Interrupted.
+// service. If the context ends, it abandons the work and returns a [*cause.Error] with the cause Interrupted.
 func untilSignal[T any](ctx context.Context, work func() (T, error)) (result T, err error) {
 	done := make(chan struct{})
 	var worked T
@@ -42,6 +42,6 @@ func untilSignal[T any](ctx context.Context, work func() (T, error)) (result T, 
 	case <-done:
 		return worked, failed
 	case <-ctx.Done():
-		return result, &netcfg.Error{Cause: netcfg.Interrupted}
+		return result, &cause.Error{Cause: cause.Interrupted}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -64,7 +65,7 @@ func (q *properties) resolve(names []string) (*netcfg.Spec, error) {
 
 // forDevices returns an error of netcfg once for each of the devices.
 func forDevices(err error, names ...string) error {
-	e := new(netcfg.Error)
+	e := new(cause.Error)
 	if !errors.As(err, &e) || len(names) == 0 {
 		return err
 	}

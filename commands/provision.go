@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/netcfg"
@@ -135,8 +136,8 @@ func (r *provision) renderOutcomes(changes []netcfg.Change, results []netcfg.Res
 
 // resultWord returns the result of a change as one word.
 func resultWord(c netcfg.Change, r netcfg.Result) string {
-	switch e := new(netcfg.Error); {
-	case errors.As(r.Err, &e) && e.Cause == netcfg.InUse && c.Want == nil:
+	switch e := new(cause.Error); {
+	case errors.As(r.Err, &e) && e.Cause == cause.InUse && c.Want == nil:
 		return "kept"
 	case r.Err != nil:
 		return "failed"

@@ -99,8 +99,8 @@ func (y *Directory) LookUp(all []AccessNames) {
 	y.users, y.groups = y.parse(users, accounts.Users), y.parse(groups, accounts.Groups)
 }
 
-// Access returns the access by number, or nil if none is asked. The error is an [*Error] with the cause NoUser, NoGroup
-// or NoNames.
+// Access returns the access by number, or nil if none is asked. The error is a [*cause.Error] with the cause NoUser,
+// NoGroup or NoNames.
 func (y *Directory) Access(n AccessNames) (*Access, error) {
 	if n == (AccessNames{}) {
 		return nil, nil

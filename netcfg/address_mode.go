@@ -3,6 +3,7 @@ package netcfg
 import (
 	"errors"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -64,7 +65,7 @@ func (ns *Namespace) addressMode(index int) (mode uint8, known bool, err error) 
 		}
 	})[0]
 	if err != nil {
-		return 0, false, &Error{What: "read the device", Err: err}
+		return 0, false, &cause.Error{What: "read the device", Err: err}
 	}
 	return mode, known, nil
 }
@@ -73,7 +74,7 @@ func (ns *Namespace) setAddressMode(index int, mode uint8) error {
 	families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
 	families.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, []byte{mode})
 	if err := ns.socket.Do(linkChange(index, families), nil); err != nil {
-		return &Error{What: "set how IPv6 addresses are generated", Err: err}
+		return &cause.Error{What: "set how IPv6 addresses are generated", Err: err}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/words"
 	"golang.org/x/sys/unix"
 )
@@ -37,7 +38,7 @@ type Attached struct {
 }
 
 // PrepareAttach checks whether all these attachments are possible. It changes nothing. Each of the joined errors is an
-// [*Error].
+// [*cause.Error].
 func (ns *Namespace) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 	wanted := make([]target, len(asked))
 	for i, a := range asked {
@@ -57,7 +58,7 @@ func (ns *Namespace) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 			continue
 		}
 		if other, twice := first[d.Index]; twice {
-			errs = append(errs, &Error{Device: a.Device, Cause: BadRequest,
+			errs = append(errs, &cause.Error{Device: a.Device, Cause: cause.BadRequest,
 				Detail: "the same device as " + words.Escape(other)})
 			continue
 		}
@@ -79,11 +80,11 @@ func (ns *Namespace) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 func (ns *Namespace) attachable(d *Device, a Attachment) error {
 	switch {
 	case d == nil:
-		return &Error{Device: a.Device, Cause: NoDevice}
+		return &cause.Error{Device: a.Device, Cause: cause.NoDevice}
 	case d.Kind != "tun":
-		return &Error{Device: a.Device, Cause: OtherKind, Detail: "it is " + d.KindWords() + ", not a TUN/TAP device"}
+		return &cause.Error{Device: a.Device, Cause: cause.OtherKind, Detail: "it is " + d.KindWords() + ", not a TUN/TAP device"}
 	case a.Queues > 1 && !d.MultiQueue:
-		return &Error{Device: a.Device, Cause: WrongQueues, Detail: "it is single-queue"}
+		return &cause.Error{Device: a.Device, Cause: cause.WrongQueues, Detail: "it is single-queue"}
 	case d.InUse() && (a.Alone || !d.MultiQueue):
 		return ns.busy(d)
 	}
@@ -92,7 +93,7 @@ func (ns *Namespace) attachable(d *Device, a Attachment) error {
 
 // Attach attaches to all devices or to none, as a program that carries their packets. It never creates a device. The
 // queues are closed on exec. Attach calls remember, unless it is nil, after Before is complete and before it makes the
-// last of those changes. From Linux 6.1 on, the carrier stays off until Start. The error is an [*Error].
+// last of those changes. From Linux 6.1 on, the carrier stays off until Start. The error is a [*cause.Error].
 func (ns *Namespace) Attach(all []*Attached, remember func() error) (err error) {
 	defer func() {
 		if err != nil {
@@ -107,7 +108,7 @@ func (ns *Namespace) Attach(all []*Attached, remember func() error) (err error) 
 		}
 		if a.asked.VnetHdr {
 			if a.Before.Header, err = unix.IoctlGetInt(int(a.Queues[0].Fd()), unix.TUNGETVNETHDRSZ); err != nil {
-				return &Error{Device: a.Name, What: "length of the virtio header", Err: err}
+				return &cause.Error{Device: a.Name, What: "length of the virtio header", Err: err}
 			}
 		}
 	}
@@ -142,13 +143,13 @@ func (ns *Namespace) addQueue(a *Attached) error {
 	}
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, 0); err != nil { // the descriptor no longer counts as a claim
 		unix.Close(fd)
-		return &Error{Device: a.Name, What: "attach", Err: err}
+		return &cause.Error{Device: a.Name, What: "attach", Err: err}
 	}
 	// NewFile registers a non-blocking queue with the runtime's poller. Before the attachment there is nothing to poll.
 	if a.asked.Poll {
 		if err := unix.SetNonblock(fd, true); err != nil {
 			unix.Close(fd)
-			return &Error{Device: a.Name, What: "attach", Err: err}
+			return &cause.Error{Device: a.Name, What: "attach", Err: err}
 		}
 	}
 	a.Queues = append(a.Queues, os.NewFile(uintptr(fd), driver))
@@ -160,7 +161,7 @@ func (a *Attached) prepare() error {
 	fd := int(a.Queues[0].Fd())
 	if a.asked.VnetHdr && a.Before.Header != vnetHeader {
 		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, vnetHeader); err != nil {
-			return &Error{Device: a.Name, What: "length of the virtio header", Err: err}
+			return &cause.Error{Device: a.Name, What: "length of the virtio header", Err: err}
 		}
 	}
 	if a.asked.VnetHdr && a.asked.Offload {
@@ -168,13 +169,13 @@ func (a *Attached) prepare() error {
 			return nil
 		}
 		if err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, offloadTCP); err != nil {
-			return &Error{Device: a.Name, What: "offload", Err: err}
+			return &cause.Error{Device: a.Name, What: "offload", Err: err}
 		}
 		return nil
 	}
 	// The previous program may have left the offloads on. Without a header, a program cannot recognise such packets.
 	if err := a.Before.setOffload(fd, 0); err != nil {
-		return &Error{Device: a.Name, What: "offload", Err: err}
+		return &cause.Error{Device: a.Name, What: "offload", Err: err}
 	}
 	return nil
 }
@@ -183,13 +184,13 @@ func (a *Attached) prepare() error {
 func Start(all []*Attached) error {
 	for _, a := range all {
 		if err := TurnOnCarrier(int(a.Queues[0].Fd())); err != nil {
-			return QueueError(a.Name, &Error{Device: a.Name, What: "carrier", Err: err})
+			return QueueError(a.Name, &cause.Error{Device: a.Name, What: "carrier", Err: err})
 		}
 	}
 	return nil
 }
 
-// Detach closes the queues and restores the state that the attachment changed. The error is an [*Error].
+// Detach closes the queues and restores the state that the attachment changed. The error is a [*cause.Error].
 func (ns *Namespace) Detach(all []*Attached) (err error) {
 	for _, a := range all {
 		if !a.tried {
@@ -197,7 +198,7 @@ func (ns *Namespace) Detach(all []*Attached) (err error) {
 		}
 		for _, f := range a.Queues {
 			if failed := f.Close(); failed != nil && !errors.Is(failed, os.ErrClosed) {
-				err = errors.Join(err, &Error{Device: a.Name, What: "detach", Err: failed})
+				err = errors.Join(err, &cause.Error{Device: a.Name, What: "detach", Err: failed})
 			}
 		}
 		a.Queues, a.tried = nil, false
@@ -206,13 +207,14 @@ func (ns *Namespace) Detach(all []*Attached) (err error) {
 	return err
 }
 
-// QueueError returns an error of an attached queue as an [*Error]. If the device was deleted, its cause is NoDevice.
+// QueueError returns an error of an attached queue as a [*cause.Error]. If the device was deleted, its cause is
+// NoDevice.
 func QueueError(device string, err error) error {
-	if Gone(err) {
-		return vanished(device)
+	if cause.Gone(err) {
+		return cause.Vanished(device)
 	}
-	if e := new(Error); errors.As(err, &e) {
+	if e := new(cause.Error); errors.As(err, &e) {
 		return err
 	}
-	return &Error{Device: device, What: "queue", Err: err}
+	return &cause.Error{Device: device, What: "queue", Err: err}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
@@ -24,7 +25,7 @@ func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 	}
 	switch configured, err := ns.multicastRoute(d.Index); {
 	case err != nil:
-		return &Error{Device: d.Name, What: "read the device", Err: err}
+		return &cause.Error{Device: d.Name, What: "read the device", Err: err}
 	case !configured:
 		return ns.putBackAddressMode(d, t)
 	}
@@ -34,13 +35,13 @@ func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 	}
 	found, err := ns.observe([]target{{name: d.Name, index: d.Index}}, deep, false)
 	if err != nil {
-		return &Error{Device: d.Name, What: "read the device", Err: err}
+		return &cause.Error{Device: d.Name, What: "read the device", Err: err}
 	}
 	if d = found[0]; d == nil || d.InUse() || d.ipv6() != "" || !d.linkLocalFromKernel() {
 		return nil
 	}
 	if err := ns.restartIPv6(d); err != nil {
-		return &Error{Device: d.Name, What: "IPv6", Err: err}
+		return &cause.Error{Device: d.Name, What: "IPv6", Err: err}
 	}
 	return ns.putBackAddressMode(d, t)
 }

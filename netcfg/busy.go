@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"fmt"
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"slices"
@@ -45,13 +46,13 @@ func (s Step) needsUnused() bool {
 }
 
 // busyError returns the error of a step on a device in use.
-func busyError(d *Device, kind StepKind) *Error {
+func busyError(d *Device, kind StepKind) *cause.Error {
 	how := fix.Sentence("stop it first")
 	if kind == StepDelete && mayConfigure() {
 		how = fix.Fix{Before: "stop it first, or force the deletion: ",
 			Commands: []fix.Command{fix.Tunadm("delete", d.Name, "--force")}}
 	}
-	return &Error{Device: d.Name, Cause: InUse, Detail: d.UsedBy(), Fix: how, Err: errBusy}
+	return &cause.Error{Device: d.Name, Cause: cause.InUse, Detail: d.UsedBy(), Fix: how, Err: errBusy}
 }
 
 // UsedBy returns the phrase "in use", with the programs that hold the device.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -33,7 +34,7 @@ func (ns *Namespace) await(ctx context.Context, index int, wanted bool, patience
 			running = len(body) >= unix.SizeofIfInfomsg && rtnl.Uint32(body[8:])&unix.IFF_RUNNING != 0
 		})[0]
 		if err != nil {
-			return false, &Error{What: "read the device", Err: err}
+			return false, &cause.Error{What: "read the device", Err: err}
 		}
 		if running == wanted || ctx.Err() != nil || time.Now().After(deadline) {
 			return running == wanted, nil

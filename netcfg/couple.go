@@ -1,6 +1,7 @@
 package netcfg
 
 import (
+	"github.com/tunadm/tunadm/internal/cause"
 	"net/netip"
 	"slices"
 )
@@ -47,7 +48,7 @@ func (p *planner) checkGateways() error {
 				return !o.Via.IsValid() && o.kept.elsewhere == 0 && o.To.Contains(r.Via)
 			})
 		if !near {
-			return p.refuse(NoGateway, "route "+r.String(),
+			return p.refuse(cause.NoGateway, "route "+r.String(),
 				"the kernel drops it with the last IPv4 address, and without one its gateway cannot be reached")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"unsafe"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,7 +19,7 @@ func (ns *Namespace) createAll(ctx context.Context, steps []*task) []error {
 				continue
 			}
 			if ctx.Err() != nil {
-				errs[i] = &Error{Device: s.Device, Cause: Interrupted}
+				errs[i] = &cause.Error{Device: s.Device, Cause: cause.Interrupted}
 			} else if err := ns.create(s); err != nil {
 				errs[i] = ns.explainStep(s, err)
 			}
@@ -117,12 +118,12 @@ func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err
 	}
 	if !quiet {
 		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETCARRIER, 0); err != nil {
-			return nil, &Error{Device: s.Device, What: "turn off the carrier", Err: err}
+			return nil, &cause.Error{Device: s.Device, What: "turn off the carrier", Err: err}
 		}
 	}
 	made = &newDevice{fd: fd}
 	if made.name, made.index, err = ns.identify(fd); err != nil {
-		return nil, &Error{Device: s.Device, What: "read the device", Err: err}
+		return nil, &cause.Error{Device: s.Device, What: "read the device", Err: err}
 	}
 	return made, nil
 }
@@ -131,7 +132,7 @@ func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err
 func (n *newDevice) equip(s *Step) error {
 	if s.New.MAC != nil { // first: udev assigns an address unless one was set
 		if err := setMAC(n.fd, s.New.MAC); err != nil {
-			return &Error{Device: s.Device, What: "mac " + s.New.MAC.String(), Err: err}
+			return &cause.Error{Device: s.Device, What: "mac " + s.New.MAC.String(), Err: err}
 		}
 	}
 	return setAccess(n.fd, *s.New.Access, Access{})

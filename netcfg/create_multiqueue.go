@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
@@ -47,7 +48,7 @@ func (ns *Namespace) createHidden(s *Step) (*newDevice, error) {
 		}
 	}
 	detail := fmt.Sprintf("another program attached before the device had its owner, %d times", tries)
-	return nil, &Error{Device: s.Device, Detail: detail, Fix: fix.Sentence("run it as root")}
+	return nil, &cause.Error{Device: s.Device, Detail: detail, Fix: fix.Sentence("run it as root")}
 }
 
 // abandon deletes a new device, even if another program has attached to it.
@@ -67,7 +68,7 @@ func (ns *Namespace) reveal(made *newDevice, name string) error {
 // identifyAgain reads the present name and index of a device.
 func (ns *Namespace) identifyAgain(made *newDevice) (err error) {
 	if made.name, made.index, err = ns.identify(made.fd); err != nil {
-		return &Error{Device: made.name, What: "read the device", Err: err}
+		return &cause.Error{Device: made.name, What: "read the device", Err: err}
 	}
 	return nil
 }
@@ -85,11 +86,11 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 		}
 	})[0]
 	if err != nil || d == nil {
-		return "", cmp.Or[error](err, vanished(made.name))
+		return "", cmp.Or[error](err, cause.Vanished(made.name))
 	}
 	_, flags, err := getInterface(made.fd)
 	if err != nil {
-		return "", &Error{Device: made.name, What: "read the device", Err: err}
+		return "", &cause.Error{Device: made.name, What: "read the device", Err: err}
 	}
 	usual := uint16(unix.ARPHRD_ETHER)
 	if s.Mode == TUN {
@@ -152,7 +153,7 @@ func renew(fd int, mode Mode) error {
 	}
 	for _, one := range settings {
 		if err := unix.IoctlSetPointerInt(fd, one.request, one.value); err != nil {
-			return &Error{What: "reset", Err: err}
+			return &cause.Error{What: "reset", Err: err}
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package netcfg
 import (
 	"errors"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -43,7 +44,7 @@ func (ns *Namespace) deletePortion(steps []*task) []error {
 	devices := make([]*doomed, len(steps))
 	for i, s := range steps {
 		d := &doomed{Device: s.Old, fd: -1}
-		if d.fd, d.err = ns.claimUnused(s.Old); s.Force && !Gone(d.err) {
+		if d.fd, d.err = ns.claimUnused(s.Old); s.Force && !cause.Gone(d.err) {
 			d.err = nil
 		}
 		devices[i] = d
@@ -116,10 +117,10 @@ func (ns *Namespace) letGo(d *doomed) error {
 func (ns *Namespace) deleteSingly(d *doomed) error {
 	now, err := ns.link("", d.Index)
 	switch {
-	case err != nil && !Gone(err):
+	case err != nil && !cause.Gone(err):
 		return err
 	case err != nil || !d.is(now):
-		return vanished(d.Name)
+		return cause.Vanished(d.Name)
 	case d.fd >= 0 && now.Queues+now.DisabledQueues > 1:
 		return ns.busy(d.Device)
 	}
@@ -129,10 +130,10 @@ func (ns *Namespace) deleteSingly(d *doomed) error {
 // unlessGone returns nil if the device no longer exists, although the delete returned an error: the kernel's answer may
 // have been lost.
 func (ns *Namespace) unlessGone(d *doomed, err error) error {
-	if err == nil || Gone(err) {
+	if err == nil || cause.Gone(err) {
 		return err
 	}
-	if now, lookErr := ns.link("", d.Index); Gone(lookErr) || lookErr == nil && !d.is(now) {
+	if now, lookErr := ns.link("", d.Index); cause.Gone(lookErr) || lookErr == nil && !d.is(now) {
 		return nil
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/holders"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // A Device is the observed state of one network device. TUN/TAP devices have the kind "tun"; of other devices only
@@ -81,6 +82,19 @@ func (d *Device) State() string {
 		return "no-carrier"
 	}
 	return "up"
+}
+
+// KindWords returns the kind of the device, with an article.
+func (d *Device) KindWords() string {
+	switch d.Kind {
+	case "":
+		return "another kind of device"
+	case "loopback":
+		return "the loopback device"
+	case "tun":
+		return "a " + d.Mode.String()
+	}
+	return "a " + words.Escape(d.Kind)
 }
 
 // InUse reports whether a program is attached.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"golang.org/x/sys/unix"
 )
 
@@ -86,7 +87,7 @@ func TestForceTakesNoOtherDeviceOfTheIndex(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantError(t, results[1], NoDevice, nil)
+		wantError(t, results[1], cause.NoDevice, nil)
 		for _, r := range results[2:] {
 			if r.Err != nil {
 				t.Errorf("%s: %v", r.Name, r.Err)
@@ -110,7 +111,7 @@ func TestDeviceOfALostIndexIsNotDeleted(t *testing.T) {
 		ip(t, "link del b1")
 		ip(t, fmt.Sprintf("link add dev b1 index %d type bridge", devices[0].Index))
 		ns.deleteClaimed(devices)
-		if e := new(Error); !errors.As(devices[0].err, &e) || e.Cause != NoDevice {
+		if e := new(cause.Error); !errors.As(devices[0].err, &e) || e.Cause != cause.NoDevice {
 			t.Errorf("got %v", devices[0].err)
 		}
 		ip(t, "link show dev b1 type bridge")

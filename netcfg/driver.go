@@ -8,6 +8,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/words"
@@ -20,7 +21,7 @@ const driver = "/dev/net/tun"
 // registering a second device with this index fails with EBUSY.
 const indexTaken = 1
 
-// UseNode sets another path for the driver's node. The error is an [*Error] if the node cannot be opened there.
+// UseNode sets another path for the driver's node. The error is a [*cause.Error] if the node cannot be opened there.
 func (ns *Namespace) UseNode(path string) error {
 	ns.node = path
 	fd, err := ns.openDriver()
@@ -94,7 +95,7 @@ func setAccess(fd int, want, have Access) error {
 			continue
 		}
 		if err := unix.IoctlSetInt(fd, c.request, int(c.want.Number)); err != nil {
-			e := &Error{What: c.what + words.Escape(c.want.String()), Err: err}
+			e := &cause.Error{What: c.what + words.Escape(c.want.String()), Err: err}
 			if errors.Is(err, unix.EINVAL) {
 				e.Detail = "this user namespace has no such ID"
 			}
@@ -110,7 +111,7 @@ func setAccess(fd int, want, have Access) error {
 func (ns *Namespace) claim(d *Device, stored uint16) (fd int, err error) {
 	flags := d.flags() | stored
 	fd, err = ns.attach(d, flags)
-	if Gone(err) {
+	if cause.Gone(err) {
 		// If the tap kept a program's packet filter, TUNSETIFF without this bit (IFF_NOFILTER) succeeds but does not
 		// attach.
 		fd, err = ns.attach(d, flags|unix.IFF_NO_PI)
@@ -133,17 +134,17 @@ func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
 		flags |= unix.IFF_NO_CARRIER
 	}
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETIFINDEX, indexTaken); err != nil {
-		return -1, &Error{Device: d.Name, What: "attach", Err: err}
+		return -1, &cause.Error{Device: d.Name, What: "attach", Err: err}
 	}
 	if err := ns.setFreeInterface(fd, d, flags); err != nil {
 		return -1, err
 	}
 	_, index, err := ns.identify(fd)
 	switch {
-	case err != nil && !Gone(err):
-		return -1, &Error{Device: d.Name, What: "read the device", Err: err}
+	case err != nil && !cause.Gone(err):
+		return -1, &cause.Error{Device: d.Name, What: "read the device", Err: err}
 	case err != nil, index != d.Index: // the device was deleted or renamed, or claim has to try again
-		return -1, vanished(d.Name)
+		return -1, cause.Vanished(d.Name)
 	}
 	return fd, nil
 }
@@ -157,7 +158,7 @@ func (ns *Namespace) setFreeInterface(fd int, d *Device, flags uint16) (err erro
 			return nil
 		}
 		err = ns.explainAttach(d, err)
-		if e := new(Error); !errors.As(err, &e) || !e.released {
+		if e := new(cause.Error); !errors.As(err, &e) || !e.Released {
 			break
 		}
 	}

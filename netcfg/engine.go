@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"context"
+	"github.com/tunadm/tunadm/internal/cause"
 	"slices"
 )
 
@@ -121,7 +122,7 @@ func (j *job) plan() {
 		j.index, j.created = 0, false // re-created by this run
 	}
 	if j.index != 0 && j.now == nil && j.want != nil {
-		j.steps, j.err = nil, vanished(j.Name)
+		j.steps, j.err = nil, cause.Vanished(j.Name)
 		return
 	}
 	j.steps, j.err = Plan(j.want, j.now)
@@ -154,7 +155,7 @@ func (ns *Namespace) converge(ctx context.Context, jobs []*job, end phase, o Opt
 	for _, j := range jobs {
 		i := slices.IndexFunc(j.steps, func(s Step) bool { return s.phase < end })
 		if i >= 0 && j.err == nil && !j.back {
-			j.err = &Error{Device: j.Name, What: j.steps[i].what(), Cause: NotKept}
+			j.err = &cause.Error{Device: j.Name, What: j.steps[i].what(), Cause: cause.NotKept}
 		}
 	}
 }
@@ -164,7 +165,7 @@ func (ns *Namespace) converge(ctx context.Context, jobs []*job, end phase, o Opt
 func fail(jobs []*job, err error) {
 	for _, j := range jobs {
 		if j.err == nil && len(j.done()) > 0 && !(j.want == nil && j.deleted) {
-			j.err = &Error{Device: j.Name, What: "read the device", Err: err}
+			j.err = &cause.Error{Device: j.Name, What: "read the device", Err: err}
 		}
 	}
 }
@@ -190,7 +191,7 @@ func (ns *Namespace) round(ctx context.Context, jobs []*job, end phase, o Option
 		any = any || len(tasks) > 0
 		if len(tasks) > 0 && ctx.Err() != nil {
 			for _, j := range owners {
-				j.err = &Error{Device: j.Name, Cause: Interrupted}
+				j.err = &cause.Error{Device: j.Name, Cause: cause.Interrupted}
 			}
 			continue
 		}
@@ -211,7 +212,7 @@ func (j *job) done() []*task {
 // note records the result of a task. Of several errors, the first is the cause of the others.
 func (j *job) note(t *task, err error) {
 	j.tried = append(j.tried, t)
-	if t.Kind == StepDelete && j.Expect == PresentOrNot && Gone(err) {
+	if t.Kind == StepDelete && j.Expect == PresentOrNot && cause.Gone(err) {
 		return // another program deleted it first
 	}
 	switch {

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 
@@ -135,11 +136,11 @@ func add(t *testing.T, ns *Namespace, s Spec) {
 }
 
 // wantError checks the cause and the errno of a result, and that its undo succeeded.
-func wantError(t *testing.T, r Result, cause Cause, errno error) {
+func wantError(t *testing.T, r Result, reason cause.Cause, errno error) {
 	t.Helper()
-	e := new(Error)
-	if !errors.As(r.Err, &e) || e.Cause != cause {
-		t.Errorf("got error %v (cause %d), want cause %d", r.Err, e.Cause, cause)
+	e := new(cause.Error)
+	if !errors.As(r.Err, &e) || e.Cause != reason {
+		t.Errorf("got error %v (cause %d), want cause %d", r.Err, e.Cause, reason)
 	}
 	if errno != nil && !errors.Is(r.Err, errno) {
 		t.Errorf("got %v, want %v", r.Err, errno)
@@ -180,28 +181,28 @@ func TestAddIsAllOrNothing(t *testing.T) {
 		spec  Spec
 		setup string // a line of ip(8)
 		then  string // ip(8) lines to run after the create step
-		cause Cause
+		cause cause.Cause
 		errno error
 	}{
-		{"create: the kernel refuses the MAC", Spec{Mode: TAP, Link: Link{MAC: MAC{1, 0, 0, 0, 0, 1}}}, "", "", Unknown,
+		{"create: the kernel refuses the MAC", Spec{Mode: TAP, Link: Link{MAC: MAC{1, 0, 0, 0, 0, 1}}}, "", "", cause.Unknown,
 			unix.EADDRNOTAVAIL},
 		{"link: an alias that is too long", Spec{Mode: TUN,
-			Link: Link{Alias: on(strings.Repeat("x", 300)), MTU: on(1400)}}, "", "", Unknown, unix.ERANGE},
+			Link: Link{Alias: on(strings.Repeat("x", 300)), MTU: on(1400)}}, "", "", cause.Unknown, unix.ERANGE},
 		{"address: IPv6 is off", Spec{Mode: TUN, Link: Link{Up: on(true)},
-			Addresses: addresses("10.0.0.1/24", "fd00::1/64")}, "sysctl", "", IPv6Off, unix.EACCES},
+			Addresses: addresses("10.0.0.1/24", "fd00::1/64")}, "sysctl", "", cause.IPv6Off, unix.EACCES},
 		{"route: the gateway is nowhere", Spec{Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24"),
-			Routes: routes("10.1.0.0/16", "10.2.0.0/16 via 10.9.0.1")}, "", "", NoGateway, unix.ENETUNREACH},
+			Routes: routes("10.1.0.0/16", "10.2.0.0/16 via 10.9.0.1")}, "", "", cause.NoGateway, unix.ENETUNREACH},
 		{"route: another device has it", Spec{Mode: TUN, Link: Link{Up: on(true)}, Routes: routes("10.3.0.0/16")},
-			"route add 10.3.0.0/16 dev lo", "", RouteTaken, unix.EEXIST},
-		{"master: it is not there", Spec{Mode: TAP, Master: &Master{Name: "nobr"}}, "", "", NoMaster, unix.ENODEV},
+			"route add 10.3.0.0/16 dev lo", "", cause.RouteTaken, unix.EEXIST},
+		{"master: it is not there", Spec{Mode: TAP, Master: &Master{Name: "nobr"}}, "", "", cause.NoMaster, unix.ENODEV},
 		{"master: it takes no ports", Spec{Mode: TAP, Link: Link{Up: on(true)}, Master: &Master{Name: "v0"}},
-			"link add v0 type veth", "", NoPort, unix.EOPNOTSUPP},
-		{"master: a tun", Spec{Mode: TUN, Master: &Master{Name: "br0"}}, "link add br0 type bridge", "", TunInBridge,
+			"link add v0 type veth", "", cause.NoPort, unix.EOPNOTSUPP},
+		{"master: a tun", Spec{Mode: TUN, Master: &Master{Name: "br0"}}, "link add br0 type bridge", "", cause.TunInBridge,
 			nil},
 		{"hold: the bridge is deleted during the run", Spec{Mode: TAP, Master: &Master{Name: "br0"}},
-			"link add br0 type bridge", "link del br0", NoMaster, unix.ENODEV},
+			"link add br0 type bridge", "link del br0", cause.NoMaster, unix.ENODEV},
 		{"master: the bridge is deleted during the run", Spec{Mode: TAP, Master: &Master{Name: "br0"}},
-			"link add br0 type bridge; tuntap add dev p0 mode tap; link set p0 master br0", "link del br0", NoMaster,
+			"link add br0 type bridge; tuntap add dev p0 mode tap; link set p0 master br0", "link del br0", cause.NoMaster,
 			nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -224,7 +225,7 @@ func TestAddIsAllOrNothing(t *testing.T) {
 			c.spec.Name, c.spec.Access = "x7", Root()
 			r := run(t, ns, Change{Name: "x7", Want: &c.spec}, log)
 			wantError(t, r, c.cause, c.errno)
-			if c.cause == RouteTaken && !strings.Contains(r.Err.Error(), "lo has it") {
+			if c.cause == cause.RouteTaken && !strings.Contains(r.Err.Error(), "lo has it") {
 				t.Errorf("got %v, want the device that has it", r.Err)
 			}
 			if c.then == "" {
@@ -274,36 +275,36 @@ func TestSetPutsBack(t *testing.T) {
 		name  string
 		want  Spec
 		log   func(*testing.T) func(Step)
-		cause Cause
+		cause cause.Cause
 	}{
 		{"link: of several properties one is refused",
-			Spec{Link: Link{MTU: on(1300), TxQueueLen: on(7), MAC: MAC{1, 0, 0, 0, 0, 1}}}, nil, Unknown},
+			Spec{Link: Link{MTU: on(1300), TxQueueLen: on(7), MAC: MAC{1, 0, 0, 0, 0, 1}}}, nil, cause.Unknown},
 		{"access, after the primary address was removed",
 			Spec{Link: Link{TxQueueLen: on(7)}, RemoveAddresses: *addresses("10.0.0.1/24"), Access: newOwner}, taken,
-			InUse},
+			cause.InUse},
 		{"access, after all addresses and routes were removed",
 			Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses(), Routes: routes(), Access: newOwner}, taken,
-			InUse},
+			cause.InUse},
 		{"access, after others came in their place",
 			Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses("10.7.0.1/24", "fd07::1/64"),
-				Routes: routes("10.8.0.0/16"), Access: newOwner}, taken, InUse},
+				Routes: routes("10.8.0.0/16"), Access: newOwner}, taken, cause.InUse},
 		{"access, after the device went down", Spec{Link: Link{TxQueueLen: on(7), Up: on(false)}, Access: newOwner},
-			taken, InUse},
+			taken, cause.InUse},
 		{"route: nowhere to go", Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses("10.0.0.7/24"),
-			Routes: routes("10.8.0.0/16 via 10.77.0.1")}, nil, NoGateway},
+			Routes: routes("10.8.0.0/16 via 10.77.0.1")}, nil, cause.NoGateway},
 		{"master: it takes no ports", Spec{Link: Link{TxQueueLen: on(7), MTU: on(1350)}, Master: &Master{Name: "v0"}},
-			nil, NoPort},
+			nil, cause.NoPort},
 		{"the kernel does not keep it", Spec{AddAddresses: *addresses("10.7.0.1/24")}, func(t *testing.T) func(Step) {
 			return func(s Step) {
 				if s.Kind == StepAddAddress && s.Address.Local.String() == "10.7.0.1" {
 					ip(t, "addr del 10.7.0.1/24 dev tap7")
 				}
 			}
-		}, NotKept},
+		}, cause.NotKept},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ns := open(t)
-			if c.cause == InUse && !ns.canAttachWithoutCarrier() {
+			if c.cause == cause.InUse && !ns.canAttachWithoutCarrier() {
 				nstest.Skip(t, "needs IFF_NO_CARRIER (Linux 6.1): the test's own attachment adds a link-local address")
 			}
 			busyDevice(t, ns)
@@ -366,7 +367,7 @@ func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 		}
 		r := run(t, ns, Change{Name: "tun7", Want: want, Expect: Present}, nil)
 		if fails {
-			wantError(t, r, NoGateway, nil)
+			wantError(t, r, cause.NoGateway, nil)
 			same(t, before, witness(t))
 		} else if got := ip(t, "-6 route show dev tun7"); r.Err != nil ||
 			!strings.Contains(got, "fd01::/48 src fd00::1") || !strings.Contains(got, "fd00::/48") {
@@ -383,7 +384,7 @@ func TestUndoBelowTheMTUOfIPv6(t *testing.T) {
 	before := witness(t)
 	want := &Spec{Link: Link{MTU: on(1400)}, AddAddresses: *addresses("fd00::1/64"),
 		AddRoutes: *routes("fd01::/48", "10.1.0.0/16 via 10.9.0.1")}
-	wantError(t, run(t, ns, Change{Name: "tun7", Want: want, Expect: Present}, nil), NoGateway, nil)
+	wantError(t, run(t, ns, Change{Name: "tun7", Want: want, Expect: Present}, nil), cause.NoGateway, nil)
 	same(t, before, witness(t))
 }
 
@@ -494,8 +495,8 @@ func TestDeleteTouchesNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []Cause{0, InUse, 0, InUse, OtherKind, NoDevice} {
-		e := new(Error)
+	for i, want := range []cause.Cause{0, cause.InUse, 0, cause.InUse, cause.OtherKind, cause.NoDevice} {
+		e := new(cause.Error)
 		if errors.As(results[i].Err, &e); e.Cause != want || (results[i].Err == nil) != (want == 0) {
 			t.Errorf("%s: got %v, want cause %d", results[i].Name, results[i].Err, want)
 		}
@@ -539,7 +540,7 @@ func TestAProgramThatAttachesBetweenSavesItsDevice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantError(t, results[2], InUse, unix.EBUSY)
+		wantError(t, results[2], cause.InUse, unix.EBUSY)
 		if results[1].Err != nil || results[3].Err != nil {
 			t.Errorf("the others: %v, %v", results[1].Err, results[3].Err)
 		}
@@ -565,7 +566,7 @@ func TestDeleteNeverTakesANamesake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, results[1], NoDevice, nil)
+	wantError(t, results[1], cause.NoDevice, nil)
 	if out := ip(t, "-br link show type tun"); !strings.Contains(out, "b1") {
 		t.Errorf("the namesake is gone: %s", out)
 	}
@@ -619,7 +620,7 @@ func TestUndoLeavesWhatOthersDid(t *testing.T) {
 		ip(t, "route add 10.55.0.0/16 dev tun7")
 		ip(t, "link set tun7 alias theirs")
 	}))
-	wantError(t, r, NoGateway, nil)
+	wantError(t, r, cause.NoGateway, nil)
 	got := ip(t, "addr show tun7") + ip(t, "link show tun7") + ip(t, "route")
 	for _, s := range []string{"10.0.0.1/24", "10.5.0.1/24", "10.55.0.0/16", "theirs", "qlen 500"} {
 		if !strings.Contains(got, s) {
@@ -637,8 +638,8 @@ func TestAClaimNeverMakesADevice(t *testing.T) {
 	add(t, ns, Spec{Name: "real7", Mode: TUN})
 	for _, d := range []*Device{{Name: "ghost7", Mode: TUN, Index: 99}, {Name: "real7", Mode: TUN, Index: 99}} {
 		fd, err := ns.claim(d, 0)
-		e := new(Error)
-		if !errors.As(err, &e) || e.Cause != NoDevice {
+		e := new(cause.Error)
+		if !errors.As(err, &e) || e.Cause != cause.NoDevice {
 			t.Errorf("%s: got descriptor %d, %v; want no such device", d.Name, fd, err)
 		}
 	}
@@ -667,7 +668,7 @@ func TestTheLastLookBeforeAGroupIsDeleted(t *testing.T) {
 	}
 	hold(t, "q2", unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
 	ns.deleteClaimed(devices)
-	if e := new(Error); !errors.As(devices[1].err, &e) || e.Cause != InUse || devices[0].err != nil ||
+	if e := new(cause.Error); !errors.As(devices[1].err, &e) || e.Cause != cause.InUse || devices[0].err != nil ||
 		devices[2].err != nil {
 		t.Errorf("got %v, %v, %v", devices[0].err, devices[1].err, devices[2].err)
 	}
@@ -704,7 +705,7 @@ func TestOneDeviceByTwoNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, results[1], BadRequest, nil)
+	wantError(t, results[1], cause.BadRequest, nil)
 	if results[0].Err != nil {
 		t.Error(results[0].Err)
 	}
@@ -730,7 +731,7 @@ func TestOlderKernels(t *testing.T) {
 		if d, err := ns.Devices(name); err != nil || !d[0].InUse() {
 			t.Errorf("got %+v, %v; want it in use", d[0], err)
 		}
-		wantError(t, run(t, ns, Change{Name: name, Expect: Present}, nil), InUse, unix.EBUSY)
+		wantError(t, run(t, ns, Change{Name: name, Expect: Present}, nil), cause.InUse, unix.EBUSY)
 	}
 	up.Close()
 	down.Close()
@@ -763,8 +764,8 @@ func TestANamesakeIsNeverChanged(t *testing.T) {
 			want := &Spec{Name: "x7", Mode: TUN, Access: Root(), Link: Link{MTU: on(1400)},
 				AddAddresses: *addresses("10.0.0.1/24")}
 			r := run(t, ns, Change{Name: "x7", Want: want, Expect: c.expect}, after(c.kind, swap(t)))
-			e := new(Error)
-			if !errors.As(r.Err, &e) || e.Cause != NoDevice {
+			e := new(cause.Error)
+			if !errors.As(r.Err, &e) || e.Cause != cause.NoDevice {
 				t.Errorf("got %v, want that it is gone", r.Err)
 			}
 			if got := ip(t, "link show x7") + ip(t, "addr show x7"); !strings.Contains(got, "theirs") ||
@@ -838,7 +839,7 @@ func TestASignalLeavesNothingHalfMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range results {
-		wantError(t, r, Interrupted, nil)
+		wantError(t, r, cause.Interrupted, nil)
 	}
 	if out := ip(t, "-br link show type tun"); out != "" {
 		t.Errorf("left: %s", out)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
@@ -19,7 +20,7 @@ import (
 
 // explainOpen returns the reason why the driver's node could not be opened.
 func explainOpen(node string, err error) error {
-	e := &Error{What: words.Escape(node), Err: err}
+	e := &cause.Error{What: words.Escape(node), Err: err}
 	if node != driver { // the user chose this path
 		if errors.Is(err, unix.ENOTTY) {
 			e.Detail = "not the tun driver's node"
@@ -32,25 +33,25 @@ func explainOpen(node string, err error) error {
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		where := Surroundings()
-		e.Cause, e.Fix = NodeMissing, where.makeNode()
+		e.Cause, e.Fix = cause.NodeMissing, where.makeNode()
 		if where != Machine {
 			e.Detail = "no such node " + where.String()
 		}
 		if !driverLoaded() {
-			e.Cause, e.Fix, e.Detail = DriverMissing, loadDriver(), ""
+			e.Cause, e.Fix, e.Detail = cause.DriverMissing, loadDriver(), ""
 		}
 	case errors.Is(err, unix.ENODEV) && isNode:
-		e.Cause, e.Fix = DriverMissing, loadDriver()
+		e.Cause, e.Fix = cause.DriverMissing, loadDriver()
 	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), statErr == nil && !isNode:
-		e.Cause, e.Fix = NodeWrong, Surroundings().makeNode()
+		e.Cause, e.Fix = cause.NodeWrong, Surroundings().makeNode()
 	case errors.Is(err, unix.EPERM): // the file's mode would give EACCES: this is a device cgroup
-		e.Cause, e.Detail = NodeForbidden, "a device cgroup forbids it"
+		e.Cause, e.Detail = cause.NodeForbidden, "a device cgroup forbids it"
 		e.Fix = Surroundings().allowNode()
 	case errors.Is(err, unix.EACCES) && onNodev():
-		e.Cause, e.Detail = NodeForbidden, "its file system is mounted nodev"
+		e.Cause, e.Detail = cause.NodeForbidden, "its file system is mounted nodev"
 		e.Fix = fix.Run(fix.ByRoot("mount", "-o", "remount,dev", mountPoint(driver)))
 	case errors.Is(err, unix.EACCES):
-		e.Cause, e.Fix = NodeForbidden, fix.Run(openWay()).For(os.Geteuid() == 0)
+		e.Cause, e.Fix = cause.NodeForbidden, fix.Run(openWay()).For(os.Geteuid() == 0)
 	}
 	return e
 }
@@ -92,15 +93,15 @@ func driverLoaded() bool {
 
 // explainCreate returns the reason why TUNSETIFF did not create a device, or why the device did not get its name.
 func (ns *Namespace) explainCreate(name string, err error) error {
-	e := &Error{Device: name, Err: err}
+	e := &cause.Error{Device: name, Err: err}
 	switch {
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EEXIST):
-		e.Cause = Exists
+		e.Cause = cause.Exists
 		if d, lookErr := ns.link(name, 0); lookErr == nil {
 			e.Detail = "exists already, as " + d.KindWords()
 		}
 	case errors.Is(err, unix.EPERM):
-		e.Cause, e.Fix = NotPermitted, asRoot()
+		e.Cause, e.Fix = cause.NotPermitted, asRoot()
 	case errors.Is(err, unix.ENFILE):
 		e.Detail = "no number is left for " + name
 	case errors.Is(err, unix.EINVAL):
@@ -112,30 +113,30 @@ func (ns *Namespace) explainCreate(name string, err error) error {
 // explainAttach returns the reason why TUNSETIFF did not attach to a device that existed. Such a call never creates a
 // device, so EBUSY means that the device is gone or in use.
 func (ns *Namespace) explainAttach(d *Device, err error) error {
-	e := &Error{Device: d.Name, Err: err}
+	e := &cause.Error{Device: d.Name, Err: err}
 	switch now, lookErr := ns.link("", d.Index); {
-	case Gone(lookErr), lookErr == nil && now.Name != d.Name:
-		return vanished(d.Name)
+	case cause.Gone(lookErr), lookErr == nil && now.Name != d.Name:
+		return cause.Vanished(d.Name)
 	case errors.Is(err, unix.EBUSY):
 		return ns.busy(d)
 	case errors.Is(err, unix.EPERM):
-		e.Cause, e.Fix = NotOwner, asRoot()
+		e.Cause, e.Fix = cause.NotOwner, asRoot()
 		e.Detail = "only " + ns.named(d).Access.String() + " may attach"
 	case errors.Is(err, unix.ENOMEM):
-		e.Detail, e.Cause = fmt.Sprintf("the kernel has no memory for its queue of %d packets", d.TxQueueLen), NoMemory
+		e.Detail, e.Cause = fmt.Sprintf("the kernel has no memory for its queue of %d packets", d.TxQueueLen), cause.NoMemory
 	case errors.Is(err, unix.E2BIG):
-		e.Cause, e.Detail = InUse, "all of its 256 queues are in use"
+		e.Cause, e.Detail = cause.InUse, "all of its 256 queues are in use"
 	}
 	return e
 }
 
 // busy returns the error of a device in use, with the programs that use it.
-func (ns *Namespace) busy(d *Device) *Error {
+func (ns *Namespace) busy(d *Device) *cause.Error {
 	now := *d
 	now.Holders, now.Queues = nil, max(d.Queues, 1)
 	ns.findHolders([]*Device{&now})
 	e := busyError(ns.named(&now), "")
-	e.released = !now.InUse()
+	e.Released = !now.InUse()
 	return e
 }
 
@@ -147,40 +148,40 @@ func (ns *Namespace) named(d *Device) *Device {
 
 // explainStep returns the reason why the kernel refused a step. It returns an error with a known cause unchanged.
 func (ns *Namespace) explainStep(s *task, err error) error {
-	if s.Kind != StepHold && s.Device != "" && (s.Index != 0 && ns.absent(s.Index) || s.Index == 0 && Gone(err)) {
-		return vanished(s.Device)
+	if s.Kind != StepHold && s.Device != "" && (s.Index != 0 && ns.absent(s.Index) || s.Index == 0 && cause.Gone(err)) {
+		return cause.Vanished(s.Device)
 	}
-	if e := new(Error); errors.As(err, &e) {
+	if e := new(cause.Error); errors.As(err, &e) {
 		if e.Device == "" {
 			e.Device = s.Device
 		}
 		return e
 	}
-	e := &Error{Device: s.Device, What: s.what(), Err: err}
+	e := &cause.Error{Device: s.Device, What: s.what(), Err: err}
 	switch is := func(errno unix.Errno) bool { return errors.Is(err, errno) }; {
 	case is(unix.EPERM) && s.Link.TxQueueLen != nil && mayConfigure():
 		e.Detail = "the kernel has no memory for the queue of the attached program"
 	case is(unix.EPERM):
-		e.Cause, e.Fix = NotPermitted, asRoot()
+		e.Cause, e.Fix = cause.NotPermitted, asRoot()
 	case s.Master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && ns.absent(s.Master.Index)):
-		e.Cause = NoMaster // without a fix: the master existed a moment ago
+		e.Cause = cause.NoMaster // without a fix: the master existed a moment ago
 	case s.Kind == StepMaster && (is(unix.EOPNOTSUPP) || is(unix.EINVAL)):
-		e.Cause = NoPort
+		e.Cause = cause.NoPort
 	case s.Kind == StepAddAddress && is(unix.EACCES), s.Kind == StepAddRoute && is(unix.EACCES):
 		where := strings.ReplaceAll(s.Device, ".", "/")
 		if s.hold != nil { // the device will be gone when the user reads this
 			where = "default"
 		}
-		e.Cause, e.Fix = IPv6Off, fix.Run(fix.InNamespace("sysctl", "-w", "net.ipv6.conf."+where+".disable_ipv6=0"))
+		e.Cause, e.Fix = cause.IPv6Off, fix.Run(fix.InNamespace("sysctl", "-w", "net.ipv6.conf."+where+".disable_ipv6=0"))
 	case s.Kind == StepAddRoute && s.Route.Via.IsValid() &&
 		(is(unix.ENETUNREACH) || is(unix.EHOSTUNREACH) || is(unix.EINVAL)):
-		e.Cause = NoGateway
+		e.Cause = cause.NoGateway
 	case s.Kind == StepAddRoute && is(unix.EEXIST):
-		if e.Cause, e.Detail = RouteTaken, ns.routeHolder(s.Route); e.Detail == "" {
+		if e.Cause, e.Detail = cause.RouteTaken, ns.routeHolder(s.Route); e.Detail == "" {
 			e.Detail = "the kernel has such a route for an address, or another program added one and removed it"
 		}
 	case s.Kind == StepAddRoute && is(unix.ENETDOWN):
-		e.Cause = DeviceDown
+		e.Cause = cause.DeviceDown
 	}
 	return e
 }

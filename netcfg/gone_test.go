@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,8 +38,8 @@ func start(t *testing.T, c Change) (*Namespace, *job) {
 // wantVanished compares an error with the error of a device that vanished.
 func wantVanished(t *testing.T, at string, err error) {
 	t.Helper()
-	e := new(Error)
-	want := vanished("tap7")
+	e := new(cause.Error)
+	want := cause.Vanished("tap7")
 	if !errors.As(err, &e) || e.Cause != want.Cause || e.Device != want.Device || err.Error() != want.Error() {
 		t.Errorf("%s: got %v (%+v), want that it no longer exists", at, err, e)
 	}
@@ -124,7 +125,7 @@ func TestADeviceThatVanishesUnderAQueue(t *testing.T) {
 		wantVanished(t, at, QueueError(a.Name, call(int(a.Queues[0].Fd()))))
 	}
 	_, err := ns.PrepareAttach(Attachment{Device: "tap7"})
-	if e := new(Error); !errors.As(err, &e) || e.Cause != NoDevice {
+	if e := new(cause.Error); !errors.As(err, &e) || e.Cause != cause.NoDevice {
 		t.Errorf("attach again: %v", err)
 	}
 }

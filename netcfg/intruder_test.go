@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 
@@ -105,7 +106,7 @@ func addUnderAttack() error {
 			return err
 		}
 		switch d, err := ns.link("q7", 0); {
-		case results[0].Err != nil && Gone(err) && results[0].UndoErr == nil:
+		case results[0].Err != nil && cause.Gone(err) && results[0].UndoErr == nil:
 			fmt.Println("refused:", results[0].Err)
 		case results[0].Err != nil || err != nil:
 			return fmt.Errorf("%v, undo %v; looked: %v", results[0].Err, results[0].UndoErr, err)

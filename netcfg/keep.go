@@ -3,6 +3,7 @@ package netcfg
 import (
 	"cmp"
 	"context"
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"slices"
 )
@@ -95,7 +96,7 @@ func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 			continue
 		}
 		if ctx.Err() != nil {
-			j.err = &Error{Device: j.Name, Cause: Interrupted}
+			j.err = &cause.Error{Device: j.Name, Cause: cause.Interrupted}
 			continue
 		}
 		finished, made = append(finished, j), append(made, j.creation())
@@ -108,10 +109,10 @@ func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 		if against != nil && !made[i].New.undo { // a device that existed before is restored, remembered or not
 			e := *against
 			e.Device, j.err = j.Name, &e
-		} else if err := j.hold.keep(); Gone(err) {
-			j.err = vanished(j.Name)
+		} else if err := j.hold.keep(); cause.Gone(err) {
+			j.err = cause.Vanished(j.Name)
 		} else if err != nil {
-			j.err = &Error{Device: j.Name, What: "make it persistent", Err: err}
+			j.err = &cause.Error{Device: j.Name, What: "make it persistent", Err: err}
 		}
 	}
 	ns.lastLook(finished)
@@ -132,22 +133,22 @@ func (ns *Namespace) lastLook(jobs []*job) {
 			continue
 		}
 		if _, index, err := ns.identify(j.hold.fd); err != nil || index != j.hold.index {
-			j.err = vanished(j.Name)
+			j.err = cause.Vanished(j.Name)
 		}
 	}
 }
 
 // ahead calls Remember and Announce with new devices that are about to be kept. An error means that they must not be.
-func (o Options) ahead(made []Step, names []string) *Error {
+func (o Options) ahead(made []Step, names []string) *cause.Error {
 	if o.Remember != nil {
 		if err := o.Remember(made); err != nil {
 			const detail = "cannot be recorded, so it was not created"
-			return &Error{Cause: NotPermitted, Detail: detail, Fix: fix.HintOf(err), Err: err}
+			return &cause.Error{Cause: cause.NotPermitted, Detail: detail, Fix: fix.HintOf(err), Err: err}
 		}
 	}
 	if o.Announce != nil {
 		if err := o.Announce(names); err != nil {
-			return &Error{Detail: "its name cannot be printed, so it was not created", Err: err}
+			return &cause.Error{Detail: "its name cannot be printed, so it was not created", Err: err}
 		}
 	}
 	return nil

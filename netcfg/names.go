@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/accounts"
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 )
@@ -23,8 +24,8 @@ type Directory struct {
 // Answers reports whether the name service answered when it was last asked.
 func (y *Directory) Answers() bool { return y.accounts.Answers() }
 
-// parseUser reads the name or the UID of a user. A number that is also a name is the name. The error is an [*Error]
-// with the cause NoUser, or NoNames if the name service does not answer.
+// parseUser reads the name or the UID of a user. A number that is also a name is the name. The error is a
+// [*cause.Error] with the cause NoUser, or NoNames if the name service does not answer.
 func (y *Directory) parseUser(s string) (ID, error) {
 	f := y.parse(map[string]found{s: {}}, accounts.Users)[s]
 	return f.id, f.err
@@ -49,23 +50,23 @@ func (y *Directory) parse(words map[string]found, d accounts.Database) map[strin
 	return words
 }
 
-// unfound returns the [*Error] of a look-up, or nil.
+// unfound returns the [*cause.Error] of a look-up, or nil.
 func unfound(d accounts.Database, s string, err error) error {
-	noun, missing := "user", NoUser
+	noun, missing := "user", cause.NoUser
 	if d == accounts.Groups {
-		noun, missing = "group", NoGroup
+		noun, missing = "group", cause.NoGroup
 	}
 	switch err {
 	case nil:
 		return nil
 	case accounts.ErrEmpty:
-		return &Error{Cause: BadRequest, Detail: noun + ": the name is empty"}
+		return &cause.Error{Cause: cause.BadRequest, Detail: noun + ": the name is empty"}
 	case accounts.ErrLarge:
-		return &Error{Cause: BadRequest, Detail: fmt.Sprintf("%s %s: larger than %d", noun, s, uint32(IDMax))}
+		return &cause.Error{Cause: cause.BadRequest, Detail: fmt.Sprintf("%s %s: larger than %d", noun, s, uint32(IDMax))}
 	case accounts.ErrUnknown:
-		return &Error{Cause: missing, What: fmt.Sprintf("%s %q", noun, s)}
+		return &cause.Error{Cause: missing, What: fmt.Sprintf("%s %q", noun, s)}
 	case accounts.ErrSilent:
-		return &Error{Cause: NoNames, What: fmt.Sprintf("%s %q", noun, s), Fix: idFix(string(d), s)}
+		return &cause.Error{Cause: cause.NoNames, What: fmt.Sprintf("%s %q", noun, s), Fix: idFix(string(d), s)}
 	}
 	return err
 }
@@ -74,11 +75,11 @@ func idFix(database, name string) fix.Fix {
 	return fix.Fix{Before: "try ", Commands: []fix.Command{{Words: []string{"getent", database, name}}}, After: ", or give a number"}
 }
 
-// groupsOf returns the numbers of a user's groups, the user's own first. The error is an [*Error].
+// groupsOf returns the numbers of a user's groups, the user's own first. The error is a [*cause.Error].
 func (y *Directory) groupsOf(user string) ([]uint32, error) {
 	groups, err := y.accounts.GroupsOf(user)
 	if err != nil {
-		return nil, &Error{Cause: NoNames, What: "groups of " + words.Escape(user), Fix: idFix("initgroups", user)}
+		return nil, &cause.Error{Cause: cause.NoNames, What: "groups of " + words.Escape(user), Fix: idFix("initgroups", user)}
 	}
 	return groups, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/netns"
@@ -87,21 +88,21 @@ func enter(ns string) error {
 
 // explainNamespace returns the reason why a network namespace could not be entered.
 func explainNamespace(ns, path string, err error) error {
-	e := &Error{What: "netns " + words.Escape(ns), Err: err}
+	e := &cause.Error{What: "netns " + words.Escape(ns), Err: err}
 	switch {
 	case errors.Is(err, unix.EINVAL):
-		e.Cause, e.Detail = NoNamespace, "not a network namespace"
+		e.Cause, e.Detail = cause.NoNamespace, "not a network namespace"
 	case errors.Is(err, unix.EACCES):
-		e.Cause, e.Fix, e.Detail = NotPermitted, asRoot(), "this user may not inspect the process"
+		e.Cause, e.Fix, e.Detail = cause.NotPermitted, asRoot(), "this user may not inspect the process"
 	case errors.Is(err, unix.EPERM):
-		e.Cause, e.Fix = NotPermitted, asRoot()
+		e.Cause, e.Fix = cause.NotPermitted, asRoot()
 		pid, ok := strings.CutSuffix(strings.TrimPrefix(path, "/proc/"), "/ns/net")
 		if ok && strings.Trim(pid, "0123456789") == "" {
-			e.Cause, e.Fix = ForeignNamespace, fix.Run(fix.Command{Words: []string{
+			e.Cause, e.Fix = cause.ForeignNamespace, fix.Run(fix.Command{Words: []string{
 				"nsenter", "--preserve-credentials", "-U", "-n", "-t", pid, "tunadm", "..."}})
 		}
 	case errors.Is(err, fs.ErrNotExist):
-		e.Cause = NoNamespace
+		e.Cause = cause.NoNamespace
 	}
 	return e
 }
@@ -128,7 +129,7 @@ func (ns *Namespace) Identity() (string, error) {
 	}
 	var st unix.Stat_t
 	if err := unix.Stat("/proc/thread-self/ns/net", &st); err != nil {
-		return "", &Error{What: "inspect the network namespace", Err: err}
+		return "", &cause.Error{What: "inspect the network namespace", Err: err}
 	}
 	return "inode " + strconv.FormatUint(st.Ino, 10), nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
@@ -192,7 +193,7 @@ func (ns *Namespace) askLinks(wanted []target, stats bool) ([]*Device, error) {
 	})
 	for i, err := range errs {
 		if err != nil && !errors.Is(err, unix.ENODEV) {
-			return nil, &Error{Device: wanted[i].name, What: "read the device", Err: err}
+			return nil, &cause.Error{Device: wanted[i].name, What: "read the device", Err: err}
 		}
 	}
 	return found, nil
@@ -210,6 +211,12 @@ func (ns *Namespace) link(name string, index int) (*Device, error) {
 	return found, err
 }
 
+// absent reports whether no device has an index. If the kernel does not answer, the device counts as present.
+func (ns *Namespace) absent(index int) bool {
+	_, err := ns.link("", index)
+	return cause.Gone(err)
+}
+
 // readMasters fills in the names and kinds of the masters.
 func (ns *Namespace) readMasters(devices []*Device) error {
 	byIndex := map[int]*Device{}
@@ -220,7 +227,7 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 		m, known := byIndex[d.masterIndex]
 		if !known {
 			var err error
-			if m, err = ns.link("", d.masterIndex); err != nil && !Gone(err) {
+			if m, err = ns.link("", d.masterIndex); err != nil && !cause.Gone(err) {
 				return err
 			}
 			byIndex[d.masterIndex] = m
@@ -235,9 +242,9 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 // master looks up the master that a device is to join.
 func (ns *Namespace) master(name string) (*Master, error) {
 	m, err := ns.link(name, 0)
-	if Gone(err) {
+	if cause.Gone(err) {
 		add := fix.Run(fix.InNamespace("ip", "link", "add", name, "type", "bridge"))
-		return nil, &Error{What: "master " + words.Escape(name), Cause: NoMaster, Fix: add, Err: unix.ENODEV}
+		return nil, &cause.Error{What: "master " + words.Escape(name), Cause: cause.NoMaster, Fix: add, Err: unix.ENODEV}
 	} else if err != nil {
 		return nil, err
 	}

@@ -2,9 +2,11 @@ package netcfg
 
 import (
 	"fmt"
+	"slices"
+
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
-	"slices"
 )
 
 // Impossible returns the errors of all properties that no device can have, in any state of the kernel. It does not
@@ -15,7 +17,7 @@ func (want *Spec) Impossible() []error {
 	if want.MTU != nil {
 		mtu = *want.MTU
 		if err := want.Mode.checkMTU(mtu); err != nil {
-			return []error{p.refuse(MTUBounds, fmt.Sprintf("mtu %d", mtu), err.Error())}
+			return []error{p.refuse(cause.MTUBounds, fmt.Sprintf("mtu %d", mtu), err.Error())}
 		}
 	}
 	return p.refusals(mtu, want.Up != nil && *want.Up)
@@ -23,13 +25,13 @@ func (want *Spec) Impossible() []error {
 
 // Plan returns the steps that change the device have into want, in the order in which they run. A nil want deletes the
 // device; a nil have means that it does not exist. Plan returns no steps if the device already is as asked. The error
-// is an [*Error] if the change is impossible, or would remove other settings.
+// is a [*cause.Error] if the change is impossible, or would remove other settings.
 func Plan(want *Spec, have *Device) ([]Step, error) {
 	switch {
 	case want == nil && have == nil:
 		return nil, nil
 	case have != nil && have.Kind != "tun":
-		return nil, &Error{Device: have.Name, Cause: OtherKind,
+		return nil, &cause.Error{Device: have.Name, Cause: cause.OtherKind,
 			Detail: "it is " + have.KindWords() + ", not a TUN/TAP device"}
 	case want == nil:
 		return []Step{{Kind: StepDelete, Device: have.Name, Index: have.Index, Old: have, phase: phaseDelete}}, nil
@@ -100,9 +102,9 @@ func (p *planner) match() error {
 	w, h := p.want, p.have
 	switch {
 	case w.Mode != 0 && w.Mode != h.Mode:
-		return p.refuse(WrongMode, "", "it is a "+h.Mode.String()+", not a "+w.Mode.String())
+		return p.refuse(cause.WrongMode, "", "it is a "+h.Mode.String()+", not a "+w.Mode.String())
 	case w.MultiQueue != nil && *w.MultiQueue != h.MultiQueue:
-		return p.refuse(WrongQueues, "",
+		return p.refuse(cause.WrongQueues, "",
 			map[bool]string{true: "it is multi-queue", false: "it is single-queue"}[h.MultiQueue])
 	case w.Access != nil && !w.Access.reachable(h.Access) && (!w.undo || w.Replace):
 		return p.refuseAccess()
@@ -123,7 +125,7 @@ func (p *planner) check() error {
 	}
 	if w.MTU != nil {
 		if err := h.Mode.checkMTU(mtu); err != nil {
-			return p.refuse(MTUBounds, fmt.Sprintf("mtu %d", mtu), err.Error())
+			return p.refuse(cause.MTUBounds, fmt.Sprintf("mtu %d", mtu), err.Error())
 		}
 	}
 	if all := p.refusals(mtu, w.Up != nil && *w.Up || w.Up == nil && up); len(all) > 0 {
@@ -136,16 +138,16 @@ func (p *planner) check() error {
 // refusals returns the errors of all properties that contradict each other.
 func (p *planner) refusals(mtu int, up bool) (all []error) {
 	w, h := p.want, p.have
-	refuse := func(wrong bool, cause Cause, what, detail string) {
+	refuse := func(wrong bool, cause cause.Cause, what, detail string) {
 		if wrong {
 			all = append(all, p.refuse(cause, what, detail))
 		}
 	}
 	if r, other := p.conflict(); other != nil {
-		refuse(true, RouteTaken, "route "+r.String(), "the device has "+other.String()+" already")
+		refuse(true, cause.RouteTaken, "route "+r.String(), "the device has "+other.String()+" already")
 	}
 	if a, other := p.addressInTheWay(); other != nil {
-		e := p.refuse(AddressTaken, "address "+a.String(), "the device has "+other.String()+" already")
+		e := p.refuse(cause.AddressTaken, "address "+a.String(), "the device has "+other.String()+" already")
 		e.Fix = fix.Run(fix.Tunadm("set", h.Name, "--remove-address", other.String(), "--add-address", a.String()))
 		all = append(all, e)
 	}
@@ -161,14 +163,14 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 			v6 = r.String()
 		}
 	}
-	refuse(w.MAC != nil && h.Mode == TUN, TunHasNoMAC, "mac "+w.MAC.String(), "")
+	refuse(w.MAC != nil && h.Mode == TUN, cause.TunHasNoMAC, "mac "+w.MAC.String(), "")
 	if w.Master != nil {
-		refuse(w.Master.Kind == "bridge" && h.Mode == TUN, TunInBridge, "master "+words.Escape(w.Master.Name), "")
+		refuse(w.Master.Kind == "bridge" && h.Mode == TUN, cause.TunInBridge, "master "+words.Escape(w.Master.Name), "")
 	}
-	refuse(mtu < MTUMinV6 && v6 != "", MTUBelowIPv6, fmt.Sprintf("mtu %d", mtu),
+	refuse(mtu < MTUMinV6 && v6 != "", cause.MTUBelowIPv6, fmt.Sprintf("mtu %d", mtu),
 		"the kernel would remove "+v6+" from the device")
 	if w.asksRoute() {
-		refuse(!up, DeviceDown, "route "+w.routes()[0].String(), "")
+		refuse(!up, cause.DeviceDown, "route "+w.routes()[0].String(), "")
 	}
 	return all
 }
@@ -176,7 +178,7 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 // refuseAccess returns an error, with the possible alternatives, if an owner or a group would have to be unset.
 func (p *planner) refuseAccess() error {
 	want, have := p.want.Access, p.have.Access
-	fix := replace("")(p.have.Name)
+	fix := cause.Recreate(p.have.Name)
 	switch {
 	case want.User != nil && want.Group == nil && have.Group != nil:
 		fix.Before = "keep the group: --user " + words.Quote(want.User.String()) + " --group " + words.Quote(have.Group.String()) +
@@ -186,11 +188,11 @@ func (p *planner) refuseAccess() error {
 			"; or "
 	}
 	detail := "the kernel cannot unset an owner or a group, and it is " + have.String()
-	return &Error{Device: p.have.Name, Cause: OwnerFixed, What: "access " + want.String(), Detail: detail, Fix: fix}
+	return &cause.Error{Device: p.have.Name, Cause: cause.OwnerFixed, What: "access " + want.String(), Detail: detail, Fix: fix}
 }
 
-func (p *planner) refuse(cause Cause, what, detail string) *Error {
-	return &Error{Device: p.have.Name, Cause: cause, What: what, Detail: detail}
+func (p *planner) refuse(reason cause.Cause, what, detail string) *cause.Error {
+	return &cause.Error{Device: p.have.Name, Cause: reason, What: what, Detail: detail}
 }
 
 // link plans the properties that one request sets. An MTU that removes IPv6, and the step that brings the device down,

@@ -2,12 +2,10 @@ package netcfg
 
 import (
 	"errors"
+	"github.com/tunadm/tunadm/internal/cause"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/tunadm/tunadm/internal/fix"
-	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
 func address(s string) Address {
@@ -155,28 +153,28 @@ func TestPlanRefuses(t *testing.T) {
 		name  string
 		want  *Spec
 		have  *Device
-		cause Cause
+		cause cause.Cause
 	}{
-		{"to delete another kind", nil, &Device{Name: "v0", Kind: "veth"}, OtherKind},
-		{"to change another kind", &Spec{}, &Device{Name: "lo"}, OtherKind},
-		{"another mode", &Spec{Mode: TAP}, live(TUN, nil), WrongMode},
-		{"other queues", &Spec{MultiQueue: on(true)}, live(TUN, nil), WrongQueues},
-		{"to unset an owner", &Spec{Access: &Access{}}, live(TUN, nil), OwnerFixed},
-		{"to trade an owner for a group", &Spec{Access: &Access{Group: &ID{Number: 5}}}, live(TUN, nil), OwnerFixed},
-		{"a MAC on a tun", &Spec{Link: Link{MAC: MAC{2, 0, 0, 0, 0, 1}}}, live(TUN, nil), TunHasNoMAC},
-		{"an MTU beyond a tap's", &Spec{Link: Link{MTU: on(65522)}}, live(TAP, nil), MTUBounds},
+		{"to delete another kind", nil, &Device{Name: "v0", Kind: "veth"}, cause.OtherKind},
+		{"to change another kind", &Spec{}, &Device{Name: "lo"}, cause.OtherKind},
+		{"another mode", &Spec{Mode: TAP}, live(TUN, nil), cause.WrongMode},
+		{"other queues", &Spec{MultiQueue: on(true)}, live(TUN, nil), cause.WrongQueues},
+		{"to unset an owner", &Spec{Access: &Access{}}, live(TUN, nil), cause.OwnerFixed},
+		{"to trade an owner for a group", &Spec{Access: &Access{Group: &ID{Number: 5}}}, live(TUN, nil), cause.OwnerFixed},
+		{"a MAC on a tun", &Spec{Link: Link{MAC: MAC{2, 0, 0, 0, 0, 1}}}, live(TUN, nil), cause.TunHasNoMAC},
+		{"an MTU beyond a tap's", &Spec{Link: Link{MTU: on(65522)}}, live(TAP, nil), cause.MTUBounds},
 		{"an MTU that takes an address", &Spec{Link: Link{MTU: on(1279)}},
-			live(TUN, func(d *Device) { d.Addresses = *addresses("fd00::1/64") }), MTUBelowIPv6},
+			live(TUN, func(d *Device) { d.Addresses = *addresses("fd00::1/64") }), cause.MTUBelowIPv6},
 		{"an MTU that takes a route", &Spec{Link: Link{MTU: on(1279)}},
-			live(TUN, func(d *Device) { d.Routes = *routes("fd01::/48") }), MTUBelowIPv6},
+			live(TUN, func(d *Device) { d.Routes = *routes("fd01::/48") }), cause.MTUBelowIPv6},
 		{"IPv6 below 1280", &Spec{AddAddresses: *addresses("fd00::1/64")}, live(TUN, func(d *Device) { d.MTU = 1000 }),
-			MTUBelowIPv6},
+			cause.MTUBelowIPv6},
 		{"a route on a device that is down", &Spec{AddRoutes: *routes("10.1.0.0/16")},
-			live(TUN, func(d *Device) { d.Up = false }), DeviceDown},
-		{"a tun in a bridge", &Spec{Master: &Master{Name: "br0", Kind: "bridge"}}, live(TUN, nil), TunInBridge},
+			live(TUN, func(d *Device) { d.Up = false }), cause.DeviceDown},
+		{"a tun in a bridge", &Spec{Master: &Master{Name: "br0", Kind: "bridge"}}, live(TUN, nil), cause.TunInBridge},
 	} {
 		steps, err := Plan(c.want, c.have)
-		e := new(Error)
+		e := new(cause.Error)
 		if !errors.As(err, &e) || e.Cause != c.cause || len(steps) > 0 {
 			t.Errorf("%s: got %v, %v (cause %d), want cause %d", c.name, steps, err, e.Cause, c.cause)
 		}
@@ -215,36 +213,5 @@ func TestUndoBringsTheOrderOfIPv4AddressesBack(t *testing.T) {
 	got := slices.DeleteFunc(list, func(a Address) bool { return a.Local.Is6() })
 	if want := before.Addresses[:3]; !slices.EqualFunc(got, want, Address.same) {
 		t.Errorf("got %v, want %v, by %v", got, want, steps)
-	}
-}
-
-func TestTheCausesAreAllInTheTable(t *testing.T) {
-	if got, want := len(causes), int(NotExecutable)+1; got != want {
-		t.Errorf("got %d causes in the table, want %d", got, want)
-	}
-}
-
-func TestErrorsKeepTheKernelsWordsLastAndHintsPasteable(t *testing.T) {
-	for _, c := range []struct {
-		e          *Error
-		text, hint string
-	}{
-		{&Error{Device: "tun7", What: "mtu 70000", Cause: Unknown,
-			Err: &rtnl.Refusal{Errno: 22, Words: "mtu greater than device maximum."}},
-			"mtu 70000: invalid argument: mtu greater than device maximum", ""},
-		{&Error{Device: "a b", Cause: Exists}, "exists already",
-			"tunadm set 'a b' changes it; --if-missing accepts a device with these properties"},
-		{&Error{Device: "tun7", Cause: InUse, Detail: "in use by x", Err: errBusy},
-			"in use by x: device or resource busy", ""},
-		{&Error{What: "master br0", Cause: NoMaster,
-			Fix: fix.Run(fix.InNamespace("ip", "link", "add", "br0", "type", "bridge")), Err: errors.New("no such device")},
-			"master br0: no such device", "ip link add br0 type bridge"},
-	} {
-		if c.e.Error() != c.text || c.e.Hint().String() != c.hint {
-			t.Errorf("got %q and %q, want %q and %q", c.e.Error(), c.e.Hint().String(), c.text, c.hint)
-		}
-	}
-	if !errors.Is(error(&Error{Err: &rtnl.Refusal{Errno: errBusy}}), errBusy) {
-		t.Error("the errno is lost")
 	}
 }

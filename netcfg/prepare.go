@@ -4,11 +4,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"github.com/tunadm/tunadm/internal/fix"
-	"github.com/tunadm/tunadm/internal/words"
 	"math/rand/v2"
 	"slices"
 	"strings"
+
+	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // nameOwners looks up the names of users and groups for plans and errors that mention access.
@@ -28,7 +30,7 @@ func (j *job) accessLost() error {
 	if j.want == nil || j.want.Access == nil || j.now == nil || j.want.Access.same(j.now.Access) {
 		return nil
 	}
-	return &Error{Device: j.Name, What: "access " + j.want.Access.String(), Cause: OwnerFixed}
+	return &cause.Error{Device: j.Name, What: "access " + j.want.Access.String(), Cause: cause.OwnerFixed}
 }
 
 // refuseTwins fails the changes of a device that is named twice, by its name and by an alternative one.
@@ -39,7 +41,7 @@ func refuseTwins(jobs []*job) {
 			continue
 		}
 		if other, twice := named[j.now.Index]; twice {
-			j.err = &Error{Device: j.Name, Cause: BadRequest, Detail: "is the same device as " + words.Escape(other)}
+			j.err = &cause.Error{Device: j.Name, Cause: cause.BadRequest, Detail: "is the same device as " + words.Escape(other)}
 		}
 		named[j.now.Index] = j.Name
 	}
@@ -49,21 +51,21 @@ func refuseTwins(jobs []*job) {
 func (j *job) expect() error {
 	switch {
 	case j.now == nil && j.Expect == Present:
-		return &Error{Device: j.Name, Cause: NoDevice}
+		return &cause.Error{Device: j.Name, Cause: cause.NoDevice}
 	case j.now != nil && j.now.Kind != "tun" && (j.Expect == Absent || j.Expect == AbsentOrSame):
-		return &Error{Device: j.Name, Cause: OtherKind, Detail: "exists already, as " + j.now.KindWords()}
+		return &cause.Error{Device: j.Name, Cause: cause.OtherKind, Detail: "exists already, as " + j.now.KindWords()}
 	case j.now != nil && j.now.Kind != "tun":
 		_, err := Plan(nil, j.now)
 		return err
 	case j.now != nil && !j.now.Persist && j.Want != nil && !j.Unused &&
 		(j.Expect == AbsentOrSame || j.Expect == PresentOrNot):
-		return &Error{Device: j.Name, Cause: Differs,
+		return &cause.Error{Device: j.Name, Cause: cause.Differs,
 			Detail: "exists already, and differs: it is not persistent, and vanishes with its program"}
 	case j.now != nil && j.Expect == Absent:
-		e := &Error{Device: j.Name, Cause: Exists,
+		e := &cause.Error{Device: j.Name, Cause: cause.Exists,
 			Detail: fmt.Sprintf("exists already, as a %s of %s", j.now.Mode, j.now.Access)}
 		if j.Want.Mode != j.now.Mode {
-			e.Cause = WrongMode
+			e.Cause = cause.WrongMode
 		}
 		return e
 	case j.now != nil && j.Like != nil:
@@ -91,9 +93,9 @@ func (ns *Namespace) tryAccess(jobs []*job) {
 // differs returns the error of a device that exists and is not as asked: with the steps that are missing, or the error
 // never if no steps lead there.
 func differs(name string, steps []Step, never error) error {
-	if e := new(Error); errors.As(never, &e) {
-		if e.Cause == OwnerFixed {
-			e = &Error{Device: name, Cause: Differs, Detail: "exists already, and differs: " + e.Error(), Fix: e.Hint()}
+	if e := new(cause.Error); errors.As(never, &e) {
+		if e.Cause == cause.OwnerFixed {
+			e = &cause.Error{Device: name, Cause: cause.Differs, Detail: "exists already, and differs: " + e.Error(), Fix: e.Hint()}
 		}
 		return e
 	}
@@ -108,8 +110,8 @@ func differs(name string, steps []Step, never error) error {
 			each = append(each, s.String())
 		}
 	}
-	return &Error{
-		Device: name, Cause: Differs, Fix: fix.Fix{Commands: []fix.Command{fix.Tunadm("set", name)},
+	return &cause.Error{
+		Device: name, Cause: cause.Differs, Fix: fix.Fix{Commands: []fix.Command{fix.Tunadm("set", name)},
 			After: " with the flags of this add changes it"},
 		Detail: "exists already, and differs by: " + strings.Join(each, "; "),
 	}
@@ -132,7 +134,7 @@ func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Sp
 		return &want, nil
 	}
 	m, err := ns.cachedMaster(want.Master.Name, masters)
-	if e := new(Error); o.DeferMaster && errors.As(err, &e) && e.Cause == NoMaster {
+	if e := new(cause.Error); o.DeferMaster && errors.As(err, &e) && e.Cause == cause.NoMaster {
 		j.warn("%s does not exist yet, so the device joins it later", words.Escape(want.Master.Name))
 		want.Master = nil
 		return &want, nil
@@ -159,12 +161,12 @@ func (ns *Namespace) cachedMaster(name string, masters map[string]*Master) (*Mas
 
 // withoutMaster returns the error of a master that does not exist, with the command that creates one for this device.
 func (j *job) withoutMaster(err error) error {
-	e := new(Error)
+	e := new(cause.Error)
 	if !errors.As(err, &e) {
 		return err
 	}
 	e.Device = j.Name
-	if e.Cause == NoMaster && (j.Want.Mode == TUN || j.before != nil && j.before.Mode == TUN) {
+	if e.Cause == cause.NoMaster && (j.Want.Mode == TUN || j.before != nil && j.before.Mode == TUN) {
 		e.Fix = fix.Run(fix.InNamespace("ip", "link", "add", j.Want.Master.Name, "type", "vrf", "table", "10"))
 	}
 	return e
@@ -280,9 +282,9 @@ func matching[T any](list []T, match func(T) bool) (found []T) {
 // form.
 func notThere[T fmt.Stringer](j *job, what, flag string, like []T) error {
 	if len(like) == 0 {
-		j.warn("%s: %s", what, causes[NotThere].means)
+		j.warn("%s: %s", what, cause.NotThere.String())
 		return nil
 	}
 	fix := fix.Run(fix.Tunadm("set", j.Name, flag, like[0].String()))
-	return &Error{Device: j.Name, What: what, Cause: NotThere, Fix: fix}
+	return &cause.Error{Device: j.Name, What: what, Cause: cause.NotThere, Fix: fix}
 }

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -19,13 +20,13 @@ func TestAttach(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		a     Attachment
-		cause Cause
+		cause cause.Cause
 	}{
-		{"none", Attachment{}, NoDevice}, {"lo", Attachment{}, OtherKind}, {"tun7", Attachment{Queues: 2}, WrongQueues},
+		{"none", Attachment{}, cause.NoDevice}, {"lo", Attachment{}, cause.OtherKind}, {"tun7", Attachment{Queues: 2}, cause.WrongQueues},
 	} {
 		c.a.Device = c.name
 		_, err := ns.PrepareAttach(c.a)
-		if e := new(Error); !errors.As(err, &e) || e.Cause != c.cause {
+		if e := new(cause.Error); !errors.As(err, &e) || e.Cause != c.cause {
 			t.Errorf("%s %+v: %v", c.name, c.a, err)
 		}
 	}

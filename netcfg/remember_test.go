@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"golang.org/x/sys/unix"
 )
 
@@ -95,7 +96,7 @@ func TestADeviceThatIsTakenAwayWhileItIsKeptIsAnError(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantError(t, results[0], NoDevice, nil)
+			wantError(t, results[0], cause.NoDevice, nil)
 			if results[1].Err != nil || results[0].Created || !results[1].Created {
 				t.Errorf("got %+v", results)
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
@@ -147,7 +148,7 @@ func (r Rule) command(verb string) string {
 }
 
 // EmptyTable returns the first table from first to last that has no routes and that none of the rules looks up. The
-// error is an [*Error].
+// error is a [*cause.Error].
 func (ns *Namespace) EmptyTable(first, last uint32, rules []Rule) (uint32, error) {
 	for table := first; table <= last; table++ {
 		if slices.ContainsFunc(rules, func(r Rule) bool { return r.Table == table }) {
@@ -161,7 +162,7 @@ func (ns *Namespace) EmptyTable(first, last uint32, rules []Rule) (uint32, error
 				func(body []byte) (bool, bool) { return true, routeTable(body) == table })
 			missing := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) // no such table, or no IPv6
 			if err != nil && !missing {
-				return 0, &Error{What: fmt.Sprintf("read routes of table %d", table), Err: err}
+				return 0, &cause.Error{What: fmt.Sprintf("read routes of table %d", table), Err: err}
 			}
 			taken = taken || len(found) > 0
 		}
@@ -169,7 +170,7 @@ func (ns *Namespace) EmptyTable(first, last uint32, rules []Rule) (uint32, error
 			return table, nil
 		}
 	}
-	return 0, &Error{Detail: fmt.Sprintf("no routing table from %d to %d is empty", first, last)}
+	return 0, &cause.Error{Detail: fmt.Sprintf("no routing table from %d to %d is empty", first, last)}
 }
 
 func routeTable(body []byte) uint32 {

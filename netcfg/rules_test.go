@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -101,7 +102,7 @@ func TestRulesAreUndoneFromAnywhere(t *testing.T) {
 			}
 		}})
 		for _, r := range results {
-			if e := new(Error); !errors.As(r.Err, &e) || e.Cause != OtherFailed {
+			if e := new(cause.Error); !errors.As(r.Err, &e) || e.Cause != cause.OtherFailed {
 				err = errors.Join(err, r.Err)
 			}
 			if r.UndoErr != nil {

@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"fmt"
+	"github.com/tunadm/tunadm/internal/cause"
 	"slices"
 )
 
@@ -114,7 +115,7 @@ func (s *Spec) asksRoute() bool { return len(s.routes()) > 0 }
 
 // badSpec returns an error of the request itself.
 func badSpec(format string, args ...any) error {
-	return &Error{Cause: BadRequest, Detail: fmt.Sprintf(format, args...)}
+	return &cause.Error{Cause: cause.BadRequest, Detail: fmt.Sprintf(format, args...)}
 }
 
 // spec returns the Spec that restores all properties of the device which the tried steps may have changed. Changes of

@@ -3,6 +3,7 @@ package netcfg
 import (
 	"errors"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,7 +30,7 @@ type stored struct {
 // as those of a new device.
 func (ns *Namespace) traces(d *Device) (t Traces, err error) {
 	failed := func(err error) (Traces, error) {
-		return Traces{}, &Error{Device: d.Name, What: "read the device", Err: err}
+		return Traces{}, &cause.Error{Device: d.Name, What: "read the device", Err: err}
 	}
 	t = Traces{d.Name, stored{Index: d.Index, Shared: d.InUse(), Flags: d.flags() | ns.StoredFlags(d)}}
 	if t.IPv6, err = ns.multicastRoute(d.Index); err != nil {
@@ -72,20 +73,20 @@ func (t *Traces) setOffload(fd int, bits uint) error {
 
 // PutBack restores a device after the program that attached to it has closed its queues. It leaves a device alone if
 // the device is gone, or if another program is attached, which has set its own flags. The kernel's link-local address
-// stays if this user may not disable IPv6. PutBack retries after an error. The error is an [*Error].
+// stays if this user may not disable IPv6. PutBack retries after an error. The error is a [*cause.Error].
 func (ns *Namespace) PutBack(t Traces) (err error) {
 	for range rounds {
 		if err = ns.putBack(t); err == nil {
 			return nil
 		}
 	}
-	return &Error{Device: t.Name, What: "it could not be restored", Err: err}
+	return &cause.Error{Device: t.Name, What: "it could not be restored", Err: err}
 }
 
 func (ns *Namespace) putBack(t Traces) error {
 	found, err := ns.observe([]target{{name: t.Name, index: t.Index}}, shallow, false)
 	if err != nil {
-		return &Error{Device: t.Name, What: "read the device", Err: err}
+		return &cause.Error{Device: t.Name, What: "read the device", Err: err}
 	}
 	d := found[0]
 	if d == nil || d.Kind != "tun" || d.InUse() && !t.Shared {
@@ -110,8 +111,8 @@ func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
 	if errors.Is(err, unix.EPERM) && t.Flags&flagNAPIFrags != 0 {
 		fd, err = ns.attach(d, t.Flags&^flagNAPIFrags)
 	}
-	switch e := new(Error); {
-	case Gone(err), errors.As(err, &e) && e.Cause == InUse: // another program has attached, or the device is gone
+	switch e := new(cause.Error); {
+	case cause.Gone(err), errors.As(err, &e) && e.Cause == cause.InUse: // another program has attached, or the device is gone
 		return nil
 	case err != nil:
 		return err
@@ -119,14 +120,14 @@ func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
 	defer unix.Close(fd)
 	if header {
 		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, t.Header); err != nil {
-			return &Error{Device: d.Name, What: "length of the virtio header", Err: err}
+			return &cause.Error{Device: d.Name, What: "length of the virtio header", Err: err}
 		}
 	}
 	if bits == t.Offload {
 		return nil
 	}
 	if err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, int(t.Offload)); err != nil {
-		return &Error{Device: d.Name, What: "offload", Err: err}
+		return &cause.Error{Device: d.Name, What: "offload", Err: err}
 	}
 	return nil
 }

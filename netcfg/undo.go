@@ -3,10 +3,12 @@ package netcfg
 import (
 	"context"
 	"errors"
-	"github.com/tunadm/tunadm/internal/fix"
-	"github.com/tunadm/tunadm/internal/words"
 	"slices"
 	"strings"
+
+	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // failAll fails, in an atomic run, all jobs with steps if one job has failed.
@@ -16,7 +18,7 @@ func failAll(jobs []*job, o Options) {
 	}
 	for _, j := range jobs {
 		if j.err == nil && len(j.steps)+len(j.tried) > 0 {
-			j.err = &Error{Device: j.Name, Cause: OtherFailed}
+			j.err = &cause.Error{Device: j.Name, Cause: cause.OtherFailed}
 		}
 	}
 }
@@ -47,7 +49,7 @@ func reserve(jobs []*job, o Options) {
 	}
 	if err := o.Reserve(gone); err != nil {
 		for _, j := range owners {
-			j.err = &Error{Device: j.Name, Cause: NotPermitted,
+			j.err = &cause.Error{Device: j.Name, Cause: cause.NotPermitted,
 				Detail: "its replacement cannot be recorded, so it was not deleted", Fix: fix.HintOf(err), Err: err}
 		}
 	}
@@ -115,14 +117,14 @@ func (ns *Namespace) left(j, u *job) error {
 	if u.err != nil {
 		return u.err
 	}
-	e := &Error{Device: j.Name}
+	e := &cause.Error{Device: j.Name}
 	var what []string
 	for _, s := range u.steps {
-		cause, why := u.whyLeft(s)
+		reason, why := u.whyLeft(s)
 		if len(what) == 0 {
-			e.Cause = cause
-		} else if e.Cause != cause {
-			e.Cause = Unknown
+			e.Cause = reason
+		} else if e.Cause != reason {
+			e.Cause = cause.Unknown
 		}
 		what = append(what, strings.TrimPrefix(s.undone()+": "+why, ": "))
 	}
@@ -130,7 +132,7 @@ func (ns *Namespace) left(j, u *job) error {
 		if len(what) == 0 {
 			return lost
 		}
-		what = append(what, "access "+u.want.Access.String()+": "+causes[OwnerFixed].means)
+		what = append(what, "access "+u.want.Access.String()+": "+cause.OwnerFixed.String())
 	}
 	if len(what) == 0 {
 		return nil
@@ -159,34 +161,34 @@ func (s Step) undone() string {
 }
 
 // whyLeft returns why a step of an undo is still to do: the last error of the kernel, if there was one.
-func (j *job) whyLeft(s Step) (Cause, string) {
+func (j *job) whyLeft(s Step) (cause.Cause, string) {
 	for _, f := range slices.Backward(j.failures) {
 		if f.step.Kind != s.Kind || f.step.what() != s.what() {
 			continue
 		}
-		e := new(Error)
+		e := new(cause.Error)
 		if !errors.As(f.err, &e) {
-			return Unknown, f.err.Error()
+			return cause.Unknown, f.err.Error()
 		}
 		bare := *e
-		if bare.What = ""; causes[e.Cause].means != "" {
+		if bare.What = ""; e.Cause.String() != "" {
 			bare.Err = nil // the general error adds nothing
 		}
 		return e.Cause, bare.Error()
 	}
-	return NotKept, causes[NotKept].means
+	return cause.NotKept, cause.NotKept.String()
 }
 
 // lost returns the error of a device that was deleted and cannot be re-created, with all properties that were observed.
 func (ns *Namespace) lost(j, u *job) error {
-	e := &Error{Device: j.Name, Cause: NoDevice, Detail: "it was deleted, and cannot be re-created"}
+	e := &cause.Error{Device: j.Name, Cause: cause.NoDevice, Detail: "it was deleted, and cannot be re-created"}
 	for _, f := range u.failures {
 		if f.step.Kind != StepCreate {
 			continue
 		}
-		refused := new(Error)
-		if e.Err = f.err; errors.As(f.err, &refused) && refused.Cause == Exists {
-			e.Cause, e.Err, e.Detail = Exists, nil, "another program created a device with its name, which is unchanged"
+		refused := new(cause.Error)
+		if e.Err = f.err; errors.As(f.err, &refused) && refused.Cause == cause.Exists {
+			e.Cause, e.Err, e.Detail = cause.Exists, nil, "another program created a device with its name, which is unchanged"
 		}
 	}
 	d := j.before

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,7 +28,7 @@ func TestUndoLeavesWhoTookTheName(t *testing.T) {
 		ip(t, "link set tap7 alias theirs")
 		foreign = ip(t, "-d -j link show dev tap7")
 	}))
-	if e := new(Error); !errors.As(r.Err, &e) || e.Cause != Exists {
+	if e := new(cause.Error); !errors.As(r.Err, &e) || e.Cause != cause.Exists {
 		t.Errorf("got %v, want that the name is taken", r.Err)
 	}
 	for _, want := range []string{"another program", "lost: tap of root", "alias mine", "10.0.0.1/24",
@@ -51,7 +52,7 @@ func TestUndoTakesNoDeviceFromAProgram(t *testing.T) {
 	r := run(t, ns, Change{Name: "tap7", Want: &want}, after(StepCreate, func() {
 		hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
 	}))
-	if e := new(Error); r.Err == nil || !errors.As(r.UndoErr, &e) || e.Cause != InUse {
+	if e := new(cause.Error); r.Err == nil || !errors.As(r.UndoErr, &e) || e.Cause != cause.InUse {
 		t.Errorf("got %v, undo %v", r.Err, r.UndoErr)
 	}
 	if !r.Made || r.Created || r.Index == 0 {
@@ -112,7 +113,7 @@ func TestRoomIsTakenBeforeADelete(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantError(t, results[0], NotPermitted, nil)
+			wantError(t, results[0], cause.NotPermitted, nil)
 			if !errors.Is(results[0].Err, full) || !slices.Equal(asked, []string{"tap7"}) {
 				t.Errorf("got %v, asked for %v", results[0].Err, asked)
 			}
@@ -188,8 +189,8 @@ func TestUndoRestoresWhatItDrops(t *testing.T) {
 			[]string{"addr add 10.0.0.1/24 dev tap7", "route add 10.2.0.0/16 dev tap7 proto bird tos 8"},
 			Spec{AddRoutes: *routes("10.2.0.0/16")}},
 	} {
-		for _, cause := range []Cause{NoPort, NoGateway} { // a late failure makes the plan read more
-			t.Run(fmt.Sprintf("%s, cause %d", c.name, cause), func(t *testing.T) {
+		for _, reason := range []cause.Cause{cause.NoPort, cause.NoGateway} { // a late failure makes the plan read more
+			t.Run(fmt.Sprintf("%s, cause %d", c.name, reason), func(t *testing.T) {
 				ns := open(t)
 				ip(t, "link add v0 type veth")
 				ip(t, "link set v0 up")
@@ -198,12 +199,12 @@ func TestUndoRestoresWhatItDrops(t *testing.T) {
 					ip(t, line)
 				}
 				before, want := witness(t), c.want
-				if cause == NoPort {
+				if reason == cause.NoPort {
 					want.Master = &Master{Name: "v0"}
 				} else {
 					want.AddRoutes = append(slices.Clone(want.AddRoutes), route("10.200.0.0/16 via 10.222.0.1"))
 				}
-				wantError(t, run(t, ns, Change{Name: "tap7", Want: &want, Expect: Present}, nil), cause, nil)
+				wantError(t, run(t, ns, Change{Name: "tap7", Want: &want, Expect: Present}, nil), reason, nil)
 				same(t, before, witness(t))
 			})
 		}
@@ -223,7 +224,7 @@ func TestUndoLeavesTheBridgeFirst(t *testing.T) {
 	want := &Spec{Master: &Master{Name: "br0"}, Access: &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}}
 	r := run(t, ns, Change{Name: "tap7", Want: want, Expect: Present},
 		after(StepMaster, func() { hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI) }))
-	wantError(t, r, InUse, nil)
+	wantError(t, r, cause.InUse, nil)
 	same(t, before, ip(t, "-o addr show dev br0"))
 	if got := ip(t, "link show dev tap7"); !strings.Contains(got, "mtu 1000 ") || strings.Contains(got, "br0") {
 		t.Errorf("got %s", got)

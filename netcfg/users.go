@@ -42,7 +42,7 @@ func ownsNamespace() bool {
 	return !errors.Is(err, unix.EPERM) // a user namespace outside
 }
 
-// Person looks a user up, with his own groups. The error is an [*Error] with the cause NoUser.
+// Person looks a user up, with his own groups. The error is a [*cause.Error] with the cause NoUser.
 func (ns *Namespace) Person(name string) (Person, error) {
 	id, err := ns.Directory.parseUser(name)
 	if err != nil {
@@ -67,8 +67,8 @@ func (a Access) Admits(p Person) bool {
 	return p.Admin || (a.User == nil || a.User.Number == p.ID.Number) && (a.Group == nil || slices.Contains(p.Groups, a.Group.Number))
 }
 
-// DriverFor says why the person cannot open the driver, by an [*Error], or nil. Of somebody else it looks at the modes
-// of the node and of the directories above it, and not at access control lists.
+// DriverFor says why the person cannot open the driver, by a [*cause.Error], or nil. Of somebody else it looks at the
+// modes of the node and of the directories above it, and not at access control lists.
 func (ns *Namespace) DriverFor(p Person) error {
 	err := ns.UseNode(driver)
 	if p.Self || err != nil && !errors.Is(err, unix.EACCES) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -184,19 +185,19 @@ func (d *document) check(one *Declaration, s *section, entries []entry, valid bo
 }
 
 // blamed holds the key at which an impossible property is reported. Other causes are reported at the table.
-var blamed = map[netcfg.Cause]string{
-	netcfg.MTUBounds: "mtu", netcfg.MTUBelowIPv6: "mtu", netcfg.TunHasNoMAC: "mac", netcfg.TunInBridge: "master",
-	netcfg.DeviceDown: "routes",
+var blamed = map[cause.Cause]string{
+	cause.MTUBounds: "mtu", cause.MTUBelowIPv6: "mtu", cause.TunHasNoMAC: "mac", cause.TunInBridge: "master",
+	cause.DeviceDown: "routes",
 }
 
 // impossible reports why a device cannot exist.
 func (d *document) impossible(err error, name string, at func(key string) int) {
-	e := new(netcfg.Error)
+	e := new(cause.Error)
 	if !errors.As(err, &e) {
 		return
 	}
 	hint := e.Hint()
-	if e.Cause == netcfg.DeviceDown {
+	if e.Cause == cause.DeviceDown {
 		hint = fix.Sentence("up = true, or leave it out")
 	}
 	d.mistakeWith(hint, at(blamed[e.Cause]), "device %q: %v", name, e)

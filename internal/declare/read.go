@@ -15,6 +15,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -76,7 +77,7 @@ func Read(operands []string) ([]Declaration, error) {
 
 // Absolute returns operands that name the same files from every working directory. An empty list is short for
 // the default files. Links in the path of its directory are resolved; the file itself may be missing. The error is an
-// [*netcfg.Error].
+// [*cause.Error].
 func Absolute(operands []string) ([]string, error) {
 	if len(operands) == 0 {
 		operands = defaultFiles
@@ -88,7 +89,7 @@ func Absolute(operands []string) ([]string, error) {
 		}
 		path, err := filepath.Abs(operand)
 		if err != nil {
-			return nil, &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "no working directory", Err: err}
+			return nil, &cause.Error{Cause: cause.NotPermitted, Detail: "no working directory", Err: err}
 		}
 		if directory, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
 			path = filepath.Join(directory, filepath.Base(path))

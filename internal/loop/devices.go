@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/internal/words"
@@ -35,7 +36,7 @@ func (l *Loop) changes() ([]netcfg.Change, error) {
 		for _, link := range network.Links {
 			for _, a := range link.Addresses {
 				if slices.Contains(e.Addresses, a.Local) && link.Name != e.Device {
-					return nil, &netcfg.Error{
+					return nil, &cause.Error{
 						Detail: fmt.Sprintf("%s is an address of %s already", a.Local, words.Escape(link.Name)),
 					}
 				}
@@ -58,7 +59,7 @@ func (l *Loop) given() (given [2]*netcfg.Device, err error) {
 			return given, err
 		}
 		if given[i] = found[0]; given[i] == nil {
-			return given, &netcfg.Error{Device: e.Device, Cause: netcfg.NoDevice, Fix: makeFirst(e.Device)}
+			return given, &cause.Error{Device: e.Device, Cause: cause.NoDevice, Fix: makeFirst(e.Device)}
 		}
 		e.Device = given[i].Name // the name may have been an alternative one
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -72,7 +73,7 @@ func sameFamily(ip netip.Addr) func(netip.Addr) bool {
 }
 
 func bad(format string, args ...any) error {
-	return &netcfg.Error{Cause: netcfg.BadRequest, Detail: fmt.Sprintf(format, args...)}
+	return &cause.Error{Cause: cause.BadRequest, Detail: fmt.Sprintf(format, args...)}
 }
 
 // Make creates the devices, or prepares existing ones. If it fails, End removes what it made.
@@ -157,7 +158,7 @@ func (l *Loop) run(ctx context.Context, changes []netcfg.Change, o netcfg.Option
 	o.Log = func(s netcfg.Step) { l.Log(s) }
 	results, err := l.Namespace.Run(ctx, changes, o)
 	for _, r := range results {
-		if e := new(netcfg.Error); errors.As(r.Err, &e) && e.Cause == netcfg.OtherFailed {
+		if e := new(cause.Error); errors.As(r.Err, &e) && e.Cause == cause.OtherFailed {
 			continue
 		}
 		err = errors.Join(err, r.Err, r.UndoErr)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -28,12 +29,12 @@ func (l *Loop) choose(rules []netcfg.Rule) (err error) {
 			asked = append(asked, r)
 			if kernels := r.Plain() == localRule(ip, 0, ""); n == 0 && !kernels || n > 0 && r.Priority == 0 {
 				const detail = "the first rule for IPv%d is not the kernel's own alone, but %q"
-				return &netcfg.Error{Detail: fmt.Sprintf(detail, version(ip), r.Words())}
+				return &cause.Error{Detail: fmt.Sprintf(detail, version(ip), r.Words())}
 			}
 			n++
 		}
 		if n == 0 {
-			return &netcfg.Error{Detail: fmt.Sprintf("there is no rule for IPv%d", version(ip))}
+			return &cause.Error{Detail: fmt.Sprintf("there is no rule for IPv%d", version(ip))}
 		}
 	}
 	if l.Priorities, err = priorities(asked); err != nil {
@@ -58,7 +59,7 @@ func priorities(rules []netcfg.Rule) (p [3]uint32, err error) {
 		switch {
 		case r.Priority == 0 || r.Priority > p[2]:
 		case r.Priority <= 3:
-			return p, &netcfg.Error{Detail: fmt.Sprintf("no room for three rules before %q", r.Words())}
+			return p, &cause.Error{Detail: fmt.Sprintf("no room for three rules before %q", r.Words())}
 		default:
 			p = [3]uint32{r.Priority - 3, r.Priority - 2, r.Priority - 1}
 		}

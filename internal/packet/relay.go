@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -27,7 +28,7 @@ type Relay struct {
 }
 
 // Run carries packets until ctx ends, which is no error, or until a device is deleted; the error is then a
-// [*netcfg.Error]. A packet that a device does not take, for example because it is down, is lost. Run closes the files.
+// [*cause.Error]. A packet that a device does not take, for example because it is down, is lost. Run closes the files.
 func (r *Relay) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -43,7 +44,7 @@ func (r *Relay) Run(ctx context.Context) error {
 			for range from {
 				<-errs
 			}
-			return &netcfg.Error{Device: r.Names[from], Err: err}
+			return &cause.Error{Device: r.Names[from], Err: err}
 		}
 		d := &direction{Relay: r, from: from, in: reader, out: int(r.Queues[1-from].Fd()), ended: &ended}
 		go func() {
@@ -91,7 +92,7 @@ func (d *direction) carry() error {
 		for errors.Is(err, unix.EINTR) {
 			_, err = unix.Write(d.out, buffer[:n])
 		}
-		if netcfg.Gone(err) { // any other error costs a packet
+		if cause.Gone(err) { // any other error costs a packet
 			return netcfg.QueueError(d.Names[1-d.from], err)
 		}
 	}

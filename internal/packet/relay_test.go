@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/nstest"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -104,8 +105,8 @@ func relayOnce(t *testing.T, load bool, end func(cancel func()), deleted string)
 	quiet.Store(true)
 	<-flooded
 	wrong := err != nil
-	if e := new(netcfg.Error); deleted != "" {
-		wrong = !errors.As(err, &e) || e.Device != deleted || e.Cause != netcfg.NoDevice
+	if e := new(cause.Error); deleted != "" {
+		wrong = !errors.As(err, &e) || e.Device != deleted || e.Cause != cause.NoDevice
 	}
 	if wrong {
 		t.Errorf("ends with %v", err)

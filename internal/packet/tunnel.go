@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -69,7 +70,7 @@ const (
 	steady        = 10 * time.Second // a connection that lasted so long is made again at once
 )
 
-// Open binds the socket of a listener. The error is an [*netcfg.Error].
+// Open binds the socket of a listener. The error is a [*cause.Error].
 func (t *Tunnel) Open(ctx context.Context) (err error) {
 	switch {
 	case !t.Listen:
@@ -82,7 +83,7 @@ func (t *Tunnel) Open(ctx context.Context) (err error) {
 		t.bound, err = config.Listen(ctx, network("tcp", t.Address), t.Address)
 	}
 	if err != nil {
-		return &netcfg.Error{Device: t.Device, What: "listen on " + t.Address, Err: root(err)}
+		return &cause.Error{Device: t.Device, What: "listen on " + t.Address, Err: root(err)}
 	}
 	return nil
 }
@@ -123,13 +124,13 @@ func (t *Tunnel) run(ctx context.Context, l limits) error {
 // fail ends the tunnel with an error, unless it is already ending, in which case the queue is closed.
 func (t *Tunnel) fail(err error) { t.stop(err) }
 
-// queueError returns the error of a call on the queue. If the device is deleted while the runtime's poller waits, the call
-// fails with "not pollable" before it reaches the driver: so the driver is asked.
+// queueError returns the error of a call on the queue. If the device is deleted while the runtime's poller waits, the
+// call fails with "not pollable" before it reaches the driver: so the driver is asked.
 func (t *Tunnel) queueError(err error) error {
 	err = root(err)
-	if raw, closed := t.Queue.SyscallConn(); closed == nil && !netcfg.Gone(err) {
+	if raw, closed := t.Queue.SyscallConn(); closed == nil && !cause.Gone(err) {
 		_ = raw.Control(func(fd uintptr) {
-			if _, lost := unix.IoctlGetUint32(int(fd), unix.TUNGETSNDBUF); netcfg.Gone(lost) {
+			if _, lost := unix.IoctlGetUint32(int(fd), unix.TUNGETSNDBUF); cause.Gone(lost) {
 				err = lost
 			}
 		})
@@ -137,14 +138,14 @@ func (t *Tunnel) queueError(err error) error {
 	return netcfg.QueueError(t.Device, err)
 }
 
-// deliver writes a packet to the device. A packet that the device does not accept is dropped; only a deleted device ends
-// the tunnel.
+// deliver writes a packet to the device. A packet that the device does not accept is dropped; only a deleted device
+// ends the tunnel.
 func (t *Tunnel) deliver(packet []byte) (taken bool) {
 	_, err := t.Queue.Write(packet)
 	switch {
 	case err == nil:
 		return true
-	case netcfg.Gone(err), errors.Is(err, os.ErrClosed):
+	case cause.Gone(err), errors.Is(err, os.ErrClosed):
 		t.fail(t.queueError(err))
 	default:
 		t.once[refusedByDevice].Do(func() {
@@ -169,8 +170,8 @@ func root(err error) error {
 	return err
 }
 
-// again calls try until ctx is done, with longer and longer pauses. After a connection that lasted for a while the pauses
-// are short again. The first failure in a row is reported in any case, the others to Log only.
+// again calls try until ctx is done, with longer and longer pauses. After a connection that lasted for a while the
+// pauses are short again. The first failure in a row is reported in any case, the others to Log only.
 func (t *Tunnel) again(ctx context.Context, try func() (lasted time.Duration, err error)) {
 	wait, tell := waitFirst, t.Trouble
 	for {

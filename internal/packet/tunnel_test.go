@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/nstest"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -285,8 +286,8 @@ func TestNothingLeaks(t *testing.T) {
 	settle(goroutines, files-1) // and the device's own
 }
 
-// TestPeers has two tunnels, over each transport: packets cross, the one that calls finds the other again, and a device that is
-// deleted ends both directions at once.
+// TestPeers has two tunnels, over each transport: packets cross, the one that calls finds the other again, and a device
+// that is deleted ends both directions at once.
 func TestPeers(t *testing.T) {
 	for i, c := range []struct {
 		address string
@@ -321,8 +322,8 @@ func TestPeers(t *testing.T) {
 		}
 		out.Close()
 		nstest.Run(t, "ip", "link", "del", name)
-		e := new(netcfg.Error)
-		if err := listener.end(t, false); !errors.As(err, &e) || e.Cause != netcfg.NoDevice {
+		e := new(cause.Error)
+		if err := listener.end(t, false); !errors.As(err, &e) || e.Cause != cause.NoDevice {
 			t.Errorf("%s: after its device was deleted: %v", c.address, err)
 		}
 		conn.Close()
@@ -385,7 +386,7 @@ func TestADeletedDeviceIsNotAQueueThatCannotBePolled(t *testing.T) {
 		t.Errorf("while the device exists: %v", err)
 	}
 	nstest.Run(t, "ip", "link", "del", "tun6")
-	if err := tunnel.queueError(notPollable); !netcfg.Gone(err) {
+	if err := tunnel.queueError(notPollable); !cause.Gone(err) {
 		t.Errorf("after its deletion: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -17,9 +18,9 @@ const ipHelp = `usage: ip [-n NETNS] [-d] [-j] [-p] [-o] tuntap [show]
        ip [-n NETNS] tuntap add|del mode tun|tap [dev NAME] [user USER] [group GROUP] [pi] [vnet_hdr] [multi_queue]`
 
 // ipExit returns 255 for errors that ip(8) finds before it acts, otherwise 1.
-func ipExit(c netcfg.Cause) int {
-	if slices.Contains([]netcfg.Cause{netcfg.NoUser, netcfg.NoGroup, netcfg.BadRequest, netcfg.NoNamespace,
-		netcfg.ForeignNamespace}, c) {
+func ipExit(c cause.Cause) int {
+	if slices.Contains([]cause.Cause{cause.NoUser, cause.NoGroup, cause.BadRequest, cause.NoNamespace,
+		cause.ForeignNamespace}, c) {
 		return ipUsage
 	}
 	return 1

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -17,7 +18,7 @@ type Tool struct {
 	Name    string
 	aliases []string
 	Parse   func(words []string) (*Request, error) // reads the words after the tool's name; the error is a [*Refusal]
-	Exit    func(netcfg.Cause) int                 // returns the tool's exit code for an error
+	Exit    func(cause.Cause) int                  // returns the tool's exit code for an error
 }
 
 // tools returns the emulated programs.
@@ -79,7 +80,7 @@ func (r *Request) Say(d Done) string {
 }
 
 // Change returns an Add or a Delete for the engine, and the access, by number, that an Add asks for. The error is an
-// [*netcfg.Error].
+// [*cause.Error].
 func (r *Request) Change() (netcfg.Change, netcfg.Access, error) {
 	c := netcfg.Change{Name: r.Spec.Name, Expect: netcfg.PresentOrNot}
 	var directory netcfg.Directory
@@ -121,7 +122,7 @@ func refuse(exit int, format string, args ...any) *Refusal {
 }
 
 // exitsOne returns the exit code of a tool that has only 0 and 1.
-func exitsOne(netcfg.Cause) int { return 1 }
+func exitsOne(cause.Cause) int { return 1 }
 
 // name sets the device name of the request. Without one, the kernel chooses it.
 func (r *Request) name(name string, check func(string) error) error {

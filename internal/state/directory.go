@@ -9,9 +9,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A Directory holds records and their locks. Only its owner can change it.
@@ -25,7 +25,7 @@ const patience = time.Second
 
 // Lock keeps other runs of apply and teardown out until the file that it returns is closed or the process ends. It
 // waits for a running one, and calls waiting once if that takes longer than a second. It creates the directory if it is
-// missing. The error is an [*netcfg.Error].
+// missing. The error is a [*cause.Error].
 func (d Directory) Lock(ctx context.Context, waiting func()) (*os.File, error) {
 	f, err := d.lockFile("lock")
 	if err != nil {
@@ -43,7 +43,7 @@ func (d Directory) Lock(ctx context.Context, waiting func()) (*os.File, error) {
 		case <-late.C:
 			waiting()
 		case <-ctx.Done():
-			return nil, &netcfg.Error{Cause: netcfg.Interrupted}
+			return nil, &cause.Error{Cause: cause.Interrupted}
 		case err := <-locked:
 			if err != nil {
 				return nil, d.refused(err)
@@ -71,8 +71,8 @@ func (d Directory) lockFile(name string) (*os.File, error) {
 	if untrusted := new(files.Untrusted); !errors.As(err, &untrusted) {
 		return nil, d.refused(err)
 	}
-	return nil, &netcfg.Error{
-		Cause: netcfg.NotPermitted, Detail: string(d) + " is " + err.Error(),
+	return nil, &cause.Error{
+		Cause: cause.NotPermitted, Detail: string(d) + " is " + err.Error(),
 		Fix: fix.Sentence("run it as root; " + string(d) + " is a directory of mode 0700"),
 	}
 }
@@ -115,5 +115,5 @@ func (d Directory) refused(err error) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		how = fix.Sentence("make " + string(d) + " writable, with free space")
 	}
-	return &netcfg.Error{Cause: netcfg.NotPermitted, Detail: "its changes cannot be recorded", Fix: how, Err: err}
+	return &cause.Error{Cause: cause.NotPermitted, Detail: "its changes cannot be recorded", Fix: how, Err: err}
 }

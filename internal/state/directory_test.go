@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/nstest"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 func TestMain(m *testing.M) { os.Exit(nstest.Main(m)) }
@@ -31,7 +31,7 @@ func TestLockWaits(t *testing.T) {
 	defer second.Close()
 	ctx, interrupt := context.WithCancel(ctx)
 	_, err = dir.Lock(ctx, interrupt)
-	if e := new(netcfg.Error); !errors.As(err, &e) || e.Cause != netcfg.Interrupted {
+	if e := new(cause.Error); !errors.As(err, &e) || e.Cause != cause.Interrupted {
 		t.Errorf("got %v, want an interruption", err)
 	}
 }
@@ -51,8 +51,8 @@ func TestTheDirectoryIsPrivate(t *testing.T) {
 		lock, err := Directory(path).Lock(context.Background(), func() {})
 		loop, loopErr := Directory(path).OpenLoop("here")
 		for _, err := range []error{err, loopErr} {
-			e := new(netcfg.Error)
-			if fine && err != nil || !fine && (!errors.As(err, &e) || e.Cause != netcfg.NotPermitted) {
+			e := new(cause.Error)
+			if fine && err != nil || !fine && (!errors.As(err, &e) || e.Cause != cause.NotPermitted) {
 				t.Errorf("%s: got %v", path, err)
 			}
 		}

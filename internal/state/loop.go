@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A Loop is the memory of the loop of a network namespace. While it is open, no other loop can run there.
@@ -18,7 +18,7 @@ type Loop struct {
 	lock *os.File
 }
 
-// OpenLoop opens the memory of the loop of a namespace. The error is an [*netcfg.Error]. Its cause is InUse if another
+// OpenLoop opens the memory of the loop of a namespace. The error is a [*cause.Error]. Its cause is InUse if another
 // loop runs there.
 func (d Directory) OpenLoop(namespace string) (*Loop, error) {
 	l := &Loop{store: d.open("loop-", namespace)}
@@ -29,8 +29,8 @@ func (d Directory) OpenLoop(namespace string) (*Loop, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, &netcfg.Error{
-				Cause: netcfg.InUse, Detail: "another loop runs in this network namespace",
+			return nil, &cause.Error{
+				Cause: cause.InUse, Detail: "another loop runs in this network namespace",
 				Fix: fix.Sentence("run it in another namespace with --netns: each has one loop at most"),
 			}
 		}
@@ -56,7 +56,7 @@ func (l *Loop) Recall(made any) (bool, error) {
 	}
 	if damaged := (damagedError{}); errors.As(err, &damaged) {
 		detail := l.file() + " is damaged: check the rules with ip rule, and remove the file"
-		err = &netcfg.Error{Detail: detail, Err: damaged.error}
+		err = &cause.Error{Detail: detail, Err: damaged.error}
 	}
 	return r != nil && err == nil, err
 }

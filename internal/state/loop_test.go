@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/cause"
 )
 
 // TestLoop keeps one record for each namespace, for one process at a time.
@@ -26,7 +26,7 @@ func TestLoop(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = dir.OpenLoop("one")
-	if e := new(netcfg.Error); !errors.As(err, &e) || e.Cause != netcfg.InUse {
+	if e := new(cause.Error); !errors.As(err, &e) || e.Cause != cause.InUse {
 		t.Errorf("a second one: %v", err)
 	}
 	if other, err := dir.OpenLoop("other"); err != nil {

@@ -17,8 +17,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/files"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A record is the content of one file. A record of another format, another run of the machine or another namespace
@@ -67,15 +67,15 @@ func (s *store) file() string { return s.path + ".json" }
 type damagedError struct{ error }
 
 // read returns the record of the file, or nil if it counts as missing. The error is a damagedError, or an
-// [*netcfg.Error] with the cause NotPermitted.
+// [*cause.Error] with the cause NotPermitted.
 func (s *store) read() (*record, error) {
 	text, err := files.Read(s.file())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		return nil, &netcfg.Error{
-			Cause: netcfg.NotPermitted, Detail: "only root may read the record of earlier changes",
+		return nil, &cause.Error{
+			Cause: cause.NotPermitted, Detail: "only root may read the record of earlier changes",
 			Fix: asRoot, Err: err,
 		}
 	}

@@ -1,4 +1,4 @@
-package netcfg
+package cause
 
 import (
 	"errors"
@@ -16,13 +16,7 @@ func Gone(err error) bool {
 	return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EBADFD) || errors.Is(err, unix.EFAULT)
 }
 
-// vanished returns the error of a device that existed when the work on it began, and no longer does.
-func vanished(device string) *Error {
+// Vanished returns the error of a device that existed when the work on it began, and no longer does.
+func Vanished(device string) *Error {
 	return &Error{Device: device, Cause: NoDevice, Detail: "no longer exists"}
-}
-
-// absent reports whether no device has an index. If the kernel does not answer, the device counts as present.
-func (ns *Namespace) absent(index int) bool {
-	_, err := ns.link("", index)
-	return Gone(err)
 }

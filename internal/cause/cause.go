@@ -1,10 +1,12 @@
-package netcfg
+// Package cause has the causes of errors: their texts, and the fixes that depend on the device alone. The commands
+// choose the exit code by the cause.
+package cause
 
 import (
-	"github.com/tunadm/tunadm/internal/fix"
-	"github.com/tunadm/tunadm/internal/words"
 	"slices"
 	"strings"
+
+	"github.com/tunadm/tunadm/internal/fix"
 )
 
 // A Cause is the reason of an error. The commands choose the exit code by it.
@@ -63,8 +65,8 @@ var causes = [...]struct {
 	Exists:        {"exists already", accept},
 	Differs:       {means: "exists already, and differs"},
 	OtherKind:     {means: "not a TUN/TAP device"},
-	WrongMode:     {"exists in the other mode", replace("the mode cannot be changed after creation: ")},
-	WrongQueues:   {"exists with other queues", replace("multi-queue cannot be changed after creation: ")},
+	WrongMode:     {"exists in the other mode", recreate("the mode cannot be changed after creation: ")},
+	WrongQueues:   {"exists with other queues", recreate("multi-queue cannot be changed after creation: ")},
 	InUse:         {means: "in use"},
 	NotPermitted:  {means: "not permitted"},
 	NotOwner:      {means: "not permitted"},
@@ -101,6 +103,9 @@ var causes = [...]struct {
 	NotExecutable:    {means: "it cannot be executed"},
 }
 
+// String returns the text of the cause, or "" if there is none.
+func (c Cause) String() string { return causes[c].means }
+
 func sentence(text string) func(string) fix.Fix {
 	return func(string) fix.Fix { return fix.Sentence(text) }
 }
@@ -111,11 +116,17 @@ func accept(device string) fix.Fix {
 		After: " changes it; --if-missing accepts a device with these properties"}
 }
 
-// replace returns the fix for a property that cannot be changed.
-func replace(why string) func(string) fix.Fix {
+// Recreate returns the fix for a property that cannot be changed.
+func Recreate(device string) fix.Fix {
+	return fix.Fix{Commands: []fix.Command{fix.Tunadm("delete", device)},
+		After: ", then add it again; apply --replace does both"}
+}
+
+func recreate(why string) func(string) fix.Fix {
 	return func(device string) fix.Fix {
-		return fix.Fix{Before: why, Commands: []fix.Command{fix.Tunadm("delete", device)},
-			After: ", then add it again; apply --replace does both"}
+		how := Recreate(device)
+		how.Before = why
+		return how
 	}
 }
 
@@ -130,14 +141,14 @@ type Error struct {
 	Fix    fix.Fix // the fix of this case; zero: the fix of the cause
 	Err    error   // the kernel's error
 
-	released bool // no program uses the device any more
+	Released bool // no program uses the device any more
 }
 
 // Error returns "what: why: kernel's error", without the device.
 func (e *Error) Error() string {
 	why := e.Detail
 	if why == "" {
-		why = causes[e.Cause].means
+		why = e.Cause.String()
 	}
 	var parts []string
 	for _, part := range []string{e.What, why} {
@@ -159,17 +170,4 @@ func (e *Error) Hint() fix.Fix {
 		return fix(e.Device)
 	}
 	return e.Fix
-}
-
-// KindWords returns the kind of the device, with an article.
-func (d *Device) KindWords() string {
-	switch d.Kind {
-	case "":
-		return "another kind of device"
-	case "loopback":
-		return "the loopback device"
-	case "tun":
-		return "a " + d.Mode.String()
-	}
-	return "a " + words.Escape(d.Kind)
 }
