@@ -11,6 +11,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -174,7 +175,7 @@ func withCapability(c capability) fix.Fix {
 		return fix.Sentence("run it as root")
 	}
 	name := strings.TrimPrefix(c.String(), "CAP_")
-	if netcfg.Surroundings() == netcfg.Container {
+	if surroundings.Here() == surroundings.Container {
 		return fix.Sentence("root here lacks " + c.String() + ": start the container with --cap-add " + name)
 	}
 	return fix.Sentence("root here lacks " + c.String() + ": run tunadm where root has it")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/words"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func (s Step) needsUnused() bool {
 // busyError returns the error of a step on a device in use.
 func busyError(d *Device, kind StepKind) *cause.Error {
 	how := fix.Sentence("stop it first")
-	if kind == StepDelete && mayConfigure() {
+	if kind == StepDelete && surroundings.MayConfigure() {
 		how = fix.Fix{Before: "stop it first, or force the deletion: ",
 			Commands: []fix.Command{fix.Tunadm("delete", d.Name, "--force")}}
 	}

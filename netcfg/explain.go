@@ -12,6 +12,7 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
@@ -32,9 +33,9 @@ func explainOpen(node string, err error) error {
 	isNode := statErr == nil && isDriver(&st)
 	switch {
 	case errors.Is(err, unix.ENOENT):
-		where := Surroundings()
-		e.Cause, e.Fix = cause.NodeMissing, where.makeNode()
-		if where != Machine {
+		where := surroundings.Here()
+		e.Cause, e.Fix = cause.NodeMissing, makeNode(where)
+		if where != surroundings.Machine {
 			e.Detail = "no such node " + where.String()
 		}
 		if !driverLoaded() {
@@ -43,10 +44,10 @@ func explainOpen(node string, err error) error {
 	case errors.Is(err, unix.ENODEV) && isNode:
 		e.Cause, e.Fix = cause.DriverMissing, loadDriver()
 	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), statErr == nil && !isNode:
-		e.Cause, e.Fix = cause.NodeWrong, Surroundings().makeNode()
+		e.Cause, e.Fix = cause.NodeWrong, makeNode(surroundings.Here())
 	case errors.Is(err, unix.EPERM): // the file's mode would give EACCES: this is a device cgroup
 		e.Cause, e.Detail = cause.NodeForbidden, "a device cgroup forbids it"
-		e.Fix = Surroundings().allowNode()
+		e.Fix = allowNode(surroundings.Here())
 	case errors.Is(err, unix.EACCES) && onNodev():
 		e.Cause, e.Detail = cause.NodeForbidden, "its file system is mounted nodev"
 		e.Fix = fix.Run(fix.ByRoot("mount", "-o", "remount,dev", mountPoint(driver)))
@@ -91,6 +92,50 @@ func driverLoaded() bool {
 	return err != nil || strings.Contains(string(misc), "200 tun\n")
 }
 
+// makeNode returns the fix for a missing driver's node.
+func makeNode(s surroundings.Kind) fix.Fix {
+	switch s {
+	case surroundings.Container:
+		return fix.Sentence("start the container with --device /dev/net/tun")
+	case surroundings.UserNamespace:
+		return fix.Sentence("a user namespace cannot create a node: " +
+			"bind-mount that of the machine, as podman --device /dev/net/tun does")
+	}
+	clear := fix.ByRoot("mkdir", "-p", "/dev/net")
+	if _, err := os.Lstat(driver); err == nil {
+		clear = fix.ByRoot("rm", "-r", driver)
+	}
+	return fix.Run(clear, fix.ByRoot("mknod", driver, "c", "10", "200"), fix.ByRoot("chmod", "0666", driver))
+}
+
+// allowNode returns the fix for a device cgroup that forbids the node.
+func allowNode(s surroundings.Kind) fix.Fix {
+	if s == surroundings.Container {
+		return fix.Sentence("start the container with --device /dev/net/tun")
+	}
+	return fix.Sentence("add DeviceAllow=/dev/net/tun rw to the systemd unit of this program")
+}
+
+// loadDriver returns the fix for a kernel without the driver.
+func loadDriver() fix.Fix {
+	load := fix.Run(fix.ByRoot("modprobe", "tun"))
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return load
+	}
+	release := unix.ByteSliceToString(u.Release[:])
+	if _, err := os.Stat("/lib/modules"); err == nil {
+		if _, err := os.Stat("/lib/modules/" + release); err != nil {
+			return fix.Sentence("reboot: the modules of the running kernel (" + release +
+				") were removed, as after an upgrade")
+		}
+	}
+	if surroundings.Here() == surroundings.Container {
+		return fix.Sentence("run modprobe tun on the machine, outside the container")
+	}
+	return load
+}
+
 // explainCreate returns the reason why TUNSETIFF did not create a device, or why the device did not get its name.
 func (ns *Namespace) explainCreate(name string, err error) error {
 	e := &cause.Error{Device: name, Err: err}
@@ -101,7 +146,7 @@ func (ns *Namespace) explainCreate(name string, err error) error {
 			e.Detail = "exists already, as " + d.KindWords()
 		}
 	case errors.Is(err, unix.EPERM):
-		e.Cause, e.Fix = cause.NotPermitted, asRoot()
+		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
 	case errors.Is(err, unix.ENFILE):
 		e.Detail = "no number is left for " + name
 	case errors.Is(err, unix.EINVAL):
@@ -120,7 +165,7 @@ func (ns *Namespace) explainAttach(d *Device, err error) error {
 	case errors.Is(err, unix.EBUSY):
 		return ns.busy(d)
 	case errors.Is(err, unix.EPERM):
-		e.Cause, e.Fix = cause.NotOwner, asRoot()
+		e.Cause, e.Fix = cause.NotOwner, surroundings.AsRoot()
 		e.Detail = "only " + ns.named(d).Access.String() + " may attach"
 	case errors.Is(err, unix.ENOMEM):
 		e.Detail, e.Cause = fmt.Sprintf("the kernel has no memory for its queue of %d packets", d.TxQueueLen), cause.NoMemory
@@ -159,10 +204,10 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 	}
 	e := &cause.Error{Device: s.Device, What: s.what(), Err: err}
 	switch is := func(errno unix.Errno) bool { return errors.Is(err, errno) }; {
-	case is(unix.EPERM) && s.Link.TxQueueLen != nil && mayConfigure():
+	case is(unix.EPERM) && s.Link.TxQueueLen != nil && surroundings.MayConfigure():
 		e.Detail = "the kernel has no memory for the queue of the attached program"
 	case is(unix.EPERM):
-		e.Cause, e.Fix = cause.NotPermitted, asRoot()
+		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
 	case s.Master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && ns.absent(s.Master.Index)):
 		e.Cause = cause.NoMaster // without a fix: the master existed a moment ago
 	case s.Kind == StepMaster && (is(unix.EOPNOTSUPP) || is(unix.EINVAL)):
@@ -203,33 +248,6 @@ func (ns *Namespace) routeHolder(r Route) string {
 	}
 	return ""
 }
-
-// mayConfigure reports whether the thread has CAP_NET_ADMIN.
-func mayConfigure() bool {
-	var data [2]unix.CapUserData
-	err := unix.Capget(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &data[0])
-	return err == nil && data[0].Effective&(1<<unix.CAP_NET_ADMIN) != 0
-}
-
-// asRoot returns the fix for a missing CAP_NET_ADMIN.
-func asRoot() fix.Fix {
-	if os.Geteuid() != 0 {
-		return fix.Sentence("run it as root")
-	}
-	switch Surroundings() {
-	case Container:
-		return fix.Sentence("root here lacks CAP_NET_ADMIN: start the container with --cap-add NET_ADMIN")
-	case UserNamespace:
-		return fix.Sentence("root here has no CAP_NET_ADMIN over this network namespace, " +
-			"which belongs to another user namespace: " +
-			"create one with unshare -n")
-	}
-	return fix.Sentence("root here lacks CAP_NET_ADMIN over this network namespace: " +
-		"grant it, or run it outside the container")
-}
-
-// AdminHint returns the fix for a program that is not permitted to create devices.
-func AdminHint() fix.Fix { return asRoot() }
 
 // errBusy is the errno of a device in use.
 const errBusy = unix.EBUSY

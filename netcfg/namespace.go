@@ -13,6 +13,7 @@ import (
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/netns"
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/words"
 	"golang.org/x/sys/unix"
 )
@@ -93,9 +94,9 @@ func explainNamespace(ns, path string, err error) error {
 	case errors.Is(err, unix.EINVAL):
 		e.Cause, e.Detail = cause.NoNamespace, "not a network namespace"
 	case errors.Is(err, unix.EACCES):
-		e.Cause, e.Fix, e.Detail = cause.NotPermitted, asRoot(), "this user may not inspect the process"
+		e.Cause, e.Fix, e.Detail = cause.NotPermitted, surroundings.AsRoot(), "this user may not inspect the process"
 	case errors.Is(err, unix.EPERM):
-		e.Cause, e.Fix = cause.NotPermitted, asRoot()
+		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
 		pid, ok := strings.CutSuffix(strings.TrimPrefix(path, "/proc/"), "/ns/net")
 		if ok && strings.Trim(pid, "0123456789") == "" {
 			e.Cause, e.Fix = cause.ForeignNamespace, fix.Run(fix.Command{Words: []string{

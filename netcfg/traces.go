@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/surroundings"
 	"golang.org/x/sys/unix"
 )
 
@@ -93,7 +94,7 @@ func (ns *Namespace) putBack(t Traces) error {
 		return nil
 	}
 	err = ns.putBackQueue(d, t)
-	if t.Shared || !mayConfigure() {
+	if t.Shared || !surroundings.MayConfigure() {
 		return err
 	}
 	return errors.Join(err, ns.putBackIPv6(d, t))

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/surroundings"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,7 +19,10 @@ type Person struct {
 
 // Self is who runs the program.
 func (ns *Namespace) Self() Person {
-	p := Person{ID: ID{Number: uint32(os.Geteuid())}, Groups: []uint32{uint32(os.Getegid())}, Admin: mayConfigure() && ownsNamespace(), Self: true}
+	p := Person{
+		ID: ID{Number: uint32(os.Geteuid())}, Groups: []uint32{uint32(os.Getegid())},
+		Admin: surroundings.MayConfigure() && ownsNamespace(), Self: true,
+	}
 	more, _ := os.Getgroups() // none are known then
 	for _, g := range more {
 		p.Groups = append(p.Groups, uint32(g))

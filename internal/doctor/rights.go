@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -71,7 +72,7 @@ func create(v *view) []Finding {
 	}
 	if v.person.Self && v.person.ID.Number == 0 {
 		return one(Warning, who+" may not create devices here",
-			"creating a device requires CAP_NET_ADMIN over this network namespace", netcfg.AdminHint())
+			"creating a device requires CAP_NET_ADMIN over this network namespace", surroundings.AsRoot())
 	}
 	return one(Warning, who+" may not create devices, and may not attach to any existing one",
 		"creating a device requires CAP_NET_ADMIN over this network namespace; attaching does not",

@@ -3,6 +3,7 @@ package doctor
 import (
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -26,7 +27,7 @@ func TestAccessChecks(t *testing.T) {
 			want: "warning kim may not create devices, and may not attach to any existing one",
 			fix:  "tunadm add --mode tun --user kim"},
 		"root without capabilities": {look: create, device: owned(&daemon, nil), person: confined,
-			want: "warning root may not create devices here", fix: netcfg.AdminHint().String()},
+			want: "warning root may not create devices here", fix: surroundings.AsRoot().String()},
 
 		"nobody asked": {look: attach, device: owned(&daemon, nil), person: user},
 		"the owner":    {look: attach, device: owned(&kim, nil), person: user, question: asked, want: "ok"},
