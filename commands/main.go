@@ -13,6 +13,7 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/guard"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/standin"
 	"github.com/tunadm/tunadm/internal/words"
@@ -23,6 +24,9 @@ func Main(args []string, version string, stdout, stderr io.Writer) int {
 	p := &program{stdout: stdout, stderr: stderr, version: version}
 	if args[0] == holders.Examiner {
 		return p.complain(holders.Examine(args[1:], stdout))
+	}
+	if args[0] == guard.Name && len(args) == 2 {
+		return p.complain(guard.Watch(args[1]))
 	}
 	if standin.Named(args[0]) {
 		args = slices.Concat([]string{"tunadm", asVerb.name}, args)

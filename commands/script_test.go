@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/guard"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
@@ -47,7 +48,8 @@ func programs() map[string]func(args []string) int {
 }
 
 func TestMain(m *testing.M) {
-	if name := filepath.Base(os.Args[0]); name == "tunctl" || name == holders.Examiner { // see install
+	switch filepath.Base(os.Args[0]) { // see install
+	case "tunctl", holders.Examiner, guard.Name:
 		os.Exit(Main(os.Args, "test", os.Stdout, os.Stderr))
 	}
 	table := map[string]func(){}

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/guard"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -11,7 +12,8 @@ import (
 
 // withoutLinkLocal prevents the kernel from adding a link-local IPv6 address until restore is called, which must be
 // after the descriptor is closed. Before Linux 6.1, each attachment turns on the carrier. The kernel then adds this
-// address and its route to a device that is up, and keeps both. An owner without CAP_NET_ADMIN cannot prevent this.
+// address and its route to a device that is up, and keeps both. An owner without CAP_NET_ADMIN cannot prevent this. If
+// this process is killed, a guardian restores the mode.
 func (ns *Namespace) withoutLinkLocal(index int) (restore func() error, err error) {
 	nothing := func() error { return nil }
 	if ns.canAttachWithoutCarrier() {
@@ -21,12 +23,18 @@ func (ns *Namespace) withoutLinkLocal(index int) (restore func() error, err erro
 	if err != nil || !known || mode == nl.IN6_ADDR_GEN_MODE_NONE {
 		return nothing, err
 	}
-	if err := ns.setAddressMode(index, nl.IN6_ADDR_GEN_MODE_NONE); errors.Is(err, unix.EPERM) {
-		return nothing, nil
-	} else if err != nil {
+	dismiss := guard.Start(ns.socket.FD(), addressModeChange(index, mode).Serialize())
+	if err := ns.setAddressMode(index, nl.IN6_ADDR_GEN_MODE_NONE); err != nil {
+		dismiss()
+		if errors.Is(err, unix.EPERM) {
+			err = nil
+		}
 		return nothing, err
 	}
-	return func() error { return ns.setAddressMode(index, mode) }, nil
+	return func() error {
+		defer dismiss()
+		return ns.setAddressMode(index, mode)
+	}, nil
 }
 
 // canAttachWithoutCarrier reports whether the driver knows IFF_NO_CARRIER (Linux 6.1).
@@ -70,10 +78,14 @@ func (ns *Namespace) addressMode(index int) (mode uint8, known bool, err error) 
 	return mode, known, nil
 }
 
-func (ns *Namespace) setAddressMode(index int, mode uint8) error {
+func addressModeChange(index int, mode uint8) *nl.NetlinkRequest {
 	families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
 	families.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, []byte{mode})
-	if err := ns.socket.Do(linkChange(index, families), nil); err != nil {
+	return linkChange(index, families)
+}
+
+func (ns *Namespace) setAddressMode(index int, mode uint8) error {
+	if err := ns.socket.Do(addressModeChange(index, mode), nil); err != nil {
 		return &cause.Error{What: "set how IPv6 addresses are generated", Err: err}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/guard"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
@@ -12,16 +13,21 @@ import (
 // role is the environment variable with which a test starts its own binary as another program.
 const role = "TUNADM_TEST_ROLE"
 
-// TestMain also runs the examiner and the attackers that the tests start.
+// TestMain also runs the examiner, the guardian and the attackers that the tests start.
 func TestMain(m *testing.M) {
 	if os.Args[0] == holders.Examiner {
 		_ = holders.Examine(os.Args[1:], os.Stdout)
 		return
 	}
+	if os.Args[0] == guard.Name {
+		_ = guard.Watch(os.Args[1])
+		return
+	}
 	if attack := attackers[os.Args[0]]; attack != nil {
 		attack(os.Args[1])
 	}
-	roles := map[string]func() error{"": nil, "intruder": intrude, "adder": addUnderAttack, "claimer": claimLoop}
+	roles := map[string]func() error{"": nil, "intruder": intrude, "adder": addUnderAttack, "claimer": claimLoop,
+		"changer": changeForEver}
 	if play := roles[os.Getenv(role)]; play != nil {
 		if err := play(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
