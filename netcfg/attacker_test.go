@@ -19,7 +19,7 @@ import (
 // attackers are the roles under which the test binary runs as an attacker, each with the name of a device. An attacker
 // writes a byte to descriptor 1 when it is at work, and goes on until it is killed.
 var attackers = map[string]func(device string){
-	"hold":  func(device string) { attachTo(device); ready(); select {} },
+	"hold":  func(device string) { attachTo(device); ready(); rest() },
 	"blink": blink,
 	"flood": flood,
 	"flush": func(device string) { serveSilently("flip", device) },
@@ -31,6 +31,13 @@ var attackers = map[string]func(device string){
 }
 
 func ready() { _, _ = os.Stdout.Write([]byte{'!'}) }
+
+// rest waits to be killed. An empty select would end the attacker: the runtime takes it for a deadlock.
+func rest() {
+	for {
+		_ = unix.Pause()
+	}
+}
 
 func check(err error) {
 	if err != nil {
@@ -105,7 +112,7 @@ func flood(device string) {
 		}
 	}
 	ready()
-	select {}
+	rest()
 }
 
 // The descriptors of a child of serveSilently.
@@ -167,7 +174,7 @@ func serveSilently(child, device string) {
 	check(err)
 	check(file.Close()) // otherwise this process would wait for itself when it ends
 	friend.Store(int32(process.Pid))
-	select {}
+	rest()
 }
 
 // answer implements as much of the protocol of include/uapi/linux/fuse.h as an open requires.
