@@ -80,7 +80,7 @@ var importers = map[string][]string{
 	module + "internal/loop":         {"commands"},
 	module + "internal/netns":        {"internal/fix", "netcfg"},
 	module + "internal/packet":       {"commands"},
-	module + "internal/poll":         {"internal/accounts", "internal/holders", "internal/packet", "netcfg"},
+	module + "internal/poll":         {"internal/", "netcfg"},
 	module + "internal/rtnl":         {"netcfg"},
 	module + "internal/standin":      {"commands"},
 	module + "internal/state":        {"commands", "internal/loop"},

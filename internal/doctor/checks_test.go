@@ -9,10 +9,10 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// files are the files of /proc and /run that a check reads.
-type files map[string]string
+// A tree has the content of files of /proc and /run, by path.
+type tree map[string]string
 
-func (f files) read(path string) ([]byte, error) {
+func (f tree) read(path string) ([]byte, error) {
 	if text, found := f[path]; found {
 		return []byte(text), nil
 	}
@@ -61,7 +61,7 @@ type situation struct {
 	question  Question
 	person    netcfg.Person
 	network   netcfg.Network
-	files     files
+	files     tree
 	ways      []detour
 	declared  *netcfg.Spec
 	want, fix string

@@ -4,10 +4,10 @@ package doctor
 
 import (
 	"cmp"
-	"os"
 	"slices"
 	"strconv"
 
+	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -92,7 +92,7 @@ func deviceChecks() []check {
 func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
 	self := ns.Self()
 	v := &view{Question: q, namespace: ns, person: self, admin: self.Admin || self.ID.Number == 0,
-		people: map[string]netcfg.Person{}, file: os.ReadFile}
+		people: map[string]netcfg.Person{}, file: files.Read}
 	var err error
 	if q.User != "" {
 		if v.person, err = ns.Person(q.User); err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // managed are the files of both network managers for the device of index 5.
-var managed = files{
+var managed = tree{
 	"/run/NetworkManager/devices/5":  "managed=true\n",
 	"/run/systemd/netif/links/5":     "ADMIN_STATE=configured\nNETWORK_FILE=/etc/systemd/network/x\n",
 	"/run/systemd/netif/links/other": "NETWORK_FILE=/etc/systemd/network/y\n",
@@ -24,12 +24,12 @@ func TestNetworkManagers(t *testing.T) {
 		"NetworkManager": {look: networkManager, device: tun0(), files: managed,
 			want: "warning NetworkManager manages it", fix: manager + " && nmcli general reload"},
 		"unmanaged by NetworkManager": {look: networkManager, device: tun0(),
-			files: files{"/run/NetworkManager/devices/5": "managed=false\n"}},
+			files: tree{"/run/NetworkManager/devices/5": "managed=false\n"}},
 		"networkd": {look: networkd, device: tun0(), files: managed,
 			want: "warning systemd-networkd manages it, by /etc/systemd/network/x",
 			fix:  networks + " && networkctl reload && networkctl reconfigure -- tun0"},
 		"unmanaged by networkd": {look: networkd, device: tun0(), want: "ok",
-			files: files{"/run/systemd/netif/links/5": "ADMIN_STATE=unmanaged\n"}},
+			files: tree{"/run/systemd/netif/links/5": "ADMIN_STATE=unmanaged\n"}},
 		"in another namespace": {look: networkd, device: tun0(), files: managed, question: Question{Netns: "blue"}},
 	} {
 		t.Run(name, s.check)

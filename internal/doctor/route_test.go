@@ -25,8 +25,8 @@ func TestRouteAndAddressChecks(t *testing.T) {
 	barrier := links
 	barrier.Routes = []netcfg.NetworkRoute{{Barrier: "prohibit",
 		Route: netcfg.Route{To: netip.MustParsePrefix("10.0.0.0/25")}}}
-	linkdown := files{"/proc/sys/net/ipv4/conf/tun0/ignore_routes_with_linkdown": "1\n"}
-	filter := files{"/proc/sys/net/ipv4/conf/all/rp_filter": "1\n", "/proc/sys/net/ipv4/conf/tun0/rp_filter": "0\n"}
+	linkdown := tree{"/proc/sys/net/ipv4/conf/tun0/ignore_routes_with_linkdown": "1\n"}
+	filter := tree{"/proc/sys/net/ipv4/conf/all/rp_filter": "1\n", "/proc/sys/net/ipv4/conf/tun0/rp_filter": "0\n"}
 	for name, s := range map[string]situation{
 		"no detour": {look: routeElsewhere, device: tun0(), network: links},
 		"a more specific route": {look: routeElsewhere, device: tun0(), network: links,
@@ -67,13 +67,13 @@ func TestRouteAndAddressChecks(t *testing.T) {
 			want: "fault the kernel drops packets from 10.0.0.2 that arrive through it (rp_filter 1)"},
 		"no forwarding": {look: forwarding, question: named,
 			device: tun0(func(d *netcfg.Device) { d.Stats.RxPackets = 9 }),
-			files: files{"/proc/sys/net/ipv4/conf/tun0/forwarding": "0\n",
+			files: tree{"/proc/sys/net/ipv4/conf/tun0/forwarding": "0\n",
 				"/proc/thread-self/net/snmp": "Ip: Forwarding InAddrErrors\nIp: 2 1\n"},
 			want: "warning this host does not forward IPv4, and dropped 1 packet to other hosts " +
 				"in this network namespace, possibly of another device", fix: "sysctl -w net.ipv4.ip_forward=1"},
 		"no firewall": {look: firewall, device: tun0(), question: named},
 		"iptables-legacy": {look: firewall, device: tun0(), question: named, want: "ok",
-			files: files{"/proc/thread-self/net/ip_tables_names": "filter\n"}},
+			files: tree{"/proc/thread-self/net/ip_tables_names": "filter\n"}},
 
 		"an address": {look: noAddress, device: tun0(), question: named},
 		"no address": {look: noAddress, device: tun0(func(d *netcfg.Device) { d.Addresses = nil }), question: named,
@@ -91,7 +91,7 @@ func TestRouteAndAddressChecks(t *testing.T) {
 			network: netcfg.Network{Links: []*netcfg.Device{lan}},
 			want:    "fault eth1 also has an address in 10.0.0.0/24",
 			fix:     "tunadm set tun0 --remove-address 10.0.0.1/24 --add-address 192.168.77.1/24"},
-		"IPv6 off": {look: ipv6Off, device: tun0(), files: files{"/proc/sys/net/ipv6/conf/tun0/disable_ipv6": "1\n"},
+		"IPv6 off": {look: ipv6Off, device: tun0(), files: tree{"/proc/sys/net/ipv6/conf/tun0/disable_ipv6": "1\n"},
 			want: "warning IPv6 is off on it (disable_ipv6)", fix: "sysctl -w net.ipv6.conf.tun0.disable_ipv6=0"},
 		"its own address": {look: ownAddress, device: tun0(), want: "ok"},
 		"a stale rule": {look: leftRules, device: tun0(), network: netcfg.Network{Rules: []netcfg.Rule{{Priority: 77,

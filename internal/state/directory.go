@@ -12,6 +12,7 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/poll"
 )
 
 // A Directory holds records and their locks. Only its owner can change it.
@@ -36,11 +37,14 @@ func (d Directory) Lock(ctx context.Context, waiting func()) (*os.File, error) {
 	}
 	locked := make(chan error, 1)
 	go func() { locked <- flock(f) }()
-	late := time.NewTimer(patience)
-	defer late.Stop()
+	late := make(chan bool, 1)
+	go func() {
+		poll.Sleep(patience)
+		late <- true
+	}()
 	for {
 		select {
-		case <-late.C:
+		case <-late:
 			waiting()
 		case <-ctx.Done():
 			return nil, &cause.Error{Cause: cause.Interrupted}
