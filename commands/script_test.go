@@ -44,6 +44,7 @@ func programs() map[string]func(args []string) int {
 		"drain":     drain,
 		"carry":     carry,
 		"relay":     relay,
+		"socket":    socket,
 	}
 }
 
@@ -218,6 +219,14 @@ func keep(args []string) int {
 	must(os.WriteFile("kept", nil, 0o600))
 	must(unix.Pause())
 	runtime.KeepAlive(f)
+	return 0
+}
+
+// socket is the program "socket PATH": it makes a Unix socket that stays.
+func socket(args []string) int {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	must(err)
+	must(unix.Bind(fd, &unix.SockaddrUnix{Name: args[0]}))
 	return 0
 }
 
