@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -46,7 +47,7 @@ func handOver(all []*netcfg.Attached) error {
 	}
 	next := firstHanded
 	for _, a := range all {
-		if err := netcfg.TurnOnCarrier(next); err != nil {
+		if err := driver.TurnOnCarrier(next); err != nil {
 			return netcfg.QueueError(a.Name, &cause.Error{Device: a.Name, What: "carrier", Err: err})
 		}
 		next += len(a.Queues)

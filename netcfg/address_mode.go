@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/guard"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
@@ -48,8 +49,7 @@ func (ns *Namespace) canAttachWithoutCarrier() bool {
 }
 
 func (ns *Namespace) knowsNoCarrier(fd int) bool {
-	features, err := unix.IoctlGetUint32(fd, unix.TUNGETFEATURES)
-	return err == nil && features&unix.IFF_NO_CARRIER != 0 && ns.features&noCarrier != 0
+	return driver.KnowsNoCarrier(fd) && ns.features&noCarrier != 0
 }
 
 // addressMode returns how the kernel makes link-local addresses for a device; known is false if the device has no IPv6.

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/words"
 	"golang.org/x/sys/unix"
 )
@@ -152,7 +153,7 @@ func (ns *Namespace) addQueue(a *Attached) error {
 			return &cause.Error{Device: a.Name, What: "attach", Err: err}
 		}
 	}
-	a.Queues = append(a.Queues, os.NewFile(uintptr(fd), driver))
+	a.Queues = append(a.Queues, os.NewFile(uintptr(fd), driver.Path))
 	return nil
 }
 
@@ -165,10 +166,10 @@ func (a *Attached) prepare() error {
 		}
 	}
 	if a.asked.VnetHdr && a.asked.Offload {
-		if unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, offloadTCP|offloadUDP) == nil {
+		if unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, driver.OffloadTCP|driver.OffloadUDP) == nil {
 			return nil
 		}
-		if err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, offloadTCP); err != nil {
+		if err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, driver.OffloadTCP); err != nil {
 			return &cause.Error{Device: a.Name, What: "offload", Err: err}
 		}
 		return nil
@@ -183,7 +184,7 @@ func (a *Attached) prepare() error {
 // Start turns on the carrier. From then on the kernel sends packets to the queues.
 func Start(all []*Attached) error {
 	for _, a := range all {
-		if err := TurnOnCarrier(int(a.Queues[0].Fd())); err != nil {
+		if err := driver.TurnOnCarrier(int(a.Queues[0].Fd())); err != nil {
 			return QueueError(a.Name, &cause.Error{Device: a.Name, What: "carrier", Err: err})
 		}
 	}

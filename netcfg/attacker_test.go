@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -73,10 +74,10 @@ func startAttacker(t *testing.T, name, device string) (pid int, stop func()) {
 
 // attachTo attaches to a device of the thread's network namespace, or creates it.
 func attachTo(device string) int {
-	fd, err := unix.Open(driver, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(driver.Path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	check(err)
 	for err = unix.EBUSY; err == unix.EBUSY; { // while another program observes the device
-		_, err = setInterface(fd, device, unix.IFF_TUN|unix.IFF_NO_PI)
+		err = driver.SetInterface(fd, device, unix.IFF_TUN|unix.IFF_NO_PI)
 	}
 	check(err)
 	return fd

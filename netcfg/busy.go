@@ -2,12 +2,13 @@ package netcfg
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/words"
-	"slices"
-	"strings"
 )
 
 // predictBusy fails the jobs with a step that a device in use does not allow, before the engine changes anything. The

@@ -12,9 +12,6 @@ import (
 	"github.com/tunadm/tunadm/internal/poll"
 )
 
-// TurnOnCarrier turns on the carrier of the device to which the descriptor of a queue is attached.
-func TurnOnCarrier(queue int) error { return unix.IoctlSetPointerInt(queue, unix.TUNSETCARRIER, 1) }
-
 // AwaitRunning waits, for a second at most, until the kernel has noticed that a program is attached to a device that is
 // up. The kernel notices this a moment later (linkwatch), and until then it drops packets sent to the device.
 func (ns *Namespace) AwaitRunning(ctx context.Context, index int) error {

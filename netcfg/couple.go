@@ -1,9 +1,10 @@
 package netcfg
 
 import (
-	"github.com/tunadm/tunadm/internal/cause"
 	"net/netip"
 	"slices"
+
+	"github.com/tunadm/tunadm/internal/cause"
 )
 
 // This file holds the properties that the kernel couples: a change of one changes another, or excludes it.

@@ -2,9 +2,9 @@ package netcfg
 
 import (
 	"context"
-	"unsafe"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/driver"
 	"golang.org/x/sys/unix"
 )
 
@@ -113,7 +113,7 @@ func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err
 	if quiet {
 		flags |= unix.IFF_NO_CARRIER
 	}
-	if _, err := setInterface(fd, name, flags); err != nil {
+	if err := driver.SetInterface(fd, name, flags); err != nil {
 		return nil, ns.explainCreate(s.Device, err)
 	}
 	if !quiet {
@@ -131,7 +131,7 @@ func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err
 // equip sets the MAC address, the owner and the group of a new device.
 func (n *newDevice) equip(s *Step) error {
 	if s.New.MAC != nil { // first: udev assigns an address unless one was set
-		if err := setMAC(n.fd, s.New.MAC); err != nil {
+		if err := driver.SetMAC(n.fd, s.New.MAC); err != nil {
 			return &cause.Error{Device: s.Device, What: "mac " + s.New.MAC.String(), Err: err}
 		}
 	}
@@ -153,20 +153,4 @@ func (s *Spec) flags() uint16 {
 		}
 	}
 	return flags
-}
-
-// setMAC sets the MAC address of the attached device.
-func setMAC(fd int, mac MAC) error {
-	var ifr struct {
-		_      [unix.IFNAMSIZ]byte
-		family uint16
-		mac    [22]byte
-	}
-	ifr.family = unix.ARPHRD_ETHER
-	copy(ifr.mac[:], mac)
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCSIFHWADDR, uintptr(unsafe.Pointer(&ifr)))
-	if errno != 0 {
-		return errno
-	}
-	return nil
 }

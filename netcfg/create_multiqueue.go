@@ -2,7 +2,6 @@ package netcfg
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
@@ -88,7 +88,7 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 	if err != nil || d == nil {
 		return "", cmp.Or[error](err, cause.Vanished(made.name))
 	}
-	_, flags, err := getInterface(made.fd)
+	_, flags, err := driver.Interface(made.fd)
 	if err != nil {
 		return "", &cause.Error{Device: made.name, What: "read the device", Err: err}
 	}
@@ -104,59 +104,15 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 		{"owner", !d.Access.same(*s.Access)},
 		{"flags", flags != s.flags()},
 		{"link type", linkType != usual},
-		{"mac", s.MAC != nil && !slices.Equal(s.MAC, d.MAC) || s.MAC == nil && ns.givenMAC(d)},
-		{"offload", ns.offloads(d.Name)},
-		{"header size", headerSize(made.fd) != vnetHeader},
+		{"mac", s.MAC != nil && !slices.Equal(s.MAC, d.MAC) || s.MAC == nil && ns.sysfs.GivenMAC(d.Name)},
+		{"offload", driver.SendsOffloads(ns.socket.FD(), d.Name)},
+		{"header size", driver.HeaderSize(made.fd) != vnetHeader},
 	} {
 		if c.differs {
 			return c.what, nil
 		}
 	}
-	return "", renew(made.fd, s.Mode)
-}
-
-// givenMAC reports whether a program set the device's MAC address. The kernel's own is random.
-func (ns *Namespace) givenMAC(d *Device) bool {
-	const set = 3 // NET_ADDR_SET
-	var how int
-	return ns.readAttribute(d, "addr_assign_type", "%d", &how) == nil && how == set
-}
-
-// offloads reports whether the attached program accepts large segments or packets without a checksum.
-func (ns *Namespace) offloads(name string) bool {
-	value := make([]byte, 8) // struct ethtool_value: the command, the answer
-	binary.NativeEndian.PutUint32(value, unix.ETHTOOL_GTXCSUM)
-	return ns.ethtool(name, value) == nil && rtnl.Uint32(value[4:]) != 0
-}
-
-// headerSize returns the length in bytes of the virtio header, or -1 if the kernel does not report it.
-func headerSize(fd int) int {
-	if n, err := unix.IoctlGetUint32(fd, unix.TUNGETVNETHDRSZ); err == nil {
-		return int(n)
-	}
-	return -1
-}
-
-// renew resets the settings of the attached device that a program may leave behind and the kernel does not report.
-func renew(fd int, mode Mode) error {
-	const unlimited = 1<<31 - 1
-	type setting struct {
-		request uint
-		value   int
-	}
-	settings := []setting{
-		{unix.TUNSETSNDBUF, unlimited}, {unix.TUNSETVNETLE, 0}, {unix.TUNSETCARRIER, 0},
-		{unix.TUNSETSTEERINGEBPF, -1}, {unix.TUNSETFILTEREBPF, -1},
-	}
-	if mode == TAP {
-		settings = append(settings, setting{unix.TUNSETTXFILTER, 0}, setting{unix.TUNDETACHFILTER, 0})
-	}
-	for _, one := range settings {
-		if err := unix.IoctlSetPointerInt(fd, one.request, one.value); err != nil {
-			return &cause.Error{What: "reset", Err: err}
-		}
-	}
-	return nil
+	return "", driver.Renew(made.fd, s.Mode == TAP)
 }
 
 // createApart creates a device in a separate network namespace, and moves it to its own once it has its owner. taken is

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -21,7 +22,7 @@ func TestANewMACIsSetOnce(t *testing.T) {
 	}
 	defer f.Close()
 	once := len(events(t, func() {
-		if err := setMAC(int(f.Fd()), mac); err != nil {
+		if err := driver.SetMAC(int(f.Fd()), mac); err != nil {
 			t.Fatal(err)
 		}
 	}))

@@ -3,19 +3,14 @@ package netcfg
 import (
 	"cmp"
 	"errors"
-	"unsafe"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/cause"
-	"github.com/tunadm/tunadm/internal/files"
-	"github.com/tunadm/tunadm/internal/holders"
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/words"
 )
-
-// driver is the node through which devices are created and attached to, unless [Namespace.UseNode] sets another.
-const driver = "/dev/net/tun"
 
 // indexTaken is the index of lo in every network namespace. A TUNSETIFF that asks for it can attach but never create:
 // registering a second device with this index fails with EBUSY.
@@ -31,53 +26,8 @@ func (ns *Namespace) UseNode(path string) error {
 	return err
 }
 
-// openDriver opens the driver in the thread's network namespace. It marks the descriptor as one that tunadm holds to
-// observe or change a device.
-func (ns *Namespace) openDriver() (int, error) {
-	node := cmp.Or(ns.node, driver)
-	var fd int
-	var err error
-	if ns.node != "" && ns.node != driver {
-		fd, err = openNode(node)
-	} else {
-		fd, err = unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC|holders.ClaimMark, 0)
-	}
-	if err != nil {
-		return -1, explainOpen(node, err)
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil || !isDriver(&st) {
-		unix.Close(fd)
-		return -1, explainOpen(node, unix.ENOTTY)
-	}
-	return fd, nil
-}
-
-// openNode opens a file if it is the driver's node.
-func openNode(path string) (int, error) {
-	return files.OpenChecked(path, unix.O_RDWR|holders.ClaimMark, func(st *unix.Stat_t, _ *unix.Statfs_t) error {
-		if !isDriver(st) {
-			return unix.ENOTTY
-		}
-		return nil
-	})
-}
-
-// isDriver reports whether a file is the driver's node, at any path.
-func isDriver(st *unix.Stat_t) bool {
-	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(holders.Major, holders.Minor)
-}
-
-// setInterface calls TUNSETIFF and returns the device's name.
-func setInterface(fd int, name string, flags uint16) (string, error) {
-	ifr, err := unix.NewIfreq(name)
-	if err != nil {
-		return "", err
-	}
-	ifr.SetUint16(flags)
-	err = unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr)
-	return ifr.Name(), err
-}
+// openDriver opens the driver in the thread's network namespace.
+func (ns *Namespace) openDriver() (int, error) { return driver.Open(cmp.Or(ns.node, driver.Path)) }
 
 // setLink changes attributes of one link.
 func (ns *Namespace) setLink(index int, attributes ...nl.NetlinkRequestData) error {
@@ -154,7 +104,7 @@ func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
 func (ns *Namespace) setFreeInterface(fd int, d *Device, flags uint16) (err error) {
 	const tries = 10
 	for range tries {
-		if _, err = setInterface(fd, d.Name, flags); err == nil {
+		if err = driver.SetInterface(fd, d.Name, flags); err == nil {
 			return nil
 		}
 		err = ns.explainAttach(d, err)
@@ -170,13 +120,13 @@ func (ns *Namespace) setFreeInterface(fd int, d *Device, flags uint16) (err erro
 func (ns *Namespace) identify(fd int) (name string, index int, err error) {
 	const tries = 10
 	for range tries {
-		if name, _, err = getInterface(fd); err != nil {
+		if name, _, err = driver.Interface(fd); err != nil {
 			return "", 0, err
 		}
 		if index, err = ns.index(name); err != nil && !errors.Is(err, unix.ENODEV) {
 			return "", 0, err
 		}
-		again, _, lost := getInterface(fd)
+		again, _, lost := driver.Interface(fd)
 		if lost != nil {
 			return "", 0, lost
 		}
@@ -187,20 +137,10 @@ func (ns *Namespace) identify(fd int) (name string, index int, err error) {
 	return "", 0, cmp.Or(err, error(unix.EAGAIN))
 }
 
-// getInterface returns the name and the flags of a descriptor's device.
-func getInterface(fd int) (name string, flags uint16, err error) {
-	ifr, err := unix.NewIfreq("")
-	if err != nil {
-		return "", 0, err
-	}
-	err = unix.IoctlIfreq(fd, unix.TUNGETIFF, ifr)
-	return ifr.Name(), ifr.Uint16(), err
-}
-
 // claimWhole is a claim that keeps all flags of the device except one, which requires CAP_NET_ADMIN in the initial user
 // namespace.
 func (ns *Namespace) claimWhole(d *Device) (fd int, err error) {
-	return ns.claim(d, ns.StoredFlags(d)&^flagNAPIFrags)
+	return ns.claim(d, ns.StoredFlags(d)&^driver.FlagNAPIFrags)
 }
 
 // tryClaim claims a device and releases it.
@@ -242,21 +182,4 @@ func (ns *Namespace) index(name string) (int, error) {
 	}
 	err = unix.IoctlIfreq(ns.socket.FD(), unix.SIOCGIFINDEX, ifr)
 	return int(ifr.Uint32()), err
-}
-
-// ethtoolChannels is the kernel's struct ethtool_channels.
-type ethtoolChannels struct {
-	command                             uint32
-	maxRx, maxTx, maxOther, maxCombined uint32
-	rx, tx, other, combined             uint32
-}
-
-// enabledQueues returns the number of programs attached to a single-queue device, 0 or 1. It requires no privilege.
-// Unlike the carrier, it is always right.
-func (ns *Namespace) enabledQueues(name string) (int, error) {
-	channels := ethtoolChannels{command: unix.ETHTOOL_GCHANNELS}
-	if err := ns.ethtool(name, unsafe.Slice((*byte)(unsafe.Pointer(&channels)), unsafe.Sizeof(channels))); err != nil {
-		return 0, err
-	}
-	return int(channels.combined), nil
 }

@@ -2,8 +2,9 @@ package netcfg
 
 import (
 	"context"
-	"github.com/tunadm/tunadm/internal/cause"
 	"slices"
+
+	"github.com/tunadm/tunadm/internal/cause"
 )
 
 // rounds is how many times the engine observes and plans before it gives up. The kernel may drop one setting for

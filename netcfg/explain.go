@@ -3,14 +3,11 @@ package netcfg
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/cause"
-	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/words"
@@ -18,123 +15,6 @@ import (
 
 // This file is the only place that interprets an errno of the tun driver or of netlink. It looks for the reason after
 // the failure: the result explains an error, and decides nothing.
-
-// explainOpen returns the reason why the driver's node could not be opened.
-func explainOpen(node string, err error) error {
-	e := &cause.Error{What: words.Escape(node), Err: err}
-	if node != driver { // the user chose this path
-		if errors.Is(err, unix.ENOTTY) {
-			e.Detail = "not the tun driver's node"
-		}
-		return e
-	}
-	var st unix.Stat_t
-	statErr := unix.Stat(driver, &st)
-	isNode := statErr == nil && isDriver(&st)
-	switch {
-	case errors.Is(err, unix.ENOENT):
-		where := surroundings.Here()
-		e.Cause, e.Fix = cause.NodeMissing, makeNode(where)
-		if where != surroundings.Machine {
-			e.Detail = "no such node " + where.String()
-		}
-		if !driverLoaded() {
-			e.Cause, e.Fix, e.Detail = cause.DriverMissing, loadDriver(), ""
-		}
-	case errors.Is(err, unix.ENODEV) && isNode:
-		e.Cause, e.Fix = cause.DriverMissing, loadDriver()
-	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV), statErr == nil && !isNode:
-		e.Cause, e.Fix = cause.NodeWrong, makeNode(surroundings.Here())
-	case errors.Is(err, unix.EPERM): // the file's mode would give EACCES: this is a device cgroup
-		e.Cause, e.Detail = cause.NodeForbidden, "a device cgroup forbids it"
-		e.Fix = allowNode(surroundings.Here())
-	case errors.Is(err, unix.EACCES) && onNodev():
-		e.Cause, e.Detail = cause.NodeForbidden, "its file system is mounted nodev"
-		e.Fix = fix.Run(fix.ByRoot("mount", "-o", "remount,dev", mountPoint(driver)))
-	case errors.Is(err, unix.EACCES):
-		e.Cause, e.Fix = cause.NodeForbidden, fix.Run(openWay()).For(os.Geteuid() == 0)
-	}
-	return e
-}
-
-// openWay returns the command that lets every user open the node, or reach it.
-func openWay() fix.Command {
-	for _, dir := range []string{"/dev", filepath.Dir(driver)} {
-		var st unix.Stat_t
-		if unix.Stat(dir, &st) == nil && st.Mode&1 == 0 {
-			return fix.ByRoot("chmod", "a+rx", dir)
-		}
-	}
-	return fix.ByRoot("chmod", "0666", driver)
-}
-
-// onNodev reports whether the driver's node is on a file system mounted with nodev.
-func onNodev() bool {
-	var fs unix.Statfs_t
-	return unix.Statfs(driver, &fs) == nil && fs.Flags&unix.ST_NODEV != 0
-}
-
-// mountPoint returns the directory at which the file system of a path is mounted.
-func mountPoint(path string) string {
-	var here, above unix.Stat_t
-	for path != "/" {
-		if unix.Stat(path, &here) != nil || unix.Stat(filepath.Dir(path), &above) != nil || here.Dev != above.Dev {
-			break
-		}
-		path = filepath.Dir(path)
-	}
-	return path
-}
-
-// driverLoaded reports whether the kernel has the driver, or may load it when the node is opened.
-func driverLoaded() bool {
-	misc, err := files.Read("/proc/misc")
-	return err != nil || strings.Contains(string(misc), "200 tun\n")
-}
-
-// makeNode returns the fix for a missing driver's node.
-func makeNode(s surroundings.Kind) fix.Fix {
-	switch s {
-	case surroundings.Container:
-		return fix.Sentence("start the container with --device /dev/net/tun")
-	case surroundings.UserNamespace:
-		return fix.Sentence("a user namespace cannot create a node: " +
-			"bind-mount that of the machine, as podman --device /dev/net/tun does")
-	}
-	clear := fix.ByRoot("mkdir", "-p", "/dev/net")
-	if _, err := os.Lstat(driver); err == nil {
-		clear = fix.ByRoot("rm", "-r", driver)
-	}
-	return fix.Run(clear, fix.ByRoot("mknod", driver, "c", "10", "200"), fix.ByRoot("chmod", "0666", driver))
-}
-
-// allowNode returns the fix for a device cgroup that forbids the node.
-func allowNode(s surroundings.Kind) fix.Fix {
-	if s == surroundings.Container {
-		return fix.Sentence("start the container with --device /dev/net/tun")
-	}
-	return fix.Sentence("add DeviceAllow=/dev/net/tun rw to the systemd unit of this program")
-}
-
-// loadDriver returns the fix for a kernel without the driver.
-func loadDriver() fix.Fix {
-	load := fix.Run(fix.ByRoot("modprobe", "tun"))
-	var u unix.Utsname
-	if unix.Uname(&u) != nil {
-		return load
-	}
-	release := unix.ByteSliceToString(u.Release[:])
-	if _, err := os.Stat("/lib/modules"); err == nil {
-		if _, err := os.Stat("/lib/modules/" + release); err != nil {
-			return fix.Sentence("reboot: the modules of the running kernel (" + release +
-				") were removed, as after an upgrade")
-		}
-	}
-	if surroundings.Here() == surroundings.Container {
-		return fix.Sentence("run modprobe tun on the machine, outside the container")
-	}
-	return load
-}
 
 // explainCreate returns the reason why TUNSETIFF did not create a device, or why the device did not get its name.
 func (ns *Namespace) explainCreate(name string, err error) error {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/driver"
 	"golang.org/x/sys/unix"
 )
 
@@ -117,10 +118,10 @@ func TestADeviceThatVanishesUnderAQueue(t *testing.T) {
 	for at, call := range map[string]func(fd int) error{
 		"read":    func(fd int) error { _, err := unix.Read(fd, make([]byte, 100)); return err },
 		"write":   func(fd int) error { _, err := unix.Write(fd, make([]byte, 60)); return err },
-		"carrier": TurnOnCarrier,
+		"carrier": driver.TurnOnCarrier,
 		"persist": func(fd int) error { return unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1) },
 		"owner":   func(fd int) error { return setAccess(fd, *Root(), Access{}) },
-		"mac":     func(fd int) error { return setMAC(fd, randomMAC(2)) },
+		"mac":     func(fd int) error { return driver.SetMAC(fd, randomMAC(2)) },
 	} {
 		wantVanished(t, at, QueueError(a.Name, call(int(a.Queues[0].Fd()))))
 	}

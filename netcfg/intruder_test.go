@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 
@@ -44,7 +45,7 @@ func intrude() error {
 			if fd < 0 || d == nil || h.Type != unix.RTM_NEWLINK || !d.MultiQueue || d.Access != (Access{}) {
 				return
 			}
-			if _, err := setInterface(fd, d.Name,
+			if err := driver.SetInterface(fd, d.Name,
 				uint16(d.Mode)|unix.IFF_MULTI_QUEUE|unix.IFF_NO_PI|unix.IFF_NO_CARRIER); err != nil {
 				return
 			}
@@ -66,9 +67,9 @@ func meddle(fd, n int) {
 		func() { unix.IoctlSetInt(fd, unix.TUNSETGROUP, stranger) },
 		func() { unix.IoctlSetInt(fd, unix.TUNSETLINK, unix.ARPHRD_PPP) },
 		func() { unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, 12) },
-		func() { unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, offloadTCP) },
+		func() { unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, driver.OffloadTCP) },
 		func() { unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1) },
-		func() { setMAC(fd, MAC{2, 0, 0, 0, 0, 1}) },
+		func() { driver.SetMAC(fd, MAC{2, 0, 0, 0, 0, 1}) },
 		func() { unix.IoctlSetPointerInt(fd, unix.TUNSETSNDBUF, 1) },
 		func() { unix.IoctlSetPointerInt(fd, unix.TUNSETTXFILTER, 1<<16) }, // accepts no packets
 	} {
@@ -145,7 +146,7 @@ func asNew(ns *Namespace, d *Device, want *Spec) error {
 	}
 	differs, err := ns.touched(&newDevice{fd, d.Name, d.Index}, want)
 	if differs == "flags" { // the device is persistent by now
-		if _, flags, _ := getInterface(fd); flags == want.flags()|unix.IFF_PERSIST {
+		if _, flags, _ := driver.Interface(fd); flags == want.flags()|unix.IFF_PERSIST {
 			differs = ""
 		}
 	}

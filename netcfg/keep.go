@@ -3,9 +3,10 @@ package netcfg
 import (
 	"cmp"
 	"context"
+	"slices"
+
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
-	"slices"
 )
 
 // carryOut runs the jobs. Its descriptor holds a new device until all properties are set, and only then the device is

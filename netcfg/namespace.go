@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/netns"
@@ -21,10 +22,10 @@ import (
 // A Namespace is one network namespace: it observes its devices and runs steps on them. All methods must be called from
 // the goroutine that opened it.
 type Namespace struct {
-	socket  *rtnl.Socket
-	sysfsFD int    // 0: not mounted
-	node    string // path of the driver's node; "": the default
-	held    int    // number of open descriptors of new devices
+	socket *rtnl.Socket
+	sysfs  driver.Sysfs
+	node   string // path of the driver's node; "": the default
+	held   int    // number of open descriptors of new devices
 
 	// Directory looks up the names of users and groups.
 	Directory Directory
@@ -65,9 +66,7 @@ func Open(ns string) (*Namespace, error) {
 // Close closes the descriptors. The thread stays in the namespace.
 func (ns *Namespace) Close() {
 	ns.socket.Close()
-	if ns.sysfsFD > 0 {
-		unix.Close(ns.sysfsFD)
-	}
+	ns.sysfs.Close()
 }
 
 // enter moves the thread into a network namespace, given as for --netns: a name, a PID or a path.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
@@ -111,7 +112,7 @@ func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device,
 
 // singleQueue returns the number of programs attached to a single-queue device, 0 or 1.
 func (ns *Namespace) singleQueue(d *Device) int {
-	if n, err := ns.enabledQueues(d.Name); err == nil && ns.features&queueCount != 0 {
+	if n, err := driver.Queues(ns.socket.FD(), d.Name); err == nil && ns.features&queueCount != 0 {
 		return n
 	}
 	if d.carrierOn { // on older kernels the carrier follows the attachment

@@ -24,13 +24,13 @@ func TestAPlainProgramGetsPlainPackets(t *testing.T) {
 func segments(t *testing.T, ns *Namespace, name string) bool {
 	t.Helper()
 	value := struct{ command, data uint32 }{command: unix.ETHTOOL_GTSO}
-	if err := ethtool(ns.socket.FD(), name, &value); err != nil {
+	if err := ethtoolValue(ns.socket.FD(), name, &value); err != nil {
 		t.Fatal(err)
 	}
 	return value.data != 0
 }
 
-func ethtool(fd int, name string, value *struct{ command, data uint32 }) error {
+func ethtoolValue(fd int, name string, value *struct{ command, data uint32 }) error {
 	request := struct {
 		name [unix.IFNAMSIZ]byte
 		data unsafe.Pointer

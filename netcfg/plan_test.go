@@ -2,10 +2,11 @@ package netcfg
 
 import (
 	"errors"
-	"github.com/tunadm/tunadm/internal/cause"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tunadm/tunadm/internal/cause"
 )
 
 func address(s string) Address {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -79,7 +80,7 @@ func TestAttachmentLeavesNothing(t *testing.T) {
 	}{
 		{TUN, unix.IFF_TUN | unix.IFF_NO_PI, 10, 0},
 		{TUN, unix.IFF_TUN, 10, 0},
-		{TUN, unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR, 12, offloadTCP},
+		{TUN, unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR, 12, driver.OffloadTCP},
 		{TAP, unix.IFF_TAP | unix.IFF_VNET_HDR | unix.IFF_ONE_QUEUE, 20, unix.TUN_F_CSUM},
 		{TAP, unix.IFF_TAP | unix.IFF_NAPI, 10, 0},
 	} {
@@ -167,6 +168,6 @@ func state(t *testing.T, ns *Namespace, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bits, _ := ns.offload(name)
+	bits, _ := driver.Offload(ns.socket.FD(), name)
 	return fmt.Sprintf("%sheader %d, offload %#x", text, header, bits)
 }

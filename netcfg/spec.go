@@ -2,8 +2,9 @@ package netcfg
 
 import (
 	"fmt"
-	"github.com/tunadm/tunadm/internal/cause"
 	"slices"
+
+	"github.com/tunadm/tunadm/internal/cause"
 )
 
 // A Spec is the configuration that the administrator asks of one device. A nil field asks nothing; an empty list asks

@@ -2,8 +2,9 @@ package netcfg
 
 import (
 	"fmt"
-	"github.com/tunadm/tunadm/internal/words"
 	"strings"
+
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // A Step is one change of one device, printable as the ip(8) command that does the same. It does not change after

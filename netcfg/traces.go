@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/surroundings"
 	"golang.org/x/sys/unix"
 )
@@ -44,9 +45,14 @@ func (ns *Namespace) traces(d *Device) (t Traces, err error) {
 	if known {
 		t.AddrGen = &mode
 	}
-	t.Offload, t.Untouched = ns.offload(d.Name)
+	t.Offload, t.Untouched = driver.Offload(ns.socket.FD(), d.Name)
 	return t, nil
 }
+
+// StoredFlags returns the flags of a device that netlink does not report. They mean nothing while no program is
+// attached, but attaching without them would change what ip tuntap shows. Without a sysfs of this network namespace it
+// returns 0.
+func (ns *Namespace) StoredFlags(d *Device) uint16 { return ns.sysfs.Flags(d.Name, d.Index) }
 
 // flags returns the flags of TUNSETIFF that netlink reports.
 func (d *Device) flags() uint16 {
@@ -102,15 +108,15 @@ func (ns *Namespace) putBack(t Traces) error {
 
 // putBackQueue restores the settings that only an attached program can set.
 func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
-	bits, _ := ns.offload(d.Name)
+	bits, _ := driver.Offload(ns.socket.FD(), d.Name)
 	header := t.Header != 0 && t.Header != vnetHeader
 	if d.flags()|ns.StoredFlags(d) == t.Flags && bits == t.Offload && !header {
 		return nil
 	}
 	fd, err := ns.attach(d, t.Flags)
 	// this flag requires CAP_NET_ADMIN in the initial user namespace
-	if errors.Is(err, unix.EPERM) && t.Flags&flagNAPIFrags != 0 {
-		fd, err = ns.attach(d, t.Flags&^flagNAPIFrags)
+	if errors.Is(err, unix.EPERM) && t.Flags&driver.FlagNAPIFrags != 0 {
+		fd, err = ns.attach(d, t.Flags&^driver.FlagNAPIFrags)
 	}
 	switch e := new(cause.Error); {
 	case cause.Gone(err), errors.As(err, &e) && e.Cause == cause.InUse: // another program has attached, or the device is gone

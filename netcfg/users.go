@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/surroundings"
 	"golang.org/x/sys/unix"
 )
@@ -74,7 +75,7 @@ func (a Access) Admits(p Person) bool {
 // DriverFor says why the person cannot open the driver, by a [*cause.Error], or nil. Of somebody else it looks at the
 // modes of the node and of the directories above it, and not at access control lists.
 func (ns *Namespace) DriverFor(p Person) error {
-	err := ns.UseNode(driver)
+	err := ns.UseNode(driver.Path)
 	if p.Self || err != nil && !errors.Is(err, unix.EACCES) {
 		return err
 	}
@@ -84,10 +85,10 @@ func (ns *Namespace) DriverFor(p Person) error {
 	for _, step := range []struct {
 		path string
 		bits uint32
-	}{{"/", 1}, {"/dev", 1}, {"/dev/net", 1}, {driver, 6}} {
+	}{{"/", 1}, {"/dev", 1}, {"/dev/net", 1}, {driver.Path, 6}} {
 		var st unix.Stat_t
 		if unix.Stat(step.path, &st) == nil && !p.may(&st, step.bits) {
-			return explainOpen(driver, unix.EACCES)
+			return driver.OpenError(driver.Path, unix.EACCES)
 		}
 	}
 	return nil

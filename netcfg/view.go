@@ -2,8 +2,9 @@ package netcfg
 
 import (
 	"cmp"
-	"github.com/tunadm/tunadm/internal/words"
 	"slices"
+
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // deepen plans once more, with everything in view that the kernel may remove, in the change or in its undo.

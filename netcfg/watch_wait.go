@@ -3,6 +3,7 @@ package netcfg
 import (
 	"path/filepath"
 
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 )
@@ -24,7 +25,7 @@ func openDriverWatch() int {
 	if err != nil {
 		return -1
 	}
-	if _, err := unix.InotifyAddWatch(fd, filepath.Dir(driver), unix.IN_OPEN|unix.IN_CLOSE); err != nil {
+	if _, err := unix.InotifyAddWatch(fd, filepath.Dir(driver.Path), unix.IN_OPEN|unix.IN_CLOSE); err != nil {
 		unix.Close(fd)
 		return -1
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -69,7 +70,7 @@ func TestRequestSays(t *testing.T) {
 func TestRender(t *testing.T) {
 	tun := Shown{&netcfg.Device{Index: 3, Name: "tun1", Mode: netcfg.TUN, Persist: true, PI: true,
 		Access:  netcfg.Access{User: &netcfg.ID{Number: 1000}},
-		Holders: []netcfg.Holder{{PID: 77, Command: `a"b`, Queues: 2}}}, netcfg.FlagOneQueue}
+		Holders: []netcfg.Holder{{PID: 77, Command: `a"b`, Queues: 2}}}, driver.FlagOneQueue}
 	tap := Shown{&netcfg.Device{Index: 2, Name: "tap\n", Mode: netcfg.TAP, MultiQueue: true}, 0x40}
 	for _, c := range []struct {
 		format Format

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -62,7 +63,7 @@ func (d Shown) flags() (words []string) {
 		set  bool
 		word string
 	}{
-		{d.PI, "pi"}, {d.Stored&netcfg.FlagOneQueue != 0, "one_queue"}, {d.MultiQueue, "multi_queue"},
+		{d.PI, "pi"}, {d.Stored&driver.FlagOneQueue != 0, "one_queue"}, {d.MultiQueue, "multi_queue"},
 		{d.VnetHdr, "vnet_hdr"},
 		{d.Persist, "persist"}, {d.PI, "filter"},
 	} {
@@ -70,7 +71,7 @@ func (d Shown) flags() (words []string) {
 			words = append(words, flag.word)
 		}
 	}
-	if rest := d.Stored &^ netcfg.FlagOneQueue; rest != 0 {
+	if rest := d.Stored &^ driver.FlagOneQueue; rest != 0 {
 		words = append(words, "0x"+strconv.FormatUint(uint64(rest), 16))
 	}
 	return words

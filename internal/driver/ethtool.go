@@ -1,4 +1,4 @@
-package netcfg
+package driver
 
 import (
 	"encoding/binary"
@@ -10,8 +10,8 @@ import (
 
 // The bits of TUNSETOFFLOAD: checksums, and segments of TCP and, from Linux 6.2 on, of UDP.
 const (
-	offloadTCP = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6
-	offloadUDP = unix.TUN_F_USO4 | unix.TUN_F_USO6
+	OffloadTCP = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6
+	OffloadUDP = unix.TUN_F_USO4 | unix.TUN_F_USO6
 )
 
 // offloads holds the bits of TUNSETOFFLOAD by the names of the features, as ethtool(8) prints them.
@@ -20,7 +20,7 @@ var offloads = map[string]uint{
 	"tx-tcp-segmentation":     unix.TUN_F_TSO4,
 	"tx-tcp6-segmentation":    unix.TUN_F_TSO6,
 	"tx-tcp-ecn-segmentation": unix.TUN_F_TSO_ECN,
-	"tx-udp-segmentation":     offloadUDP,
+	"tx-udp-segmentation":     OffloadUDP,
 }
 
 // The set of the features' names, and the sizes in bytes of the kernel's answers: a name, and four words for each 32
@@ -32,19 +32,19 @@ const (
 	featuresMost   = 256
 )
 
-// offload reads the bits of TUNSETOFFLOAD of a device. It is untouched if they are off although ethtool wants all of
+// Offload reads the bits of TUNSETOFFLOAD of a device. It is untouched if they are off although ethtool wants all of
 // them, as on a new device. If they cannot be read, they count as off, and the device not as untouched.
-func (ns *Namespace) offload(name string) (bits uint, untouched bool) {
+func Offload(socket int, name string) (bits uint, untouched bool) {
 	names := make([]byte, 12+featuresMost*featureName)
 	binary.NativeEndian.PutUint32(names, unix.ETHTOOL_GSTRINGS)
 	binary.NativeEndian.PutUint32(names[4:], featureStrings)
-	count := min(ns.featureCount(name), featuresMost)
+	count := min(featureCount(socket, name), featuresMost)
 	binary.NativeEndian.PutUint32(names[8:], uint32(count))
 	blocks := (count + 31) / 32
 	values := make([]byte, 8+blocks*featureBlock)
 	binary.NativeEndian.PutUint32(values, unix.ETHTOOL_GFEATURES)
 	binary.NativeEndian.PutUint32(values[4:], uint32(blocks))
-	if count == 0 || ns.ethtool(name, names) != nil || ns.ethtool(name, values) != nil {
+	if count == 0 || ethtool(socket, name, names) != nil || ethtool(socket, name, values) != nil {
 		return 0, false
 	}
 	wanted, known := uint(0), uint(0)
@@ -68,29 +68,54 @@ func (ns *Namespace) offload(name string) (bits uint, untouched bool) {
 }
 
 // featureCount returns the number of features that this kernel knows, or 0 if it cannot be read.
-func (ns *Namespace) featureCount(name string) int {
+func featureCount(socket int, name string) int {
 	ask := make([]byte, 4+4+8+4)
 	binary.NativeEndian.PutUint32(ask, unix.ETHTOOL_GSSET_INFO)
 	binary.NativeEndian.PutUint64(ask[8:], 1<<featureStrings)
-	if ns.ethtool(name, ask) != nil {
+	if ethtool(socket, name, ask) != nil {
 		return 0
 	}
 	return int(binary.NativeEndian.Uint32(ask[16:]))
 }
 
 // ethtool does one request of ethtool's ioctl, which writes its answer to value.
-func (ns *Namespace) ethtool(name string, value []byte) error {
+func ethtool(socket int, name string, value []byte) error {
 	request := struct {
 		name [unix.IFNAMSIZ]byte
 		data unsafe.Pointer
 		_    [16]byte
 	}{data: unsafe.Pointer(&value[0])}
 	copy(request.name[:unix.IFNAMSIZ-1], name)
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(ns.socket.FD()), unix.SIOCETHTOOL,
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCETHTOOL,
 		uintptr(unsafe.Pointer(&request)))
 	runtime.KeepAlive(value)
 	if errno != 0 {
 		return errno
 	}
 	return nil
+}
+
+// SendsOffloads reports whether the attached program accepts large segments or packets without a checksum.
+func SendsOffloads(socket int, name string) bool {
+	value := make([]byte, 8) // struct ethtool_value: the command, the answer
+	binary.NativeEndian.PutUint32(value, unix.ETHTOOL_GTXCSUM)
+	return ethtool(socket, name, value) == nil && binary.NativeEndian.Uint32(value[4:]) != 0
+}
+
+// ethtoolChannels is the kernel's struct ethtool_channels.
+type ethtoolChannels struct {
+	command                             uint32
+	maxRx, maxTx, maxOther, maxCombined uint32
+	rx, tx, other, combined             uint32
+}
+
+// Queues returns the number of programs attached to a single-queue device, 0 or 1. It requires no privilege.
+// Unlike the carrier, it is always right.
+func Queues(socket int, name string) (int, error) {
+	channels := ethtoolChannels{command: unix.ETHTOOL_GCHANNELS}
+	value := unsafe.Slice((*byte)(unsafe.Pointer(&channels)), unsafe.Sizeof(channels))
+	if err := ethtool(socket, name, value); err != nil {
+		return 0, err
+	}
+	return int(channels.combined), nil
 }

@@ -1,0 +1,83 @@
+package driver
+
+import (
+	"unsafe"
+
+	"github.com/tunadm/tunadm/internal/cause"
+	"golang.org/x/sys/unix"
+)
+
+// SetInterface attaches a descriptor to a device, or creates the device (TUNSETIFF).
+func SetInterface(fd int, name string, flags uint16) error {
+	ifr, err := unix.NewIfreq(name)
+	if err != nil {
+		return err
+	}
+	ifr.SetUint16(flags)
+	return unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr)
+}
+
+// Interface returns the name and the flags of a descriptor's device.
+func Interface(fd int) (name string, flags uint16, err error) {
+	ifr, err := unix.NewIfreq("")
+	if err != nil {
+		return "", 0, err
+	}
+	err = unix.IoctlIfreq(fd, unix.TUNGETIFF, ifr)
+	return ifr.Name(), ifr.Uint16(), err
+}
+
+// TurnOnCarrier turns on the carrier of the device to which the descriptor of a queue is attached.
+func TurnOnCarrier(queue int) error { return unix.IoctlSetPointerInt(queue, unix.TUNSETCARRIER, 1) }
+
+// KnowsNoCarrier reports whether the driver knows IFF_NO_CARRIER (Linux 6.1).
+func KnowsNoCarrier(fd int) bool {
+	features, err := unix.IoctlGetUint32(fd, unix.TUNGETFEATURES)
+	return err == nil && features&unix.IFF_NO_CARRIER != 0
+}
+
+// SetMAC sets the MAC address of the attached device.
+func SetMAC(fd int, mac []byte) error {
+	var ifr struct {
+		_      [unix.IFNAMSIZ]byte
+		family uint16
+		mac    [22]byte
+	}
+	ifr.family = unix.ARPHRD_ETHER
+	copy(ifr.mac[:], mac)
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCSIFHWADDR, uintptr(unsafe.Pointer(&ifr)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// HeaderSize returns the length in bytes of the virtio header, or -1 if the kernel does not report it.
+func HeaderSize(fd int) int {
+	if n, err := unix.IoctlGetUint32(fd, unix.TUNGETVNETHDRSZ); err == nil {
+		return int(n)
+	}
+	return -1
+}
+
+// Renew resets the settings of the attached device that a program may leave behind and the kernel does not report.
+func Renew(fd int, tap bool) error {
+	const unlimited = 1<<31 - 1
+	type setting struct {
+		request uint
+		value   int
+	}
+	settings := []setting{
+		{unix.TUNSETSNDBUF, unlimited}, {unix.TUNSETVNETLE, 0}, {unix.TUNSETCARRIER, 0},
+		{unix.TUNSETSTEERINGEBPF, -1}, {unix.TUNSETFILTEREBPF, -1},
+	}
+	if tap {
+		settings = append(settings, setting{unix.TUNSETTXFILTER, 0}, setting{unix.TUNDETACHFILTER, 0})
+	}
+	for _, one := range settings {
+		if err := unix.IoctlSetPointerInt(fd, one.request, one.value); err != nil {
+			return &cause.Error{What: "reset", Err: err}
+		}
+	}
+	return nil
+}
