@@ -17,8 +17,8 @@ import (
 // this process is killed, a guardian restores the mode.
 func (ns *Namespace) withoutLinkLocal(index int) (restore func() error, err error) {
 	nothing := func() error { return nil }
-	if ns.canAttachWithoutCarrier() {
-		return nothing, nil
+	if quiet, err := ns.canAttachWithoutCarrier(); quiet || err != nil {
+		return nothing, err
 	}
 	mode, known, err := ns.addressMode(index)
 	if err != nil || !known || mode == nl.IN6_ADDR_GEN_MODE_NONE {
@@ -39,17 +39,19 @@ func (ns *Namespace) withoutLinkLocal(index int) (restore func() error, err erro
 }
 
 // canAttachWithoutCarrier reports whether the driver knows IFF_NO_CARRIER (Linux 6.1).
-func (ns *Namespace) canAttachWithoutCarrier() bool {
+func (ns *Namespace) canAttachWithoutCarrier() (bool, error) {
 	fd, err := ns.openDriver()
 	if err != nil {
-		return true // the attachment itself reports this error
+		return true, nil // the attachment itself reports this error
 	}
 	defer unix.Close(fd)
 	return ns.knowsNoCarrier(fd)
 }
 
-func (ns *Namespace) knowsNoCarrier(fd int) bool {
-	return driver.KnowsNoCarrier(fd) && ns.features&noCarrier != 0
+// knowsNoCarrier reports whether the driver of this descriptor knows IFF_NO_CARRIER.
+func (ns *Namespace) knowsNoCarrier(fd int) (bool, error) {
+	known, err := driver.KnowsNoCarrier(fd)
+	return known && ns.features&noCarrier != 0, err
 }
 
 // addressMode returns how the kernel makes link-local addresses for a device; known is false if the device has no IPv6.

@@ -53,7 +53,7 @@ func claimLoop() error {
 // attaches.
 func TestNoClaimIsToldAsAnAttachment(t *testing.T) {
 	k := open(t)
-	if !k.canAttachWithoutCarrier() {
+	if !withoutCarrier(t, k) {
 		nstest.Skip(t, "needs IFF_NO_CARRIER: before Linux 6.1 a claim turns the carrier on")
 	}
 	for i := range 4 {

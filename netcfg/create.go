@@ -109,7 +109,11 @@ func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err
 			return nil, err
 		}
 	}
-	flags, quiet := s.New.flags()|unix.IFF_TUN_EXCL, ns.knowsNoCarrier(fd)
+	quiet, err := ns.knowsNoCarrier(fd)
+	if err != nil {
+		return nil, err
+	}
+	flags := s.New.flags() | unix.IFF_TUN_EXCL
 	if quiet {
 		flags |= unix.IFF_NO_CARRIER
 	}

@@ -70,33 +70,64 @@ func (ns *Namespace) claim(d *Device, stored uint16) (fd int, err error) {
 }
 
 // attach attaches to this device, and never creates one. From Linux 6.1 on, it leaves the carrier unchanged.
-func (ns *Namespace) attach(d *Device, flags uint16) (fd int, err error) {
-	if fd, err = ns.openDriver(); err != nil {
+func (ns *Namespace) attach(d *Device, flags uint16) (int, error) {
+	fd, err := ns.openDriver()
+	if err != nil {
 		return -1, err
 	}
-	opened := fd // fd is not a descriptor after a return with an error
-	defer func() {
-		if err != nil {
-			unix.Close(opened)
-		}
-	}()
-	if ns.knowsNoCarrier(fd) {
+	quiet, err := ns.approach(fd, d)
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	if quiet {
 		flags |= unix.IFF_NO_CARRIER
 	}
-	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETIFINDEX, indexTaken); err != nil {
-		return -1, &cause.Error{Device: d.Name, What: "attach", Err: err}
+	return ns.enter(fd, d, flags)
+}
+
+// approach prepares the attachment of a descriptor to this device, and reports whether the driver knows IFF_NO_CARRIER.
+func (ns *Namespace) approach(fd int, d *Device) (quiet bool, err error) {
+	if quiet, err = ns.knowsNoCarrier(fd); err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TUNSETIFINDEX, indexTaken)
 	}
-	if err := ns.setFreeInterface(fd, d, flags); err != nil {
-		return -1, err
+	if err == nil {
+		err = ns.hear()
 	}
-	_, index, err := ns.identify(fd)
-	switch {
+	if err != nil {
+		return false, &cause.Error{Device: d.Name, What: "attach", Err: err}
+	}
+	switch index, err := ns.index(d.Name); {
 	case err != nil && !cause.Gone(err):
-		return -1, &cause.Error{Device: d.Name, What: "read the device", Err: err}
-	case err != nil, index != d.Index: // the device was deleted or renamed, or claim has to try again
-		return -1, cause.Vanished(d.Name)
+		return false, &cause.Error{Device: d.Name, What: "read the device", Err: err}
+	case err != nil, index != d.Index:
+		return false, cause.Vanished(d.Name)
 	}
-	return fd, nil
+	return quiet, nil
+}
+
+// enter attaches a descriptor, after approach, to the device that has the name, and returns an error unless it is this
+// device. It closes the descriptor on an error.
+func (ns *Namespace) enter(fd int, d *Device, flags uint16) (int, error) {
+	index := 0
+	err := ns.setFreeInterface(fd, d, flags)
+	if err == nil {
+		if _, index, err = ns.identify(fd); err == nil && index == d.Index {
+			return fd, nil
+		}
+		if err != nil && !cause.Gone(err) {
+			err = &cause.Error{Device: d.Name, What: "read the device", Err: err}
+		} else {
+			err = cause.Vanished(d.Name) // it was deleted or renamed, or claim has to try again
+		}
+	}
+	unix.Close(fd)
+	if index != 0 { // another device has the name by now
+		if failed := ns.returnFlags(index, flags); failed != nil {
+			err = &cause.Error{Device: d.Name, What: "restore the flags of another device with this name", Err: failed}
+		}
+	}
+	return -1, err
 }
 
 // setFreeInterface attaches to the device. It retries EBUSY if no program uses the device: a program that reads

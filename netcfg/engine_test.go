@@ -65,6 +65,16 @@ func withoutMulticast(routes string) string {
 	return strings.ReplaceAll(multicast.ReplaceAllString(routes, ""), "},]", "}]")
 }
 
+// withoutCarrier reports whether the driver knows IFF_NO_CARRIER.
+func withoutCarrier(t *testing.T, ns *Namespace) bool {
+	t.Helper()
+	quiet, err := ns.canAttachWithoutCarrier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return quiet
+}
+
 // witness returns everything that ip(8) prints about links, addresses, routes and rules.
 func witness(t *testing.T) string {
 	t.Helper()
@@ -74,7 +84,7 @@ func witness(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer ns.Close()
-	noCarrier := ns.canAttachWithoutCarrier()
+	noCarrier := withoutCarrier(t, ns)
 	all := ""
 	for _, line := range []string{"-d -j link", "-d -j addr", "-d -j -4 route show table all",
 		"-d -j -6 route show table all", "-j rule"} {
@@ -304,7 +314,7 @@ func TestSetPutsBack(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ns := open(t)
-			if c.cause == cause.InUse && !ns.canAttachWithoutCarrier() {
+			if c.cause == cause.InUse && !withoutCarrier(t, ns) {
 				nstest.Skip(t, "needs IFF_NO_CARRIER (Linux 6.1): the test's own attachment adds a link-local address")
 			}
 			busyDevice(t, ns)

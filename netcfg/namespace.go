@@ -32,6 +32,8 @@ type Namespace struct {
 
 	search holders.Search // for the programs that are attached
 
+	announcements *rtnl.Socket // see hear; nil: not open yet
+
 	features features // the features that this kernel has, of those that are used
 }
 
@@ -66,6 +68,9 @@ func Open(ns string) (*Namespace, error) {
 // Close closes the descriptors. The thread stays in the namespace.
 func (ns *Namespace) Close() {
 	ns.socket.Close()
+	if ns.announcements != nil {
+		ns.announcements.Close()
+	}
 	ns.sysfs.Close()
 }
 

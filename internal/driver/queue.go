@@ -30,10 +30,13 @@ func Interface(fd int) (name string, flags uint16, err error) {
 // TurnOnCarrier turns on the carrier of the device to which the descriptor of a queue is attached.
 func TurnOnCarrier(queue int) error { return unix.IoctlSetPointerInt(queue, unix.TUNSETCARRIER, 1) }
 
-// KnowsNoCarrier reports whether the driver knows IFF_NO_CARRIER (Linux 6.1).
-func KnowsNoCarrier(fd int) bool {
+// KnowsNoCarrier reports whether the driver knows IFF_NO_CARRIER (Linux 6.1). The error is a [*cause.Error].
+func KnowsNoCarrier(fd int) (bool, error) {
 	features, err := unix.IoctlGetUint32(fd, unix.TUNGETFEATURES)
-	return err == nil && features&unix.IFF_NO_CARRIER != 0
+	if err != nil {
+		return false, &cause.Error{What: "read the features of the driver", Err: err}
+	}
+	return features&unix.IFF_NO_CARRIER != 0, nil
 }
 
 // SetMAC sets the MAC address of the attached device.
