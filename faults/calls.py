@@ -16,17 +16,18 @@ ERRNOS = {
     "capget": "EPERM", "pipe2": "EMFILE", "dup3": "EMFILE", "eventfd2": "EMFILE", "close_range": "EINVAL",
     "setgroups": "EPERM", "setresuid": "EPERM EAGAIN", "setresgid": "EPERM", "capset": "EPERM", "prctl": "EINVAL",
     "memfd_create": "EMFILE", "timerfd_create": "EMFILE", "waitid": "EINTR", "statfs": "EACCES", "lseek": "EIO",
-    "connect": "EACCES", "fsync": "EIO ENOSPC",
+    "connect": "EACCES", "fsync": "EIO ENOSPC", "io_setup": "EAGAIN ENOSYS", "io_submit": "EAGAIN EPERM",
+    "io_getevents": "EINTR",
 }
 SIGNALS = ("TERM", "INT", "HUP", "QUIT", "PIPE", "KILL")
-KILLS = list(ERRNOS) + ["close"]
+KILLS = list(ERRNOS) + ["close", "io_destroy"]
 STOPS = ["ioctl", "sendto", "recvfrom", "openat", "close", "renameat", "write"]
-TRACED = list(ERRNOS) + ["close", "rt_sigaction"]
+TRACED = list(ERRNOS) + ["close", "io_destroy", "rt_sigaction"]
 
 
 def strace(log, call, inject=None, detach=False):
     """Returns the words before a command that trace it; detach: only until it becomes another program."""
-    words = ["strace", "-f", "-qq", "-s", "60", "-e", "raw=recvfrom", "-o", log, "-e", "trace=" + call]
+    words = ["strace", "-f", "-qq", "-s", "60", "-e", "raw=recvfrom,io_submit", "-o", log, "-e", "trace=" + call]
     if detach:
         words += ["-b", "execve"]
     elif "signal=" not in (inject or ""):

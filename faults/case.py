@@ -17,7 +17,7 @@ LOG = "/run/trace"
 CRASH = re.compile(r"^(panic|fatal error|goroutine \d+|runtime:)", re.M)
 
 # How others interfere while the process is stopped: {0} is a device of the scenario, {1} its index.
-FOREIGN_TAP = "tuntap add dev {0} mode tap user games\nlink set {0} address 02:66:66:66:66:66 alias foreign"
+FOREIGN_TAP = "tuntap add dev {0} mode tap user games pi vnet_hdr\nlink set {0} address 02:66:66:66:66:66 alias foreign"
 AWAY = "link set {0} down\nlink set {0} name away0"
 MEDDLES = {
     "delete": "link del {0}",
@@ -84,7 +84,9 @@ class Case:
         """Runs the natural next commands after a killed or crashed one."""
         r["again"] = []
         for words in self.s.again:
-            command = Command([self.binary, *(self.s.args if words == ["@"] else words)])
+            same = words == ["@"]
+            command = Command([self.binary, *(self.s.args if same else words)],
+                              runner=self.s.runner if same else "plain", device=self.s.own[0])
             r["again"].append((words, *command.run(dict(os.environ, **self.s.env))))
         r["final"], r["final_memory"] = snapshot(), memory()
         return r
@@ -97,8 +99,9 @@ class Case:
         """The process is stopped at a call, others interfere, and it goes on."""
         before, known = self.prepare()
         meddler = Meddler(action, device)
-        prefix = strace(LOG, inject.split(":")[0] + ",sendto", inject, self.s.becomes)
+        prefix = strace(LOG, inject.split(":")[0] + ",sendto,ioctl", inject, self.s.becomes)
         r = self.result(before, known, self.run(self.s.args, prefix, meddler.act), done=meddler.done)
+        r["looked"] = not looks_later(read(LOG), device)
         meddler.end()
         return r
 
@@ -122,6 +125,15 @@ class Case:
         # Without threads or memory, Go's runtime and the kernel end a process anywhere.
         died = ended[0] == -signal.SIGKILL or CRASH.search(r["err"])
         return self.repaired(r) if died and self.s.again else r
+
+
+def looks_later(log, device):
+    """Reports whether the program looks by descriptor at the device of this name after it was stopped. Such a look asks
+    for the name, for the index of the name, and for the name again."""
+    earlier, _, later = log.partition("stopped by SIGSTOP")
+    named = f'ifr_name="{device}"'
+    last = [text for name, text, _ in calls(earlier) if name == "ioctl"][-1:]
+    return any(named in text for text in last) or any(named in text for _, text, _ in calls(later))
 
 
 class Meddler:

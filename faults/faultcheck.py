@@ -132,8 +132,11 @@ def one(mode, name, spec, options, report):
         print("-- memory:", r["final_memory"])
     place = MODES[mode].reached(base, spec, r)
     if not place:
-        print("-- the call was not reached; the threads count by themselves: repeat it")
-        report.skip("not reached")
+        why = "the call was not reached; the threads count by themselves: repeat it"
+        if r.get("done"):
+            why = "nobody could interfere: " + ("the name was taken" if ":take:" in spec else "there was no device yet")
+        print("--", why)
+        report.skip(why)
     for kind, lines in MODES[mode].judge(base, spec, r):
         print(f"-- {kind}:", *lines, sep="\n    ")
     report.case(mode, name, spec, MODES[mode].judge(base, spec, r), place[1] if place else "", err)

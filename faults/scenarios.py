@@ -5,7 +5,8 @@ from devices import CFG, DRIFT, EVERYTHING, FOUR, THREE, TAP7, TUN7, WRONG
 
 class Scenario:
     def __init__(self, name, args, own, setup="", files=None, prepare=(), whole=False, runner="plain", again=(),
-                 final="after", remade=False, exit=0, held=(), env=None, again_exit=(0,), absent="", stdout=None):
+                 final="after", remade=False, exit=0, held=(), env=None, again_exit=(0,), absent="", stdout=None,
+                 keeps=False):
         self.name = name
         self.args = args if isinstance(args, list) else args.split()
         self.own = own.split()                    # the devices that the command may change
@@ -24,6 +25,7 @@ class Scenario:
         self.again_exit = again_exit
         self.absent = absent.split()              # devices that the undisturbed command must delete
         self.stdout = stdout                      # a file for the standard output
+        self.keeps = keeps                        # after a kill, the devices keep what the attachment changed
         self.becomes = "--" in self.args          # another program
 
 
@@ -34,12 +36,16 @@ def _add():
     yield s("add-all", "add tap7 --mode tap " + EVERYTHING, "tap7",
             again=["add tap7 --mode tap --if-missing " + EVERYTHING])
     yield s("add-via", ["add", "tun7", "--address", "10.1.0.1/24", "--route",
-                        "10.3.0.0/16 via 10.1.0.9 metric 7 table 88", "--up", "--user", "daemon"], "tun7")
+                        "10.3.0.0/16 via 10.1.0.9 metric 7 table 88", "--up", "--user", "daemon"], "tun7",
+            again=["delete tun7 --if-exists", "@"])
     yield s("add-5", many, "t1 t2 t3 t4 t5", again=[many + " --if-missing"])
     yield s("add-mq", queues, "mq1 mq2", again=[queues + " --if-missing"])
-    yield s("add-template", "add vm%d --mode tap --user daemon --alias x", "vm0")
-    yield s("add-if-missing", "add a1 tun7 a3 --mode tun --if-missing --mtu 1300", "a1 tun7 a3", setup=TUN7, exit=1)
-    yield s("add-full", "add vm%d --mode tap --user daemon --alias x", "vm0", stdout="/dev/full", exit=None)
+    whole = ["add vm0 --mode tap --user daemon --alias x --if-missing"]
+    yield s("add-template", "add vm%d --mode tap --user daemon --alias x", "vm0", again=whole)
+    yield s("add-if-missing", "add a1 tun7 a3 --mode tun --if-missing --mtu 1300", "a1 tun7 a3", setup=TUN7, exit=1,
+            again=["@"])
+    yield s("add-full", "add vm%d --mode tap --user daemon --alias x", "vm0", stdout="/dev/full", exit=None,
+            again=whole)
 
 
 def _set():
@@ -98,7 +104,7 @@ def _apply():
     tun = FOUR.replace("[device.tun1]", '[device.tun1]\nmode = "tun"')
     yield case("apply-replace", "apply --replace", text=tun, setup=WRONG, remade=True)
     yield case("apply-replace-atomic", "apply --replace --atomic", text=tun, setup=WRONG, whole=True, remade=True)
-    yield s("apply-fifo", "apply /run/cfg/fifo", "tun1", prepare=["+mkfifo /run/cfg/fifo"], exit=1)
+    yield s("apply-fifo", "apply /run/cfg/fifo", "tun1", prepare=["+mkfifo /run/cfg/fifo"], exit=1, again=["@"])
     yield case("teardown", "teardown", prepare=["apply " + CFG])
     yield case("teardown-force", "teardown --force", setup="tuntap add dev tun2 mode tun user daemon",
                prepare=["apply " + CFG], held=(("tun1", 0x1001),))
@@ -119,21 +125,24 @@ def _packets():
     yield s("loop-command", loop + " -- /bin/true", "tun0 tun1", **back)
     # What an attachment changes is as before afterwards: packet information, and the addresses that a carrier brings.
     tun8 = "tuntap add dev tun8 mode tun pi\nlink set tun8 up\naddr add 10.8.0.1/24 dev tun8\n"
-    end = dict(setup=tun8, runner="carrier", whole=True)
+    stay = dict(whole=True, again=["@"], final="before", keeps=True)
+    end = dict(setup=tun8, runner="carrier", **stay)
+    fails = dict(exit=1, **stay)
     yield s("dump", "dump tun8", "tun8", **end)
     yield s("dump-write", "dump tun8 --write /run/cfg/out", "tun8", **end)
-    yield s("dump-none", "dump tun8 --write /nonexistent/x", "tun8", setup=tun8, exit=1)
+    yield s("dump-none", "dump tun8 --write /nonexistent/x", "tun8", setup=tun8, **fails)
     yield s("echo", "echo tun8", "tun8", **end)
-    yield s("echo-port", "echo tap7", "tap7", setup=TAP7 + "link set tap7 master br0", exit=1)
+    yield s("echo-port", "echo tap7", "tap7", setup=TAP7 + "link set tap7 master br0", **fails)
     yield s("tunnel", "tunnel tun8 --plain --udp --listen 127.0.0.1:5000", "tun8", **end)
-    yield s("tunnel-foreign", "tunnel tun8 --plain --listen 192.0.2.99:5000", "tun8", setup=tun8, exit=1)
+    yield s("tunnel-foreign", "tunnel tun8 --plain --listen 192.0.2.99:5000", "tun8", setup=tun8, **fails)
     tun6 = "tuntap add dev tun6 mode tun pi\n"
+    again = dict(whole=True, again=["@"])
     yield s("exec", "exec tap7 tun6 -- /bin/true", "tap7 tun6",
-            setup=TAP7 + "tuntap add dev tun6 mode tun", whole=True)
-    yield s("exec-vnet", "exec tun6 tap7 --vnet-hdr -- /bin/true", "tap7 tun6", setup=TAP7 + tun6, whole=True)
-    yield s("exec-user", "exec tap7 --user nobody -- /bin/true", "tap7", setup=TAP7, whole=True)
+            setup=TAP7 + "tuntap add dev tun6 mode tun", **again)
+    yield s("exec-vnet", "exec tun6 tap7 --vnet-hdr -- /bin/true", "tap7 tun6", setup=TAP7 + tun6, **again)
+    yield s("exec-user", "exec tap7 --user nobody -- /bin/true", "tap7", setup=TAP7, **again)
     yield s("exec-none", "exec tun6 tap7 --vnet-hdr -- /nonexistent", "tap7 tun6",
-            setup=TAP7 + tun6 + "link set tun6 up", whole=True, exit=1)
+            setup=TAP7 + tun6 + "link set tun6 up", **fails)
 
 
 def _stand_ins():
@@ -142,7 +151,8 @@ def _stand_ins():
     yield s("as-tunctl-delete", "as tunctl -d tap7", "tap7", setup=TAP7, again=again)
     yield s("as-openvpn", "as openvpn --mktun --dev tun9 --user daemon --txqueuelen 300", "tun9", again=again)
     yield s("as-openvpn-delete", "as openvpn --rmtun --dev tun7", "tun7", setup=TUN7, again=again)
-    yield s("as-ip", "as ip tuntap add dev tun9 mode tun user daemon group daemon multi_queue", "tun9")
+    yield s("as-ip", "as ip tuntap add dev tun9 mode tun user daemon group daemon multi_queue", "tun9",
+            again=["add tun9 --mode tun --user daemon --group daemon --multi-queue --if-missing"])
     yield s("as-ip-delete", "as ip tuntap del dev tun7 mode tun", "tun7", setup=TUN7, again=again)
 
 

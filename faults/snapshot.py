@@ -12,6 +12,7 @@ TRANSIENT = {"operstate", "qdisc", "stats", "stats64", "ifindex", "flags", "addr
              "link_index", "link", "tso_max_size", "tso_max_segs", "gso_max_size", "gso_max_segs", "gro_max_size"}
 TENTATIVE = 0x40
 FOREVER = 4294967295
+TRACES = 0x5000  # IFF_NO_PI, IFF_VNET_HDR
 
 
 def clean(x):
@@ -57,6 +58,7 @@ def _device(link):
     d["flags"] = sorted(FLAGS & set(link["flags"])) or ["-"]
     d["addresses"] = [address_text(a) for a in link.get("addr_info", [])]  # in the kernel's order
     d["routes"], d["neigh"] = [], []
+    d["sys_disable_ipv6"] = read(f"/proc/sys/net/ipv6/conf/{link['ifname']}/disable_ipv6")
     for f in ("owner", "group", "tun_flags", "netdev_group", "addr_assign_type"):
         if f not in ("owner", "group") or link.get("linkinfo", {}).get("info_kind") == "tun":
             d["sys_" + f] = read(f"/sys/class/net/{link['ifname']}/{f}")
@@ -110,6 +112,16 @@ def remembered(files):
 def live(devices):
     """Returns the (name, index) pairs of the devices of a snapshot."""
     return {(n, d.get("index")) for n, d in devices.items()}
+
+
+def without_traces(device):
+    """Returns a device without what an attachment changes, and what it keeps after a kill."""
+    d = dict(device, inet6_addr_gen_mode=None, sys_tun_flags=int(device["sys_tun_flags"], 16) & ~TRACES)
+    d["addresses"] = [a for a in d["addresses"] if '"fe80::' not in a]
+    d["routes"] = [r for r in d["routes"] if '"fe80::' not in r and '"ff00::/8"' not in r]
+    info = d["linkinfo"]["info_data"]
+    d["linkinfo"] = {"info_data": {k: v for k, v in info.items() if k not in ("pi", "vnet_hdr")}}
+    return d
 
 
 def differences(a, b, mask=frozenset(), index=True, who="", order=False):

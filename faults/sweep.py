@@ -81,9 +81,10 @@ class Meddle:
     def reached(self, base, spec, r):
         if not any(k == "did" for k, _ in r["done"]):
             return None
-        before = next(state for k, state in r["done"] if k == "before").get(spec.split(":")[3]) or {}
+        call, n, action, device = spec.split(":")
+        before = next(state for k, state in r["done"] if k == "before").get(device) or {}
         kept = before.get("linkinfo", {}).get("info_data", {}).get("persist")
-        return spec, spec + " kept" * bool(kept)
+        return (call, action, device, n), spec + " kept" * bool(kept) + ", looked at" * r["looked"]
 
     def judge(self, base, spec, r):
         return base.judge_meddle(r, *spec.split(":")[2:])
@@ -169,6 +170,6 @@ def _scenario(pool, mode, name, options, report):
             err = "\n".join([r["err"], *(a[3] for a in r.get("again", []))])
             kinds.update(report.case(mode.name, name, spec, mode.judge(base, spec, r), place[1], err))
     calls = {c for c in base.counts if any(s.startswith(c + ":") for s in specs)}
-    hit = len({p[0] + str(p[-1]) for p in seen if isinstance(p, tuple)})
+    hit = len({(p[0], p[-1]) for p in seen})
     most = sum(base.counts[c] for c in calls)
     report.group(f"{mode.name} {name}", started, cases, f" at {hit} of {most} calls" if calls else "", kinds.elements())
