@@ -65,16 +65,17 @@ var importers = map[string][]string{
 		"internal/poll",
 		"internal/rtnl",
 		"internal/surroundings",
+		"internal/users",
 		"netcfg",
 	},
 
 	module + "commands":              {"."},
 	module + "netcfg":                {"commands", "internal/"},
-	module + "internal/accounts":     {"netcfg"},
+	module + "internal/accounts":     {"internal/users"},
 	module + "internal/cause":        {"commands", "internal/", "netcfg"},
 	module + "internal/declare":      {"commands"},
 	module + "internal/doctor":       {"commands"},
-	module + "internal/driver":       {"commands", "internal/standin", "netcfg"},
+	module + "internal/driver":       {"commands", "internal/standin", "internal/users", "netcfg"},
 	module + "internal/files":        {"commands", "internal/", "netcfg"},
 	module + "internal/fix":          {"commands", "internal/", "netcfg"},
 	module + "internal/guard":        {"commands", "netcfg"},
@@ -88,6 +89,7 @@ var importers = map[string][]string{
 	module + "internal/state":        {"commands", "internal/loop"},
 	module + "internal/surroundings": {"commands", "internal/", "netcfg"},
 	module + "internal/nstest":       {},
+	module + "internal/users":        {"commands", "internal/", "netcfg"},
 	module + "internal/words":        {"commands", "internal/", "netcfg"},
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -55,7 +56,7 @@ func (o *addOptions) run(names []string) error {
 		return usagef("--mac goes with one device")
 	}
 	if spec.Access == nil {
-		spec.Access = netcfg.Root()
+		spec.Access = users.Root()
 	}
 	changes := make([]netcfg.Change, len(names))
 	for i, name := range names {

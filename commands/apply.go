@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/declare"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -36,7 +37,7 @@ func (o *applyOptions) run(operands []string) error {
 		declared, err := untilSignal(ctx, func() ([]declare.Declaration, error) {
 			declared, err := declare.Read(operands) // under the lock, so that no other run acts on older files
 			if err == nil {
-				var names []netcfg.AccessNames
+				var names []users.Names
 				for _, d := range declared {
 					names = append(names, d.Access)
 				}
@@ -56,7 +57,7 @@ func (o *applyOptions) run(operands []string) error {
 }
 
 // wanted returns a change for each declared device. A user that does not exist fails the device, not the run.
-func (o *applyOptions) wanted(declared []declare.Declaration, directory *netcfg.Directory) []netcfg.Change {
+func (o *applyOptions) wanted(declared []declare.Declaration, directory *users.Directory) []netcfg.Change {
 	changes := make([]netcfg.Change, len(declared))
 	for i := range declared {
 		spec := &declared[i].Spec

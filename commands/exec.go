@@ -58,7 +58,7 @@ func (o *execOptions) run(operands []string) error {
 	defer ns.Close()
 	as := rights{ambient: o.ambient, newPrivileges: o.newPrivileges}
 	if o.user != "" {
-		person, err := ns.Person(o.user)
+		person, err := ns.Directory.Person(o.user)
 		if err != nil {
 			return err
 		}

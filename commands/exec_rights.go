@@ -12,8 +12,8 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/surroundings"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // capabilityNames lists the names of capabilities(7), each at its number, without "cap_".
@@ -40,9 +40,9 @@ func (c capability) String() string { return "CAP_" + strings.ToUpper(capability
 
 // rights are the user and the privileges of a program that this process executes.
 type rights struct {
-	as            *netcfg.Person // nil: the invoking user with all privileges; the other fields are then ignored
-	ambient       []capability   // the program keeps these, as does every program that it executes
-	newPrivileges bool           // set-user-ID programs and file capabilities still work
+	as            *users.Person // nil: the invoking user with all privileges; the other fields are then ignored
+	ambient       []capability  // the program keeps these, as does every program that it executes
+	newPrivileges bool          // set-user-ID programs and file capabilities still work
 }
 
 // become gives the rights to this thread and to no other. On an error the thread must end. Root gets its capabilities

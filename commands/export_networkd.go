@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -58,7 +59,7 @@ func (e *exporter) netdev(d *netcfg.Device, spec *netcfg.Spec) {
 }
 
 // networkdID is the name of a user or a group, or the number where the name could mean anything else in the file.
-func networkdID(id *netcfg.ID) string {
+func networkdID(id *users.ID) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 	if id.Name == "" || strings.Trim(id.Name, plain) != "" {
 		return strconv.FormatUint(uint64(id.Number), 10)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"unicode/utf16"
 
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -169,7 +170,7 @@ func toHolder(h netcfg.Holder) jsonHolder {
 	return jsonHolder{h.PID, h.Command, *toID(&h.User), h.Queues, h.Probable}
 }
 
-func toID(id *netcfg.ID) *jsonID {
+func toID(id *users.ID) *jsonID {
 	if id == nil {
 		return nil
 	}

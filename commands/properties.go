@@ -7,13 +7,14 @@ import (
 	"strconv"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 // properties are the property flags that add and set share.
 type properties struct {
 	spec     netcfg.Spec
-	access   netcfg.AccessNames // looked up when the device names are known
+	access   users.Names // looked up when the device names are known
 	up, down bool
 	noMaster bool
 }
@@ -57,7 +58,7 @@ func (q *properties) resolve(names []string) (*netcfg.Spec, error) {
 	if q.noMaster {
 		s.Master = &netcfg.Master{}
 	}
-	var directory netcfg.Directory
+	var directory users.Directory
 	access, err := directory.Access(q.access)
 	s.Access = access
 	return &s, forDevices(err, names...)

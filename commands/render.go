@@ -21,7 +21,7 @@ func renderTable(to io.Writer, devices []*netcfg.Device) error {
 		rows = append(rows, []string{
 			words.Escape(d.Name), d.Mode.String(), d.State(), words.Escape(d.Access.String()), fmt.Sprint(d.MTU),
 			or(d.MAC.String()), or(words.Escape(d.Master)), or(strings.Join(shownAddresses(d), ",")),
-			or(strings.Join(users(d), ",")),
+			or(strings.Join(usedBy(d), ",")),
 		})
 	}
 	if len(devices) == 0 {
@@ -69,8 +69,8 @@ func shownAddresses(d *netcfg.Device) []string {
 	return shown
 }
 
-// users returns the programs that have the device open, and a question mark if some of them are unknown.
-func users(d *netcfg.Device) []string {
+// usedBy returns the programs that have the device open, and a question mark if some of them are unknown.
+func usedBy(d *netcfg.Device) []string {
 	var who []string
 	for _, h := range d.Holders {
 		who = append(who, user(h))

@@ -134,7 +134,7 @@ func (w *watcher) settle() {
 	for _, d := range news {
 		d.dropClaims()
 	}
-	w.ns.Directory.nameAll(slices.DeleteFunc(slices.Clone(news), func(d *Device) bool { return len(d.Holders) == 0 }))
+	w.ns.nameAll(slices.DeleteFunc(slices.Clone(news), func(d *Device) bool { return len(d.Holders) == 0 }))
 	for _, d := range news {
 		before := w.told[d.Index]
 		keepHolders(before, d)

@@ -23,7 +23,7 @@ func (ns *Namespace) predictBusy(jobs []*job) {
 		}
 	}
 	ns.findHolders(busy)
-	ns.Directory.nameAll(busy)
+	ns.nameAll(busy)
 	for _, j := range refused {
 		if !j.before.InUse() { // since the observation
 			continue

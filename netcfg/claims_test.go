@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/nstest"
+	"github.com/tunadm/tunadm/internal/users"
 )
 
 // claimLoop changes the owner of devices, which requires a claim, and creates and deletes others, as another run of
@@ -33,13 +34,13 @@ func claimLoop() error {
 	for n := range attacks(25) {
 		var changes []Change
 		for i := range 4 {
-			access := []*Access{Root(), {User: &ID{Number: 1}}}[n%2]
+			access := []*users.Access{users.Root(), {User: &users.ID{Number: 1}}}[n%2]
 			changes = append(changes, Change{Name: fmt.Sprint("tun", i), Want: &Spec{Access: access}, Expect: Present})
 		}
 		do(changes...)
 		for i, several := range []bool{false, true} {
 			name := fmt.Sprint("new", i)
-			want := &Spec{Name: name, Mode: TAP, MultiQueue: &several, Access: Root(), Link: Link{Up: on(true)}}
+			want := &Spec{Name: name, Mode: TAP, MultiQueue: &several, Access: users.Root(), Link: Link{Up: on(true)}}
 			do(Change{Name: name, Want: want})
 			do(Change{Name: name, Expect: Present})
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
+	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
 )
 
@@ -139,7 +140,7 @@ func (n *newDevice) equip(s *Step) error {
 			return &cause.Error{Device: s.Device, What: "mac " + s.New.MAC.String(), Err: err}
 		}
 	}
-	return setAccess(n.fd, *s.New.Access, Access{})
+	return users.SetAccess(n.fd, *s.New.Access, users.Access{})
 }
 
 // flags returns the IFF_ flags of a new device.

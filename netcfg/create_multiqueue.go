@@ -101,7 +101,7 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 		differs bool
 	}{
 		{"queues", d.Queues != 1 || d.DisabledQueues != 0},
-		{"owner", !d.Access.same(*s.Access)},
+		{"owner", !d.Access.Same(*s.Access)},
 		{"flags", flags != s.flags()},
 		{"link type", linkType != usual},
 		{"mac", s.MAC != nil && !slices.Equal(s.MAC, d.MAC) || s.MAC == nil && ns.sysfs.GivenMAC(d.Name)},

@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,7 +23,7 @@ func deviceOf(l *rtnl.Link) *Device {
 		Multicast: l.Flags&unix.IFF_MULTICAST != 0,
 		MTU:       l.MTU, TxQueueLen: l.TxQueueLen, group: l.Group, masterIndex: l.Master,
 		carrierOn: l.Carrier, carrierUps: l.CarrierUps, Carrier: l.Carrier && l.Flags&unix.IFF_UP != 0,
-		Mode: Mode(l.Tun.Type), Access: Access{User: id(l.Tun.Owner), Group: id(l.Tun.Group)},
+		Mode: Mode(l.Tun.Type), Access: users.Access{User: id(l.Tun.Owner), Group: id(l.Tun.Group)},
 		PI: l.Tun.PI, VnetHdr: l.Tun.VnetHdr, Persist: l.Tun.Persist, MultiQueue: l.Tun.MultiQueue,
 		Queues: l.Tun.Queues, DisabledQueues: l.Tun.DisabledQueues,
 	}
@@ -42,11 +43,11 @@ func deviceOf(l *rtnl.Link) *Device {
 }
 
 // id returns an owner or a group, or nil if none is set.
-func id(number *uint32) *ID {
+func id(number *uint32) *users.ID {
 	if number == nil {
 		return nil
 	}
-	return &ID{Number: *number}
+	return &users.ID{Number: *number}
 }
 
 // joins reports whether the announcement of a new device is of one that moved here from another network namespace. A

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/holders"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
@@ -24,7 +25,7 @@ type Device struct {
 	DisabledQueues int  // attached but disabled, on a multi-queue device
 
 	// Access is who may attach. A nil User and Group restrict nobody; if both are set, both must match.
-	Access Access
+	Access users.Access
 
 	Up, Carrier bool
 	MTU         int // bytes
@@ -58,7 +59,7 @@ type Device struct {
 type Holder struct {
 	PID      int
 	Command  string // the contents of /proc/PID/comm: any bytes, up to 15
-	User     ID
+	User     users.ID
 	Queues   int  // descriptors of the device in this program
 	Probable bool // the name matches, but the network namespace could not be verified
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
-	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/internal/users"
 )
 
 // indexTaken is the index of lo in every network namespace. A TUNSETIFF that asks for it can attach but never create:
@@ -32,27 +32,6 @@ func (ns *Namespace) openDriver() (int, error) { return driver.Open(cmp.Or(ns.no
 // setLink changes attributes of one link.
 func (ns *Namespace) setLink(index int, attributes ...nl.NetlinkRequestData) error {
 	return ns.socket.Do(linkChange(index, attributes...), nil)
-}
-
-// setAccess sets the owner and the group of the attached device where want differs from have.
-func setAccess(fd int, want, have Access) error {
-	for _, c := range []struct {
-		what       string
-		request    uint
-		want, have *ID
-	}{{"owner ", unix.TUNSETOWNER, want.User, have.User}, {"group ", unix.TUNSETGROUP, want.Group, have.Group}} {
-		if sameID(c.want, c.have) {
-			continue
-		}
-		if err := unix.IoctlSetInt(fd, c.request, int(c.want.Number)); err != nil {
-			e := &cause.Error{What: c.what + words.Escape(c.want.String()), Err: err}
-			if errors.Is(err, unix.EINVAL) {
-				e.Detail = "this user namespace has no such ID"
-			}
-			return e
-		}
-	}
-	return nil
 }
 
 // claim attaches to an existing device, and never creates one. It leaves the carrier and the flags that netlink reports
@@ -186,7 +165,7 @@ func (ns *Namespace) tryClaim(d *Device) error {
 // changeAccess runs an access step.
 func (ns *Namespace) changeAccess(s *task) (err error) {
 	if s.hold != nil {
-		return setAccess(s.hold.fd, *s.Access, s.Old.Access)
+		return users.SetAccess(s.hold.fd, *s.Access, s.Old.Access)
 	}
 	restore, err := ns.withoutLinkLocal(s.Old.Index)
 	if err != nil {
@@ -202,7 +181,7 @@ func (ns *Namespace) changeAccess(s *task) (err error) {
 		return err
 	}
 	defer unix.Close(fd)
-	return setAccess(fd, *s.Access, s.Old.Access)
+	return users.SetAccess(fd, *s.Access, s.Old.Access)
 }
 
 // index returns the index of the device with this name.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/nstest"
@@ -135,7 +136,7 @@ func run(t *testing.T, ns *Namespace, c Change, log func(Step)) Result {
 func add(t *testing.T, ns *Namespace, s Spec) {
 	t.Helper()
 	if s.Access == nil {
-		s.Access = Root()
+		s.Access = users.Root()
 	}
 	if err := s.CheckNew(); err != nil {
 		t.Fatal(err)
@@ -232,7 +233,7 @@ func TestAddIsAllOrNothing(t *testing.T) {
 				log = after(StepCreate, func() { ip(t, c.then) })
 			}
 			before := witness(t)
-			c.spec.Name, c.spec.Access = "x7", Root()
+			c.spec.Name, c.spec.Access = "x7", users.Root()
 			r := run(t, ns, Change{Name: "x7", Want: &c.spec}, log)
 			wantError(t, r, c.cause, c.errno)
 			if c.cause == cause.RouteTaken && !strings.Contains(r.Err.Error(), "lo has it") {
@@ -280,7 +281,7 @@ func TestSetPutsBack(t *testing.T) {
 	taken := func(t *testing.T) func(Step) { // a program attaches before the owner can be changed
 		return after(StepLink, func() { hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_NO_CARRIER) })
 	}
-	newOwner := &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}
+	newOwner := &users.Access{User: &users.ID{Number: 0}, Group: &users.ID{Number: 0}}
 	for _, c := range []struct {
 		name  string
 		want  Spec
@@ -432,9 +433,9 @@ func TestStepsWithoutTheRight(t *testing.T) {
 		{StepRemoveRoute, &Spec{RemoveRoutes: *routes("10.1.0.0/16 via 10.0.0.9 metric 5")}},
 		{StepMaster, &Spec{Master: &Master{Name: "br1"}}},
 		{StepHold, &Spec{Master: &Master{Name: "br0"}, Link: Link{MTU: on(1400), MAC: nil}}},
-		{StepAccess, &Spec{Access: &Access{User: &ID{Number: 2}, Group: &ID{Number: 2}}}},
+		{StepAccess, &Spec{Access: &users.Access{User: &users.ID{Number: 2}, Group: &users.ID{Number: 2}}}},
 		{StepDelete, nil},
-		{StepCreate, &Spec{Name: "new7", Mode: TUN, Access: Root()}},
+		{StepCreate, &Spec{Name: "new7", Mode: TUN, Access: users.Root()}},
 	} {
 		t.Run(string(c.kind), func(t *testing.T) {
 			ns := open(t)
@@ -728,7 +729,7 @@ func TestOlderKernels(t *testing.T) {
 	ns.features = 0
 	add(t, ns, Spec{Name: "up7", Mode: TAP, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
 	add(t, ns, Spec{Name: "down7", Mode: TUN})
-	if r := run(t, ns, Change{Name: "up7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present},
+	if r := run(t, ns, Change{Name: "up7", Want: &Spec{Access: &users.Access{User: &users.ID{Number: 71001}}}, Expect: Present},
 		nil); r.Err != nil {
 		t.Error(r.Err)
 	}
@@ -771,7 +772,7 @@ func TestANamesakeIsNeverChanged(t *testing.T) {
 			if c.expect == Present {
 				add(t, ns, Spec{Name: "x7", Mode: TUN})
 			}
-			want := &Spec{Name: "x7", Mode: TUN, Access: Root(), Link: Link{MTU: on(1400)},
+			want := &Spec{Name: "x7", Mode: TUN, Access: users.Root(), Link: Link{MTU: on(1400)},
 				AddAddresses: *addresses("10.0.0.1/24")}
 			r := run(t, ns, Change{Name: "x7", Want: want, Expect: c.expect}, after(c.kind, swap(t)))
 			e := new(cause.Error)
@@ -792,7 +793,7 @@ func TestManyAtOnce(t *testing.T) {
 	changes := make([]Change, n)
 	for i := range changes {
 		name := fmt.Sprintf("t%d", i)
-		changes[i] = Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: Root(),
+		changes[i] = Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: users.Root(),
 			Link:      Link{MTU: on(1400), Up: on(true)},
 			Addresses: addresses(fmt.Sprintf("10.0.%d.%d/32", i/250, i%250+1))}}
 	}
@@ -837,7 +838,7 @@ func TestASignalLeavesNothingHalfMade(t *testing.T) {
 	for i := range 20 {
 		name := fmt.Sprintf("t%d", i)
 		changes = append(changes, Change{Name: name,
-			Want: &Spec{Name: name, Mode: TUN, Access: Root(), Link: Link{MTU: on(1400)}}})
+			Want: &Spec{Name: name, Mode: TUN, Access: users.Root(), Link: Link{MTU: on(1400)}}})
 	}
 	n := 0
 	results, err := ns.Run(ctx, changes, Options{Log: func(s Step) {
@@ -872,7 +873,7 @@ func TestAccessChangesNothingElse(t *testing.T) {
 		ip(t, "link set x7 up")
 		ip(t, "addr add 10.0.0.1/24 dev x7")
 		before := witness(t) + ip(t, "tuntap show")
-		r := run(t, ns, Change{Name: "x7", Want: &Spec{Access: &Access{User: &ID{Number: 71001}}}, Expect: Present},
+		r := run(t, ns, Change{Name: "x7", Want: &Spec{Access: &users.Access{User: &users.ID{Number: 71001}}}, Expect: Present},
 			nil)
 		if r.Err != nil {
 			t.Fatal(r.Err)
@@ -972,7 +973,7 @@ func TestAMultiQueueDeviceIsNeverOpenToOthers(t *testing.T) {
 	seen := 0
 	for _, d := range events(t, func() {
 		add(t, ns, Spec{Name: "q7", Mode: TUN, MultiQueue: on(true),
-			Access: &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}})
+			Access: &users.Access{User: &users.ID{Number: 0}, Group: &users.ID{Number: 0}}})
 	}) {
 		if d.Name != "q7" {
 			continue

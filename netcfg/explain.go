@@ -67,7 +67,7 @@ func (ns *Namespace) busy(d *Device) *cause.Error {
 
 // named returns the device with the names of its users and groups.
 func (ns *Namespace) named(d *Device) *Device {
-	ns.Directory.nameAll([]*Device{d})
+	ns.nameAll([]*Device{d})
 	return d
 }
 

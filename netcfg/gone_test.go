@@ -7,13 +7,14 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
+	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
 )
 
 // everything returns a Spec of a device with a step of each kind but delete.
 func everything(name string) *Spec {
 	return &Spec{
-		Name: name, Mode: TAP, Access: Root(), Link: Link{MTU: on(1400), Up: on(true)},
+		Name: name, Mode: TAP, Access: users.Root(), Link: Link{MTU: on(1400), Up: on(true)},
 		AddAddresses: *addresses("10.7.0.1/24", "fd00:7::1/64"),
 		AddRoutes:    *routes("10.8.0.0/16 via 10.7.0.2", "fd00:8::/64"),
 		Master:       &Master{Name: "red"},
@@ -26,7 +27,7 @@ func start(t *testing.T, c Change) (*Namespace, *job) {
 	ns := open(t)
 	ip(t, "link add red up type bridge")
 	if c.Expect != Absent {
-		add(t, ns, Spec{Name: "tap7", Mode: TAP, Link: Link{Up: on(true)}, Access: new(Access),
+		add(t, ns, Spec{Name: "tap7", Mode: TAP, Link: Link{Up: on(true)}, Access: new(users.Access),
 			Addresses: addresses("10.9.0.1/24"), Routes: routes("10.10.0.0/16")})
 	}
 	j := &job{Change: c}
@@ -120,7 +121,7 @@ func TestADeviceThatVanishesUnderAQueue(t *testing.T) {
 		"write":   func(fd int) error { _, err := unix.Write(fd, make([]byte, 60)); return err },
 		"carrier": driver.TurnOnCarrier,
 		"persist": func(fd int) error { return unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1) },
-		"owner":   func(fd int) error { return setAccess(fd, *Root(), Access{}) },
+		"owner":   func(fd int) error { return users.SetAccess(fd, *users.Root(), users.Access{}) },
 		"mac":     func(fd int) error { return driver.SetMAC(fd, randomMAC(2)) },
 	} {
 		wantVanished(t, at, QueueError(a.Name, call(int(a.Queues[0].Fd()))))

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/tunadm/tunadm/internal/holders"
+	"github.com/tunadm/tunadm/internal/users"
 )
 
 // examineTries is the number of searches for holders while programs attach and detach.
 const examineTries = 3
 
-// findHolders fills in the programs that are attached, except this one, in one pass over /proc, and in none if no program
-// is. If it finds fewer than the kernel counts, it counts the queues again, since programs come and go.
+// findHolders fills in the programs that are attached, except this one, in one pass over /proc, and in none if no
+// program is. If it finds fewer than the kernel counts, it counts the queues again, since programs come and go.
 func (ns *Namespace) findHolders(devices []*Device) {
 	end := time.Now().Add(holders.Longest)
 	open := slices.Clone(devices)
@@ -64,9 +65,26 @@ func (ns *Namespace) examine(devices []*Device, end time.Time) (f holders.Findin
 	for name, d := range byName {
 		d.Holders, d.sight = nil, f.Sight
 		for _, p := range f.Processes[name] {
-			d.Holders = append(d.Holders, Holder{PID: p.PID, Command: p.Command, User: ID{Number: p.UID},
+			d.Holders = append(d.Holders, Holder{PID: p.PID, Command: p.Command, User: users.ID{Number: p.UID},
 				Queues: p.Queues, Probable: p.Probable, claims: p.Claims})
 		}
 	}
 	return f
+}
+
+// nameAll sets the names of the users and groups of accesses and holders.
+func (ns *Namespace) nameAll(devices []*Device) {
+	var users, groups []*users.ID
+	for _, d := range devices {
+		if d.Access.User != nil {
+			users = append(users, d.Access.User)
+		}
+		if d.Access.Group != nil {
+			groups = append(groups, d.Access.Group)
+		}
+		for i := range d.Holders {
+			users = append(users, &d.Holders[i].User)
+		}
+	}
+	ns.Directory.Name(users, groups)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/nstest"
@@ -42,7 +43,7 @@ func intrude() error {
 		}
 		err := heard.Receive(unix.MSG_DONTWAIT, func(h unix.NlMsghdr, body []byte) {
 			d := decodeLink(body)
-			if fd < 0 || d == nil || h.Type != unix.RTM_NEWLINK || !d.MultiQueue || d.Access != (Access{}) {
+			if fd < 0 || d == nil || h.Type != unix.RTM_NEWLINK || !d.MultiQueue || d.Access != (users.Access{}) {
 				return
 			}
 			if err := driver.SetInterface(fd, d.Name,
@@ -101,7 +102,7 @@ func addUnderAttack() error {
 		default:
 		}
 		want := &Spec{Name: "q7", Mode: []Mode{TUN, TAP}[n%2], MultiQueue: on(true),
-			Access: []*Access{Root(), {User: &ID{}}, {Group: &ID{}}}[n%3]}
+			Access: []*users.Access{users.Root(), {User: &users.ID{}}, {Group: &users.ID{}}}[n%3]}
 		results, err := ns.Run(context.Background(), []Change{{Name: "q7", Want: want}}, Options{})
 		if err != nil {
 			return err
@@ -133,7 +134,7 @@ func runLine(line string) []byte {
 
 // asNew compares a device with the request, and the other settings with a new device.
 func asNew(ns *Namespace, d *Device, want *Spec) error {
-	if d.Queues+d.DisabledQueues != 0 || !d.Persist || !d.Access.same(*want.Access) {
+	if d.Queues+d.DisabledQueues != 0 || !d.Persist || !d.Access.Same(*want.Access) {
 		return fmt.Errorf("it is not as asked: %+v", d)
 	}
 	fd, err := ns.claim(d, 0)

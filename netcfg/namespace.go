@@ -15,6 +15,7 @@ import (
 	"github.com/tunadm/tunadm/internal/netns"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/surroundings"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 	"golang.org/x/sys/unix"
 )
@@ -28,7 +29,7 @@ type Namespace struct {
 	held   int    // number of open descriptors of new devices
 
 	// Directory looks up the names of users and groups.
-	Directory Directory
+	Directory users.Directory
 
 	search holders.Search // for the programs that are attached
 

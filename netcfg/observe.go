@@ -38,7 +38,7 @@ func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
 	}
 	present := slices.DeleteFunc(slices.Clone(devices), func(d *Device) bool { return d == nil })
 	ns.findHolders(present)
-	ns.Directory.nameAll(present)
+	ns.nameAll(present)
 	return devices, nil
 }
 

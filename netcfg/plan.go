@@ -6,6 +6,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
@@ -79,7 +80,7 @@ func (p *planner) step(ph phase, s Step) {
 func (p *planner) create() {
 	asked := *p.want
 	if asked.Access == nil {
-		asked.Access = Root()
+		asked.Access = users.Root()
 	}
 	p.have = fresh(asked.Name, asked.Mode)
 	p.have.Access = *asked.Access
@@ -106,7 +107,7 @@ func (p *planner) match() error {
 	case w.MultiQueue != nil && *w.MultiQueue != h.MultiQueue:
 		return p.refuse(cause.WrongQueues, "",
 			map[bool]string{true: "it is multi-queue", false: "it is single-queue"}[h.MultiQueue])
-	case w.Access != nil && !w.Access.reachable(h.Access) && (!w.undo || w.Replace):
+	case w.Access != nil && !w.Access.Reachable(h.Access) && (!w.undo || w.Replace):
 		return p.refuseAccess()
 	}
 	return nil
@@ -287,7 +288,7 @@ func (p *planner) master() {
 }
 
 func (p *planner) access() {
-	if a := p.want.Access; a != nil && !a.same(p.have.Access) && a.reachable(p.have.Access) {
+	if a := p.want.Access; a != nil && !a.Same(p.have.Access) && a.Reachable(p.have.Access) {
 		p.step(phaseAccess, Step{Kind: StepAccess, Access: a, Old: p.have})
 	}
 }

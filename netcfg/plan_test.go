@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/users"
 )
 
 func address(s string) Address {
@@ -44,7 +45,7 @@ func routes(list ...string) *[]Route {
 // live returns a device that is up and has an index.
 func live(mode Mode, change func(*Device)) *Device {
 	d := fresh(mode.String()+"7", mode)
-	d.Index, d.Up, d.Access = 7, true, *Root()
+	d.Index, d.Up, d.Access = 7, true, *users.Root()
 	if change != nil {
 		change(d)
 	}
@@ -68,11 +69,13 @@ var planned = []struct {
 }{
 	{"absent and not wanted", nil, nil, nil},
 	{"gone", nil, live(TUN, nil), []string{"ip link delete dev tun7"}},
-	{"the sentence", &Spec{Name: "tun77", Mode: TUN, Access: &Access{User: &ID{1000, "waldner"}}}, nil,
+	{"the sentence",
+		&Spec{Name: "tun77", Mode: TUN, Access: &users.Access{User: &users.ID{Number: 1000, Name: "waldner"}}}, nil,
 		[]string{"ip tuntap add dev tun77 mode tun user waldner"}},
 	{"the default owner is root", &Spec{Name: "tap0", Mode: TAP, MultiQueue: on(true), PI: true, VnetHdr: true}, nil,
 		[]string{"ip tuntap add dev tap0 mode tap user root pi vnet_hdr multi_queue"}},
-	{"all of a new device, in one link step", &Spec{Name: "tap0", Mode: TAP, Access: &Access{Group: &ID{107, "kvm"}},
+	{"all of a new device, in one link step", &Spec{Name: "tap0", Mode: TAP,
+		Access: &users.Access{Group: &users.ID{Number: 107, Name: "kvm"}},
 		Link: Link{MTU: on(1400), MAC: MAC{2, 0, 0, 0, 0, 1}, TxQueueLen: on(10), Alias: on("a b"), Promisc: on(true),
 			Multicast: on(false), Up: on(true)}, Addresses: addresses("10.0.0.1/24"),
 		Routes: routes("10.1.0.0/16 via 10.0.0.2 metric 5 table 7"), Master: &Master{Name: "br0"}},
@@ -82,7 +85,7 @@ var planned = []struct {
 			"ip addr add 10.0.0.1/24 dev tap0",
 			"ip route add 10.1.0.0/16 via 10.0.0.2 dev tap0 proto static metric 5 table 7",
 			"ip link set tap0 master br0"}},
-	{"as it is", &Spec{Mode: TUN, Link: Link{MTU: on(1500), Up: on(true), Multicast: on(true)}, Access: Root(),
+	{"as it is", &Spec{Mode: TUN, Link: Link{MTU: on(1500), Up: on(true), Multicast: on(true)}, Access: users.Root(),
 		Addresses: addresses()}, live(TUN, nil), nil},
 	{"an unnumbered name keeps the word dev", &Spec{Link: Link{MTU: on(1400)}},
 		live(TUN, func(d *Device) { d.Name = "up" }), []string{"ip link set dev up mtu 1400"}},
@@ -106,7 +109,7 @@ var planned = []struct {
 			"ip route add 10.1.0.0/16 via 10.0.0.3 dev tun7 proto static"}},
 	{"removals come last, and down at the very end",
 		&Spec{Link: Link{Up: on(false), MTU: on(1000), TxQueueLen: on(5)}, Master: &Master{},
-			Access: &Access{User: &ID{Number: 5}}},
+			Access: &users.Access{User: &users.ID{Number: 5}}},
 		live(TUN, func(d *Device) { d.Master = "vrf0" }),
 		[]string{"ip link set tun7 txqueuelen 5", "ip link set tun7 mtu 1000", "ip link set tun7 nomaster",
 			"ip link set tun7 down", "# tun7: owner 5"}},
@@ -160,8 +163,8 @@ func TestPlanRefuses(t *testing.T) {
 		{"to change another kind", &Spec{}, &Device{Name: "lo"}, cause.OtherKind},
 		{"another mode", &Spec{Mode: TAP}, live(TUN, nil), cause.WrongMode},
 		{"other queues", &Spec{MultiQueue: on(true)}, live(TUN, nil), cause.WrongQueues},
-		{"to unset an owner", &Spec{Access: &Access{}}, live(TUN, nil), cause.OwnerFixed},
-		{"to trade an owner for a group", &Spec{Access: &Access{Group: &ID{Number: 5}}}, live(TUN, nil), cause.OwnerFixed},
+		{"to unset an owner", &Spec{Access: &users.Access{}}, live(TUN, nil), cause.OwnerFixed},
+		{"to trade an owner for a group", &Spec{Access: &users.Access{Group: &users.ID{Number: 5}}}, live(TUN, nil), cause.OwnerFixed},
 		{"a MAC on a tun", &Spec{Link: Link{MAC: MAC{2, 0, 0, 0, 0, 1}}}, live(TUN, nil), cause.TunHasNoMAC},
 		{"an MTU beyond a tap's", &Spec{Link: Link{MTU: on(65522)}}, live(TAP, nil), cause.MTUBounds},
 		{"an MTU that takes an address", &Spec{Link: Link{MTU: on(1279)}},

@@ -18,16 +18,16 @@ func (ns *Namespace) nameOwners(jobs []*job) {
 	var devices []*Device
 	for _, j := range jobs {
 		if j.now != nil && j.Want != nil && j.Want.Access != nil &&
-			(j.Expect == Absent || !j.Want.Access.same(j.now.Access)) {
+			(j.Expect == Absent || !j.Want.Access.Same(j.now.Access)) {
 			devices = append(devices, j.now)
 		}
 	}
-	ns.Directory.nameAll(devices)
+	ns.nameAll(devices)
 }
 
 // accessLost returns the error of an undo that would have to unset an owner or a group, or nil.
 func (j *job) accessLost() error {
-	if j.want == nil || j.want.Access == nil || j.now == nil || j.want.Access.same(j.now.Access) {
+	if j.want == nil || j.want.Access == nil || j.now == nil || j.want.Access.Same(j.now.Access) {
 		return nil
 	}
 	return &cause.Error{Device: j.Name, What: "access " + j.want.Access.String(), Cause: cause.OwnerFixed}
@@ -124,7 +124,7 @@ func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Sp
 	}
 	want := *j.Want
 	if want.Keep && j.before != nil {
-		want.Access = want.Access.over(j.before.Access)
+		want.Access = want.Access.Over(j.before.Access)
 	}
 	if err := j.checkRemovals(); err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -276,7 +277,7 @@ func (g *generator) failure(want *Spec) string {
 	kind := pick(g, "signal", "signal", "access", "gateway", "taken", "master", "alias", "mac")
 	switch kind {
 	case "access":
-		want.Access = &Access{User: &ID{Number: 1000}, Group: &ID{Number: 1000}}
+		want.Access = &users.Access{User: &users.ID{Number: 1000}, Group: &users.ID{Number: 1000}}
 	case "gateway":
 		want.AddRoutes = append(want.AddRoutes,
 			pick(g, route("10.200.0.0/16 via 10.222.0.1"), route("fd00:200::/64 via fd00:222::1")))

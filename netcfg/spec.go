@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/users"
 )
 
 // A Spec is the configuration that the administrator asks of one device. A nil field asks nothing; an empty list asks
@@ -12,7 +13,7 @@ import (
 type Spec struct {
 	Name   string // may contain one %d if the device is created
 	Mode   Mode   // zero: any; of a new device, the mode with which the name begins
-	Access *Access
+	Access *users.Access
 	Keep   bool // keep an owner or a group that Access does not name
 
 	Link

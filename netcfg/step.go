@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
@@ -14,15 +15,15 @@ type Step struct {
 	Device string // the name, which may contain a %d until the create step has run
 	Index  int    // of the device; 0: not created yet
 
-	New     *Spec   // create: mode, access, MAC and the flags of a new device
-	Link    Link    // link: the properties to set in one request
-	Address Address // add-address, remove-address
-	Route   Route   // add-route, remove-route
-	Rule    Rule    // add-rule, remove-rule
-	Master  *Master // hold, master
-	Access  *Access // access
-	Force   bool    // delete: delete even if a program is attached
-	Old     *Device // access, delete: the device as it was observed
+	New     *Spec         // create: mode, access, MAC and the flags of a new device
+	Link    Link          // link: the properties to set in one request
+	Address Address       // add-address, remove-address
+	Route   Route         // add-route, remove-route
+	Rule    Rule          // add-rule, remove-rule
+	Master  *Master       // hold, master
+	Access  *users.Access // access
+	Force   bool          // delete: delete even if a program is attached
+	Old     *Device       // access, delete: the device as it was observed
 
 	phase phase
 }
@@ -105,7 +106,7 @@ func (s Step) String() string {
 		}
 		return "ip link set " + linkName(s.Device) + " master " + words.Quote(s.Master.Name)
 	case StepAccess:
-		return "# " + dev + ": " + s.Access.words()
+		return "# " + dev + ": " + accessWords(*s.Access)
 	}
 	return "# " + dev + ": " + string(s.Kind)
 }
@@ -166,8 +167,8 @@ func (s *Spec) createWords() string {
 	return b.String()
 }
 
-// words returns who may attach, for a comment.
-func (a Access) words() string {
+// accessWords returns who may attach, for a comment.
+func accessWords(a users.Access) string {
 	switch {
 	case a.User != nil && a.Group != nil:
 		return "owner " + words.Escape(a.User.String()) + ", and group " + words.Escape(a.Group.String())
@@ -265,7 +266,7 @@ func (s Step) what() string {
 		}
 		return "master " + words.Escape(s.Master.Name)
 	case StepAccess:
-		return s.Access.words()
+		return accessWords(*s.Access)
 	}
 	return ""
 }

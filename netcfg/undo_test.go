@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
 )
 
 // replaced returns a change that re-creates a tap like busyDevice's as a tun.
 func replaced(want Spec) Change {
-	want.Name, want.Mode, want.Access, want.Replace = "tap7", TUN, Root(), true
+	want.Name, want.Mode, want.Access, want.Replace = "tap7", TUN, users.Root(), true
 	return Change{Name: "tap7", Want: &want, Expect: PresentOrNot}
 }
 
@@ -47,7 +48,7 @@ func TestUndoLeavesWhoTookTheName(t *testing.T) {
 func TestUndoTakesNoDeviceFromAProgram(t *testing.T) {
 	ns := open(t)
 	many := true
-	want := Spec{Name: "tap7", Mode: TAP, Access: Root(), MultiQueue: &many,
+	want := Spec{Name: "tap7", Mode: TAP, Access: users.Root(), MultiQueue: &many,
 		Link: Link{Alias: on(strings.Repeat("x", 300))}}
 	r := run(t, ns, Change{Name: "tap7", Want: &want}, after(StepCreate, func() {
 		hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
@@ -154,8 +155,8 @@ func TestFirstOwnerIsSetAfterNewDevicesAreKept(t *testing.T) {
 	ip(t, "tuntap add dev tap7 mode tap")
 	before := ip(t, "-d link show dev tap7")
 	changes := []Change{
-		{Name: "tap7", Want: &Spec{Name: "tap7", Access: Root()}, Expect: Present},
-		{Name: "tap8", Want: &Spec{Name: "tap8", Mode: TAP, Access: Root()}, Expect: Absent},
+		{Name: "tap7", Want: &Spec{Name: "tap7", Access: users.Root()}, Expect: Present},
+		{Name: "tap8", Want: &Spec{Name: "tap8", Mode: TAP, Access: users.Root()}, Expect: Absent},
 	}
 	o := Options{Atomic: true, Remember: func([]Step) error { return errors.New("no space left") }}
 	results, err := ns.Run(context.Background(), changes, o)
@@ -221,7 +222,7 @@ func TestUndoLeavesTheBridgeFirst(t *testing.T) {
 	ip(t, "addr add fd00::1/64 dev br0 nodad")
 	add(t, ns, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1000)}})
 	before := ip(t, "-o addr show dev br0")
-	want := &Spec{Master: &Master{Name: "br0"}, Access: &Access{User: &ID{Number: 0}, Group: &ID{Number: 0}}}
+	want := &Spec{Master: &Master{Name: "br0"}, Access: &users.Access{User: &users.ID{Number: 0}, Group: &users.ID{Number: 0}}}
 	r := run(t, ns, Change{Name: "tap7", Want: want, Expect: Present},
 		after(StepMaster, func() { hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI) }))
 	wantError(t, r, cause.InUse, nil)

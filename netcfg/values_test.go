@@ -1,8 +1,6 @@
 package netcfg
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 )
 
@@ -95,33 +93,6 @@ func TestRoutesAsIPWritesThem(t *testing.T) {
 		r, err := ParseRoute(text)
 		if (err == nil) != (want != "") || err == nil && r.String() != want {
 			t.Errorf("ParseRoute(%q) = %v, %v; want %q", text, r, err, want)
-		}
-	}
-}
-
-func TestAccessInWords(t *testing.T) {
-	user, group := &ID{1000, "waldner"}, &ID{Number: 107}
-	for want, a := range map[string]Access{"waldner": {User: user}, "107(group)": {Group: group},
-		"waldner+107(group)": {user, group}, "anyone": {}, "root": *Root()} {
-		if got := a.String(); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-}
-
-func TestUsersByNameAndNumber(t *testing.T) {
-	for text, want := range map[string]string{
-		"root": "0", "0": "0", "4294967294": "4294967294", "4294967295": "larger",
-		"99999999999999999999": "no such user", "no-such-user": "no such user", "": "the name is empty",
-		" 0": "no such user", "+0": "no such user", "-1": "no such user",
-	} {
-		id, err := new(Directory).parseUser(text)
-		got := fmt.Sprint(id.Number)
-		if err != nil {
-			got = err.Error()
-		}
-		if !strings.Contains(got, want) {
-			t.Errorf("parseUser(%q) = %v, %v; want %q", text, id, err, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package netcfg
 
 import (
+	"github.com/tunadm/tunadm/internal/users"
 	"slices"
 	"time"
 )
@@ -75,8 +76,8 @@ func compare(before, after *Device) (events []Event) {
 	}
 	tell(EventRenamed, before.Name != after.Name)
 	tell(EventDown, before.Up && !after.Up)
-	tell(EventOwner, !sameID(before.Access.User, after.Access.User))
-	tell(EventGroup, !sameID(before.Access.Group, after.Access.Group))
+	tell(EventOwner, !users.SameID(before.Access.User, after.Access.User))
+	tell(EventGroup, !users.SameID(before.Access.Group, after.Access.Group))
 	tell(EventMTU, before.MTU != after.MTU)
 	tell(EventMAC, !slices.Equal(before.MAC, after.MAC))
 	tell(EventTxQueueLen, before.TxQueueLen != after.TxQueueLen)

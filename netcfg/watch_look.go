@@ -74,7 +74,7 @@ func (w *watcher) observe() ([]*Device, error) {
 			for _, d := range devices {
 				d.dropClaims()
 			}
-			w.ns.Directory.nameAll(devices)
+			w.ns.nameAll(devices)
 			for _, d := range devices {
 				for i := range d.Addresses {
 					d.Addresses[i].kept.message = nil

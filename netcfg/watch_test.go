@@ -13,6 +13,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/nstest"
+	"github.com/tunadm/tunadm/internal/users"
 )
 
 // told returns events in a short form.
@@ -53,8 +54,8 @@ func TestWhatDiffersIsTold(t *testing.T) {
 		{func(*Device) {}, ""},
 		{func(d *Device) { d.Name = "vpn0" }, "renamed"},
 		{func(d *Device) { d.Up = true }, "up"},
-		{func(d *Device) { d.Access.User = &ID{Number: 0} }, "owner"},
-		{func(d *Device) { d.Access.Group = &ID{Number: 0} }, "group"},
+		{func(d *Device) { d.Access.User = &users.ID{Number: 0} }, "owner"},
+		{func(d *Device) { d.Access.Group = &users.ID{Number: 0} }, "group"},
 		{func(d *Device) { d.MTU = 1400 }, "mtu"},
 		{func(d *Device) { d.MAC = MAC{2, 0, 0, 0, 0, 1} }, "mac"},
 		{func(d *Device) { d.TxQueueLen = 1 }, "txqueuelen"},
@@ -80,7 +81,7 @@ func TestWhatDiffersIsTold(t *testing.T) {
 }
 
 func TestANewDeviceIsToldWithWhatDiffersFromANewOne(t *testing.T) {
-	_, d := changedBy(func(d *Device) { d.MTU, d.Up, d.Access.User = 1400, true, &ID{} })
+	_, d := changedBy(func(d *Device) { d.MTU, d.Up, d.Access.User = 1400, true, &users.ID{} })
 	if got, want := told(appeared(EventJoined, d)), "joined, owner, mtu, address +10.0.0.1/24, up"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

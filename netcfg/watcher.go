@@ -126,7 +126,7 @@ func (w *watcher) flush(tell func([]Event) error) error {
 			unnamed = append(unnamed, e.Before, e.After)
 		}
 	}
-	w.ns.Directory.nameAll(unnamed)
+	w.ns.nameAll(unnamed)
 	events := w.events
 	w.events = nil
 	return tell(events)

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -53,21 +51,10 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
-// TestGroupsOfAUser finds users and their groups in /etc, which the test replaces in its own mount namespace.
+// TestGroupsOfAUser finds users and their groups.
 func TestGroupsOfAUser(t *testing.T) {
 	nstest.Enter(t)
-	for path, text := range map[string]string{
-		"/etc/passwd": "root:x:0:0::/:\nkim:x:70:71::/:\nken:x:80:81::/:\n",
-		"/etc/group":  "kim:x:71:\nwheel:x:10:kim,ken\ntun:x:11:ken\nkims:x:12:kimberly\nlast:x:13:ken,kim\n",
-	} {
-		file := t.TempDir() + "/file"
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := unix.Mount(file, path, "", unix.MS_BIND, ""); err != nil {
-			t.Fatal(err)
-		}
-	}
+	nstest.Accounts(t)
 	var y Directory
 	for user, want := range map[string][]uint32{"kim": {71, 10, 13}, "ken": {81, 10, 11, 13}} {
 		if got, err := y.GroupsOf(user); err != nil || !slices.Equal(got, want) {

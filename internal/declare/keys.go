@@ -9,6 +9,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -81,13 +82,13 @@ func textKey(name string, set func(*Declaration, string) error) key {
 
 // idKey returns the key of a user or a group: a name or a number.
 func idKey(name string, set func(*Declaration, string)) key {
-	k := key{name: name, kind: "string or integer", most: netcfg.IDMax}
+	k := key{name: name, kind: "string or integer", most: users.IDMax}
 	k.set = func(d *Declaration, v value) error {
 		switch {
 		case v.kind == unstable.Integer:
 			n, err := parseInteger(v.text)
-			if err != nil || n < 0 || n > netcfg.IDMax {
-				return fmt.Errorf("%s is out of range: 0 to %d", v.text, uint32(netcfg.IDMax))
+			if err != nil || n < 0 || n > users.IDMax {
+				return fmt.Errorf("%s is out of range: 0 to %d", v.text, uint32(users.IDMax))
 			}
 			v.text = strconv.Itoa(n)
 		case v.kind != unstable.String:

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -75,7 +76,7 @@ func tomlValue[T int | bool](v *T) string {
 	return fmt.Sprint(*v)
 }
 
-func tomlID(id *netcfg.ID) string {
+func tomlID(id *users.ID) string {
 	switch {
 	case id == nil:
 		return ""

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -13,7 +14,7 @@ func TestEveryKeyIsPrinted(t *testing.T) {
 	route, _ := netcfg.ParseRoute("10.1.0.0/16 via 10.0.0.2 metric 5 table 7")
 	all := &netcfg.Device{
 		Name: "tap\"é.0", Kind: "tun", Mode: netcfg.TAP, Persist: true, MultiQueue: true, PI: true, VnetHdr: true,
-		Access: netcfg.Access{User: &netcfg.ID{Number: 1000, Name: "waldner"}, Group: &netcfg.ID{Number: 12}},
+		Access: users.Access{User: &users.ID{Number: 1000, Name: "waldner"}, Group: &users.ID{Number: 12}},
 		MTU:    1400, MAC: netcfg.MAC{2, 0, 0, 0, 0, 1}, TxQueueLen: 5,
 		Alias: "a \"b\" \\ {n} \x01\x7f\u2028 é", Master: "br0", Promisc: true, Up: true,
 		Addresses: []netcfg.Address{address}, Routes: []netcfg.Route{route},

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -27,11 +28,11 @@ const Stdin = "-"
 
 // A Declaration is one device that a file declares.
 type Declaration struct {
-	Spec   netcfg.Spec        // without Access
-	Access netcfg.AccessNames // not looked up yet, see [netcfg.Directory]
-	place  Place              // the start of its table
-	source string             // the line there, as [Mistake.Source]
-	caret  int                // as [Mistake.Caret]
+	Spec   netcfg.Spec // without Access
+	Access users.Names // not looked up yet, see [users.Directory]
+	place  Place       // the start of its table
+	source string      // the line there, as [Mistake.Source]
+	caret  int         // as [Mistake.Caret]
 }
 
 // mistake returns a mistake at the start of the declaration.

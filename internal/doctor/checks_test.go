@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -32,7 +33,7 @@ func tun0(changes ...func(*netcfg.Device)) *netcfg.Device {
 	d := &netcfg.Device{Index: 5, Name: "tun0", Kind: "tun", Mode: netcfg.TUN, Persist: true, Up: true, Carrier: true,
 		MTU:        1500,
 		TxQueueLen: 500, Queues: 1, Holders: []netcfg.Holder{{PID: 77, Command: "vpnd", User: kim, Queues: 1}},
-		Access: netcfg.Access{User: &kim}, Addresses: addresses("10.0.0.1/24")}
+		Access: users.Access{User: &kim}, Addresses: addresses("10.0.0.1/24")}
 	for _, change := range changes {
 		change(d)
 	}
@@ -47,8 +48,8 @@ func port(d *netcfg.Device) {
 }
 
 var (
-	kim  = netcfg.ID{Number: 1000, Name: "kim"}
-	kvms = netcfg.ID{Number: 100, Name: "kvms"}
+	kim  = users.ID{Number: 1000, Name: "kim"}
+	kvms = users.ID{Number: 100, Name: "kvms"}
 	eth1 = &netcfg.Device{Index: 9, Name: "eth1", Up: true, MTU: 1400, MAC: netcfg.MAC{2, 0, 0, 0, 0, 1}, Master: "br0",
 		MasterKind: "bridge"}
 	br0 = &netcfg.Device{Index: 10, Name: "br0", Kind: "bridge", MTU: 1400}
@@ -59,7 +60,7 @@ type situation struct {
 	look      func(*view) []Finding
 	device    *netcfg.Device
 	question  Question
-	person    netcfg.Person
+	person    users.Person
 	network   netcfg.Network
 	files     tree
 	ways      []detour
@@ -70,7 +71,7 @@ type situation struct {
 func (s situation) view() *view {
 	links := append([]*netcfg.Device{s.device}, s.network.Links...)
 	v := &view{Question: s.question, namespace: &netcfg.Namespace{}, person: s.person, admin: true, device: s.device,
-		people:  map[string]netcfg.Person{},
+		people:  map[string]users.Person{},
 		network: &netcfg.Network{Links: links, Rules: s.network.Rules, Routes: s.network.Routes},
 		devices: []*netcfg.Device{s.device}, ways: append([]detour{}, s.ways...), rules: [][]byte{}, file: s.files.read}
 	v.Declared = func(string) *netcfg.Spec { return s.declared }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -47,12 +48,12 @@ type Question struct {
 type view struct {
 	Question
 	namespace *netcfg.Namespace
-	person    netcfg.Person // the user of the question
-	admin     bool          // the invoking user may run commands that require root
+	person    users.Person // the user of the question
+	admin     bool         // the invoking user may run commands that require root
 	network   *netcfg.Network
 	devices   []*netcfg.Device // the TUN/TAP devices; if the question names one, that one alone
 	device    *netcfg.Device   // the device of the current check; nil: a check of the machine
-	people    map[string]netcfg.Person
+	people    map[string]users.Person
 	ways      []detour // the detours of the device; nil: not determined yet
 	rules     [][]byte // the firewall rules; nil: not read yet
 
@@ -90,12 +91,12 @@ func deviceChecks() []check {
 // Examine runs all checks and returns their findings, the most serious first. A finding that explains another comes
 // before it. The error is the kernel's, or that of an unknown user.
 func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
-	self := ns.Self()
+	self := ns.Directory.Self()
 	v := &view{Question: q, namespace: ns, person: self, admin: self.Admin || self.ID.Number == 0,
-		people: map[string]netcfg.Person{}, file: files.Read}
+		people: map[string]users.Person{}, file: files.Read}
 	var err error
 	if q.User != "" {
-		if v.person, err = ns.Person(q.User); err != nil {
+		if v.person, err = ns.Directory.Person(q.User); err != nil {
 			return nil, err
 		}
 	}

@@ -7,13 +7,14 @@ import (
 
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/surroundings"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 // driver checks whether the person can open the driver's node.
 func driver(v *view) []Finding {
-	err := v.namespace.DriverFor(v.person)
+	err := v.person.OpenDriver()
 	if err == nil {
 		return append(v.ownersDriver(), ok(words.Escape(v.person.ID.String())+" can open /dev/net/tun")...)
 	}
@@ -36,7 +37,7 @@ func (v *view) ownersDriver() (found []Finding) {
 		asked[owner.Name] = true
 		person, err := v.find(owner.Name)
 		if err == nil {
-			err = v.namespace.DriverFor(person)
+			err = person.OpenDriver()
 		}
 		if err != nil {
 			f := known(Fault, err)[0]
@@ -49,11 +50,11 @@ func (v *view) ownersDriver() (found []Finding) {
 }
 
 // find returns a user, and looks each one up only once.
-func (v *view) find(name string) (netcfg.Person, error) {
+func (v *view) find(name string) (users.Person, error) {
 	if known, there := v.people[name]; there {
 		return known, nil
 	}
-	person, err := v.namespace.Person(name)
+	person, err := v.namespace.Directory.Person(name)
 	if err == nil {
 		v.people[name] = person
 	}
@@ -139,7 +140,7 @@ func keepGroup(d *netcfg.Device) []string {
 }
 
 // joinGroup returns the command that adds a user to a group. Without a name of each it returns a sentence, and false.
-func joinGroup(who, group netcfg.ID) (how fix.Fix, joins bool) {
+func joinGroup(who, group users.ID) (how fix.Fix, joins bool) {
 	if who.Name == "" || group.Name == "" {
 		return fix.Sentence("give the user and the group a name: useradd(8), groupadd(8)"), false
 	}
@@ -206,7 +207,7 @@ func keepUser(d *netcfg.Device) []string {
 
 // anyone finds a device that has neither an owner nor a group.
 func anyone(v *view) []Finding {
-	if v.device.Access != (netcfg.Access{}) || !v.device.Persist {
+	if v.device.Access != (users.Access{}) || !v.device.Persist {
 		return nil
 	}
 	owner := "root"

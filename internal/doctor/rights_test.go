@@ -4,21 +4,22 @@ import (
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/surroundings"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 // owned returns an idle tun with this access.
-func owned(user, group *netcfg.ID) *netcfg.Device {
-	return tun0(idle, func(d *netcfg.Device) { d.Access = netcfg.Access{User: user, Group: group} })
+func owned(user, group *users.ID) *netcfg.Device {
+	return tun0(idle, func(d *netcfg.Device) { d.Access = users.Access{User: user, Group: group} })
 }
 
 func TestAccessChecks(t *testing.T) {
-	daemon := netcfg.ID{Number: 1, Name: "daemon"}
-	stray := netcfg.ID{Number: 4711}
-	user := netcfg.Person{ID: kim, Groups: []uint32{1000}}
-	member := netcfg.Person{ID: kim, Groups: []uint32{1000, 100}}
-	root := netcfg.Person{ID: netcfg.ID{Name: "root"}, Admin: true, Self: true}
-	confined := netcfg.Person{Self: true, ID: netcfg.ID{Name: "root"}}
+	daemon := users.ID{Number: 1, Name: "daemon"}
+	stray := users.ID{Number: 4711}
+	user := users.Person{ID: kim, Groups: []uint32{1000}}
+	member := users.Person{ID: kim, Groups: []uint32{1000, 100}}
+	root := users.Person{ID: users.ID{Name: "root"}, Admin: true, Self: true}
+	confined := users.Person{Self: true, ID: users.ID{Name: "root"}}
 	asked := Question{Device: "tun0", User: "kim"}
 	for name, s := range map[string]situation{
 		"root creates":         {look: create, device: tun0(), person: root, want: "ok"},
@@ -59,7 +60,7 @@ func TestAccessChecks(t *testing.T) {
 			want: "warning it has neither an owner nor a group", fix: "tunadm set tun0 --user kim"},
 		"an owner": {look: anyone, device: owned(&kim, nil), person: root},
 		"not persistent": {look: anyone,
-			device: tun0(func(d *netcfg.Device) { d.Persist, d.Access = false, netcfg.Access{} })},
+			device: tun0(func(d *netcfg.Device) { d.Persist, d.Access = false, users.Access{} })},
 
 		"a tun": {look: modeOfName, device: tun0(idle)},
 		"a tap with the name of a tun": {look: modeOfName,
@@ -88,7 +89,7 @@ func TestAccessOfOwners(t *testing.T) {
 		{[]uint32{1000}, "its owner kim is not in its group kvms", "usermod -aG kvms kim"},
 	} {
 		v := situation{device: owned(&kim, &kvms)}.view()
-		v.people["kim"] = netcfg.Person{ID: kim, Groups: c.groups}
+		v.people["kim"] = users.Person{ID: kim, Groups: c.groups}
 		found := impossibleAccess(v)
 		if c.want == "" && len(found) == 0 {
 			continue

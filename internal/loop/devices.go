@@ -8,6 +8,7 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/state"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -80,7 +81,7 @@ func (l *Loop) change(end int, d *netcfg.Device) netcfg.Change {
 	missing, routes := e.Addresses, l.routes(end)
 	c := netcfg.Change{Name: newTun, Want: want, Expect: netcfg.Absent}
 	if d == nil {
-		want.Access = netcfg.Root()
+		want.Access = users.Root()
 	} else {
 		want.Name, want.Mode = d.Name, 0
 		c = netcfg.Change{

@@ -164,3 +164,21 @@ func Run(t testing.TB, command string, args ...string) string {
 	}
 	return string(out)
 }
+
+// Accounts replaces /etc/passwd and /etc/group, which the test must have entered its own mount namespace for: the users
+// are root, kim (70) and ken (80).
+func Accounts(t *testing.T) {
+	t.Helper()
+	for path, text := range map[string]string{
+		"/etc/passwd": "root:x:0:0::/:\nkim:x:70:71::/:\nken:x:80:81::/:\n",
+		"/etc/group":  "kim:x:71:\nwheel:x:10:kim,ken\ntun:x:11:ken\nkims:x:12:kimberly\nlast:x:13:ken,kim\n",
+	} {
+		file := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mount(file, path, "", unix.MS_BIND, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

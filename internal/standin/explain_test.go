@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/driver"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -49,7 +50,7 @@ func TestExplain(t *testing.T) {
 
 // TestRequestSays: the output for a device is that of the tool.
 func TestRequestSays(t *testing.T) {
-	done := Done{Name: "tap3", Access: netcfg.Access{User: &netcfg.ID{Number: 1000}, Group: &netcfg.ID{Number: 100}}}
+	done := Done{Name: "tap3", Access: users.Access{User: &users.ID{Number: 1000}, Group: &users.ID{Number: 100}}}
 	for line, want := range map[string]string{
 		"tunctl -u kim":             "Set 'tap3' persistent and owned by uid 1000 gid 100\n",
 		"tunctl -b -u kim":          "tap3\n",
@@ -69,7 +70,7 @@ func TestRequestSays(t *testing.T) {
 // TestRender: devices are sorted by index, and printed in the formats of ip(8).
 func TestRender(t *testing.T) {
 	tun := Shown{&netcfg.Device{Index: 3, Name: "tun1", Mode: netcfg.TUN, Persist: true, PI: true,
-		Access:  netcfg.Access{User: &netcfg.ID{Number: 1000}},
+		Access:  users.Access{User: &users.ID{Number: 1000}},
 		Holders: []netcfg.Holder{{PID: 77, Command: `a"b`, Queues: 2}}}, driver.FlagOneQueue}
 	tap := Shown{&netcfg.Device{Index: 2, Name: "tap\n", Mode: netcfg.TAP, MultiQueue: true}, 0x40}
 	for _, c := range []struct {

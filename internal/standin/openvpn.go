@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -167,7 +168,7 @@ func (l *openvpnLine) properties(r *Request) error {
 	if l.remove {
 		r.Spec.MultiQueue = nil
 	}
-	r.Access = netcfg.AccessNames{User: l.value("user"), Group: l.value("group")}
+	r.Access = users.Names{User: l.value("user"), Group: l.value("group")}
 	if text := l.value("lladdr"); text != nil {
 		mac, err := parseLinkAddress(*text)
 		switch {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -56,19 +57,19 @@ type Request struct {
 	Netns  string // a name of ip-netns(8), or a path; "": the current network namespace
 	Node   string // the driver's node; "": the usual one
 	Spec   netcfg.Spec
-	Access netcfg.AccessNames // zero: anyone may attach; a Delete only checks that they exist
-	take   bool               // an Add of an existing device takes it over
-	Format Format             // the format of a Show
-	Notes  []string           // the differences that the caller should know
-	caller bool               // the line names no owner, so the owner is the invoking user, usually root
-	brief  bool               // the output is only the name, as with add
+	Access users.Names // zero: anyone may attach; a Delete only checks that they exist
+	take   bool        // an Add of an existing device takes it over
+	Format Format      // the format of a Show
+	Notes  []string    // the differences that the caller should know
+	caller bool        // the line names no owner, so the owner is the invoking user, usually root
+	brief  bool        // the output is only the name, as with add
 	say    func(Done) string
 }
 
 // Done is the result of an Add or a Delete.
 type Done struct {
 	Name   string // the name that the kernel chose
-	Access netcfg.Access
+	Access users.Access
 }
 
 // Say returns the standard output of the tool for the result.
@@ -81,20 +82,20 @@ func (r *Request) Say(d Done) string {
 
 // Change returns an Add or a Delete for the engine, and the access, by number, that an Add asks for. The error is an
 // [*cause.Error].
-func (r *Request) Change() (netcfg.Change, netcfg.Access, error) {
+func (r *Request) Change() (netcfg.Change, users.Access, error) {
 	c := netcfg.Change{Name: r.Spec.Name, Expect: netcfg.PresentOrNot}
-	var directory netcfg.Directory
+	var directory users.Directory
 	access, err := directory.Access(r.Access)
 	if err != nil {
-		return c, netcfg.Access{}, err
+		return c, users.Access{}, err
 	}
 	if r.Ask == Delete {
 		c.Like = &netcfg.Spec{Mode: r.Spec.Mode, MultiQueue: r.Spec.MultiQueue}
-		return c, netcfg.Access{}, nil
+		return c, users.Access{}, nil
 	}
 	want := r.Spec
 	if want.Access = access; access == nil {
-		want.Access = &netcfg.Access{}
+		want.Access = &users.Access{}
 	}
 	if c.Want = &want; r.take {
 		want.Keep, c.Unused = true, true
@@ -105,7 +106,7 @@ func (r *Request) Change() (netcfg.Change, netcfg.Access, error) {
 }
 
 // Ownerless reports whether the line asks for a device without an owner and a group.
-func (r *Request) Ownerless() bool { return r.Ask == Add && r.Access == netcfg.AccessNames{} }
+func (r *Request) Ownerless() bool { return r.Ask == Add && r.Access == users.Names{} }
 
 // A Refusal is the error of a line that is invalid or not supported.
 type Refusal struct {

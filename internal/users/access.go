@@ -1,11 +1,15 @@
-package netcfg
+// Package users has who may attach to a device: owners and groups by name and number, and persons with their rights.
+package users
 
 import (
 	"cmp"
+	"errors"
 	"strconv"
 
 	"github.com/tunadm/tunadm/internal/accounts"
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/words"
+	"golang.org/x/sys/unix"
 )
 
 // Access is who may attach to a device: a user, the members of a group, or a user who must also be in the group. If
@@ -54,28 +58,50 @@ func (a Access) Words() string {
 	return "everyone who can open the driver"
 }
 
-// same reports whether two accesses have the same UID and GID.
-func (a Access) same(b Access) bool {
-	return sameID(a.User, b.User) && sameID(a.Group, b.Group)
+// Same reports whether two accesses have the same UID and GID.
+func (a Access) Same(b Access) bool {
+	return SameID(a.User, b.User) && SameID(a.Group, b.Group)
 }
 
-func sameID(a, b *ID) bool {
+// SameID reports whether two IDs have the same number, or are both absent.
+func SameID(a, b *ID) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Number == b.Number
 }
 
-// reachable reports whether the kernel can change have into a. It can replace an owner or a group, but not unset it.
-func (a Access) reachable(have Access) bool {
+// Reachable reports whether the kernel can change have into a. It can replace an owner or a group, but not unset it.
+func (a Access) Reachable(have Access) bool {
 	return (a.User != nil || have.User == nil) && (a.Group != nil || have.Group == nil)
 }
 
-// over returns a, with the owner and the group of have where a names none.
-func (a Access) over(have Access) *Access {
+// Over returns a, with the owner and the group of have where a names none.
+func (a Access) Over(have Access) *Access {
 	return &Access{User: cmp.Or(a.User, have.User), Group: cmp.Or(a.Group, have.Group)}
 }
 
-// AccessNames is an access as the user asks for it: a user and a group by name or number, or anyone. If all fields are
+// SetAccess sets the owner and the group of the attached device where want differs from have.
+func SetAccess(fd int, want, have Access) error {
+	for _, c := range []struct {
+		what       string
+		request    uint
+		want, have *ID
+	}{{"owner ", unix.TUNSETOWNER, want.User, have.User}, {"group ", unix.TUNSETGROUP, want.Group, have.Group}} {
+		if SameID(c.want, c.have) {
+			continue
+		}
+		if err := unix.IoctlSetInt(fd, c.request, int(c.want.Number)); err != nil {
+			e := &cause.Error{What: c.what + words.Escape(c.want.String()), Err: err}
+			if errors.Is(err, unix.EINVAL) {
+				e.Detail = "this user namespace has no such ID"
+			}
+			return e
+		}
+	}
+	return nil
+}
+
+// Names is an access as the user asks for it: a user and a group by name or number, or anyone. If all fields are
 // zero, it asks nothing.
-type AccessNames struct {
+type Names struct {
 	User, Group *string
 	Anyone      bool
 }
@@ -86,7 +112,7 @@ type found struct {
 }
 
 // LookUp looks up the names of all these accesses at once.
-func (y *Directory) LookUp(all []AccessNames) {
+func (y *Directory) LookUp(all []Names) {
 	users, groups := map[string]found{}, map[string]found{}
 	for _, n := range all {
 		if n.User != nil {
@@ -101,12 +127,12 @@ func (y *Directory) LookUp(all []AccessNames) {
 
 // Access returns the access by number, or nil if none is asked. The error is a [*cause.Error] with the cause NoUser,
 // NoGroup or NoNames.
-func (y *Directory) Access(n AccessNames) (*Access, error) {
-	if n == (AccessNames{}) {
+func (y *Directory) Access(n Names) (*Access, error) {
+	if n == (Names{}) {
 		return nil, nil
 	}
 	if y.users == nil {
-		y.LookUp([]AccessNames{n})
+		y.LookUp([]Names{n})
 	}
 	var a Access
 	var err error

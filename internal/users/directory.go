@@ -1,4 +1,4 @@
-package netcfg
+package users
 
 import (
 	"fmt"
@@ -62,7 +62,8 @@ func unfound(d accounts.Database, s string, err error) error {
 	case accounts.ErrEmpty:
 		return &cause.Error{Cause: cause.BadRequest, Detail: noun + ": the name is empty"}
 	case accounts.ErrLarge:
-		return &cause.Error{Cause: cause.BadRequest, Detail: fmt.Sprintf("%s %s: larger than %d", noun, s, uint32(IDMax))}
+		detail := fmt.Sprintf("%s %s: larger than %d", noun, s, uint32(IDMax))
+		return &cause.Error{Cause: cause.BadRequest, Detail: detail}
 	case accounts.ErrUnknown:
 		return &cause.Error{Cause: missing, What: fmt.Sprintf("%s %q", noun, s)}
 	case accounts.ErrSilent:
@@ -72,44 +73,35 @@ func unfound(d accounts.Database, s string, err error) error {
 }
 
 func idFix(database, name string) fix.Fix {
-	return fix.Fix{Before: "try ", Commands: []fix.Command{{Words: []string{"getent", database, name}}}, After: ", or give a number"}
+	ask := fix.Command{Words: []string{"getent", database, name}}
+	return fix.Fix{Before: "try ", Commands: []fix.Command{ask}, After: ", or give a number"}
 }
 
 // groupsOf returns the numbers of a user's groups, the user's own first. The error is a [*cause.Error].
 func (y *Directory) groupsOf(user string) ([]uint32, error) {
 	groups, err := y.accounts.GroupsOf(user)
 	if err != nil {
-		return nil, &cause.Error{Cause: cause.NoNames, What: "groups of " + words.Escape(user), Fix: idFix("initgroups", user)}
+		return nil, &cause.Error{
+			Cause: cause.NoNames, What: "groups of " + words.Escape(user), Fix: idFix("initgroups", user)}
 	}
 	return groups, nil
 }
 
-// nameAll sets the names of the users and groups of accesses and holders, "" for a number without a name. It looks each
-// number up once, and asks the name service once for those that /etc does not have.
-func (y *Directory) nameAll(devices []*Device) {
-	users, groups := map[uint32][]*ID{}, map[uint32][]*ID{}
-	collect := func(to map[uint32][]*ID, id *ID) {
-		if id != nil {
-			to[id.Number] = append(to[id.Number], id)
-		}
-	}
-	for _, d := range devices {
-		collect(users, d.Access.User)
-		collect(groups, d.Access.Group)
-		for i := range d.Holders {
-			collect(users, &d.Holders[i].User)
-		}
-	}
+// Name sets the names of users and groups, "" for a number without a name. It looks each number up once, and asks the
+// name service once for those that /etc does not have.
+func (y *Directory) Name(users, groups []*ID) {
 	y.fillIn(users, accounts.Users)
 	y.fillIn(groups, accounts.Groups)
 }
 
-func (y *Directory) fillIn(wanted map[uint32][]*ID, d accounts.Database) {
+func (y *Directory) fillIn(ids []*ID, d accounts.Database) {
+	wanted := map[uint32]bool{}
+	for _, id := range ids {
+		wanted[id.Number] = true
+	}
 	names := y.accounts.Names(d, slices.Collect(maps.Keys(wanted))...)
-	for n, ids := range wanted {
-		for _, id := range ids {
-			id.Name = names[n]
-		}
+	for _, id := range ids {
+		id.Name = names[id.Number]
 	}
 }
 

@@ -1,4 +1,4 @@
-package netcfg
+package users
 
 import (
 	"errors"
@@ -10,29 +10,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Person is a user as the kernel sees one who opens the driver and attaches.
+// A Person is a user, with the rights that the kernel checks when the user opens the driver and attaches.
 type Person struct {
 	ID     ID
-	Groups []uint32 // the first is his own, then the supplementary ones
+	Groups []uint32 // the primary group first, then the supplementary ones
 	Admin  bool     // has CAP_NET_ADMIN over the network namespace
-	Self   bool     // runs this program
+	Self   bool     // the invoking user
 }
 
-// Self is who runs the program.
-func (ns *Namespace) Self() Person {
+// Self returns the invoking user.
+func (y *Directory) Self() Person {
 	p := Person{
 		ID: ID{Number: uint32(os.Geteuid())}, Groups: []uint32{uint32(os.Getegid())},
 		Admin: surroundings.MayConfigure() && ownsNamespace(), Self: true,
 	}
-	more, _ := os.Getgroups() // none are known then
+	more, _ := os.Getgroups() // without an answer, none are known
 	for _, g := range more {
 		p.Groups = append(p.Groups, uint32(g))
 	}
-	p.ID.Name = ns.Directory.userName(p.ID.Number)
+	p.ID.Name = y.userName(p.ID.Number)
 	return p
 }
 
-// ownsNamespace says whether capabilities count in the thread's network namespace: it belongs to the thread's user
+// ownsNamespace reports whether capabilities count in the thread's network namespace: it belongs to the thread's user
 // namespace, or one within.
 func ownsNamespace() bool {
 	ns, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -47,35 +47,39 @@ func ownsNamespace() bool {
 	return !errors.Is(err, unix.EPERM) // a user namespace outside
 }
 
-// Person looks a user up, with his own groups. The error is a [*cause.Error] with the cause NoUser.
-func (ns *Namespace) Person(name string) (Person, error) {
-	id, err := ns.Directory.parseUser(name)
+// Person looks up a user and the groups of the user. The error is a [*cause.Error] with the cause NoUser.
+func (y *Directory) Person(name string) (Person, error) {
+	id, err := y.parseUser(name)
 	if err != nil {
 		return Person{}, err
 	}
 	if id.Name == "" {
-		id.Name = ns.Directory.userName(id.Number)
+		id.Name = y.userName(id.Number)
 	}
 	p := Person{ID: id, Admin: id.Number == 0}
-	if self := ns.Self(); self.ID.Number == 0 {
-		p.Admin = p.Admin && self.Admin // what root may here
+	if self := y.Self(); self.ID.Number == 0 {
+		p.Admin = p.Admin && self.Admin // the rights that root has here
 	}
 	if id.Name == "" {
 		return p, nil
 	}
-	p.Groups, err = ns.Directory.groupsOf(id.Name)
+	p.Groups, err = y.groupsOf(id.Name)
 	return p, err
 }
 
-// Admits says whether the kernel lets the person attach, as far as owner and group decide it.
+// Admits reports whether the owner and the group of a device let the person attach.
 func (a Access) Admits(p Person) bool {
-	return p.Admin || (a.User == nil || a.User.Number == p.ID.Number) && (a.Group == nil || slices.Contains(p.Groups, a.Group.Number))
+	return p.Admin || (a.User == nil || a.User.Number == p.ID.Number) &&
+		(a.Group == nil || slices.Contains(p.Groups, a.Group.Number))
 }
 
-// DriverFor says why the person cannot open the driver, by a [*cause.Error], or nil. Of somebody else it looks at the
-// modes of the node and of the directories above it, and not at access control lists.
-func (ns *Namespace) DriverFor(p Person) error {
-	err := ns.UseNode(driver.Path)
+// OpenDriver returns a [*cause.Error] if the person cannot open the driver, or nil. For another user than the invoking
+// one, it looks at the modes of the node and of the directories above it, and not at access control lists.
+func (p Person) OpenDriver() error {
+	fd, err := driver.Open(driver.Path)
+	if err == nil {
+		unix.Close(fd)
+	}
 	if p.Self || err != nil && !errors.Is(err, unix.EACCES) {
 		return err
 	}
@@ -94,7 +98,7 @@ func (ns *Namespace) DriverFor(p Person) error {
 	return nil
 }
 
-// may says whether the mode of a file gives the person the rights in bits.
+// may reports whether the mode of a file gives the person the rights in bits.
 func (p Person) may(st *unix.Stat_t, bits uint32) bool {
 	switch mode := uint32(st.Mode); {
 	case st.Uid == p.ID.Number:
