@@ -1,6 +1,8 @@
 package netcfg
 
 import (
+	"slices"
+
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
@@ -71,6 +73,7 @@ func decodeAddress(body []byte) (ownedAddress, bool) {
 		message:   a.Message,
 		tentative: a.Flags&unix.IFA_F_TENTATIVE != 0,
 		duplicate: a.Flags&unix.IFA_F_DADFAILED != 0,
+		routeless: a.Flags&unix.IFA_F_NOPREFIXROUTE != 0,
 		foreign:   a.Flags&unix.IFA_F_PERMANENT == 0 || a.Local.IsLinkLocalUnicast() && a.Local.Is6(),
 	}}, index: a.Index}, ok
 }
@@ -82,6 +85,7 @@ type ownedRoute struct {
 	index   int
 	hops    []int
 	barrier string // "unreachable" and the like, of a route that discards packets
+	kernel  bool   // its protocol is the kernel's, which other programs use too
 }
 
 // through returns the first of the devices through which the route goes, or nil.
@@ -103,6 +107,25 @@ func decodeRoute(body []byte, family int) (ownedRoute, bool) {
 	return routeOf(r, family)
 }
 
+// decodeAnyRoute returns also the IPv4 routes of the kernel's protocol that may be another program's.
+func decodeAnyRoute(body []byte, family int) (ownedRoute, bool) {
+	r := rtnl.Route{}
+	if !r.Unmarshal(body) || r.Protocol == unix.RTPROT_KERNEL &&
+		(r.Family != unix.AF_INET || r.Type != unix.RTN_UNICAST) {
+		return ownedRoute{}, false
+	}
+	return routeOf(r, family)
+}
+
+// derives reports whether the kernel added the IPv4 route with an address of the device. Scripts for several tables
+// often copy such a route, with its protocol, into another table.
+func (d *Device) derives(r Route) bool {
+	return !r.Via.IsValid() && (r.table() == tableMain || d.MasterKind == "vrf") &&
+		slices.ContainsFunc(d.Addresses, func(a Address) bool {
+			return a.Local == r.Source && a.subnet() == r.To && !a.kept.routeless
+		})
+}
+
 // decodePrefix returns false unless IPv6 derived the route from an address.
 func decodePrefix(body []byte) (ownedRoute, bool) {
 	r := rtnl.Route{}
@@ -114,7 +137,8 @@ func decodePrefix(body []byte) (ownedRoute, bool) {
 }
 
 func routeOf(r rtnl.Route, family int) (ownedRoute, bool) {
-	cached := r.Protocol == unix.RTPROT_REDIRECT || r.Flags&unix.RTM_F_CLONED != 0
+	redirected := r.Protocol == unix.RTPROT_REDIRECT && r.Family == unix.AF_INET6
+	cached := redirected || r.Flags&unix.RTM_F_CLONED != 0
 	plain := r.Type == unix.RTN_UNICAST && r.TOS == 0 && !r.Special
 	ours := r.Protocol == unix.RTPROT_BOOT || r.Protocol == unix.RTPROT_STATIC
 	to := Route{To: r.To, Via: r.Via, Source: r.Source, Metric: r.Metric, Table: r.Table, kept: kept{
@@ -127,6 +151,7 @@ func routeOf(r rtnl.Route, family int) (ownedRoute, bool) {
 		metrics: r.Metrics,
 		expires: r.Expires,
 	}}
-	owned := ownedRoute{Route: to, index: r.Index, hops: r.Hops, barrier: actions[r.Type]}
+	owned := ownedRoute{Route: to, index: r.Index, hops: r.Hops, barrier: actions[r.Type],
+		kernel: r.Protocol == unix.RTPROT_KERNEL}
 	return owned, int(r.Family) == family && !cached
 }

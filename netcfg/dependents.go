@@ -54,9 +54,9 @@ func indexed(devices []*Device) map[int]*Device {
 // other devices whose source is an address of one of the devices. For a few devices the kernel selects the routes, even
 // if there are very many.
 func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
-	protocols, indexes := []int{unix.RTPROT_BOOT, unix.RTPROT_STATIC}, filters(devices)
+	protocols, indexes, decode := []int{unix.RTPROT_BOOT, unix.RTPROT_STATIC}, filters(devices), decodeRoute
 	if how > shallow {
-		protocols = []int{unix.RTPROT_UNSPEC}
+		protocols, decode = []int{unix.RTPROT_UNSPEC}, decodeAnyRoute
 	}
 	if how == deep {
 		indexes = []int{0}
@@ -73,23 +73,31 @@ func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 		for _, protocol := range protocols {
 			for _, index := range indexes {
-				found, err := ns.routes(family, protocol, index)
+				found, err := ns.routesBy(decode, family, protocol, index)
 				if err != nil {
 					return fmt.Errorf("read routes: %w", err)
 				}
 				for _, r := range found {
-					if d := r.through(byIndex); d != nil {
-						r.kept.through = d.Index
-						d.Routes = append(d.Routes, r.Route)
-					} else if d := bySource[r.Source]; d != nil && how == deep {
-						r.kept.foreign, r.kept.elsewhere = true, r.index
-						d.Routes = append(d.Routes, r.Route)
-					}
+					r.record(byIndex, bySource, how)
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// record adds the route to the device through which it goes, or, in a deep read, to the one that has its source.
+func (r ownedRoute) record(byIndex map[int]*Device, bySource map[netip.Addr]*Device, how depth) {
+	if d := r.through(byIndex); d != nil {
+		if r.kernel && d.derives(r.Route) {
+			return
+		}
+		r.kept.through = d.Index
+		d.Routes = append(d.Routes, r.Route)
+	} else if d := bySource[r.Source]; d != nil && how == deep && !r.kernel {
+		r.kept.foreign, r.kept.elsewhere = true, r.index
+		d.Routes = append(d.Routes, r.Route)
+	}
 }
 
 // readPrefixes reads the prefix routes that IPv6 derived from the addresses of the devices.
@@ -125,8 +133,16 @@ func sources(devices []*Device) map[netip.Addr]*Device {
 
 // routes reads the routes of a family. A protocol or an index other than 0 selects.
 func (ns *Namespace) routes(family, protocol, index int) ([]ownedRoute, error) {
-	decode := func(body []byte) (ownedRoute, bool) { return decodeRoute(body, family) }
-	found, err := rtnl.Dump(ns.socket, routeRequest(family, protocol, index), decode)
+	return ns.routesBy(decodeRoute, family, protocol, index)
+}
+
+// routesBy reads the routes of a family that decode accepts.
+func (ns *Namespace) routesBy(
+	decode func(body []byte, family int) (ownedRoute, bool), family, protocol, index int,
+) ([]ownedRoute, error) {
+	found, err := rtnl.Dump(ns.socket, routeRequest(family, protocol, index), func(body []byte) (ownedRoute, bool) {
+		return decode(body, family)
+	})
 	if errors.Is(err, unix.ENODEV) {
 		return nil, nil
 	}

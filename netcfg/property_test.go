@@ -196,7 +196,7 @@ func (g *generator) address6() string {
 
 // route generates an ip(8) line that adds a route of any protocol, table and form; the kernel may refuse it.
 func (g *generator) route() string {
-	protocol := pick(g, "boot", "static", "static", "bird", "zebra", "188")
+	protocol := pick(g, "boot", "static", "static", "bird", "zebra", "188", "kernel", "redirect")
 	rest := fmt.Sprintf("proto %s table %s %s", protocol, pick(g, "main", "main", "99"),
 		pick(g, "", "metric 5", "metric 77"))
 	n := g.IntN(4)
