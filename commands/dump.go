@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -96,10 +98,14 @@ func (o *dumpOptions) openCapture(*netcfg.Device) (undo func(), err error) {
 		return func() {}, nil
 	}
 	created := true
-	o.captured, err = files.Open(o.write, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	o.captured, err = files.OpenNow(o.write, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
 		created = false
-		o.captured, err = files.Open(o.write, os.O_WRONLY|os.O_CREATE, 0o666)
+		o.captured, err = files.OpenNow(o.write, os.O_WRONLY|os.O_CREATE, 0o666)
+	}
+	if errors.Is(err, syscall.ENXIO) {
+		return nil, &exitError{code: exitFailed, fix: fix.Sentence("start the program that reads the FIFO first"),
+			err: fmt.Errorf("--write: %s: a FIFO that no program reads, or a socket", o.write)}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--write: %w", err)

@@ -15,13 +15,35 @@ import (
 
 // Open opens a file as os.OpenFile does, without the runtime's poller.
 func Open(path string, flags int, mode fs.FileMode) (*os.File, error) {
+	fd, err := open(path, flags, mode)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// OpenNow opens a file as Open does, but does not wait for the other end of a FIFO or for a terminal: no signal could
+// end that wait. A FIFO that no program reads cannot be opened for writing: the errno is ENXIO.
+func OpenNow(path string, flags int, mode fs.FileMode) (*os.File, error) {
+	fd, err := open(path, flags|quietFlags, mode)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
+		unix.Close(fd)
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+func open(path string, flags int, mode fs.FileMode) (int, error) {
 	for {
 		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, uint32(mode.Perm()))
 		switch {
 		case err == nil:
-			return os.NewFile(uintptr(fd), path), nil
+			return fd, nil
 		case err != unix.EINTR:
-			return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+			return -1, &fs.PathError{Op: "open", Path: path, Err: err}
 		}
 	}
 }
