@@ -137,8 +137,7 @@ func decodePrefix(body []byte) (ownedRoute, bool) {
 }
 
 func routeOf(r rtnl.Route, family int) (ownedRoute, bool) {
-	redirected := r.Protocol == unix.RTPROT_REDIRECT && r.Family == unix.AF_INET6
-	cached := redirected || r.Flags&unix.RTM_F_CLONED != 0
+	cached := r.Flags&unix.RTM_F_CLONED != 0 // of a redirect, or of a path's MTU
 	plain := r.Type == unix.RTN_UNICAST && r.TOS == 0 && !r.Special
 	ours := r.Protocol == unix.RTPROT_BOOT || r.Protocol == unix.RTPROT_STATIC
 	to := Route{To: r.To, Via: r.Via, Source: r.Source, Metric: r.Metric, Table: r.Table, kept: kept{
