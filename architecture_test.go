@@ -46,8 +46,8 @@ const module = "github.com/tunadm/tunadm/"
 var importers = map[string][]string{
 	"github.com/pelletier/go-toml/v2/unstable": {"internal/declare"},
 	"github.com/urfave/cli/v2":                 {"commands"},
-	"github.com/vishvananda/netlink":           {"netcfg"},
-	"github.com/vishvananda/netlink/nl":        {"internal/rtnl", "netcfg"},
+	"github.com/vishvananda/netlink":           {"internal/doctor"},
+	"github.com/vishvananda/netlink/nl":        {"internal/doctor", "internal/rtnl", "netcfg"},
 	"github.com/xrash/smetrics":                {"internal/words"},
 	"github.com/rogpeppe/go-internal":          {},
 	"golang.org/x/sys/unix": {
@@ -55,6 +55,7 @@ var importers = map[string][]string{
 		"internal/accounts",
 		"internal/cause",
 		"internal/declare",
+		"internal/doctor",
 		"internal/driver",
 		"internal/files",
 		"internal/guard",
@@ -84,7 +85,7 @@ var importers = map[string][]string{
 	module + "internal/netns":        {"internal/fix", "netcfg"},
 	module + "internal/packet":       {"commands"},
 	module + "internal/poll":         {"internal/", "netcfg"},
-	module + "internal/rtnl":         {"netcfg"},
+	module + "internal/rtnl":         {"internal/doctor", "internal/loop", "netcfg"},
 	module + "internal/standin":      {"commands"},
 	module + "internal/state":        {"commands", "internal/loop"},
 	module + "internal/surroundings": {"commands", "internal/", "netcfg"},

@@ -150,7 +150,7 @@ func routeOf(r rtnl.Route, family int) (ownedRoute, bool) {
 		metrics: r.Metrics,
 		expires: r.Expires,
 	}}
-	owned := ownedRoute{Route: to, index: r.Index, hops: r.Hops, barrier: actions[r.Type],
+	owned := ownedRoute{Route: to, index: r.Index, hops: r.Hops, barrier: rtnl.Actions[r.Type],
 		kernel: r.Protocol == unix.RTPROT_KERNEL}
 	return owned, int(r.Family) == family && !cached
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
 // rounds is how many times the engine observes and plans before it gives up. The kernel may drop one setting for
@@ -25,7 +26,7 @@ type job struct {
 	tried   []*task    // every task that ran, successful or not
 	err     error
 	result  Result
-	rules   []Rule // the rules of the namespace; set for a change of Rules alone
+	rules   []rtnl.Rule // the rules of the namespace; set for a change of Rules alone
 
 	back     bool // the undo of another job: it goes by the index alone, and continues after an error
 	halted   bool // a step on which the others depend failed in this round

@@ -16,7 +16,7 @@ import (
 const TableLocal = tableLocal
 
 // Rules are policy rules to add and to remove.
-type Rules struct{ Add, Remove []Rule }
+type Rules struct{ Add, Remove []rtnl.Rule }
 
 // Reverse returns the Rules that undo r.
 func (r Rules) Reverse() Rules { return Rules{Add: r.Remove, Remove: r.Add} }
@@ -25,11 +25,11 @@ func (r Rules) Reverse() Rules { return Rules{Add: r.Remove, Remove: r.Add} }
 // its own addresses at any time: planRules adds rules before it removes others. It adds rules that look up the table of
 // these addresses first, and removes them last. It ignores the protocol of a rule to add: if another program has
 // restored the rule, it is kept.
-func planRules(want Rules, have []Rule) []Step {
+func planRules(want Rules, have []rtnl.Rule) []Step {
 	var steps []Step
-	step := func(list []Rule, kind StepKind, ph phase, local bool, there bool) {
+	step := func(list []rtnl.Rule, kind StepKind, ph phase, local bool, there bool) {
 		for _, r := range list {
-			found := slices.ContainsFunc(have, func(o Rule) bool { return r.same(o, kind == StepRemoveRule) })
+			found := slices.ContainsFunc(have, func(o rtnl.Rule) bool { return r.Same(o, kind == StepRemoveRule) })
 			if (r.Table == tableLocal) == local && found == there {
 				steps = append(steps, Step{Kind: kind, Rule: r, phase: ph})
 			}
@@ -40,21 +40,6 @@ func planRules(want Rules, have []Rule) []Step {
 	step(want.Remove, StepRemoveRule, phaseRemoveRules, false, true)
 	step(want.Remove, StepRemoveRule, phaseRemoveRules, true, true)
 	return steps
-}
-
-// same reports whether two rules are the same, with the same protocol if that matters.
-func (r Rule) same(o Rule, protocol bool) bool {
-	r.Detached, o.Detached = false, false
-	if !protocol {
-		r.Protocol, o.Protocol = 0, 0
-	}
-	return r == o
-}
-
-// Plain returns the rule without its protocol, which does not decide about any packet.
-func (r Rule) Plain() Rule {
-	r.Protocol, r.Detached = 0, false
-	return r
 }
 
 // reverseOf returns the Rules that undo the steps that were tried.
@@ -73,8 +58,8 @@ func reverseOf(tried []*task) *Rules {
 }
 
 // readRules reads the rules of both families in the kernel's order, IPv4 first.
-func (ns *Namespace) readRules() ([]Rule, error) {
-	var all []Rule
+func (ns *Namespace) readRules() ([]rtnl.Rule, error) {
+	var all []rtnl.Rule
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 		ask := rtnl.Request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}})
 		rules, err := rtnl.Dump(ns.socket, ask, decodeRule)
@@ -84,6 +69,11 @@ func (ns *Namespace) readRules() ([]Rule, error) {
 		all = append(all, rules...)
 	}
 	return all, nil
+}
+
+func decodeRule(body []byte) (r rtnl.Rule, ok bool) {
+	ok = r.Unmarshal(body)
+	return r, ok
 }
 
 // lookAtRules reads the rules for the jobs that change rules, if there are any.
@@ -104,7 +94,7 @@ func (ns *Namespace) lookAtRules(jobs []*job) error {
 func (ns *Namespace) changeRules(steps []*task) []error {
 	requests := make([]*nl.NetlinkRequest, len(steps))
 	for i, s := range steps {
-		requests[i] = s.Rule.request(s.Kind)
+		requests[i] = s.Rule.Marshal(s.Kind == StepRemoveRule)
 	}
 	errs := ns.socket.Exchange(requests, nil)
 	for i, err := range errs {
@@ -116,26 +106,8 @@ func (ns *Namespace) changeRules(steps []*task) []error {
 	return errs
 }
 
-// request returns the request of a step. A rule that is added or removed has no other attributes.
-func (r Rule) request(kind StepKind) *nl.NetlinkRequest {
-	verb, flags := unix.RTM_NEWRULE, unix.NLM_F_ACK|unix.NLM_F_CREATE|unix.NLM_F_EXCL
-	if kind == StepRemoveRule {
-		verb, flags = unix.RTM_DELRULE, unix.NLM_F_ACK
-	}
-	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Type: unix.FR_ACT_TO_TBL}}
-	if r.IPv6 {
-		msg.Family = unix.AF_INET6
-	}
-	to := rtnl.Request(verb, flags, msg, nl.NewRtAttr(nl.FRA_PRIORITY, nl.Uint32Attr(r.Priority)),
-		nl.NewRtAttr(nl.FRA_TABLE, nl.Uint32Attr(r.Table)), nl.NewRtAttr(nl.FRA_PROTOCOL, []byte{r.Protocol}))
-	if r.In != "" {
-		to.AddData(nl.NewRtAttr(nl.FRA_IIFNAME, nl.ZeroTerminated(r.In)))
-	}
-	return to
-}
-
-// command returns the step as a command of ip(8).
-func (r Rule) command(verb string) string {
+// ruleCommand returns a step as a command of ip(8).
+func ruleCommand(r rtnl.Rule, verb string) string {
 	family := ""
 	if r.IPv6 {
 		family = "-6 "
@@ -149,9 +121,9 @@ func (r Rule) command(verb string) string {
 
 // EmptyTable returns the first table from first to last that has no routes and that none of the rules looks up. The
 // error is a [*cause.Error].
-func (ns *Namespace) EmptyTable(first, last uint32, rules []Rule) (uint32, error) {
+func (ns *Namespace) EmptyTable(first, last uint32, rules []rtnl.Rule) (uint32, error) {
 	for table := first; table <= last; table++ {
-		if slices.ContainsFunc(rules, func(r Rule) bool { return r.Table == table }) {
+		if slices.ContainsFunc(rules, func(r rtnl.Rule) bool { return r.Table == table }) {
 			continue
 		}
 		taken := false

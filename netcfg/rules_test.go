@@ -11,19 +11,20 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/nstest"
+	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
 // diverted returns rules as loop changes them: they replace the kernel's rule for the host's own addresses.
 func diverted(ipv6 bool) Rules {
 	rules := Rules{
-		Add: []Rule{
+		Add: []rtnl.Rule{
 			{Priority: 200, In: "lo", Table: 77},
 			{Priority: 100, In: "tun7", Table: tableLocal},
 			{Priority: 1000, Table: tableLocal},
 		},
-		Remove: []Rule{{Table: tableLocal, Protocol: unix.RTPROT_KERNEL}},
+		Remove: []rtnl.Rule{{Table: tableLocal, Protocol: unix.RTPROT_KERNEL}},
 	}
-	for _, list := range [][]Rule{rules.Add, rules.Remove} {
+	for _, list := range [][]rtnl.Rule{rules.Add, rules.Remove} {
 		for i := range list {
 			if list[i].IPv6 = ipv6; list[i].Protocol == 0 {
 				list[i].Protocol = unix.RTPROT_STATIC
@@ -44,7 +45,7 @@ func printed(steps []Step) (lines []string) {
 // have restored.
 func TestPlanRules(t *testing.T) {
 	r := diverted(false)
-	kernel, others := r.Remove[0], Rule{Priority: 32766, Table: tableMain, Protocol: unix.RTPROT_KERNEL}
+	kernel, others := r.Remove[0], rtnl.Rule{Priority: 32766, Table: tableMain, Protocol: unix.RTPROT_KERNEL}
 	byHand, detached, narrower := kernel, r.Add[1], r.Add[1]
 	byHand.Protocol = unix.RTPROT_BOOT
 	detached.Detached = true
@@ -53,10 +54,10 @@ func TestPlanRules(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		want  Rules
-		have  []Rule
+		have  []rtnl.Rule
 		lines []string
 	}{
-		{name: "forward", want: r, have: []Rule{kernel, others}, lines: []string{
+		{name: "forward", want: r, have: []rtnl.Rule{kernel, others}, lines: []string{
 			"ip rule add pref 100 iif tun7 lookup local protocol static",
 			"ip rule add pref 1000 lookup local protocol static",
 			"ip rule add pref 200 iif lo lookup 77 protocol static",
@@ -69,12 +70,12 @@ func TestPlanRules(t *testing.T) {
 			"ip rule del pref 1000 lookup local protocol static",
 		}},
 		{name: "done", want: r, have: all},
-		{name: "back, done", want: r.Reverse(), have: []Rule{kernel, others}},
-		{name: "back, put back by hand", want: r.Reverse(), have: []Rule{byHand, others}},
-		{name: "back, the device is gone", want: r.Reverse(), have: []Rule{kernel, detached}, lines: []string{
+		{name: "back, done", want: r.Reverse(), have: []rtnl.Rule{kernel, others}},
+		{name: "back, put back by hand", want: r.Reverse(), have: []rtnl.Rule{byHand, others}},
+		{name: "back, the device is gone", want: r.Reverse(), have: []rtnl.Rule{kernel, detached}, lines: []string{
 			"ip rule del pref 100 iif tun7 lookup local protocol static",
 		}},
-		{name: "back, a similar rule of somebody else", want: r.Reverse(), have: []Rule{kernel, narrower}},
+		{name: "back, a similar rule of somebody else", want: r.Reverse(), have: []rtnl.Rule{kernel, narrower}},
 	} {
 		if got := printed(planRules(c.want, c.have)); !slices.Equal(got, c.lines) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.lines)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 )
@@ -19,7 +20,7 @@ type Step struct {
 	Link    Link          // link: the properties to set in one request
 	Address Address       // add-address, remove-address
 	Route   Route         // add-route, remove-route
-	Rule    Rule          // add-rule, remove-rule
+	Rule    rtnl.Rule     // add-rule, remove-rule
 	Master  *Master       // hold, master
 	Access  *users.Access // access
 	Force   bool          // delete: delete even if a program is attached
@@ -95,9 +96,9 @@ func (s Step) String() string {
 	case StepAddRoute, StepRemoveRoute:
 		return s.routeWords(dev)
 	case StepAddRule:
-		return s.Rule.command("add")
+		return ruleCommand(s.Rule, "add")
 	case StepRemoveRule:
-		return s.Rule.command("del")
+		return ruleCommand(s.Rule, "del")
 	case StepHold:
 		return "ip link set " + linkName(s.Master.Name) + " address " + s.Master.MAC.String()
 	case StepMaster:

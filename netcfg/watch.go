@@ -1,9 +1,10 @@
 package netcfg
 
 import (
-	"github.com/tunadm/tunadm/internal/users"
 	"slices"
 	"time"
+
+	"github.com/tunadm/tunadm/internal/users"
 )
 
 // An EventKind is the kind of an event. Its text is part of the interface for scripts.

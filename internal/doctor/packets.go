@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -91,7 +92,7 @@ func acceptLocal(v *view) []Finding {
 		if v.largest("accept_local", d.Name) == 1 || !a.Local.Is4() || !is.Local.Is4() {
 			continue
 		}
-		if way, err := v.namespace.Way(is.Local, a.Local); err != nil || !way.Local || v.overridden() {
+		if way, err := findWay(is.Local, a.Local); err != nil || !way.Local || v.overridden() {
 			continue
 		}
 		return one(Warning, fmt.Sprintf("one program is attached to it and to %s, and both have addresses of this host",
@@ -106,7 +107,7 @@ func acceptLocal(v *view) []Finding {
 // overridden reports whether a rule comes before the local table, as in recipes for traffic between two devices of one
 // host.
 func (v *view) overridden() bool {
-	return slices.ContainsFunc(v.network.Rules, func(r netcfg.Rule) bool {
+	return slices.ContainsFunc(v.network.Rules, func(r rtnl.Rule) bool {
 		return !r.IPv6 && r.Table == tableLocal && r.Priority != 0
 	})
 }
@@ -152,7 +153,7 @@ func firewall(v *view) []Finding {
 // firewallNames reports whether a firewall rule names the device, and whether there is a firewall.
 func (v *view) firewallNames(device string) (named, present bool) {
 	if v.rules == nil {
-		rules, _ := v.namespace.FirewallRules() // an ordinary user may not read them
+		rules, _ := rtnl.FirewallRules() // an ordinary user may not read them
 		v.rules = append([][]byte{}, rules...)
 	}
 	for _, rule := range v.rules {

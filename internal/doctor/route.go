@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -38,7 +39,7 @@ func target(a netcfg.Address) netip.Addr {
 // A detour is an address in a network of the device that the host reaches through another device, or not at all.
 type detour struct {
 	from, to netip.Addr
-	way      netcfg.Way
+	way      way
 }
 
 // detours asks the kernel for the route to each network of the device, once.
@@ -59,7 +60,7 @@ func (v *view) askWays() (found []detour) {
 		if !to.IsValid() || to.Is6() && (a.Tentative() || a.Duplicate()) {
 			continue
 		}
-		way, err := v.namespace.Way(a.Local, to)
+		way, err := findWay(a.Local, to)
 		if err == nil && way.Index != d.Index && !way.Local {
 			found = append(found, detour{a.Local, to, way})
 		}
@@ -125,7 +126,7 @@ func (v *view) parted() (found []Finding) {
 				continue
 			}
 			found = append(found, v.away(Warning, r.To, r.Foreign(), other,
-				deleteRoute(netcfg.Way{Match: r.To, Table: tableMain}, other)))
+				deleteRoute(way{Match: r.To, Table: tableMain}, other)))
 		}
 	}
 	return found
@@ -152,7 +153,7 @@ func (v *view) sameSubnetBy(dt detour, other *netcfg.Device) bool {
 }
 
 // ruleOf returns the rule that led to the routing table of the detour, or nil if it is one of the kernel's own.
-func (v *view) ruleOf(dt detour) *netcfg.Rule {
+func (v *view) ruleOf(dt detour) *rtnl.Rule {
 	if t := dt.way.Table; t == tableMain || t == tableLocal || t == tableDefault || t == 0 {
 		return nil
 	}
@@ -165,14 +166,14 @@ func (v *view) ruleOf(dt detour) *netcfg.Rule {
 }
 
 // fits reports whether a rule may match packets of the detour. Of an odd rule only a part is known.
-func fits(r netcfg.Rule, dt detour) bool {
+func fits(r rtnl.Rule, dt detour) bool {
 	return r.IPv6 == dt.to.Is6() && !r.Detached && (!r.To.IsValid() || r.To.Contains(dt.to)) &&
 		(!r.From.IsValid() || r.From.Contains(dt.from)) &&
 		(r.In == "" || r.In == "lo") && r.Out == "" && (r.Mark == 0 || r.Odd)
 }
 
 // deleteRoute returns the command that deletes the route of a way.
-func deleteRoute(way netcfg.Way, other *netcfg.Device) fix.Fix {
+func deleteRoute(way way, other *netcfg.Device) fix.Fix {
 	words := append(family(way.Match.Addr()), "route", "del", way.Match.String(), "dev", other.Name)
 	if way.Table != tableMain {
 		words = append(words, "table", strconv.FormatUint(uint64(way.Table), 10))
@@ -238,7 +239,7 @@ func (v *view) noRoute(dt detour) Finding {
 
 // looksIntoMain reports whether a rule looks up the main routing table.
 func (v *view) looksIntoMain(ipv6 bool) bool {
-	return slices.ContainsFunc(v.network.Rules, func(r netcfg.Rule) bool {
+	return slices.ContainsFunc(v.network.Rules, func(r rtnl.Rule) bool {
 		return r.IPv6 == ipv6 && r.Table == tableMain
 	})
 }

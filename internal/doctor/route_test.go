@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -12,16 +13,16 @@ func TestRouteAndAddressChecks(t *testing.T) {
 	other := &netcfg.Device{Index: 9, Name: "eth1", Up: true}
 	to := netip.MustParseAddr("10.0.0.2")
 	detoured := func(match string, table uint32, foreign bool) []detour {
-		way := netcfg.Way{Index: 9, Match: netip.MustParsePrefix(match), Table: table, Foreign: foreign}
+		way := way{Index: 9, Match: netip.MustParsePrefix(match), Table: table, Foreign: foreign}
 		return []detour{{netip.MustParseAddr("10.0.0.1"), to, way}}
 	}
-	nowhere := []detour{{netip.MustParseAddr("10.0.0.1"), to, netcfg.Way{}}}
-	links := netcfg.Network{Links: []*netcfg.Device{other}, Rules: []netcfg.Rule{{Priority: 32766, Table: tableMain}}}
+	nowhere := []detour{{netip.MustParseAddr("10.0.0.1"), to, way{}}}
+	links := netcfg.Network{Links: []*netcfg.Device{other}, Rules: []rtnl.Rule{{Priority: 32766, Table: tableMain}}}
 	rule := links
-	rule.Rules = append([]netcfg.Rule{{Priority: 40, From: netip.MustParsePrefix("10.0.0.1/32"), Table: 100}},
+	rule.Rules = append([]rtnl.Rule{{Priority: 40, From: netip.MustParsePrefix("10.0.0.1/32"), Table: 100}},
 		links.Rules...)
 	odd := links
-	odd.Rules = []netcfg.Rule{{Priority: 40, Table: 100, Odd: true}}
+	odd.Rules = []rtnl.Rule{{Priority: 40, Table: 100, Odd: true}}
 	barrier := links
 	barrier.Routes = []netcfg.NetworkRoute{{Barrier: "prohibit",
 		Route: netcfg.Route{To: netip.MustParsePrefix("10.0.0.0/25")}}}
@@ -94,7 +95,7 @@ func TestRouteAndAddressChecks(t *testing.T) {
 		"IPv6 off": {look: ipv6Off, device: tun0(), files: tree{"/proc/sys/net/ipv6/conf/tun0/disable_ipv6": "1\n"},
 			want: "warning IPv6 is off on it (disable_ipv6)", fix: "sysctl -w net.ipv6.conf.tun0.disable_ipv6=0"},
 		"its own address": {look: ownAddress, device: tun0(), want: "ok"},
-		"a stale rule": {look: leftRules, device: tun0(), network: netcfg.Network{Rules: []netcfg.Rule{{Priority: 77,
+		"a stale rule": {look: leftRules, device: tun0(), network: netcfg.Network{Rules: []rtnl.Rule{{Priority: 77,
 			In: "t x", Detached: true, Table: 100}}}, fix: "ip rule del pref 77 iif 't x' lookup 100",
 			want: "warning a policy rule names a device that does not exist: pref 77 iif 't x' lookup 100"},
 	} {

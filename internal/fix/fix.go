@@ -3,11 +3,12 @@ package fix
 
 import (
 	"errors"
-	"github.com/tunadm/tunadm/internal/netns"
-	"github.com/tunadm/tunadm/internal/words"
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/tunadm/tunadm/internal/netns"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // A Fix is how to correct an error or a finding: commands that run one after the other, a sentence, or both. The zero

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -28,7 +29,7 @@ type Loop struct {
 	Priorities [3]uint32
 	Table      uint32
 
-	rules  []netcfg.Rule // of the namespace, as they were
+	rules  []rtnl.Rule // of the namespace, as they were
 	memory Memory
 }
 

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -21,9 +22,9 @@ func TestPriorities(t *testing.T) {
 		{[]uint32{0, 150, 500, 0, 4}, [3]uint32{1, 2, 3}},
 		{[]uint32{0, 3}, [3]uint32{}},
 	} {
-		var rules []netcfg.Rule
+		var rules []rtnl.Rule
 		for _, p := range c.taken {
-			rules = append(rules, netcfg.Rule{Priority: p})
+			rules = append(rules, rtnl.Rule{Priority: p})
 		}
 		got, err := priorities(rules)
 		if (err != nil) != (c.want == [3]uint32{}) || err == nil && got != c.want {
@@ -38,7 +39,7 @@ func TestRulesAreWrittenDownWhole(t *testing.T) {
 	for i, ip := range []string{"10.0.1.1", "10.0.2.1"} {
 		l.Ends[i] = End{Device: []string{"t\xff", "tun8"}[i], Addresses: []netip.Addr{netip.MustParseAddr(ip)}}
 	}
-	l.rules = []netcfg.Rule{{Table: netcfg.TableLocal, Protocol: 2}}
+	l.rules = []rtnl.Rule{{Table: netcfg.TableLocal, Protocol: 2}}
 	want := *l.diversion()[0].Rules
 	text, err := json.Marshal(Memory{Rules: []rules{recordOf(want)}})
 	if err != nil {

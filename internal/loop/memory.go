@@ -3,6 +3,7 @@ package loop
 import (
 	"net/netip"
 
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -48,7 +49,7 @@ type rule struct {
 }
 
 func recordOf(r netcfg.Rules) rules {
-	list := func(all []netcfg.Rule) (to []rule) {
+	list := func(all []rtnl.Rule) (to []rule) {
 		for _, r := range all {
 			to = append(to, rule{r.IPv6, r.Priority, state.Text(r.In), r.Table, r.Protocol})
 		}
@@ -59,9 +60,9 @@ func recordOf(r netcfg.Rules) rules {
 
 // rules returns the rules that were written down.
 func (r rules) rules() netcfg.Rules {
-	list := func(all []rule) (to []netcfg.Rule) {
+	list := func(all []rule) (to []rtnl.Rule) {
 		for _, r := range all {
-			to = append(to, netcfg.Rule{
+			to = append(to, rtnl.Rule{
 				IPv6: r.IPv6, Priority: r.Priority, In: string(r.In), Table: r.Table, Protocol: r.Protocol,
 			})
 		}

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -17,9 +18,9 @@ const (
 )
 
 // choose chooses priorities and a table that nobody uses.
-func (l *Loop) choose(rules []netcfg.Rule) (err error) {
+func (l *Loop) choose(rules []rtnl.Rule) (err error) {
 	l.rules = rules
-	var asked []netcfg.Rule
+	var asked []rtnl.Rule
 	for _, ip := range l.Ends[0].Addresses {
 		n := 0
 		for _, r := range rules {
@@ -53,7 +54,7 @@ func version(ip netip.Addr) int {
 
 // priorities returns three unused priorities before every other rule except the kernel's first. They are well-known
 // ones unless other rules come before them.
-func priorities(rules []netcfg.Rule) (p [3]uint32, err error) {
+func priorities(rules []rtnl.Rule) (p [3]uint32, err error) {
 	p = [3]uint32{100, 200, 1000}
 	for _, r := range rules {
 		switch {
@@ -68,15 +69,15 @@ func priorities(rules []netcfg.Rule) (p [3]uint32, err error) {
 }
 
 // localRule returns a rule without a protocol that looks up the host's own addresses, in the family of ip.
-func localRule(ip netip.Addr, priority uint32, in string) netcfg.Rule {
-	return netcfg.Rule{IPv6: ip.Is6(), Priority: priority, In: in, Table: netcfg.TableLocal}
+func localRule(ip netip.Addr, priority uint32, in string) rtnl.Rule {
+	return rtnl.Rule{IPv6: ip.Is6(), Priority: priority, In: in, Table: netcfg.TableLocal}
 }
 
 // diversion returns the changes that lead the traffic through the devices, one a family.
 func (l *Loop) diversion() (changes []netcfg.Change) {
 	for _, ip := range l.Ends[0].Addresses {
 		p := l.Priorities
-		rules := netcfg.Rules{Add: []netcfg.Rule{
+		rules := netcfg.Rules{Add: []rtnl.Rule{
 			localRule(ip, p[2], ""),
 			localRule(ip, p[0], l.Ends[0].Device),
 			localRule(ip, p[0], l.Ends[1].Device),
@@ -85,7 +86,7 @@ func (l *Loop) diversion() (changes []netcfg.Change) {
 		for i := range rules.Add {
 			rules.Add[i].Protocol = syscall.RTPROT_STATIC
 		}
-		first := func(r netcfg.Rule) bool { return r.Plain() == localRule(ip, 0, "") }
+		first := func(r rtnl.Rule) bool { return r.Plain() == localRule(ip, 0, "") }
 		rules.Remove = l.rules[slices.IndexFunc(l.rules, first):][:1]
 		changes = append(changes, netcfg.Change{Rules: &rules})
 	}

@@ -1,7 +1,7 @@
 // Package rtnl is a netlink socket: batches of requests, dumps, announcements, and the kernel's own words for a
 // refusal.
 //
-// netcfg calls github.com/vishvananda/netlink for the route to an address, which doctor asks for. Each socket of the
+// doctor calls github.com/vishvananda/netlink for the route to an address. Each socket of the
 // library starts the poller of the Go runtime, and the runtime ends the process if it gets no descriptor for it. A
 // change would then be neither finished nor undone, so the library is not used where something is changed. The list has
 // the further reasons. A factor is the library's time divided by the time of this package, measured in one network

@@ -1,0 +1,45 @@
+package doctor
+
+import (
+	"errors"
+	"net/netip"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// A way is where the kernel sends a packet of this host.
+type way struct {
+	Index   int          // of the outgoing link; 0: none
+	Local   bool         // the destination is this host
+	Match   netip.Prefix // the destination prefix of the route
+	Table   uint32
+	Foreign bool // the kernel or a daemon added the route
+}
+
+// withWords makes the netlink library request the kernel's error messages.
+var withWords = sync.OnceFunc(func() { nl.EnableErrorMessageReporting = true })
+
+// findWay returns where the kernel sends a packet with these addresses in the thread's network namespace, by all rules
+// and routes. A caller that changes something must not use it: the library starts the poller of the Go runtime, see
+// internal/rtnl.
+func findWay(from, to netip.Addr) (way, error) {
+	withWords()
+	options := &netlink.RouteGetOptions{SrcAddr: from.AsSlice(), FIBMatch: true}
+	found, err := netlink.RouteGetWithOptions(to.AsSlice(), options)
+	for _, none := range []error{unix.ENETUNREACH, unix.EACCES, unix.EHOSTUNREACH, unix.EINVAL} {
+		if errors.Is(err, none) {
+			return way{}, nil // there is no route, or a rule forbids it
+		}
+	}
+	if err != nil || len(found) == 0 {
+		return way{}, err
+	}
+	r := found[0]
+	match, _ := netip.AddrFromSlice(r.Dst.IP) // the default route's IPv4 address has 16 bytes
+	bits, _ := r.Dst.Mask.Size()
+	return way{Index: r.LinkIndex, Local: r.Type == unix.RTN_LOCAL, Match: netip.PrefixFrom(match.Unmap(), bits),
+		Table: uint32(r.Table), Foreign: r.Protocol != unix.RTPROT_BOOT && r.Protocol != unix.RTPROT_STATIC}, nil
+}

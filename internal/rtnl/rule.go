@@ -1,0 +1,148 @@
+package rtnl
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// A Rule is a policy rule, see ip-rule(8).
+type Rule struct {
+	IPv6     bool
+	Priority uint32
+	From, To netip.Prefix // invalid: any
+	In, Out  string       // devices; "": any
+	Detached bool         // In or Out does not exist
+	Table    uint32       // 0: none
+	Mark     uint32       // the firewall mark; 0: any
+	Action   string       // "prohibit" and the like; "": look up Table
+	Protocol uint8        // the origin, such as kernel or static; it decides nothing
+	Odd      bool         // the rule has conditions or actions that the other fields cannot express
+}
+
+// Actions maps the kernel's types of rules and routes that discard packets to their names.
+var Actions = map[uint8]string{
+	unix.RTN_BLACKHOLE: "blackhole", unix.RTN_UNREACHABLE: "unreachable", unix.RTN_PROHIBIT: "prohibit",
+}
+
+// Words returns the rule as ip rule add and ip rule del accept it.
+func (r Rule) Words() string { return fix.Command{Words: r.words()}.String() }
+
+func (r Rule) words() []string {
+	words := []string{"pref", strconv.FormatUint(uint64(r.Priority), 10)}
+	for _, part := range []struct {
+		given       bool
+		word, value string
+	}{
+		{r.From.IsValid(), "from", r.From.String()}, {r.To.IsValid(), "to", r.To.String()},
+		{r.Mark != 0, "fwmark", fmt.Sprintf("%#x", r.Mark)}, {r.In != "", "iif", r.In}, {r.Out != "", "oif", r.Out},
+		{r.Table != 0, "lookup", tableWord(r.Table)}, {r.Action != "", "type", r.Action},
+	} {
+		if part.given {
+			words = append(words, part.word, part.value)
+		}
+	}
+	return words
+}
+
+// tableWord returns a table as ip rule prints it.
+func tableWord(table uint32) string {
+	if table == unix.RT_TABLE_LOCAL {
+		return "local"
+	}
+	return strconv.FormatUint(uint64(table), 10)
+}
+
+// Delete returns the command that deletes the rule. If only a part of the rule is known, it returns a command that
+// prints the rule.
+func (r Rule) Delete() fix.Fix {
+	ip := []string{"ip"}
+	if r.IPv6 {
+		ip = append(ip, "-6")
+	}
+	if r.Odd {
+		show := append(ip, "rule", "show", "pref", strconv.FormatUint(uint64(r.Priority), 10))
+		return fix.Fix{Before: "inspect the rule: ", Commands: []fix.Command{{Words: show, Namespace: true}}}
+	}
+	return fix.Run(fix.InNamespace(append(append(ip, "rule", "del"), r.words()...)...))
+}
+
+// detachedFlags are set if a rule names a device that does not exist.
+const detachedFlags = unix.FIB_RULE_IIF_DETACHED | unix.FIB_RULE_OIF_DETACHED
+
+// Unmarshal reads the body of a message, a struct fib_rule_hdr, which is as long as a struct rtmsg. It returns false if
+// the body is too short.
+func (r *Rule) Unmarshal(body []byte) bool {
+	if len(body) < unix.SizeofRtMsg {
+		return false
+	}
+	*r = Rule{IPv6: body[0] == unix.AF_INET6, Table: uint32(body[4]), Action: Actions[body[7]]}
+	flags := Uint32(body[8:])
+	r.Detached = flags&detachedFlags != 0
+	r.Odd = flags&unix.FIB_RULE_INVERT != 0 || body[3] != 0 || body[7] != unix.FR_ACT_TO_TBL && r.Action == ""
+	for kind, value := range Attributes(body[unix.SizeofRtMsg:]) {
+		ip, _ := netip.AddrFromSlice(value)
+		switch kind {
+		case nl.FRA_PRIORITY:
+			r.Priority = Uint32(value)
+		case nl.FRA_SRC:
+			r.From = netip.PrefixFrom(ip, int(body[2]))
+		case nl.FRA_DST:
+			r.To = netip.PrefixFrom(ip, int(body[1]))
+		case nl.FRA_IIFNAME:
+			r.In = Text(value)
+		case nl.FRA_OIFNAME:
+			r.Out = Text(value)
+		case nl.FRA_TABLE:
+			r.Table = Uint32(value)
+		case nl.FRA_FWMARK:
+			r.Mark = Uint32(value)
+		case nl.FRA_FWMASK:
+			r.Odd = r.Odd || Uint32(value) != 0xffffffff
+		case nl.FRA_SUPPRESS_PREFIXLEN, nl.FRA_SUPPRESS_IFGROUP:
+			r.Odd = r.Odd || Uint32(value) != 0xffffffff
+		case nl.FRA_PROTOCOL:
+			r.Protocol = Uint8(value)
+		default:
+			r.Odd = true
+		}
+	}
+	return true
+}
+
+// Same reports whether two rules are the same, with the same protocol if that matters.
+func (r Rule) Same(o Rule, protocol bool) bool {
+	r.Detached, o.Detached = false, false
+	if !protocol {
+		r.Protocol, o.Protocol = 0, 0
+	}
+	return r == o
+}
+
+// Plain returns the rule without its protocol, which does not decide about any packet.
+func (r Rule) Plain() Rule {
+	r.Protocol, r.Detached = 0, false
+	return r
+}
+
+// Marshal returns the request to add or to remove the rule. It sends In, Table, Priority and Protocol alone.
+func (r Rule) Marshal(remove bool) *nl.NetlinkRequest {
+	verb, flags := unix.RTM_NEWRULE, unix.NLM_F_ACK|unix.NLM_F_CREATE|unix.NLM_F_EXCL
+	if remove {
+		verb, flags = unix.RTM_DELRULE, unix.NLM_F_ACK
+	}
+	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Type: unix.FR_ACT_TO_TBL}}
+	if r.IPv6 {
+		msg.Family = unix.AF_INET6
+	}
+	to := Request(verb, flags, msg, nl.NewRtAttr(nl.FRA_PRIORITY, nl.Uint32Attr(r.Priority)),
+		nl.NewRtAttr(nl.FRA_TABLE, nl.Uint32Attr(r.Table)), nl.NewRtAttr(nl.FRA_PROTOCOL, []byte{r.Protocol}))
+	if r.In != "" {
+		to.AddData(nl.NewRtAttr(nl.FRA_IIFNAME, nl.ZeroTerminated(r.In)))
+	}
+	return to
+}
