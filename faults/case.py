@@ -1,5 +1,6 @@
 """One case: a scenario in namespaces of its own, undisturbed or disturbed in one of the ways."""
 
+import errno
 import os
 import re
 import signal
@@ -52,7 +53,7 @@ class Case:
             subprocess.run(line, check=True, capture_output=True)
         for path in self.s.files:
             os.chmod(path, 0o600)
-        self.held = [attach(name, flags) for name, flags in self.s.held]
+        self.held = [hold(name, flags) for name, flags in self.s.held]
         return snapshot(), memory()
 
     def run(self, words, prefix=(), on_stop=None, env=None, bare=False, **how):
@@ -178,6 +179,23 @@ class Meddler:
         if self.helper:
             self.helper.kill()
             self.helper.wait()
+
+
+def hold(name, flags):
+    """Attaches to a device, and returns the descriptor. It waits for the link-local address, which the kernel adds to a
+    device that is up after it has noticed the carrier."""
+    end = time.monotonic() + 5
+    while True:
+        try:
+            fd = attach(name, flags)
+            break
+        except OSError as e:  # a program outside of the namespaces that examines descriptors holds them for a moment
+            if e.errno != errno.EBUSY or time.monotonic() > end:
+                raise
+    up = int(read(f"/sys/class/net/{name}/flags"), 16) & 1
+    while up and time.monotonic() < end and not re.search(rf"^fe80.* {name}$", read("/proc/net/if_inet6"), re.M):
+        time.sleep(0.002)
+    return fd
 
 
 def await_namespace(pid):
