@@ -94,7 +94,27 @@ func (p *program) parse(v *verb, args []string, implied bool) error {
 	if slices.Contains(arranged[:slices.Index(arranged, "--")], "--help=true") {
 		arranged, others = []string{"--help"}, nil // with operands, urfave/cli would look for commands of their names
 	}
-	return p.app(v, c, flags).Run(slices.Concat([]string{"tunadm"}, arranged, others))
+	return p.runApp(p.app(v, c, flags), slices.Concat([]string{"tunadm"}, arranged, others)...)
+}
+
+// runApp runs an app. The error may be that of printing the help, which the library drops.
+func (p *program) runApp(app *cli.App, args ...string) error {
+	out := &keeper{Writer: p.stdout}
+	app.Writer = out
+	return errors.Join(app.Run(args), out.err)
+}
+
+// A keeper keeps the last error of its writer.
+type keeper struct {
+	io.Writer
+	err error
+}
+
+func (k *keeper) Write(text []byte) (n int, err error) {
+	if n, err = k.Writer.Write(text); err != nil {
+		k.err = err
+	}
+	return n, err
 }
 
 // split takes another program's command line off a verb's arguments: it starts at the first operand, or follows "--".
@@ -132,7 +152,7 @@ func (p *program) help(operands []string) error {
 	case len(operands) > 1:
 		return usage("help describes one verb at a time", "tunadm help VERB")
 	case len(operands) == 0 || operands[0] == "help" || operands[0] == "--help" || operands[0] == "-h":
-		return p.table().Run([]string{"tunadm", "--help"})
+		return p.runApp(p.table(), "tunadm", "--help")
 	}
 	v := findVerb(operands[0])
 	if v == nil {
@@ -166,7 +186,7 @@ func (p *program) app(v *verb, c command, flags []*option) *cli.App {
 	var wrong []error
 	app := &cli.App{
 		Name: v.name, Usage: v.usage, UsageText: "tunadm " + v.name + " [FLAGS] " + v.operands,
-		Writer: p.stdout, ErrWriter: p.stderr, HideHelp: true, CustomAppHelpTemplate: verbHelp,
+		ErrWriter: p.stderr, HideHelp: true, CustomAppHelpTemplate: verbHelp,
 		Compiled:       time.Unix(0, 0), // the zero time would have the library read that of the program's file
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usagef("%v", err) },
 		ExitErrHandler: func(*cli.Context, error) {}, // the library's own would end the process
@@ -195,7 +215,7 @@ func (p *program) app(v *verb, c command, flags []*option) *cli.App {
 func (p *program) table() *cli.App {
 	app := &cli.App{
 		Name: "tunadm", Usage: "create, change, show and delete persistent TUN/TAP devices",
-		UsageText: "tunadm [VERB] [FLAGS] [NAME...]", Writer: p.stdout, ErrWriter: p.stderr,
+		UsageText: "tunadm [VERB] [FLAGS] [NAME...]", ErrWriter: p.stderr,
 		HideHelpCommand: true, HideVersion: true, Compiled: time.Unix(0, 0), CustomAppHelpTemplate: appHelp,
 	}
 	for _, v := range verbs() {

@@ -82,7 +82,7 @@ func (o *asOptions) standIn(r *standin.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx := signals()
+	ctx := o.signals()
 	ns, err := netcfg.Open(r.Netns)
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ func (c *carrier) carry(names []string) error {
 		return usage("exactly one device must be named", "tunadm "+c.verb+" NAME")
 	}
 	debug.SetGCPercent(100) // the run may be long
-	ctx, cancel := context.WithCancel(signals())
+	ctx, cancel := context.WithCancel(c.signals())
 	defer cancel()
 	ns, err := netcfg.Open(c.netns)
 	if err != nil {
@@ -68,13 +68,14 @@ func (c *carrier) handle(ctx context.Context, ns *netcfg.Namespace, attached []*
 	if !a.Up {
 		c.sayOf(a.Name, "the device is down, no packets arrive until it is up: tunadm set "+words.Quote(a.Name)+" --up")
 	}
-	out, _ := c.stdout.(*os.File)
+	plain := plainly(c.stdout)
+	out, _ := plain.(*os.File)
 	reader, stop, err := packet.NewReader(ctx, a.Queues[0], out)
 	if err != nil {
 		return &cause.Error{Device: a.Name, Err: err}
 	}
 	defer stop()
-	c.stdout = patient{ctx, c.stdout}
+	c.stdout = patient{ctx, plain}
 	if err := netcfg.Start(attached); err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (o *changeOptions) change(changes []netcfg.Change, announce func(names []st
 	if o.json && !o.planOnly() {
 		return nil, usagef("--json goes with --dry-run or --check")
 	}
-	ctx := signals()
+	ctx := o.signals()
 	ns, err := netcfg.Open(o.netns)
 	if err != nil {
 		return nil, err

@@ -59,7 +59,7 @@ func (o *echoOptions) respond(ctx context.Context, ns *netcfg.Namespace, a *netc
 		answer := r.Respond(b)
 		if o.verbose {
 			reaction := map[bool]string{true: "(answered)", false: "(ignored)"}[answer != nil]
-			fmt.Fprintf(patient{ctx, o.stderr}, "%s  %s\n", packet.Describe(b, a.Mode), reaction)
+			fmt.Fprintf(o.stderr, "%s  %s\n", packet.Describe(b, a.Mode), reaction)
 		}
 		if answer == nil {
 			return nil

@@ -74,7 +74,7 @@ func (o *loopOptions) run(operands []string) error {
 		return err
 	}
 	debug.SetGCPercent(100) // the run may be long
-	ctx, caught := catchSignals()
+	ctx, caught := o.catchSignals()
 	ns, err := netcfg.Open(o.netns)
 	if err != nil {
 		return err
@@ -157,7 +157,9 @@ func (o *loopOptions) removeLeft(l *loop.Loop, memory *state.Loop) error {
 func (o *loopOptions) plan(ctx context.Context, l *loop.Loop) error {
 	steps, err := l.Plan(ctx)
 	for _, s := range steps {
-		fmt.Fprintln(o.stdout, s)
+		if _, failed := fmt.Fprintln(o.stdout, s); failed != nil {
+			return errors.Join(err, failed)
+		}
 	}
 	return err
 }
@@ -185,7 +187,7 @@ func (o *loopOptions) relay(ctx context.Context, caught *interrupts, l *loop.Loo
 	}
 	relay := packet.Relay{Names: names, Queues: queues}
 	if o.verbose {
-		o.stdout = patient{ctx, o.stdout}
+		o.stdout = patient{ctx, plainly(o.stdout)}
 		relay.Each = packetPrinter(o.stdout, names)
 	}
 	if err := relay.Run(ctx); !errors.Is(err, syscall.EPIPE) && !errors.Is(err, io.EOF) {
@@ -227,7 +229,7 @@ func packetPrinter(to io.Writer, names [2]string) func(from, bytes int) error {
 // relayBy runs the user's relay, and waits for it.
 func (o *loopOptions) relayBy(caught *interrupts, queues [2]*os.File, names [2]string) error {
 	cmd := exec.Command(o.line[0], o.line[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, o.stdout, o.stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, plainly(o.stdout), plainly(o.stderr)
 	cmd.Env = listenEnvironment(os.Environ(), names[:]) // LISTEN_PID is left out: its PID is not known yet
 	cmd.ExtraFiles = queues[:]
 	return runCommand(caught, cmd, func() error { return errors.Join(queues[0].Close(), queues[1].Close()) })

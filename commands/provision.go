@@ -25,7 +25,7 @@ func (o *changeOptions) provision(
 	operands []string, needsMemory bool, options netcfg.Options,
 	plan func(context.Context, *provision) ([]netcfg.Change, error),
 ) error {
-	ctx := signals()
+	ctx := o.signals()
 	if !o.planOnly() {
 		lock, err := state.Run.Lock(ctx, func() { o.say("waiting for another apply or teardown to end") })
 		if err != nil {

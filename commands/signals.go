@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// signals returns a context that the first signal to stop ends. Call it before netcfg.Open binds the goroutine to its
+// signals returns a context that the first signal to stop ends, and makes the writers end with it. Call it before netcfg.Open binds the goroutine to its
 // thread, because each call would then cost two switches of threads. It catches signals until the process ends.
-func signals() context.Context {
-	ctx, _ := catchSignals()
+func (p *program) signals() context.Context {
+	ctx, _ := p.catchSignals()
 	return ctx
 }
 
@@ -23,6 +23,13 @@ type interrupts struct {
 	mu   sync.Mutex
 	to   func(os.Signal) // nil: the next signal ends the run
 	came os.Signal       // the signal that ended the run; nil: none
+}
+
+// catchSignals does the same for a run that passes signals on.
+func (p *program) catchSignals() (context.Context, *interrupts) {
+	ctx, c := catchSignals()
+	p.stdout, p.stderr = promptly(ctx, p.stdout), promptly(ctx, p.stderr)
+	return ctx, c
 }
 
 // catchSignals returns a context that the first signal ends.

@@ -73,7 +73,7 @@ func (o *tunnelOptions) run(names []string) error {
 	if err := packet.CheckPoller(); err != nil {
 		return err
 	}
-	ctx := signals()
+	ctx := o.signals()
 	t := packet.Tunnel{Device: names[0], Address: o.connect, UDP: o.udp, Peer: o.peer}
 	t.Trouble = func(text string) { o.sayOf(names[0], text) }
 	if o.listen != "" {

@@ -33,7 +33,7 @@ func (o *watchOptions) flags() []*option {
 // run prints events. It returns nil after a signal, and if the reader of standard output goes away.
 func (o *watchOptions) run(names []string) error {
 	debug.SetGCPercent(100) // the run may be long
-	ctx := signals()
+	ctx := o.signals()
 	ns, err := netcfg.Open(o.netns)
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (o *watchOptions) run(names []string) error {
 	if o.json {
 		print = printJSONEvent
 	}
-	file, _ := o.stdout.(*os.File)
+	file, _ := plainly(o.stdout).(*os.File)
 	err = ns.Watch(ctx, names, file, func(events []netcfg.Event) error {
 		var text bytes.Buffer
 		for _, e := range events {
@@ -51,7 +51,7 @@ func (o *watchOptions) run(names []string) error {
 				return err
 			}
 		}
-		_, err := patient{ctx, o.stdout}.Write(text.Bytes())
+		_, err := patient{ctx, plainly(o.stdout)}.Write(text.Bytes())
 		return err
 	})
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) {

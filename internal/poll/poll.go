@@ -84,10 +84,16 @@ func (w *Waiter) Failed(n int) bool {
 
 // Input waits until there is something to read from a descriptor, and reports whether there was before end. The
 // descriptor -1 never has anything to read.
-func Input(fd int, end time.Time) bool {
+func Input(fd int, end time.Time) bool { return await(fd, unix.POLLIN, end) }
+
+// Output waits until a descriptor can be written to, and reports whether it could before end. Up to 4096 bytes are then
+// written to a pipe without waiting.
+func Output(fd int, end time.Time) bool { return await(fd, unix.POLLOUT, end) }
+
+func await(fd int, events int16, end time.Time) bool {
 	for {
 		left := int((time.Until(end) + time.Millisecond - 1) / time.Millisecond)
-		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		fds := []unix.PollFd{{Fd: int32(fd), Events: events}}
 		n, err := unix.Poll(fds, max(0, left))
 		if err != unix.EINTR {
 			return err == nil && n > 0
