@@ -84,7 +84,7 @@ var importers = map[string][]string{
 	module + "internal/loop":         {"commands"},
 	module + "internal/netns":        {"internal/fix", "netcfg"},
 	module + "internal/packet":       {"commands"},
-	module + "internal/poll":         {"internal/", "netcfg"},
+	module + "internal/poll":         {"commands", "internal/", "netcfg"},
 	module + "internal/rtnl":         {"internal/doctor", "internal/loop", "netcfg"},
 	module + "internal/standin":      {"commands"},
 	module + "internal/state":        {"commands", "internal/loop"},
