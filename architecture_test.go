@@ -66,6 +66,7 @@ var importers = map[string][]string{
 		"internal/poll",
 		"internal/rtnl",
 		"internal/surroundings",
+		"internal/sysctl",
 		"internal/users",
 		"netcfg",
 	},
@@ -90,6 +91,7 @@ var importers = map[string][]string{
 	module + "internal/state":        {"commands", "internal/loop"},
 	module + "internal/surroundings": {"commands", "internal/", "netcfg"},
 	module + "internal/nstest":       {},
+	module + "internal/sysctl":       {"netcfg"},
 	module + "internal/users":        {"commands", "internal/", "netcfg"},
 	module + "internal/words":        {"commands", "internal/", "netcfg"},
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink/nl"
@@ -14,6 +13,7 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/sysctl"
 )
 
 // putBackIPv6 undoes what the kernel did when the carrier first came on: it added a link-local address and its routes,
@@ -85,36 +85,10 @@ func (ns *Namespace) restartIPv6(d *Device) error {
 	defer lock.Close()
 	const tries = 16
 	for range tries {
-		if err = restart(int(file.Fd()), lock.FD(), linkChange(d.Index).Serialize()); !errors.Is(err, unix.EINTR) {
+		if err = sysctl.Restart(int(file.Fd()), lock.FD(), linkChange(d.Index).Serialize()); !errors.Is(err, unix.EINTR) {
 			break
 		}
 	}
-	return err
-}
-
-// restart writes 1 and 0 to disable_ipv6 so that no signal can kill this program between the two. A write fails with
-// EINTR while another program changes the network. A netlink request that changes nothing waits for its end.
-func restart(file, socket int, nothing []byte) error {
-	const tries = 16
-	wait, on := kernelWrite{socket, nothing}, kernelWrite{file, []byte("0")}
-	writes := slices.Concat([]kernelWrite{wait, {file, []byte("1")}}, slices.Repeat([]kernelWrite{wait, on}, tries))
-	results, err := writeAll(writes)
-	switch {
-	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM): // without AIO, or in a sandbox: the address stays
-		return nil
-	case err != nil:
-		return err
-	case errors.Is(results[1], errNotBegun): // the kernel's sysctls do not support AIO
-		return nil
-	case results[1] != nil:
-		return results[1]
-	}
-	for i := 3; i < len(results); i += 2 {
-		if results[i] == nil {
-			return nil
-		}
-	}
-	_, err = unix.Write(file, on.data) // this write waits
 	return err
 }
 
