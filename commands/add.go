@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -26,7 +27,7 @@ type addOptions struct {
 func (o *addOptions) flags() []*option {
 	return slices.Concat(
 		[]*option{
-			valueFlag("mode", "`tun|tap`: packets or Ethernet frames; by default from the name", netcfg.ParseMode, &o.spec.Mode),
+			valueFlag("mode", "`tun|tap`: packets or Ethernet frames; by default from the name", link.ParseMode, &o.spec.Mode),
 			switchFlag("multi-queue", "allow several queues at the same time", &o.multiQueue),
 			switchFlag("vnet-hdr", "start with virtio headers; each program that attaches sets its own", &o.spec.VnetHdr),
 			switchFlag("pi", "start with packet information; each program that attaches sets its own", &o.spec.PI),

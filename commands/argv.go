@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // arrange returns the arguments in the order that urfave/cli requires, because it stops at the first operand: flags as
@@ -124,10 +124,10 @@ var elsewhere = map[string]string{
 }
 
 // deviceName checks the name of a device that may exist.
-func deviceName(name string) error { return nameError(name, netcfg.CheckName(name)) }
+func deviceName(name string) error { return nameError(name, link.CheckName(name)) }
 
 // deviceTemplate checks the name of a new device, in which %d is a free number.
-func deviceTemplate(name string) error { return nameError(name, netcfg.CheckTemplate(name)) }
+func deviceTemplate(name string) error { return nameError(name, link.CheckTemplate(name)) }
 
 func nameError(name string, err error) error {
 	if err != nil {

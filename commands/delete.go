@@ -1,6 +1,9 @@
 package commands
 
-import "github.com/tunadm/tunadm/netcfg"
+import (
+	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/netcfg"
+)
 
 var deleteVerb = verb{
 	name: "delete", aliases: []string{"del", "rm"}, operands: "NAME...", operand: deviceName,
@@ -10,14 +13,14 @@ var deleteVerb = verb{
 
 type deleteOptions struct {
 	changeOptions
-	mode     netcfg.Mode // zero: any
+	mode     link.Mode // zero: any
 	ifExists bool
 	force    bool
 }
 
 func (o *deleteOptions) flags() []*option {
 	return append([]*option{
-		valueFlag("mode", "delete the device only if it is a `tun|tap`", netcfg.ParseMode, &o.mode),
+		valueFlag("mode", "delete the device only if it is a `tun|tap`", link.ParseMode, &o.mode),
 		switchFlag("if-exists", "succeed if the device does not exist", &o.ifExists),
 		switchFlag("force", "delete a device even if a program uses it", &o.force),
 	}, o.changeFlags(jsonPlan)...)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -35,7 +36,7 @@ func (e *exporter) netdev(d *netcfg.Device, spec *netcfg.Spec) {
 	fmt.Fprintln(e, "[NetDev]")
 	e.setting("Name", d.Name)
 	e.setting("Kind", d.Mode)
-	fmt.Fprintf(e, "\n[%s]\n", map[netcfg.Mode]string{netcfg.TUN: "Tun", netcfg.TAP: "Tap"}[d.Mode])
+	fmt.Fprintf(e, "\n[%s]\n", map[link.Mode]string{link.TUN: "Tun", link.TAP: "Tap"}[d.Mode])
 	if d.Access.User != nil {
 		e.setting("User", networkdID(d.Access.User))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/doctor"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -28,7 +29,7 @@ func FuzzPrinters(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		id := &users.ID{Number: 5, Name: text}
 		d := &netcfg.Device{
-			Name: text, Index: 5, Kind: "tun", Mode: netcfg.TAP, Persist: true, MTU: 1500, Alias: text, Master: text, MultiQueue: true, Queues: 1,
+			Name: text, Index: 5, Kind: "tun", Mode: link.TAP, Persist: true, MTU: 1500, Alias: text, Master: text, MultiQueue: true, Queues: 1,
 			Access: users.Access{User: id, Group: id}, Holders: []netcfg.Holder{{PID: 7, Command: text, User: *id, Queues: 1}},
 		}
 		spec, _ := d.Spec()

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/loop"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/internal/state"
@@ -46,7 +47,7 @@ func (o *loopOptions) flags() []*option {
 		}
 	}
 	return append(append(end("a", &o.ends[0]), end("b", &o.ends[1])...),
-		pointerFlag("mtu", "maximum packet size of both tuns in `BYTES`", parseInt(netcfg.MTUMin, netcfg.MTUMax), &o.mtu),
+		pointerFlag("mtu", "maximum packet size of both tuns in `BYTES`", parseInt(link.MTUMin, link.MTUMax), &o.mtu),
 		switchFlag("clean", "only remove what a killed loop left", &o.clean),
 		switchFlag("dry-run", "print the steps and change nothing", &o.dryRun),
 		netnsFlag(&o.netns),
@@ -66,7 +67,7 @@ func parseEnd(s string) (netip.Addr, error) {
 	return a.Local, err
 }
 
-func parseDevice(name string) (string, error) { return name, netcfg.CheckName(name) }
+func parseDevice(name string) (string, error) { return name, link.CheckName(name) }
 
 // run returns nil after a signal, and if the reader of the packets that --verbose prints goes away.
 func (o *loopOptions) run(operands []string) error {

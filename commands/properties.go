@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -33,8 +34,8 @@ func (q *properties) propertyFlags() []*option {
 		switchFlag("anyone", "allow every local user to attach", &q.access.Anyone),
 		exactFlag("address", addresses, netcfg.ParseAddress, &s.Addresses),
 		exactFlag("route", routes, netcfg.ParseRoute, &s.Routes),
-		pointerFlag("mtu", "maximum packet size in `BYTES`", parseInt(netcfg.MTUMin, netcfg.MTUMax), &s.MTU),
-		valueFlag("mac", "MAC address `MAC` (tap)", netcfg.ParseMAC, &s.MAC),
+		pointerFlag("mtu", "maximum packet size in `BYTES`", parseInt(link.MTUMin, link.MTUMax), &s.MTU),
+		valueFlag("mac", "MAC address `MAC` (tap)", link.ParseMAC, &s.MAC),
 		pointerFlag("txqueuelen", "transmit queue length in `PACKETS`", parseInt(0, math.MaxInt32), &s.TxQueueLen),
 		pointerFlag("alias", "a `TEXT` that describes the device", parseAlias, &s.Alias),
 		pointerFlag("master", "join `DEV`, a bridge (tap) or a VRF", parseMaster, &s.Master),
@@ -121,6 +122,6 @@ func parseOnOff(s string) (bool, error) {
 	return s == "on", nil
 }
 
-func parseAlias(s string) (string, error) { return s, netcfg.CheckAlias(s) }
+func parseAlias(s string) (string, error) { return s, link.CheckAlias(s) }
 
 func parseMaster(s string) (netcfg.Master, error) { return netcfg.Master{Name: s}, deviceName(s) }

@@ -83,7 +83,8 @@ func (ns *Namespace) attachable(d *Device, a Attachment) error {
 	case d == nil:
 		return &cause.Error{Device: a.Device, Cause: cause.NoDevice}
 	case d.Kind != "tun":
-		return &cause.Error{Device: a.Device, Cause: cause.OtherKind, Detail: "it is " + d.KindWords() + ", not a TUN/TAP device"}
+		return &cause.Error{Device: a.Device, Cause: cause.OtherKind,
+			Detail: "it is " + d.KindWords() + ", not a TUN/TAP device"}
 	case a.Queues > 1 && !d.MultiQueue:
 		return &cause.Error{Device: a.Device, Cause: cause.WrongQueues, Detail: "it is single-queue"}
 	case d.InUse() && (a.Alone || !d.MultiQueue):

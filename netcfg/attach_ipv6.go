@@ -85,7 +85,8 @@ func (ns *Namespace) restartIPv6(d *Device) error {
 	defer lock.Close()
 	const tries = 16
 	for range tries {
-		if err = sysctl.Restart(int(file.Fd()), lock.FD(), linkChange(d.Index).Serialize()); !errors.Is(err, unix.EINTR) {
+		err = sysctl.Restart(int(file.Fd()), lock.FD(), linkChange(d.Index).Serialize())
+		if !errors.Is(err, unix.EINTR) {
 			break
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/nstest"
 	"github.com/tunadm/tunadm/internal/users"
 )
@@ -40,7 +41,8 @@ func claimLoop() error {
 		do(changes...)
 		for i, several := range []bool{false, true} {
 			name := fmt.Sprint("new", i)
-			want := &Spec{Name: name, Mode: TAP, MultiQueue: &several, Access: users.Root(), Link: Link{Up: on(true)}}
+			want := &Spec{Name: name, Mode: link.TAP, MultiQueue: &several, Access: users.Root(),
+				Link: Link{Up: on(true)}}
 			do(Change{Name: name, Want: want})
 			do(Change{Name: name, Expect: Present})
 		}
@@ -58,9 +60,11 @@ func TestNoClaimIsToldAsAnAttachment(t *testing.T) {
 		nstest.Skip(t, "needs IFF_NO_CARRIER: before Linux 6.1 a claim turns the carrier on")
 	}
 	for i := range 4 {
-		add(t, k, Spec{Name: fmt.Sprint("tun", i), Mode: TUN, MultiQueue: on(i%2 == 1), Link: Link{Up: on(i >= 2)}})
+		add(t, k,
+			Spec{Name: fmt.Sprint("tun", i), Mode: link.TUN, MultiQueue: on(i%2 == 1), Link: Link{Up: on(i >= 2)}})
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), nstest.Patience(30*time.Second+time.Duration(attacks(25))*time.Second))
+	ctx, cancel := context.WithTimeout(context.Background(),
+		nstest.Patience(30*time.Second+time.Duration(attacks(25))*time.Second))
 	defer cancel()
 	count := map[EventKind]int{}
 	ended := false

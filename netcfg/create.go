@@ -5,6 +5,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
 )
@@ -16,7 +17,7 @@ func (ns *Namespace) createAll(ctx context.Context, steps []*task) []error {
 	// names with a %d last: the kernel must not choose a name that another step asks for
 	for _, counted := range []bool{false, true} {
 		for i, s := range steps {
-			if IsTemplate(s.Device) != counted {
+			if link.IsTemplate(s.Device) != counted {
 				continue
 			}
 			if ctx.Err() != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -93,7 +94,7 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 		return "", &cause.Error{Device: made.name, What: "read the device", Err: err}
 	}
 	usual := uint16(unix.ARPHRD_ETHER)
-	if s.Mode == TUN {
+	if s.Mode == link.TUN {
 		usual = unix.ARPHRD_NONE
 	}
 	for _, c := range []struct {
@@ -112,7 +113,7 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 			return c.what, nil
 		}
 	}
-	return "", driver.Renew(made.fd, s.Mode == TAP)
+	return "", driver.Renew(made.fd, s.Mode == link.TAP)
 }
 
 // createApart creates a device in a separate network namespace, and moves it to its own once it has its owner. taken is

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/driver"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -13,9 +14,10 @@ import (
 // than a device without.
 func TestANewMACIsSetOnce(t *testing.T) {
 	ns := open(t)
-	mac := MAC{2, 0, 0, 0, 0, 7}
-	without := len(events(t, func() { add(t, ns, Spec{Name: "tap1", Mode: TAP, Link: Link{MTU: on(1400)}}) }))
-	with := len(events(t, func() { add(t, ns, Spec{Name: "tap2", Mode: TAP, Link: Link{MTU: on(1400), MAC: mac}}) }))
+	mac := link.MAC{2, 0, 0, 0, 0, 7}
+	without := len(events(t, func() { add(t, ns, Spec{Name: "tap1", Mode: link.TAP, Link: Link{MTU: on(1400)}}) }))
+	with := len(events(t,
+		func() { add(t, ns, Spec{Name: "tap2", Mode: link.TAP, Link: Link{MTU: on(1400), MAC: mac}}) }))
 	f, err := nstest.Attach("tap1", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_NO_CARRIER)
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package netcfg
 import (
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
@@ -25,7 +26,7 @@ func deviceOf(l *rtnl.Link) *Device {
 		Multicast: l.Flags&unix.IFF_MULTICAST != 0,
 		MTU:       l.MTU, TxQueueLen: l.TxQueueLen, group: l.Group, masterIndex: l.Master,
 		carrierOn: l.Carrier, carrierUps: l.CarrierUps, Carrier: l.Carrier && l.Flags&unix.IFF_UP != 0,
-		Mode: Mode(l.Tun.Type), Access: users.Access{User: id(l.Tun.Owner), Group: id(l.Tun.Group)},
+		Mode: link.Mode(l.Tun.Type), Access: users.Access{User: id(l.Tun.Owner), Group: id(l.Tun.Group)},
 		PI: l.Tun.PI, VnetHdr: l.Tun.VnetHdr, Persist: l.Tun.Persist, MultiQueue: l.Tun.MultiQueue,
 		Queues: l.Tun.Queues, DisabledQueues: l.Tun.DisabledQueues,
 	}
@@ -38,7 +39,7 @@ func deviceOf(l *rtnl.Link) *Device {
 	if l.Flags&unix.IFF_LOOPBACK != 0 {
 		d.Kind = "loopback"
 	}
-	if d.Kind != "tun" || d.Mode == TAP {
+	if d.Kind != "tun" || d.Mode == link.TAP {
 		d.MAC = l.Address
 	}
 	return d

@@ -1,10 +1,8 @@
 package netcfg
 
 import (
-	"cmp"
-	"strings"
-
 	"github.com/tunadm/tunadm/internal/holders"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 )
@@ -17,7 +15,7 @@ type Device struct {
 	AltNames []string
 	Kind     string // "tun" for tun and tap; "veth", "bridge", "loopback", ...; "" for a network card
 
-	Mode           Mode
+	Mode           link.Mode
 	Persist        bool // the device outlives the program that created it
 	MultiQueue     bool
 	PI, VnetHdr    bool // the flags of the last program that attached
@@ -28,9 +26,9 @@ type Device struct {
 	Access users.Access
 
 	Up, Carrier bool
-	MTU         int // bytes
-	MAC         MAC // nil on a tun
-	TxQueueLen  int // packets
+	MTU         int      // bytes
+	MAC         link.MAC // nil on a tun
+	TxQueueLen  int      // packets
 	Alias       string
 	Master      string // "": none
 	MasterKind  string // "bridge", "vrf"
@@ -133,9 +131,9 @@ func (d *Device) unseen() int {
 }
 
 // fresh returns a device of that mode as the kernel creates it, with no property set.
-func fresh(name string, mode Mode) *Device {
+func fresh(name string, mode link.Mode) *Device {
 	d := &Device{Name: name, Kind: "tun", Mode: mode, Persist: true, MTU: 1500, TxQueueLen: 500, Multicast: true}
-	if mode == TAP {
+	if mode == link.TAP {
 		d.TxQueueLen = 1000
 	}
 	return d
@@ -155,37 +153,4 @@ func (d *Device) ipv6() string {
 		}
 	}
 	return ""
-}
-
-// compareNames orders names by their numbers: tap2 before tap10.
-func compareNames(a, b string) int {
-	for a != "" && b != "" {
-		x, restA := cutNumber(a)
-		y, restB := cutNumber(b)
-		if x != "" && y != "" {
-			if c := cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(x, y)); c != 0 {
-				return c
-			}
-			a, b = restA, restB
-			continue
-		}
-		if a[0] != b[0] {
-			return cmp.Compare(a[0], b[0])
-		}
-		a, b = a[1:], b[1:]
-	}
-	return cmp.Compare(len(a), len(b))
-}
-
-// cutNumber splits s after its leading digits, and removes leading zeros.
-func cutNumber(s string) (digits, rest string) {
-	n := 0
-	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
-		n++
-	}
-	digits = s[:n]
-	if trimmed := strings.TrimLeft(digits, "0"); trimmed != "" {
-		return trimmed, s[n:]
-	}
-	return digits[:min(n, 1)], s[n:]
 }

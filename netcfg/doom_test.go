@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,7 +38,7 @@ func TestNoGroupIsDeletedWithAStrayInside(t *testing.T) {
 	for _, claimed := range []bool{false, true} {
 		ns := open(t)
 		for _, name := range []string{"q1", "q2"} {
-			add(t, ns, Spec{Name: name, Mode: TUN})
+			add(t, ns, Spec{Name: name, Mode: link.TUN})
 		}
 		ip(t, "link add d0 type bridge")
 		devices := doom(t, ns, claimed, "q1", "q2")
@@ -68,10 +69,10 @@ func TestNoGroupIsDeletedWithAStrayInside(t *testing.T) {
 func TestForceTakesNoOtherDeviceOfTheIndex(t *testing.T) {
 	for _, names := range [][]string{{"b1"}, {"b1", "b2", "b3"}} {
 		ns := open(t)
-		add(t, ns, Spec{Name: "a1", Mode: TUN})
+		add(t, ns, Spec{Name: "a1", Mode: link.TUN})
 		changes := []Change{{Name: "a1", Want: &Spec{Link: Link{MTU: on(1400)}}, Expect: Present}}
 		for _, name := range names {
-			add(t, ns, Spec{Name: name, Mode: TUN})
+			add(t, ns, Spec{Name: name, Mode: link.TUN})
 			changes = append(changes, Change{Name: name, Expect: Present, Force: true})
 		}
 		was, err := ns.Devices("b1")
@@ -105,7 +106,7 @@ func TestDeviceOfALostIndexIsNotDeleted(t *testing.T) {
 	for _, names := range [][]string{{"b1"}, {"b1", "b2"}} {
 		ns := open(t)
 		for _, name := range names {
-			add(t, ns, Spec{Name: name, Mode: TUN})
+			add(t, ns, Spec{Name: name, Mode: link.TUN})
 		}
 		devices := doom(t, ns, false, names...)
 		ip(t, "link del b1")
@@ -124,7 +125,7 @@ func TestDeviceOfALostIndexIsNotDeleted(t *testing.T) {
 // TestALinkGroupComesBackAfterAKill leaves a device as a run does that is killed before its delete.
 func TestALinkGroupComesBackAfterAKill(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "q1", Mode: TUN})
+	add(t, ns, Spec{Name: "q1", Mode: link.TUN})
 	ip(t, "link set q1 group 51")
 	devices := doom(t, ns, true, "q1")
 	group, err := ns.unusedGroup(devices[0].group)

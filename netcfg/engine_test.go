@@ -14,6 +14,7 @@ import (
 	"unsafe"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
@@ -195,26 +196,28 @@ func TestAddIsAllOrNothing(t *testing.T) {
 		cause cause.Cause
 		errno error
 	}{
-		{"create: the kernel refuses the MAC", Spec{Mode: TAP, Link: Link{MAC: MAC{1, 0, 0, 0, 0, 1}}}, "", "", cause.Unknown,
-			unix.EADDRNOTAVAIL},
-		{"link: an alias that is too long", Spec{Mode: TUN,
+		{"create: the kernel refuses the MAC", Spec{Mode: link.TAP, Link: Link{MAC: link.MAC{1, 0, 0, 0, 0, 1}}}, "",
+			"", cause.Unknown, unix.EADDRNOTAVAIL},
+		{"link: an alias that is too long", Spec{Mode: link.TUN,
 			Link: Link{Alias: on(strings.Repeat("x", 300)), MTU: on(1400)}}, "", "", cause.Unknown, unix.ERANGE},
-		{"address: IPv6 is off", Spec{Mode: TUN, Link: Link{Up: on(true)},
+		{"address: IPv6 is off", Spec{Mode: link.TUN, Link: Link{Up: on(true)},
 			Addresses: addresses("10.0.0.1/24", "fd00::1/64")}, "sysctl", "", cause.IPv6Off, unix.EACCES},
-		{"route: the gateway is nowhere", Spec{Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24"),
-			Routes: routes("10.1.0.0/16", "10.2.0.0/16 via 10.9.0.1")}, "", "", cause.NoGateway, unix.ENETUNREACH},
-		{"route: another device has it", Spec{Mode: TUN, Link: Link{Up: on(true)}, Routes: routes("10.3.0.0/16")},
+		{"route: the gateway is nowhere",
+			Spec{Mode: link.TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24"),
+				Routes: routes("10.1.0.0/16", "10.2.0.0/16 via 10.9.0.1")}, "", "", cause.NoGateway, unix.ENETUNREACH},
+		{"route: another device has it", Spec{Mode: link.TUN, Link: Link{Up: on(true)}, Routes: routes("10.3.0.0/16")},
 			"route add 10.3.0.0/16 dev lo", "", cause.RouteTaken, unix.EEXIST},
-		{"master: it is not there", Spec{Mode: TAP, Master: &Master{Name: "nobr"}}, "", "", cause.NoMaster, unix.ENODEV},
-		{"master: it takes no ports", Spec{Mode: TAP, Link: Link{Up: on(true)}, Master: &Master{Name: "v0"}},
+		{"master: it is not there", Spec{Mode: link.TAP, Master: &Master{Name: "nobr"}}, "", "", cause.NoMaster,
+			unix.ENODEV},
+		{"master: it takes no ports", Spec{Mode: link.TAP, Link: Link{Up: on(true)}, Master: &Master{Name: "v0"}},
 			"link add v0 type veth", "", cause.NoPort, unix.EOPNOTSUPP},
-		{"master: a tun", Spec{Mode: TUN, Master: &Master{Name: "br0"}}, "link add br0 type bridge", "", cause.TunInBridge,
-			nil},
-		{"hold: the bridge is deleted during the run", Spec{Mode: TAP, Master: &Master{Name: "br0"}},
+		{"master: a tun", Spec{Mode: link.TUN, Master: &Master{Name: "br0"}}, "link add br0 type bridge", "",
+			cause.TunInBridge, nil},
+		{"hold: the bridge is deleted during the run", Spec{Mode: link.TAP, Master: &Master{Name: "br0"}},
 			"link add br0 type bridge", "link del br0", cause.NoMaster, unix.ENODEV},
-		{"master: the bridge is deleted during the run", Spec{Mode: TAP, Master: &Master{Name: "br0"}},
-			"link add br0 type bridge; tuntap add dev p0 mode tap; link set p0 master br0", "link del br0", cause.NoMaster,
-			nil},
+		{"master: the bridge is deleted during the run", Spec{Mode: link.TAP, Master: &Master{Name: "br0"}},
+			"link add br0 type bridge; tuntap add dev p0 mode tap; link set p0 master br0", "link del br0",
+			cause.NoMaster, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ns := open(t)
@@ -256,12 +259,13 @@ func busyDevice(t *testing.T, ns *Namespace) {
 	ip(t, "link add v0 type veth peer name v1")
 	ip(t, "link set v0 up")
 	ip(t, "link set v1 up")
-	for deadline := time.Now().Add(nstest.Patience(10 * time.Second)); !strings.Contains(ip(t, "-br link show v0"), " UP "); {
+	deadline := time.Now().Add(nstest.Patience(10 * time.Second))
+	for !strings.Contains(ip(t, "-br link show v0"), " UP ") {
 		if time.Now().After(deadline) {
 			t.Fatal("the veth does not come up")
 		}
 	}
-	add(t, ns, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1400), Up: on(true), Alias: on("mine")}})
+	add(t, ns, Spec{Name: "tap7", Mode: link.TAP, Link: Link{MTU: on(1400), Up: on(true), Alias: on("mine")}})
 	for _, line := range []string{
 		"addr add 10.0.0.1/24 dev tap7 label tap7:one", "addr add 10.0.0.2/24 dev tap7",
 		"addr add 10.5.0.1/24 dev tap7 valid_lft 5000 preferred_lft 4000",
@@ -289,7 +293,7 @@ func TestSetPutsBack(t *testing.T) {
 		cause cause.Cause
 	}{
 		{"link: of several properties one is refused",
-			Spec{Link: Link{MTU: on(1300), TxQueueLen: on(7), MAC: MAC{1, 0, 0, 0, 0, 1}}}, nil, cause.Unknown},
+			Spec{Link: Link{MTU: on(1300), TxQueueLen: on(7), MAC: link.MAC{1, 0, 0, 0, 0, 1}}}, nil, cause.Unknown},
 		{"access, after the primary address was removed",
 			Spec{Link: Link{TxQueueLen: on(7)}, RemoveAddresses: *addresses("10.0.0.1/24"), Access: newOwner}, taken,
 			cause.InUse},
@@ -363,8 +367,9 @@ func TestThePlanIsWhatRuns(t *testing.T) {
 func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		ns := open(t)
-		add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("fd00::1/64")})
-		for deadline := time.Now().Add(nstest.Patience(10 * time.Second)); ip(t, "-6 -br addr show dev tun7 tentative") != ""; {
+		add(t, ns, Spec{Name: "tun7", Mode: link.TUN, Link: Link{Up: on(true)}, Addresses: addresses("fd00::1/64")})
+		deadline := time.Now().Add(nstest.Patience(10 * time.Second))
+		for ip(t, "-6 -br addr show dev tun7 tentative") != "" {
 			if time.Now().After(deadline) {
 				t.Fatal("the address does not settle")
 			}
@@ -390,7 +395,7 @@ func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 // TestUndoBelowTheMTUOfIPv6 restores an MTU below the minimum of IPv6, from one above it.
 func TestUndoBelowTheMTUOfIPv6(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{MTU: on(1000), Up: on(true)},
+	add(t, ns, Spec{Name: "tun7", Mode: link.TUN, Link: Link{MTU: on(1000), Up: on(true)},
 		Addresses: addresses("10.0.0.1/24")})
 	before := witness(t)
 	want := &Spec{Link: Link{MTU: on(1400)}, AddAddresses: *addresses("fd00::1/64"),
@@ -435,7 +440,7 @@ func TestStepsWithoutTheRight(t *testing.T) {
 		{StepHold, &Spec{Master: &Master{Name: "br0"}, Link: Link{MTU: on(1400), MAC: nil}}},
 		{StepAccess, &Spec{Access: &users.Access{User: &users.ID{Number: 2}, Group: &users.ID{Number: 2}}}},
 		{StepDelete, nil},
-		{StepCreate, &Spec{Name: "new7", Mode: TUN, Access: users.Root()}},
+		{StepCreate, &Spec{Name: "new7", Mode: link.TUN, Access: users.Root()}},
 	} {
 		t.Run(string(c.kind), func(t *testing.T) {
 			ns := open(t)
@@ -493,7 +498,7 @@ func TestDeleteTouchesNothingElse(t *testing.T) {
 	ip(t, "link add v0 type veth peer name v1")
 	ip(t, "link set v0 group 77")
 	for i := range 5 {
-		add(t, ns, Spec{Name: fmt.Sprintf("t%d", i), Mode: TUN, MultiQueue: on(i == 4)})
+		add(t, ns, Spec{Name: fmt.Sprintf("t%d", i), Mode: link.TUN, MultiQueue: on(i == 4)})
 	}
 	hold(t, "t1", unix.IFF_TUN|unix.IFF_NO_PI)
 	hold(t, "t4", unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
@@ -539,7 +544,7 @@ func TestAProgramThatAttachesBetweenSavesItsDevice(t *testing.T) {
 			flags |= unix.IFF_MULTI_QUEUE
 		}
 		for _, name := range []string{"a1", "b1", "b2", "b3"} {
-			add(t, ns, Spec{Name: name, Mode: TUN, MultiQueue: &multiQueue})
+			add(t, ns, Spec{Name: name, Mode: link.TUN, MultiQueue: &multiQueue})
 		}
 		ip(t, "link set b2 group 5")
 		changes := []Change{{Name: "a1", Want: &Spec{Link: Link{MTU: on(1400)}}, Expect: Present}}
@@ -566,8 +571,8 @@ func TestAProgramThatAttachesBetweenSavesItsDevice(t *testing.T) {
 // TestDeleteNeverTakesANamesake re-creates the device with its name after the observation.
 func TestDeleteNeverTakesANamesake(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "a1", Mode: TUN})
-	add(t, ns, Spec{Name: "b1", Mode: TUN})
+	add(t, ns, Spec{Name: "a1", Mode: link.TUN})
+	add(t, ns, Spec{Name: "b1", Mode: link.TUN})
 	changes := []Change{{Name: "a1", Want: &Spec{Link: Link{MTU: on(1400)}}, Expect: Present},
 		{Name: "b1", Expect: Present}}
 	results, err := ns.Run(context.Background(), changes, Options{Log: after(StepLink, func() {
@@ -587,7 +592,7 @@ func TestDeleteNeverTakesANamesake(t *testing.T) {
 func TestARenamedDeviceIsStillTheOne(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		ns := open(t)
-		add(t, ns, Spec{Name: "x7", Mode: TUN, Link: Link{Alias: on("ours")}})
+		add(t, ns, Spec{Name: "x7", Mode: link.TUN, Link: Link{Alias: on("ours")}})
 		want := &Spec{Link: Link{TxQueueLen: on(7)}, AddAddresses: *addresses("10.0.0.1/24")}
 		if fails {
 			want.Up, want.AddRoutes = on(true), *routes("10.1.0.0/16 via 10.9.0.1")
@@ -623,7 +628,7 @@ func rename(t *testing.T, name, to string) {
 // TestUndoLeavesWhatOthersDid configures the device by another program while a change of it fails.
 func TestUndoLeavesWhatOthersDid(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
+	add(t, ns, Spec{Name: "tun7", Mode: link.TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
 	want := &Spec{Link: Link{TxQueueLen: on(7)}, RemoveAddresses: *addresses("10.0.0.1/24"),
 		AddAddresses: *addresses("10.6.0.1/24"), AddRoutes: *routes("10.1.0.0/16 via 10.9.0.1")}
 	r := run(t, ns, Change{Name: "tun7", Want: want, Expect: Present}, after(StepLink, func() {
@@ -646,8 +651,9 @@ func TestUndoLeavesWhatOthersDid(t *testing.T) {
 // TestAClaimNeverMakesADevice claims a device that does not exist, and one whose name another device has.
 func TestAClaimNeverMakesADevice(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "real7", Mode: TUN})
-	for _, d := range []*Device{{Name: "ghost7", Mode: TUN, Index: 99}, {Name: "real7", Mode: TUN, Index: 99}} {
+	add(t, ns, Spec{Name: "real7", Mode: link.TUN})
+	for _, name := range []string{"ghost7", "real7"} {
+		d := &Device{Name: name, Mode: link.TUN, Index: 99}
 		fd, err := ns.claim(d, 0)
 		e := new(cause.Error)
 		if !errors.As(err, &e) || e.Cause != cause.NoDevice {
@@ -664,7 +670,7 @@ func TestTheLastLookBeforeAGroupIsDeleted(t *testing.T) {
 	ns := open(t)
 	var devices []*doomed
 	for _, name := range []string{"q1", "q2", "q3"} {
-		add(t, ns, Spec{Name: name, Mode: TUN, MultiQueue: on(true)})
+		add(t, ns, Spec{Name: name, Mode: link.TUN, MultiQueue: on(true)})
 		ip(t, "link set "+name+" group 5")
 		d, err := ns.observe([]target{{name: name}}, shallow, false)
 		if err != nil {
@@ -692,7 +698,7 @@ func TestTheLastLookBeforeAGroupIsDeleted(t *testing.T) {
 // TestAPacketFilterThatWasLeftBehind claims a tap that kept the filter of a program with packet information.
 func TestAPacketFilterThatWasLeftBehind(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "tap7", Mode: TAP, PI: true})
+	add(t, ns, Spec{Name: "tap7", Mode: link.TAP, PI: true})
 	f := hold(t, "tap7", unix.IFF_TAP)
 	pass := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0xffff}}
 	program := unix.SockFprog{Len: 1, Filter: &pass[0]}
@@ -709,7 +715,7 @@ func TestAPacketFilterThatWasLeftBehind(t *testing.T) {
 // TestOneDeviceByTwoNames names a device by its name and by an alternative name.
 func TestOneDeviceByTwoNames(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "tun7", Mode: TUN})
+	add(t, ns, Spec{Name: "tun7", Mode: link.TUN})
 	ip(t, "link property add dev tun7 altname seven")
 	results, err := ns.Run(context.Background(),
 		[]Change{{Name: "tun7", Expect: Present}, {Name: "seven", Expect: Present}}, Options{})
@@ -727,9 +733,10 @@ func TestOlderKernels(t *testing.T) {
 	nstest.NeedReal(t)
 	ns := open(t)
 	ns.features = 0
-	add(t, ns, Spec{Name: "up7", Mode: TAP, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
-	add(t, ns, Spec{Name: "down7", Mode: TUN})
-	if r := run(t, ns, Change{Name: "up7", Want: &Spec{Access: &users.Access{User: &users.ID{Number: 71001}}}, Expect: Present},
+	add(t, ns, Spec{Name: "up7", Mode: link.TAP, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
+	add(t, ns, Spec{Name: "down7", Mode: link.TUN})
+	if r := run(t, ns,
+		Change{Name: "up7", Want: &Spec{Access: &users.Access{User: &users.ID{Number: 71001}}}, Expect: Present},
 		nil); r.Err != nil {
 		t.Error(r.Err)
 	}
@@ -770,9 +777,9 @@ func TestANamesakeIsNeverChanged(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ns := open(t)
 			if c.expect == Present {
-				add(t, ns, Spec{Name: "x7", Mode: TUN})
+				add(t, ns, Spec{Name: "x7", Mode: link.TUN})
 			}
-			want := &Spec{Name: "x7", Mode: TUN, Access: users.Root(), Link: Link{MTU: on(1400)},
+			want := &Spec{Name: "x7", Mode: link.TUN, Access: users.Root(), Link: Link{MTU: on(1400)},
 				AddAddresses: *addresses("10.0.0.1/24")}
 			r := run(t, ns, Change{Name: "x7", Want: want, Expect: c.expect}, after(c.kind, swap(t)))
 			e := new(cause.Error)
@@ -793,7 +800,7 @@ func TestManyAtOnce(t *testing.T) {
 	changes := make([]Change, n)
 	for i := range changes {
 		name := fmt.Sprintf("t%d", i)
-		changes[i] = Change{Name: name, Want: &Spec{Name: name, Mode: TUN, Access: users.Root(),
+		changes[i] = Change{Name: name, Want: &Spec{Name: name, Mode: link.TUN, Access: users.Root(),
 			Link:      Link{MTU: on(1400), Up: on(true)},
 			Addresses: addresses(fmt.Sprintf("10.0.%d.%d/32", i/250, i%250+1))}}
 	}
@@ -838,7 +845,7 @@ func TestASignalLeavesNothingHalfMade(t *testing.T) {
 	for i := range 20 {
 		name := fmt.Sprintf("t%d", i)
 		changes = append(changes, Change{Name: name,
-			Want: &Spec{Name: name, Mode: TUN, Access: users.Root(), Link: Link{MTU: on(1400)}}})
+			Want: &Spec{Name: name, Mode: link.TUN, Access: users.Root(), Link: Link{MTU: on(1400)}}})
 	}
 	n := 0
 	results, err := ns.Run(ctx, changes, Options{Log: func(s Step) {
@@ -862,9 +869,9 @@ func TestASignalLeavesNothingHalfMade(t *testing.T) {
 func TestAccessChangesNothingElse(t *testing.T) {
 	nstest.NeedReal(t)
 	for _, c := range []struct {
-		mode Mode
+		mode link.Mode
 		old  bool
-	}{{TUN, false}, {TAP, false}, {TUN, true}, {TAP, true}} {
+	}{{link.TUN, false}, {link.TAP, false}, {link.TUN, true}, {link.TAP, true}} {
 		mode, ns := c.mode, open(t)
 		if c.old {
 			ns.features = 0
@@ -873,7 +880,8 @@ func TestAccessChangesNothingElse(t *testing.T) {
 		ip(t, "link set x7 up")
 		ip(t, "addr add 10.0.0.1/24 dev x7")
 		before := witness(t) + ip(t, "tuntap show")
-		r := run(t, ns, Change{Name: "x7", Want: &Spec{Access: &users.Access{User: &users.ID{Number: 71001}}}, Expect: Present},
+		r := run(t, ns,
+			Change{Name: "x7", Want: &Spec{Access: &users.Access{User: &users.ID{Number: 71001}}}, Expect: Present},
 			nil)
 		if r.Err != nil {
 			t.Fatal(r.Err)
@@ -901,7 +909,7 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 	}
 	before := look()
 	for _, name := range []string{"tap1", "tap2"} {
-		add(t, ns, Spec{Name: name, Mode: TAP, Link: Link{Up: on(true)}, Master: &Master{Name: "br0"}})
+		add(t, ns, Spec{Name: name, Mode: link.TAP, Link: Link{Up: on(true)}, Master: &Master{Name: "br0"}})
 		if now := look(); now != before {
 			t.Errorf("%s: the bridge was %s, is %s", name, before, now)
 		}
@@ -910,13 +918,14 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 	ip(t, "link add v0 address fe:ff:ff:ff:ff:f0 type veth")
 	ip(t, "link set v0 master br1")
 	lowest := ip(t, "-br link show br1")
-	add(t, ns, Spec{Name: "tap3", Mode: TAP, Master: &Master{Name: "br1"}})
-	add(t, ns, Spec{Name: "tap4", Mode: TAP, Link: Link{MAC: MAC{2, 0, 0, 0, 0, 1}}, Master: &Master{Name: "br1"}})
+	add(t, ns, Spec{Name: "tap3", Mode: link.TAP, Master: &Master{Name: "br1"}})
+	add(t, ns,
+		Spec{Name: "tap4", Mode: link.TAP, Link: Link{MAC: link.MAC{2, 0, 0, 0, 0, 1}}, Master: &Master{Name: "br1"}})
 	if now := ip(t, "-br link show br1"); now != lowest {
 		t.Errorf("a bridge with a port was %s, is %s", lowest, now)
 	}
 	ip(t, "link add br2 type bridge stp_state 1")
-	add(t, ns, Spec{Name: "tap5", Mode: TAP, Master: &Master{Name: "br2"}})
+	add(t, ns, Spec{Name: "tap5", Mode: link.TAP, Master: &Master{Name: "br2"}})
 	if got := ip(t, "-d link show br2"); strings.Contains(got, "bridge_id 8000.0:0:0:0:0:0") {
 		t.Errorf("the bridge has no identifier of its own: %s", got)
 	}
@@ -928,7 +937,7 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 	ip(t, "tuntap add dev tap6 mode tap")
 	ip(t, "link set tap6 master br3")
 	ip(t, "link del tap6") // leaves the bridge with the MAC address zero
-	add(t, ns, Spec{Name: "tap7", Mode: TAP, Master: &Master{Name: "br3"}})
+	add(t, ns, Spec{Name: "tap7", Mode: link.TAP, Master: &Master{Name: "br3"}})
 	if got := ip(t, "link show br3"); strings.Contains(got, "00:00:00:00:00:00") {
 		t.Errorf("the bridge is left without an address: %s", got)
 	}
@@ -972,7 +981,7 @@ func TestAMultiQueueDeviceIsNeverOpenToOthers(t *testing.T) {
 	ns := open(t)
 	seen := 0
 	for _, d := range events(t, func() {
-		add(t, ns, Spec{Name: "q7", Mode: TUN, MultiQueue: on(true),
+		add(t, ns, Spec{Name: "q7", Mode: link.TUN, MultiQueue: on(true),
 			Access: &users.Access{User: &users.ID{Number: 0}, Group: &users.ID{Number: 0}}})
 	}) {
 		if d.Name != "q7" {

@@ -48,7 +48,8 @@ func (ns *Namespace) explainAttach(d *Device, err error) error {
 		e.Cause, e.Fix = cause.NotOwner, surroundings.AsRoot()
 		e.Detail = "only " + ns.named(d).Access.String() + " may attach"
 	case errors.Is(err, unix.ENOMEM):
-		e.Detail, e.Cause = fmt.Sprintf("the kernel has no memory for its queue of %d packets", d.TxQueueLen), cause.NoMemory
+		e.Detail, e.Cause = fmt.Sprintf("the kernel has no memory for its queue of %d packets", d.TxQueueLen),
+			cause.NoMemory
 	case errors.Is(err, unix.E2BIG):
 		e.Cause, e.Detail = cause.InUse, "all of its 256 queues are in use"
 	}
@@ -97,7 +98,8 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 		if s.hold != nil { // the device will be gone when the user reads this
 			where = "default"
 		}
-		e.Cause, e.Fix = cause.IPv6Off, fix.Run(fix.InNamespace("sysctl", "-w", "net.ipv6.conf."+where+".disable_ipv6=0"))
+		e.Cause, e.Fix = cause.IPv6Off,
+			fix.Run(fix.InNamespace("sysctl", "-w", "net.ipv6.conf."+where+".disable_ipv6=0"))
 	case s.Kind == StepAddRoute && s.Route.Via.IsValid() &&
 		(is(unix.ENETUNREACH) || is(unix.EHOSTUNREACH) || is(unix.EINVAL)):
 		e.Cause = cause.NoGateway

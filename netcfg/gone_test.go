@@ -7,6 +7,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
 )
@@ -14,7 +15,7 @@ import (
 // everything returns a Spec of a device with a step of each kind but delete.
 func everything(name string) *Spec {
 	return &Spec{
-		Name: name, Mode: TAP, Access: users.Root(), Link: Link{MTU: on(1400), Up: on(true)},
+		Name: name, Mode: link.TAP, Access: users.Root(), Link: Link{MTU: on(1400), Up: on(true)},
 		AddAddresses: *addresses("10.7.0.1/24", "fd00:7::1/64"),
 		AddRoutes:    *routes("10.8.0.0/16 via 10.7.0.2", "fd00:8::/64"),
 		Master:       &Master{Name: "red"},
@@ -27,7 +28,7 @@ func start(t *testing.T, c Change) (*Namespace, *job) {
 	ns := open(t)
 	ip(t, "link add red up type bridge")
 	if c.Expect != Absent {
-		add(t, ns, Spec{Name: "tap7", Mode: TAP, Link: Link{Up: on(true)}, Access: new(users.Access),
+		add(t, ns, Spec{Name: "tap7", Mode: link.TAP, Link: Link{Up: on(true)}, Access: new(users.Access),
 			Addresses: addresses("10.9.0.1/24"), Routes: routes("10.10.0.0/16")})
 	}
 	j := &job{Change: c}
@@ -113,7 +114,7 @@ func remove7(t *testing.T) { ip(t, "link del tap7") }
 // TestADeviceThatVanishesUnderAQueue deletes the device of a queue, when idle and while a read waits.
 func TestADeviceThatVanishesUnderAQueue(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "tap7", Mode: TAP})
+	add(t, ns, Spec{Name: "tap7", Mode: link.TAP})
 	a := attach(t, ns, Attachment{Device: "tap7"})
 	remove7(t)
 	for at, call := range map[string]func(fd int) error{

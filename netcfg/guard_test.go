@@ -10,6 +10,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -17,7 +18,7 @@ import (
 // without IFF_NO_CARRIER require.
 func TestAKilledChangeRestoresTheAddressMode(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}})
+	add(t, ns, Spec{Name: "tun7", Mode: link.TUN, Link: Link{Up: on(true)}})
 	index, err := ns.index("tun7")
 	if err != nil {
 		t.Fatal(err)

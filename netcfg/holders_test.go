@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tunadm/tunadm/internal/holders"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -35,7 +36,8 @@ func within(t *testing.T, limit time.Duration, stop []func(), look func()) (took
 	return took
 }
 
-// TestNobodyBlocksTheSearchForHolders has files put in the place of queues, which block whoever closes or describes them.
+// TestNobodyBlocksTheSearchForHolders has files put in the place of queues, which block whoever closes or describes
+// them.
 func TestNobodyBlocksTheSearchForHolders(t *testing.T) {
 	nstest.NeedReal(t)
 	for _, attack := range []string{"flush", "epoll", "flood"} {
@@ -44,7 +46,7 @@ func TestNobodyBlocksTheSearchForHolders(t *testing.T) {
 				nstest.Skip(t, "requires /dev/fuse")
 			}
 			ns := open(t)
-			add(t, ns, Spec{Name: "tun7", Mode: TUN})
+			add(t, ns, Spec{Name: "tun7", Mode: link.TUN})
 			holder, _ := startAttacker(t, "hold", "tun7")
 			const renewed = 25 // attackers, so that the examiners that they hold up do not fill the memory
 			found, cut, slowest := 0, 0, time.Duration(0)
@@ -62,7 +64,8 @@ func TestNobodyBlocksTheSearchForHolders(t *testing.T) {
 							t.Fatal(err)
 						}
 						d := devices[0]
-						switch i := slices.IndexFunc(d.Holders, func(h Holder) bool { return h.PID == holder && h.Command != "" }); {
+						switch i := slices.IndexFunc(d.Holders,
+							func(h Holder) bool { return h.PID == holder && h.Command != "" }); {
 						case d.sight == holders.Cut:
 							cut++
 						case i < 0 || d.Holders[i].Probable || slices.ContainsFunc(d.Holders, func(h Holder) bool {
@@ -87,10 +90,11 @@ func TestNobodyBlocksTheSearchForHolders(t *testing.T) {
 	}
 }
 
-// TestAProgramThatComesAndGoesIsShownWholeOrNotAtAll lists a device beside a program that attaches for half a millisecond.
+// TestAProgramThatComesAndGoesIsShownWholeOrNotAtAll lists a device beside a program that attaches for half a
+// millisecond.
 func TestAProgramThatComesAndGoesIsShownWholeOrNotAtAll(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "tun7", Mode: TUN})
+	add(t, ns, Spec{Name: "tun7", Mode: link.TUN})
 	pid, _ := startAttacker(t, "blink", "tun7")
 	seen, unseen := 0, 0
 	for start := time.Now(); seen < attacks(20) && time.Since(start) < nstest.Patience(30*time.Second); {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
@@ -70,7 +71,7 @@ func meddle(fd, n int) {
 		func() { unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, 12) },
 		func() { unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, driver.OffloadTCP) },
 		func() { unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1) },
-		func() { driver.SetMAC(fd, MAC{2, 0, 0, 0, 0, 1}) },
+		func() { driver.SetMAC(fd, link.MAC{2, 0, 0, 0, 0, 1}) },
 		func() { unix.IoctlSetPointerInt(fd, unix.TUNSETSNDBUF, 1) },
 		func() { unix.IoctlSetPointerInt(fd, unix.TUNSETTXFILTER, 1<<16) }, // accepts no packets
 	} {
@@ -101,7 +102,7 @@ func addUnderAttack() error {
 			return nil
 		default:
 		}
-		want := &Spec{Name: "q7", Mode: []Mode{TUN, TAP}[n%2], MultiQueue: on(true),
+		want := &Spec{Name: "q7", Mode: []link.Mode{link.TUN, link.TAP}[n%2], MultiQueue: on(true),
 			Access: []*users.Access{users.Root(), {User: &users.ID{}}, {Group: &users.ID{}}}[n%3]}
 		results, err := ns.Run(context.Background(), []Change{{Name: "q7", Want: want}}, Options{})
 		if err != nil {

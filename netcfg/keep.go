@@ -7,6 +7,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // carryOut runs the jobs. Its descriptor holds a new device until all properties are set, and only then the device is
@@ -77,7 +78,7 @@ func (j *job) queueLength() int {
 }
 
 func (j *job) order() int {
-	if IsTemplate(j.Name) {
+	if link.IsTemplate(j.Name) {
 		return 1
 	}
 	return 0

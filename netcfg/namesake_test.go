@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,7 +27,7 @@ func TestANamesakeKeepsItsFlags(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ns := open(t)
-			add(t, ns, Spec{Name: "x7", Mode: TUN})
+			add(t, ns, Spec{Name: "x7", Mode: link.TUN})
 			if c.other != "" {
 				ip(t, c.other)
 			}
@@ -69,7 +70,7 @@ func TestANamesakeKeepsItsFlags(t *testing.T) {
 // TestNoAttachmentIsTriedOnANamesake attaches to a device whose name another device has since the last look.
 func TestNoAttachmentIsTriedOnANamesake(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "x7", Mode: TUN})
+	add(t, ns, Spec{Name: "x7", Mode: link.TUN})
 	all, err := ns.PrepareAttach(Attachment{Device: "x7", VnetHdr: true})
 	if err != nil {
 		t.Fatal(err)

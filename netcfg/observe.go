@@ -7,6 +7,7 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/vishvananda/netlink/nl"
@@ -54,7 +55,7 @@ func (ns *Namespace) Links(names ...string) ([]*Device, error) {
 		return nil, err
 	}
 	if len(names) == 0 {
-		slices.SortFunc(devices, func(a, b *Device) int { return compareNames(a.Name, b.Name) })
+		slices.SortFunc(devices, func(a, b *Device) int { return link.CompareNames(a.Name, b.Name) })
 	}
 	return devices, nil
 }
@@ -151,7 +152,7 @@ func linkRequest(flags, index int, name string, stats bool) *nl.NetlinkRequest {
 	}
 	if name != "" {
 		kind := unix.IFLA_IFNAME
-		if len(name) > NameMax {
+		if len(name) > link.NameMax {
 			kind = unix.IFLA_ALT_IFNAME
 		}
 		r.AddData(nl.NewRtAttr(kind, nl.ZeroTerminated(name)))
@@ -245,7 +246,8 @@ func (ns *Namespace) master(name string) (*Master, error) {
 	m, err := ns.link(name, 0)
 	if cause.Gone(err) {
 		add := fix.Run(fix.InNamespace("ip", "link", "add", name, "type", "bridge"))
-		return nil, &cause.Error{What: "master " + words.Escape(name), Cause: cause.NoMaster, Fix: add, Err: unix.ENODEV}
+		what := "master " + words.Escape(name)
+		return nil, &cause.Error{What: what, Cause: cause.NoMaster, Fix: add, Err: unix.ENODEV}
 	} else if err != nil {
 		return nil, err
 	}

@@ -4,13 +4,14 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"golang.org/x/sys/unix"
 )
 
 // TestAPlainProgramGetsPlainPackets attaches without headers after a program with offload.
 func TestAPlainProgramGetsPlainPackets(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.7.1/24")})
+	add(t, ns, Spec{Name: "tun7", Mode: link.TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.7.1/24")})
 	for _, a := range []Attachment{{Device: "tun7", VnetHdr: true, Offload: true}, {Device: "tun7"}} {
 		one := attach(t, ns, a)
 		if whole := segments(t, ns, "tun7"); whole != a.Offload {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 )
@@ -17,7 +18,7 @@ func (want *Spec) Impossible() []error {
 	mtu := p.have.MTU
 	if want.MTU != nil {
 		mtu = *want.MTU
-		if err := want.Mode.checkMTU(mtu); err != nil {
+		if err := want.Mode.CheckMTU(mtu); err != nil {
 			return []error{p.refuse(cause.MTUBounds, fmt.Sprintf("mtu %d", mtu), err.Error())}
 		}
 	}
@@ -121,18 +122,18 @@ func (p *planner) check() error {
 		mtu = *w.MTU
 	}
 	if w.undo {
-		p.withoutIPv6 = mtu < MTUMinV6
+		p.withoutIPv6 = mtu < link.MTUMinV6
 		return nil
 	}
 	if w.MTU != nil {
-		if err := h.Mode.checkMTU(mtu); err != nil {
+		if err := h.Mode.CheckMTU(mtu); err != nil {
 			return p.refuse(cause.MTUBounds, fmt.Sprintf("mtu %d", mtu), err.Error())
 		}
 	}
 	if all := p.refusals(mtu, w.Up != nil && *w.Up || w.Up == nil && up); len(all) > 0 {
 		return all[0]
 	}
-	p.withoutIPv6 = mtu < MTUMinV6
+	p.withoutIPv6 = mtu < link.MTUMinV6
 	return nil
 }
 
@@ -164,11 +165,12 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 			v6 = r.String()
 		}
 	}
-	refuse(w.MAC != nil && h.Mode == TUN, cause.TunHasNoMAC, "mac "+w.MAC.String(), "")
+	refuse(w.MAC != nil && h.Mode == link.TUN, cause.TunHasNoMAC, "mac "+w.MAC.String(), "")
 	if w.Master != nil {
-		refuse(w.Master.Kind == "bridge" && h.Mode == TUN, cause.TunInBridge, "master "+words.Escape(w.Master.Name), "")
+		refuse(w.Master.Kind == "bridge" && h.Mode == link.TUN, cause.TunInBridge,
+			"master "+words.Escape(w.Master.Name), "")
 	}
-	refuse(mtu < MTUMinV6 && v6 != "", cause.MTUBelowIPv6, fmt.Sprintf("mtu %d", mtu),
+	refuse(mtu < link.MTUMinV6 && v6 != "", cause.MTUBelowIPv6, fmt.Sprintf("mtu %d", mtu),
 		"the kernel would remove "+v6+" from the device")
 	if w.asksRoute() {
 		refuse(!up, cause.DeviceDown, "route "+w.routes()[0].String(), "")
@@ -182,14 +184,15 @@ func (p *planner) refuseAccess() error {
 	fix := cause.Recreate(p.have.Name)
 	switch {
 	case want.User != nil && want.Group == nil && have.Group != nil:
-		fix.Before = "keep the group: --user " + words.Quote(want.User.String()) + " --group " + words.Quote(have.Group.String()) +
-			"; or "
+		fix.Before = "keep the group: --user " + words.Quote(want.User.String()) +
+			" --group " + words.Quote(have.Group.String()) + "; or "
 	case want.Group != nil && want.User == nil && have.User != nil:
-		fix.Before = "keep the owner: --user " + words.Quote(have.User.String()) + " --group " + words.Quote(want.Group.String()) +
-			"; or "
+		fix.Before = "keep the owner: --user " + words.Quote(have.User.String()) +
+			" --group " + words.Quote(want.Group.String()) + "; or "
 	}
 	detail := "the kernel cannot unset an owner or a group, and it is " + have.String()
-	return &cause.Error{Device: p.have.Name, Cause: cause.OwnerFixed, What: "access " + want.String(), Detail: detail, Fix: fix}
+	return &cause.Error{Device: p.have.Name, Cause: cause.OwnerFixed, What: "access " + want.String(), Detail: detail,
+		Fix: fix}
 }
 
 func (p *planner) refuse(reason cause.Cause, what, detail string) *cause.Error {
@@ -246,7 +249,7 @@ func (p *planner) conflict() (asked Route, other *Route) {
 
 // losesIPv6 reports whether the MTU falls below the minimum of IPv6. The kernel then removes all IPv6 state.
 func (p *planner) losesIPv6() bool {
-	return p.withoutIPv6 && p.want.MTU != nil && p.have.MTU >= MTUMinV6 && p.have.Index != 0
+	return p.withoutIPv6 && p.want.MTU != nil && p.have.MTU >= link.MTUMinV6 && p.have.Index != 0
 }
 
 // shrink sets such an MTU after the addresses and routes are removed.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
@@ -41,7 +42,8 @@ func refuseTwins(jobs []*job) {
 			continue
 		}
 		if other, twice := named[j.now.Index]; twice {
-			j.err = &cause.Error{Device: j.Name, Cause: cause.BadRequest, Detail: "is the same device as " + words.Escape(other)}
+			j.err = &cause.Error{Device: j.Name, Cause: cause.BadRequest, Detail: "is the same device as " +
+				words.Escape(other)}
 		}
 		named[j.now.Index] = j.Name
 	}
@@ -95,7 +97,8 @@ func (ns *Namespace) tryAccess(jobs []*job) {
 func differs(name string, steps []Step, never error) error {
 	if e := new(cause.Error); errors.As(never, &e) {
 		if e.Cause == cause.OwnerFixed {
-			e = &cause.Error{Device: name, Cause: cause.Differs, Detail: "exists already, and differs: " + e.Error(), Fix: e.Hint()}
+			e = &cause.Error{Device: name, Cause: cause.Differs, Detail: "exists already, and differs: " + e.Error(),
+				Fix: e.Hint()}
 		}
 		return e
 	}
@@ -166,7 +169,7 @@ func (j *job) withoutMaster(err error) error {
 		return err
 	}
 	e.Device = j.Name
-	if e.Cause == cause.NoMaster && (j.Want.Mode == TUN || j.before != nil && j.before.Mode == TUN) {
+	if e.Cause == cause.NoMaster && (j.Want.Mode == link.TUN || j.before != nil && j.before.Mode == link.TUN) {
 		e.Fix = fix.Run(fix.InNamespace("ip", "link", "add", j.Want.Master.Name, "type", "vrf", "table", "10"))
 	}
 	return e
@@ -180,8 +183,8 @@ const bridgePortMAC = 0xfe
 func (j *job) join(want *Spec, m *Master) {
 	joining := *m
 	want.Master = &joining
-	if m.Kind != "bridge" || want.Mode == TUN ||
-		j.before != nil && (j.before.Master == m.Name || j.before.Mode == TUN) {
+	if m.Kind != "bridge" || want.Mode == link.TUN ||
+		j.before != nil && (j.before.Master == m.Name || j.before.Mode == link.TUN) {
 		return
 	}
 	if want.MTU == nil {
@@ -197,7 +200,7 @@ func (j *job) join(want *Spec, m *Master) {
 		want.MAC = mac
 	}
 	// A bridge that lost its last port has the MAC address zero, and needs one.
-	joining.hold = m.MAC.String() != zeroMAC && (m.empty || slices.Compare(mac, m.MAC) < 0)
+	joining.hold = !m.MAC.IsZero() && (m.empty || slices.Compare(mac, m.MAC) < 0)
 	joining.empty, m.met = m.empty && !m.met, true
 }
 
@@ -234,7 +237,7 @@ func (j *job) warnOfDown() {
 }
 
 // randomMAC returns a MAC address that begins with first.
-func randomMAC(first byte) MAC {
+func randomMAC(first byte) link.MAC {
 	mac := binary.BigEndian.AppendUint64(nil, rand.Uint64())[:6]
 	mac[0] = first
 	return mac

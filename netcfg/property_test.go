@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/vishvananda/netlink/nl"
@@ -84,7 +85,7 @@ func batch(t *testing.T, force bool, lines ...string) {
 // A generator generates one state and one change.
 type generator struct {
 	*rand.Rand
-	mode  Mode
+	mode  link.Mode
 	lines []string
 }
 
@@ -146,7 +147,7 @@ func (g *generator) try(t *testing.T, ns *Namespace) string {
 
 // state generates the ip(8) lines that create a device.
 func (g *generator) state() {
-	g.mode = pick(g, TUN, TAP)
+	g.mode = pick(g, link.TUN, link.TAP)
 	g.line("link del x7")
 	g.line("route flush dev v0 proto zebra")
 	g.line("tuntap add dev x7 mode %s %s %s", g.mode, pick(g, "", "", "user 1000", "group 1000"),
@@ -159,7 +160,7 @@ func (g *generator) state() {
 			g.line("link set dev x7 %s", words)
 		}
 	}
-	if g.mode == TAP && g.often(30) {
+	if g.mode == link.TAP && g.often(30) {
 		g.line("link set x7 master br0")
 	}
 	early := g.often(30)
@@ -173,8 +174,9 @@ func (g *generator) state() {
 				"broadcast +", "metric 5"))
 	}
 	for range g.IntN(5) { // without a carrier, duplicate address detection never finishes on a tap
-		g.line("addr add %s dev x7 %s", g.address6(), pick(g, "nodad", "nodad", map[Mode]string{TAP: "nodad"}[g.mode],
-			"nodad noprefixroute", "nodad valid_lft 5000 preferred_lft 4000", "nodad preferred_lft 0"))
+		g.line("addr add %s dev x7 %s", g.address6(),
+			pick(g, "nodad", "nodad", map[link.Mode]string{link.TAP: "nodad"}[g.mode],
+				"nodad noprefixroute", "nodad valid_lft 5000 preferred_lft 4000", "nodad preferred_lft 0"))
 	}
 	if up && early {
 		g.line("link set x7 up")
@@ -238,8 +240,8 @@ func (g *generator) change() *Spec {
 	if want.Master != nil && want.MTU != nil {
 		want.MTU = on(1290)
 	}
-	if g.mode == TAP {
-		maybe(20, func() { want.MAC = MAC{2, 0, 0, 0, 0, byte(g.IntN(9))} })
+	if g.mode == link.TAP {
+		maybe(20, func() { want.MAC = link.MAC{2, 0, 0, 0, 0, byte(g.IntN(9))} })
 	}
 	list := func(n int) *[]Address {
 		var all []Address
@@ -288,8 +290,8 @@ func (g *generator) failure(want *Spec) string {
 	case "alias":
 		want.Alias = on(strings.Repeat("x", 300))
 	case "mac":
-		if g.mode == TAP {
-			want.MAC = MAC{1, 0, 0, 0, 0, 1}
+		if g.mode == link.TAP {
+			want.MAC = link.MAC{1, 0, 0, 0, 0, 1}
 		}
 	}
 	if want.Up == nil && (kind == "gateway" || kind == "taken") && g.often(90) {

@@ -10,20 +10,22 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
 // TestAttach sends a packet through an attached queue, and attaches where that is impossible.
 func TestAttach(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
-	add(t, ns, Spec{Name: "tap8", Mode: TAP, MultiQueue: on(true)})
+	add(t, ns, Spec{Name: "tun7", Mode: link.TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
+	add(t, ns, Spec{Name: "tap8", Mode: link.TAP, MultiQueue: on(true)})
 	for _, c := range []struct {
 		name  string
 		a     Attachment
 		cause cause.Cause
 	}{
-		{"none", Attachment{}, cause.NoDevice}, {"lo", Attachment{}, cause.OtherKind}, {"tun7", Attachment{Queues: 2}, cause.WrongQueues},
+		{"none", Attachment{}, cause.NoDevice}, {"lo", Attachment{}, cause.OtherKind},
+		{"tun7", Attachment{Queues: 2}, cause.WrongQueues},
 	} {
 		c.a.Device = c.name
 		_, err := ns.PrepareAttach(c.a)
@@ -32,7 +34,7 @@ func TestAttach(t *testing.T) {
 		}
 	}
 	one := attach(t, ns, Attachment{Device: "tun7", VnetHdr: true, Offload: true})
-	if one.Mode != TUN || len(one.Queues) != 1 {
+	if one.Mode != link.TUN || len(one.Queues) != 1 {
 		t.Fatalf("%+v", one)
 	}
 	if _, err := ns.PrepareAttach(Attachment{Device: "tun7"}); !errors.Is(err, unix.EBUSY) {
@@ -73,20 +75,20 @@ func attach(t *testing.T, ns *Namespace, a Attachment) *Attached {
 func TestAttachmentLeavesNothing(t *testing.T) {
 	ns := open(t)
 	for i, c := range []struct {
-		mode   Mode
+		mode   link.Mode
 		before uint16 // IFF_ flags
 		header int
 		bits   int
 	}{
-		{TUN, unix.IFF_TUN | unix.IFF_NO_PI, 10, 0},
-		{TUN, unix.IFF_TUN, 10, 0},
-		{TUN, unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR, 12, driver.OffloadTCP},
-		{TAP, unix.IFF_TAP | unix.IFF_VNET_HDR | unix.IFF_ONE_QUEUE, 20, unix.TUN_F_CSUM},
-		{TAP, unix.IFF_TAP | unix.IFF_NAPI, 10, 0},
+		{link.TUN, unix.IFF_TUN | unix.IFF_NO_PI, 10, 0},
+		{link.TUN, unix.IFF_TUN, 10, 0},
+		{link.TUN, unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR, 12, driver.OffloadTCP},
+		{link.TAP, unix.IFF_TAP | unix.IFF_VNET_HDR | unix.IFF_ONE_QUEUE, 20, unix.TUN_F_CSUM},
+		{link.TAP, unix.IFF_TAP | unix.IFF_NAPI, 10, 0},
 	} {
 		name := "dev" + string(rune('a'+i))
 		add(t, ns, Spec{Name: name, Mode: c.mode, Link: Link{Up: on(true)}})
-		if c.bits != 0 || c.header != 10 || c.before&unix.IFF_NO_PI == 0 || c.mode == TAP {
+		if c.bits != 0 || c.header != 10 || c.before&unix.IFF_NO_PI == 0 || c.mode == link.TAP {
 			leave(t, name, c.before, c.header, c.bits)
 		}
 		before := state(t, ns, name)
@@ -108,7 +110,7 @@ func TestAttachmentLeavesNothing(t *testing.T) {
 		if _, err := ns.PrepareAttach(both...); err == nil {
 			t.Fatal("a device that is not there")
 		}
-		add(t, ns, Spec{Name: name + "2", Mode: TUN})
+		add(t, ns, Spec{Name: name + "2", Mode: link.TUN})
 		all, err := ns.PrepareAttach(both...)
 		if err != nil {
 			t.Fatal(err)
@@ -147,7 +149,8 @@ func leave(t *testing.T, name string, flags uint16, header, bits int) {
 func state(t *testing.T, ns *Namespace, name string) string {
 	t.Helper()
 	tentative := func() string { return nstest.Run(t, "ip", "-6", "address", "show", "dev", name, "tentative") }
-	for deadline := time.Now().Add(nstest.Patience(10 * time.Second)); tentative() != ""; time.Sleep(10 * time.Millisecond) {
+	deadline := time.Now().Add(nstest.Patience(10 * time.Second))
+	for ; tentative() != ""; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("still tentative: ", tentative())
 		}

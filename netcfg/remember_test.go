@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
 )
@@ -18,8 +19,9 @@ func TestNewDevicesAreRememberedBeforeTheyStay(t *testing.T) {
 	remembered := map[string]int{}
 	many := true
 	changes := []Change{
-		{Name: "tun7", Want: &Spec{Name: "tun7", Mode: TUN, Access: users.Root()}, Expect: PresentOrNot},
-		{Name: "tap7", Want: &Spec{Name: "tap7", Mode: TAP, Access: users.Root(), MultiQueue: &many}, Expect: PresentOrNot},
+		{Name: "tun7", Want: &Spec{Name: "tun7", Mode: link.TUN, Access: users.Root()}, Expect: PresentOrNot},
+		{Name: "tap7", Want: &Spec{Name: "tap7", Mode: link.TAP, Access: users.Root(), MultiQueue: &many},
+			Expect: PresentOrNot},
 	}
 	results, err := ns.Run(context.Background(), changes, Options{Remember: func(made []Step) error {
 		for _, s := range made {
@@ -45,7 +47,8 @@ func TestNewDevicesAreRememberedBeforeTheyStay(t *testing.T) {
 func TestWhatCannotBeRememberedIsNotMade(t *testing.T) {
 	ns := open(t)
 	full := errors.New("no space left")
-	changes := []Change{{Name: "tun7", Want: &Spec{Name: "tun7", Mode: TUN, Access: users.Root()}, Expect: PresentOrNot}}
+	changes := []Change{{Name: "tun7", Want: &Spec{Name: "tun7", Mode: link.TUN, Access: users.Root()},
+		Expect: PresentOrNot}}
 	results, err := ns.Run(context.Background(), changes, Options{Remember: func([]Step) error { return full }})
 	if err != nil || !errors.Is(results[0].Err, full) || results[0].Created {
 		t.Errorf("got %+v, %v", results, err)
@@ -87,7 +90,8 @@ func TestADeviceThatIsTakenAwayWhileItIsKeptIsAnError(t *testing.T) {
 			ip(t, "netns add other")
 			var changes []Change
 			for _, name := range []string{"tap7", "tap8"} {
-				want := &Spec{Name: name, Mode: TAP, Access: users.Root(), MultiQueue: &several, Link: Link{Up: on(true)}}
+				want := &Spec{Name: name, Mode: link.TAP, Access: users.Root(), MultiQueue: &several,
+					Link: Link{Up: on(true)}}
 				changes = append(changes, Change{Name: name, Want: want})
 			}
 			results, err := k.Run(context.Background(), changes, Options{Announce: func([]string) error {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/nstest"
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
@@ -87,7 +88,7 @@ func TestPlanRules(t *testing.T) {
 // namespace must have a rule for its own addresses at any time.
 func TestRulesAreUndoneFromAnywhere(t *testing.T) {
 	ns := open(t)
-	add(t, ns, Spec{Name: "tun7", Mode: TUN})
+	add(t, ns, Spec{Name: "tun7", Mode: link.TUN})
 	state := func() string { return nstest.Run(t, "ip", "-d", "rule") + nstest.Run(t, "ip", "-d", "-6", "rule") }
 	before := state()
 	run := func(final bool, all ...Rules) error {
@@ -152,7 +153,7 @@ func TestARouteWithASource(t *testing.T) {
 		routes = append(routes, r)
 	}
 	add(t, ns, Spec{
-		Name: "tun7", Mode: TUN, Link: Link{Up: on(true)}, AddRoutes: routes,
+		Name: "tun7", Mode: link.TUN, Link: Link{Up: on(true)}, AddRoutes: routes,
 		Addresses: addresses("10.0.1.1/32", "fd00:1::1/128"),
 	})
 	show := func() string {

@@ -5,14 +5,15 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 )
 
 // A Spec is the configuration that the administrator asks of one device. A nil field asks nothing; an empty list asks
 // for an empty one.
 type Spec struct {
-	Name   string // may contain one %d if the device is created
-	Mode   Mode   // zero: any; of a new device, the mode with which the name begins
+	Name   string    // may contain one %d if the device is created
+	Mode   link.Mode // zero: any; of a new device, the mode with which the name begins
 	Access *users.Access
 	Keep   bool // keep an owner or a group that Access does not name
 
@@ -42,7 +43,7 @@ type Master struct {
 	Index int
 	Kind  string // "bridge", "vrf", ...
 	MTU   int    // bytes
-	MAC   MAC
+	MAC   link.MAC
 	empty bool // no device has joined it, and none joins before this one
 	hold  bool // it would take the device's MAC address; set its own one first
 	met   bool // a device of this run joins it
@@ -91,7 +92,7 @@ func (s *Spec) checkTwice() error {
 // CheckNew is Check for a new device: its mode must be set, or follow from its name.
 func (s *Spec) CheckNew() error {
 	if s.Mode == 0 {
-		s.Mode = ModeOf(s.Name)
+		s.Mode = link.ModeOf(s.Name)
 	}
 	if s.Mode == 0 {
 		return badSpec("mode: %q begins with neither tun nor tap: add --mode tun or --mode tap", s.Name)

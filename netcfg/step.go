@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
@@ -32,7 +33,7 @@ type Step struct {
 // Link is a set of link properties. A nil field leaves the property unchanged.
 type Link struct {
 	MTU        *int // bytes
-	MAC        MAC
+	MAC        link.MAC
 	TxQueueLen *int // packets
 	Alias      *string
 	Promisc    *bool

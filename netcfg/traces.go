@@ -123,7 +123,8 @@ func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
 		fd, err = ns.attach(d, t.Flags&^driver.FlagNAPIFrags)
 	}
 	switch e := new(cause.Error); {
-	case cause.Gone(err), errors.As(err, &e) && e.Cause == cause.InUse: // another program has attached, or the device is gone
+	case cause.Gone(err), errors.As(err, &e) &&
+		e.Cause == cause.InUse: // another program has attached, or the device is gone
 		return nil
 	case err != nil:
 		return err

@@ -188,7 +188,8 @@ func (ns *Namespace) lost(j, u *job) error {
 		}
 		refused := new(cause.Error)
 		if e.Err = f.err; errors.As(f.err, &refused) && refused.Cause == cause.Exists {
-			e.Cause, e.Err, e.Detail = cause.Exists, nil, "another program created a device with its name, which is unchanged"
+			e.Cause, e.Err, e.Detail = cause.Exists, nil,
+				"another program created a device with its name, which is unchanged"
 		}
 	}
 	d := j.before

@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
 )
 
 // replaced returns a change that re-creates a tap like busyDevice's as a tun.
 func replaced(want Spec) Change {
-	want.Name, want.Mode, want.Access, want.Replace = "tap7", TUN, users.Root(), true
+	want.Name, want.Mode, want.Access, want.Replace = "tap7", link.TUN, users.Root(), true
 	return Change{Name: "tap7", Want: &want, Expect: PresentOrNot}
 }
 
@@ -48,7 +49,7 @@ func TestUndoLeavesWhoTookTheName(t *testing.T) {
 func TestUndoTakesNoDeviceFromAProgram(t *testing.T) {
 	ns := open(t)
 	many := true
-	want := Spec{Name: "tap7", Mode: TAP, Access: users.Root(), MultiQueue: &many,
+	want := Spec{Name: "tap7", Mode: link.TAP, Access: users.Root(), MultiQueue: &many,
 		Link: Link{Alias: on(strings.Repeat("x", 300))}}
 	r := run(t, ns, Change{Name: "tap7", Want: &want}, after(StepCreate, func() {
 		hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
@@ -156,7 +157,7 @@ func TestFirstOwnerIsSetAfterNewDevicesAreKept(t *testing.T) {
 	before := ip(t, "-d link show dev tap7")
 	changes := []Change{
 		{Name: "tap7", Want: &Spec{Name: "tap7", Access: users.Root()}, Expect: Present},
-		{Name: "tap8", Want: &Spec{Name: "tap8", Mode: TAP, Access: users.Root()}, Expect: Absent},
+		{Name: "tap8", Want: &Spec{Name: "tap8", Mode: link.TAP, Access: users.Root()}, Expect: Absent},
 	}
 	o := Options{Atomic: true, Remember: func([]Step) error { return errors.New("no space left") }}
 	results, err := ns.Run(context.Background(), changes, o)
@@ -204,7 +205,7 @@ func TestUndoRestoresWhatItDrops(t *testing.T) {
 				ns := open(t)
 				ip(t, "link add v0 type veth")
 				ip(t, "link set v0 up")
-				add(t, ns, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1400), Up: on(true)}})
+				add(t, ns, Spec{Name: "tap7", Mode: link.TAP, Link: Link{MTU: on(1400), Up: on(true)}})
 				for _, line := range c.setup {
 					ip(t, line)
 				}
@@ -229,9 +230,10 @@ func TestUndoLeavesTheBridgeFirst(t *testing.T) {
 	ip(t, "link set v0 master br0")
 	ip(t, "link set br0 up")
 	ip(t, "addr add fd00::1/64 dev br0 nodad")
-	add(t, ns, Spec{Name: "tap7", Mode: TAP, Link: Link{MTU: on(1000)}})
+	add(t, ns, Spec{Name: "tap7", Mode: link.TAP, Link: Link{MTU: on(1000)}})
 	before := ip(t, "-o addr show dev br0")
-	want := &Spec{Master: &Master{Name: "br0"}, Access: &users.Access{User: &users.ID{Number: 0}, Group: &users.ID{Number: 0}}}
+	want := &Spec{Master: &Master{Name: "br0"},
+		Access: &users.Access{User: &users.ID{Number: 0}, Group: &users.ID{Number: 0}}}
 	r := run(t, ns, Change{Name: "tap7", Want: want, Expect: Present},
 		after(StepMaster, func() { hold(t, "tap7", unix.IFF_TAP|unix.IFF_NO_PI) }))
 	wantError(t, r, cause.InUse, nil)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
@@ -71,7 +72,7 @@ func (ns *Namespace) look(jobs []*job, how depth) error {
 	}
 	for _, j := range jobs {
 		index := cmp.Or(j.index, j.Index)
-		if j.now = nil; j.Rules == nil && !IsTemplate(j.Name) && (index != 0 || !j.back) {
+		if j.now = nil; j.Rules == nil && !link.IsTemplate(j.Name) && (index != 0 || !j.back) {
 			wanted, named = append(wanted, target{j.Name, index}), append(named, j)
 		}
 	}

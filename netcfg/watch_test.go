@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/nstest"
 	"github.com/tunadm/tunadm/internal/users"
 )
@@ -38,7 +39,7 @@ func told(events []Event) string {
 
 // changedBy returns a device before and after a change.
 func changedBy(change func(d *Device)) (before, after *Device) {
-	before = fresh("tun7", TUN)
+	before = fresh("tun7", link.TUN)
 	before.Index, before.Addresses = 7, []Address{address("10.0.0.1/24")}
 	copied := *before
 	copied.Addresses = slices.Clone(before.Addresses)
@@ -57,7 +58,7 @@ func TestWhatDiffersIsTold(t *testing.T) {
 		{func(d *Device) { d.Access.User = &users.ID{Number: 0} }, "owner"},
 		{func(d *Device) { d.Access.Group = &users.ID{Number: 0} }, "group"},
 		{func(d *Device) { d.MTU = 1400 }, "mtu"},
-		{func(d *Device) { d.MAC = MAC{2, 0, 0, 0, 0, 1} }, "mac"},
+		{func(d *Device) { d.MAC = link.MAC{2, 0, 0, 0, 0, 1} }, "mac"},
 		{func(d *Device) { d.TxQueueLen = 1 }, "txqueuelen"},
 		{func(d *Device) { d.Alias = "x" }, "alias"},
 		{func(d *Device) { d.masterIndex = 3 }, "master"},
@@ -85,8 +86,8 @@ func TestANewDeviceIsToldWithWhatDiffersFromANewOne(t *testing.T) {
 	if got, want := told(appeared(EventJoined, d)), "joined, owner, mtu, address +10.0.0.1/24, up"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	tap := fresh("tap0", TAP)
-	tap.MAC = MAC{2, 0, 0, 0, 0, 1}
+	tap := fresh("tap0", link.TAP)
+	tap.MAC = link.MAC{2, 0, 0, 0, 0, 1}
 	if got := told(appeared(EventCreated, tap)); got != "created" {
 		t.Errorf("got %q", got)
 	}
@@ -94,7 +95,7 @@ func TestANewDeviceIsToldWithWhatDiffersFromANewOne(t *testing.T) {
 
 // using returns a device with that many queues and their holders: a letter for each queue, for a program of that name.
 func using(queues int, holders string) *Device {
-	d := fresh("tun7", TUN)
+	d := fresh("tun7", link.TUN)
 	d.Queues = queues
 	for _, h := range holders {
 		if i := slices.IndexFunc(d.Holders, func(o Holder) bool { return o.PID == int(h) }); i >= 0 {

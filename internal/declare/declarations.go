@@ -9,6 +9,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -88,11 +89,11 @@ func (d *document) sharedMAC(r nameRange, entries []entry) {
 func (d *document) fill(one *Declaration, s *section, r nameRange, n int, entries []entry) bool {
 	one.place = d.place(s.at)
 	one.source, one.caret = d.excerpt(s.at)
-	if err := netcfg.CheckName(one.Spec.Name); err != nil {
+	if err := link.CheckName(one.Spec.Name); err != nil {
 		d.mistake(s.at, "", "%q is not a device name: %v", one.Spec.Name, err)
 		return false
 	}
-	if netcfg.IsTemplate(one.Spec.Name) {
+	if link.IsTemplate(one.Spec.Name) {
 		hint := `declare a range: [device."tun[0-9]"]`
 		d.mistake(s.at, hint, "%q leaves the number to the kernel: each run would create another device", one.Spec.Name)
 		return false
@@ -161,7 +162,7 @@ func (d *document) check(one *Declaration, s *section, entries []entry, valid bo
 	}
 	spec := &one.Spec
 	if spec.Mode == 0 && at("mode") == s.at {
-		if spec.Mode = netcfg.ModeOf(spec.Name); spec.Mode == 0 {
+		if spec.Mode = link.ModeOf(spec.Name); spec.Mode == 0 {
 			hint := `mode = "tun" or mode = "tap"`
 			d.mistake(s.at, hint, "%q begins with neither tun nor tap, and no mode is given", spec.Name)
 			valid = false

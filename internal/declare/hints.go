@@ -7,8 +7,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // otherNames maps the names of other tools and notations to keys.
@@ -143,7 +143,7 @@ func (d *document) unknownPath(path []string, at int) {
 		d.mistake(at, dotted(path[1:len(path)-1]), "unknown table %q", shown)
 	case len(path) == 1 && findKey(last) != nil:
 		d.mistake(at, "put it below [device.NAME] or [defaults]", "%s is outside of a table", shown)
-	case len(path) == 1 && netcfg.ModeOf(last) != 0:
+	case len(path) == 1 && link.ModeOf(last) != 0:
 		d.mistake(at, "did you mean [device."+shown+"]?", "unknown table %q", shown)
 	default:
 		hint := words.Nearest(path[0], []string{headDefaults, headDevice})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -33,22 +34,22 @@ func (e valueErrors) Error() string { return e[0].text }
 
 // keys is the table of keys, in the order of the manual.
 var keys = []key{
-	textKey("mode", func(d *Declaration, s string) (err error) { d.Spec.Mode, err = netcfg.ParseMode(s); return err }),
+	textKey("mode", func(d *Declaration, s string) (err error) { d.Spec.Mode, err = link.ParseMode(s); return err }),
 	idKey("user", func(d *Declaration, s string) { d.Access.User = &s }),
 	idKey("group", func(d *Declaration, s string) { d.Access.Group = &s }),
 	truthKey("anyone", func(d *Declaration, on bool) { d.Access.Anyone = on }),
 	listKey("addresses", netcfg.ParseAddress, func(d *Declaration, list []netcfg.Address) { d.Spec.Addresses = &list }),
 	listKey("routes", netcfg.ParseRoute, func(d *Declaration, list []netcfg.Route) { d.Spec.Routes = &list }),
-	numberKey("mtu", netcfg.MTUMin, netcfg.MTUMax, func(d *Declaration, n int) { d.Spec.MTU = &n }),
-	textKey("mac", func(d *Declaration, s string) (err error) { d.Spec.MAC, err = netcfg.ParseMAC(s); return err }),
+	numberKey("mtu", link.MTUMin, link.MTUMax, func(d *Declaration, n int) { d.Spec.MTU = &n }),
+	textKey("mac", func(d *Declaration, s string) (err error) { d.Spec.MAC, err = link.ParseMAC(s); return err }),
 	numberKey("txqueuelen", 0, math.MaxInt32, func(d *Declaration, n int) { d.Spec.TxQueueLen = &n }),
-	textKey("alias", func(d *Declaration, s string) error { d.Spec.Alias = &s; return netcfg.CheckAlias(s) }),
+	textKey("alias", func(d *Declaration, s string) error { d.Spec.Alias = &s; return link.CheckAlias(s) }),
 	textKey("master", func(d *Declaration, s string) error {
 		d.Spec.Master = &netcfg.Master{Name: s}
 		if s == "" {
 			return nil
 		}
-		return netcfg.CheckName(s)
+		return link.CheckName(s)
 	}),
 	truthKey("promisc", func(d *Declaration, on bool) { d.Spec.Promisc = &on }),
 	truthKey("multicast", func(d *Declaration, on bool) { d.Spec.Multicast = &on }),

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -13,13 +14,13 @@ func TestEveryKeyIsPrinted(t *testing.T) {
 	address, _ := netcfg.ParseAddress("10.0.0.1 peer 10.0.0.2")
 	route, _ := netcfg.ParseRoute("10.1.0.0/16 via 10.0.0.2 metric 5 table 7")
 	all := &netcfg.Device{
-		Name: "tap\"é.0", Kind: "tun", Mode: netcfg.TAP, Persist: true, MultiQueue: true, PI: true, VnetHdr: true,
+		Name: "tap\"é.0", Kind: "tun", Mode: link.TAP, Persist: true, MultiQueue: true, PI: true, VnetHdr: true,
 		Access: users.Access{User: &users.ID{Number: 1000, Name: "waldner"}, Group: &users.ID{Number: 12}},
-		MTU:    1400, MAC: netcfg.MAC{2, 0, 0, 0, 0, 1}, TxQueueLen: 5,
+		MTU:    1400, MAC: link.MAC{2, 0, 0, 0, 0, 1}, TxQueueLen: 5,
 		Alias: "a \"b\" \\ {n} \x01\x7f\u2028 é", Master: "br0", Promisc: true, Up: true,
 		Addresses: []netcfg.Address{address}, Routes: []netcfg.Route{route},
 	}
-	open := &netcfg.Device{Name: "tun1", Kind: "tun", Mode: netcfg.TUN, MTU: 1500, TxQueueLen: 500, Multicast: true}
+	open := &netcfg.Device{Name: "tun1", Kind: "tun", Mode: link.TUN, MTU: 1500, TxQueueLen: 500, Multicast: true}
 	text := ""
 	for _, d := range []*netcfg.Device{all, open} {
 		spec, _ := d.Spec()
@@ -45,7 +46,7 @@ func TestEveryKeyIsPrinted(t *testing.T) {
 	}
 	for _, name := range []string{"tap[x", "tap[0-1]", "tap\xff"} {
 		bad := *open
-		bad.Name, bad.Mode = name, netcfg.TAP
+		bad.Name, bad.Mode = name, link.TAP
 		spec, _ := bad.Spec()
 		if text, err := TOML(spec); err == nil {
 			t.Errorf("%q: got\n%s", name, text)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // A schema has the fields of a JSON schema that ours uses.
@@ -94,7 +94,7 @@ func TestTheSchemaHasTheKeysOfTheFile(t *testing.T) {
 		}
 	}
 	for _, word := range properties["mode"].Enum {
-		if _, err := netcfg.ParseMode(word); err != nil {
+		if _, err := link.ParseMode(word); err != nil {
 			t.Error(err)
 		}
 	}

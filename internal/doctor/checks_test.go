@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -30,7 +31,7 @@ func addresses(list ...string) (found []netcfg.Address) {
 
 // tun0 returns a configured tun to which a program of the user 1000 is attached, after some changes.
 func tun0(changes ...func(*netcfg.Device)) *netcfg.Device {
-	d := &netcfg.Device{Index: 5, Name: "tun0", Kind: "tun", Mode: netcfg.TUN, Persist: true, Up: true, Carrier: true,
+	d := &netcfg.Device{Index: 5, Name: "tun0", Kind: "tun", Mode: link.TUN, Persist: true, Up: true, Carrier: true,
 		MTU:        1500,
 		TxQueueLen: 500, Queues: 1, Holders: []netcfg.Holder{{PID: 77, Command: "vpnd", User: kim, Queues: 1}},
 		Access: users.Access{User: &kim}, Addresses: addresses("10.0.0.1/24")}
@@ -44,13 +45,13 @@ func idle(d *netcfg.Device) { d.Queues, d.Holders, d.Carrier = 0, nil, false }
 
 // port makes the device a tap and a port of br0.
 func port(d *netcfg.Device) {
-	d.Mode, d.Master, d.MasterKind, d.MAC = netcfg.TAP, "br0", "bridge", netcfg.MAC{2, 0, 0, 0, 0, 1}
+	d.Mode, d.Master, d.MasterKind, d.MAC = link.TAP, "br0", "bridge", link.MAC{2, 0, 0, 0, 0, 1}
 }
 
 var (
 	kim  = users.ID{Number: 1000, Name: "kim"}
 	kvms = users.ID{Number: 100, Name: "kvms"}
-	eth1 = &netcfg.Device{Index: 9, Name: "eth1", Up: true, MTU: 1400, MAC: netcfg.MAC{2, 0, 0, 0, 0, 1}, Master: "br0",
+	eth1 = &netcfg.Device{Index: 9, Name: "eth1", Up: true, MTU: 1400, MAC: link.MAC{2, 0, 0, 0, 0, 1}, Master: "br0",
 		MasterKind: "bridge"}
 	br0 = &netcfg.Device{Index: 10, Name: "br0", Kind: "bridge", MTU: 1400}
 )
@@ -173,16 +174,16 @@ func TestLinkChecks(t *testing.T) {
 			want:     "warning it differs from its declaration; missing: ip link set tun0 mtu 1400",
 			fix:      "tunadm apply"},
 		"other mode than declared": {look: declared, device: tun0(),
-			declared: &netcfg.Spec{Name: "tun0", Mode: netcfg.TAP},
+			declared: &netcfg.Spec{Name: "tun0", Mode: link.TAP},
 			want:     "warning it differs from its declaration: it is a tun, not a tap", fix: "tunadm apply --replace"},
 		"declared in another namespace": {look: declared, device: tun0(), question: Question{Netns: "blue"},
 			declared: &netcfg.Spec{Name: "tun0", Link: netcfg.Link{MTU: &br0.MTU}}},
 
 		"frames to its own MAC address": {look: otherMACs,
-			device: tun0(func(d *netcfg.Device) { d.Mode = netcfg.TAP })},
+			device: tun0(func(d *netcfg.Device) { d.Mode = link.TAP })},
 		"frames to another MAC address": {look: otherMACs,
 			device: tun0(func(d *netcfg.Device) {
-				d.Mode, d.MAC, d.Stats.RxOtherHost = netcfg.TAP, netcfg.MAC{2, 0, 0, 0, 0, 7}, 2
+				d.Mode, d.MAC, d.Stats.RxOtherHost = link.TAP, link.MAC{2, 0, 0, 0, 0, 7}, 2
 			}),
 			want: "warning the program sent 2 packets to a MAC address other than that of the tap, 02:00:00:00:00:07",
 			fix:  "make the program resolve the MAC address by ARP"},

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // absent reports that the named device does not exist, and looks for it in other network namespaces and under similar
@@ -41,7 +41,7 @@ func absent(v *view) []Finding {
 		fixes = append(fixes, fix.Run(fix.Tunadm("doctor", near)))
 	}
 	var flags []string
-	if netcfg.ModeOf(v.Device) == 0 {
+	if link.ModeOf(v.Device) == 0 {
 		flags = append(flags, "--mode", "tun")
 	}
 	if v.User != "" || !v.person.Admin {
@@ -53,7 +53,7 @@ func absent(v *view) []Finding {
 // modeOfName finds a tun whose name begins with tap, and the reverse.
 func modeOfName(v *view) []Finding {
 	d := v.device
-	called := netcfg.ModeOf(d.Name)
+	called := link.ModeOf(d.Name)
 	if called == 0 || called == d.Mode {
 		return nil
 	}

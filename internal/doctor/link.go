@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -33,7 +34,7 @@ func down(v *view) []Finding {
 func queueLength(v *view) []Finding {
 	const short = 100 // packets; the kernel's default is 500 for a tun and 1000 for a tap
 	d := v.device
-	usual := map[netcfg.Mode]string{netcfg.TUN: "500", netcfg.TAP: "1000"}[d.Mode]
+	usual := map[link.Mode]string{link.TUN: "500", link.TAP: "1000"}[d.Mode]
 	fix := fix.Run(fix.Tunadm("set", d.Name, "--txqueuelen", usual))
 	switch {
 	case d.TxQueueLen == 0:
@@ -65,7 +66,7 @@ func noCarrier(v *view) []Finding {
 	}
 	start := fix.Sentence("start the program that reads it")
 	means := "ping gets no answer"
-	if d.Mode == netcfg.TAP {
+	if d.Mode == link.TAP {
 		means = "ping prints \"destination host unreachable\" after three seconds"
 	}
 	if dropped := d.Stats.TxDropped; dropped > ownPackets || dropped > 0 && v.asked() {
@@ -93,15 +94,15 @@ func mtuOfMaster(v *view) []Finding {
 // mtuIPv6 finds an MTU too small for IPv6, if another link has an IPv6 address.
 func mtuIPv6(v *view) []Finding {
 	d := v.device
-	if d.MTU >= netcfg.MTUMinV6 || !v.asked() {
+	if d.MTU >= link.MTUMinV6 || !v.asked() {
 		return nil
 	}
 	for _, l := range v.network.Links {
 		for _, a := range l.Addresses {
 			if a.Local.Is6() && !a.Local.IsLinkLocalUnicast() && !a.Local.IsLoopback() {
-				return one(Warning, fmt.Sprintf("its MTU is %d, but IPv6 requires %d", d.MTU, netcfg.MTUMinV6),
+				return one(Warning, fmt.Sprintf("its MTU is %d, but IPv6 requires %d", d.MTU, link.MTUMinV6),
 					"the kernel has removed the IPv6 addresses, routes and sysctls of the device",
-					fix.Run(fix.Tunadm("set", d.Name, "--mtu", strconv.Itoa(netcfg.MTUMinV6))))
+					fix.Run(fix.Tunadm("set", d.Name, "--mtu", strconv.Itoa(link.MTUMinV6))))
 			}
 		}
 	}
@@ -111,7 +112,7 @@ func mtuIPv6(v *view) []Finding {
 // macTwice finds another port of the bridge with the same MAC address.
 func macTwice(v *view) []Finding {
 	d := v.device
-	if d.MasterKind != "bridge" || d.Mode != netcfg.TAP {
+	if d.MasterKind != "bridge" || d.Mode != link.TAP {
 		return nil
 	}
 	for _, l := range v.network.Links {
@@ -126,11 +127,11 @@ func macTwice(v *view) []Finding {
 }
 
 // ownMAC returns a MAC address that depends only on the name and the index, so the same question gets the same answer.
-func ownMAC(d *netcfg.Device) netcfg.MAC {
+func ownMAC(d *netcfg.Device) link.MAC {
 	h := fnv.New64a()
 	fmt.Fprint(h, d.Index, d.Name)
 	sum := h.Sum(nil)
-	return append(netcfg.MAC{0xfe}, sum[:5]...)
+	return append(link.MAC{0xfe}, sum[:5]...)
 }
 
 // declared compares the device with its declaration in the default files.
@@ -175,7 +176,7 @@ func unread(v *view) []Finding {
 // otherMACs finds frames from the program to a MAC address that no device has.
 func otherMACs(v *view) []Finding {
 	d := v.device
-	if d.Mode != netcfg.TAP || d.Stats.RxOtherHost == 0 || d.Master != "" {
+	if d.Mode != link.TAP || d.Stats.RxOtherHost == 0 || d.Master != "" {
 		return nil
 	}
 	return one(Warning, fmt.Sprintf("the program sent %s to a MAC address other than that of the tap, %s",

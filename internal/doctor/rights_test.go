@@ -3,6 +3,7 @@ package doctor
 import (
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
@@ -65,12 +66,12 @@ func TestAccessChecks(t *testing.T) {
 		"a tun": {look: modeOfName, device: tun0(idle)},
 		"a tap with the name of a tun": {look: modeOfName,
 			device: tun0(idle, func(d *netcfg.Device) {
-				d.Mode, d.Up, d.Addresses, d.Access.Group = netcfg.TAP, false, nil, &kvms
+				d.Mode, d.Up, d.Addresses, d.Access.Group = link.TAP, false, nil, &kvms
 			}),
 			want: "warning it is a tap, but its name begins with tun",
 			fix:  "tunadm delete tun0 && tunadm add tun0 --mode tun --user kim --group kvms"},
 		"a configured tap with the name of a tun": {look: modeOfName,
-			device: tun0(idle, func(d *netcfg.Device) { d.Mode = netcfg.TAP }),
+			device: tun0(idle, func(d *netcfg.Device) { d.Mode = link.TAP }),
 			want:   "warning it is a tap, but its name begins with tun",
 			fix: "the mode cannot be changed after creation: " +
 				"delete the device and re-create it with its properties (tunadm export prints them)"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
@@ -76,7 +77,7 @@ func makeFirst(name string) fix.Fix {
 // change returns the change of one device: d, or a new one if d is nil.
 func (l *Loop) change(end int, d *netcfg.Device) netcfg.Change {
 	up := true
-	want := &netcfg.Spec{Name: newTun, Mode: netcfg.TUN, Link: netcfg.Link{Up: &up, MTU: l.MTU}}
+	want := &netcfg.Spec{Name: newTun, Mode: link.TUN, Link: netcfg.Link{Up: &up, MTU: l.MTU}}
 	e := l.Ends[end]
 	missing, routes := e.Addresses, l.routes(end)
 	c := netcfg.Change{Name: newTun, Want: want, Expect: netcfg.Absent}
@@ -86,7 +87,7 @@ func (l *Loop) change(end int, d *netcfg.Device) netcfg.Change {
 		want.Name, want.Mode = d.Name, 0
 		c = netcfg.Change{
 			Name: d.Name, Index: d.Index, Want: want, Expect: netcfg.Present, Unused: true,
-			Like: &netcfg.Spec{Mode: netcfg.TUN},
+			Like: &netcfg.Spec{Mode: link.TUN},
 		}
 		missing = slices.DeleteFunc(slices.Clone(missing), func(ip netip.Addr) bool { return has(d, ip) })
 		was := device{Name: state.Text(d.Name), Index: d.Index, Addresses: missing, Down: !d.Up}

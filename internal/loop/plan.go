@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -20,7 +21,7 @@ func (l *Loop) Plan(ctx context.Context) (steps []fmt.Stringer, err error) {
 	}
 	number := 0
 	for i := range changes {
-		if !netcfg.IsTemplate(changes[i].Name) {
+		if !link.IsTemplate(changes[i].Name) {
 			continue
 		}
 		name := ""

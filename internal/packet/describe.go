@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // SizeMax is the length in bytes of the longest packet of a device: 64 KiB, an Ethernet header and two VLAN tags.
@@ -18,9 +18,9 @@ const SizeMax = 1<<16 + 64
 
 // Describe returns a line about a packet of a tun or a frame of a tap. The line is safe to print: it contains only
 // numbers of the packet.
-func Describe(p []byte, mode netcfg.Mode) string {
+func Describe(p []byte, mode link.Mode) string {
 	text := fmt.Sprintf("%d bytes  ", len(p))
-	if mode == netcfg.TAP {
+	if mode == link.TAP {
 		return text + describeFrame(p)
 	}
 	switch {

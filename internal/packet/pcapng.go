@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // A Writer writes packets as pcapng, each with one write, so that the reader of a pipe gets it at once.
@@ -29,18 +29,18 @@ const (
 )
 
 // NewWriter writes the head of a file of packets of a device, with the name of the writing program.
-func NewWriter(to io.Writer, device string, mode netcfg.Mode, program string) (*Writer, error) {
+func NewWriter(to io.Writer, device string, mode link.Mode, program string) (*Writer, error) {
 	w := &Writer{to: to}
 	section := binary.LittleEndian.AppendUint32(nil, 0x1a2b3c4d)
 	section = append(section, 1, 0, 0, 0)                            // version 1.0
 	section = append(section, "\xff\xff\xff\xff\xff\xff\xff\xff"...) // of unknown length
 	section = append(appendOption(section, optionProgram, program), 0, 0, 0, 0)
 	w.block(blockSection, section)
-	link := uint16(linkRaw)
-	if mode == netcfg.TAP {
-		link = linkEthernet
+	kind := uint16(linkRaw)
+	if mode == link.TAP {
+		kind = linkEthernet
 	}
-	about := binary.LittleEndian.AppendUint16(nil, link)
+	about := binary.LittleEndian.AppendUint16(nil, kind)
 	about = append(about, 0, 0, 0, 0, 0, 0) // no limit to the length of packets
 	about = appendOption(about, optionName, device)
 	about = appendOption(about, optionResolution, "\x09") // nanoseconds

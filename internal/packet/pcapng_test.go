@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // kept keeps what each write wrote.
@@ -32,7 +32,7 @@ func blocks(t *testing.T, b []byte) (kinds []uint32, bodies [][]byte) {
 }
 
 func TestPcapng(t *testing.T) {
-	for mode, link := range map[netcfg.Mode]uint16{netcfg.TUN: 101, netcfg.TAP: 1} {
+	for mode, link := range map[link.Mode]uint16{link.TUN: 101, link.TAP: 1} {
 		var written kept
 		w, err := NewWriter(&written, "tun7", mode, "tunadm")
 		if err != nil {
@@ -57,7 +57,7 @@ func TestPcapng(t *testing.T) {
 			t.Errorf("packet: %x %x", kinds, bodies)
 		}
 	}
-	if _, err := NewWriter(gone{}, "tun7", netcfg.TUN, ""); err != io.ErrClosedPipe {
+	if _, err := NewWriter(gone{}, "tun7", link.TUN, ""); err != io.ErrClosedPipe {
 		t.Error(err)
 	}
 }

@@ -5,12 +5,12 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // A Responder answers pings as a host at the other end of a device that has all addresses.
 type Responder struct {
-	Mode       netcfg.Mode
+	Mode       link.Mode
 	MAC        [6]byte      // of a tap's other end
 	Broadcasts []netip.Addr // of the device's networks, which no host has as its address
 }
@@ -26,10 +26,10 @@ const (
 const hopLimit = 64
 
 // Respond returns the answer to a packet of a tun or a frame of a tap, or nil. It answers ARP requests and neighbour
-// solicitations on a tap, and echo requests. It does not answer malformed packets, fragments, multicasts, and probes for
-// duplicate addresses, which the host sends before it takes an address.
+// solicitations on a tap, and echo requests. It does not answer malformed packets, fragments, multicasts, and probes
+// for duplicate addresses, which the host sends before it takes an address.
 func (r *Responder) Respond(p []byte) []byte {
-	if r.Mode == netcfg.TAP {
+	if r.Mode == link.TAP {
 		return r.respondFrame(p)
 	}
 	switch {
@@ -41,8 +41,8 @@ func (r *Responder) Respond(p []byte) []byte {
 	return nil
 }
 
-// respondFrame answers from the MAC address that was asked, or from its own if the frame is a broadcast. A packet to one
-// IP address must be in a frame to one MAC address.
+// respondFrame answers from the MAC address that was asked, or from its own if the frame is a broadcast. A packet to
+// one IP address must be in a frame to one MAC address.
 func (r *Responder) respondFrame(p []byte) (answer []byte) {
 	if len(p) < ethernetHeader {
 		return nil

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // The other end of a tap, and of a tun.
 var (
-	tapEnd = Responder{Mode: netcfg.TAP, MAC: [6]byte{2, 0, 0, 0, 0, 0xee}, Broadcasts: []netip.Addr{netip.MustParseAddr("10.0.0.255")}}
-	tunEnd = Responder{Mode: netcfg.TUN, Broadcasts: tapEnd.Broadcasts}
+	tapEnd = Responder{Mode: link.TAP, MAC: [6]byte{2, 0, 0, 0, 0, 0xee}, Broadcasts: []netip.Addr{netip.MustParseAddr("10.0.0.255")}}
+	tunEnd = Responder{Mode: link.TUN, Broadcasts: tapEnd.Broadcasts}
 )
 
 // Packets that are answered, with their checksums.
@@ -71,7 +71,7 @@ func TestRespond(t *testing.T) {
 	}
 	asked := sum6(t, ask6)
 	got := tapEnd.Respond(raw(t, toMany+"86dd"+asked))
-	if line := Describe(got, netcfg.TAP); line != "86 bytes  fd00::2 > fd00::1  ICMPv6 neighbour advertisement: here is fd00::2" {
+	if line := Describe(got, link.TAP); line != "86 bytes  fd00::2 > fd00::1  ICMPv6 neighbour advertisement: here is fd00::2" {
 		t.Fatal(line)
 	}
 	if frame := hex.EncodeToString(got); !strings.HasPrefix(frame, strings.ReplaceAll(toHost, " ", "")) || frame[2*58:2*62] != "60000000" || !strings.HasSuffix(frame, "02010200000000ee") {

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // driverNode is the driver's node, unless a line names another one.
@@ -76,7 +76,7 @@ func (r *Request) properties() (words []string) {
 	}{
 		{r.Ownerless(), "--anyone"}, {s.MultiQueue != nil && *s.MultiQueue, "--multi-queue"}, {s.VnetHdr, "--vnet-hdr"},
 		{s.PI, "--pi"},
-		{r.take && !netcfg.IsTemplate(s.Name), "--if-missing"},
+		{r.take && !link.IsTemplate(s.Name), "--if-missing"},
 	} {
 		if flag.set {
 			words = append(words, flag.word)

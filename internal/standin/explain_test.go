@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/driver"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -69,10 +70,10 @@ func TestRequestSays(t *testing.T) {
 
 // TestRender: devices are sorted by index, and printed in the formats of ip(8).
 func TestRender(t *testing.T) {
-	tun := Shown{&netcfg.Device{Index: 3, Name: "tun1", Mode: netcfg.TUN, Persist: true, PI: true,
+	tun := Shown{&netcfg.Device{Index: 3, Name: "tun1", Mode: link.TUN, Persist: true, PI: true,
 		Access:  users.Access{User: &users.ID{Number: 1000}},
 		Holders: []netcfg.Holder{{PID: 77, Command: `a"b`, Queues: 2}}}, driver.FlagOneQueue}
-	tap := Shown{&netcfg.Device{Index: 2, Name: "tap\n", Mode: netcfg.TAP, MultiQueue: true}, 0x40}
+	tap := Shown{&netcfg.Device{Index: 2, Name: "tap\n", Mode: link.TAP, MultiQueue: true}, 0x40}
 	for _, c := range []struct {
 		format Format
 		want   string

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/cause"
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // ip is the tuntap object of ip(8).
@@ -167,7 +167,7 @@ func (r *Request) ipDevice(words []string) error {
 	if r.Spec.Mode == 0 {
 		return refuse(1, "the mode is missing: mode tun or mode tap")
 	}
-	if err := r.name(d.given, netcfg.CheckTemplate); err != nil {
+	if err := r.name(d.given, link.CheckTemplate); err != nil {
 		return refuse(1, "%v", err)
 	}
 	return nil
@@ -216,11 +216,11 @@ func (d *ipDevice) value(set func(string) error) error {
 }
 
 func (d *ipDevice) mode(value string) error {
-	mode := netcfg.TUN
+	mode := link.TUN
 	switch {
 	case abbreviates(value, "tun"):
 	case abbreviates(value, "tap"):
-		mode = netcfg.TAP
+		mode = link.TAP
 	default:
 		return refuse(ipUsage, "mode: %q is neither tun nor tap", value)
 	}
@@ -232,7 +232,7 @@ func (d *ipDevice) mode(value string) error {
 }
 
 func (d *ipDevice) device(name string) error {
-	if name == "" || len(name) > netcfg.NameMax || strings.ContainsAny(name, "/ \t\n\v\f\r") {
+	if name == "" || len(name) > link.NameMax || strings.ContainsAny(name, "/ \t\n\v\f\r") {
 		return refuse(ipUsage, "%q is no device name", name)
 	}
 	d.given = name

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // openvpn is openvpn(8) with --mktun and --rmtun.
@@ -140,10 +140,10 @@ func (l *openvpnLine) device(r *Request) error {
 	if !named {
 		return openvpnRefusal("--dev is missing")
 	}
-	r.Spec.Mode = netcfg.ModeOf(name)
+	r.Spec.Mode = link.ModeOf(name)
 	if typed {
 		var err error
-		if r.Spec.Mode, err = netcfg.ParseMode(kind); err != nil {
+		if r.Spec.Mode, err = link.ParseMode(kind); err != nil {
 			return openvpnRefusal("--dev-type: %v", err)
 		}
 	}
@@ -155,7 +155,7 @@ func (l *openvpnLine) device(r *Request) error {
 	if name == "tun" || name == "tap" {
 		name = ""
 	}
-	if err := r.name(name, netcfg.CheckTemplate); err != nil {
+	if err := r.name(name, link.CheckTemplate); err != nil {
 		return openvpnRefusal("--dev: %v", err)
 	}
 	return nil
@@ -174,7 +174,7 @@ func (l *openvpnLine) properties(r *Request) error {
 		switch {
 		case err != nil:
 			return openvpnRefusal("--lladdr: %v", err)
-		case r.Spec.Mode == netcfg.TUN:
+		case r.Spec.Mode == link.TUN:
 			r.Notes = append(r.Notes, "--lladdr is ignored: a tun has no link-layer address")
 		default:
 			r.Spec.MAC = mac
@@ -182,7 +182,7 @@ func (l *openvpnLine) properties(r *Request) error {
 	}
 	var err error
 	if r.Spec.TxQueueLen, err = l.number("txqueuelen", 0, math.MaxInt32); err == nil {
-		r.Spec.MTU, err = l.number("tun-mtu", netcfg.MTUMin, netcfg.MTUMax)
+		r.Spec.MTU, err = l.number("tun-mtu", link.MTUMin, link.MTUMax)
 	}
 	if err == nil && r.Spec.TxQueueLen != nil && *r.Spec.TxQueueLen == 0 { // 0 asks for the kernel's default
 		r.Spec.TxQueueLen = nil
@@ -191,7 +191,7 @@ func (l *openvpnLine) properties(r *Request) error {
 }
 
 // parseLinkAddress reads six bytes of one or two digits each, separated by colons.
-func parseLinkAddress(text string) (netcfg.MAC, error) {
+func parseLinkAddress(text string) (link.MAC, error) {
 	parts := strings.Split(text, ":")
 	for i, part := range parts {
 		if len(part) == 1 {
@@ -201,7 +201,7 @@ func parseLinkAddress(text string) (netcfg.MAC, error) {
 	if len(parts) != 6 {
 		return nil, fmt.Errorf("%q is not six bytes separated by colons", text)
 	}
-	return netcfg.ParseMAC(strings.Join(parts, ":"))
+	return link.ParseMAC(strings.Join(parts, ":"))
 }
 
 // number returns the value of an option, or nil if it is not given.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -127,7 +128,7 @@ func exitsOne(cause.Cause) int { return 1 }
 
 // name sets the device name of the request. Without one, the kernel chooses it.
 func (r *Request) name(name string, check func(string) error) error {
-	if r.Ask == Delete && (name == "" || netcfg.IsTemplate(name)) {
+	if r.Ask == Delete && (name == "" || link.IsTemplate(name)) {
 		r.Ask = Nothing
 		return nil
 	}

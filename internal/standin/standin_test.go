@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tunadm/tunadm/netcfg"
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // FuzzTools checks that every line is either refused, with a non-zero exit code, or asks for a device with a valid
@@ -27,7 +27,7 @@ func FuzzTools(f *testing.F) {
 				continue
 			}
 			if r.Ask == Add || r.Ask == Delete {
-				if err := netcfg.CheckTemplate(r.Spec.Name); err != nil || r.Spec.Mode == 0 {
+				if err := link.CheckTemplate(r.Spec.Name); err != nil || r.Spec.Mode == 0 {
 					t.Errorf("%s %q: %q, mode %s: %v", tool.Name, line, r.Spec.Name, r.Spec.Mode, err)
 				}
 			}

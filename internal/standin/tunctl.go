@@ -4,6 +4,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -33,9 +34,9 @@ func parseTunctl(words []string) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Request{take: true, Spec: netcfg.Spec{Mode: netcfg.TAP}}
+	r := &Request{take: true, Spec: netcfg.Spec{Mode: link.TAP}}
 	if line.tun {
-		r.Spec.Mode = netcfg.TUN
+		r.Spec.Mode = link.TUN
 	}
 	if err := line.access(r); err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func parseTunctl(words []string) (*Request, error) {
 	if err := r.setNode(line.node); err != nil {
 		return nil, tunctlRefusal("-f: %v", err)
 	}
-	if err := r.name(line.name, netcfg.CheckTemplate); err != nil {
+	if err := r.name(line.name, link.CheckTemplate); err != nil {
 		return nil, tunctlRefusal("%v", err)
 	}
 	return r, nil

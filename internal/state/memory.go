@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -32,7 +33,7 @@ func (d Directory) Recall(operands []string, namespace string) (m *Memory, warni
 		return m, "", nil
 	}
 	for _, d := range *r.Devices {
-		if d.Index < 1 || netcfg.CheckName(string(d.Name)) != nil {
+		if d.Index < 1 || link.CheckName(string(d.Name)) != nil {
 			warning = fmt.Sprintf("%s: device %q with index %d cannot exist and was ignored", m.file(), d.Name, d.Index)
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/nstest"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -232,7 +233,7 @@ func TestReservedRoomHoldsOnAFullFileSystem(t *testing.T) {
 			t.Fatal("it is not full")
 		}
 	}
-	made := []netcfg.Step{{Kind: netcfg.StepCreate, Device: strings.Repeat("n", netcfg.NameMax), Index: 1 << 30}}
+	made := []netcfg.Step{{Kind: netcfg.StepCreate, Device: strings.Repeat("n", link.NameMax), Index: 1 << 30}}
 	fill("before")
 	m := again(t, dir)
 	if err := m.Reserve(made); err == nil {

@@ -1,8 +1,11 @@
-package netcfg
+// Package link has the values of network links that need no kernel: names, modes, MTUs, MAC addresses and aliases.
+package link
 
 import (
+	"cmp"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -64,8 +67,8 @@ func (m Mode) MTUMax() int {
 	return MTUMax
 }
 
-// checkMTU returns an error if no device in this mode can have that MTU (bytes). The zero Mode allows the MTUs of both.
-func (m Mode) checkMTU(mtu int) error {
+// CheckMTU returns an error if no device in this mode can have that MTU (bytes). The zero Mode allows the MTUs of both.
+func (m Mode) CheckMTU(mtu int) error {
 	switch {
 	case mtu < MTUMin:
 		return fmt.Errorf("smaller than the minimum of %d", MTUMin)
@@ -116,9 +119,6 @@ func CheckTemplate(name string) error {
 	return CheckName(name)
 }
 
-// zeroMAC is the invalid MAC address of only zeros.
-const zeroMAC = "00:00:00:00:00:00"
-
 // MAC is a MAC address of 6 bytes, or nil.
 type MAC net.HardwareAddr
 
@@ -130,11 +130,14 @@ func ParseMAC(s string) (MAC, error) {
 		return nil, fmt.Errorf("%q is not a MAC address: six bytes like 02:00:5e:10:00:01", s)
 	case hw[0]&1 != 0:
 		return nil, fmt.Errorf("%s is a multicast address", hw)
-	case MAC(hw).String() == zeroMAC:
+	case MAC(hw).IsZero():
 		return nil, fmt.Errorf("%s is the zero address", hw)
 	}
 	return MAC(hw), nil
 }
+
+// IsZero reports whether the address has only zeros. Only a bridge that has lost its last port has it.
+func (m MAC) IsZero() bool { return !slices.ContainsFunc(m, func(b byte) bool { return b != 0 }) }
 
 func (m MAC) String() string { return net.HardwareAddr(m).String() }
 
@@ -147,4 +150,37 @@ func CheckAlias(text string) error {
 		return fmt.Errorf("a zero byte is not allowed in an alias")
 	}
 	return nil
+}
+
+// CompareNames orders names by their numbers: tap2 before tap10.
+func CompareNames(a, b string) int {
+	for a != "" && b != "" {
+		x, restA := cutNumber(a)
+		y, restB := cutNumber(b)
+		if x != "" && y != "" {
+			if c := cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(x, y)); c != 0 {
+				return c
+			}
+			a, b = restA, restB
+			continue
+		}
+		if a[0] != b[0] {
+			return cmp.Compare(a[0], b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+// cutNumber splits s after its leading digits, and removes leading zeros.
+func cutNumber(s string) (digits, rest string) {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	digits = s[:n]
+	if trimmed := strings.TrimLeft(digits, "0"); trimmed != "" {
+		return trimmed, s[n:]
+	}
+	return digits[:min(n, 1)], s[n:]
 }
