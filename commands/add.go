@@ -27,9 +27,11 @@ type addOptions struct {
 func (o *addOptions) flags() []*option {
 	return slices.Concat(
 		[]*option{
-			valueFlag("mode", "`tun|tap`: packets or Ethernet frames; by default from the name", link.ParseMode, &o.spec.Mode),
+			valueFlag("mode", "`tun|tap`: packets or Ethernet frames; by default from the name", link.ParseMode,
+				&o.spec.Mode),
 			switchFlag("multi-queue", "allow several queues at the same time", &o.multiQueue),
-			switchFlag("vnet-hdr", "start with virtio headers; each program that attaches sets its own", &o.spec.VnetHdr),
+			switchFlag("vnet-hdr", "start with virtio headers; each program that attaches sets its own",
+				&o.spec.VnetHdr),
 			switchFlag("pi", "start with packet information; each program that attaches sets its own", &o.spec.PI),
 		},
 		o.propertyFlags(),
@@ -49,7 +51,8 @@ func (o *addOptions) run(names []string) error {
 	}
 	if len(names) == 0 {
 		if spec.Mode == 0 {
-			return usage("neither a name nor a mode", "tunadm add tun77, or tunadm add --mode tap for the next free number")
+			return usage("neither a name nor a mode",
+				"tunadm add tun77, or tunadm add --mode tap for the next free number")
 		}
 		names = []string{spec.Mode.String() + "%d"}
 	}

@@ -21,7 +21,7 @@ type verb struct {
 	aliases  []string
 	operands string                  // for the help
 	usage    string                  // for the help, one line
-	operand  func(word string) error // checks each operand, which can be given once only; nil: the verb checks them itself
+	operand  func(word string) error // checks each operand, each may be given once; nil: the verb checks them itself
 	verbatim bool                    // the words from the first operand on are another tool's command line
 	command  func(*program) command
 }

@@ -63,7 +63,8 @@ func (o *applyOptions) wanted(declared []declare.Declaration, directory *users.D
 		spec := &declared[i].Spec
 		access, err := directory.Access(declared[i].Access)
 		spec.Access, spec.Replace = access, o.replace
-		changes[i] = netcfg.Change{Name: spec.Name, Want: spec, Expect: netcfg.PresentOrNot, Fail: forDevices(err, spec.Name)}
+		changes[i] = netcfg.Change{Name: spec.Name, Want: spec, Expect: netcfg.PresentOrNot,
+			Fail: forDevices(err, spec.Name)}
 	}
 	return changes
 }

@@ -55,7 +55,8 @@ func stray(word string, flags []*option) error {
 	_, notIP := netip.ParseAddr(word)
 	switch {
 	case find(flags, "--"+word) != nil:
-		e := usage(quote(word)+" in place of a device name", "did you mean --"+word+"? A device of that name follows --")
+		e := usage(quote(word)+" in place of a device name",
+			"did you mean --"+word+"? A device of that name follows --")
 		e.near = true
 		return e
 	case word == "via" || word == "peer" || word == "metric" || word == "table" || notIP == nil:

@@ -53,12 +53,15 @@ func TestAllWrongValuesAreReported(t *testing.T) {
 		args string
 		want []string
 	}{
-		{"tun77 --mtu 1 --mode tip", []string{`--mtu: "1" is no number from 68 to 65535`, `--mode: "tip" is neither tun nor tap`}},
+		{"tun77 --mtu 1 --mode tip",
+			[]string{`--mtu: "1" is not a number from 68 to 65535`, `--mode: "tip" is neither tun nor tap`}},
 		{"--mtu 1400 tun77 --mtu 1500", []string{`--mtu is given twice, as "1400" and as "1500"`}},
 		{"--mtu 1 --mtu 2 --promisc=1 tun77", []string{
-			`--mtu: "1" is no number from 68 to 65535`, `--mtu is given twice, as "1" and as "2"`, `--promisc: "1" is neither on nor off`,
+			`--mtu: "1" is not a number from 68 to 65535`, `--mtu is given twice, as "1" and as "2"`,
+			`--promisc: "1" is neither on nor off`,
 		}},
-		{"--address 1 --address 2 tun77", []string{`--address: "1" is not an IP address`, `--address: "2" is not an IP address`}},
+		{"--address 1 --address 2 tun77",
+			[]string{`--address: "1" is not an IP address`, `--address: "2" is not an IP address`}},
 	} {
 		p := &program{stdout: new(bytes.Buffer), stderr: new(bytes.Buffer)}
 		var got []string
@@ -82,7 +85,7 @@ func FuzzArrange(f *testing.F) {
 		end := slices.Index(got, "--")
 		for i, arg := range got[:max(end, 0)] {
 			if !strings.HasPrefix(arg, "--") || !strings.Contains(arg, "=") {
-				t.Errorf("%q: argument %d is no flag: %q", args, i, got)
+				t.Errorf("%q: argument %d is not a flag: %q", args, i, got)
 			}
 		}
 		again, err := arrange(got, addVerb.command(&program{}).flags())

@@ -74,7 +74,10 @@ func (o *changeOptions) engage(
 		}
 		errs = append(errs, outcome(r)...)
 		if r.PutBack && o.verbose {
-			how := map[bool]string{true: "re-created with all properties that were seen", false: "put back as it was"}[r.Remade]
+			how := "put back as it was"
+			if r.Remade {
+				how = "re-created with all properties that were seen"
+			}
 			fmt.Fprintf(o.stderr, "# %s: %s\n", words.Escape(r.Name), how)
 		}
 	}

@@ -53,7 +53,8 @@ func TestTheManualHasAllVerbsAndFlags(t *testing.T) {
 					t.Errorf("%s: no %s", v.name, s)
 				}
 			}
-			if name := f.Names()[0]; name != "help" && !regexp.MustCompile(`(?m)^\.It Fl -`+name+`( |$)`).MatchString(page) {
+			if name := f.Names()[0]; name != "help" &&
+				!regexp.MustCompile(`(?m)^\.It Fl -`+name+`( |$)`).MatchString(page) {
 				t.Errorf("--%s is not described", name)
 			}
 		}
@@ -165,7 +166,8 @@ func TestTheCompletionsHaveAllVerbsAndFlags(t *testing.T) {
 // bashCompletes asks bash for what may follow "tunadm VERB -".
 func bashCompletes(t *testing.T, verb string) []string {
 	t.Helper()
-	script := `source ../completions/tunadm.bash; COMP_WORDS=(tunadm "$1" -); COMP_CWORD=2; _tunadm; printf '%s\n' "${COMPREPLY[@]}"`
+	script := `source ../completions/tunadm.bash; COMP_WORDS=(tunadm "$1" -); COMP_CWORD=2; _tunadm
+		printf '%s\n' "${COMPREPLY[@]}"`
 	out, err := exec.Command("bash", "-c", script, "bash", verb).Output()
 	if err != nil {
 		t.Fatal(err)

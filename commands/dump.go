@@ -45,7 +45,7 @@ func (o *dumpOptions) flags() []*option {
 func parseCount(s string) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("%q is no number of packets", s)
+		return 0, fmt.Errorf("%q is not a number of packets", s)
 	}
 	return n, nil
 }

@@ -27,7 +27,8 @@ type execOptions struct {
 func (o *execOptions) flags() []*option {
 	return []*option{
 		valueFlag("user", "run the program as user `U`, without privileges", parseAsked, &o.user),
-		switchFlag("new-privileges", "with --user: set-user-ID programs and file capabilities still work", &o.newPrivileges),
+		switchFlag("new-privileges", "with --user: set-user-ID programs and file capabilities still work",
+			&o.newPrivileges),
 		listFlag("ambient", "with --user: keep the capability `CAP`, such as net_admin", parseCapability, &o.ambient),
 		switchFlag("vnet-hdr", "each packet follows a virtio header", &o.attachment.VnetHdr),
 		switchFlag("pi", "each packet follows its packet information", &o.attachment.PI),
@@ -91,7 +92,7 @@ func parseQueues(operands []string) (names []string, queues []int, err error) {
 		if i := strings.LastIndexByte(operand, '='); i >= 0 {
 			n, err := strconv.Atoi(operand[i+1:])
 			if err != nil || n < 1 || n > netcfg.QueuesMax {
-				err := usagef("%q: %q is no number of queues from 1 to %d", operand, operand[i+1:], netcfg.QueuesMax)
+				err := usagef("%q: %q is not a number of queues from 1 to %d", operand, operand[i+1:], netcfg.QueuesMax)
 				wrong = append(wrong, err)
 				continue
 			}

@@ -131,7 +131,7 @@ func helpFlag() *option { return switchFlag("help", "show help", new(bool), "h")
 func netnsFlag(to *string) *option {
 	parse := func(s string) (string, error) {
 		if s == "" {
-			return "", errors.New("an empty name is no network namespace")
+			return "", errors.New("an empty name is not a network namespace")
 		}
 		return s, nil
 	}

@@ -23,18 +23,23 @@ import (
 // FuzzPrinters: whatever other users chose for names, aliases and commands, no printer lets through what a terminal
 // should not see, and JSON gives it back as it was.
 func FuzzPrinters(f *testing.F) {
-	for _, text := range []string{"tun0", "a\x1b[2Jb", "a\u009bb\x7f", "a\u202e\u2066b", "a\u200b\u2060\ufeff\u3164b", "a\xff\xfeb", "a\nb\r", "!lo", "*", "-x", "a\\b\"'", "\U000e0041\ufe0f", "<&>"} {
+	for _, text := range []string{"tun0", "a\x1b[2Jb", "a\u009bb\x7f", "a\u202e\u2066b", "a\u200b\u2060\ufeff\u3164b",
+		"a\xff\xfeb", "a\nb\r", "!lo", "*", "-x", "a\\b\"'", "\U000e0041\ufe0f", "<&>"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		id := &users.ID{Number: 5, Name: text}
 		d := &netcfg.Device{
-			Name: text, Index: 5, Kind: "tun", Mode: link.TAP, Persist: true, MTU: 1500, Alias: text, Master: text, MultiQueue: true, Queues: 1,
-			Access: users.Access{User: id, Group: id}, Holders: []netcfg.Holder{{PID: 7, Command: text, User: *id, Queues: 1}},
+			Name: text, Index: 5, Kind: "tun", Mode: link.TAP, Persist: true, MTU: 1500, Alias: text, Master: text,
+			MultiQueue: true, Queues: 1,
+			Access:  users.Access{User: id, Group: id},
+			Holders: []netcfg.Holder{{PID: 7, Command: text, User: *id, Queues: 1}},
 		}
 		spec, _ := d.Spec()
-		event := netcfg.Event{Kind: netcfg.EventAlias, Time: time.Unix(0, 0), Before: d, After: d, Holder: &d.Holders[0]}
-		failed := &cause.Error{Device: text, Cause: cause.NotOwner, Detail: "only " + d.Access.String() + " may attach", Fix: fix.Sentence("ask " + text)}
+		event := netcfg.Event{Kind: netcfg.EventAlias, Time: time.Unix(0, 0), Before: d, After: d,
+			Holder: &d.Holders[0]}
+		failed := &cause.Error{Device: text, Cause: cause.NotOwner, Detail: "only " + d.Access.String() + " may attach",
+			Fix: fix.Sentence("ask " + text)}
 		for name, print := range map[string]func(p *program, out *bytes.Buffer) error{
 			"table":      func(_ *program, out *bytes.Buffer) error { return renderTable(out, []*netcfg.Device{d}) },
 			"names":      func(_ *program, out *bytes.Buffer) error { return renderNames(out, []*netcfg.Device{d}) },
@@ -42,15 +47,23 @@ func FuzzPrinters(f *testing.F) {
 			"json":       func(_ *program, out *bytes.Buffer) error { return renderJSON(out, []*netcfg.Device{d}) },
 			"event":      func(_ *program, out *bytes.Buffer) error { return printEvent(out, event) },
 			"json event": func(_ *program, out *bytes.Buffer) error { return printJSONEvent(out, event) },
-			"error":      func(p *program, _ *bytes.Buffer) error { p.complain(errors.Join(failed, errors.New(text))); return nil },
-			"say":        func(p *program, _ *bytes.Buffer) error { p.say(text); p.sayOf(text, text); return nil },
+			"error": func(p *program, _ *bytes.Buffer) error {
+				p.complain(errors.Join(failed, errors.New(text)))
+				return nil
+			},
+			"say": func(p *program, _ *bytes.Buffer) error { p.say(text); p.sayOf(text, text); return nil },
 			"findings": func(_ *program, out *bytes.Buffer) error {
-				return renderFindings(out, []doctor.Finding{{Check: "x", Device: text, What: text, Means: text, Fixes: []fix.Fix{fix.Sentence(text)}}})
+				return renderFindings(out, []doctor.Finding{{Check: "x", Device: text, What: text, Means: text,
+					Fixes: []fix.Fix{fix.Sentence(text)}}})
 			},
 			"plan":      func(_ *program, out *bytes.Buffer) error { return renderPlan(out, deletion(d), false) },
 			"json plan": func(_ *program, out *bytes.Buffer) error { return renderPlan(out, deletion(d), true) },
-			"toml":      func(_ *program, out *bytes.Buffer) error { return exported(out, func(e *exporter) { e.toml(d, spec) }) },
-			"ip":        func(_ *program, out *bytes.Buffer) error { return exported(out, func(e *exporter) { e.ip(d, spec) }) },
+			"toml": func(_ *program, out *bytes.Buffer) error {
+				return exported(out, func(e *exporter) { e.toml(d, spec) })
+			},
+			"ip": func(_ *program, out *bytes.Buffer) error {
+				return exported(out, func(e *exporter) { e.ip(d, spec) })
+			},
 			"networkd": func(_ *program, out *bytes.Buffer) error {
 				return exported(out, func(e *exporter) { e.networkd(d, spec) })
 			},
@@ -93,7 +106,8 @@ func TestOneEncoder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if file != "json.go" && !strings.HasSuffix(file, "_test.go") && bytes.Contains(text, []byte(`"encoding/json"`)) {
+		if file != "json.go" && !strings.HasSuffix(file, "_test.go") &&
+			bytes.Contains(text, []byte(`"encoding/json"`)) {
 			t.Errorf("%s encodes JSON: encode of json.go does", file)
 		}
 	}

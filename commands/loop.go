@@ -42,7 +42,8 @@ type loopOptions struct {
 func (o *loopOptions) flags() []*option {
 	end := func(name string, e *loop.End) []*option {
 		return []*option{
-			listFlag(name, "`ADDR` is the address of this end, IPv4 or IPv6; twice for one of each", parseEnd, &e.Addresses),
+			listFlag(name, "`ADDR` is the address of this end, IPv4 or IPv6; twice for one of each", parseEnd,
+				&e.Addresses),
 			valueFlag(name+"-device", "use the existing tun `NAME`, and do not change it", parseDevice, &e.Device),
 		}
 	}

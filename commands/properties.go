@@ -109,7 +109,7 @@ func parseInt(least, most int) func(string) (int, error) {
 	return func(s string) (int, error) {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < least || n > most {
-			return 0, fmt.Errorf("%q is no number from %d to %d", s, least, most)
+			return 0, fmt.Errorf("%q is not a number from %d to %d", s, least, most)
 		}
 		return n, nil
 	}

@@ -78,7 +78,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "hold": hold, "release": release, "need": need, "install": install, "mend": mend, "send": send,
+			"status": status, "hold": hold, "release": release, "need": need, "install": install, "mend": mend,
+			"send":   send,
 			"beside": besides, "until": until, "ended": ended,
 		},
 		Condition:           condition,
@@ -330,14 +331,18 @@ func forbid(args []string) int {
 		_              [4]uint32
 		name           [16]byte
 		_, attachBy, _ uint32
-	}{kind: unix.BPF_PROG_TYPE_CGROUP_DEVICE, count: 2, code: uintptr(unsafe.Pointer(&code[0])), license: uintptr(unsafe.Pointer(&license[0])), attachBy: unix.BPF_CGROUP_DEVICE}
-	program, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&load)), unsafe.Sizeof(load))
+	}{kind: unix.BPF_PROG_TYPE_CGROUP_DEVICE, count: 2, code: uintptr(unsafe.Pointer(&code[0])),
+		license: uintptr(unsafe.Pointer(&license[0])), attachBy: unix.BPF_CGROUP_DEVICE}
+	program, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&load)),
+		unsafe.Sizeof(load))
 	runtime.KeepAlive(code)
 	if errno != 0 {
 		must(errno)
 	}
-	attachment := struct{ target, program, kind, flags uint32 }{uint32(directory.Fd()), uint32(program), unix.BPF_CGROUP_DEVICE, 0}
-	if _, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_ATTACH, uintptr(unsafe.Pointer(&attachment)), unsafe.Sizeof(attachment)); errno != 0 {
+	attachment := struct{ target, program, kind, flags uint32 }{uint32(directory.Fd()), uint32(program),
+		unix.BPF_CGROUP_DEVICE, 0}
+	if _, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_ATTACH, uintptr(unsafe.Pointer(&attachment)),
+		unsafe.Sizeof(attachment)); errno != 0 {
 		must(errno)
 	}
 	must(os.WriteFile(group+"/cgroup.procs", []byte("0"), 0))

@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// signals returns a context that the first signal to stop ends, and makes the writers end with it. Call it before netcfg.Open binds the goroutine to its
-// thread, because each call would then cost two switches of threads. It catches signals until the process ends.
+// signals returns a context that the first signal to stop ends, and makes the writers end with it. Call it before
+// netcfg.Open binds the goroutine to its thread, because each call would then cost two switches of threads. It catches
+// signals until the process ends.
 func (p *program) signals() context.Context {
 	ctx, _ := p.catchSignals()
 	return ctx

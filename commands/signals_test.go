@@ -43,7 +43,8 @@ func TestASignalIsPassedOnOnce(t *testing.T) {
 func TestACommandGetsTheSignalThatCame(t *testing.T) {
 	_, caught := catchSignals()
 	defer caught.stop()
-	cmd := exec.Command("sh", "-c", `trap 'exit 3' INT; trap 'exit 4' TERM; kill -INT $PPID; while :; do sleep 0.01; done`)
+	cmd := exec.Command("sh", "-c",
+		`trap 'exit 3' INT; trap 'exit 4' TERM; kill -INT $PPID; while :; do sleep 0.01; done`)
 	err := runCommand(caught, cmd, func() error { return nil })
 	if e := new(exitError); !errors.As(err, &e) || e.code != 3 {
 		t.Errorf("it ends with %v", err)

@@ -84,7 +84,8 @@ func play(t *testing.T, row, standIn string) (p played) {
 }
 
 // versionNotes are lines of openvpn that depend on its version.
-var versionNotes = regexp.MustCompile(`(?m)^(Note: --mktun does not|net_addr_ll_set|sitnl_send|DEPRECATED OPTION|WARNING: ).*\n`)
+var versionNotes = regexp.MustCompile(
+	`(?m)^(Note: --mktun does not|net_addr_ll_set|sitnl_send|DEPRECATED OPTION|WARNING: ).*\n`)
 
 // normal is what a tool said, without what may differ: the date, and the errors that openvpn prints on standard output.
 func normal(tool, out string, code int) string {
@@ -120,7 +121,9 @@ func witnessed(t *testing.T, row string) string {
 		if !strings.Contains(row, strings.ToUpper(l.Address)) && !strings.Contains(row, l.Address) {
 			l.Address = ""
 		}
-		l.Flags = slices.DeleteFunc(l.Flags, func(f string) bool { return strings.HasSuffix(f, "CARRIER") || f == "LOWER_UP" }) // for how long depends
+		l.Flags = slices.DeleteFunc(l.Flags, func(f string) bool { // how long it has them depends on the load
+			return strings.HasSuffix(f, "CARRIER") || f == "LOWER_UP"
+		})
 		text += fmt.Sprintln(l)
 	}
 	return text + nstest.Run(t, "ip", "tuntap")

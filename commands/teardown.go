@@ -29,25 +29,26 @@ func (o *teardownOptions) flags() []*option {
 // run deletes the remembered devices, even if the files have changed since or have mistakes.
 func (o *teardownOptions) run(operands []string) error {
 	var mistakes error
-	err := o.provision(operands, true, netcfg.Options{}, func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
-		declared, wrong := untilSignal(ctx, func() ([]declare.Declaration, error) { return declare.Read(operands) })
-		if ctx.Err() != nil {
-			return nil, wrong
-		}
-		if mistakes = wrong; wrong != nil && len(r.memory.Devices()) > 0 {
-			r.say("the files have mistakes; the devices that apply created are deleted nevertheless")
-		}
-		strangers, err := r.strangers(declared)
-		changes := r.remembered(o.force)
-		for _, d := range strangers {
-			if o.force {
-				changes = append(changes, removal(d.Name, d.Index, true))
-			} else {
-				r.keep(d.Name)
+	err := o.provision(operands, true, netcfg.Options{},
+		func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
+			declared, wrong := untilSignal(ctx, func() ([]declare.Declaration, error) { return declare.Read(operands) })
+			if ctx.Err() != nil {
+				return nil, wrong
 			}
-		}
-		return changes, err
-	})
+			if mistakes = wrong; wrong != nil && len(r.memory.Devices()) > 0 {
+				r.say("the files have mistakes; the devices that apply created are deleted nevertheless")
+			}
+			strangers, err := r.strangers(declared)
+			changes := r.remembered(o.force)
+			for _, d := range strangers {
+				if o.force {
+					changes = append(changes, removal(d.Name, d.Index, true))
+				} else {
+					r.keep(d.Name)
+				}
+			}
+			return changes, err
+		})
 	return errors.Join(mistakes, err)
 }
 

@@ -36,7 +36,8 @@ func (o *tunnelOptions) flags() []*option {
 		valueFlag("listen", "wait for the other host at this `ADDRESS:PORT`", parseListen, &o.listen),
 		valueFlag("connect", "connect to the other host at this `HOST:PORT`, and reconnect", parseConnect, &o.connect),
 		switchFlag("udp", "send a datagram for each packet, instead of a TCP stream", &o.udp),
-		valueFlag("peer", "with --listen and --udp: accept packets only from this `ADDRESS[:PORT]`", parsePeer, &o.peer),
+		valueFlag("peer", "with --listen and --udp: accept packets only from this `ADDRESS[:PORT]`", parsePeer,
+			&o.peer),
 		netnsFlag(&o.netns),
 		verboseFlag(o.program, "print connections on standard error"),
 	}
@@ -147,7 +148,7 @@ func parsePeer(s string) (netip.AddrPort, error) {
 	}
 	peer, err := netip.ParseAddrPort(s)
 	if err != nil || peer.Port() == 0 {
-		return peer, fmt.Errorf("%q is no ADDRESS or ADDRESS:PORT; an IPv6 address with a port requires brackets", s)
+		return peer, fmt.Errorf("%q is not ADDRESS or ADDRESS:PORT; an IPv6 address with a port requires brackets", s)
 	}
 	return netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port()), nil
 }
@@ -167,7 +168,8 @@ func parseListen(s string) (string, error) {
 		return "", err
 	}
 	if host == "" {
-		return "", fmt.Errorf("%q has no address; [::]:%s is short for every address, 0.0.0.0:%s for every IPv4 address",
+		return "", fmt.Errorf(
+			"%q has no address; [::]:%s is short for every address, 0.0.0.0:%s for every IPv4 address",
 			s, port, port)
 	}
 	if _, err := netip.ParseAddr(host); err != nil {
@@ -199,10 +201,10 @@ func splitEnd(s string) (host, port string, err error) {
 		return s, tunnelPort, nil
 	}
 	if host, port, err = net.SplitHostPort(s); err != nil {
-		return "", "", errors.New(quote(s) + " is no HOST:PORT; an IPv6 address requires brackets")
+		return "", "", errors.New(quote(s) + " is not HOST:PORT; an IPv6 address requires brackets")
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", "", fmt.Errorf("%q is no port from 1 to 65535", port)
+		return "", "", fmt.Errorf("%q is not a port from 1 to 65535", port)
 	}
 	return host, port, nil
 }

@@ -27,7 +27,8 @@ type watchOptions struct {
 }
 
 func (o *watchOptions) flags() []*option {
-	return []*option{switchFlag("json", "print each event as a JSON object, one per line", &o.json), netnsFlag(&o.netns)}
+	return []*option{switchFlag("json", "print each event as a JSON object, one per line", &o.json),
+		netnsFlag(&o.netns)}
 }
 
 // run prints events. It returns nil after a signal, and if the reader of standard output goes away.

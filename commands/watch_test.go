@@ -81,7 +81,8 @@ func ended(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	b := ts.Value(background{}).(map[string]*beside)[args[1]]
 	if len(args) == 3 {
-		signal := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[args[2]]
+		signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
+		signal := signals[args[2]]
 		ts.Check(b.cmd.Process.Signal(signal))
 	}
 	select {

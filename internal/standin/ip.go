@@ -233,7 +233,7 @@ func (d *ipDevice) mode(value string) error {
 
 func (d *ipDevice) device(name string) error {
 	if name == "" || len(name) > link.NameMax || strings.ContainsAny(name, "/ \t\n\v\f\r") {
-		return refuse(ipUsage, "%q is no device name", name)
+		return refuse(ipUsage, "%q is not a device name", name)
 	}
 	d.given = name
 	return nil

@@ -136,7 +136,7 @@ func (r *Request) name(name string, check func(string) error) error {
 		name = r.Spec.Mode.String() + "%d"
 	}
 	if err := check(name); err != nil {
-		return fmt.Errorf("%q is no device name: %w", name, err)
+		return fmt.Errorf("%q is not a device name: %w", name, err)
 	}
 	r.Spec.Name = name
 	return nil
