@@ -78,7 +78,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "hold": hold, "release": release, "need": need, "install": install, "mend": mend,
+			"status": status, "hold": hold, "release": release, "need": need, "install": install, "fix": applyFix,
 			"send":   send,
 			"beside": besides, "until": until, "ended": ended,
 		},
@@ -146,17 +146,17 @@ func release(ts *testscript.TestScript, _ bool, _ []string) {
 	*files = nil
 }
 
-// mend is the command "mend CHECK DOCTOR-ARGS...": what the doctor finds first is of that check, and its remedy, done
-// to the letter, mends it.
-func mend(ts *testscript.TestScript, neg bool, args []string) {
+// applyFix is the command "fix CHECK DOCTOR-ARGS...": the first finding of doctor is of that check, and the first fix
+// removes the finding.
+func applyFix(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: mend CHECK DOCTOR-ARGS...")
+		ts.Fatalf("usage: fix CHECK DOCTOR-ARGS...")
 	}
 	found := diagnose(ts, args[1:])
 	if len(found) == 0 || found[0].Check != args[0] {
 		ts.Fatalf("the first finding is not %s: %v", args[0], found)
 	}
-	ts.Logf("mend: %s", found[0].Mend[0])
+	ts.Logf("fix: %s", found[0].Mend[0])
 	ts.Check(ts.Exec("sh", "-e", "-c", found[0].Mend[0]))
 	for _, f := range diagnose(ts, args[1:]) {
 		if f.Check == args[0] {

@@ -134,7 +134,7 @@ complete -c tunadm -n '__tunadm_is add' -l vnet-hdr -d 'Start with virtio header
 complete -c tunadm -n '__tunadm_is add' -l pi -d 'Start with packet information'
 complete -c tunadm -n '__tunadm_is add' -l if-missing -d 'Succeed if the device exists with these properties'
 
-complete -c tunadm -n '__tunadm_is add set' -l user -x -a '(__fish_complete_users)' -d 'Who may attach'
+complete -c tunadm -n '__tunadm_is add set' -l user -x -a '(__fish_complete_users)' -d 'The user that may attach'
 complete -c tunadm -n '__tunadm_is add set' -l group -x -a '(__fish_complete_groups)' -d 'The group that may attach'
 complete -c tunadm -n '__tunadm_is add set' -l anyone -d 'Every local user may attach'
 complete -c tunadm -n '__tunadm_is add set' -l address -x -d 'Set the addresses'
