@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -62,6 +64,10 @@ func (o *execOptions) run(operands []string) error {
 		person, err := ns.Directory.Person(o.user)
 		if err != nil {
 			return err
+		}
+		if len(person.Groups) == 0 && !ns.Directory.Answers() {
+			return &cause.Error{What: "user " + o.user, Cause: cause.NoNames,
+				Fix: fix.Sentence("try getent passwd " + o.user)}
 		}
 		as.as = &person
 	}

@@ -51,7 +51,7 @@ func (r *rights) become() error {
 	who := words.Escape(r.as.ID.String())
 	if len(r.as.Groups) == 0 {
 		return &cause.Error{What: "user " + who, Cause: cause.NoUser,
-			Detail: "no user has that UID, so it has no group"}
+			Detail: "no user has that UID, so it has no group", Fix: fix.Sentence("create one with useradd(8)")}
 	}
 	groups := make([]int, len(r.as.Groups))
 	for i, g := range r.as.Groups {

@@ -1,5 +1,12 @@
 package netcfg
 
+import (
+	"errors"
+
+	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/fix"
+)
+
 // A Change is the change of one device that the caller asks for.
 type Change struct {
 	Name   string // may contain one %d if the device is created
@@ -54,4 +61,19 @@ type Options struct {
 	// Announce is called with the devices that have their properties; with new ones before they can outlive the run. An
 	// error discards these; nil: not called.
 	Announce func(names []string) error
+}
+
+// unlike returns an error if the existing device is not the kind that Change.Like describes. The usual fix of a wrong
+// mode, to re-create the device, is not meant.
+func (j *job) unlike() error {
+	p := planner{want: j.Like, have: j.now}
+	err := p.match()
+	if e := new(cause.Error); errors.As(err, &e) {
+		e.Fix = fix.Sentence("name another device: tunadm list prints the mode of each")
+		if j.Want == nil {
+			exactly := fix.Tunadm("delete", j.now.Name, "--mode", j.now.Mode.String())
+			e.Fix = fix.Fix{Before: "if this device is meant: ", Commands: []fix.Command{exactly}}
+		}
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
@@ -223,6 +224,9 @@ func (j *job) note(t *task, err error) {
 		j.halted = j.halted || t.Kind == StepCreate || t.Kind == StepDelete
 	case err != nil && j.err == nil:
 		j.err = err
+		if e := new(cause.Error); j.Expect == PresentOrNot && errors.As(err, &e) && e.Cause == cause.Exists {
+			e.Fix = whoseName()
+		}
 	case err == nil:
 		t.done = true
 		switch t.Kind {

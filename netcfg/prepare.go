@@ -71,8 +71,7 @@ func (j *job) expect() error {
 		}
 		return e
 	case j.now != nil && j.Like != nil:
-		p := planner{want: j.Like, have: j.now}
-		return p.match()
+		return j.unlike()
 	}
 	return nil
 }

@@ -179,6 +179,11 @@ func (j *job) whyLeft(s Step) (cause.Cause, string) {
 	return cause.NotKept, cause.NotKept.String()
 }
 
+// whoseName returns the fix of a device whose name another program took during the run.
+func whoseName() fix.Fix {
+	return fix.Sentence("find out which program created the device, then run this again")
+}
+
 // lost returns the error of a device that was deleted and cannot be re-created, with all properties that were observed.
 func (ns *Namespace) lost(j, u *job) error {
 	e := &cause.Error{Device: j.Name, Cause: cause.NoDevice, Detail: "it was deleted, and cannot be re-created"}
@@ -188,8 +193,8 @@ func (ns *Namespace) lost(j, u *job) error {
 		}
 		refused := new(cause.Error)
 		if e.Err = f.err; errors.As(f.err, &refused) && refused.Cause == cause.Exists {
-			e.Cause, e.Err, e.Detail = cause.Exists, nil,
-				"another program created a device with its name, which is unchanged"
+			e.Cause, e.Err, e.Fix = cause.Exists, nil, whoseName()
+			e.Detail = "another program created a device with its name, which is unchanged"
 		}
 	}
 	d := j.before

@@ -32,6 +32,8 @@ func TestUndoLeavesWhoTookTheName(t *testing.T) {
 	}))
 	if e := new(cause.Error); !errors.As(r.Err, &e) || e.Cause != cause.Exists {
 		t.Errorf("got %v, want that the name is taken", r.Err)
+	} else if hint := e.Hint().String(); !strings.Contains(hint, "find out which program") {
+		t.Errorf("the hint is %q: the device is another program's", hint)
 	}
 	for _, want := range []string{"another program", "lost: tap of root", "alias mine", "10.0.0.1/24",
 		"10.3.0.0/16 metric 77 table 99"} {

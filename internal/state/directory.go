@@ -77,7 +77,7 @@ func (d Directory) lockFile(name string) (*os.File, error) {
 	}
 	return nil, &cause.Error{
 		Cause: cause.NotPermitted, Detail: string(d) + " is " + err.Error(),
-		Fix: fix.Sentence("run it as root; " + string(d) + " is a directory of mode 0700"),
+		Fix: fix.Sentence("find out who created or changed it, then remove it: tunadm creates it again"),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/link"
@@ -33,7 +34,7 @@ func (d Directory) Recall(operands []string, namespace string) (m *Memory, warni
 		return m, "", nil
 	}
 	for _, d := range *r.Devices {
-		if d.Index < 1 || link.CheckName(string(d.Name)) != nil {
+		if d.Index < 1 || d.Index > math.MaxInt32 || link.CheckName(string(d.Name)) != nil {
 			warning = fmt.Sprintf("%s: device %q with index %d cannot exist and was ignored", m.file(), d.Name, d.Index)
 			continue
 		}

@@ -121,7 +121,8 @@ func TestImpossibleRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := []netcfg.Step{{Device: "tun1", Index: 5}, {Device: "tun2", Index: 6}, {Device: "tun3", Index: 7}}
+	steps := []netcfg.Step{{Device: "tun1", Index: 5}, {Device: "tun2", Index: 6}, {Device: "tun3", Index: 7},
+		{Device: "tun4", Index: 8}}
 	if err := m.Remember(steps); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +130,8 @@ func TestImpossibleRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text = []byte(strings.NewReplacer(`"index":5`, `"index":-1`, `"tun2"`, `"a/b"`).Replace(string(text)))
+	text = []byte(strings.NewReplacer(
+		`"index":5`, `"index":-1`, `"tun2"`, `"a/b"`, `"index":8`, `"index":2147483648`).Replace(string(text)))
 	for _, path := range []string{m.file(), m.file() + ".new"} { // and what a killed run left
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
