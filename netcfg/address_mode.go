@@ -24,7 +24,7 @@ func (ns *Namespace) withoutLinkLocal(index int) (restore func() error, err erro
 	if err != nil || !known || mode == nl.IN6_ADDR_GEN_MODE_NONE {
 		return nothing, err
 	}
-	dismiss := guard.Start(ns.socket.FD(), addressModeChange(index, mode).Serialize())
+	dismiss := guard.Start(ns.socket.FD(), rtnl.ChangeAddressMode(index, mode).Serialize())
 	if err := ns.setAddressMode(index, nl.IN6_ADDR_GEN_MODE_NONE); err != nil {
 		dismiss()
 		if errors.Is(err, unix.EPERM) {
@@ -56,38 +56,16 @@ func (ns *Namespace) knowsNoCarrier(fd int) (bool, error) {
 
 // addressMode returns how the kernel makes link-local addresses for a device; known is false if the device has no IPv6.
 func (ns *Namespace) addressMode(index int) (mode uint8, known bool, err error) {
-	ask := linkRequest(unix.NLM_F_ACK, index, "", false)
-	err = ns.socket.Exchange([]*nl.NetlinkRequest{ask}, func(_ int, body []byte) {
-		if len(body) < unix.SizeofIfInfomsg {
-			return
-		}
-		for kind, families := range rtnl.Attributes(body[unix.SizeofIfInfomsg:]) {
-			if kind != unix.IFLA_AF_SPEC {
-				continue
-			}
-			for family, settings := range rtnl.Attributes(families) {
-				for setting, value := range rtnl.Attributes(settings) {
-					if family == unix.AF_INET6 && setting == unix.IFLA_INET6_ADDR_GEN_MODE {
-						mode, known = rtnl.Uint8(value), true
-					}
-				}
-			}
-		}
-	})[0]
+	ask := rtnl.AskLink(unix.NLM_F_ACK, index, "", false)
+	err = ns.socket.Do(ask, func(body []byte) { mode, known = rtnl.AddressMode(body) })
 	if err != nil {
 		return 0, false, &cause.Error{What: "read the device", Err: err}
 	}
 	return mode, known, nil
 }
 
-func addressModeChange(index int, mode uint8) *nl.NetlinkRequest {
-	families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
-	families.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, []byte{mode})
-	return linkChange(index, families)
-}
-
 func (ns *Namespace) setAddressMode(index int, mode uint8) error {
-	if err := ns.socket.Do(addressModeChange(index, mode), nil); err != nil {
+	if err := ns.socket.Do(rtnl.ChangeAddressMode(index, mode), nil); err != nil {
 		return &cause.Error{What: "set how IPv6 addresses are generated", Err: err}
 	}
 	return nil

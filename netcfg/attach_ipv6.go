@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/cause"
@@ -23,7 +22,7 @@ func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 	if t.IPv6 || !d.Up {
 		return nil
 	}
-	switch configured, err := ns.multicastRoute(d.Index); {
+	switch configured, err := rtnl.HasMulticastRoute(ns.socket, d.Index); {
 	case err != nil:
 		return &cause.Error{Device: d.Name, What: "read the device", Err: err}
 	case !configured:
@@ -48,7 +47,7 @@ func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 
 // putBackAddressMode restores how the kernel generates link-local addresses, unless the device has one.
 func (ns *Namespace) putBackAddressMode(d *Device, t Traces) error {
-	configured, err := ns.multicastRoute(d.Index)
+	configured, err := rtnl.HasMulticastRoute(ns.socket, d.Index)
 	if err != nil || configured || t.AddrGen == nil {
 		return err
 	}
@@ -85,37 +84,12 @@ func (ns *Namespace) restartIPv6(d *Device) error {
 	defer lock.Close()
 	const tries = 16
 	for range tries {
-		err = sysctl.Restart(int(file.Fd()), lock.FD(), linkChange(d.Index).Serialize())
+		err = sysctl.Restart(int(file.Fd()), lock.FD(), rtnl.ChangeLink(d.Index).Serialize())
 		if !errors.Is(err, unix.EINTR) {
 			break
 		}
 	}
 	return err
-}
-
-// multicastRoute reports whether a device has the kernel's own IPv6 multicast route.
-func (ns *Namespace) multicastRoute(index int) (bool, error) {
-	table := nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(tableLocal))
-	ask := rtnl.Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6}}, table)
-	found, err := rtnl.Dump(ns.socket, ask, func(body []byte) (bool, bool) {
-		if len(body) < unix.SizeofRtMsg || body[1] != 8 || routeTable(body) != tableLocal {
-			return false, false
-		}
-		through, multicast := false, false
-		for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
-			switch {
-			case kind == unix.RTA_OIF:
-				through = rtnl.Uint32(value) == uint32(index)
-			case kind == unix.RTA_DST && len(value) == 16:
-				multicast = value[0] == 0xff
-			}
-		}
-		return true, through && multicast
-	})
-	if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) { // the kernel has no IPv6
-		return false, nil
-	}
-	return len(found) > 0, err
 }
 
 // ifaProto is the attribute for the origin of an address. kernelLinkLocal is its value for a link-local address of the

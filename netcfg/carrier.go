@@ -27,9 +27,9 @@ func (ns *Namespace) await(ctx context.Context, index int, wanted bool, patience
 	for deadline := time.Now().Add(patience); ; poll.Sleep(time.Millisecond) {
 		running := false
 		ask := rtnl.Request(unix.RTM_GETLINK, unix.NLM_F_ACK, msg)
-		err := ns.socket.Exchange([]*nl.NetlinkRequest{ask}, func(_ int, body []byte) {
+		err := ns.socket.Do(ask, func(body []byte) {
 			running = len(body) >= unix.SizeofIfInfomsg && rtnl.Uint32(body[8:])&unix.IFF_RUNNING != 0
-		})[0]
+		})
 		if err != nil {
 			return false, &cause.Error{What: "read the device", Err: err}
 		}

@@ -80,12 +80,12 @@ func (ns *Namespace) identifyAgain(made *newDevice) (err error) {
 func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 	var d *Device
 	var linkType uint16
-	ask := []*nl.NetlinkRequest{linkRequest(unix.NLM_F_ACK, made.index, "", false)}
-	err := ns.socket.Exchange(ask, func(_ int, body []byte) {
+	ask := rtnl.AskLink(unix.NLM_F_ACK, made.index, "", false)
+	err := ns.socket.Do(ask, func(body []byte) {
 		if d = decodeLink(body); d != nil {
 			linkType = rtnl.Uint16(body[2:]) // ifi_type
 		}
-	})[0]
+	})
 	if err != nil || d == nil {
 		return "", cmp.Or[error](err, cause.Vanished(made.name))
 	}
@@ -161,7 +161,7 @@ func (ns *Namespace) makeIn(s *Step, target, index int) (made *newDevice, err er
 		return nil, err
 	}
 	if err = made.equip(s); err == nil {
-		move := linkChange(made.index, nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(target))),
+		move := rtnl.ChangeLink(made.index, nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(target))),
 			nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(s.Device)))
 		if err = apart.Do(move, nil); err != nil {
 			err = ns.explainCreate(s.Device, err)

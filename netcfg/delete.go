@@ -167,7 +167,7 @@ func (ns *Namespace) deleteGroup(group uint32) error {
 func (ns *Namespace) setGroups(devices []*doomed, group uint32) []error {
 	requests := make([]*nl.NetlinkRequest, len(devices))
 	for i, d := range devices {
-		requests[i] = linkChange(d.Index, nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
+		requests[i] = rtnl.ChangeLink(d.Index, nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
 	}
 	return ns.socket.Exchange(requests, nil)
 }

@@ -103,7 +103,7 @@ func (r ownedRoute) record(byIndex map[int]*Device, bySource map[netip.Addr]*Dev
 // readPrefixes reads the prefix routes that IPv6 derived from the addresses of the devices.
 func (ns *Namespace) readPrefixes(devices map[int]*Device, indexes []int) error {
 	for _, index := range indexes {
-		found, err := rtnl.Dump(ns.socket, routeRequest(unix.AF_INET6, unix.RTPROT_KERNEL, index), decodePrefix)
+		found, err := rtnl.Dump(ns.socket, rtnl.AskRoutes(unix.AF_INET6, unix.RTPROT_KERNEL, index), decodePrefix)
 		if err != nil && !errors.Is(err, unix.ENODEV) {
 			return fmt.Errorf("read routes: %w", err)
 		}
@@ -140,21 +140,11 @@ func (ns *Namespace) routes(family, protocol, index int) ([]ownedRoute, error) {
 func (ns *Namespace) routesBy(
 	decode func(body []byte, family int) (ownedRoute, bool), family, protocol, index int,
 ) ([]ownedRoute, error) {
-	found, err := rtnl.Dump(ns.socket, routeRequest(family, protocol, index), func(body []byte) (ownedRoute, bool) {
+	found, err := rtnl.Dump(ns.socket, rtnl.AskRoutes(family, protocol, index), func(body []byte) (ownedRoute, bool) {
 		return decode(body, family)
 	})
 	if errors.Is(err, unix.ENODEV) {
 		return nil, nil
 	}
 	return found, err
-}
-
-// routeRequest returns the request of [Namespace.routes].
-func routeRequest(family, protocol, index int) *nl.NetlinkRequest {
-	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Protocol: uint8(protocol)}}
-	r := rtnl.Request(unix.RTM_GETROUTE, 0, msg)
-	if index != 0 {
-		r.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))
-	}
-	return r
 }

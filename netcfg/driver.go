@@ -9,6 +9,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 )
 
@@ -31,7 +32,7 @@ func (ns *Namespace) openDriver() (int, error) { return driver.Open(cmp.Or(ns.no
 
 // setLink changes attributes of one link.
 func (ns *Namespace) setLink(index int, attributes ...nl.NetlinkRequestData) error {
-	return ns.socket.Do(linkChange(index, attributes...), nil)
+	return ns.socket.Do(rtnl.ChangeLink(index, attributes...), nil)
 }
 
 // claim attaches to an existing device, and never creates one. It leaves the carrier and the flags that netlink reports

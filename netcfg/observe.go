@@ -27,9 +27,6 @@ const (
 // whatever else is on the machine.
 const few = 32
 
-// withoutStats is RTEXT_FILTER_SKIP_STATS: it requests links without their counters.
-const withoutStats = 1 << 3
-
 // Devices reads the named devices, in that order, or all TUN/TAP devices in the order of their names if there are no
 // names. If a name does not exist, its device is nil. A device of another kind has little more than its Kind.
 func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
@@ -142,26 +139,8 @@ func inOrder(wanted []target, devices []*Device) []*Device {
 	return found
 }
 
-// linkRequest returns a request for links, for one of them if there is an index or a name.
-func linkRequest(flags, index int, name string, stats bool) *nl.NetlinkRequest {
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index = int32(index)
-	r := rtnl.Request(unix.RTM_GETLINK, flags, msg)
-	if !stats {
-		r.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(withoutStats)))
-	}
-	if name != "" {
-		kind := unix.IFLA_IFNAME
-		if len(name) > link.NameMax {
-			kind = unix.IFLA_ALT_IFNAME
-		}
-		r.AddData(nl.NewRtAttr(kind, nl.ZeroTerminated(name)))
-	}
-	return r
-}
-
 func (ns *Namespace) dumpLinks(oursOnly, stats bool) ([]*Device, error) {
-	r := linkRequest(0, 0, "", stats)
+	r := rtnl.AskLink(0, 0, "", stats)
 	if oursOnly {
 		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("tun"))
@@ -183,7 +162,7 @@ func (ns *Namespace) askLinks(wanted []target, stats bool) ([]*Device, error) {
 		if w.index != 0 {
 			w.name = ""
 		}
-		requests[i] = linkRequest(unix.NLM_F_ACK, w.index, w.name, stats)
+		requests[i] = rtnl.AskLink(unix.NLM_F_ACK, w.index, w.name, stats)
 	}
 	errs := ns.socket.Exchange(requests, func(i int, body []byte) {
 		if d := decodeLink(body); d != nil {
@@ -205,8 +184,8 @@ func (ns *Namespace) askLinks(wanted []target, stats bool) ([]*Device, error) {
 // ENODEV.
 func (ns *Namespace) link(name string, index int) (*Device, error) {
 	var found *Device
-	ask := []*nl.NetlinkRequest{linkRequest(unix.NLM_F_ACK, index, name, false)}
-	err := ns.socket.Exchange(ask, func(_ int, body []byte) { found = decodeLink(body) })[0]
+	ask := rtnl.AskLink(unix.NLM_F_ACK, index, name, false)
+	err := ns.socket.Do(ask, func(body []byte) { found = decodeLink(body) })
 	if err == nil && found == nil {
 		err = unix.ENODEV
 	}

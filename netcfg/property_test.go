@@ -310,7 +310,7 @@ func dumps(t *testing.T, ns *Namespace) []string {
 		}
 		all = append(all, lines...)
 	}
-	add(rtnl.Dump(ns.socket, linkRequest(0, 0, "", false), linkLine))
+	add(rtnl.Dump(ns.socket, rtnl.AskLink(0, 0, "", false), linkLine))
 	add(rtnl.Dump(ns.socket, rtnl.Request(unix.RTM_GETADDR, 0, nl.NewIfAddrmsg(unix.AF_UNSPEC)), addressLine))
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		lines, err := rtnl.Dump(ns.socket, rtnl.Request(unix.RTM_GETROUTE, 0,

@@ -13,22 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkChange returns a request to change attributes of one link.
-func linkChange(index int, attributes ...nl.NetlinkRequestData) *nl.NetlinkRequest {
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index = int32(index)
-	return rtnl.Request(unix.RTM_NEWLINK, unix.NLM_F_ACK, append([]nl.NetlinkRequestData{msg}, attributes...)...)
-}
-
 // encode returns the netlink request of a step.
 func (s Step) encode() *nl.NetlinkRequest {
 	switch s.Kind {
 	case StepLink:
 		return s.encodeLink()
 	case StepHold:
-		return linkChange(s.Master.Index, nl.NewRtAttr(unix.IFLA_ADDRESS, s.Master.MAC))
+		return rtnl.ChangeLink(s.Master.Index, nl.NewRtAttr(unix.IFLA_ADDRESS, s.Master.MAC))
 	case StepMaster:
-		return linkChange(s.Index, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.Master.Index))))
+		return rtnl.ChangeLink(s.Index, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.Master.Index))))
 	case StepAddAddress:
 		return s.encodeAddress(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
 	case StepRemoveAddress:
@@ -42,7 +35,7 @@ func (s Step) encode() *nl.NetlinkRequest {
 }
 
 func (s Step) encodeLink() *nl.NetlinkRequest {
-	r := linkChange(s.Index)
+	r := rtnl.ChangeLink(s.Index)
 	msg := r.Data[0].(*nl.IfInfomsg)
 	flag := func(set *bool, bit uint32) {
 		if set != nil {

@@ -131,7 +131,7 @@ func (ns *Namespace) EmptyTable(first, last uint32, rules []rtnl.Rule) (uint32, 
 			ask := rtnl.Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}},
 				nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(table)))
 			found, err := rtnl.Dump(ns.socket, ask,
-				func(body []byte) (bool, bool) { return true, routeTable(body) == table })
+				func(body []byte) (bool, bool) { return true, rtnl.RouteTable(body) == table })
 			missing := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) // no such table, or no IPv6
 			if err != nil && !missing {
 				return 0, &cause.Error{What: fmt.Sprintf("read routes of table %d", table), Err: err}
@@ -143,16 +143,4 @@ func (ns *Namespace) EmptyTable(first, last uint32, rules []rtnl.Rule) (uint32, 
 		}
 	}
 	return 0, &cause.Error{Detail: fmt.Sprintf("no routing table from %d to %d is empty", first, last)}
-}
-
-func routeTable(body []byte) uint32 {
-	if len(body) < unix.SizeofRtMsg {
-		return 0
-	}
-	for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
-		if kind == unix.RTA_TABLE {
-			return rtnl.Uint32(value)
-		}
-	}
-	return uint32(body[4])
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/surroundings"
 	"golang.org/x/sys/unix"
 )
@@ -35,7 +36,7 @@ func (ns *Namespace) traces(d *Device) (t Traces, err error) {
 		return Traces{}, &cause.Error{Device: d.Name, What: "read the device", Err: err}
 	}
 	t = Traces{d.Name, stored{Index: d.Index, Shared: d.InUse(), Flags: d.flags() | ns.StoredFlags(d)}}
-	if t.IPv6, err = ns.multicastRoute(d.Index); err != nil {
+	if t.IPv6, err = rtnl.HasMulticastRoute(ns.socket, d.Index); err != nil {
 		return failed(err)
 	}
 	mode, known, err := ns.addressMode(d.Index)

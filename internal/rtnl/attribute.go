@@ -29,8 +29,8 @@ func align(n int) int { return (n + 3) &^ 3 }
 // Text returns a string attribute without its final zero.
 func Text(value []byte) string { return strings.TrimRight(string(value), "\x00") }
 
-// Uint8 returns the number in an attribute of one byte. It returns 0 if the attribute is empty.
-func Uint8(b []byte) uint8 {
+// firstByte returns the number in an attribute of one byte. It returns 0 if the attribute is empty.
+func firstByte(b []byte) uint8 {
 	if len(b) < 1 {
 		return 0
 	}

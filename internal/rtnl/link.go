@@ -63,7 +63,7 @@ func (l *Link) Unmarshal(body []byte) bool {
 		case unix.IFLA_MASTER:
 			l.Master = int(Uint32(value))
 		case unix.IFLA_CARRIER:
-			l.Carrier = Uint8(value) != 0
+			l.Carrier = firstByte(value) != 0
 		case unix.IFLA_CARRIER_UP_COUNT:
 			l.CarrierUps = Uint32(value)
 		case unix.IFLA_CARRIER_CHANGES:
@@ -104,14 +104,14 @@ func (t *Tun) unmarshal(data []byte) {
 		return &n
 	}
 	for kind, value := range Attributes(data) {
-		on := Uint8(value) != 0
+		on := firstByte(value) != 0
 		switch kind {
 		case nl.IFLA_TUN_OWNER:
 			t.Owner = number(value)
 		case nl.IFLA_TUN_GROUP:
 			t.Group = number(value)
 		case nl.IFLA_TUN_TYPE:
-			t.Type = Uint8(value)
+			t.Type = firstByte(value)
 		case nl.IFLA_TUN_PI:
 			t.PI = on
 		case nl.IFLA_TUN_VNET_HDR:

@@ -79,10 +79,10 @@ func TestAMessageThatDoesNotFitIsAnError(t *testing.T) {
 }
 
 func TestNumbersOfShortAttributesAreZero(t *testing.T) {
-	if Uint8(nil) != 0 || Uint16([]byte{1}) != 0 || Uint32([]byte{1, 2, 3}) != 0 {
+	if firstByte(nil) != 0 || Uint16([]byte{1}) != 0 || Uint32([]byte{1, 2, 3}) != 0 {
 		t.Error("not 0")
 	}
-	if Uint8([]byte{7}) != 7 || Uint16(nl.Uint16Attr(500)) != 500 || Uint32(nl.Uint32Attr(70000)) != 70000 {
+	if firstByte([]byte{7}) != 7 || Uint16(nl.Uint16Attr(500)) != 500 || Uint32(nl.Uint32Attr(70000)) != 70000 {
 		t.Error("not the number")
 	}
 	if got := Text([]byte("tun7\x00")); got != "tun7" {

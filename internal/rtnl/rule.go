@@ -106,7 +106,7 @@ func (r *Rule) Unmarshal(body []byte) bool {
 		case nl.FRA_SUPPRESS_PREFIXLEN, nl.FRA_SUPPRESS_IFGROUP:
 			r.Odd = r.Odd || Uint32(value) != 0xffffffff
 		case nl.FRA_PROTOCOL:
-			r.Protocol = Uint8(value)
+			r.Protocol = firstByte(value)
 		default:
 			r.Odd = true
 		}
