@@ -3,11 +3,10 @@
 
 # The tools that the tests call. busybox stands in for others; a tool that the machine lacks is left out. tshark is not
 # among them, because of its size.
-tools='bash bridge cat chmod chown cp cut dd env flock gawk getent gpasswd grep groupadd head id ifdown ifup ip jq kill
-  kmod ln ls mkdir mkfifo mknod mktemp mount mv nft nsenter od openvpn ping prlimit readlink rm run-parts sed seq setpriv sh sleep sort ss
-  stat stdbuf strace sysctl tail
-  tc test timeout touch tr true tunctl umount unshare useradd userdel
-  usermod wc xargs'
+tools='bash bridge cat chmod chown cp cut dd dropwatch env flock gawk getent gpasswd grep groupadd head id ifdown ifup ip jq
+  kill kmod ln ls mkdir mkfifo mknod mktemp mount mv nft nsenter od openvpn ping prlimit readlink rm run-parts sed seq
+  setpriv sh sleep sort ss stat stdbuf strace sysctl tail tc test timeout touch tr true tunctl umount unshare useradd
+  userdel usermod visudo wc xargs'
 
 # Where a kernel's modules are that the tests can come to: the rest of 300 MB stays out.
 module_places='arch crypto lib mm net drivers/net drivers/virtio drivers/char drivers/block fs/fuse fs/overlayfs'
@@ -26,13 +25,14 @@ copy() {
 # base makes what all kernels share: the directory image.
 base() {
 	local tool path package
-	mkdir -p "$image"/{dev,etc,proc,sys,run,root,tmp,mnt,srv,var/tmp,bin,sbin,usr/bin,usr/sbin,lib/modules}
+	mkdir -p "$image"/{dev,etc,proc,sys,run,root,tmp,mnt,srv,var/tmp,usr/bin,usr/sbin,lib/modules}
+	ln -s usr/bin "$image/bin" && ln -s usr/sbin "$image/sbin"
 	for tool in $tools; do
 		if path=$(PATH=/usr/sbin:/usr/bin:/sbin:/bin type -P "$tool"); then copy "$path"; else echo "without $tool" >&2; fi
 	done
 	install -p -m 0755 "$(type -P busybox)" "$image/bin/busybox"
 	for tool in $("$image/bin/busybox" --list); do
-		for path in bin sbin usr/bin usr/sbin; do [[ ! -e $image/$path/$tool ]] || continue 2; done
+		for path in usr/bin usr/sbin; do [[ ! -e $image/$path/$tool ]] || continue 2; done
 		ln -s /bin/busybox "$image/usr/bin/$tool"
 	done
 	[[ ! -e $image/usr/bin/kmod ]] || for tool in modprobe depmod; do ln -sf /usr/bin/kmod "$image/sbin/$tool"; done
