@@ -128,7 +128,11 @@ func (d *Device) spec(tried []*task) *Spec {
 	for _, step := range tried {
 		switch step.Kind {
 		case StepLink:
-			s.restoreLink(step.Link, d)
+			for _, p := range linkProperties {
+				if p.isSet(step.Link) {
+					p.copy(&s.Link, d.link())
+				}
+			}
 		case StepAddAddress:
 			if !slices.ContainsFunc(d.Addresses, step.Address.same) {
 				s.RemoveAddresses = append(s.RemoveAddresses, step.Address)
@@ -152,40 +156,18 @@ func (d *Device) whole() *Spec {
 		Name: d.Name, Mode: d.Mode, Access: &d.Access, MultiQueue: &d.MultiQueue, PI: d.PI, VnetHdr: d.VnetHdr,
 		Replace: true, before: d, undo: true,
 	}
-	s.Link = Link{
-		MTU: &d.MTU, MAC: d.MAC, TxQueueLen: &d.TxQueueLen, Alias: &d.Alias, Promisc: &d.Promisc,
-		Multicast: &d.Multicast, Up: &d.Up,
-		linkGroup: &d.group,
-	}
+	s.Link = d.link()
+	s.linkGroup = &d.group
 	if d.Master != "" {
 		s.Master = &Master{Name: d.Master, Index: d.masterIndex}
 	}
 	return s
 }
 
-// restoreLink sets those properties of the device that a link step may have changed.
-func (s *Spec) restoreLink(l Link, d *Device) {
-	if l.MTU != nil {
-		s.MTU = &d.MTU
-	}
-	if l.MAC != nil {
-		s.MAC = d.MAC
-	}
-	if l.TxQueueLen != nil {
-		s.TxQueueLen = &d.TxQueueLen
-	}
-	if l.Alias != nil {
-		s.Alias = &d.Alias
-	}
-	if l.Promisc != nil {
-		s.Promisc = &d.Promisc
-	}
-	if l.Multicast != nil {
-		s.Multicast = &d.Multicast
-	}
-	if l.Up != nil {
-		s.Up = &d.Up
-	}
+// link returns the properties of the device, without its link group.
+func (d *Device) link() Link {
+	return Link{MTU: &d.MTU, MAC: d.MAC, TxQueueLen: &d.TxQueueLen, Alias: &d.Alias, Promisc: &d.Promisc,
+		Multicast: &d.Multicast, Up: &d.Up}
 }
 
 // Spec returns the Spec of a device like this one: all that the administrator set and that differs from a new device.

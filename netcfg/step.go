@@ -89,7 +89,7 @@ func (s Step) String() string {
 	case StepDelete:
 		return "ip link delete dev " + dev
 	case StepLink:
-		return "ip link set " + linkName(s.Device) + s.Link.words()
+		return "ip link set " + linkName(s.Device) + " " + s.Link.words()
 	case StepAddAddress:
 		return "ip addr add " + s.Address.String() + " dev " + dev
 	case StepRemoveAddress:
@@ -182,33 +182,51 @@ func accessWords(a users.Access) string {
 	return "open to anyone"
 }
 
+// linkProperties are the properties of a Link, in the order in which they must be set.
+var linkProperties = []struct {
+	isSet func(Link) bool
+	copy  func(to *Link, from Link)
+	words func(Link) string // as ip link set accepts the property
+}{
+	{func(l Link) bool { return l.MTU != nil }, func(to *Link, from Link) { to.MTU = from.MTU },
+		func(l Link) string { return fmt.Sprintf("mtu %d", *l.MTU) }},
+	{func(l Link) bool { return l.MAC != nil }, func(to *Link, from Link) { to.MAC = from.MAC },
+		func(l Link) string { return "address " + l.MAC.String() }},
+	{func(l Link) bool { return l.TxQueueLen != nil }, func(to *Link, from Link) { to.TxQueueLen = from.TxQueueLen },
+		func(l Link) string { return fmt.Sprintf("txqueuelen %d", *l.TxQueueLen) }},
+	{func(l Link) bool { return l.Alias != nil }, func(to *Link, from Link) { to.Alias = from.Alias },
+		func(l Link) string { return "alias " + words.Quote(*l.Alias) }},
+	{func(l Link) bool { return l.Promisc != nil }, func(to *Link, from Link) { to.Promisc = from.Promisc },
+		func(l Link) string { return "promisc " + onOff(*l.Promisc) }},
+	{func(l Link) bool { return l.Multicast != nil }, func(to *Link, from Link) { to.Multicast = from.Multicast },
+		func(l Link) string { return "multicast " + onOff(*l.Multicast) }},
+	{func(l Link) bool { return l.linkGroup != nil }, func(to *Link, from Link) { to.linkGroup = from.linkGroup },
+		func(l Link) string { return fmt.Sprintf("group %d", *l.linkGroup) }},
+	{func(l Link) bool { return l.Up != nil }, func(to *Link, from Link) { to.Up = from.Up },
+		func(l Link) string { return map[bool]string{true: "up", false: "down"}[*l.Up] }},
+}
+
+// words returns the properties as ip link set accepts them.
 func (l Link) words() string {
-	var b strings.Builder
-	if l.MTU != nil {
-		fmt.Fprintf(&b, " mtu %d", *l.MTU)
+	var each []string
+	for _, p := range linkProperties {
+		if p.isSet(l) {
+			each = append(each, p.words(l))
+		}
 	}
-	if l.MAC != nil {
-		b.WriteString(" address " + l.MAC.String())
+	return strings.Join(each, " ")
+}
+
+// split returns the properties of the set singly, in the order in which they must be set.
+func (l Link) split() (singly []Link) {
+	for _, p := range linkProperties {
+		if p.isSet(l) {
+			var one Link
+			p.copy(&one, l)
+			singly = append(singly, one)
+		}
 	}
-	if l.TxQueueLen != nil {
-		fmt.Fprintf(&b, " txqueuelen %d", *l.TxQueueLen)
-	}
-	if l.Alias != nil {
-		b.WriteString(" alias " + words.Quote(*l.Alias))
-	}
-	if l.Promisc != nil {
-		b.WriteString(" promisc " + onOff(*l.Promisc))
-	}
-	if l.Multicast != nil {
-		b.WriteString(" multicast " + onOff(*l.Multicast))
-	}
-	if l.linkGroup != nil {
-		fmt.Fprintf(&b, " group %d", *l.linkGroup)
-	}
-	if l.Up != nil {
-		b.WriteString(map[bool]string{true: " up", false: " down"}[*l.Up])
-	}
-	return b.String()
+	return singly
 }
 
 func onOff(on bool) string {
@@ -218,36 +236,6 @@ func onOff(on bool) string {
 	return "off"
 }
 
-// split returns the properties of the set singly, in the order in which they must be set.
-func (l Link) split() []Link {
-	var one []Link
-	if l.MTU != nil {
-		one = append(one, Link{MTU: l.MTU})
-	}
-	if l.MAC != nil {
-		one = append(one, Link{MAC: l.MAC})
-	}
-	if l.TxQueueLen != nil {
-		one = append(one, Link{TxQueueLen: l.TxQueueLen})
-	}
-	if l.Alias != nil {
-		one = append(one, Link{Alias: l.Alias})
-	}
-	if l.Promisc != nil {
-		one = append(one, Link{Promisc: l.Promisc})
-	}
-	if l.Multicast != nil {
-		one = append(one, Link{Multicast: l.Multicast})
-	}
-	if l.linkGroup != nil {
-		one = append(one, Link{linkGroup: l.linkGroup})
-	}
-	if l.Up != nil {
-		one = append(one, Link{Up: l.Up})
-	}
-	return one
-}
-
 // what returns the name of the property or object that the step changes, for an error.
 func (s Step) what() string {
 	switch s.Kind {
@@ -255,7 +243,7 @@ func (s Step) what() string {
 		if s.Link.MAC != nil && len(s.Link.split()) == 1 {
 			return "mac " + s.Link.MAC.String() // ip link set calls it address, which means an IP address here
 		}
-		return strings.TrimSpace(s.Link.words())
+		return s.Link.words()
 	case StepAddAddress, StepRemoveAddress:
 		return "address " + s.Address.String()
 	case StepAddRoute, StepRemoveRoute:
