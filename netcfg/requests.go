@@ -2,7 +2,6 @@ package netcfg
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -69,63 +68,26 @@ func (s Step) encodeLink() *nl.NetlinkRequest {
 // encodeAddress returns the request for an address. An address that was read from the kernel is sent with its
 // lifetimes, label and flags.
 func (s Step) encodeAddress(kind, flags int) *nl.NetlinkRequest {
-	if m := s.Address.kept.message; m != nil {
-		if kind == unix.RTM_NEWADDR { // it may still exist: some kernels promote secondaries
-			flags = unix.NLM_F_CREATE | unix.NLM_F_REPLACE
-		}
-		r := rtnl.Request(kind, unix.NLM_F_ACK|flags)
-		r.RawData = slices.Clone(m)
-		// A re-created device has another index.
-		binary.NativeEndian.PutUint32(r.RawData[4:], uint32(s.Index))
-		return r
+	a := s.Address
+	if a.kept.message != nil && kind == unix.RTM_NEWADDR { // it may still exist: some kernels promote secondaries
+		flags = unix.NLM_F_CREATE | unix.NLM_F_REPLACE
 	}
-	family := unix.AF_INET
-	if s.Address.Local.Is6() {
-		family = unix.AF_INET6
-	}
-	msg := nl.NewIfAddrmsg(family)
-	msg.Index, msg.Prefixlen = uint32(s.Index), uint8(s.Address.Bits)
-	other := s.Address.Local
-	if s.Address.Peer.IsValid() {
-		other = s.Address.Peer
-	}
-	return rtnl.Request(kind, unix.NLM_F_ACK|flags, msg,
-		nl.NewRtAttr(unix.IFA_LOCAL, s.Address.Local.AsSlice()), nl.NewRtAttr(unix.IFA_ADDRESS, other.AsSlice()))
+	to := rtnl.Address{Index: s.Index, Local: a.Local, Peer: a.Peer, Bits: a.Bits, Message: a.kept.message}
+	return to.Marshal(kind, flags)
 }
 
 // encodeRoute returns the request for a route. A route that was read from the kernel is sent with its protocol, metrics
 // and hops.
 func (s Step) encodeRoute(kind, flags int) *nl.NetlinkRequest {
-	if m := s.Route.kept.message; m != nil {
+	r := s.Route
+	if m := r.kept.message; m != nil {
 		if kind == unix.RTM_NEWROUTE { // append: another program may have added a route with this destination
 			flags = unix.NLM_F_CREATE | unix.NLM_F_APPEND
 		}
-		r := rtnl.Request(kind, unix.NLM_F_ACK|flags)
-		r.RawData = rtnl.ResendRoute(m, s.Route.kept.through, s.Index)
-		return r
+		return rtnl.ResendRoute(kind, flags, m, r.kept.through, s.Index)
 	}
-	msg := &nl.RtMsg{RtMsg: unix.RtMsg{
-		Family: unix.AF_INET, Dst_len: uint8(s.Route.To.Bits()), Table: unix.RT_TABLE_UNSPEC,
-		Protocol: unix.RTPROT_STATIC, Scope: unix.RT_SCOPE_LINK, Type: unix.RTN_UNICAST,
-	}}
-	r := rtnl.Request(kind, unix.NLM_F_ACK|flags, msg,
-		nl.NewRtAttr(unix.RTA_DST, s.Route.To.Addr().AsSlice()),
-		nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(s.Index))),
-		nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(s.Route.table())))
-	if s.Route.To.Addr().Is6() {
-		msg.Family, msg.Scope = unix.AF_INET6, unix.RT_SCOPE_UNIVERSE
-	}
-	if s.Route.Via.IsValid() {
-		msg.Scope = unix.RT_SCOPE_UNIVERSE
-		r.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, s.Route.Via.AsSlice()))
-	}
-	if s.Route.Source.IsValid() {
-		r.AddData(nl.NewRtAttr(unix.RTA_PREFSRC, s.Route.Source.AsSlice()))
-	}
-	if s.Route.Metric != 0 {
-		r.AddData(nl.NewRtAttr(unix.RTA_PRIORITY, nl.Uint32Attr(s.Route.Metric)))
-	}
-	return r
+	to := rtnl.Route{Index: s.Index, To: r.To, Via: r.Via, Source: r.Source, Metric: r.Metric, Table: r.table()}
+	return to.Marshal(kind, flags)
 }
 
 // do runs the steps of one phase, those of one device in order, and returns an error or nil for each.
@@ -166,9 +128,10 @@ func (ns *Namespace) configure(steps []*task) []error {
 	}
 	errs := ns.socket.Exchange(requests, nil)
 	for i, err := range errs {
-		one := steps[i].Link.split()
-		switch {
-		case err == nil:
+		if err == nil {
+			continue
+		}
+		switch one := steps[i].Link.split(); {
 		case steps[i].earlyForSource(err):
 			errs[i] = ns.settle(steps[i])
 		case steps[i].needless(err):

@@ -1,9 +1,11 @@
 package rtnl
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"slices"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,4 +45,27 @@ func (a *Address) Unmarshal(body []byte) bool {
 	}
 	a.Message = slices.Clone(body)
 	return a.Local.IsValid()
+}
+
+// Marshal returns a request of that kind for the address. An address with a Message is sent as the kernel sent it, but
+// for the link Index.
+func (a *Address) Marshal(kind, flags int) *nl.NetlinkRequest {
+	if a.Message != nil {
+		r := Request(kind, unix.NLM_F_ACK|flags)
+		r.RawData = slices.Clone(a.Message)
+		binary.NativeEndian.PutUint32(r.RawData[4:], uint32(a.Index))
+		return r
+	}
+	family := unix.AF_INET
+	if a.Local.Is6() {
+		family = unix.AF_INET6
+	}
+	msg := nl.NewIfAddrmsg(family)
+	msg.Index, msg.Prefixlen = uint32(a.Index), uint8(a.Bits)
+	other := a.Local
+	if a.Peer.IsValid() {
+		other = a.Peer
+	}
+	return Request(kind, unix.NLM_F_ACK|flags, msg,
+		nl.NewRtAttr(unix.IFA_LOCAL, a.Local.AsSlice()), nl.NewRtAttr(unix.IFA_ADDRESS, other.AsSlice()))
 }

@@ -95,9 +95,42 @@ func nexthops(b []byte) func(yield func([]byte) bool) {
 	}
 }
 
-// ResendRoute returns the body of a route's message as the kernel takes it back: without the flags of its state, with
+// Marshal returns a request of that kind for a static unicast route with To, Via, Source, Metric and Table.
+func (r *Route) Marshal(kind, flags int) *nl.NetlinkRequest {
+	msg := &nl.RtMsg{RtMsg: unix.RtMsg{
+		Family: unix.AF_INET, Dst_len: uint8(r.To.Bits()), Table: unix.RT_TABLE_UNSPEC,
+		Protocol: unix.RTPROT_STATIC, Scope: unix.RT_SCOPE_LINK, Type: unix.RTN_UNICAST,
+	}}
+	to := Request(kind, unix.NLM_F_ACK|flags, msg,
+		nl.NewRtAttr(unix.RTA_DST, r.To.Addr().AsSlice()),
+		nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(r.Index))),
+		nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(r.Table)))
+	if r.To.Addr().Is6() {
+		msg.Family, msg.Scope = unix.AF_INET6, unix.RT_SCOPE_UNIVERSE
+	}
+	if r.Via.IsValid() {
+		msg.Scope = unix.RT_SCOPE_UNIVERSE
+		to.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, r.Via.AsSlice()))
+	}
+	if r.Source.IsValid() {
+		to.AddData(nl.NewRtAttr(unix.RTA_PREFSRC, r.Source.AsSlice()))
+	}
+	if r.Metric != 0 {
+		to.AddData(nl.NewRtAttr(unix.RTA_PRIORITY, nl.Uint32Attr(r.Metric)))
+	}
+	return to
+}
+
+// ResendRoute returns a request of that kind with a route's Message, for the link index instead of the link through.
+func ResendRoute(kind, flags int, message []byte, through, index int) *nl.NetlinkRequest {
+	r := Request(kind, unix.NLM_F_ACK|flags)
+	r.RawData = resendRoute(message, through, index)
+	return r
+}
+
+// resendRoute returns the body of a route's message as the kernel takes it back: without the flags of its state, with
 // the rest of its lifetime, and through the link index instead of the link through.
-func ResendRoute(message []byte, through, index int) []byte {
+func resendRoute(message []byte, through, index int) []byte {
 	const state = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTNH_F_OFFLOAD | unix.RTNH_F_UNRESOLVED |
 		unix.RTNH_F_TRAP
 	m := slices.Clone(message[:unix.SizeofRtMsg])

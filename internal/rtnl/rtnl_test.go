@@ -193,7 +193,7 @@ func TestARouteIsResentThroughAnotherLink(t *testing.T) {
 		body = append(body, a.Serialize()...)
 	}
 	var before, after Route
-	if !before.Unmarshal(body) || !before.Expires || !after.Unmarshal(ResendRoute(before.Message, 5, 9)) {
+	if !before.Unmarshal(body) || !before.Expires || !after.Unmarshal(resendRoute(before.Message, 5, 9)) {
 		t.Fatalf("not read: %+v", before)
 	}
 	if after.To.String() != "10.0.0.0/8" || after.Flags != unix.RTNH_F_ONLINK || after.Index != 9 ||
@@ -223,7 +223,7 @@ func FuzzUnmarshal(f *testing.F) {
 		new(Link).Unmarshal(body)
 		new(Address).Unmarshal(body)
 		var r, again Route
-		if r.Unmarshal(body) && !again.Unmarshal(ResendRoute(r.Message, 1, 2)) {
+		if r.Unmarshal(body) && !again.Unmarshal(resendRoute(r.Message, 1, 2)) {
 			t.Error("the route that is sent again is no route")
 		}
 	})
