@@ -129,17 +129,9 @@ func (ns *Namespace) Attach(all []*Attached, remember func() error) (err error) 
 
 // addQueue attaches one queue.
 func (ns *Namespace) addQueue(a *Attached) error {
-	flags := uint16(a.Mode)
-	for _, f := range []struct {
-		set bool
-		bit uint16
-	}{{!a.asked.PI, unix.IFF_NO_PI}, {a.asked.VnetHdr, unix.IFF_VNET_HDR}, {a.MultiQueue, unix.IFF_MULTI_QUEUE}} {
-		if f.set {
-			flags |= f.bit
-		}
-	}
+	flags := driver.Flags{Mode: a.Mode, PI: a.asked.PI, VnetHdr: a.asked.VnetHdr, MultiQueue: a.MultiQueue}
 	a.tried = true
-	fd, err := ns.attach(a.Device, flags)
+	fd, err := ns.attach(a.Device, flags.Bits())
 	if err != nil {
 		return err
 	}

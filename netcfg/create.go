@@ -146,17 +146,6 @@ func (n *newDevice) equip(s *Step) error {
 
 // flags returns the IFF_ flags of a new device.
 func (s *Spec) flags() uint16 {
-	flags := uint16(s.Mode)
-	for _, f := range []struct {
-		set bool
-		bit uint16
-	}{
-		{!s.PI, unix.IFF_NO_PI}, {s.VnetHdr, unix.IFF_VNET_HDR}, {s.OneQueue, unix.IFF_ONE_QUEUE},
-		{s.MultiQueue != nil && *s.MultiQueue, unix.IFF_MULTI_QUEUE},
-	} {
-		if f.set {
-			flags |= f.bit
-		}
-	}
-	return flags
+	multiQueue := s.MultiQueue != nil && *s.MultiQueue
+	return driver.Flags{Mode: s.Mode, PI: s.PI, VnetHdr: s.VnetHdr, OneQueue: s.OneQueue, MultiQueue: multiQueue}.Bits()
 }

@@ -57,17 +57,7 @@ func (ns *Namespace) StoredFlags(d *Device) uint16 { return ns.sysfs.Flags(d.Nam
 
 // flags returns the flags of TUNSETIFF that netlink reports.
 func (d *Device) flags() uint16 {
-	flags := uint16(d.Mode)
-	if !d.PI {
-		flags |= unix.IFF_NO_PI
-	}
-	if d.VnetHdr {
-		flags |= unix.IFF_VNET_HDR
-	}
-	if d.MultiQueue {
-		flags |= unix.IFF_MULTI_QUEUE
-	}
-	return flags
+	return driver.Flags{Mode: d.Mode, PI: d.PI, VnetHdr: d.VnetHdr, MultiQueue: d.MultiQueue}.Bits()
 }
 
 // setOffload sets the offload of an attached device. It does nothing if no program has set an offload yet and bits is

@@ -4,8 +4,32 @@ import (
 	"unsafe"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"golang.org/x/sys/unix"
 )
+
+// Flags are the flags of TUNSETIFF that belong to a device or a queue.
+type Flags struct {
+	Mode                              link.Mode
+	PI, VnetHdr, OneQueue, MultiQueue bool
+}
+
+// Bits returns the flags as the driver takes them.
+func (f Flags) Bits() uint16 {
+	bits := uint16(f.Mode)
+	for _, flag := range []struct {
+		set bool
+		bit uint16
+	}{
+		{!f.PI, unix.IFF_NO_PI}, {f.VnetHdr, unix.IFF_VNET_HDR}, {f.OneQueue, unix.IFF_ONE_QUEUE},
+		{f.MultiQueue, unix.IFF_MULTI_QUEUE},
+	} {
+		if flag.set {
+			bits |= flag.bit
+		}
+	}
+	return bits
+}
 
 // SetInterface attaches a descriptor to a device, or creates the device (TUNSETIFF).
 func SetInterface(fd int, name string, flags uint16) error {
