@@ -15,6 +15,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/loop"
@@ -68,7 +69,7 @@ func parseEnd(s string) (netip.Addr, error) {
 	return a.Local, err
 }
 
-func parseDevice(name string) (string, error) { return name, link.CheckName(name) }
+func parseDevice(name string) (string, error) { return name, deviceName(name) }
 
 // run returns nil after a signal, and if the reader of the packets that --verbose prints goes away.
 func (o *loopOptions) run(operands []string) error {
@@ -155,9 +156,13 @@ func (o *loopOptions) removeLeft(l *loop.Loop, memory *state.Loop) error {
 	return memory.Forget()
 }
 
-// plan prints the steps.
+// plan prints the steps. Unlike a real run, it does not remove what a killed loop left.
 func (o *loopOptions) plan(ctx context.Context, l *loop.Loop) error {
 	steps, err := l.Plan(ctx)
+	if e := new(cause.Error); errors.As(err, &e) && e.Device == "" && e.Fix.IsZero() {
+		clean := []fix.Command{fix.Tunadm("loop", "", "--clean")}
+		e.Fix = fix.Fix{Before: "if a killed loop left it: ", Commands: clean}
+	}
 	for _, s := range steps {
 		if _, failed := fmt.Fprintln(o.stdout, s); failed != nil {
 			return errors.Join(err, failed)
