@@ -157,3 +157,30 @@ func (a Address) subnet() netip.Prefix {
 	}
 	return netip.PrefixFrom(a.Local, a.Bits).Masked()
 }
+
+// An addressKey identifies an address to the kernel.
+type addressKey struct {
+	local, peer netip.Addr
+	bits        int
+}
+
+func (a Address) key() addressKey { return addressKey{a.Local, a.Peer, a.Bits} }
+
+// An addressSet holds addresses by their keys. A file may declare tens of thousands of addresses and routes of one
+// device, so the engine looks them up in maps.
+type addressSet map[addressKey]struct{}
+
+func setOfAddresses(list []Address) addressSet {
+	s := make(addressSet, len(list))
+	for _, a := range list {
+		s.add(a)
+	}
+	return s
+}
+
+func (s addressSet) add(a Address) { s[a.key()] = struct{}{} }
+
+func (s addressSet) has(a Address) bool {
+	_, there := s[a.key()]
+	return there
+}

@@ -228,25 +228,6 @@ func (p *planner) link() {
 	}
 }
 
-// conflict returns a route that is asked for, and the route of the device that excludes it.
-func (p *planner) conflict() (asked Route, other *Route) {
-	if len(p.want.AddRoutes) == 0 {
-		return asked, nil
-	}
-	byKey := map[routeKey][]Route{}
-	for _, r := range p.have.Routes {
-		byKey[r.key()] = append(byKey[r.key()], r)
-	}
-	for _, asked = range p.want.AddRoutes {
-		for _, r := range byKey[asked.key()] {
-			if !r.same(asked) && r.kept.elsewhere == 0 && !slices.ContainsFunc(p.want.RemoveRoutes, r.same) {
-				return asked, &r
-			}
-		}
-	}
-	return asked, nil
-}
-
 // losesIPv6 reports whether the MTU falls below the minimum of IPv6. The kernel then removes all IPv6 state.
 func (p *planner) losesIPv6() bool {
 	return p.withoutIPv6 && p.want.MTU != nil && p.have.MTU >= link.MTUMinV6 && p.have.Index != 0

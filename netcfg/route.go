@@ -166,3 +166,46 @@ func (r Route) sameOrigin(o Route) bool {
 	a, b := r.kept.message, o.kept.message
 	return len(a) > protocol && len(b) > protocol && a[service] == b[service] && a[protocol] == b[protocol]
 }
+
+// A routeWay is the key of all routes with the same destination and gateway.
+type routeWay struct {
+	to            netip.Prefix
+	via           netip.Addr
+	metric, table uint32
+	elsewhere     int
+}
+
+func (r Route) way() routeWay {
+	return routeWay{r.To, r.Via, r.metric(), r.table(), r.kept.elsewhere}
+}
+
+// A routeSet holds routes by their ways. Routes of one way differ in their sources.
+type routeSet map[routeWay][]Route
+
+func setOfRoutes(list []Route) routeSet {
+	s := make(routeSet, len(list))
+	for _, r := range list {
+		s.add(r)
+	}
+	return s
+}
+
+func (s routeSet) add(r Route) { s[r.way()] = append(s[r.way()], r) }
+
+// has reports whether the set contains a route that is the same as r.
+func (s routeSet) has(r Route) bool {
+	for _, o := range s[r.way()] {
+		if r.same(o) {
+			return true
+		}
+	}
+	return false
+}
+
+// routeKey identifies a route in a network namespace.
+type routeKey struct {
+	to            netip.Prefix
+	metric, table uint32
+}
+
+func (r Route) key() routeKey { return routeKey{r.To, r.metric(), r.table()} }

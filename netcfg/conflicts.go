@@ -7,7 +7,7 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 )
 
-// This file holds the properties that the kernel couples: a change of one changes another, or excludes it.
+// This file holds the routes and addresses that the kernel couples: a change of one changes another, or excludes it.
 
 // prefixes restores, in an undo, the prefix routes that IPv6 derived from addresses. An address that is added and
 // removed changes the routes of other addresses in its prefix.
@@ -73,4 +73,50 @@ func (p *planner) addressInTheWay() (asked Address, other *Address) {
 		}
 	}
 	return asked, nil
+}
+
+// conflict returns a route that is asked for, and the route of the device that excludes it.
+func (p *planner) conflict() (asked Route, other *Route) {
+	if len(p.want.AddRoutes) == 0 {
+		return asked, nil
+	}
+	byKey := map[routeKey][]Route{}
+	for _, r := range p.have.Routes {
+		byKey[r.key()] = append(byKey[r.key()], r)
+	}
+	for _, asked = range p.want.AddRoutes {
+		for _, r := range byKey[asked.key()] {
+			if !r.same(asked) && r.kept.elsewhere == 0 && !slices.ContainsFunc(p.want.RemoveRoutes, r.same) {
+				return asked, &r
+			}
+		}
+	}
+	return asked, nil
+}
+
+// yield removes a route, or the device that has it, before another device of the run gets the route. The kernel refuses
+// the same route twice, and the order of the devices in a file is not the order of work.
+func yield(jobs []*job) {
+	wanted := map[routeKey][]*job{}
+	for _, j := range jobs {
+		for _, s := range j.steps {
+			if j.err == nil && s.Kind == StepAddRoute {
+				wanted[s.Route.key()] = append(wanted[s.Route.key()], j)
+			}
+		}
+	}
+	for _, j := range jobs {
+		byOther := func(r Route) bool {
+			return slices.ContainsFunc(wanted[r.key()], func(o *job) bool { return o != j }) && r.kept.elsewhere == 0
+		}
+		for i := range j.steps {
+			switch s := &j.steps[i]; {
+			case j.err != nil || len(wanted) == 0:
+			case s.Kind == StepRemoveRoute && byOther(s.Route):
+				s.phase = phaseYield
+			case s.Kind == StepDelete && slices.ContainsFunc(s.Old.Routes, byOther):
+				s.phase = phaseClear
+			}
+		}
+	}
 }
