@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -46,9 +47,9 @@ const (
 // A queueFile is an open file of the driver.
 type queueFile struct {
 	descriptor  int
-	device      string // "": not attached
+	descriptors int    // of this process for the same file
+	device      string // "": not attached, or not known yet
 	claim       bool
-	descriptors int // of this process for the same file
 
 	elsewhere bool // the device is in another network namespace, or the descriptor has been closed
 	unproven  bool // the namespace of the device could not be looked up
@@ -58,6 +59,7 @@ type queueFile struct {
 type suspect struct {
 	Process
 	files     []*queueFile
+	described bool // the devices of the files are known
 	forbidden bool // this user may not look at it
 }
 
@@ -65,8 +67,10 @@ type examiner struct {
 	out          io.Writer
 	end          time.Time
 	queues       map[string]int // as the kernel counts them, by device
-	suspects     []*suspect
-	hidden, gone int // processes; see endLine
+	suspects     []*suspect     // in the order of their PIDs
+	hidden, gone int            // processes; see endLine
+	calm         calm
+	buffer       [1 << 14]byte
 }
 
 // Examine writes the processes that hold queues, as [Search.Find] reads them. The words are the PID of the process to
@@ -76,151 +80,122 @@ func Examine(words []string, out io.Writer) error {
 	if len(words) < 3 {
 		return errors.New("no examiner is started by hand")
 	}
-	_ = os.WriteFile("/proc/self/comm", []byte(Examiner), 0) // other examiners leave this process out
-	runtime.LockOSThread()                                   // capabilities are a thread's
+	if f, err := files.Open("/proc/self/comm", os.O_WRONLY, 0); err == nil { // other examiners leave this process out
+		_, _ = f.WriteString(Examiner)
+		f.Close()
+	}
+	runtime.LockOSThread() // capabilities are a thread's
 	asker, _ := strconv.Atoi(words[0])
 	duration, _ := time.ParseDuration(words[1])
 	permitted, _ := strconv.ParseUint(words[2], 16, 64)
 	if err := keepCapabilities(permitted & permittedCapabilities()); err != nil {
 		return err
 	}
-	x := &examiner{out: out, end: time.Now().Add(duration * 2 / 3), queues: map[string]int{}}
+	x := &examiner{out: out, end: time.Now().Add(duration / 2), queues: map[string]int{}}
 	for device := range slices.Chunk(words[3:], 2) {
 		x.queues[device[0]], _ = strconv.Atoi(device[len(device)-1])
 	}
-	if !x.searchAll(asker) {
-		return nil // without the last line
-	}
-	x.end = time.Now().Add(duration / 4)
 	may := func(c int) bool { return permitted>>c&1 != 0 }
 	if !may(unix.CAP_SYS_PTRACE) { // /proc may hide processes
 		x.hidden++
 	}
-	if x.prove(may(unix.CAP_NET_ADMIN)) {
-		fmt.Fprintf(x.out, endLine, x.hidden, x.gone)
+	whole := x.searchAll(asker)
+	if whole && x.conclude() {
+		return nil
+	}
+	x.end = time.Now().Add(duration / 6)
+	whole = x.describeAll() && whole
+	x.end = time.Now().Add(duration / 4)
+	if whole && x.prove(may(unix.CAP_NET_ADMIN)) { // otherwise there is no last line
+		x.finish()
 	}
 	return nil
 }
 
+func (x *examiner) finish() { fmt.Fprintf(x.out, endLine, x.hidden, x.gone) }
+
 func (x *examiner) late() bool { return !time.Now().Before(x.end) }
 
-// searchAll looks at the descriptors of all processes, and reports whether it came to the end.
-func (x *examiner) searchAll(asker int) bool {
-	var more []int
-	for _, entry := range files.Names("/proc") {
-		pid, err := strconv.Atoi(entry)
-		if err != nil || pid == asker || pid == os.Getpid() {
-			continue
-		}
-		if x.late() {
-			return false
-		}
-		if x.search(pid, 0, examineFirst) == examineFirst {
-			more = append(more, pid)
+// conclude writes the processes without a look at their files, if it is clear who holds which device, and reports
+// whether it is: there are as many files of the driver as the kernel counts queues, and one device or one process. To
+// look at a file keeps it open for a moment, and a program that closes its queue then cannot attach again. Only the
+// file tells a claim from an attachment.
+func (x *examiner) conclude() bool {
+	files, descriptors, queues := 0, 0, 0
+	for _, s := range x.suspects {
+		for _, f := range s.files {
+			files, descriptors = files+1, descriptors+f.descriptors
 		}
 	}
-	for _, pid := range more {
-		x.search(pid, examineFirst, 1<<30)
+	for _, n := range x.queues {
+		queues += n
+	}
+	if x.hidden > 0 || files != queues || descriptors != queues || len(x.queues) > 1 && len(x.suspects) > 1 {
+		return false
+	}
+	ours := filepath.Base(program(os.Getpid())) // or another build of it
+	for _, s := range x.suspects {
+		if s.described || filepath.Base(program(s.PID)) == ours || !x.identify(s) {
+			return false
+		}
+	}
+	for _, s := range x.suspects {
+		for device, n := range x.queues {
+			p := s.Process
+			if p.Queues = n; len(x.queues) == 1 {
+				p.Queues = len(s.files)
+			}
+			x.writeLine(device, p)
+		}
+	}
+	x.finish()
+	return true
+}
+
+// describeAll looks at the files of all suspects, writes the findings, and reports whether it came to the end. Only the
+// suspects that may hold one of the devices remain.
+func (x *examiner) describeAll() bool {
+	all := x.suspects
+	x.suspects = nil
+	for _, s := range all {
 		if x.late() {
 			return false
+		}
+		if !s.described {
+			s.files = slices.DeleteFunc(s.files, func(f *queueFile) bool { return !x.describe(s, f) })
+		}
+		held := func(f *queueFile) bool { return x.queues[f.device] > 0 }
+		if slices.ContainsFunc(s.files, held) && x.identify(s) {
+			x.suspects = append(x.suspects, s)
+			x.write(s, true)
 		}
 	}
 	return true
 }
 
-// search looks at count descriptors of a process, after the first from, and writes the findings. It returns the number
-// of descriptors that it looked at.
-func (x *examiner) search(pid, from, count int) (n int) {
-	dir := "/proc/" + strconv.Itoa(pid)
-	// Only the user of the process may read the directory (mode 0500, which CAP_DAC_READ_SEARCH overrides). From Linux
-	// 5.14 on, fdinfo requires only the right to trace the process. It has no device numbers.
-	list, err := os.Open(dir + "/fd")
-	numbered := err == nil
-	if !numbered {
-		if list, err = os.Open(dir + "/fdinfo"); errors.Is(err, unix.EACCES) {
-			x.hidden++
-		}
+// describe fills in what the kernel reports of a file, and reports whether it is still one of the driver.
+func (x *examiner) describe(s *suspect, f *queueFile) bool {
+	if x.late() {
+		return false
 	}
-	if err != nil {
-		return 0
-	}
-	defer list.Close()
-	s := x.suspect(pid)
-	for passed := 0; n < count && !x.late(); {
-		entries, err := list.Readdirnames(examineFirst)
-		for _, entry := range entries {
-			if passed++; passed > from {
-				x.look(s, list, entry, numbered)
-				n++
-			}
-		}
-		if err != nil || len(entries) == 0 {
-			break
-		}
-	}
-	if s.forbidden {
+	now, err := x.fileOf(s.PID, f.descriptor)
+	if errors.Is(err, unix.EACCES) {
 		x.hidden++
-	}
-	if len(s.files) > 0 && x.identify(s) {
-		x.write(s, true)
-	}
-	return n
-}
-
-// suspect returns the process as the previous search left it, or a new one.
-func (x *examiner) suspect(pid int) *suspect {
-	for _, s := range x.suspects {
-		if s.PID == pid {
-			return s
-		}
-	}
-	return &suspect{Process: Process{PID: pid}}
-}
-
-// look records a descriptor of the driver.
-func (x *examiner) look(s *suspect, list *os.File, entry string, numbered bool) {
-	const recent = 4
-	fd, err := strconv.Atoi(entry)
-	if err != nil {
-		return
-	}
-	for _, f := range s.files[max(0, len(s.files)-recent):] { // a duplicate needs no other look
-		if sameFile(s.PID, f.descriptor, fd) {
-			f.descriptors++
-			return
-		}
-	}
-	if numbered {
-		// The node may have any path, so its number counts. DONT_SYNC: a file on a dead server need not answer.
-		var st unix.Statx_t
-		err := unix.Statx(int(list.Fd()), entry, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE, &st)
-		s.forbidden = s.forbidden || err == unix.EACCES
-		if err != nil || st.Rdev_major != Major || st.Rdev_minor != Minor || st.Mode&unix.S_IFMT != unix.S_IFCHR {
-			return
-		}
-	}
-	switch f, err := describe(s.PID, fd); {
-	case errors.Is(err, unix.EACCES):
-		s.forbidden = true
-	case err != nil:
+	} else if now == nil {
 		x.gone++
-	case f != nil:
-		s.files = append(s.files, f)
 	}
+	if now == nil {
+		return false
+	}
+	f.device, f.claim = now.device, now.claim
+	return true
 }
 
-// sameFile reports whether two descriptors of a process are duplicates. It requires the right to trace the process.
-func sameFile(pid, one, other int) bool {
-	const kcmpFile = 0
-	id := uintptr(pid)
-	order, _, errno := unix.Syscall6(unix.SYS_KCMP, id, id, kcmpFile, uintptr(one), uintptr(other), 0)
-	return errno == 0 && order == 0
-}
-
-// describe reads what the kernel reports of a descriptor, nil if it is not one of the driver. The name of the device
-// does not tell its namespace.
-func describe(pid, fd int) (f *queueFile, err error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%d", pid, fd))
+// fileOf reads what the kernel reports of a descriptor, nil if it is not one of the driver. The name of the device does
+// not tell its namespace.
+func (x *examiner) fileOf(pid, fd int) (f *queueFile, err error) {
+	x.calm.wait()
+	b, err := files.Read(fmt.Sprintf("/proc/%d/fdinfo/%d", pid, fd))
 	claim := false
 	for line := range bytes.Lines(b) {
 		if name, ok := bytes.CutPrefix(line, []byte("iff:\t")); ok {
@@ -233,39 +208,28 @@ func describe(pid, fd int) (f *queueFile, err error) {
 	return f, err
 }
 
-// identify records a process that may hold one of the devices, with its command and UID, and reports whether it did. A
-// process that has ended holds nothing.
+// identify fills in the command and the UID of a process, and reports whether it still exists. Another examiner, which
+// has borrowed a descriptor, holds nothing.
 func (x *examiner) identify(s *suspect) bool {
-	if slices.Contains(x.suspects, s) {
-		return true
-	}
-	if !slices.ContainsFunc(s.files, func(f *queueFile) bool { return x.queues[f.device] > 0 }) {
-		return false
-	}
 	dir := "/proc/" + strconv.Itoa(s.PID)
-	comm, err := os.ReadFile(dir + "/comm")
-	status, statusErr := os.ReadFile(dir + "/status")
+	comm, err := files.Read(dir + "/comm")
+	status, statusErr := files.Read(dir + "/status")
 	for line := range bytes.Lines(status) {
 		fields := strings.Fields(string(line))
 		if len(fields) >= 3 && fields[0] == "Uid:" && err == nil && statusErr == nil {
 			n, _ := strconv.ParseUint(fields[2], 10, 32)
 			s.Command, s.UID = string(bytes.TrimSuffix(comm, []byte("\n"))), uint32(n)
-			if s.Command == Examiner && sameProgram(dir) {
-				return false // an examiner that has borrowed a descriptor
-			}
-			x.suspects = append(x.suspects, s)
-			return true
+			return s.Command != Examiner || program(s.PID) != program(os.Getpid())
 		}
 	}
 	x.gone++
 	return false
 }
 
-// sameProgram reports whether a process runs this program.
-func sameProgram(dir string) bool {
-	theirs, err := os.Readlink(dir + "/exe")
-	ours, ourErr := os.Readlink("/proc/self/exe")
-	return err == nil && ourErr == nil && theirs == ours
+// program returns the path of the program that a process runs, "" if it is unknown.
+func program(pid int) string {
+	path, _ := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
+	return strings.TrimSuffix(path, " (deleted)")
 }
 
 // write writes the queues that the process holds now.
@@ -289,6 +253,10 @@ func (x *examiner) write(s *suspect, probable bool) {
 		held[f.device] = p
 	}
 	for device, p := range held {
-		fmt.Fprintf(x.out, processLine, p.PID, p.UID, p.Queues, p.Claims, p.Probable, device, p.Command)
+		x.writeLine(device, p)
 	}
+}
+
+func (x *examiner) writeLine(device string, p Process) {
+	fmt.Fprintf(x.out, processLine, p.PID, p.UID, p.Queues, p.Claims, p.Probable, device, p.Command)
 }

@@ -1,0 +1,58 @@
+package holders
+
+import (
+	"bytes"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// sleeper starts a program that is not this one, until the test ends.
+func sleeper(t *testing.T) (cmd *exec.Cmd) {
+	t.Helper()
+	cmd = exec.Command("sleep", "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return cmd
+}
+
+// TestNoLookAtAFileIfTheNumbersTell has processes that no file describes: what is concluded comes from the numbers.
+func TestNoLookAtAFileIfTheNumbersTell(t *testing.T) {
+	one, other := sleeper(t).Process.Pid, sleeper(t).Process.Pid
+	holds := func(pid int, duplicates ...int) *suspect {
+		s := &suspect{Process: Process{PID: pid}}
+		for i, n := range duplicates {
+			s.files = append(s.files, &queueFile{descriptor: 3 + i, descriptors: n})
+		}
+		return s
+	}
+	for _, c := range []struct {
+		name     string
+		queues   map[string]int
+		suspects []*suspect
+		hidden   int
+		want     int // lines, 0: nothing is concluded
+	}{
+		{"a queue", map[string]int{"tun7": 1}, []*suspect{holds(one, 1)}, 0, 2},
+		{"a queue each", map[string]int{"tun7": 2}, []*suspect{holds(one, 1), holds(other, 1)}, 0, 3},
+		{"a program with two devices", map[string]int{"tun7": 1, "tun8": 2}, []*suspect{holds(one, 1, 1, 1)}, 0, 3},
+		{"two programs with two devices", map[string]int{"tun7": 1, "tun8": 1},
+			[]*suspect{holds(one, 1), holds(other, 1)}, 0, 0},
+		{"a program that has only opened the node", map[string]int{"tun7": 1},
+			[]*suspect{holds(one, 1), holds(other, 1)}, 0, 0},
+		{"a hidden program", map[string]int{"tun7": 1}, []*suspect{holds(one, 1)}, 1, 0},
+		{"a duplicate", map[string]int{"tun7": 1}, []*suspect{holds(one, 2)}, 0, 0},
+		{"a program that has ended", map[string]int{"tun7": 1}, []*suspect{holds(1<<22+1, 1)}, 0, 0},
+	} {
+		var out bytes.Buffer
+		x := &examiner{out: &out, queues: c.queues, suspects: c.suspects, hidden: c.hidden}
+		if got := x.conclude(); got != (c.want > 0) || strings.Count(out.String(), "\n") != c.want {
+			t.Errorf("%s: %v\n%s", c.name, got, out.String())
+		}
+		if found := parse(out.Bytes()); c.want > 0 && found.Sight != Whole {
+			t.Errorf("%s: %+v", c.name, found)
+		}
+	}
+}
