@@ -129,12 +129,17 @@ class Case:
 
 
 def looks_later(log, device):
-    """Reports whether the program looks by descriptor at the device of this name after it was stopped. Such a look asks
-    for the name, for the index of the name, and for the name again."""
+    """Reports whether the program looks at the device of this name after it was stopped. A look by descriptor asks for
+    the name, for the index of the name, and for the name again. A look by netlink names no device or this one, since
+    strace knows no name of a device that is gone; or it asks for several."""
     earlier, _, later = log.partition("stopped by SIGSTOP")
     named = f'ifr_name="{device}"'
+
+    def looks(text):
+        asks = "RTM_GETLINK" in text and (text.split(", ")[1].startswith("[[") or "if_nametoindex" not in text)
+        return named in text or asks or f'if_nametoindex("{device}")' in text
     last = [text for name, text, _ in calls(earlier) if name == "ioctl"][-1:]
-    return any(named in text for text in last) or any(named in text for _, text, _ in calls(later))
+    return any(named in text for text in last) or any(looks(text) for _, text, _ in calls(later))
 
 
 class Meddler:
@@ -144,11 +149,11 @@ class Meddler:
         self.action, self.device = action, device
         self.done, self.fds, self.helper = [], [], None
 
-    def act(self):
+    def act(self, told):
         if not any(name == "sendto" for name, *_ in calls(read(LOG))):
             return  # the program has not looked at anything: it sees the device of the others, and no other
         before = snapshot()
-        self.done.append(("before", before))
+        self.done += [("before", before), ("told to end", told)]
         there = before.get(self.device)
         if self.action == "attach":
             self._attach(there)

@@ -13,7 +13,8 @@ LIMIT = 40  # seconds
 
 class Command:
     """One run under prefix. runner: plain; ready, carrier: SIGTERM once the program says that it is ready, or once it
-    is attached to device. on_stop is called when SIGSTOP came, and log is strace's."""
+    is attached to device. on_stop is called when SIGSTOP came, with whether the
+    program was told to end, and log is strace's."""
 
     def __init__(self, words, prefix=(), runner="plain", device="", on_stop=None, log=None):
         self.words, self.prefix, self.runner, self.device = [*prefix, *words], list(prefix), runner, device
@@ -59,7 +60,7 @@ class Command:
         if not self.on_stop or (stops := read(self.log).count("stopped by SIGSTOP")) <= self.stopped:
             return
         if not self.stopped:
-            self.on_stop()
+            self.on_stop(self.told)
         self.stopped = stops
         for pid in children(self.p.pid):
             send(pid, signal.SIGCONT)

@@ -83,8 +83,9 @@ class Meddle:
             return None
         call, n, action, device = spec.split(":")
         before = next(state for k, state in r["done"] if k == "before").get(device) or {}
+        told = ", told to end" * any(k == "told to end" and v for k, v in r["done"])
         kept = before.get("linkinfo", {}).get("info_data", {}).get("persist")
-        return (call, action, device, n), spec + " kept" * bool(kept) + ", looked at" * r["looked"]
+        return (call, action, device, n), spec + " kept" * bool(kept) + ", looked at" * r["looked"] + told
 
     def judge(self, base, spec, r):
         return base.judge_meddle(r, *spec.split(":")[2:])

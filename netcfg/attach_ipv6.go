@@ -33,15 +33,20 @@ func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 		return ns.putBackAddressMode(d, t)
 	}
 	// As long as the kernel considers the device running, it would configure IPv6 again at once.
-	if quiet, err := ns.await(context.Background(), d.Index, false, 2*time.Second); err != nil || !quiet {
+	quiet, err := ns.await(context.Background(), d.Index, false, 2*time.Second)
+	if err != nil {
 		return err
 	}
 	found, err := ns.observe([]target{{name: d.Name, index: d.Index}}, deep, false)
 	if err != nil {
 		return &cause.Error{Device: d.Name, What: "read the device", Err: err}
 	}
-	if d = found[0]; d == nil || d.InUse() || d.ipv6() != "" || !d.linkLocalFromKernel() {
+	d = found[0]
+	switch {
+	case d == nil || d.ipv6() != "" || !d.linkLocalFromKernel() || d.InUse() && !ns.awaitRelease(d):
 		return nil
+	case !quiet:
+		return &cause.Error{Device: d.Name, What: "IPv6", Detail: "the kernel has not noticed that no program is attached"}
 	}
 	if err := ns.restartIPv6(d); err != nil {
 		return &cause.Error{Device: d.Name, What: "IPv6", Err: err}

@@ -90,8 +90,7 @@ func (ns *Namespace) putBack(t Traces) error {
 	if d == nil || d.Kind != "tun" {
 		return nil
 	}
-	// A program that reads our descriptors in /proc holds a queue for a moment after it was closed.
-	if d.InUse() && !t.Shared && !ns.busy(d).Released {
+	if d.InUse() && !t.Shared && !ns.awaitRelease(d) {
 		return nil
 	}
 	err = ns.putBackQueue(d, t)
@@ -99,6 +98,17 @@ func (ns *Namespace) putBack(t Traces) error {
 		return err
 	}
 	return errors.Join(err, ns.putBackIPv6(d, t))
+}
+
+// awaitRelease reports whether no program uses the device. Another program that examines descriptors in /proc holds a
+// queue for a moment after it was closed.
+func (ns *Namespace) awaitRelease(d *Device) bool {
+	for range rounds {
+		if ns.busy(d).Released {
+			return true
+		}
+	}
+	return false
 }
 
 // putBackQueue restores the settings that only an attached program can set.

@@ -133,7 +133,10 @@ func (l *Loop) Attach(asked netcfg.Attachment) ([]*netcfg.Attached, error) {
 	if err := l.Namespace.Attach(attached, note); err != nil {
 		return nil, err
 	}
-	return attached, netcfg.Start(attached)
+	if err := netcfg.Start(attached); err != nil { // End does not restore a device with an open queue
+		return nil, errors.Join(err, l.Namespace.Detach(attached))
+	}
+	return attached, nil
 }
 
 // Divert leads the traffic through the devices, to which a program is attached.

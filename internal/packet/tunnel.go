@@ -88,6 +88,14 @@ func (t *Tunnel) Open(ctx context.Context) (err error) {
 	return nil
 }
 
+// boundTo returns the address of the listener's socket, or the one that was asked for if the kernel did not report it.
+func (t *Tunnel) boundTo(a net.Addr) string {
+	if a == nil {
+		return t.Address
+	}
+	return a.String()
+}
+
 // Run carries packets until ctx is done, which is no error, or until the device is gone. It closes everything that the
 // tunnel opened.
 func (t *Tunnel) Run(ctx context.Context) error { return t.run(ctx, usual()) }

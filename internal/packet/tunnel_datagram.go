@@ -41,7 +41,7 @@ func ipUDP(a netip.Addr) int64 {
 func (t *Tunnel) runDatagrams(ctx context.Context) error {
 	if t.Listen {
 		conn := t.bound.(*net.UDPConn)
-		t.Log("listening on " + conn.LocalAddr().String())
+		t.Log("listening on " + t.boundTo(conn.LocalAddr()))
 		t.carryDatagrams(ctx, conn)
 		return nil
 	}

@@ -70,7 +70,7 @@ func (t *Tunnel) runStream(ctx context.Context) error {
 	l := t.bound.(net.Listener)
 	defer l.Close()
 	defer context.AfterFunc(ctx, func() { l.Close() })()
-	t.Log("listening on " + l.Addr().String())
+	t.Log("listening on " + t.boundTo(l.Addr()))
 	s.all.Go(s.send)
 	s.accept(ctx, l)
 	return nil

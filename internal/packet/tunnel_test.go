@@ -390,3 +390,22 @@ func TestADeletedDeviceIsNotAQueueThatCannotBePolled(t *testing.T) {
 		t.Errorf("after its deletion: %v", err)
 	}
 }
+
+// TestASocketWithoutAnAddress gives a listener a socket whose address the kernel does not report.
+func TestASocketWithoutAnAddress(t *testing.T) {
+	queue, other, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	said := ""
+	tunnel := &Tunnel{Listen: true, UDP: true, Address: "127.0.0.1:5000", Queue: queue, bound: &net.UDPConn{}}
+	tunnel.Log = func(line string) {
+		said += line
+		cancel()
+	}
+	if err := tunnel.Run(ctx); err != nil || said != "listening on 127.0.0.1:5000" {
+		t.Errorf("got %v, %q", err, said)
+	}
+}
