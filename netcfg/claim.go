@@ -154,21 +154,9 @@ func (ns *Namespace) claimWhole(d *Device) (fd int, err error) {
 	return ns.claim(d, ns.StoredFlags(d)&^driver.FlagNAPIFrags)
 }
 
-// tryClaim claims a device and releases it.
-func (ns *Namespace) tryClaim(d *Device) error {
-	fd, err := ns.claimWhole(d)
-	if err == nil {
-		unix.Close(fd)
-	}
-	return err
-}
-
-// changeAccess runs an access step.
-func (ns *Namespace) changeAccess(s *task) (err error) {
-	if s.hold != nil {
-		return users.SetAccess(s.hold.fd, *s.Access, s.Old.Access)
-	}
-	restore, err := ns.withoutLinkLocal(s.Old.Index)
+// withClaim claims a device, runs use with the descriptor, and releases the device. Its IPv6 stays as it is.
+func (ns *Namespace) withClaim(d *Device, use func(fd int) error) (err error) {
+	restore, err := ns.withoutLinkLocal(d.Index)
 	if err != nil {
 		return err
 	}
@@ -177,12 +165,21 @@ func (ns *Namespace) changeAccess(s *task) (err error) {
 			err = failed
 		}
 	}()
-	fd, err := ns.claimWhole(s.Old)
+	fd, err := ns.claimWhole(d)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	return users.SetAccess(fd, *s.Access, s.Old.Access)
+	return use(fd)
+}
+
+// changeAccess runs an access step.
+func (ns *Namespace) changeAccess(s *task) error {
+	set := func(fd int) error { return users.SetAccess(fd, *s.Access, s.Old.Access) }
+	if s.hold != nil {
+		return set(s.hold.fd)
+	}
+	return ns.withClaim(s.Old, set)
 }
 
 // index returns the index of the device with this name.

@@ -85,7 +85,7 @@ func (ns *Namespace) tryAccess(jobs []*job) {
 		if j.err != nil || j.before == nil || !late && !j.Unused {
 			continue
 		}
-		if err := ns.tryClaim(j.before); err != nil {
+		if err := ns.withClaim(j.before, func(int) error { return nil }); err != nil {
 			j.err = ns.explainStep(j.task(Step{Kind: StepAccess, Device: j.Name, Access: j.want.Access}), err)
 		}
 	}
