@@ -95,7 +95,7 @@ func (o *changeOptions) engage(
 // outcome returns the errors to report for one change: its own failure and a failed undo. A failure that only follows
 // from another device's is left out.
 func outcome(r netcfg.Result) (errs []error) {
-	if e := new(cause.Error); r.Err != nil && !(errors.As(r.Err, &e) && e.Cause == cause.OtherFailed) {
+	if r.Err != nil && cause.Of(r.Err) != cause.OtherFailed {
 		errs = append(errs, r.Err)
 	}
 	if r.UndoErr != nil {

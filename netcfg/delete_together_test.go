@@ -2,7 +2,6 @@ package netcfg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -112,7 +111,7 @@ func TestDeviceOfALostIndexIsNotDeleted(t *testing.T) {
 		ip(t, "link del b1")
 		ip(t, fmt.Sprintf("link add dev b1 index %d type bridge", devices[0].Index))
 		ns.deleteClaimed(devices)
-		if e := new(cause.Error); !errors.As(devices[0].err, &e) || e.Cause != cause.NoDevice {
+		if cause.Of(devices[0].err) != cause.NoDevice {
 			t.Errorf("got %v", devices[0].err)
 		}
 		ip(t, "link show dev b1 type bridge")

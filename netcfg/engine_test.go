@@ -685,7 +685,7 @@ func TestTheLastLookBeforeAGroupIsDeleted(t *testing.T) {
 	}
 	hold(t, "q2", unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE)
 	ns.deleteClaimed(devices)
-	if e := new(cause.Error); !errors.As(devices[1].err, &e) || e.Cause != cause.InUse || devices[0].err != nil ||
+	if cause.Of(devices[1].err) != cause.InUse || devices[0].err != nil ||
 		devices[2].err != nil {
 		t.Errorf("got %v, %v, %v", devices[0].err, devices[1].err, devices[2].err)
 	}

@@ -128,7 +128,7 @@ func TestADeviceThatVanishesUnderAQueue(t *testing.T) {
 		wantVanished(t, at, QueueError(a.Name, call(int(a.Queues[0].Fd()))))
 	}
 	_, err := ns.PrepareAttach(Attachment{Device: "tap7"})
-	if e := new(cause.Error); !errors.As(err, &e) || e.Cause != cause.NoDevice {
+	if cause.Of(err) != cause.NoDevice {
 		t.Errorf("attach again: %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package netcfg
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/cause"
@@ -50,7 +49,7 @@ func TestANamesakeKeepsItsFlags(t *testing.T) {
 				t.Fatal(err)
 			}
 			fd, err = ns.enter(fd, d, unix.IFF_TUN|c.flags)
-			if e := new(cause.Error); fd != -1 || !errors.As(err, &e) || e.Cause != cause.NoDevice {
+			if fd != -1 || cause.Of(err) != cause.NoDevice {
 				t.Errorf("got descriptor %d, %v; want no such device", fd, err)
 			}
 			after, err := ns.link("x7", 0)

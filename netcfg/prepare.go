@@ -136,7 +136,7 @@ func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Sp
 		return &want, nil
 	}
 	m, err := ns.cachedMaster(want.Master.Name, masters)
-	if e := new(cause.Error); o.DeferMaster && errors.As(err, &e) && e.Cause == cause.NoMaster {
+	if o.DeferMaster && cause.Of(err) == cause.NoMaster {
 		j.warn("%s does not exist yet, so the device joins it later", words.Escape(want.Master.Name))
 		want.Master = nil
 		return &want, nil

@@ -29,7 +29,7 @@ func TestAttach(t *testing.T) {
 	} {
 		c.a.Device = c.name
 		_, err := ns.PrepareAttach(c.a)
-		if e := new(cause.Error); !errors.As(err, &e) || e.Cause != c.cause {
+		if cause.Of(err) != c.cause {
 			t.Errorf("%s %+v: %v", c.name, c.a, err)
 		}
 	}

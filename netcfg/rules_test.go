@@ -104,7 +104,7 @@ func TestRulesAreUndoneFromAnywhere(t *testing.T) {
 			}
 		}})
 		for _, r := range results {
-			if e := new(cause.Error); !errors.As(r.Err, &e) || e.Cause != cause.OtherFailed {
+			if cause.Of(r.Err) != cause.OtherFailed {
 				err = errors.Join(err, r.Err)
 			}
 			if r.UndoErr != nil {

@@ -123,9 +123,8 @@ func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
 	if errors.Is(err, unix.EPERM) && t.Flags&driver.FlagNAPIFrags != 0 {
 		fd, err = ns.attach(d, t.Flags&^driver.FlagNAPIFrags)
 	}
-	switch e := new(cause.Error); {
-	case cause.Gone(err), errors.As(err, &e) &&
-		e.Cause == cause.InUse: // another program has attached, or the device is gone
+	switch {
+	case cause.Gone(err), cause.Of(err) == cause.InUse: // the device is gone, or another program has attached
 		return nil
 	case err != nil:
 		return err

@@ -6,12 +6,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Of returns the cause of an error, or Unknown if it has none.
+func Of(err error) Cause {
+	if e := new(Error); errors.As(err, &e) {
+		return e.Cause
+	}
+	return Unknown
+}
+
 // Gone reports whether an error means that a device does not exist: ENODEV from netlink, EBADFD from a queue whose
 // device was deleted, EFAULT from a call on the queue that was waiting at that moment, or an [*Error] with the cause
 // NoDevice.
 func Gone(err error) bool {
-	if e := new(Error); errors.As(err, &e) && e.Cause != Unknown {
-		return e.Cause == NoDevice // another cause may have one of these errno, such as a driver that is missing
+	if c := Of(err); c != Unknown {
+		return c == NoDevice // another cause may have one of these errno, such as a driver that is missing
 	}
 	return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EBADFD) || errors.Is(err, unix.EFAULT)
 }

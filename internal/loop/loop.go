@@ -162,7 +162,7 @@ func (l *Loop) run(ctx context.Context, changes []netcfg.Change, o netcfg.Option
 	o.Log = func(s netcfg.Step) { l.Log(s) }
 	results, err := l.Namespace.Run(ctx, changes, o)
 	for _, r := range results {
-		if e := new(cause.Error); errors.As(r.Err, &e) && e.Cause == cause.OtherFailed {
+		if cause.Of(r.Err) == cause.OtherFailed {
 			continue
 		}
 		err = errors.Join(err, r.Err, r.UndoErr)

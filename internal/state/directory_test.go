@@ -31,7 +31,7 @@ func TestLockWaits(t *testing.T) {
 	defer second.Close()
 	ctx, interrupt := context.WithCancel(ctx)
 	_, err = dir.Lock(ctx, interrupt)
-	if e := new(cause.Error); !errors.As(err, &e) || e.Cause != cause.Interrupted {
+	if cause.Of(err) != cause.Interrupted {
 		t.Errorf("got %v, want an interruption", err)
 	}
 }

@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -26,7 +25,7 @@ func TestLoop(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = dir.OpenLoop("one")
-	if e := new(cause.Error); !errors.As(err, &e) || e.Cause != cause.InUse {
+	if cause.Of(err) != cause.InUse {
 		t.Errorf("a second one: %v", err)
 	}
 	if other, err := dir.OpenLoop("other"); err != nil {
