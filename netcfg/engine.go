@@ -31,9 +31,8 @@ type job struct {
 	result  Result
 	rules   []rtnl.Rule // the rules of the namespace; set for a change of Rules alone
 
-	back     bool // the undo of another job: it goes by the index alone, and continues after an error
-	halted   bool // a step on which the others depend failed in this round
-	failures []failure
+	back   bool // the undo of another job: it goes by the index alone, and continues after an error
+	halted bool // a step on which the others depend failed in this round
 }
 
 // Run makes the changes together: one observation, one plan for each device, the steps of all devices in batches, and a
@@ -220,9 +219,9 @@ func (j *job) note(t *task, err error) {
 	if t.Kind == StepDelete && j.Expect == PresentOrNot && cause.Gone(err) {
 		return // another program deleted it first
 	}
+	t.err = err
 	switch {
 	case err != nil && j.back:
-		j.failures = append(j.failures, failure{t.Step, err})
 		j.halted = j.halted || t.Kind == StepCreate || t.Kind == StepDelete
 	case err != nil && j.err == nil:
 		j.err = err
@@ -253,6 +252,7 @@ type task struct {
 	hold *newDevice // the unfinished device that the step creates or configures; nil: the device existed before
 	anew bool       // planned before the device existed
 	done bool
+	err  error
 }
 
 // task returns the task of a planned step. If this run created the device, the task has its name and index.

@@ -23,12 +23,6 @@ func failAll(jobs []*job, o Options) {
 	}
 }
 
-// A failure is a step of an undo that failed.
-type failure struct {
-	step Step
-	err  error
-}
-
 // reserve calls Reserve before a device is deleted that may have to be re-created, by the change itself or by an undo.
 // So the record of the new device has its space.
 func reserve(jobs []*job, o Options) {
@@ -162,13 +156,13 @@ func (s Step) undone() string {
 
 // whyLeft returns why a step of an undo is still to do: the last error of the kernel, if there was one.
 func (j *job) whyLeft(s Step) (cause.Cause, string) {
-	for _, f := range slices.Backward(j.failures) {
-		if f.step.Kind != s.Kind || f.step.what() != s.what() {
+	for _, t := range slices.Backward(j.tried) {
+		if t.err == nil || t.Kind != s.Kind || t.what() != s.what() {
 			continue
 		}
 		e := new(cause.Error)
-		if !errors.As(f.err, &e) {
-			return cause.Unknown, f.err.Error()
+		if !errors.As(t.err, &e) {
+			return cause.Unknown, t.err.Error()
 		}
 		bare := *e
 		if bare.What = ""; e.Cause.String() != "" {
@@ -187,12 +181,11 @@ func whoseName() fix.Fix {
 // lost returns the error of a device that was deleted and cannot be re-created, with all properties that were observed.
 func (ns *Namespace) lost(j, u *job) error {
 	e := &cause.Error{Device: j.Name, Cause: cause.NoDevice, Detail: "it was deleted, and cannot be re-created"}
-	for _, f := range u.failures {
-		if f.step.Kind != StepCreate {
+	for _, t := range u.tried {
+		if t.err == nil || t.Kind != StepCreate {
 			continue
 		}
-		refused := new(cause.Error)
-		if e.Err = f.err; errors.As(f.err, &refused) && refused.Cause == cause.Exists {
+		if e.Err = t.err; cause.Of(t.err) == cause.Exists {
 			e.Cause, e.Err, e.Fix = cause.Exists, nil, whoseName()
 			e.Detail = "another program created a device with its name, which is unchanged"
 		}
