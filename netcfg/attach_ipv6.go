@@ -46,7 +46,8 @@ func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 	case d == nil || d.ipv6() != "" || !d.linkLocalFromKernel() || d.InUse() && !ns.awaitRelease(d):
 		return nil
 	case !quiet:
-		return &cause.Error{Device: d.Name, What: "IPv6", Detail: "the kernel has not noticed that no program is attached"}
+		return &cause.Error{Device: d.Name, What: "IPv6",
+			Detail: "the kernel has not noticed that no program is attached"}
 	}
 	if err := ns.restartIPv6(d); err != nil {
 		return &cause.Error{Device: d.Name, What: "IPv6", Err: err}
