@@ -37,7 +37,7 @@ OUTCOMES = [
     Outcome("error teardown* *", "failed, but all is done", r": gone$",
             "teardown deletes what is remembered even if a file cannot be read, as tunadm(8) says",
             says="the files have mistakes; the devices that apply created are deleted nevertheless"),
-    Outcome("error as-*-delete *", "failed, but all is done", "",
+    Outcome("error as-*-delete *", "*failed, but all is done", "",
             "a delete cannot be taken back, and the tools print after it", at=r"^write#1\(1, "),
     Outcome("meddle [asl]*:replace-index:*", "foreign device changed", r"^\w+: (?!gone)",
             "a device is changed by its index, which the kernel gives to another one only where a program asks for it"),
