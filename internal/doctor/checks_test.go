@@ -99,9 +99,17 @@ func (s situation) check(t *testing.T) {
 
 var named = Question{Device: "tun0"}
 
-func TestLinkChecks(t *testing.T) {
+// checkAll checks each situation by its name.
+func checkAll(t *testing.T, all map[string]situation) {
+	t.Helper()
+	for name, s := range all {
+		t.Run(name, s.check)
+	}
+}
+
+func TestStateChecks(t *testing.T) {
 	lowered := func(d *netcfg.Device) { d.Up = false }
-	for name, s := range map[string]situation{
+	checkAll(t, map[string]situation{
 		"up": {look: down, device: tun0(), want: "ok"},
 		"down with an address": {look: down, device: tun0(idle, lowered), want: "fault it is down",
 			fix: "tunadm set tun0 --up"},
@@ -111,19 +119,6 @@ func TestLinkChecks(t *testing.T) {
 			want: "fault it is down", fix: "tunadm set tun0 --up"},
 		"down as declared": {look: down, device: tun0(lowered),
 			declared: &netcfg.Spec{Link: netcfg.Link{Up: new(bool)}}, want: "ok"},
-
-		"default queue": {look: queueLength, device: tun0(), want: "ok"},
-		"no queue": {look: queueLength, device: tun0(func(d *netcfg.Device) { d.TxQueueLen = 0 }),
-			want: "fault its transmit queue length is 0 (txqueuelen)", fix: "tunadm set tun0 --txqueuelen 500"},
-		"no queue on a tap": {look: queueLength, device: tun0(port, func(d *netcfg.Device) { d.TxQueueLen = 0 }),
-			want: "fault its transmit queue length is 0 (txqueuelen)", fix: "tunadm set tun0 --txqueuelen 1000"},
-		"short queue without drops": {look: queueLength, device: tun0(func(d *netcfg.Device) { d.TxQueueLen = 9 }),
-			want: "ok"},
-		"short queue with drops": {look: queueLength,
-			device: tun0(func(d *netcfg.Device) { d.TxQueueLen, d.Stats.TxDropped = 9, 1 }),
-			want: "warning the kernel dropped 1 packet sent to it, " +
-				"and its transmit queue length is only 9 (txqueuelen)",
-			fix: "tunadm set tun0 --txqueuelen 500"},
 
 		"carrier": {look: noCarrier, device: tun0(), want: "ok"},
 		"carrier off": {look: noCarrier, device: tun0(func(d *netcfg.Device) { d.Carrier = false }),
@@ -148,6 +143,23 @@ func TestLinkChecks(t *testing.T) {
 			fix:  "restart the program: in use by vpnd (pid 77, user kim)"},
 		"read some": {look: unread,
 			device: tun0(func(d *netcfg.Device) { d.Stats.TxDropped, d.Stats.TxPackets = 40, 1 }), question: named},
+	})
+}
+
+func TestLinkChecks(t *testing.T) {
+	checkAll(t, map[string]situation{
+		"default queue": {look: queueLength, device: tun0(), want: "ok"},
+		"no queue": {look: queueLength, device: tun0(func(d *netcfg.Device) { d.TxQueueLen = 0 }),
+			want: "fault its transmit queue length is 0 (txqueuelen)", fix: "tunadm set tun0 --txqueuelen 500"},
+		"no queue on a tap": {look: queueLength, device: tun0(port, func(d *netcfg.Device) { d.TxQueueLen = 0 }),
+			want: "fault its transmit queue length is 0 (txqueuelen)", fix: "tunadm set tun0 --txqueuelen 1000"},
+		"short queue without drops": {look: queueLength, device: tun0(func(d *netcfg.Device) { d.TxQueueLen = 9 }),
+			want: "ok"},
+		"short queue with drops": {look: queueLength,
+			device: tun0(func(d *netcfg.Device) { d.TxQueueLen, d.Stats.TxDropped = 9, 1 }),
+			want: "warning the kernel dropped 1 packet sent to it, " +
+				"and its transmit queue length is only 9 (txqueuelen)",
+			fix: "tunadm set tun0 --txqueuelen 500"},
 
 		"MTU of no bridge": {look: mtuOfMaster, device: tun0()},
 		"MTU above the bridge's": {look: mtuOfMaster, device: tun0(port),
@@ -187,7 +199,5 @@ func TestLinkChecks(t *testing.T) {
 			}),
 			want: "warning the program sent 2 packets to a MAC address other than that of the tap, 02:00:00:00:00:07",
 			fix:  "make the program resolve the MAC address by ARP"},
-	} {
-		t.Run(name, s.check)
-	}
+	})
 }

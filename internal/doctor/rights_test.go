@@ -14,15 +14,19 @@ func owned(user, group *users.ID) *netcfg.Device {
 	return tun0(idle, func(d *netcfg.Device) { d.Access = users.Access{User: user, Group: group} })
 }
 
+// The persons of the questions.
+var (
+	daemon   = users.ID{Number: 1, Name: "daemon"}
+	stray    = users.ID{Number: 4711}
+	user     = users.Person{ID: kim, Groups: []uint32{1000}}
+	member   = users.Person{ID: kim, Groups: []uint32{1000, 100}}
+	root     = users.Person{ID: users.ID{Name: "root"}, Admin: true, Self: true}
+	confined = users.Person{Self: true, ID: users.ID{Name: "root"}}
+	asked    = Question{Device: "tun0", User: "kim"}
+)
+
 func TestAccessChecks(t *testing.T) {
-	daemon := users.ID{Number: 1, Name: "daemon"}
-	stray := users.ID{Number: 4711}
-	user := users.Person{ID: kim, Groups: []uint32{1000}}
-	member := users.Person{ID: kim, Groups: []uint32{1000, 100}}
-	root := users.Person{ID: users.ID{Name: "root"}, Admin: true, Self: true}
-	confined := users.Person{Self: true, ID: users.ID{Name: "root"}}
-	asked := Question{Device: "tun0", User: "kim"}
-	for name, s := range map[string]situation{
+	checkAll(t, map[string]situation{
 		"root creates":         {look: create, device: tun0(), person: root, want: "ok"},
 		"a user with a device": {look: create, device: owned(&kim, nil), person: user},
 		"a user without a device": {look: create, device: owned(&daemon, nil), person: user,
@@ -54,7 +58,11 @@ func TestAccessChecks(t *testing.T) {
 		"in use by the user": {look: attach, device: tun0(), person: user, question: asked, want: "ok"},
 		"in use, multi-queue": {look: attach, person: user, question: asked, want: "ok",
 			device: tun0(func(d *netcfg.Device) { d.MultiQueue, d.Holders = true, nil })},
+	})
+}
 
+func TestOwnerAndModeChecks(t *testing.T) {
+	checkAll(t, map[string]situation{
 		"no owner, no group": {look: anyone, device: owned(nil, nil), person: root,
 			want: "warning it has neither an owner nor a group", fix: "tunadm set tun0 --user root"},
 		"no owner, no group, asked for a user": {look: anyone, device: owned(nil, nil), person: user, question: asked,
@@ -75,9 +83,7 @@ func TestAccessChecks(t *testing.T) {
 			want:   "warning it is a tap, but its name begins with tun",
 			fix: "the mode cannot be changed after creation: " +
 				"delete the device and re-create it with its properties (tunadm export prints them)"},
-	} {
-		t.Run(name, s.check)
-	}
+	})
 }
 
 // TestAccessOfOwners: the owner is looked up among the users of the machine.

@@ -8,14 +8,15 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-func TestRouteAndAddressChecks(t *testing.T) {
-	lan := &netcfg.Device{Index: 9, Name: "eth1", Up: true, Addresses: addresses("10.0.0.9/24")}
+// detoured returns a packet that leaves through another link, by a route.
+func detoured(match string, table uint32, foreign bool) []detour {
+	way := way{Index: 9, Match: netip.MustParsePrefix(match), Table: table, Foreign: foreign}
+	return []detour{{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), way}}
+}
+
+func TestRouteChecks(t *testing.T) {
 	other := &netcfg.Device{Index: 9, Name: "eth1", Up: true}
 	to := netip.MustParseAddr("10.0.0.2")
-	detoured := func(match string, table uint32, foreign bool) []detour {
-		way := way{Index: 9, Match: netip.MustParsePrefix(match), Table: table, Foreign: foreign}
-		return []detour{{netip.MustParseAddr("10.0.0.1"), to, way}}
-	}
 	nowhere := []detour{{netip.MustParseAddr("10.0.0.1"), to, way{}}}
 	links := netcfg.Network{Links: []*netcfg.Device{other}, Rules: []rtnl.Rule{{Priority: 32766, Table: tableMain}}}
 	rule := links
@@ -27,8 +28,7 @@ func TestRouteAndAddressChecks(t *testing.T) {
 	barrier.Routes = []netcfg.NetworkRoute{{Barrier: "prohibit",
 		Route: netcfg.Route{To: netip.MustParsePrefix("10.0.0.0/25")}}}
 	linkdown := tree{"/proc/sys/net/ipv4/conf/tun0/ignore_routes_with_linkdown": "1\n"}
-	filter := tree{"/proc/sys/net/ipv4/conf/all/rp_filter": "1\n", "/proc/sys/net/ipv4/conf/tun0/rp_filter": "0\n"}
-	for name, s := range map[string]situation{
+	checkAll(t, map[string]situation{
 		"no detour": {look: routeElsewhere, device: tun0(), network: links},
 		"a more specific route": {look: routeElsewhere, device: tun0(), network: links,
 			ways: detoured("10.0.0.0/25", tableMain, false), fix: "ip route del 10.0.0.0/25 dev eth1",
@@ -60,7 +60,12 @@ func TestRouteAndAddressChecks(t *testing.T) {
 			want: "warning the kernel ignores its routes while it has no carrier (ignore_routes_with_linkdown)",
 			fix:  "start the program that reads it"},
 		"not ignored with a carrier": {look: linkdownIgnored, device: tun0(), ways: nowhere, files: linkdown},
+	})
+}
 
+func TestForwardingChecks(t *testing.T) {
+	filter := tree{"/proc/sys/net/ipv4/conf/all/rp_filter": "1\n", "/proc/sys/net/ipv4/conf/tun0/rp_filter": "0\n"}
+	checkAll(t, map[string]situation{
 		"rp_filter off": {look: rpFilter, device: tun0()},
 		"rp_filter on":  {look: rpFilter, device: tun0(), files: filter, want: "ok"},
 		"rp_filter and a detour": {look: rpFilter, device: tun0(), files: filter,
@@ -75,7 +80,12 @@ func TestRouteAndAddressChecks(t *testing.T) {
 		"no firewall": {look: firewall, device: tun0(), question: named},
 		"iptables-legacy": {look: firewall, device: tun0(), question: named, want: "ok",
 			files: tree{"/proc/thread-self/net/ip_tables_names": "filter\n"}},
+	})
+}
 
+func TestAddressChecks(t *testing.T) {
+	lan := &netcfg.Device{Index: 9, Name: "eth1", Up: true, Addresses: addresses("10.0.0.9/24")}
+	checkAll(t, map[string]situation{
 		"an address": {look: noAddress, device: tun0(), question: named},
 		"no address": {look: noAddress, device: tun0(func(d *netcfg.Device) { d.Addresses = nil }), question: named,
 			want: "warning it has no address", fix: "tunadm set tun0 --address 192.168.77.1/24"},
@@ -98,7 +108,5 @@ func TestRouteAndAddressChecks(t *testing.T) {
 		"a stale rule": {look: leftRules, device: tun0(), network: netcfg.Network{Rules: []rtnl.Rule{{Priority: 77,
 			In: "t x", Detached: true, Table: 100}}}, fix: "ip rule del pref 77 iif 't x' lookup 100",
 			want: "warning a policy rule names a device that does not exist: pref 77 iif 't x' lookup 100"},
-	} {
-		t.Run(name, s.check)
-	}
+	})
 }
