@@ -175,11 +175,11 @@ func (ns *Namespace) withClaim(d *Device, use func(fd int) error) (err error) {
 
 // changeAccess runs an access step.
 func (ns *Namespace) changeAccess(s *task) error {
-	set := func(fd int) error { return users.SetAccess(fd, *s.Access, s.Old.Access) }
+	set := func(fd int) error { return users.SetAccess(fd, *s.access, s.old.Access) }
 	if s.hold != nil {
 		return set(s.hold.fd)
 	}
-	return ns.withClaim(s.Old, set)
+	return ns.withClaim(s.old, set)
 }
 
 // index returns the index of the device with this name.

@@ -114,7 +114,7 @@ func yield(jobs []*job) {
 			case j.err != nil || len(wanted) == 0:
 			case s.Kind == StepRemoveRoute && byOther(s.Route):
 				s.phase = phaseYield
-			case s.Kind == StepDelete && slices.ContainsFunc(s.Old.Routes, byOther):
+			case s.Kind == StepDelete && slices.ContainsFunc(s.old.Routes, byOther):
 				s.phase = phaseClear
 			}
 		}

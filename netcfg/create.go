@@ -68,7 +68,7 @@ func (ns *Namespace) discard(devices []*newDevice) {
 // create creates the device of a step, exclusively.
 func (ns *Namespace) create(s *task) error {
 	how := ns.createAlone
-	if s.New.MultiQueue != nil && *s.New.MultiQueue {
+	if s.create.MultiQueue != nil && *s.create.MultiQueue {
 		how = ns.createHidden
 	}
 	made, err := how(&s.Step)
@@ -115,7 +115,7 @@ func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err
 	if err != nil {
 		return nil, err
 	}
-	flags := s.New.flags() | unix.IFF_TUN_EXCL
+	flags := s.create.flags() | unix.IFF_TUN_EXCL
 	if quiet {
 		flags |= unix.IFF_NO_CARRIER
 	}
@@ -136,12 +136,12 @@ func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err
 
 // equip sets the MAC address, the owner and the group of a new device.
 func (n *newDevice) equip(s *Step) error {
-	if s.New.MAC != nil { // first: udev assigns an address unless one was set
-		if err := driver.SetMAC(n.fd, s.New.MAC); err != nil {
-			return &cause.Error{Device: s.Device, What: "mac " + s.New.MAC.String(), Err: err}
+	if s.create.MAC != nil { // first: udev assigns an address unless one was set
+		if err := driver.SetMAC(n.fd, s.create.MAC); err != nil {
+			return &cause.Error{Device: s.Device, What: "mac " + s.create.MAC.String(), Err: err}
 		}
 	}
-	return users.SetAccess(n.fd, *s.New.Access, users.Access{})
+	return users.SetAccess(n.fd, *s.create.Access, users.Access{})
 }
 
 // flags returns the IFF_ flags of a new device.

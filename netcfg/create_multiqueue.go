@@ -32,7 +32,7 @@ func (ns *Namespace) createHidden(s *Step) (*newDevice, error) {
 			return nil, err
 		}
 		equipped := made.equip(s)
-		touched, err := ns.touched(made, s.New)
+		touched, err := ns.touched(made, s.create)
 		if err = errors.Join(equipped, err); err == nil && touched == "" {
 			if err = ns.reveal(made, s.Device); err == nil {
 				return made, nil

@@ -10,8 +10,8 @@ import (
 // FuzzDecode decodes messages that no kernel sends: each returns a value or none, and does not panic.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []Step{
-		{Kind: StepLink, Link: Link{MTU: on(1400), Alias: on("x"), MAC: link.MAC{2, 0, 0, 0, 0, 1}, Up: on(true)}},
-		{Kind: StepAddAddress, Address: address("10.0.0.1 peer 10.0.0.2")},
+		{Kind: StepLink, link: Link{MTU: on(1400), Alias: on("x"), MAC: link.MAC{2, 0, 0, 0, 0, 1}, Up: on(true)}},
+		{Kind: StepAddAddress, address: address("10.0.0.1 peer 10.0.0.2")},
 		{Kind: StepAddRoute, Route: route("fd00::/8 via fd00::1 metric 5 table 7")},
 	} {
 		f.Add(s.encode().Serialize()[unix.SizeofNlMsghdr:])

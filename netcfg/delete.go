@@ -43,8 +43,8 @@ func (ns *Namespace) deletePortion(steps []*task) []error {
 	growDescriptors(len(steps))
 	devices := make([]*doomed, len(steps))
 	for i, s := range steps {
-		d := &doomed{Device: s.Old, fd: -1}
-		if d.fd, d.err = ns.claimUnused(s.Old); s.Force && !cause.Gone(d.err) {
+		d := &doomed{Device: s.old, fd: -1}
+		if d.fd, d.err = ns.claimUnused(s.old); s.force && !cause.Gone(d.err) {
 			d.err = nil
 		}
 		devices[i] = d

@@ -131,7 +131,7 @@ func (j *job) plan() {
 	}
 	j.steps, j.err = Plan(j.want, j.now)
 	for i := range j.steps {
-		j.steps[i].Force = j.Force
+		j.steps[i].force = j.Force
 	}
 	if j.Expect == AbsentOrSame && j.before != nil {
 		j.steps, j.err = nil, differs(j.Name, j.steps, j.err)
@@ -268,7 +268,7 @@ func (j *job) task(s Step) *task {
 func (t *task) encode() *nl.NetlinkRequest {
 	s := t.Step
 	if t.anew {
-		s.Link.MAC = nil
+		s.link.MAC = nil
 	}
 	return s.encode()
 }

@@ -46,7 +46,7 @@ func dropping(steps []Step, before *Device, o Options) depth {
 		}
 		is4 := func(a Address) bool { return a.Local.Is4() }
 		first := s.Kind == StepAddAddress && !slices.ContainsFunc(before.Addresses, is4)
-		if first || s.Kind == StepAddAddress && s.Address.Local.Is6() || s.Link.MTU != nil {
+		if first || s.Kind == StepAddAddress && s.address.Local.Is6() || s.link.MTU != nil {
 			how = own
 		}
 	}

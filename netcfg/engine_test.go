@@ -311,7 +311,7 @@ func TestSetPutsBack(t *testing.T) {
 			nil, cause.NoPort},
 		{"the kernel does not keep it", Spec{AddAddresses: *addresses("10.7.0.1/24")}, func(t *testing.T) func(Step) {
 			return func(s Step) {
-				if s.Kind == StepAddAddress && s.Address.Local.String() == "10.7.0.1" {
+				if s.Kind == StepAddAddress && s.address.Local.String() == "10.7.0.1" {
 					ip(t, "addr del 10.7.0.1/24 dev tap7")
 				}
 			}

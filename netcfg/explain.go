@@ -85,11 +85,11 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 	}
 	e := &cause.Error{Device: s.Device, What: s.what(), Err: err}
 	switch is := func(errno unix.Errno) bool { return errors.Is(err, errno) }; {
-	case is(unix.EPERM) && s.Link.TxQueueLen != nil && surroundings.MayConfigure():
+	case is(unix.EPERM) && s.link.TxQueueLen != nil && surroundings.MayConfigure():
 		e.Detail = "the kernel has no memory for the queue of the attached program"
 	case is(unix.EPERM):
 		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
-	case s.Master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && ns.absent(s.Master.Index)):
+	case s.master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && ns.absent(s.master.index)):
 		e.Cause = cause.NoMaster // without a fix: the master existed a moment ago
 	case s.Kind == StepMaster && (is(unix.EOPNOTSUPP) || is(unix.EINVAL)):
 		e.Cause = cause.NoPort

@@ -125,9 +125,9 @@ func (ns *Namespace) predictBusy(jobs []*job) {
 func (s Step) needsUnused() bool {
 	switch s.Kind {
 	case StepDelete:
-		return s.Old.InUse() && !s.Force
+		return s.old.InUse() && !s.force
 	case StepAccess:
-		return s.Old.InUse() && !s.Old.MultiQueue
+		return s.old.InUse() && !s.old.MultiQueue
 	}
 	return false
 }

@@ -236,5 +236,5 @@ func (ns *Namespace) master(name string) (*Master, error) {
 		port := decodeLink(body)
 		return port, port != nil && port.masterIndex == m.Index
 	})
-	return &Master{Name: m.Name, Index: m.Index, Kind: m.Kind, MTU: m.MTU, MAC: m.MAC, empty: len(ports) == 0}, err
+	return &Master{Name: m.Name, index: m.Index, kind: m.Kind, mtu: m.MTU, mac: m.MAC, empty: len(ports) == 0}, err
 }

@@ -108,7 +108,7 @@ func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 	}
 	against := o.ahead(made, names)
 	for i, j := range finished {
-		if against != nil && !made[i].New.undo { // a device that existed before is restored, remembered or not
+		if against != nil && !made[i].create.undo { // a device that existed before is restored, remembered or not
 			e := *against
 			e.Device, j.err = j.Name, &e
 		} else if err := j.hold.keep(); cause.Gone(err) {

@@ -36,7 +36,7 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 		return nil, &cause.Error{Device: have.Name, Cause: cause.OtherKind,
 			Detail: "it is " + have.KindWords() + ", not a TUN/TAP device"}
 	case want == nil:
-		return []Step{{Kind: StepDelete, Device: have.Name, Index: have.Index, Old: have, phase: phaseDelete}}, nil
+		return []Step{{Kind: StepDelete, Device: have.Name, Index: have.Index, old: have, phase: phaseDelete}}, nil
 	}
 	p := planner{want: want, have: have}
 	if have == nil {
@@ -86,12 +86,12 @@ func (p *planner) create() {
 	p.have = fresh(asked.Name, asked.Mode)
 	p.have.Access = *asked.Access
 	p.have.MultiQueue = asked.MultiQueue != nil && *asked.MultiQueue
-	p.step(phaseCreate, Step{Kind: StepCreate, New: &asked})
+	p.step(phaseCreate, Step{Kind: StepCreate, create: &asked})
 }
 
 // replace re-creates the device, with only the properties that are asked.
 func (p *planner) replace() {
-	p.step(phaseClear, Step{Kind: StepDelete, Old: p.have})
+	p.step(phaseClear, Step{Kind: StepDelete, old: p.have})
 	if want := *p.want; !want.undo {
 		want.before = nil
 		p.want = &want
@@ -167,7 +167,7 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 	}
 	refuse(w.MAC != nil && h.Mode == link.TUN, cause.TunHasNoMAC, "mac "+w.MAC.String(), "")
 	if w.Master != nil {
-		refuse(w.Master.Kind == "bridge" && h.Mode == link.TUN, cause.TunInBridge,
+		refuse(w.Master.kind == "bridge" && h.Mode == link.TUN, cause.TunInBridge,
 			"master "+words.Escape(w.Master.Name), "")
 	}
 	refuse(mtu < link.MTUMinV6 && v6 != "", cause.MTUBelowIPv6, fmt.Sprintf("mtu %d", mtu),
@@ -221,10 +221,10 @@ func (p *planner) link() {
 	if up := change(w.Up, h.Up); up != nil && *up {
 		l.Up = up
 	} else if up != nil {
-		p.step(phaseDown, Step{Kind: StepLink, Link: Link{Up: up}})
+		p.step(phaseDown, Step{Kind: StepLink, link: Link{Up: up}})
 	}
 	if len(l.split()) > 0 {
-		p.step(phaseAdd, Step{Kind: StepLink, Link: l})
+		p.step(phaseAdd, Step{Kind: StepLink, link: l})
 	}
 }
 
@@ -236,7 +236,7 @@ func (p *planner) losesIPv6() bool {
 // shrink sets such an MTU after the addresses and routes are removed.
 func (p *planner) shrink() {
 	if p.losesIPv6() {
-		p.step(phaseReplace, Step{Kind: StepLink, Link: Link{MTU: p.want.MTU}})
+		p.step(phaseReplace, Step{Kind: StepLink, link: Link{MTU: p.want.MTU}})
 	}
 }
 
@@ -254,25 +254,25 @@ func (p *planner) master() {
 		return
 	}
 	if p.want.undo && p.have.Master != "" { // first, because a bridge follows the MTU and the MAC address of its ports
-		p.step(phaseYield, Step{Kind: StepMaster, Master: &Master{}})
+		p.step(phaseYield, Step{Kind: StepMaster, master: &Master{}})
 		if m.Name == "" {
 			return
 		}
 	}
 	if m.hold && m.empty { // setting the present address again would leave the bridge's STP identifier at zero
 		other := *m
-		other.MAC = slices.Clone(m.MAC)
-		other.MAC[len(other.MAC)-1] ^= 1
-		p.step(phaseMaster, Step{Kind: StepHold, Master: &other})
+		other.mac = slices.Clone(m.mac)
+		other.mac[len(other.mac)-1] ^= 1
+		p.step(phaseMaster, Step{Kind: StepHold, master: &other})
 	}
 	if m.hold {
-		p.step(phaseMaster, Step{Kind: StepHold, Master: m})
+		p.step(phaseMaster, Step{Kind: StepHold, master: m})
 	}
-	p.step(phaseMaster, Step{Kind: StepMaster, Master: m})
+	p.step(phaseMaster, Step{Kind: StepMaster, master: m})
 }
 
 func (p *planner) access() {
 	if a := p.want.Access; a != nil && !a.Same(p.have.Access) && a.Reachable(p.have.Access) {
-		p.step(phaseAccess, Step{Kind: StepAccess, Access: a, Old: p.have})
+		p.step(phaseAccess, Step{Kind: StepAccess, access: a, old: p.have})
 	}
 }

@@ -120,7 +120,7 @@ var planned = []struct {
 		[]string{"ip link set tun7 txqueuelen 5", "ip link set tun7 mtu 1000", "ip link set tun7 nomaster",
 			"ip link set tun7 down", "# tun7: owner 5"}},
 	{"an empty bridge keeps its address",
-		&Spec{Master: &Master{Name: "br0", Kind: "bridge", MAC: link.MAC{2, 0, 0, 0, 0, 9},
+		&Spec{Master: &Master{Name: "br0", kind: "bridge", mac: link.MAC{2, 0, 0, 0, 0, 9},
 			hold: true}}, live(link.TAP, nil),
 		[]string{"ip link set br0 address 02:00:00:00:00:09", "ip link set tap7 master br0"}},
 	{"addresses that the kernel removes are restored", &Spec{RemoveAddresses: *addresses("10.0.0.1/24")},
@@ -184,7 +184,7 @@ func TestPlanRefuses(t *testing.T) {
 			cause.MTUBelowIPv6},
 		{"a route on a device that is down", &Spec{AddRoutes: *routes("10.1.0.0/16")},
 			live(link.TUN, func(d *Device) { d.Up = false }), cause.DeviceDown},
-		{"a tun in a bridge", &Spec{Master: &Master{Name: "br0", Kind: "bridge"}}, live(link.TUN, nil),
+		{"a tun in a bridge", &Spec{Master: &Master{Name: "br0", kind: "bridge"}}, live(link.TUN, nil),
 			cause.TunInBridge},
 	} {
 		steps, err := Plan(c.want, c.have)
@@ -211,7 +211,7 @@ func TestUndoBringsTheOrderOfIPv4AddressesBack(t *testing.T) {
 			"fd00::1/64")
 	})
 	now := live(link.TUN, func(d *Device) { d.Addresses = *addresses("10.0.0.2/24", "10.1.0.1/24", "10.7.0.1/24") })
-	steps, err := Plan(before.spec([]*task{{Step: Step{Kind: StepAddAddress, Address: address("10.7.0.1/24")}}}), now)
+	steps, err := Plan(before.spec([]*task{{Step: Step{Kind: StepAddAddress, address: address("10.7.0.1/24")}}}), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,9 +219,9 @@ func TestUndoBringsTheOrderOfIPv4AddressesBack(t *testing.T) {
 	for _, s := range steps {
 		switch s.Kind {
 		case StepRemoveAddress:
-			list = slices.DeleteFunc(list, s.Address.same)
+			list = slices.DeleteFunc(list, s.address.same)
 		case StepAddAddress:
-			list = append(list, s.Address)
+			list = append(list, s.address)
 		}
 	}
 	got := slices.DeleteFunc(list, func(a Address) bool { return a.Local.Is6() })

@@ -86,7 +86,7 @@ func (ns *Namespace) tryAccess(jobs []*job) {
 			continue
 		}
 		if err := ns.withClaim(j.before, func(int) error { return nil }); err != nil {
-			j.err = ns.explainStep(j.task(Step{Kind: StepAccess, Device: j.Name, Access: j.want.Access}), err)
+			j.err = ns.explainStep(j.task(Step{Kind: StepAccess, Device: j.Name, access: j.want.Access}), err)
 		}
 	}
 }
@@ -182,12 +182,12 @@ const bridgePortMAC = 0xfe
 func (j *job) join(want *Spec, m *Master) {
 	joining := *m
 	want.Master = &joining
-	if m.Kind != "bridge" || want.Mode == link.TUN ||
+	if m.kind != "bridge" || want.Mode == link.TUN ||
 		j.before != nil && (j.before.Master == m.Name || j.before.Mode == link.TUN) {
 		return
 	}
 	if want.MTU == nil {
-		want.MTU = &joining.MTU
+		want.MTU = &joining.mtu
 	}
 	mac := want.MAC
 	switch {
@@ -199,7 +199,7 @@ func (j *job) join(want *Spec, m *Master) {
 		want.MAC = mac
 	}
 	// A bridge that lost its last port has the MAC address zero, and needs one.
-	joining.hold = !m.MAC.IsZero() && (m.empty || slices.Compare(mac, m.MAC) < 0)
+	joining.hold = !m.mac.IsZero() && (m.empty || slices.Compare(mac, m.mac) < 0)
 	joining.empty, m.met = m.empty && !m.met, true
 }
 
@@ -213,13 +213,13 @@ func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
 		m, _ = ns.cachedMaster(j.before.Master, masters) // a master that is gone has no MTU to lose
 	}
 	switch {
-	case m == nil || m.Kind != "bridge":
-	case *want.MTU < m.MTU:
+	case m == nil || m.kind != "bridge":
+	case *want.MTU < m.mtu:
 		j.warn("mtu %d is below %d: the MTU of %s follows, unless it was set explicitly",
-			*want.MTU, m.MTU, words.Escape(m.Name))
-	case *want.MTU > m.MTU && m.empty:
+			*want.MTU, m.mtu, words.Escape(m.Name))
+	case *want.MTU > m.mtu && m.empty:
 		j.warn("mtu %d is above %d: the MTU of %s follows, unless it was set explicitly",
-			*want.MTU, m.MTU, words.Escape(m.Name))
+			*want.MTU, m.mtu, words.Escape(m.Name))
 	}
 }
 

@@ -18,9 +18,9 @@ func (s Step) encode() *nl.NetlinkRequest {
 	case StepLink:
 		return s.encodeLink()
 	case StepHold:
-		return rtnl.ChangeLink(s.Master.Index, nl.NewRtAttr(unix.IFLA_ADDRESS, s.Master.MAC))
+		return rtnl.ChangeLink(s.master.index, nl.NewRtAttr(unix.IFLA_ADDRESS, s.master.mac))
 	case StepMaster:
-		return rtnl.ChangeLink(s.Index, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.Master.Index))))
+		return rtnl.ChangeLink(s.Index, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.master.index))))
 	case StepAddAddress:
 		return s.encodeAddress(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
 	case StepRemoveAddress:
@@ -44,23 +44,23 @@ func (s Step) encodeLink() *nl.NetlinkRequest {
 			}
 		}
 	}
-	flag(s.Link.Promisc, unix.IFF_PROMISC)
-	flag(s.Link.Multicast, unix.IFF_MULTICAST)
-	flag(s.Link.Up, unix.IFF_UP)
-	if s.Link.MTU != nil {
-		r.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(*s.Link.MTU))))
+	flag(s.link.Promisc, unix.IFF_PROMISC)
+	flag(s.link.Multicast, unix.IFF_MULTICAST)
+	flag(s.link.Up, unix.IFF_UP)
+	if s.link.MTU != nil {
+		r.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(*s.link.MTU))))
 	}
-	if s.Link.MAC != nil {
-		r.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, s.Link.MAC))
+	if s.link.MAC != nil {
+		r.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, s.link.MAC))
 	}
-	if s.Link.TxQueueLen != nil {
-		r.AddData(nl.NewRtAttr(unix.IFLA_TXQLEN, nl.Uint32Attr(uint32(*s.Link.TxQueueLen))))
+	if s.link.TxQueueLen != nil {
+		r.AddData(nl.NewRtAttr(unix.IFLA_TXQLEN, nl.Uint32Attr(uint32(*s.link.TxQueueLen))))
 	}
-	if s.Link.Alias != nil {
-		r.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(*s.Link.Alias)))
+	if s.link.Alias != nil {
+		r.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(*s.link.Alias)))
 	}
-	if s.Link.linkGroup != nil {
-		r.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(*s.Link.linkGroup)))
+	if s.link.linkGroup != nil {
+		r.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(*s.link.linkGroup)))
 	}
 	return r
 }
@@ -68,7 +68,7 @@ func (s Step) encodeLink() *nl.NetlinkRequest {
 // encodeAddress returns the request for an address. An address that was read from the kernel is sent with its
 // lifetimes, label and flags.
 func (s Step) encodeAddress(kind, flags int) *nl.NetlinkRequest {
-	a := s.Address
+	a := s.address
 	if a.kept.message != nil && kind == unix.RTM_NEWADDR { // it may still exist: some kernels promote secondaries
 		flags = unix.NLM_F_CREATE | unix.NLM_F_REPLACE
 	}
@@ -131,7 +131,7 @@ func (ns *Namespace) configure(steps []*task) []error {
 		if err == nil {
 			continue
 		}
-		switch one := steps[i].Link.split(); {
+		switch one := steps[i].link.split(); {
 		case steps[i].earlyForSource(err):
 			errs[i] = ns.settle(steps[i])
 		case steps[i].needless(err):
@@ -190,7 +190,7 @@ func (s *Step) needless(err error) bool {
 func (ns *Namespace) configureSingly(s *task, properties []Link) error {
 	for _, l := range properties {
 		single := *s
-		single.Link = l
+		single.link = l
 		if err := ns.configure([]*task{&single})[0]; err != nil {
 			return err
 		}

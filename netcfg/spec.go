@@ -40,10 +40,10 @@ type Spec struct {
 // A Master is the bridge or VRF that a device joins. The engine looks up all fields but Name.
 type Master struct {
 	Name  string
-	Index int
-	Kind  string // "bridge", "vrf", ...
-	MTU   int    // bytes
-	MAC   link.MAC
+	index int
+	kind  string // "bridge", "vrf", ...
+	mtu   int    // bytes
+	mac   link.MAC
 	empty bool // no device has joined it, and none joins before this one
 	hold  bool // it would take the device's MAC address; set its own one first
 	met   bool // a device of this run joins it
@@ -129,20 +129,20 @@ func (d *Device) spec(tried []*task) *Spec {
 		switch step.Kind {
 		case StepLink:
 			for _, p := range linkProperties {
-				if p.isSet(step.Link) {
+				if p.isSet(step.link) {
 					p.copy(&s.Link, d.link())
 				}
 			}
 		case StepAddAddress:
-			if !slices.ContainsFunc(d.Addresses, step.Address.same) {
-				s.RemoveAddresses = append(s.RemoveAddresses, step.Address)
+			if !slices.ContainsFunc(d.Addresses, step.address.same) {
+				s.RemoveAddresses = append(s.RemoveAddresses, step.address)
 			}
 		case StepAddRoute:
 			if !slices.ContainsFunc(d.Routes, step.Route.same) {
 				s.RemoveRoutes = append(s.RemoveRoutes, step.Route)
 			}
 		case StepMaster:
-			s.Master = &Master{Name: d.Master, Index: d.masterIndex}
+			s.Master = &Master{Name: d.Master, index: d.masterIndex}
 		case StepAccess:
 			s.Access = &d.Access
 		}
@@ -159,7 +159,7 @@ func (d *Device) whole() *Spec {
 	s.Link = d.link()
 	s.linkGroup = &d.group
 	if d.Master != "" {
-		s.Master = &Master{Name: d.Master, Index: d.masterIndex}
+		s.Master = &Master{Name: d.Master, index: d.masterIndex}
 	}
 	return s
 }

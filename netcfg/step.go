@@ -17,15 +17,15 @@ type Step struct {
 	Device string // the name, which may contain a %d until the create step has run
 	Index  int    // of the device; 0: not created yet
 
-	New     *Spec         // create: mode, access, MAC and the flags of a new device
-	Link    Link          // link: the properties to set in one request
-	Address Address       // add-address, remove-address
+	create  *Spec         // create: mode, access, MAC and the flags of a new device
+	link    Link          // link: the properties to set in one request
+	address Address       // add-address, remove-address
 	Route   Route         // add-route, remove-route
 	Rule    rtnl.Rule     // add-rule, remove-rule
-	Master  *Master       // hold, master
-	Access  *users.Access // access
-	Force   bool          // delete: delete even if a program is attached
-	Old     *Device       // access, delete: the device as it was observed
+	master  *Master       // hold, master
+	access  *users.Access // access
+	force   bool          // delete: delete even if a program is attached
+	old     *Device       // access, delete: the device as it was observed
 
 	phase phase
 }
@@ -85,15 +85,15 @@ func (s Step) String() string {
 	dev := words.Quote(s.Device)
 	switch s.Kind {
 	case StepCreate:
-		return "ip tuntap add dev " + dev + " mode " + s.New.Mode.String() + s.New.createWords()
+		return "ip tuntap add dev " + dev + " mode " + s.create.Mode.String() + s.create.createWords()
 	case StepDelete:
 		return "ip link delete dev " + dev
 	case StepLink:
-		return "ip link set " + linkName(s.Device) + " " + s.Link.words()
+		return "ip link set " + linkName(s.Device) + " " + s.link.words()
 	case StepAddAddress:
-		return "ip addr add " + s.Address.String() + " dev " + dev
+		return "ip addr add " + s.address.String() + " dev " + dev
 	case StepRemoveAddress:
-		return "ip addr del " + s.Address.String() + " dev " + dev
+		return "ip addr del " + s.address.String() + " dev " + dev
 	case StepAddRoute, StepRemoveRoute:
 		return s.routeWords(dev)
 	case StepAddRule:
@@ -101,14 +101,14 @@ func (s Step) String() string {
 	case StepRemoveRule:
 		return ruleCommand(s.Rule, "del")
 	case StepHold:
-		return "ip link set " + linkName(s.Master.Name) + " address " + s.Master.MAC.String()
+		return "ip link set " + linkName(s.master.Name) + " address " + s.master.mac.String()
 	case StepMaster:
-		if s.Master.Name == "" {
+		if s.master.Name == "" {
 			return "ip link set " + linkName(s.Device) + " nomaster"
 		}
-		return "ip link set " + linkName(s.Device) + " master " + words.Quote(s.Master.Name)
+		return "ip link set " + linkName(s.Device) + " master " + words.Quote(s.master.Name)
 	case StepAccess:
-		return "# " + dev + ": " + accessWords(*s.Access)
+		return "# " + dev + ": " + accessWords(*s.access)
 	}
 	return "# " + dev + ": " + string(s.Kind)
 }
@@ -240,23 +240,23 @@ func onOff(on bool) string {
 func (s Step) what() string {
 	switch s.Kind {
 	case StepLink:
-		if s.Link.MAC != nil && len(s.Link.split()) == 1 {
-			return "mac " + s.Link.MAC.String() // ip link set calls it address, which means an IP address here
+		if s.link.MAC != nil && len(s.link.split()) == 1 {
+			return "mac " + s.link.MAC.String() // ip link set calls it address, which means an IP address here
 		}
-		return s.Link.words()
+		return s.link.words()
 	case StepAddAddress, StepRemoveAddress:
-		return "address " + s.Address.String()
+		return "address " + s.address.String()
 	case StepAddRoute, StepRemoveRoute:
 		return "route " + s.Route.String()
 	case StepAddRule, StepRemoveRule:
 		return "rule " + s.Rule.Words()
 	case StepMaster, StepHold:
-		if s.Master.Name == "" {
+		if s.master.Name == "" {
 			return "no-master"
 		}
-		return "master " + words.Escape(s.Master.Name)
+		return "master " + words.Escape(s.master.Name)
 	case StepAccess:
-		return accessWords(*s.Access)
+		return accessWords(*s.access)
 	}
 	return ""
 }

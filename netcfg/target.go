@@ -80,7 +80,7 @@ func (p *planner) addresses() {
 		remove, add = reorder(target, have, remove, add)
 	}
 	for _, a := range remove {
-		p.step(phaseReplace, Step{Kind: StepRemoveAddress, Address: a})
+		p.step(phaseReplace, Step{Kind: StepRemoveAddress, address: a})
 	}
 	early, late := add[:0:0], add[:0:0]
 	for _, a := range add {
@@ -100,10 +100,10 @@ func (p *planner) addresses() {
 		}
 	}
 	for _, a := range early {
-		p.step(phaseAdd, Step{Kind: StepAddAddress, Address: a})
+		p.step(phaseAdd, Step{Kind: StepAddAddress, address: a})
 	}
 	for _, a := range late {
-		p.step(phaseReplace, Step{Kind: StepAddAddress, Address: a})
+		p.step(phaseReplace, Step{Kind: StepAddAddress, address: a})
 	}
 	removed := setOfAddresses(remove)
 	stay := func(a Address) bool { return a.Local.Is4() && !removed.has(a) && !along.has(a) }
@@ -247,7 +247,7 @@ func (p *planner) drops() func(Route) bool {
 	gone := hosts(p.dropped)
 	for _, s := range p.steps {
 		if s.Kind == StepRemoveAddress {
-			gone[s.Address.Local] = true
+			gone[s.address.Local] = true
 		}
 	}
 	return func(r Route) bool {

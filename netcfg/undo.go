@@ -137,10 +137,10 @@ func (ns *Namespace) left(j, u *job) error {
 
 // Restores returns the index of the deleted device that this step of an undo re-creates, or 0 for a new device.
 func (s Step) Restores() int {
-	if s.New == nil || !s.New.undo {
+	if s.create == nil || !s.create.undo {
 		return 0
 	}
-	return s.New.before.Index
+	return s.create.before.Index
 }
 
 // undone returns the name of the thing that an undo did not restore.

@@ -14,7 +14,7 @@ const (
 	NameMax  = 15    // a device name (IFNAMSIZ less the final NUL)
 	aliasMax = 255   // an alias (IFALIASZ less one)
 	MTUMin   = 68    // either mode
-	MTUMax   = 65535 // of a tun; a tap's is less by the Ethernet header, see [Mode.MTUMax]
+	MTUMax   = 65535 // of a tun; a tap's is less by the Ethernet header, see [Mode.mtuMax]
 	MTUMinV6 = 1280  // below this MTU, the kernel silently removes IPv6 from the device
 )
 
@@ -59,8 +59,8 @@ func (m Mode) String() string {
 	return "unknown"
 }
 
-// MTUMax returns the largest MTU of a device in this mode, in bytes.
-func (m Mode) MTUMax() int {
+// mtuMax returns the largest MTU of a device in this mode, in bytes.
+func (m Mode) mtuMax() int {
 	if m == TAP {
 		return MTUMax - 14
 	}
@@ -72,11 +72,11 @@ func (m Mode) CheckMTU(mtu int) error {
 	switch {
 	case mtu < MTUMin:
 		return fmt.Errorf("smaller than the minimum of %d", MTUMin)
-	case mtu > m.MTUMax():
+	case mtu > m.mtuMax():
 		if m == TAP {
-			return fmt.Errorf("larger than %d, the maximum of a tap", m.MTUMax())
+			return fmt.Errorf("larger than %d, the maximum of a tap", m.mtuMax())
 		}
-		return fmt.Errorf("larger than the maximum of %d", m.MTUMax())
+		return fmt.Errorf("larger than the maximum of %d", m.mtuMax())
 	}
 	return nil
 }
