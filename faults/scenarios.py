@@ -45,7 +45,7 @@ def _add():
     yield s("add-if-missing", "add a1 tun7 a3 --mode tun --if-missing --mtu 1300", "a1 tun7 a3", setup=TUN7, exit=1,
             again=["@"])
     yield s("add-full", "add vm%d --mode tap --user daemon --alias x", "vm0", stdout="/dev/full", exit=None,
-            again=whole)
+            again=["list"], final="before")
 
 
 def _set():
