@@ -12,9 +12,9 @@ import (
 // refused some 30 times as often.
 type calm struct{ socket int } // 0: not open yet
 
-// wait returns soon after the lock was free.
+// wait returns soon after the lock was free, or after a few waits for it.
 func (c *calm) wait() {
-	const free, tries = 10 * time.Microsecond, 20
+	const free, tries = 10 * time.Microsecond, 3
 	if c.socket == 0 {
 		c.socket, _ = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	}

@@ -61,6 +61,10 @@ func deviceNamespace(pid, fd int) (inode uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if !isDriver(theirs) {
+		// Another file has the number now. To close it may block for ever, and is left to the end of the process.
+		return 0, unix.EBADF
+	}
 	defer unix.Close(theirs)
 	ns, err := unix.IoctlRetInt(theirs, unix.TUNGETDEVNETNS)
 	if err != nil {
@@ -70,4 +74,11 @@ func deviceNamespace(pid, fd int) (inode uint64, err error) {
 	var st unix.Stat_t
 	err = unix.Fstat(ns, &st)
 	return st.Ino, err
+}
+
+// isDriver reports whether an open file is one of the driver. It asks nothing of the file.
+func isDriver(fd int) bool {
+	var st unix.Statx_t
+	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, 0, &st)
+	return err == nil && queueNode(&st)
 }

@@ -150,9 +150,14 @@ func (x *examiner) look(s *suspect, list int, name []byte, numbered bool) {
 	if errno == unix.EACCES && !s.forbidden {
 		s.forbidden = unix.Kill(s.PID, 0) != unix.ESRCH // the kernel forbids a look at a process that has ended, too
 	}
-	if errno == 0 && st.Rdev_major == Major && st.Rdev_minor == Minor && st.Mode&unix.S_IFMT == unix.S_IFCHR {
+	if errno == 0 && queueNode(&st) {
 		s.files = append(s.files, &queueFile{descriptor: fd, descriptors: 1})
 	}
+}
+
+// queueNode reports whether a file is a node of the driver.
+func queueNode(st *unix.Statx_t) bool {
+	return st.Rdev_major == Major && st.Rdev_minor == Minor && st.Mode&unix.S_IFMT == unix.S_IFCHR
 }
 
 // sameFile reports whether two descriptors of a process are duplicates. It requires the right to trace the process.
