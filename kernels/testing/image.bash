@@ -3,7 +3,7 @@
 
 # The tools that the tests call. busybox stands in for others; a tool that the machine lacks is left out. tshark is not
 # among them, because of its size.
-tools='bash bridge cat chmod chown cp cut dd dropwatch env flock gawk getent gpasswd grep groupadd head id ifdown ifup ip jq
+tools='bash bridge cat chmod chown cp cut dd dropwatch env flock gawk getent gpasswd grep groupadd head id ifdown ifup install ip jq
   kill kmod ln ls mkdir mkfifo mknod mktemp mount mv nft nsenter od openvpn ping prlimit readlink rm run-parts sed seq
   setpriv sh sleep sort ss stat stdbuf strace sysctl tail tc test timeout touch tr true tunctl umount unshare useradd
   userdel usermod visudo wc xargs'
