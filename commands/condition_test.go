@@ -5,15 +5,22 @@ import (
 	"fmt"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/nstest"
 )
 
 // conditions are the features of the kernel on which lines of the scripts depend. Such a line begins with [NAME] or
-// [!NAME]. Each is probed with ip(8), in a network namespace of its own.
+// [!NAME]. Each is probed in a network namespace of its own, without the code under test.
 var conditions = map[string]func() (bool, error){
 	"extack": sync.OnceValues(extack),
 	"counts": sync.OnceValues(counts),
+	"queues": sync.OnceValues(queues),
 }
 
 func condition(name string) (bool, error) {
@@ -52,4 +59,41 @@ func counts() (bool, error) {
 		return false, fmt.Errorf("the counters of a device: %w: %s", err, out)
 	}
 	return number(string(dropped[1])) >= 5, nil
+}
+
+// queues reports whether the driver reports the number of queues of a single-queue device. That of Linux 5.10 does not.
+func queues() (reported bool, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // never unlocked: the thread dies with the goroutine
+		var socket int
+		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
+			socket, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		}
+		if err != nil {
+			return
+		}
+		defer unix.Close(socket)
+		queue, failed := nstest.Attach("t0", unix.IFF_TUN|unix.IFF_NO_PI)
+		if err = failed; err != nil {
+			return
+		}
+		defer queue.Close()
+		// struct ethtool_channels: the command, four largest numbers, and four numbers, of which combined is the last
+		channels := [9]uint32{unix.ETHTOOL_GCHANNELS}
+		var request struct {
+			name [unix.IFNAMSIZ]byte
+			data *[9]uint32
+			_    [16]byte
+		}
+		copy(request.name[:], "t0")
+		request.data = &channels
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
+		if reported = errno == 0 && channels[8] == 1; !reported && errno != unix.EOPNOTSUPP {
+			err = fmt.Errorf("the queues of a device: %d, %w", channels[8], errno)
+		}
+	}()
+	<-done
+	return reported, err
 }
