@@ -6,10 +6,8 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
-	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
-	"github.com/tunadm/tunadm/internal/words"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -218,23 +216,4 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 		}
 	}
 	return nil
-}
-
-// master looks up the master that a device is to join.
-func (ns *Namespace) master(name string) (*Master, error) {
-	m, err := ns.link(name, 0)
-	if cause.Gone(err) {
-		add := fix.Run(fix.InNamespace("ip", "link", "add", name, "type", "bridge"))
-		what := "master " + words.Escape(name)
-		return nil, &cause.Error{What: what, Cause: cause.NoMaster, Fix: add, Err: unix.ENODEV}
-	} else if err != nil {
-		return nil, err
-	}
-	ask := rtnl.Request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC),
-		nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(m.Index))))
-	ports, err := rtnl.Dump(ns.socket, ask, func(body []byte) (*Device, bool) {
-		port := decodeLink(body)
-		return port, port != nil && port.masterIndex == m.Index
-	})
-	return &Master{Name: m.Name, index: m.Index, kind: m.Kind, mtu: m.MTU, mac: m.MAC, empty: len(ports) == 0}, err
 }

@@ -248,29 +248,6 @@ func change[T comparable](want *T, have T) *T {
 	return want
 }
 
-func (p *planner) master() {
-	m := p.want.Master
-	if m == nil || m.Name == p.have.Master {
-		return
-	}
-	if p.want.undo && p.have.Master != "" { // first, because a bridge follows the MTU and the MAC address of its ports
-		p.step(phaseYield, Step{Kind: StepMaster, master: &Master{}})
-		if m.Name == "" {
-			return
-		}
-	}
-	if m.hold && m.empty { // setting the present address again would leave the bridge's STP identifier at zero
-		other := *m
-		other.mac = slices.Clone(m.mac)
-		other.mac[len(other.mac)-1] ^= 1
-		p.step(phaseMaster, Step{Kind: StepHold, master: &other})
-	}
-	if m.hold {
-		p.step(phaseMaster, Step{Kind: StepHold, master: m})
-	}
-	p.step(phaseMaster, Step{Kind: StepMaster, master: m})
-}
-
 func (p *planner) access() {
 	if a := p.want.Access; a != nil && !a.Same(p.have.Access) && a.Reachable(p.have.Access) {
 		p.step(phaseAccess, Step{Kind: StepAccess, access: a, old: p.have})

@@ -1,16 +1,13 @@
 package netcfg
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
-	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
@@ -24,14 +21,6 @@ func (ns *Namespace) nameOwners(jobs []*job) {
 		}
 	}
 	ns.nameAll(devices)
-}
-
-// accessLost returns the error of an undo that would have to unset an owner or a group, or nil.
-func (j *job) accessLost() error {
-	if j.want == nil || j.want.Access == nil || j.now == nil || j.want.Access.Same(j.now.Access) {
-		return nil
-	}
-	return &cause.Error{Device: j.Name, What: "access " + j.want.Access.String(), Cause: cause.OwnerFixed}
 }
 
 // refuseTwins fails the changes of a device that is named twice, by its name and by an alternative one.
@@ -149,80 +138,6 @@ func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Sp
 	return &want, nil
 }
 
-// cachedMaster looks up each master once in a run.
-func (ns *Namespace) cachedMaster(name string, masters map[string]*Master) (*Master, error) {
-	if m := masters[name]; m != nil {
-		return m, nil
-	}
-	m, err := ns.master(name)
-	if err == nil {
-		masters[name] = m
-	}
-	return m, err
-}
-
-// withoutMaster returns the error of a master that does not exist, with the command that creates one for this device.
-func (j *job) withoutMaster(err error) error {
-	e := new(cause.Error)
-	if !errors.As(err, &e) {
-		return err
-	}
-	e.Device = j.Name
-	if e.Cause == cause.NoMaster && (j.Want.Mode == link.TUN || j.before != nil && j.before.Mode == link.TUN) {
-		e.Fix = fix.Run(fix.InNamespace("ip", "link", "add", j.Want.Master.Name, "type", "vrf", "table", "10"))
-	}
-	return e
-}
-
-// bridgePortMAC is the first byte of the MAC address of a tap that joins a bridge. A bridge takes the lowest MAC
-// address of its ports.
-const bridgePortMAC = 0xfe
-
-// join adapts the Spec of a device to the master that it joins, so that the master itself does not change.
-func (j *job) join(want *Spec, m *Master) {
-	joining := *m
-	want.Master = &joining
-	if m.kind != "bridge" || want.Mode == link.TUN ||
-		j.before != nil && (j.before.Master == m.Name || j.before.Mode == link.TUN) {
-		return
-	}
-	if want.MTU == nil {
-		want.MTU = &joining.mtu
-	}
-	mac := want.MAC
-	switch {
-	case mac != nil:
-	case j.before != nil && len(j.before.MAC) > 0 && j.before.MAC[0] == bridgePortMAC:
-		mac = j.before.MAC
-	default:
-		mac = randomMAC(bridgePortMAC)
-		want.MAC = mac
-	}
-	// A bridge that lost its last port has the MAC address zero, and needs one.
-	joining.hold = !m.mac.IsZero() && (m.empty || slices.Compare(mac, m.mac) < 0)
-	joining.empty, m.met = m.empty && !m.met, true
-}
-
-// warnOfMTU warns if a bridge would change its MTU, which follows the smallest MTU of its ports.
-func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
-	m := want.Master
-	if want.MTU == nil || j.before != nil && j.before.MTU == *want.MTU {
-		return
-	}
-	if m == nil && j.before != nil && j.before.Master != "" {
-		m, _ = ns.cachedMaster(j.before.Master, masters) // a master that is gone has no MTU to lose
-	}
-	switch {
-	case m == nil || m.kind != "bridge":
-	case *want.MTU < m.mtu:
-		j.warn("mtu %d is below %d: the MTU of %s follows, unless it was set explicitly",
-			*want.MTU, m.mtu, words.Escape(m.Name))
-	case *want.MTU > m.mtu && m.empty:
-		j.warn("mtu %d is above %d: the MTU of %s follows, unless it was set explicitly",
-			*want.MTU, m.mtu, words.Escape(m.Name))
-	}
-}
-
 // warnOfDown warns of the routes that the kernel removes when the device is brought down.
 func (j *job) warnOfDown() {
 	if j.want == nil || j.want.Up == nil || *j.want.Up || !j.before.Up {
@@ -233,13 +148,6 @@ func (j *job) warnOfDown() {
 	if addresses+routes > 0 {
 		j.warn("down drops IPv6 addresses (%d) and routes (%d) permanently", addresses, routes)
 	}
-}
-
-// randomMAC returns a MAC address that begins with first.
-func randomMAC(first byte) link.MAC {
-	mac := binary.BigEndian.AppendUint64(nil, rand.Uint64())[:6]
-	mac[0] = first
-	return mac
 }
 
 func (j *job) warn(format string, args ...any) {

@@ -37,18 +37,6 @@ type Spec struct {
 	undo   bool // restore everything in before, with the order of the addresses
 }
 
-// A Master is the bridge or VRF that a device joins. The engine looks up all fields but Name.
-type Master struct {
-	Name  string
-	index int
-	kind  string // "bridge", "vrf", ...
-	mtu   int    // bytes
-	mac   link.MAC
-	empty bool // no device has joined it, and none joins before this one
-	hold  bool // it would take the device's MAC address; set its own one first
-	met   bool // a device of this run joins it
-}
-
 // Check returns the errors of the Spec itself, for any device: properties that are asked for twice, or both to be added
 // and to be removed.
 func (s *Spec) Check() error {

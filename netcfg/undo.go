@@ -135,6 +135,14 @@ func (ns *Namespace) left(j, u *job) error {
 	return e
 }
 
+// accessLost returns the error of an undo that would have to unset an owner or a group, or nil.
+func (j *job) accessLost() error {
+	if j.want == nil || j.want.Access == nil || j.now == nil || j.want.Access.Same(j.now.Access) {
+		return nil
+	}
+	return &cause.Error{Device: j.Name, What: "access " + j.want.Access.String(), Cause: cause.OwnerFixed}
+}
+
 // Restores returns the index of the deleted device that this step of an undo re-creates, or 0 for a new device.
 func (s Step) Restores() int {
 	if s.create == nil || !s.create.undo {

@@ -1,0 +1,152 @@
+package netcfg
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/words"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// A Master is the bridge or VRF that a device joins. The engine looks up all fields but Name.
+type Master struct {
+	Name  string
+	index int
+	kind  string // "bridge", "vrf", ...
+	mtu   int    // bytes
+	mac   link.MAC
+	empty bool // no device has joined it, and none joins before this one
+	hold  bool // it would take the device's MAC address; set its own one first
+	met   bool // a device of this run joins it
+}
+
+// master looks up the master that a device is to join.
+func (ns *Namespace) master(name string) (*Master, error) {
+	m, err := ns.link(name, 0)
+	if cause.Gone(err) {
+		add := fix.Run(fix.InNamespace("ip", "link", "add", name, "type", "bridge"))
+		what := "master " + words.Escape(name)
+		return nil, &cause.Error{What: what, Cause: cause.NoMaster, Fix: add, Err: unix.ENODEV}
+	} else if err != nil {
+		return nil, err
+	}
+	ask := rtnl.Request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC),
+		nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(m.Index))))
+	ports, err := rtnl.Dump(ns.socket, ask, func(body []byte) (*Device, bool) {
+		port := decodeLink(body)
+		return port, port != nil && port.masterIndex == m.Index
+	})
+	return &Master{Name: m.Name, index: m.Index, kind: m.Kind, mtu: m.MTU, mac: m.MAC, empty: len(ports) == 0}, err
+}
+
+// cachedMaster looks up each master once in a run.
+func (ns *Namespace) cachedMaster(name string, masters map[string]*Master) (*Master, error) {
+	if m := masters[name]; m != nil {
+		return m, nil
+	}
+	m, err := ns.master(name)
+	if err == nil {
+		masters[name] = m
+	}
+	return m, err
+}
+
+// withoutMaster returns the error of a master that does not exist, with the command that creates one for this device.
+func (j *job) withoutMaster(err error) error {
+	e := new(cause.Error)
+	if !errors.As(err, &e) {
+		return err
+	}
+	e.Device = j.Name
+	if e.Cause == cause.NoMaster && (j.Want.Mode == link.TUN || j.before != nil && j.before.Mode == link.TUN) {
+		e.Fix = fix.Run(fix.InNamespace("ip", "link", "add", j.Want.Master.Name, "type", "vrf", "table", "10"))
+	}
+	return e
+}
+
+// bridgePortMAC is the first byte of the MAC address of a tap that joins a bridge. A bridge takes the lowest MAC
+// address of its ports.
+const bridgePortMAC = 0xfe
+
+// join adapts the Spec of a device to the master that it joins, so that the master itself does not change.
+func (j *job) join(want *Spec, m *Master) {
+	joining := *m
+	want.Master = &joining
+	if m.kind != "bridge" || want.Mode == link.TUN ||
+		j.before != nil && (j.before.Master == m.Name || j.before.Mode == link.TUN) {
+		return
+	}
+	if want.MTU == nil {
+		want.MTU = &joining.mtu
+	}
+	mac := want.MAC
+	switch {
+	case mac != nil:
+	case j.before != nil && len(j.before.MAC) > 0 && j.before.MAC[0] == bridgePortMAC:
+		mac = j.before.MAC
+	default:
+		mac = randomMAC(bridgePortMAC)
+		want.MAC = mac
+	}
+	// A bridge that lost its last port has the MAC address zero, and needs one.
+	joining.hold = !m.mac.IsZero() && (m.empty || slices.Compare(mac, m.mac) < 0)
+	joining.empty, m.met = m.empty && !m.met, true
+}
+
+// warnOfMTU warns if a bridge would change its MTU, which follows the smallest MTU of its ports.
+func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
+	m := want.Master
+	if want.MTU == nil || j.before != nil && j.before.MTU == *want.MTU {
+		return
+	}
+	if m == nil && j.before != nil && j.before.Master != "" {
+		m, _ = ns.cachedMaster(j.before.Master, masters) // a master that is gone has no MTU to lose
+	}
+	switch {
+	case m == nil || m.kind != "bridge":
+	case *want.MTU < m.mtu:
+		j.warn("mtu %d is below %d: the MTU of %s follows, unless it was set explicitly",
+			*want.MTU, m.mtu, words.Escape(m.Name))
+	case *want.MTU > m.mtu && m.empty:
+		j.warn("mtu %d is above %d: the MTU of %s follows, unless it was set explicitly",
+			*want.MTU, m.mtu, words.Escape(m.Name))
+	}
+}
+
+// randomMAC returns a MAC address that begins with first.
+func randomMAC(first byte) link.MAC {
+	mac := binary.BigEndian.AppendUint64(nil, rand.Uint64())[:6]
+	mac[0] = first
+	return mac
+}
+
+// master plans the device's move into its master.
+func (p *planner) master() {
+	m := p.want.Master
+	if m == nil || m.Name == p.have.Master {
+		return
+	}
+	if p.want.undo && p.have.Master != "" { // first, because a bridge follows the MTU and the MAC address of its ports
+		p.step(phaseYield, Step{Kind: StepMaster, master: &Master{}})
+		if m.Name == "" {
+			return
+		}
+	}
+	if m.hold && m.empty { // setting the present address again would leave the bridge's STP identifier at zero
+		other := *m
+		other.mac = slices.Clone(m.mac)
+		other.mac[len(other.mac)-1] ^= 1
+		p.step(phaseMaster, Step{Kind: StepHold, master: &other})
+	}
+	if m.hold {
+		p.step(phaseMaster, Step{Kind: StepHold, master: m})
+	}
+	p.step(phaseMaster, Step{Kind: StepMaster, master: m})
+}
