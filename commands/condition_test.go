@@ -89,8 +89,8 @@ func queues() (reported bool, err error) {
 		}
 		copy(request.name[:], "t0")
 		request.data = &channels
-		_, _,
-			errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCETHTOOL,
+			uintptr(unsafe.Pointer(&request)))
 		if reported = errno == 0 && channels[8] == 1; !reported && errno != unix.EOPNOTSUPP {
 			err = fmt.Errorf("the queues of a device: %d, %w", channels[8], errno)
 		}
