@@ -25,7 +25,7 @@ type Fix struct {
 type Command struct {
 	Words     []string // the program and its arguments, not quoted
 	Output    string   // the file that receives the output; "": none
-	Root      bool     // requires root, or CAP_NET_ADMIN
+	root      bool     // requires root, or CAP_NET_ADMIN
 	Namespace bool     // acts on the network namespace that it runs in
 }
 
@@ -36,10 +36,10 @@ func Sentence(text string) Fix { return Fix{Before: text} }
 func Run(commands ...Command) Fix { return Fix{Commands: commands} }
 
 // ByRoot returns a command that requires root, and acts on the whole machine.
-func ByRoot(words ...string) Command { return Command{Words: words, Root: true} }
+func ByRoot(words ...string) Command { return Command{Words: words, root: true} }
 
 // InNamespace returns a command that requires root, and acts on the network namespace.
-func InNamespace(words ...string) Command { return Command{Words: words, Root: true, Namespace: true} }
+func InNamespace(words ...string) Command { return Command{Words: words, root: true, Namespace: true} }
 
 // Tunadm returns a command of this program that requires root. A device name that begins with a hyphen comes after the
 // flags and "--". An empty name is left out.
@@ -53,7 +53,7 @@ func Tunadm(verb, device string, flags ...string) Command {
 	default:
 		words = append(append(words, device), flags...)
 	}
-	return Command{Words: words, Root: verb != "doctor", Namespace: !slices.Contains(flags, "--netns")}
+	return Command{Words: words, root: verb != "doctor", Namespace: !slices.Contains(flags, "--netns")}
 }
 
 // IsZero reports whether there is no fix.
@@ -103,7 +103,7 @@ func (f Fix) In(netns string) Fix {
 // For returns the fix for a reader with or without the rights of root. A reader without them has to ask root for the
 // commands.
 func (f Fix) For(admin bool) Fix {
-	f.askRoot = f.askRoot || !admin && slices.ContainsFunc(f.Commands, func(c Command) bool { return c.Root })
+	f.askRoot = f.askRoot || !admin && slices.ContainsFunc(f.Commands, func(c Command) bool { return c.root })
 	return f
 }
 

@@ -26,8 +26,8 @@ func Attributes(b []byte) iter.Seq2[uint16, []byte] {
 // align rounds a length up to a multiple of 4 bytes, at which the next attribute or message begins.
 func align(n int) int { return (n + 3) &^ 3 }
 
-// Text returns a string attribute without its final zero.
-func Text(value []byte) string { return strings.TrimRight(string(value), "\x00") }
+// text returns a string attribute without its final zero.
+func text(value []byte) string { return strings.TrimRight(string(value), "\x00") }
 
 // firstByte returns the number in an attribute of one byte. It returns 0 if the attribute is empty.
 func firstByte(b []byte) uint8 {

@@ -49,7 +49,7 @@ func (l *Link) Unmarshal(body []byte) bool {
 	for kind, value := range Attributes(body[unix.SizeofIfInfomsg:]) {
 		switch kind {
 		case unix.IFLA_IFNAME:
-			l.Name = Text(value)
+			l.Name = text(value)
 		case unix.IFLA_ADDRESS:
 			l.Address = slices.Clone(value)
 		case unix.IFLA_MTU:
@@ -57,7 +57,7 @@ func (l *Link) Unmarshal(body []byte) bool {
 		case unix.IFLA_TXQLEN:
 			l.TxQueueLen = int(Uint32(value))
 		case unix.IFLA_IFALIAS:
-			l.Alias = Text(value)
+			l.Alias = text(value)
 		case unix.IFLA_GROUP:
 			l.Group = Uint32(value)
 		case unix.IFLA_MASTER:
@@ -78,7 +78,7 @@ func (l *Link) Unmarshal(body []byte) bool {
 			l.unmarshalInfo(value)
 		case unix.IFLA_PROP_LIST:
 			for _, alt := range Attributes(value) {
-				l.AltNames = append(l.AltNames, Text(alt))
+				l.AltNames = append(l.AltNames, text(alt))
 			}
 		}
 	}
@@ -89,7 +89,7 @@ func (l *Link) unmarshalInfo(info []byte) {
 	for kind, value := range Attributes(info) {
 		switch kind {
 		case nl.IFLA_INFO_KIND:
-			l.Kind = Text(value)
+			l.Kind = text(value)
 		case nl.IFLA_INFO_DATA:
 			if l.Kind == "tun" {
 				l.Tun.unmarshal(value)

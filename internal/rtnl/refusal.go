@@ -37,7 +37,7 @@ func refused(h unix.NlMsghdr, body []byte) error {
 	if h.Flags&unix.NLM_F_ACK_TLVS != 0 {
 		for kind, value := range Attributes(rest) {
 			if kind == unix.NLMSGERR_ATTR_MSG {
-				r.Words = Text(value)
+				r.Words = text(value)
 			}
 		}
 	}

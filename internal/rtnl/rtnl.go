@@ -27,5 +27,5 @@
 //   - Ioctls of the TUN/TAP driver and of ethtool are no netlink.
 //
 // golang.org/x/sys/unix lacks RTA_NH_ID, RTEXT_FILTER_SKIP_STATS, IFA_PROTO, ETH_SS_FEATURES and NET_ADDR_SET, which
-// this package and netcfg define.
+// this package, driver and netcfg define.
 package rtnl

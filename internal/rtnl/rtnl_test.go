@@ -85,7 +85,7 @@ func TestNumbersOfShortAttributesAreZero(t *testing.T) {
 	if firstByte([]byte{7}) != 7 || Uint16(nl.Uint16Attr(500)) != 500 || Uint32(nl.Uint32Attr(70000)) != 70000 {
 		t.Error("not the number")
 	}
-	if got := Text([]byte("tun7\x00")); got != "tun7" {
+	if got := text([]byte("tun7\x00")); got != "tun7" {
 		t.Errorf("%q", got)
 	}
 }

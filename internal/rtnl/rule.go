@@ -94,9 +94,9 @@ func (r *Rule) Unmarshal(body []byte) bool {
 		case nl.FRA_DST:
 			r.To = netip.PrefixFrom(ip, int(body[1]))
 		case nl.FRA_IIFNAME:
-			r.In = Text(value)
+			r.In = text(value)
 		case nl.FRA_OIFNAME:
-			r.Out = Text(value)
+			r.Out = text(value)
 		case nl.FRA_TABLE:
 			r.Table = Uint32(value)
 		case nl.FRA_FWMARK:
