@@ -20,6 +20,7 @@ type kept struct {
 	message []byte // the body of the RTM_NEWADDR or RTM_NEWROUTE message
 	foreign bool   // dynamic, link-local, or added by the kernel or a routing daemon
 
+	origin    uint8  // of an address: what added it, as [rtnl.Address] has it
 	tentative bool   // of an address: duplicate address detection has not finished
 	duplicate bool   // of an address: another host on the link has it
 	routeless bool   // of an address: the kernel adds no route to its network

@@ -238,7 +238,7 @@ func (ns *Namespace) await(ctx context.Context, index int, wanted bool, patience
 			running = len(body) >= unix.SizeofIfInfomsg && rtnl.Uint32(body[8:])&unix.IFF_RUNNING != 0
 		})
 		if err != nil {
-			return false, &cause.Error{What: "read the device", Err: err}
+			return false, unread("", err)
 		}
 		if running == wanted || ctx.Err() != nil || time.Now().After(deadline) {
 			return running == wanted, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/tunadm/tunadm/internal/driver"
@@ -28,7 +29,7 @@ func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 	}
 	switch configured, err := rtnl.HasMulticastRoute(ns.socket, d.Index); {
 	case err != nil:
-		return &cause.Error{Device: d.Name, What: "read the device", Err: err}
+		return unread(d.Name, err)
 	case !configured:
 		return ns.putBackAddressMode(d, t)
 	}
@@ -39,7 +40,7 @@ func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 	}
 	found, err := ns.observe([]target{{name: d.Name, index: d.Index}}, deep, false)
 	if err != nil {
-		return &cause.Error{Device: d.Name, What: "read the device", Err: err}
+		return unread(d.Name, err)
 	}
 	d = found[0]
 	switch {
@@ -102,27 +103,13 @@ func (ns *Namespace) restartIPv6(d *Device) error {
 	return err
 }
 
-// ifaProto is the attribute for the origin of an address. kernelLinkLocal is its value for a link-local address of the
-// kernel. Both are new in Linux 5.18.
-const (
-	ifaProto        = 11
-	kernelLinkLocal = 3
-)
-
 // linkLocalFromKernel reports whether the kernel added all link-local addresses of the device, as far as it records
 // that.
 func (d *Device) linkLocalFromKernel() bool {
-	for _, a := range d.Addresses {
-		if !a.Local.Is6() || !a.Local.IsLinkLocalUnicast() || len(a.kept.message) < unix.SizeofIfAddrmsg {
-			continue
-		}
-		for kind, value := range rtnl.Attributes(a.kept.message[unix.SizeofIfAddrmsg:]) {
-			if kind == ifaProto && len(value) == 1 && value[0] != kernelLinkLocal {
-				return false
-			}
-		}
-	}
-	return true
+	return !slices.ContainsFunc(d.Addresses, func(a Address) bool {
+		return a.Local.Is6() && a.Local.IsLinkLocalUnicast() && a.kept.origin != 0 &&
+			a.kept.origin != rtnl.OriginKernelLinkLocal
+	})
 }
 
 // withoutLinkLocal prevents the kernel from adding a link-local IPv6 address until restore is called, which must be
@@ -173,7 +160,7 @@ func (ns *Namespace) addressMode(index int) (mode uint8, known bool, err error) 
 	ask := rtnl.AskLink(unix.NLM_F_ACK, index, "", false)
 	err = ns.socket.Do(ask, func(body []byte) { mode, known = rtnl.AddressMode(body) })
 	if err != nil {
-		return 0, false, &cause.Error{What: "read the device", Err: err}
+		return 0, false, unread("", err)
 	}
 	return mode, known, nil
 }

@@ -79,7 +79,7 @@ func (ns *Namespace) approach(fd int, d *Device) (quiet bool, err error) {
 	}
 	switch index, err := ns.index(d.Name); {
 	case err != nil && !cause.Gone(err):
-		return false, &cause.Error{Device: d.Name, What: "read the device", Err: err}
+		return false, unread(d.Name, err)
 	case err != nil, index != d.Index:
 		return false, cause.Vanished(d.Name)
 	}
@@ -96,7 +96,7 @@ func (ns *Namespace) enter(fd int, d *Device, flags uint16) (int, error) {
 			return fd, nil
 		}
 		if err != nil && !cause.Gone(err) {
-			err = &cause.Error{Device: d.Name, What: "read the device", Err: err}
+			err = unread(d.Name, err)
 		} else {
 			err = cause.Vanished(d.Name) // it was deleted or renamed, or claim has to try again
 		}

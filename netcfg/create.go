@@ -129,7 +129,7 @@ func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err
 	}
 	made = &newDevice{fd: fd}
 	if made.name, made.index, err = ns.identify(fd); err != nil {
-		return nil, &cause.Error{Device: s.Device, What: "read the device", Err: err}
+		return nil, unread(s.Device, err)
 	}
 	return made, nil
 }

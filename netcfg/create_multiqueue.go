@@ -69,7 +69,7 @@ func (ns *Namespace) reveal(made *newDevice, name string) error {
 // identifyAgain reads the present name and index of a device.
 func (ns *Namespace) identifyAgain(made *newDevice) (err error) {
 	if made.name, made.index, err = ns.identify(made.fd); err != nil {
-		return &cause.Error{Device: made.name, What: "read the device", Err: err}
+		return unread(made.name, err)
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 	}
 	_, flags, err := driver.Interface(made.fd)
 	if err != nil {
-		return "", &cause.Error{Device: made.name, What: "read the device", Err: err}
+		return "", unread(made.name, err)
 	}
 	usual := uint16(unix.ARPHRD_ETHER)
 	if s.Mode == link.TUN {

@@ -72,6 +72,7 @@ func decodeAddress(body []byte) (ownedAddress, bool) {
 	ok := a.Unmarshal(body)
 	return ownedAddress{Address: Address{Local: a.Local, Peer: a.Peer, Bits: a.Bits, kept: kept{
 		message:   a.Message,
+		origin:    a.Origin,
 		tentative: a.Flags&unix.IFA_F_TENTATIVE != 0,
 		duplicate: a.Flags&unix.IFA_F_DADFAILED != 0,
 		routeless: a.Flags&unix.IFA_F_NOPREFIXROUTE != 0,

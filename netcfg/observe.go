@@ -172,7 +172,7 @@ func (ns *Namespace) askLinks(wanted []target, stats bool) ([]*Device, error) {
 	})
 	for i, err := range errs {
 		if err != nil && !errors.Is(err, unix.ENODEV) {
-			return nil, &cause.Error{Device: wanted[i].name, What: "read the device", Err: err}
+			return nil, unread(wanted[i].name, err)
 		}
 	}
 	return found, nil
@@ -188,6 +188,11 @@ func (ns *Namespace) link(name string, index int) (*Device, error) {
 		err = unix.ENODEV
 	}
 	return found, err
+}
+
+// unread returns the error of a device that cannot be read. An empty name is filled in by the caller.
+func unread(device string, err error) *cause.Error {
+	return &cause.Error{Device: device, What: "read the device", Err: err}
 }
 
 // absent reports whether no device has an index. If the kernel does not answer, the device counts as present.

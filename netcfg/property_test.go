@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -331,10 +332,22 @@ func dumps(t *testing.T, ns *Namespace) []string {
 	return all
 }
 
+// attributes returns the attributes of a message as the netlink library reads them.
+func attributes(b []byte) iter.Seq2[uint16, []byte] {
+	return func(yield func(uint16, []byte) bool) {
+		all, _ := nl.ParseRouteAttr(b)
+		for _, a := range all {
+			if !yield(a.Attr.Type&^(unix.NLA_F_NESTED|unix.NLA_F_NET_BYTEORDER), a.Value) {
+				return
+			}
+		}
+	}
+}
+
 // raw returns a message's attributes by kind, without some kinds.
 func raw(head string, attributesOf []byte, without ...uint16) string {
 	var parts []string
-	for kind, value := range rtnl.Attributes(attributesOf) {
+	for kind, value := range attributes(attributesOf) {
 		if !slices.Contains(without, kind) {
 			parts = append(parts, fmt.Sprintf("%03d=%x", kind, value))
 		}
@@ -356,7 +369,7 @@ func linkLine(body []byte) (string, bool) {
 		kept = append(kept, unix.IFLA_LINKINFO)
 	}
 	var without []uint16
-	for kind := range rtnl.Attributes(body[unix.SizeofIfInfomsg:]) {
+	for kind := range attributes(body[unix.SizeofIfInfomsg:]) {
 		if !slices.Contains(kept, kind) {
 			without = append(without, kind)
 		}
@@ -375,7 +388,7 @@ func rounded(seconds uint32) uint32 {
 func addressLine(body []byte) (string, bool) {
 	a, ok := decodeAddress(body)
 	var flags, preferred, valid uint32
-	for kind, value := range rtnl.Attributes(body[unix.SizeofIfAddrmsg:]) {
+	for kind, value := range attributes(body[unix.SizeofIfAddrmsg:]) {
 		switch kind {
 		case unix.IFA_FLAGS:
 			flags = rtnl.Uint32(value) &^ unix.IFA_F_TENTATIVE
@@ -397,7 +410,7 @@ func routeLine(body []byte) (string, bool) {
 		return "", false
 	}
 	expires := uint32(0)
-	for kind, value := range rtnl.Attributes(body[unix.SizeofRtMsg:]) {
+	for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
 		if kind == unix.RTA_CACHEINFO && len(value) >= 12 {
 			expires = rounded(rtnl.Uint32(value[8:]) / 100 /* USER_HZ */)
 		}

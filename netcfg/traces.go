@@ -32,16 +32,13 @@ type stored struct {
 // traces returns the traces of a device that was just observed. Flags in sysfs and offloads that cannot be read count
 // as those of a new device.
 func (ns *Namespace) traces(d *Device) (t Traces, err error) {
-	failed := func(err error) (Traces, error) {
-		return Traces{}, &cause.Error{Device: d.Name, What: "read the device", Err: err}
-	}
 	t = Traces{d.Name, stored{Index: d.Index, Shared: d.InUse(), Flags: d.flags() | ns.StoredFlags(d)}}
 	if t.IPv6, err = rtnl.HasMulticastRoute(ns.socket, d.Index); err != nil {
-		return failed(err)
+		return Traces{}, unread(d.Name, err)
 	}
 	mode, known, err := ns.addressMode(d.Index)
 	if err != nil {
-		return failed(err)
+		return Traces{}, unread(d.Name, err)
 	}
 	if known {
 		t.AddrGen = &mode
@@ -84,7 +81,7 @@ func (ns *Namespace) PutBack(t Traces) (err error) {
 func (ns *Namespace) putBack(t Traces) error {
 	found, err := ns.observe([]target{{name: t.Name, index: t.Index}}, shallow, false)
 	if err != nil {
-		return &cause.Error{Device: t.Name, What: "read the device", Err: err}
+		return unread(t.Name, err)
 	}
 	d := found[0]
 	if d == nil || d.Kind != "tun" {

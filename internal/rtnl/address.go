@@ -9,6 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ifaProto is the attribute for the origin of an address, which Linux 5.18 introduced.
+const ifaProto = 11
+
+// OriginKernelLinkLocal is the origin of a link-local address of the kernel.
+const OriginKernelLinkLocal = 3
+
 // An Address is an RTM_NEWADDR or RTM_DELADDR message.
 type Address struct {
 	Index   int // of the link
@@ -16,6 +22,7 @@ type Address struct {
 	Peer    netip.Addr // invalid: none
 	Bits    int        // prefix length, of Peer if there is one
 	Flags   uint32     // IFA_F_*
+	Origin  uint8      // what added it; 0: not recorded
 	Message []byte     // the whole body, with lifetimes and label, to send it again
 }
 
@@ -26,12 +33,14 @@ func (a *Address) Unmarshal(body []byte) bool {
 	}
 	*a = Address{Index: int(Uint32(body[4:])), Bits: int(body[1]), Flags: uint32(body[2])}
 	var local, other netip.Addr
-	for kind, value := range Attributes(body[unix.SizeofIfAddrmsg:]) {
+	for kind, value := range attributes(body[unix.SizeofIfAddrmsg:]) {
 		switch kind {
 		case unix.IFA_LOCAL:
 			local, _ = netip.AddrFromSlice(value)
 		case unix.IFA_ADDRESS:
 			other, _ = netip.AddrFromSlice(value)
+		case ifaProto:
+			a.Origin = firstByte(value)
 		case unix.IFA_FLAGS:
 			a.Flags = Uint32(value)
 		}
