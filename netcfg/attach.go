@@ -6,14 +6,14 @@ import (
 	"os"
 	"time"
 
-	"github.com/tunadm/tunadm/internal/poll"
-	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
+	"github.com/tunadm/tunadm/internal/poll"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
-	"golang.org/x/sys/unix"
 )
 
 // QueuesMax is the number of queues that can be attached to a multi-queue device at once.

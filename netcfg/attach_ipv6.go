@@ -8,14 +8,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tunadm/tunadm/internal/driver"
-	"github.com/tunadm/tunadm/internal/guard"
 	"github.com/vishvananda/netlink/nl"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/guard"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/sysctl"
 )

@@ -13,13 +13,13 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/tunadm/tunadm/internal/cause"
-	"github.com/tunadm/tunadm/internal/link"
-	"github.com/tunadm/tunadm/internal/rtnl"
-	"github.com/tunadm/tunadm/internal/users"
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/nstest"
+	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/users"
 )
 
 // ip runs ip(8), the independent witness, with the words of a line; '...' quotes a word.

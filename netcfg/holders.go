@@ -8,11 +8,10 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
-	"github.com/tunadm/tunadm/internal/surroundings"
-	"github.com/tunadm/tunadm/internal/words"
-
 	"github.com/tunadm/tunadm/internal/holders"
+	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/users"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // examineTries is the number of searches for holders while programs attach and detach.

@@ -14,14 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/nstest"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
-	"golang.org/x/sys/unix"
-
-	"github.com/tunadm/tunadm/internal/nstest"
 )
 
 // stranger is the UID of an ordinary user without any capability.

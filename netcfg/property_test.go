@@ -13,13 +13,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tunadm/tunadm/internal/link"
-	"github.com/tunadm/tunadm/internal/rtnl"
-	"github.com/tunadm/tunadm/internal/users"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/nstest"
+	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/users"
 )
 
 // statesTried is the number of random states. It is four times as large if no test may be skipped. TUNADM_TEST_STATES

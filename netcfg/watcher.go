@@ -8,12 +8,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tunadm/tunadm/internal/driver"
-
-	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/poll"
+	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
 // pause is the delay between an event and a look for unannounced changes of devices that are down. The event is an open
