@@ -19,7 +19,7 @@ func (p *planner) prefixes() {
 	missing := func(from, in []Route) []Route {
 		return matching(from, func(r Route) bool {
 			return !slices.ContainsFunc(in, func(o Route) bool {
-				return r.sameKey(o) && r.Source == o.Source && r.kept.expires == o.kept.expires
+				return r.same(o) && r.kept.metrics == o.kept.metrics && r.kept.expires == o.kept.expires
 			})
 		})
 	}
