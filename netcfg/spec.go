@@ -126,7 +126,11 @@ func (d *Device) spec(tried []*task) *Spec {
 				s.RemoveAddresses = append(s.RemoveAddresses, step.address)
 			}
 		case StepAddRoute:
-			if !slices.ContainsFunc(d.Routes, step.Route.same) {
+			// another program's route of another protocol or type of service may have the same way
+			restored := step.Route.kept.message != nil
+			if !slices.ContainsFunc(d.Routes, func(r Route) bool {
+				return step.Route.same(r) && (restored || !r.Foreign())
+			}) {
 				s.RemoveRoutes = append(s.RemoveRoutes, step.Route)
 			}
 		case StepMaster:
