@@ -105,6 +105,13 @@ func (g *generator) line(format string, args ...any) {
 func (g *generator) try(t *testing.T, ns *Namespace) string {
 	g.state()
 	batch(t, true, g.lines...)
+	quiet, err := ns.canAttachWithoutCarrier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !quiet {
+		settle(t)
+	}
 	before := dumps(t, ns)
 	want := g.change()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -112,10 +119,6 @@ func (g *generator) try(t *testing.T, ns *Namespace) string {
 	var held *os.File
 	steps, fatal := 0, g.IntN(4)
 	kind := g.failure(want)
-	quiet, err := ns.canAttachWithoutCarrier()
-	if err != nil {
-		t.Fatal(err)
-	}
 	if kind == "access" && !quiet { // the test's own attachment would turn the carrier on
 		kind = "signal"
 	}
@@ -140,6 +143,9 @@ func (g *generator) try(t *testing.T, ns *Namespace) string {
 	r := results[0]
 	if r.Err == nil {
 		return ""
+	}
+	if !quiet { // an attachment has turned the carrier on and off
+		settle(t)
 	}
 	after := dumps(t, ns)
 	if r.UndoErr != nil || !slices.Equal(before, after) {

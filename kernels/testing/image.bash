@@ -3,10 +3,10 @@
 
 # The tools that the tests call. busybox stands in for others; a tool that the machine lacks is left out. tshark is not
 # among them, because of its size.
-tools='bash bridge cat chmod chown cp cut dd dropwatch env flock gawk getent gpasswd grep groupadd head id ifdown ifup install ip jq
-  kill kmod ln ls mkdir mkfifo mknod mktemp mount mv nft nsenter od openvpn ping prlimit readlink rm run-parts sed seq
-  setpriv sh sleep sort ss stat stdbuf strace sysctl tail tc test timeout touch tr true tunctl umount unshare useradd
-  userdel usermod visudo wc xargs'
+tools='bash bridge cat chmod chown cp cut dd dropwatch env flock gawk getent gpasswd grep groupadd head id ifdown ifup
+  install ip jq kill kmod ln ls mkdir mkfifo mknod mktemp mount mountpoint mv nft nohup nsenter od openvpn ping
+  prlimit readlink rm run-parts sed seq setpriv sh sleep sort ss stat stdbuf strace sysctl tail tc test timeout touch
+  tr true tunctl umount unshare useradd userdel usermod visudo wc xargs'
 
 # Where a kernel's modules are that the tests can come to: the rest of 300 MB stays out.
 module_places='arch crypto lib mm net drivers/net drivers/virtio drivers/char drivers/block fs/fuse fs/overlayfs'
