@@ -15,7 +15,7 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A take handles a packet that came out of a device. io.EOF ends the run with success.
+// A take handles a packet that came out of a device. io.EOF ends the run with exit status 0.
 type take func(p []byte) error
 
 // A carrier is the part of a verb that handles the packets of a device.

@@ -68,8 +68,8 @@ func (o *doctorOptions) run(names []string) error {
 	} else {
 		err = renderFindings(o.stdout, findings)
 	}
-	if err == nil && slices.ContainsFunc(findings, func(f doctor.Finding) bool { return f.Level == doctor.Fault }) {
-		err = errFaults
+	if err == nil && slices.ContainsFunc(findings, func(f doctor.Finding) bool { return f.Level == doctor.Error }) {
+		err = errFindings
 	}
 	return err
 }
@@ -107,7 +107,7 @@ func renderFindings(to io.Writer, findings []doctor.Finding) error {
 		}
 		out.WriteByte('\n')
 		for _, fix := range f.Fixes {
-			fmt.Fprintf(out, "    mend: %s\n", words.Printable(fix.String()))
+			fmt.Fprintf(out, "    fix: %s\n", words.Printable(fix.String()))
 		}
 	}
 	return out.Flush()
@@ -116,9 +116,9 @@ func renderFindings(to io.Writer, findings []doctor.Finding) error {
 func renderFindingsJSON(to io.Writer, findings []doctor.Finding) error {
 	list := make([]jsonFinding, len(findings))
 	for i, f := range findings {
-		list[i] = jsonFinding{Check: f.Check, Level: f.Level.String(), What: f.What, Means: f.Means, Mend: []string{}}
+		list[i] = jsonFinding{Check: f.Check, Level: f.Level.String(), What: f.What, Means: f.Means, Fix: []string{}}
 		for _, fix := range f.Fixes {
-			list[i].Mend = append(list[i].Mend, fix.String())
+			list[i].Fix = append(list[i].Fix, fix.String())
 		}
 		if f.Device != "" {
 			list[i].Device = &f.Device

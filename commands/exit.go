@@ -61,8 +61,8 @@ type exitError struct {
 // errWouldChange is the outcome of a --check with steps. The plan has been printed.
 var errWouldChange = &exitError{code: exitWouldChange}
 
-// errFaults is the outcome of a doctor that found an error. The findings have been printed.
-var errFaults = &exitError{code: exitFailed}
+// errFindings is the outcome of a doctor that found an error. The findings have been printed.
+var errFindings = &exitError{code: exitFailed}
 
 func (e *exitError) Error() string {
 	if e.err == nil {

@@ -196,9 +196,9 @@ func texts[T interface{ String() string }](values []T) []string {
 
 type jsonFinding struct {
 	Check  string   `json:"check"`
-	Level  string   `json:"level"`  // fault, warning; with -v also ok
+	Level  string   `json:"level"`  // error, warning; with -v also ok
 	Device *string  `json:"device"` // null: the machine
 	What   string   `json:"what"`
 	Means  string   `json:"means"`
-	Mend   []string `json:"mend"` // fixes, the best first: commands, or sentences
+	Fix    []string `json:"fix"` // fixes, the best first: commands, or sentences
 }

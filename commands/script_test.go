@@ -156,11 +156,11 @@ func applyFix(ts *testscript.TestScript, neg bool, args []string) {
 	if len(found) == 0 || found[0].Check != args[0] {
 		ts.Fatalf("the first finding is not %s: %v", args[0], found)
 	}
-	ts.Logf("fix: %s", found[0].Mend[0])
-	ts.Check(ts.Exec("sh", "-e", "-c", found[0].Mend[0]))
+	ts.Logf("fix: %s", found[0].Fix[0])
+	ts.Check(ts.Exec("sh", "-e", "-c", found[0].Fix[0]))
 	for _, f := range diagnose(ts, args[1:]) {
 		if f.Check == args[0] {
-			ts.Fatalf("after %q there is still %v", found[0].Mend[0], f)
+			ts.Fatalf("after %q there is still %v", found[0].Fix[0], f)
 		}
 	}
 }

@@ -98,7 +98,7 @@ test_broken() {
 	inside systemctl restart tunadm-late 2>/dev/null || true
 	check 'a mistake is not tried again' same failed "$(property ActiveState tunadm-late)"
 	echo "$good" >"$m/etc/tunadm.toml"
-	check 'it is mended, and the unit starts' inside systemctl start tunadm
+	check 'it is corrected, and the unit starts' inside systemctl start tunadm
 	check 'with the devices' same 'foreign tap0 tun77' "$(devices)"
 	inside systemctl stop tunadm
 }

@@ -18,7 +18,7 @@ func bridgeAddress(v *view) []Finding {
 		return nil
 	}
 	for _, a := range own(d) {
-		return one(Fault,
+		return one(Error,
 			fmt.Sprintf("it has the address %s, but is a port of the bridge %s", a, words.Escape(d.Master)),
 			"a port passes every frame to its bridge, so nothing answers at this address",
 			fix.Run(fix.Tunadm("set", d.Name, "--remove-address", a.String()),
@@ -139,7 +139,7 @@ func duplicate(v *view) (found []Finding) {
 	d := v.device
 	for _, a := range d.Addresses {
 		if a.Duplicate() {
-			found = append(found, one(Fault, "another host on its link has the address "+a.String(),
+			found = append(found, one(Error, "another host on its link has the address "+a.String(),
 				"duplicate address detection failed, so the kernel does not use the address",
 				fix.Run(ip("addr", "del", a.String(), "dev", d.Name)))...)
 		}
@@ -196,7 +196,7 @@ func subnetTwice(v *view) []Finding {
 			continue
 		}
 		if other := v.sameSubnet(a, d); other != nil {
-			return one(Fault, fmt.Sprintf("%s also has an address in %s", words.Escape(other.Name), a.Subnet()),
+			return one(Error, fmt.Sprintf("%s also has an address in %s", words.Escape(other.Name), a.Subnet()),
 				"the kernel sends packets to that network through only one of the two; "+
 					"the address below is an example (an unused network)",
 				fix.Run(fix.Tunadm("set", d.Name, "--remove-address", a.String(), "--add-address",

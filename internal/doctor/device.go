@@ -17,13 +17,13 @@ func absent(v *view) []Finding {
 		return nil
 	}
 	if other := v.network.Link(v.Device); other != nil {
-		return one(Fault, words.Escape(v.Device)+" is "+other.KindWords()+", not a TUN/TAP device",
+		return one(Error, words.Escape(v.Device)+" is "+other.KindWords()+", not a TUN/TAP device",
 			"no program can attach to it",
 			fix.Sentence("choose another name: tunadm list prints the existing devices"))
 	}
 	what := "there is no device " + words.Escape(v.Device)
 	if elsewhere := v.namespace.Elsewhere(v.Device); len(elsewhere) > 0 {
-		return one(Fault,
+		return one(Error,
 			what+" in this network namespace, but another one has it: "+words.Escape(strings.Join(elsewhere, ", ")),
 			"a device is visible only in its own network namespace",
 			fix.Run(fix.Tunadm("doctor", v.Device, "--netns", elsewhere[0])))
@@ -47,7 +47,7 @@ func absent(v *view) []Finding {
 	if v.User != "" || !v.person.Admin {
 		flags = append(flags, "--user", v.person.ID.String())
 	}
-	return one(Fault, what, means, append(fixes, fix.Run(fix.Tunadm("add", v.Device, flags...)))...)
+	return one(Error, what, means, append(fixes, fix.Run(fix.Tunadm("add", v.Device, flags...)))...)
 }
 
 // modeOfName finds a tun whose name begins with tap, and the reverse.

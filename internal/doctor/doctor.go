@@ -18,12 +18,12 @@ type Level uint8
 
 // The levels, the most serious first.
 const (
-	Fault   Level = iota // something does not work
+	Error   Level = iota // something does not work
 	Warning              // something may not work as intended
 	OK                   // checked and correct
 )
 
-func (l Level) String() string { return [...]string{"fault", "warning", "ok"}[l] }
+func (l Level) String() string { return [...]string{"error", "warning", "ok"}[l] }
 
 // A Finding is one result of one check.
 type Finding struct {

@@ -25,7 +25,7 @@ func down(v *view) []Finding {
 	if s := v.Declared(d.Name); s != nil && s.Up != nil && !*s.Up {
 		return ok("it is down, as declared")
 	}
-	return one(Fault, "it is down",
+	return one(Error, "it is down",
 		"it passes no packet, its routes are gone, and a write to it fails with \"input/output error\"",
 		fix.Run(fix.Tunadm("set", d.Name, "--up")))
 }
@@ -38,7 +38,7 @@ func queueLength(v *view) []Finding {
 	fix := fix.Run(fix.Tunadm("set", d.Name, "--txqueuelen", usual))
 	switch {
 	case d.TxQueueLen == 0:
-		return one(Fault, "its transmit queue length is 0 (txqueuelen)",
+		return one(Error, "its transmit queue length is 0 (txqueuelen)",
 			"the kernel drops every packet sent to it: ping gets no answer, or \"no buffer space available\"", fix)
 	case d.TxQueueLen < short && d.Stats.TxDropped > 0 && d.InUse():
 		return one(Warning,
@@ -60,7 +60,7 @@ func noCarrier(v *view) []Finding {
 	case d.Carrier:
 		return ok("its carrier is on")
 	case d.InUse():
-		return one(Fault, "a program is attached, but the carrier is off",
+		return one(Error, "a program is attached, but the carrier is off",
 			"the program or an administrator turned it off; the kernel drops packets before they reach the program",
 			fix.Run(ip("link", "set", "dev", d.Name, "carrier", "on")))
 	}
@@ -70,10 +70,10 @@ func noCarrier(v *view) []Finding {
 		means = "ping prints \"destination host unreachable\" after three seconds"
 	}
 	if dropped := d.Stats.TxDropped; dropped > ownPackets || dropped > 0 && v.asked() {
-		return one(Fault, "no program is attached, so the kernel dropped "+packets(dropped)+" sent to it", means, start)
+		return one(Error, "no program is attached, so the kernel dropped "+packets(dropped)+" sent to it", means, start)
 	}
 	if v.asked() {
-		return one(Fault, "no program is attached, so the kernel drops every packet sent to it", means, start)
+		return one(Error, "no program is attached, so the kernel drops every packet sent to it", means, start)
 	}
 	return ok("no program is attached: the normal state of an idle device")
 }
@@ -117,7 +117,7 @@ func macTwice(v *view) []Finding {
 	}
 	for _, l := range v.network.Links {
 		if l.Index != d.Index && l.Master == d.Master && slices.Equal(l.MAC, d.MAC) {
-			return one(Fault, fmt.Sprintf("%s, a port of the same bridge, has the same MAC address: %s",
+			return one(Error, fmt.Sprintf("%s, a port of the same bridge, has the same MAC address: %s",
 				words.Escape(l.Name), d.MAC),
 				"the bridge confuses the two, so frames leave through the wrong port",
 				fix.Run(fix.Tunadm("set", d.Name, "--mac", ownMAC(d).String())))
@@ -193,6 +193,6 @@ func bridgeDown(v *view) []Finding {
 	if m == nil || m.Up {
 		return nil
 	}
-	return one(Fault, "its master "+words.Escape(m.Name)+" is down", "packets from the program go no further",
+	return one(Error, "its master "+words.Escape(m.Name)+" is down", "packets from the program go no further",
 		fix.Run(ip("link", "set", "dev", m.Name, "up")))
 }

@@ -21,7 +21,7 @@ func rpFilter(v *view) []Finding {
 	fix := fix.Run(sysctl("ipv4", d.Name, "rp_filter", "2"))
 	for _, dt := range v.detours() {
 		if dt.to.Is4() && dt.way.Index != 0 {
-			return one(Fault,
+			return one(Error,
 				fmt.Sprintf("the kernel drops packets from %s that arrive through it (rp_filter 1)", dt.to),
 				"the return path to that address leaves through another device, so the kernel treats them as spoofed",
 				fix)

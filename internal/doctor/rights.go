@@ -18,7 +18,7 @@ func driver(v *view) []Finding {
 	if err == nil {
 		return append(v.ownersDriver(), ok(words.Escape(v.person.ID.String())+" can open /dev/net/tun")...)
 	}
-	found := known(Fault, err)
+	found := known(Error, err)
 	found[0].Means = "no device can be created, and no program can attach to one"
 	if !v.person.Self {
 		found[0].Means = words.Escape(v.person.ID.String()) + " cannot attach to any device"
@@ -40,7 +40,7 @@ func (v *view) ownersDriver() (found []Finding) {
 			err = person.OpenDriver()
 		}
 		if err != nil {
-			f := known(Fault, err)[0]
+			f := known(Error, err)[0]
 			f.Means = fmt.Sprintf("%s, the owner of %s, cannot attach", words.Escape(owner.Name),
 				words.Escape(d.Name))
 			found = append(found, f)
@@ -96,7 +96,7 @@ func attach(v *view) []Finding {
 			return nil
 		}
 		if later, err := v.find(v.person.ID.String()); err == nil && v.person.Self && d.Access.Admits(later) {
-			return one(Fault, who+" may not attach to it yet",
+			return one(Error, who+" may not attach to it yet",
 				rule+"; "+who+" joined the group after this session began",
 				fix.Sentence("log in again, or restart the service"))
 		}
@@ -104,9 +104,9 @@ func attach(v *view) []Finding {
 		if joins {
 			rule += "; a new group membership takes effect at the next login"
 		}
-		return one(Fault, who+" may not attach to it", rule, fix)
+		return one(Error, who+" may not attach to it", rule, fix)
 	case v.User != "" && v.Device != "" && d.InUse() && !d.MultiQueue && !v.holds(d):
-		return one(Fault, d.UsedBy(),
+		return one(Error, d.UsedBy(),
 			"a single-queue device admits one program: the next one gets \"device or resource busy\"",
 			fix.Sentence("stop that program first"))
 	}
@@ -162,7 +162,7 @@ func impossibleAccess(v *view) []Finding {
 	if group.Name == "" {
 		fix = v.otherGroup()
 	}
-	return one(Fault,
+	return one(Error,
 		fmt.Sprintf("its owner %s is not in its group %s", words.Escape(owner.Name), words.Escape(group.String())),
 		"the kernel requires both, so only root may attach; a new group membership takes effect at the next login", fix)
 }

@@ -75,7 +75,7 @@ func routeElsewhere(v *view) (found []Finding) {
 		rule := v.ruleOf(dt)
 		switch {
 		case rule != nil && other != nil:
-			found = append(found, one(Fault,
+			found = append(found, one(Error,
 				fmt.Sprintf("packets to %s leave through %s, because of a policy rule: %s", dt.to,
 					words.Escape(other.Name), rule.Words()),
 				"the kernel evaluates the rule before the device's own routes", rule.Delete())...)
@@ -85,7 +85,7 @@ func routeElsewhere(v *view) (found []Finding) {
 			// The device's own route would be more specific.
 			found = append(found, v.noRoute(dt))
 		case other != nil:
-			found = append(found, v.away(Fault, dt.way.Match, dt.way.Foreign, other, deleteRoute(dt.way, other)))
+			found = append(found, v.away(Error, dt.way.Match, dt.way.Foreign, other, deleteRoute(dt.way, other)))
 		case !v.linkdown(dt.to):
 			found = append(found, v.noWay(dt))
 		}
@@ -194,13 +194,13 @@ func (v *view) noWay(dt detour) Finding {
 	means := "sending fails, with an error such as \"permission denied\" or \"no route to host\""
 	for _, r := range v.network.Rules {
 		if r.Action != "" && fits(r, dt) {
-			return one(Fault, fmt.Sprintf("a policy rule forbids packets to %s: %s", dt.to, r.Words()), means,
+			return one(Error, fmt.Sprintf("a policy rule forbids packets to %s: %s", dt.to, r.Words()), means,
 				r.Delete())[0]
 		}
 	}
 	for _, r := range v.network.Routes {
 		if r.Barrier != "" && r.To.Contains(dt.to) && r.To.Bits() >= v.subnetOf(dt.to).Bits() {
-			return one(Fault, fmt.Sprintf("a route forbids packets to %s: %s %s", dt.to, r.Barrier, r.Route), means,
+			return one(Error, fmt.Sprintf("a route forbids packets to %s: %s %s", dt.to, r.Barrier, r.Route), means,
 				deleteBarrier(r))[0]
 		}
 	}
@@ -224,7 +224,7 @@ func (v *view) noRoute(dt detour) Finding {
 	subnet := v.subnetOf(dt.to)
 	if !v.looksIntoMain(dt.to.Is6()) {
 		add := ip(append(family(dt.to), "rule", "add", "pref", "32766", "lookup", "main")...)
-		return one(Fault, "no policy rule looks up the main routing table",
+		return one(Error, "no policy rule looks up the main routing table",
 			"the kernel does not find the route to "+subnet.String(), fix.Run(add))[0]
 	}
 	means := "the route was deleted, or the address has noprefixroute: ping prints \"network is unreachable\""
@@ -233,7 +233,7 @@ func (v *view) noRoute(dt detour) Finding {
 			"packets leave through %s, by its route to %s",
 			words.Escape(other.Name), dt.way.Match)
 	}
-	return one(Fault, "its route to "+subnet.String()+" is missing", means,
+	return one(Error, "its route to "+subnet.String()+" is missing", means,
 		fix.Run(ip("route", "replace", subnet.String(), "dev", v.device.Name)))[0]
 }
 
