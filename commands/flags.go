@@ -124,6 +124,23 @@ func switchFlag(name, usage string, to *bool, letters ...string) *option {
 	return o
 }
 
+// A pair is two flags that contradict each other, and whether both are given.
+type pair struct {
+	both bool
+	a, b string
+}
+
+// exclusive returns an error for each pair that is given.
+func exclusive(pairs []pair) error {
+	var errs []error
+	for _, p := range pairs {
+		if p.both {
+			errs = append(errs, usagef("%s and %s exclude each other", p.a, p.b))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // helpFlag returns --help, which every verb has. urfave/cli looks it up by its name.
 func helpFlag() *option { return switchFlag("help", "show help", new(bool), "h") }
 

@@ -41,7 +41,9 @@ func FuzzPrinters(f *testing.F) {
 		failed := &cause.Error{Device: text, Cause: cause.NotOwner, Detail: "only " + d.Access.String() + " may attach",
 			Fix: fix.Sentence("ask " + text)}
 		for name, print := range map[string]func(p *program, out *bytes.Buffer) error{
-			"table":      func(_ *program, out *bytes.Buffer) error { return renderTable(out, []*netcfg.Device{d}) },
+			"table": func(_ *program, out *bytes.Buffer) error {
+				return renderTable(out, []*netcfg.Device{d}, columns(), 0)
+			},
 			"names":      func(_ *program, out *bytes.Buffer) error { return renderNames(out, []*netcfg.Device{d}) },
 			"blocks":     func(_ *program, out *bytes.Buffer) error { return renderBlocks(out, []*netcfg.Device{d}) },
 			"json":       func(_ *program, out *bytes.Buffer) error { return renderJSON(out, []*netcfg.Device{d}) },

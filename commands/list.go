@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/netcfg"
@@ -17,39 +18,60 @@ var listVerb = verb{
 
 type listOptions struct {
 	*program
-	json, names bool
-	netns       string
+	json, names, wide bool
+	columns           []column
+	sort              *column
+	netns             string
 }
 
 func (o *listOptions) flags() []*option {
 	return []*option{
 		switchFlag("json", "print all details of each device as JSON", &o.json),
 		switchFlag("names", "print the names only", &o.names),
+		valueFlag("columns", "show `COLUMN,...` of "+strings.Join(columnNames(), ","), parseColumns, &o.columns),
+		valueFlag("sort", "sort by this `COLUMN`", parseColumn, &o.sort),
+		switchFlag("wide", "hide no column on a narrow terminal", &o.wide),
 		netnsFlag(&o.netns),
 	}
 }
 
 func (o *listOptions) run(names []string) error {
-	if o.json && o.names {
-		return usagef("--json and --names exclude each other")
+	if err := o.exclude(); err != nil {
+		return err
 	}
 	read := (*netcfg.Namespace).Devices
-	if o.names { // shell completions wait for these: nothing is read that is not printed
+	if o.names && o.sort == nil { // shell completions wait for these: nothing is read that is not printed
 		read = (*netcfg.Namespace).Links
 	}
 	devices, missing, err := readDevices(o.netns, names, read)
 	if err != nil {
 		return err
 	}
+	if o.sort != nil {
+		slices.SortStableFunc(devices, o.sort.compare)
+	}
 	switch {
 	case o.json:
 		err = renderJSON(o.stdout, devices)
 	case o.names:
 		err = renderNames(o.stdout, devices)
+	case o.columns != nil:
+		err = renderTable(o.stdout, devices, o.columns, 0)
+	case o.wide:
+		err = renderTable(o.stdout, devices, usualColumns(), 0)
 	default:
-		err = renderTable(o.stdout, devices)
+		err = renderTable(o.stdout, devices, usualColumns(), terminalWidth(o.stdout))
 	}
 	return errors.Join(append(missing, err)...)
+}
+
+// exclude returns an error for each pair of flags that contradict each other.
+func (o *listOptions) exclude() error {
+	return exclusive([]pair{
+		{o.json && o.names, "--json", "--names"},
+		{o.columns != nil && o.json, "--columns", "--json"},
+		{o.columns != nil && o.names, "--columns", "--names"},
+	})
 }
 
 // readDevices returns the named devices, or all if none is named, and an error for each name that is absent or of

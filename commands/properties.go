@@ -82,11 +82,7 @@ func forDevices(err error, names ...string) error {
 
 // exclude returns an error for each pair of flags that contradict each other.
 func (q *properties) exclude() error {
-	var errs []error
-	for _, c := range []struct {
-		both bool
-		a, b string
-	}{
+	return exclusive([]pair{
 		{q.up && q.down, "--up", "--down"},
 		{q.noMaster && q.spec.Master != nil, "--master", "--no-master"},
 		{q.access.Anyone && q.access.User != nil, "--anyone", "--user"},
@@ -95,12 +91,7 @@ func (q *properties) exclude() error {
 		{q.spec.Addresses != nil && len(q.spec.RemoveAddresses) > 0, "--address", "--remove-address"},
 		{q.spec.Routes != nil && len(q.spec.AddRoutes) > 0, "--route", "--add-route"},
 		{q.spec.Routes != nil && len(q.spec.RemoveRoutes) > 0, "--route", "--remove-route"},
-	} {
-		if c.both {
-			errs = append(errs, usagef("%s and %s exclude each other", c.a, c.b))
-		}
-	}
-	return errors.Join(errs...)
+	})
 }
 
 func parseText(s string) (string, error) { return s, nil }

@@ -4,52 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
-
-// absent is the cell of a table that has no value.
-const absent = "-"
-
-// renderTable prints the devices in aligned columns, the same on a terminal and in a pipe.
-func renderTable(to io.Writer, devices []*netcfg.Device) error {
-	rows := [][]string{{"NAME", "MODE", "STATE", "ACCESS", "MTU", "MAC", "MASTER", "ADDRESSES", "IN USE BY"}}
-	for _, d := range devices {
-		rows = append(rows, []string{
-			words.Escape(d.Name), d.Mode.String(), d.State(), words.Escape(d.Access.String()), fmt.Sprint(d.MTU),
-			or(d.MAC.String()), or(words.Escape(d.Master)), or(strings.Join(shownAddresses(d), ",")),
-			or(strings.Join(usedBy(d), ",")),
-		})
-	}
-	if len(devices) == 0 {
-		return nil
-	}
-	return align(to, rows)
-}
-
-// align prints rows, and pads all columns except the last.
-func align(w io.Writer, rows [][]string) error {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	out := bufio.NewWriter(w)
-	for _, row := range rows {
-		for i, cell := range row {
-			out.WriteString(cell)
-			if i < len(row)-1 {
-				out.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
-			}
-		}
-		out.WriteByte('\n')
-	}
-	return out.Flush()
-}
 
 func or(s string) string {
 	if s == "" {

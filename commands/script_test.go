@@ -45,6 +45,7 @@ func programs() map[string]func(args []string) int {
 		"carry":     carry,
 		"relay":     relay,
 		"socket":    socket,
+		"terminal":  terminal,
 	}
 }
 

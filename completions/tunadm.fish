@@ -50,6 +50,12 @@ function __tunadm_devices
     end
 end
 
+# __tunadm_columns prints the columns of list, each after the columns that have been typed.
+function __tunadm_columns
+    set -l typed (string match -r -- '^(?:--columns=)?(.*,)?' (commandline -ct))[2]
+    printf "$typed%s\n" name mode state access mtu mac master addresses in-use-by index txqueuelen queues alias routes
+end
+
 # __tunadm_as succeeds if the old tool in the line of as is its argument; none: it has not been typed yet.
 function __tunadm_as
     __tunadm_is as; or return
@@ -199,5 +205,8 @@ complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -l dry-ru
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l check -d 'Like --dry-run, and exit 8 if there are steps'
 complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown doctor watch' -l json -d 'Print JSON'
 complete -c tunadm -n '__tunadm_is none list' -l names -d 'Print the names only'
+complete -c tunadm -n '__tunadm_is none list' -l columns -x -a '(__tunadm_columns)' -d 'Show these columns'
+complete -c tunadm -n '__tunadm_is none list' -l sort -x -a '(__tunadm_columns)' -d 'Sort by this column'
+complete -c tunadm -n '__tunadm_is none list' -l wide -d 'Hide no column on a narrow terminal'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -s v -l verbose -d 'Print each step as it is done'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -s q -l quiet -d 'Print errors only'
