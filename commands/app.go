@@ -92,29 +92,9 @@ func (p *program) parse(v *verb, args []string, implied bool) error {
 		return err
 	}
 	if slices.Contains(arranged[:slices.Index(arranged, "--")], "--help=true") {
-		arranged, others = []string{"--help"}, nil // with operands, urfave/cli would look for commands of their names
+		return p.printHelp(func(width int) string { return verbHelp(v, flags, width) })
 	}
-	return p.runApp(p.app(v, c, flags), slices.Concat([]string{"tunadm"}, arranged, others)...)
-}
-
-// runApp runs an app. The error may be that of printing the help, which the library drops.
-func (p *program) runApp(app *cli.App, args ...string) error {
-	out := &keeper{Writer: p.stdout}
-	app.Writer = out
-	return errors.Join(app.Run(args), out.err)
-}
-
-// A keeper keeps the last error of its writer.
-type keeper struct {
-	io.Writer
-	err error
-}
-
-func (k *keeper) Write(text []byte) (n int, err error) {
-	if n, err = k.Writer.Write(text); err != nil {
-		k.err = err
-	}
-	return n, err
+	return p.app(v, c, flags).Run(slices.Concat([]string{"tunadm"}, arranged, others))
 }
 
 // split takes another program's command line off a verb's arguments: it starts at the first operand, or follows "--".
@@ -146,21 +126,6 @@ func roomForDescriptors() error {
 	return nil
 }
 
-// help prints the table of verbs, or the flags of one verb.
-func (p *program) help(operands []string) error {
-	switch {
-	case len(operands) > 1:
-		return usage("help describes one verb at a time", "tunadm help VERB")
-	case len(operands) == 0 || operands[0] == "help" || operands[0] == "--help" || operands[0] == "-h":
-		return p.runApp(p.table(), "tunadm", "--help")
-	}
-	v := findVerb(operands[0])
-	if v == nil {
-		return unknownVerb(operands[0])
-	}
-	return p.parse(v, []string{"--help"}, false)
-}
-
 func findVerb(name string) *verb {
 	for _, v := range verbs() {
 		if v.name == name || slices.Contains(v.aliases, name) {
@@ -185,8 +150,7 @@ func quote(s string) string { return strconv.Quote(s) }
 func (p *program) app(v *verb, c command, flags []*option) *cli.App {
 	var wrong []error
 	app := &cli.App{
-		Name: v.name, Usage: v.usage, UsageText: "tunadm " + v.name + " [FLAGS] " + v.operands,
-		ErrWriter: p.stderr, HideHelp: true, CustomAppHelpTemplate: verbHelp,
+		Name: v.name, Writer: p.stdout, ErrWriter: p.stderr, HideHelp: true,
 		Compiled:       time.Unix(0, 0), // the zero time would have the library read that of the program's file
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usagef("%v", err) },
 		ExitErrHandler: func(*cli.Context, error) {}, // the library's own would end the process
@@ -210,34 +174,3 @@ func (p *program) app(v *verb, c command, flags []*option) *cli.App {
 	}
 	return app
 }
-
-// table returns the app of urfave/cli that prints the table of verbs.
-func (p *program) table() *cli.App {
-	app := &cli.App{
-		Name: "tunadm", Usage: "create, change, show and delete persistent TUN/TAP devices",
-		UsageText: "tunadm [VERB] [FLAGS] [NAME...]", ErrWriter: p.stderr,
-		HideHelpCommand: true, HideVersion: true, Compiled: time.Unix(0, 0), CustomAppHelpTemplate: appHelp,
-	}
-	for _, v := range verbs() {
-		app.Commands = append(app.Commands, &cli.Command{Name: v.name, Aliases: v.aliases, Usage: v.usage})
-	}
-	return app
-}
-
-const appHelp = `tunadm - {{.Usage}}
-
-Usage: {{.UsageText}}
-
-Verbs:
-{{range .VisibleCommands}}  {{join .Names ", " | printf "%-16s"}} {{.Usage}}
-{{end}}
-'tunadm help VERB' shows the flags of a verb. Without a verb, tunadm lists the devices. See also tunadm(8).
-`
-
-const verbHelp = `tunadm {{.Name}} - {{.Usage}}
-
-Usage: {{.UsageText}}
-
-Flags:
-{{range .VisibleFlags}}  {{.}}
-{{end}}`

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -32,11 +33,19 @@ func (o *option) Names() []string { return o.names }
 // TakesValue returns false for a switch.
 func (o *option) TakesValue() bool { return !o.isSwitch }
 
-// GetDefaultText returns "": no option has a default that the help would print.
-func (o *option) GetDefaultText() string { return "" }
-
-// String returns the line of the help.
-func (o *option) String() string { return cli.FlagStringer(o) }
+// describe returns the spellings of the option with the name of its value, and its usage, for the help.
+func (o *option) describe() (spelled, text string) {
+	spelled = "--" + o.names[0]
+	for _, letter := range o.names[1:] {
+		spelled += ", -" + letter
+	}
+	before, rest, quoted := strings.Cut(o.Usage, "`")
+	if !quoted {
+		return spelled, o.Usage
+	}
+	value, after, _ := strings.Cut(rest, "`")
+	return spelled + " " + value, before + value + after
+}
 
 // Apply adds the option to the set that parses the command line, in which arrange spells each option by its long name.
 func (o *option) Apply(set *flag.FlagSet) error {

@@ -28,7 +28,7 @@ func (o *listOptions) flags() []*option {
 	return []*option{
 		switchFlag("json", "print all details of each device as JSON", &o.json),
 		switchFlag("names", "print the names only", &o.names),
-		valueFlag("columns", "show `COLUMN,...` of "+strings.Join(columnNames(), ","), parseColumns, &o.columns),
+		valueFlag("columns", "show `COLUMN,...` of "+strings.Join(columnNames(), ", "), parseColumns, &o.columns),
 		valueFlag("sort", "sort by this `COLUMN`", parseColumn, &o.sort),
 		switchFlag("wide", "hide no column on a narrow terminal", &o.wide),
 		netnsFlag(&o.netns),

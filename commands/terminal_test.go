@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -84,6 +85,34 @@ func TestWrap(t *testing.T) {
 	} {
 		if got := strings.Join(wrap(c.text, c.width), "/"); got != c.want {
 			t.Errorf("wrap(%q, %d) = %q, want %q", c.text, c.width, got, c.want)
+		}
+	}
+}
+
+// TestHelpFits prints the help of each verb at several widths: no line is longer, and all words are there.
+func TestHelpFits(t *testing.T) {
+	screens := map[string]func(width int) string{"tunadm": programHelp}
+	for _, v := range verbs() {
+		screens[v.name] = func(width int) string { return verbHelp(&v, allFlags(v), width) }
+	}
+	for name, screen := range screens {
+		for _, width := range []int{50, usualWidth, 120} {
+			text := screen(width)
+			if n := widest(text); n > width {
+				t.Errorf("%s: a line of %d columns on a screen of %d:\n%s", name, n, width, text)
+			}
+			if strings.Join(strings.Fields(text), " ") != strings.Join(strings.Fields(screen(1000)), " ") {
+				t.Errorf("%s: words are lost on a screen of %d columns:\n%s", name, width, text)
+			}
+		}
+	}
+	for _, v := range verbs() {
+		var out bytes.Buffer
+		if code := Main([]string{"tunadm", v.name, "--help"}, "", &out, &out); code != 0 {
+			t.Errorf("%s --help: exit code %d", v.name, code)
+		}
+		if want := screens[v.name](usualWidth); out.String() != want {
+			t.Errorf("%s --help in a pipe:\n%swant:\n%s", v.name, out.String(), want)
 		}
 	}
 }
