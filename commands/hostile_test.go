@@ -42,10 +42,12 @@ func FuzzPrinters(f *testing.F) {
 			Fix: fix.Sentence("ask " + text)}
 		for name, print := range map[string]func(p *program, out *bytes.Buffer) error{
 			"table": func(_ *program, out *bytes.Buffer) error {
-				return renderTable(out, []*netcfg.Device{d}, columns(), 0)
+				return renderTable(out, []*netcfg.Device{d}, columns(), screen{})
 			},
-			"names":      func(_ *program, out *bytes.Buffer) error { return renderNames(out, []*netcfg.Device{d}) },
-			"blocks":     func(_ *program, out *bytes.Buffer) error { return renderBlocks(out, []*netcfg.Device{d}) },
+			"names": func(_ *program, out *bytes.Buffer) error { return renderNames(out, []*netcfg.Device{d}) },
+			"blocks": func(_ *program, out *bytes.Buffer) error {
+				return renderBlocks(out, []*netcfg.Device{d}, false)
+			},
 			"json":       func(_ *program, out *bytes.Buffer) error { return renderJSON(out, []*netcfg.Device{d}) },
 			"event":      func(_ *program, out *bytes.Buffer) error { return printEvent(out, event) },
 			"json event": func(_ *program, out *bytes.Buffer) error { return printJSONEvent(out, event) },

@@ -21,6 +21,7 @@ type listOptions struct {
 	json, names, wide bool
 	columns           []column
 	sort              *column
+	color             string
 	netns             string
 }
 
@@ -31,6 +32,7 @@ func (o *listOptions) flags() []*option {
 		valueFlag("columns", "show `COLUMN,...` of "+strings.Join(columnNames(), ", "), parseColumns, &o.columns),
 		valueFlag("sort", "sort by this `COLUMN`", parseColumn, &o.sort),
 		switchFlag("wide", "hide no column on a narrow terminal", &o.wide),
+		colorFlag(&o.color),
 		netnsFlag(&o.netns),
 	}
 }
@@ -55,14 +57,22 @@ func (o *listOptions) run(names []string) error {
 		err = renderJSON(o.stdout, devices)
 	case o.names:
 		err = renderNames(o.stdout, devices)
-	case o.columns != nil:
-		err = renderTable(o.stdout, devices, o.columns, 0)
-	case o.wide:
-		err = renderTable(o.stdout, devices, usualColumns(), 0)
 	default:
-		err = renderTable(o.stdout, devices, usualColumns(), terminalWidth(o.stdout))
+		err = o.table(devices)
 	}
 	return errors.Join(append(missing, err)...)
+}
+
+// table prints the devices for people.
+func (o *listOptions) table(devices []*netcfg.Device) error {
+	chosen, on := o.columns, screen{color: inColor(o.color, o.stdout)}
+	if chosen == nil {
+		chosen = usualColumns()
+		if !o.wide {
+			on.width = terminalWidth(o.stdout)
+		}
+	}
+	return renderTable(o.stdout, devices, chosen, on)
 }
 
 // exclude returns an error for each pair of flags that contradict each other.

@@ -60,7 +60,7 @@ func renderNames(to io.Writer, devices []*netcfg.Device) error {
 }
 
 // renderBlocks prints all details of each device, in the form of wg(8).
-func renderBlocks(to io.Writer, devices []*netcfg.Device) error {
+func renderBlocks(to io.Writer, devices []*netcfg.Device, color bool) error {
 	out := bufio.NewWriter(to)
 	for i, d := range devices {
 		if i > 0 {
@@ -68,6 +68,9 @@ func renderBlocks(to io.Writer, devices []*netcfg.Device) error {
 		}
 		fmt.Fprintf(out, "device: %s\n", words.Escape(d.Name))
 		for _, line := range blockLines(d) {
+			if color && line[0] == "state" {
+				line[1] = paint(line[1])
+			}
 			fmt.Fprintf(out, "  %s: %s\n", line[0], line[1])
 		}
 	}

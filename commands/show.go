@@ -14,12 +14,12 @@ var showVerb = verb{
 
 type showOptions struct {
 	*program
-	json  bool
-	netns string
+	json         bool
+	color, netns string
 }
 
 func (o *showOptions) flags() []*option {
-	return []*option{switchFlag("json", "print JSON", &o.json), netnsFlag(&o.netns)}
+	return []*option{switchFlag("json", "print JSON", &o.json), colorFlag(&o.color), netnsFlag(&o.netns)}
 }
 
 func (o *showOptions) run(names []string) error {
@@ -30,7 +30,7 @@ func (o *showOptions) run(names []string) error {
 	if o.json {
 		err = renderJSON(o.stdout, devices)
 	} else {
-		err = renderBlocks(o.stdout, devices)
+		err = renderBlocks(o.stdout, devices, inColor(o.color, o.stdout))
 	}
 	return errors.Join(append(missing, err)...)
 }

@@ -16,6 +16,12 @@ const absent = "-"
 // gap is the number of spaces between two columns.
 const gap = 2
 
+// A screen is how a table is printed.
+type screen struct {
+	width int  // of the terminal; 0: columns are never hidden
+	color bool // states are colored
+}
+
 // A table is columns of cells, each of one or more lines.
 type table struct {
 	columns []column
@@ -23,20 +29,19 @@ type table struct {
 	hidden  []string     // the headings of columns that did not fit
 }
 
-// renderTable prints the devices in aligned columns. It hides columns until the table fits the width, and says which;
-// with the width 0 it hides none.
-func renderTable(to io.Writer, devices []*netcfg.Device, chosen []column, width int) error {
+// renderTable prints the devices in aligned columns. It hides columns until the table fits the screen, and names them.
+func renderTable(to io.Writer, devices []*netcfg.Device, chosen []column, on screen) error {
 	if len(devices) == 0 {
 		return nil
 	}
 	t := newTable(devices, chosen)
-	if width > 0 {
-		t.fit(width)
+	if on.width > 0 {
+		t.fit(on.width)
 	}
 	out := bufio.NewWriter(to)
-	t.print(out)
+	t.print(out, on.color)
 	if len(t.hidden) > 0 {
-		for _, line := range wrap("Hidden columns: "+strings.Join(t.hidden, ", ")+" (--wide shows all)", width) {
+		for _, line := range wrap("Hidden columns: "+strings.Join(t.hidden, ", ")+" (--wide shows all)", on.width) {
 			out.WriteString(line + "\n")
 		}
 	}
@@ -97,7 +102,7 @@ func (t *table) widest(column int) (most int) {
 }
 
 // print writes the cells of each device beside each other, on as many lines as the longest of them has.
-func (t *table) print(out *bufio.Writer) {
+func (t *table) print(out *bufio.Writer, color bool) {
 	widths := make([]int, len(t.columns))
 	for i := range t.columns {
 		widths[i] = t.widest(i)
@@ -113,6 +118,9 @@ func (t *table) print(out *bufio.Writer) {
 					more = more || n+1 < len(cell)
 				}
 				length := utf8.RuneCountInString(text)
+				if color && t.columns[i].name == "state" {
+					text = paint(text)
+				}
 				if length > 0 {
 					out.WriteString(strings.Repeat(" ", pending))
 					out.WriteString(text)

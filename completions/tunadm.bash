@@ -62,7 +62,7 @@ _tunadm_old() {
 
 _tunadm() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word file i
-    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|write|columns|sort|listen|connect|a|b|a-device|b-device|(add|remove)-(address|route))$'
+    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|write|columns|sort|color|listen|connect|a|b|a-device|b-device|(add|remove)-(address|route))$'
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
         --promisc --multicast --up --down)
@@ -107,6 +107,7 @@ _tunadm() {
             _tunadm_values < <(printf '%s\n' "${columns[@]}")
             ;;
         --sort) _tunadm_values < <(printf '%s\n' "${columns[@]}") ;;
+        --color) _tunadm_values <<<$'auto\nalways\nnever' ;;
         --promisc | --multicast) _tunadm_values <<<$'on\noff' ;;
         --write) _tunadm_files ;;
         --user) _tunadm_values < <(compgen -u) ;;
@@ -121,8 +122,8 @@ _tunadm() {
         add | a) flags=(--mode --multi-queue --vnet-hdr --pi "${properties[@]}" --if-missing "${change[@]}") ;;
         set) flags=("${properties[@]}" --add-address --remove-address --add-route --remove-route "${change[@]}") ;;
         delete | del | rm) flags=(--mode --if-exists --force "${change[@]}") ;;
-        list | ls) flags=(--json --names --columns --sort --wide --netns --help -h) ;;
-        show) flags=(--json --netns --help -h) ;;
+        list | ls) flags=(--json --names --columns --sort --wide --color --netns --help -h) ;;
+        show) flags=(--json --color --netns --help -h) ;;
         apply) flags=(--prune --atomic --replace --defer-master "${change[@]}") ;;
         teardown) flags=(--force "${change[@]}") ;;
         export) flags=(--format --netns --help -h) ;;
