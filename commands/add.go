@@ -12,7 +12,7 @@ import (
 )
 
 var addVerb = verb{
-	name: "add", aliases: []string{"a"}, operands: "[NAME...]", operand: deviceTemplate,
+	name: "add", aliases: []string{"a"}, operands: "[NAME...]", operand: newDevices,
 	usage:   "create persistent devices",
 	command: func(p *program) command { return &addOptions{changeOptions: changeOptions{program: p}} },
 }
@@ -41,7 +41,11 @@ func (o *addOptions) flags() []*option {
 }
 
 // run creates the devices that the operands name.
-func (o *addOptions) run(names []string) error {
+func (o *addOptions) run(operands []string) error {
+	names, err := newNames(operands)
+	if err != nil {
+		return err
+	}
 	spec, err := o.resolve(names)
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ type verb struct {
 	operands string                  // for the help
 	usage    string                  // for the help, one line
 	operand  func(word string) error // checks each operand, each may be given once; nil: the verb checks them itself
+	patterns bool                    // the operands may be patterns of names
 	verbatim bool                    // the words from the first operand on are another tool's command line
 	command  func(*program) command
 }

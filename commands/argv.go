@@ -125,7 +125,13 @@ var elsewhere = map[string]string{
 }
 
 // deviceName checks the name of a device that may exist.
-func deviceName(name string) error { return nameError(name, link.CheckName(name)) }
+func deviceName(name string) error {
+	err := link.CheckName(name)
+	if err != nil && link.IsPattern(name) {
+		return fmt.Errorf("%q is a pattern or a range: one name is required", name)
+	}
+	return nameError(name, err)
+}
 
 // deviceTemplate checks the name of a new device, in which %d is a free number.
 func deviceTemplate(name string) error { return nameError(name, link.CheckTemplate(name)) }

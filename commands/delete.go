@@ -1,12 +1,14 @@
 package commands
 
 import (
+	"errors"
+
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 var deleteVerb = verb{
-	name: "delete", aliases: []string{"del", "rm"}, operands: "NAME...", operand: deviceName,
+	name: "delete", aliases: []string{"del", "rm"}, operands: "NAME...", operand: devicePattern, patterns: true,
 	usage:   "delete TUN/TAP devices that no program uses",
 	command: func(p *program) command { return &deleteOptions{changeOptions: changeOptions{program: p}} },
 }
@@ -27,9 +29,16 @@ func (o *deleteOptions) flags() []*option {
 }
 
 // run deletes the devices that the operands name.
-func (o *deleteOptions) run(names []string) error {
-	if len(names) == 0 {
+func (o *deleteOptions) run(operands []string) error {
+	if len(operands) == 0 {
 		return usage("no device is named", "tunadm delete NAME...")
+	}
+	names, missing, err := o.devices(operands)
+	if err != nil {
+		return err
+	}
+	if o.ifExists {
+		missing = nil
 	}
 	changes := make([]netcfg.Change, len(names))
 	for i, name := range names {
@@ -39,6 +48,6 @@ func (o *deleteOptions) run(names []string) error {
 			changes[i].Expect = netcfg.PresentOrNot
 		}
 	}
-	_, err := o.change(changes, nil)
-	return err
+	_, err = o.change(changes, nil)
+	return errors.Join(append(missing, err)...)
 }

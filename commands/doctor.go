@@ -14,7 +14,7 @@ import (
 )
 
 var doctorVerb = verb{
-	name: "doctor", operands: "[NAME]", operand: deviceName,
+	name: "doctor", operands: "[NAME]", operand: devicePattern, patterns: true,
 	usage:   "find out why a device does not work, and print fixes",
 	command: func(p *program) command { return &doctorOptions{program: p} },
 }
@@ -45,7 +45,7 @@ func parseAsked(user string) (string, error) {
 
 func (o *doctorOptions) run(names []string) error {
 	if len(names) > 1 {
-		return usage("name one device, or none for all", "tunadm doctor "+words.Quote(names[0]))
+		return usage("name one device or pattern, or none for all", "tunadm doctor "+words.Quote(names[0]))
 	}
 	ns, err := netcfg.Open(o.netns)
 	if err != nil {
@@ -53,8 +53,15 @@ func (o *doctorOptions) run(names []string) error {
 	}
 	defer ns.Close()
 	question := doctor.Question{User: o.user, Netns: o.netns, Declared: declared()}
-	if len(names) > 0 {
-		question.Device = names[0]
+	devices, missing, err := matching(ns, names)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return errors.Join(missing...)
+	}
+	if len(devices) > 0 {
+		question.Device, question.More = devices[0], devices[1:]
 	}
 	findings, err := doctor.Examine(ns, question)
 	if err != nil {

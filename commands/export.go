@@ -12,7 +12,7 @@ import (
 )
 
 var exportVerb = verb{
-	name: "export", operands: "[NAME...]", operand: deviceName,
+	name: "export", operands: "[NAME...]", operand: devicePattern, patterns: true,
 	usage:   "print devices as a file for apply, or for another tool",
 	command: func(p *program) command { return &exportOptions{program: p} },
 }

@@ -11,7 +11,7 @@ import (
 )
 
 var listVerb = verb{
-	name: "list", aliases: []string{"ls"}, operands: "[NAME...]", operand: deviceName,
+	name: "list", aliases: []string{"ls"}, operands: "[NAME...]", operand: devicePattern, patterns: true,
 	usage:   "list devices, one per line",
 	command: func(p *program) command { return &listOptions{program: p} },
 }
@@ -84,8 +84,8 @@ func (o *listOptions) exclude() error {
 	})
 }
 
-// readDevices returns the named devices, or all if none is named, and an error for each name that is absent or of
-// another kind.
+// readDevices returns the devices that the names and patterns mean, or all if there are none, and an error for each
+// that is absent or of another kind.
 func readDevices(
 	netns string, names []string, read func(*netcfg.Namespace, ...string) ([]*netcfg.Device, error),
 ) (devices []*netcfg.Device, missing []error, err error) {
@@ -94,6 +94,11 @@ func readDevices(
 		return nil, nil, err
 	}
 	defer ns.Close()
+	asked := len(names)
+	names, missing, err = matching(ns, names)
+	if err != nil || asked > 0 && len(names) == 0 {
+		return nil, missing, err
+	}
 	found, err := read(ns, names...)
 	if err != nil {
 		return nil, nil, err

@@ -3,6 +3,7 @@
 package commands
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +58,7 @@ func (p *program) complain(err error) int {
 		}
 		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), words.Printable(err.Error()))
 		p.pointAt(err)
-		if hint := fix.HintOf(err).String(); hint != "" {
+		if hint := cmp.Or(fix.HintOf(err).String(), p.patternHint(err)); hint != "" {
 			fmt.Fprintf(p.stderr, "tunadm: hint: %s\n", words.Printable(hint))
 		}
 	}

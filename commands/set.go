@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 
@@ -8,7 +9,7 @@ import (
 )
 
 var setVerb = verb{
-	name: "set", operands: "NAME...", operand: deviceName,
+	name: "set", operands: "NAME...", operand: devicePattern, patterns: true,
 	usage:   "change the given properties, and no others",
 	command: func(p *program) command { return &setOptions{changeOptions: changeOptions{program: p}} },
 }
@@ -29,9 +30,13 @@ func (o *setOptions) flags() []*option {
 }
 
 // run changes the devices. A device that cannot be changed as requested stays as it was.
-func (o *setOptions) run(names []string) error {
-	if len(names) == 0 {
+func (o *setOptions) run(operands []string) error {
+	if len(operands) == 0 {
 		return usage("no device is named", "tunadm set NAME... FLAGS")
+	}
+	names, missing, err := o.devices(operands)
+	if err != nil {
+		return err
 	}
 	spec, err := o.resolve(names)
 	if err != nil {
@@ -51,5 +56,5 @@ func (o *setOptions) run(names []string) error {
 		changes[i] = netcfg.Change{Name: name, Want: spec, Expect: netcfg.Present}
 	}
 	_, err = o.change(changes, nil)
-	return err
+	return errors.Join(append(missing, err)...)
 }

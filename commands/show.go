@@ -7,7 +7,7 @@ import (
 )
 
 var showVerb = verb{
-	name: "show", operands: "[NAME...]", operand: deviceName,
+	name: "show", operands: "[NAME...]", operand: devicePattern, patterns: true,
 	usage:   "show all details of devices, a block each",
 	command: func(p *program) command { return &showOptions{program: p} },
 }

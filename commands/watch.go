@@ -7,15 +7,17 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
 var watchVerb = verb{
-	name: "watch", operands: "[NAME...]", operand: deviceName,
+	name: "watch", operands: "[NAME...]", operand: devicePattern, patterns: true,
 	usage:   "print events of devices, one per line, until stopped",
 	command: func(p *program) command { return &watchOptions{program: p} },
 }
@@ -40,12 +42,16 @@ func (o *watchOptions) run(names []string) error {
 		return err
 	}
 	defer ns.Close()
+	follows, err := follower(ns, names)
+	if err != nil {
+		return err
+	}
 	print := printEvent
 	if o.json {
 		print = printJSONEvent
 	}
 	file, _ := plainly(o.stdout).(*os.File)
-	err = ns.Watch(ctx, names, file, func(events []netcfg.Event) error {
+	err = ns.Watch(ctx, follows, file, func(events []netcfg.Event) error {
 		var text bytes.Buffer
 		for _, e := range events {
 			if err := print(&text, e); err != nil {
@@ -59,6 +65,24 @@ func (o *watchOptions) run(names []string) error {
 		return nil
 	}
 	return err
+}
+
+// follower returns the function that tells whether the events of a device of some name are reported; nil: of all. A
+// pattern matches later devices too, unless a device has that very name now.
+func follower(ns *netcfg.Namespace, operands []string) (func(name string) bool, error) {
+	if len(operands) == 0 {
+		return nil, nil
+	}
+	exact, err := exactNames(ns, operands)
+	if err != nil {
+		return nil, err
+	}
+	return func(name string) bool {
+		return slices.ContainsFunc(operands, func(word string) bool {
+			pattern, err := link.ParsePattern(word)
+			return name == word || err == nil && !exact[word] && pattern.Matches(name)
+		})
+	}, nil
 }
 
 func printEvent(out io.Writer, e netcfg.Event) error {

@@ -232,7 +232,7 @@ func TestAnAttachmentThatIsOverIsTold(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	lines := ""
-	err := ns.Watch(ctx, []string{"tun0"}, nil, func(events []Event) error {
+	err := ns.Watch(ctx, func(name string) bool { return name == "tun0" }, nil, func(events []Event) error {
 		lines += told(events) + "\n"
 		switch {
 		case events[0].Kind == EventWatching:

@@ -24,8 +24,8 @@ const pause = 20 * time.Millisecond
 type watcher struct {
 	ns            *Namespace
 	announcements *rtnl.Socket
-	driver        int // -1: the driver cannot be watched
-	names         []string
+	driver        int                    // -1: the driver cannot be watched
+	follows       func(name string) bool // nil: all devices
 
 	known    map[int]*Device // all TUN/TAP devices, by index; values are replaced, never modified
 	followed map[int]bool    // the devices whose events are reported
@@ -38,21 +38,24 @@ type watcher struct {
 	took   time.Duration
 }
 
-// Watch calls tell with the events of the named devices, or of all devices if there are no names. It returns nil when
-// ctx ends or when out has no reader any more. A name need not exist yet. A renamed device is followed. tell gets all
+// Watch calls tell with the events of the devices for whose names follows returns true, or of all devices if it is nil.
+// It returns nil when ctx ends or when out has no reader any more. A renamed device is still followed. tell gets all
 // events of one moment, in order; an error from it ends the watch.
-func (ns *Namespace) Watch(ctx context.Context, names []string, out *os.File, tell func([]Event) error) error {
-	return ns.watch(ctx, names, out, announcementsSize, tell)
+func (ns *Namespace) Watch(
+	ctx context.Context, follows func(name string) bool, out *os.File, tell func([]Event) error,
+) error {
+	return ns.watch(ctx, follows, out, announcementsSize, tell)
 }
 
-func (ns *Namespace) watch(ctx context.Context, names []string, out *os.File, size int,
-	tell func([]Event) error) error {
+func (ns *Namespace) watch(
+	ctx context.Context, follows func(name string) bool, out *os.File, size int, tell func([]Event) error,
+) error {
 	announcements, err := openAnnouncements(size)
 	if err != nil {
 		return err
 	}
 	defer announcements.Close()
-	w := &watcher{ns: ns, announcements: announcements, driver: openDriverWatch(), names: names,
+	w := &watcher{ns: ns, announcements: announcements, driver: openDriverWatch(), follows: follows,
 		followed: map[int]bool{}, masters: map[int]string{}, told: map[int]*Device{}}
 	if w.driver >= 0 {
 		defer unix.Close(w.driver)
@@ -144,8 +147,7 @@ func (w *watcher) tell(index int, events ...Event) {
 // keep stores the present state of a device.
 func (w *watcher) keep(d *Device) {
 	w.known[d.Index] = d
-	asked := func(name string) bool { return slices.Contains(w.names, name) }
-	if len(w.names) == 0 || asked(d.Name) || slices.ContainsFunc(d.AltNames, asked) {
+	if w.follows == nil || w.follows(d.Name) || slices.ContainsFunc(d.AltNames, w.follows) {
 		w.followed[d.Index] = true
 	}
 }

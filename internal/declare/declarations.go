@@ -21,7 +21,7 @@ func (d *document) declare() []Declaration {
 		s.entries = d.knownKeys(s)
 		for _, e := range s.entries {
 			if !e.value.numbered() { // a value with a number is tried with each number
-				d.apply(&Declaration{}, e, nameRange{one: true}, 0)
+				d.apply(&Declaration{}, e, link.Range{Plain: true}, 0)
 			}
 		}
 		defaults = s.entries
@@ -31,16 +31,16 @@ func (d *document) declare() []Declaration {
 			continue
 		}
 		s.entries = d.knownKeys(s)
-		r, err := parseRange(s.device)
+		r, err := link.ParseRange(s.device)
 		if err != nil {
 			d.mistake(s.at, "", "%q is not a device name: %v", s.device, err)
 			continue
 		}
 		entries := withDefaults(s.entries, defaults)
 		d.sharedMAC(r, entries)
-		all = slices.Grow(all, r.last-r.first+1)
-		for n := r.first; n <= r.last; n++ {
-			if one := (Declaration{Spec: netcfg.Spec{Name: r.name(n)}}); d.fill(&one, s, r, n, entries) {
+		all = slices.Grow(all, r.Last-r.First+1)
+		for n := r.First; n <= r.Last; n++ {
+			if one := (Declaration{Spec: netcfg.Spec{Name: r.Name(n)}}); d.fill(&one, s, r, n, entries) {
 				all = append(all, one)
 			}
 		}
@@ -76,9 +76,9 @@ func withDefaults(own, defaults []entry) []entry {
 }
 
 // sharedMAC refuses one MAC address for all devices of a range.
-func (d *document) sharedMAC(r nameRange, entries []entry) {
+func (d *document) sharedMAC(r link.Range, entries []entry) {
 	for _, e := range entries {
-		if e.key == "mac" && !r.single() && !strings.Contains(e.value.text, "{n") {
+		if e.key == "mac" && !r.Single() && !strings.Contains(e.value.text, "{n") {
 			hint := `include the number: "02:00:5e:10:00:{n:02x}"`
 			d.mistake(e.value.at, hint, "mac: the devices of a range require different addresses")
 		}
@@ -86,7 +86,7 @@ func (d *document) sharedMAC(r nameRange, entries []entry) {
 }
 
 // fill completes one declaration, and reports whether it has no mistakes.
-func (d *document) fill(one *Declaration, s *section, r nameRange, n int, entries []entry) bool {
+func (d *document) fill(one *Declaration, s *section, r link.Range, n int, entries []entry) bool {
 	one.place = d.place(s.at)
 	one.source, one.caret = d.excerpt(s.at)
 	if err := link.CheckName(one.Spec.Name); err != nil {
@@ -108,7 +108,7 @@ func (d *document) fill(one *Declaration, s *section, r nameRange, n int, entrie
 }
 
 // apply sets the property of one entry, and reports whether its value is valid.
-func (d *document) apply(one *Declaration, e entry, r nameRange, n int) bool {
+func (d *document) apply(one *Declaration, e entry, r link.Range, n int) bool {
 	v, err := e.value.filled(r, n)
 	if err == nil {
 		err = findKey(e.key).set(one, v)
@@ -132,10 +132,10 @@ func (v value) numbered() bool {
 }
 
 // filled returns the value with the number of the range in its strings.
-func (v value) filled(r nameRange, n int) (value, error) {
+func (v value) filled(r link.Range, n int) (value, error) {
 	var err error
 	if v.kind == unstable.String {
-		v.text, err = r.fill(v.text, n)
+		v.text, err = fill(r, v.text, n)
 		return v, err
 	}
 	if len(v.items) == 0 {

@@ -37,9 +37,10 @@ type Finding struct {
 
 // A Question names the device and the user to examine.
 type Question struct {
-	Device string // "": all devices
-	User   string // "": the invoking user
-	Netns  string // the network namespace to examine, as --netns names it; "": that of the program
+	Device string   // "": all devices
+	More   []string // further devices, each examined as if it were the only one
+	User   string   // "": the invoking user
+	Netns  string   // the network namespace to examine, as --netns names it; "": that of the program
 	// Declared returns the properties that the default files declare for a device, or nil.
 	Declared func(device string) *netcfg.Spec
 }
@@ -51,6 +52,7 @@ type view struct {
 	person    users.Person // the user of the question
 	admin     bool         // the invoking user may run commands that require root
 	network   *netcfg.Network
+	all       []*netcfg.Device // all TUN/TAP devices
 	devices   []*netcfg.Device // the TUN/TAP devices; if the question names one, that one alone
 	device    *netcfg.Device   // the device of the current check; nil: a check of the machine
 	people    map[string]users.Person
@@ -104,9 +106,12 @@ func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
 		return nil, err
 	}
 	findings := v.ask(machineChecks())
-	for _, d := range v.devices {
-		v.device, v.ways = d, nil
-		findings = append(findings, v.ask(deviceChecks())...)
+	for _, name := range append([]string{q.Device}, q.More...) {
+		v.name(name)
+		for _, d := range v.devices {
+			v.device, v.ways = d, nil
+			findings = append(findings, v.ask(deviceChecks())...)
+		}
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Level, b.Level) })
 	return findings, nil
@@ -121,10 +126,17 @@ func (v *view) read() error {
 	if v.network, err = v.namespace.Network(all); err != nil {
 		return err
 	}
-	v.devices = slices.DeleteFunc(all, func(d *netcfg.Device) bool {
-		return v.Device != "" && d.Name != v.Device && !slices.Contains(d.AltNames, v.Device)
-	})
+	v.all = all
+	v.name(v.Device)
 	return nil
+}
+
+// name makes the question one about a device; "": about all devices.
+func (v *view) name(device string) {
+	v.Device = device
+	v.devices = slices.DeleteFunc(slices.Clone(v.all), func(d *netcfg.Device) bool {
+		return device != "" && d.Name != device && !slices.Contains(d.AltNames, device)
+	})
 }
 
 // ask runs checks, and completes each finding with its check and its device.
