@@ -54,7 +54,7 @@ lint:
 	fish -n completions/tunadm.fish
 	pycodestyle --max-line-length=120 faults
 	pyflakes3 faults
-	mandoc -Tlint -Wwarning man/tunadm.8 man/tunadm.toml.5
+	mandoc -Tlint -Wwarning $(addprefix man/,$(PAGES))
 	@$(GO) tool -modfile=tools/go.mod govulncheck -tags $(TAGS) ./... || { \
 	  code=$$?; test $$code -ne 3 && echo 'lint: govulncheck: its database does not answer; skipped' || exit $$code; }
 
@@ -72,6 +72,7 @@ kernels: build
 
 # Units and scripts contain the path of the program.
 PLACE = sed 's|@SBINDIR@|$(SBINDIR)|g'
+PAGES = tunadm.8 tunadm-as.8 tunadm-doctor.8 tunadm-packets.8 tunadm-json.5 tunadm.toml.5
 UNITS = tunadm.service tunadm-late.service tunadm@.service
 
 # Another program named tunctl is never replaced or removed.
@@ -81,8 +82,8 @@ LINKED = readlink $(LINK) | grep -qxF -e tunadm -e $(SBINDIR)/tunadm
 install:
 	test -x tunadm || $(MAKE) build
 	install -D -m 0755 tunadm $(DESTDIR)$(SBINDIR)/tunadm
-	install -D -m 0644 man/tunadm.8 $(DESTDIR)$(MANDIR)/man8/tunadm.8
-	install -D -m 0644 man/tunadm.toml.5 $(DESTDIR)$(MANDIR)/man5/tunadm.toml.5
+	for page in $(PAGES); do \
+	  install -D -m 0644 man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit; done
 	install -D -m 0644 completions/tunadm.bash $(DESTDIR)$(BASHCOMPDIR)/tunadm
 	install -D -m 0644 completions/_tunadm $(DESTDIR)$(ZSHCOMPDIR)/_tunadm
 	install -D -m 0644 completions/tunadm.fish $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish
@@ -100,7 +101,7 @@ install:
 
 uninstall:
 	! $(LINKED) || rm -f $(LINK)
-	rm -f $(DESTDIR)$(SBINDIR)/tunadm $(DESTDIR)$(MANDIR)/man8/tunadm.8 $(DESTDIR)$(MANDIR)/man5/tunadm.toml.5 \
+	rm -f $(DESTDIR)$(SBINDIR)/tunadm $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)) \
 	  $(DESTDIR)$(BASHCOMPDIR)/tunadm $(DESTDIR)$(ZSHCOMPDIR)/_tunadm $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish \
 	  $(DESTDIR)$(SCHEMADIR)/tunadm.schema.json $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) $(DESTDIR)$(INITDIR)/tunadm \
 	  $(DESTDIR)$(IFUPDOWNDIR)/if-pre-up.d/tunadm $(DESTDIR)$(IFUPDOWNDIR)/if-post-down.d/tunadm

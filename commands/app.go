@@ -23,6 +23,7 @@ type verb struct {
 	usage    string                  // for the help, one line
 	operand  func(word string) error // checks each operand, each may be given once; nil: the verb checks them itself
 	patterns bool                    // the operands may be patterns of names
+	page     string                  // the manual page that describes the flags; "": tunadm(8)
 	verbatim bool                    // the words from the first operand on are another tool's command line
 	command  func(*program) command
 }

@@ -14,7 +14,7 @@ import (
 )
 
 var doctorVerb = verb{
-	name: "doctor", operands: "[NAME]", operand: devicePattern, patterns: true,
+	name: "doctor", page: "tunadm-doctor(8)", operands: "[NAME]", operand: devicePattern, patterns: true,
 	usage:   "find out why a device does not work, and print fixes",
 	command: func(p *program) command { return &doctorOptions{program: p} },
 }

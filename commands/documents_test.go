@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -36,42 +37,67 @@ func spellings(f *option) (all []string) {
 	return all
 }
 
+// pageOf returns the source of the manual page that describes the flags of a verb.
+func pageOf(t *testing.T, v verb) string {
+	name, _, _ := strings.Cut(cmp.Or(v.page, "tunadm(8)"), "(")
+	return read(t, "../man/"+name+".8")
+}
+
 // TestTheManualHasAllVerbsAndFlags looks into the section of each verb, and of the properties.
 func TestTheManualHasAllVerbsAndFlags(t *testing.T) {
-	page := read(t, "../man/tunadm.8")
+	main := read(t, "../man/tunadm.8")
 	for _, v := range verbs() {
+		page := pageOf(t, v)
 		heading := ".Ss " + strings.Join(append([]string{v.name}, v.aliases...), " , ") + "\n"
 		_, section, ok := strings.Cut(page, heading)
 		if !ok {
 			t.Errorf("no %q", heading)
 			continue
 		}
-		section, _, _ = strings.Cut(section, "\n.S")
+		section = regexp.MustCompile(`(?s)\n\.S[hs] .*`).ReplaceAllString(section, "")
 		for _, f := range allFlags(v) {
 			for _, s := range spellings(f) {
-				if !regexp.MustCompile(`(?m)^\.Fl ` + regexp.QuoteMeta(s[1:]) + `( |$)`).MatchString(section) {
+				flag := regexp.MustCompile(`(?m)^\.(It )?Fl (-[a-z]+ , )?` + regexp.QuoteMeta(s[1:]) + `( |$)`)
+				if !flag.MatchString(section) {
 					t.Errorf("%s: no %s", v.name, s)
 				}
 			}
-			if name := f.Names()[0]; name != "help" &&
-				!regexp.MustCompile(`(?m)^\.It Fl -`+name+`( |$)`).MatchString(page) {
+			if name := f.Names()[0]; !regexp.MustCompile(`(?m)^\.It Fl -` + name + `( |$)`).MatchString(page + main) {
 				t.Errorf("--%s is not described", name)
 			}
 		}
-		for _, flag := range regexp.MustCompile(`(?m)^\.Fl -([a-z-]+)`).FindAllStringSubmatch(afterFlags(section), -1) {
+		_, also, _ := strings.Cut(section, "\nAlso:\n")
+		for _, flag := range append(regexp.MustCompile(`(?m)^\.It Fl -([a-z-]+)`).FindAllStringSubmatch(section, -1),
+			regexp.MustCompile(`(?m)^\.Fl -([a-z-]+)`).FindAllStringSubmatch(also, -1)...) {
 			if find(allFlags(v), "--"+flag[1]) == nil {
 				t.Errorf("%s has no --%s", v.name, flag[1])
 			}
 		}
+		if !regexp.MustCompile(`(?m)^\.(Op )?Cm (.* )?` + v.name + `( |$)`).MatchString(main) {
+			t.Errorf("the synopsis lacks %s", v.name)
+		}
 	}
 }
 
-// TestTheManualHasTheThreatsOfEachVerb looks for each verb in the list of threats.
+// TestTheManualFits renders tunadm(8). In a longer page, readers find nothing; the other pages have the details.
+func TestTheManualFits(t *testing.T) {
+	nstest.NeedProgram(t, "mandoc")
+	out, err := exec.Command("mandoc", "-Tascii", "-O", "width=78", "../man/tunadm.8").Output()
+	if lines := strings.Count(string(out), "\n"); err != nil || lines > 600 {
+		t.Errorf("%d lines, more than 600; %v", lines, err)
+	}
+}
+
+// TestTheManualHasTheThreatsOfEachVerb looks for each verb in the lists of threats.
 func TestTheManualHasTheThreatsOfEachVerb(t *testing.T) {
-	_, list, _ := strings.Cut(read(t, "../man/tunadm.8"), "\n.Ss Threats by verb\n")
-	list, _, _ = strings.Cut(list, "\n.Sh ")
+	var threats string
+	for _, page := range []string{"tunadm.8", "tunadm-packets.8"} {
+		_, list, _ := strings.Cut(read(t, "../man/"+page), "\n.Ss Threats by verb\n")
+		list, _, _ = strings.Cut(list, "\n.Sh ")
+		threats += list
+	}
 	for _, v := range verbs() {
-		if !strings.Contains(list, "\n.It Cm "+v.name+"\n") {
+		if !strings.Contains(threats, "\n.It Cm "+v.name+"\n") {
 			t.Errorf("the manual lacks the threats of %s", v.name)
 		}
 	}
@@ -92,12 +118,6 @@ func TestTheManualHasGoodRulesForSudo(t *testing.T) {
 	}
 }
 
-// afterFlags is the list of a verb's flags at the end of its section.
-func afterFlags(section string) string {
-	_, list, _ := strings.Cut(section, "\nFlags:\n")
-	return list
-}
-
 // TestTheManualHasAllExitCodesAndKeys compares the tables.
 func TestTheManualHasAllExitCodesAndKeys(t *testing.T) {
 	page := read(t, "../man/tunadm.8")
@@ -112,13 +132,13 @@ func TestTheManualHasAllExitCodesAndKeys(t *testing.T) {
 			t.Errorf("the readme lacks exit code %d", code)
 		}
 	}
-	source := read(t, "json.go")
+	source, objects := read(t, "json.go"), read(t, "../man/tunadm-json.5")
 	keys := regexp.MustCompile("`json:\"([a-z_]+)\"`").FindAllStringSubmatch(source, -1)
 	if len(keys) < 40 {
 		t.Fatalf("%d keys in json.go", len(keys))
 	}
 	for _, key := range keys {
-		if !regexp.MustCompile(`(?m)^\.(It|Op|Pq)? ?(Cm|It Cm)? ?.*\b` + key[1] + `\b`).MatchString(page) {
+		if !regexp.MustCompile(`(?m)^\.(It|Op|Pq)? ?(Cm|It Cm)? ?.*\b` + key[1] + `\b`).MatchString(objects) {
 			t.Errorf("the manual lacks the key %s", key[1])
 		}
 	}

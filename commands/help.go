@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -54,7 +55,7 @@ func verbHelp(v *verb, flags []*option, width int) string {
 	}
 	return hang("", fmt.Sprintf("tunadm %s - %s", v.name, v.usage), width) +
 		"\n" + hang("Usage: ", strings.TrimSpace(fmt.Sprintf("tunadm %s [FLAGS] %s", v.name, v.operands)), width) +
-		"\nFlags:\n" + twoColumns(rows, width)
+		"\nFlags:\n" + twoColumns(rows, width) + "\nSee also " + cmp.Or(v.page, "tunadm(8)") + ".\n"
 }
 
 // twoColumns returns rows of a word and its description. On a narrow screen the description is below the word.

@@ -17,7 +17,8 @@ import (
 const tunnelPort = "55555"
 
 var tunnelVerb = verb{
-	name: "tunnel", operands: "NAME --plain {--listen ADDRESS[:PORT] | --connect HOST[:PORT]}", operand: deviceName,
+	name: "tunnel", page: "tunadm-packets(8)",
+	operands: "NAME --plain {--listen ADDRESS[:PORT] | --connect HOST[:PORT]}", operand: deviceName,
 	usage:   "carry the packets of a device to another host in clear text",
 	command: func(p *program) command { return &tunnelOptions{program: p} },
 }
@@ -52,7 +53,7 @@ func (o *tunnelOptions) check(names []string) error {
 		return usagef("exactly one device must be named")
 	case !o.plain:
 		return usage("packets would travel in clear text, to an unauthenticated host: confirm that with --plain",
-			"wg(8) encrypts; so does ssh -L around a tunnel, see the EXAMPLES of tunadm(8)")
+			"wg(8) encrypts; so does ssh -L around a tunnel, see the EXAMPLES of tunadm-packets(8)")
 	case o.listen == "" && o.connect == "":
 		return usagef("neither --listen nor --connect")
 	case o.listen != "" && o.connect != "":
