@@ -14,11 +14,12 @@ import (
 
 // A column is one row of the table of what list can show. Its name is the word for --columns and --sort.
 type column struct {
-	name   string
-	values func(*netcfg.Device) []string // the lines of the cell; none: absent
-	number func(*netcfg.Device) uint64   // for a column of numbers: the value that --sort compares
-	hides  int                           // the order in which columns are hidden on a narrow terminal; 0: never
-	extra  bool                          // shown only if --columns names it
+	name    string
+	values  func(*netcfg.Device) []string // the lines of the cell; none: absent
+	number  func(*netcfg.Device) uint64   // for a column of numbers: the value that --sort compares
+	hides   int                           // the order in which columns are hidden on a narrow terminal; 0: never
+	extra   bool                          // shown only if --columns names it, or --stats
+	traffic bool                          // a counter: aligned to the right, and the most first with --sort
 }
 
 // columns returns the table, in the order of the screen.
@@ -37,6 +38,11 @@ func columns() []column {
 	}
 	mtu := count("mtu", func(d *netcfg.Device) uint64 { return uint64(d.MTU) })
 	mtu.hides = 2
+	counter := func(name string, hides int, of func(*netcfg.Stats) uint64) column {
+		c := count(name, func(d *netcfg.Device) uint64 { return of(&d.Stats) })
+		c.hides, c.extra, c.traffic = hides, true, true
+		return c
+	}
 	index := count("index", func(d *netcfg.Device) uint64 { return uint64(d.Index) })
 	length := count("txqueuelen", func(d *netcfg.Device) uint64 { return uint64(d.TxQueueLen) })
 	queues := count("queues", func(d *netcfg.Device) uint64 { return uint64(d.Queues + d.DisabledQueues) })
@@ -56,6 +62,12 @@ func columns() []column {
 		index, length, queues,
 		{name: "alias", values: one(func(d *netcfg.Device) string { return d.Alias }), extra: true},
 		{name: "routes", values: func(d *netcfg.Device) []string { return texts(d.Routes) }, extra: true},
+		counter("rx-packets", 9, func(s *netcfg.Stats) uint64 { return s.RxPackets }),
+		counter("rx-bytes", 0, func(s *netcfg.Stats) uint64 { return s.RxBytes }),
+		counter("rx-dropped", 11, func(s *netcfg.Stats) uint64 { return s.RxDropped }),
+		counter("tx-packets", 10, func(s *netcfg.Stats) uint64 { return s.TxPackets }),
+		counter("tx-bytes", 0, func(s *netcfg.Stats) uint64 { return s.TxBytes }),
+		counter("tx-dropped", 12, func(s *netcfg.Stats) uint64 { return s.TxDropped }),
 	}
 }
 
@@ -65,6 +77,8 @@ func (c column) heading() string { return strings.ToUpper(strings.ReplaceAll(c.n
 // compare compares two devices by the column: names as people sort them, numbers, and texts.
 func (c column) compare(a, b *netcfg.Device) int {
 	switch {
+	case c.traffic:
+		return cmp.Compare(c.number(b), c.number(a))
 	case c.number != nil:
 		return cmp.Compare(c.number(a), c.number(b))
 	case c.name == "name":
@@ -109,4 +123,9 @@ func parseColumns(names string) (chosen []column, err error) {
 // usualColumns returns the columns of a list without --columns.
 func usualColumns() []column {
 	return slices.DeleteFunc(columns(), func(c column) bool { return c.extra })
+}
+
+// statsColumns returns the columns of list --stats.
+func statsColumns() []column {
+	return slices.DeleteFunc(columns(), func(c column) bool { return c.name != "name" && !c.traffic })
 }

@@ -18,11 +18,11 @@ var listVerb = verb{
 
 type listOptions struct {
 	*program
-	json, names, wide bool
-	columns           []column
-	sort              *column
-	color             string
-	netns             string
+	json, names, wide, stats bool
+
+	columns      []column
+	sort         *column
+	color, netns string
 }
 
 func (o *listOptions) flags() []*option {
@@ -31,6 +31,7 @@ func (o *listOptions) flags() []*option {
 		switchFlag("names", "print the names only", &o.names),
 		valueFlag("columns", "show `COLUMN,...` of "+strings.Join(columnNames(), ", "), parseColumns, &o.columns),
 		valueFlag("sort", "sort by this `COLUMN`", parseColumn, &o.sort),
+		switchFlag("stats", "show packets, bytes and drops in both directions", &o.stats),
 		switchFlag("wide", "hide no column on a narrow terminal", &o.wide),
 		colorFlag(&o.color),
 		netnsFlag(&o.netns),
@@ -42,7 +43,10 @@ func (o *listOptions) run(names []string) error {
 		return err
 	}
 	read := (*netcfg.Namespace).Devices
-	if o.names && o.sort == nil { // shell completions wait for these: nothing is read that is not printed
+	switch { // shell completions wait for names: nothing is read that is not printed
+	case o.stats && (o.sort == nil || o.sort.traffic):
+		read = (*netcfg.Namespace).Counters
+	case o.names && o.sort == nil:
 		read = (*netcfg.Namespace).Links
 	}
 	devices, missing, err := readDevices(o.netns, names, read)
@@ -66,11 +70,14 @@ func (o *listOptions) run(names []string) error {
 // table prints the devices for people.
 func (o *listOptions) table(devices []*netcfg.Device) error {
 	chosen, on := o.columns, screen{color: inColor(o.color, o.stdout)}
-	if chosen == nil {
+	if chosen == nil && !o.wide {
+		on.width = terminalWidth(o.stdout)
+	}
+	switch {
+	case o.stats:
+		chosen = statsColumns()
+	case chosen == nil:
 		chosen = usualColumns()
-		if !o.wide {
-			on.width = terminalWidth(o.stdout)
-		}
 	}
 	return renderTable(o.stdout, devices, chosen, on)
 }
@@ -81,6 +88,9 @@ func (o *listOptions) exclude() error {
 		{o.json && o.names, "--json", "--names"},
 		{o.columns != nil && o.json, "--columns", "--json"},
 		{o.columns != nil && o.names, "--columns", "--names"},
+		{o.stats && o.json, "--stats", "--json"},
+		{o.stats && o.names, "--stats", "--names"},
+		{o.stats && o.columns != nil, "--stats", "--columns"},
 	})
 }
 
@@ -103,6 +113,12 @@ func readDevices(
 	if err != nil {
 		return nil, nil, err
 	}
+	devices, missing = present(found, names)
+	return devices, missing, nil
+}
+
+// present returns the TUN/TAP devices among those that were read by name, and an error for each of the others.
+func present(found []*netcfg.Device, names []string) (devices []*netcfg.Device, missing []error) {
 	for i, d := range found {
 		switch {
 		case d == nil:
@@ -114,5 +130,5 @@ func readDevices(
 			devices = append(devices, d)
 		}
 	}
-	return slices.Clip(devices), missing, nil
+	return slices.Clip(devices), missing
 }

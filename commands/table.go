@@ -121,12 +121,16 @@ func (t *table) print(out *bufio.Writer, color bool) {
 				if color && t.columns[i].name == "state" {
 					text = paint(text)
 				}
+				room := widths[i] - length
+				if t.columns[i].traffic {
+					pending, room = pending+room, 0
+				}
 				if length > 0 {
 					out.WriteString(strings.Repeat(" ", pending))
 					out.WriteString(text)
 					pending = 0
 				}
-				pending += widths[i] - length + gap
+				pending += room + gap
 			}
 			out.WriteByte('\n')
 		}

@@ -66,7 +66,7 @@ _tunadm() {
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
         --promisc --multicast --up --down)
-    local -a columns=(name mode state access mtu mac master addresses in-use-by index txqueuelen queues alias routes)
+    local -a columns=(name mode state access mtu mac master addresses in-use-by index txqueuelen queues alias routes rx-packets rx-bytes rx-dropped tx-packets tx-bytes tx-dropped)
     COMPREPLY=()
     if ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} == as ]]; then
         [[ $cur == [\'\"]* ]] && quoted=1
@@ -122,7 +122,7 @@ _tunadm() {
         add | a) flags=(--mode --multi-queue --vnet-hdr --pi "${properties[@]}" --if-missing "${change[@]}") ;;
         set) flags=("${properties[@]}" --add-address --remove-address --add-route --remove-route "${change[@]}") ;;
         delete | del | rm) flags=(--mode --if-exists --force "${change[@]}") ;;
-        list | ls) flags=(--json --names --columns --sort --wide --color --netns --help -h) ;;
+        list | ls) flags=(--json --names --columns --sort --stats --wide --color --netns --help -h) ;;
         show) flags=(--json --color --netns --help -h) ;;
         apply) flags=(--prune --atomic --replace --defer-master "${change[@]}") ;;
         teardown) flags=(--force "${change[@]}") ;;

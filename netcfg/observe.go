@@ -41,11 +41,7 @@ func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
 // Links reads devices as Devices does, without the attached programs and without the names of users and groups, because
 // a name service may be slow.
 func (ns *Namespace) Links(names ...string) ([]*Device, error) {
-	wanted := make([]target, len(names))
-	for i, name := range names {
-		wanted[i].name = name
-	}
-	devices, err := ns.observe(wanted, shallow, true)
+	devices, err := ns.observe(wantedNames(names), shallow, true)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +49,16 @@ func (ns *Namespace) Links(names ...string) ([]*Device, error) {
 		slices.SortFunc(devices, func(a, b *Device) int { return link.CompareNames(a.Name, b.Name) })
 	}
 	return devices, nil
+}
+
+// Counters reads devices as Links does, but only what the kernel reports of the link itself: the counters, and no
+// addresses and routes, of which there may be a million.
+func (ns *Namespace) Counters(names ...string) ([]*Device, error) {
+	devices, err := ns.readLinks(wantedNames(names), true)
+	if err == nil && len(names) == 0 {
+		slices.SortFunc(devices, func(a, b *Device) int { return link.CompareNames(a.Name, b.Name) })
+	}
+	return devices, err
 }
 
 // Device reads the device with an index. It returns nil if there is none. A device of another kind has little more than
@@ -71,20 +77,32 @@ type target struct {
 	index int
 }
 
-// observe reads the targets, or all TUN/TAP devices, without the attached programs and the names of their users.
-func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device, error) {
-	var found []*Device
-	var err error
+func wantedNames(names []string) []target {
+	wanted := make([]target, len(names))
+	for i, name := range names {
+		wanted[i].name = name
+	}
+	return wanted
+}
+
+// readLinks reads the links of the targets, with nil for one that does not exist, or of all TUN/TAP devices.
+func (ns *Namespace) readLinks(wanted []target, stats bool) (found []*Device, err error) {
 	if len(wanted) == 0 || len(wanted) > few {
 		found, err = ns.dumpLinks(len(wanted) == 0, stats)
 	} else {
 		found, err = ns.askLinks(wanted, stats)
 	}
+	if err == nil && len(wanted) > 0 {
+		found = inOrder(wanted, found)
+	}
+	return found, err
+}
+
+// observe reads the targets, or all TUN/TAP devices, without the attached programs and the names of their users.
+func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device, error) {
+	found, err := ns.readLinks(wanted, stats)
 	if err != nil {
 		return nil, err
-	}
-	if len(wanted) > 0 {
-		found = inOrder(wanted, found)
 	}
 	seen := map[*Device]bool{}
 	ours := slices.DeleteFunc(slices.Clone(found), func(d *Device) bool {
