@@ -113,8 +113,8 @@ func readDevices(
 	if err != nil {
 		return nil, nil, err
 	}
-	devices, missing = present(found, names)
-	return devices, missing, nil
+	devices, absent := present(found, names)
+	return devices, append(missing, absent...), nil
 }
 
 // present returns the TUN/TAP devices among those that were read by name, and an error for each of the others.
