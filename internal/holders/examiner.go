@@ -117,25 +117,29 @@ func (x *examiner) finish() { fmt.Fprintf(x.out, endLine, x.hidden, x.gone) }
 func (x *examiner) late() bool { return !time.Now().Before(x.end) }
 
 // conclude writes the processes without a look at their files, if it is clear who holds which device, and reports
-// whether it is: there are as many files of the driver as the kernel counts queues, and one device or one process. To
-// look at a file keeps it open for a moment, and a program that closes its queue then cannot attach again. Only the
-// file tells a claim from an attachment.
+// whether it is: there are as many files of the driver as the kernel counts queues, one device or one process, and no
+// process of another network namespace, which could be taken for a holder that ends at that moment. To look at a file
+// keeps it open for a moment, and a program that closes its queue then cannot attach again. Only the file tells a claim
+// from an attachment.
 func (x *examiner) conclude() bool {
-	files, descriptors, queues := 0, 0, 0
+	opened, descriptors, queues := 0, 0, 0
 	for _, s := range x.suspects {
 		for _, f := range s.files {
-			files, descriptors = files+1, descriptors+f.descriptors
+			opened, descriptors = opened+1, descriptors+f.descriptors
 		}
 	}
 	for _, n := range x.queues {
 		queues += n
 	}
-	if x.hidden > 0 || files != queues || descriptors != queues || len(x.queues) > 1 && len(x.suspects) > 1 {
+	if x.hidden > 0 || opened != queues || descriptors != queues || len(x.queues) > 1 && len(x.suspects) > 1 {
 		return false
 	}
 	ours := filepath.Base(program(os.Getpid())) // or another build of it
+	here := files.Inode("/proc/thread-self/ns/net")
 	for _, s := range x.suspects {
-		if s.described || filepath.Base(program(s.PID)) == ours || !x.identify(s) {
+		path := program(s.PID) // unknown while it ends
+		if s.described || path == "" || filepath.Base(path) == ours || !x.identify(s) ||
+			files.Inode(fmt.Sprintf("/proc/%d/ns/net", s.PID)) != here {
 			return false
 		}
 	}

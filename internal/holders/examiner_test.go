@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 )
 
-// sleeper starts a program that is not this one, until the test ends.
-func sleeper(t *testing.T) (cmd *exec.Cmd) {
+// sleeper starts a program that is not this one, until the test ends, in new namespaces if flags name some.
+func sleeper(t *testing.T, flags uintptr) (cmd *exec.Cmd) {
 	t.Helper()
 	cmd = exec.Command("sleep", "60")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -20,7 +22,8 @@ func sleeper(t *testing.T) (cmd *exec.Cmd) {
 
 // TestNoLookAtAFileIfTheNumbersTell has processes that no file describes: what is concluded comes from the numbers.
 func TestNoLookAtAFileIfTheNumbersTell(t *testing.T) {
-	one, other := sleeper(t).Process.Pid, sleeper(t).Process.Pid
+	one, other := sleeper(t, 0).Process.Pid, sleeper(t, 0).Process.Pid
+	elsewhere := sleeper(t, syscall.CLONE_NEWUSER|syscall.CLONE_NEWNET).Process.Pid
 	holds := func(pid int, duplicates ...int) *suspect {
 		s := &suspect{Process: Process{PID: pid}}
 		for i, n := range duplicates {
@@ -44,6 +47,7 @@ func TestNoLookAtAFileIfTheNumbersTell(t *testing.T) {
 			[]*suspect{holds(one, 1), holds(other, 1)}, 0, 0},
 		{"a hidden program", map[string]int{"tun7": 1}, []*suspect{holds(one, 1)}, 1, 0},
 		{"a duplicate", map[string]int{"tun7": 1}, []*suspect{holds(one, 2)}, 0, 0},
+		{"a program in another namespace", map[string]int{"tun7": 1}, []*suspect{holds(elsewhere, 1)}, 0, 0},
 		{"a program that has ended", map[string]int{"tun7": 1}, []*suspect{holds(1<<22+1, 1)}, 0, 0},
 	} {
 		var out bytes.Buffer
