@@ -18,7 +18,7 @@ import (
 type key struct {
 	name        string
 	kind        string // "string", "integer", "boolean", "array" of strings, or "string or integer"
-	least, most int    // bounds of an integer, in the unit of the manual
+	least, most int64  // bounds of an integer, in the unit of the manual
 
 	set func(*Declaration, value) error // the error may be of type valueErrors
 }
@@ -91,7 +91,7 @@ func idKey(name string, set func(*Declaration, string)) key {
 			if err != nil || n < 0 || n > users.IDMax {
 				return fmt.Errorf("%s is out of range: 0 to %d", v.text, uint32(users.IDMax))
 			}
-			v.text = strconv.Itoa(n)
+			v.text = strconv.FormatInt(n, 10)
 		case v.kind != unstable.String:
 			return wrongType(k, v)
 		case v.text == "":
@@ -104,7 +104,7 @@ func idKey(name string, set func(*Declaration, string)) key {
 }
 
 // numberKey returns a key of type integer.
-func numberKey(name string, least, most int, set func(*Declaration, int)) key {
+func numberKey(name string, least, most int64, set func(*Declaration, int)) key {
 	k := key{name: name, kind: "integer", least: least, most: most}
 	k.set = func(d *Declaration, v value) error {
 		if v.kind != unstable.Integer {
@@ -114,16 +114,15 @@ func numberKey(name string, least, most int, set func(*Declaration, int)) key {
 		if err != nil || n < least || n > most {
 			return fmt.Errorf("%s is out of range: %d to %d", v.text, least, most)
 		}
-		set(d, n)
+		set(d, int(n))
 		return nil
 	}
 	return k
 }
 
 // parseInteger reads an integer of TOML: 1_500, 0x5dc or +1500.
-func parseInteger(s string) (int, error) {
-	n, err := strconv.ParseInt(strings.TrimPrefix(s, "+"), 0, 0)
-	return int(n), err
+func parseInteger(s string) (int64, error) {
+	return strconv.ParseInt(strings.TrimPrefix(s, "+"), 0, 64)
 }
 
 // truthKey returns a key of type boolean.

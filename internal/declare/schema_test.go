@@ -18,7 +18,7 @@ type schema struct {
 	Type                                       any // a string, or a list of them
 	Description, Pattern                       string
 	Enum                                       []string
-	Minimum, Maximum                           *int
+	Minimum, Maximum                           *int64
 	Items                                      *schema
 	Properties, PatternProperties, Definitions map[string]*schema
 	AdditionalProperties                       any

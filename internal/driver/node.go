@@ -53,7 +53,7 @@ func openNode(path string) (int, error) {
 
 // isNode reports whether a file is the driver's node, at any path.
 func isNode(st *unix.Stat_t) bool {
-	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(holders.Major, holders.Minor)
+	return st.Mode&unix.S_IFMT == unix.S_IFCHR && uint64(st.Rdev) == unix.Mkdev(holders.Major, holders.Minor)
 }
 
 // OpenError returns the reason why a node of the driver could not be opened.
