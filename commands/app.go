@@ -52,13 +52,15 @@ func verbs() []verb {
 type program struct {
 	stdout, stderr io.Writer
 	version        string
-	verb           string // "": not known yet
+	verb           string   // "": not known yet
+	line           []string // the arguments of tunadm
 	verbose, quiet bool
 }
 
 // do finds the verb, arranges its arguments, and has urfave/cli parse them.
 func (p *program) do(args []string) error {
 	words, implied := args[1:], false
+	p.line = words
 	if len(words) == 0 {
 		words = []string{listVerb.name}
 	}
@@ -74,8 +76,12 @@ func (p *program) do(args []string) error {
 		words, implied = append([]string{listVerb.name}, words...), true
 	}
 	v := findVerb(words[0])
-	if v == nil {
-		return unknownVerb(words[0])
+	if v == nil { // the name of a device is short for show
+		if !exists(words) {
+			return unknownVerb(words[0])
+		}
+		words = append([]string{showVerb.name}, words...)
+		v = findVerb(showVerb.name)
 	}
 	p.verb = v.name
 	return p.parse(v, words[1:], implied)

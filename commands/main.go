@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -58,7 +59,7 @@ func (p *program) complain(err error) int {
 		}
 		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), words.Printable(err.Error()))
 		p.pointAt(err)
-		if hint := cmp.Or(fix.HintOf(err).String(), p.patternHint(err)); hint != "" {
+		if hint := cmp.Or(p.ownerHint(err), fix.HintOf(err).String(), p.patternHint(err)); hint != "" {
 			fmt.Fprintf(p.stderr, "tunadm: hint: %s\n", words.Printable(hint))
 		}
 	}
@@ -66,6 +67,22 @@ func (p *program) complain(err error) int {
 		fmt.Fprintf(p.stderr, "tunadm: %s: more mistakes in the files: %d\n", p.verb, more)
 	}
 	return code
+}
+
+// ownerHint returns the command line as the owner of a device runs it, if the user is another one; or "".
+func (p *program) ownerHint(err error) string {
+	e := new(cause.Error)
+	if !errors.As(err, &e) || e.Cause != cause.NotOwner || e.Owner == "" || os.Geteuid() == 0 {
+		return ""
+	}
+	as := []string{"sudo", "-u", e.Owner, "tunadm"}
+	if e.Owner == "root" {
+		as = []string{"sudo", "tunadm"}
+	} else if strings.Trim(e.Owner, "0123456789") == "" {
+		as[2] = "#" + e.Owner
+	}
+	line := fix.Command{Words: slices.Concat(as, p.line)}
+	return fix.Fix{Before: "it belongs to " + words.Escape(e.Owner) + ": ", Commands: []fix.Command{line}}.String()
 }
 
 // mistakesShown is how many mistakes in files are printed. One slip may cause thousands.

@@ -47,6 +47,9 @@ func (ns *Namespace) explainAttach(d *Device, err error) error {
 	case errors.Is(err, unix.EPERM):
 		e.Cause, e.Fix = cause.NotOwner, surroundings.AsRoot()
 		e.Detail = "only " + ns.named(d).Access.String() + " may attach"
+		if user := d.Access.User; user != nil {
+			e.Owner = user.String()
+		}
 	case errors.Is(err, unix.ENOMEM):
 		e.Detail, e.Cause = fmt.Sprintf("the kernel has no memory for its queue of %d packets", d.TxQueueLen),
 			cause.NoMemory

@@ -51,6 +51,9 @@ iface other inet manual
 iface odd inet manual
     tunadm-mode tap
     tunadm-pi maybe
+iface slip inet manual
+    tunadm-mode tap
+    tunadm-usr waldner
 I
 	check 'ifup makes a device, with its owner, address and all' apart "$holds"'
 		ifup tun77
@@ -108,7 +111,10 @@ I
 	check 'neither yes nor no is a mistake' apart "$holds"'
 		if ifup odd 2>/tmp/said; then exit 1; fi
 		grep "tunadm-pi maybe" /tmp/said
-		gone odd'
+		gone odd
+		if ifup slip 2>/tmp/said; then exit 1; fi
+		grep "tunadm: slip: unknown option tunadm-usr" /tmp/said
+		gone slip'
 	umount "$m" 2>/dev/null || true
 }
 

@@ -141,7 +141,8 @@ type Error struct {
 	Fix    fix.Fix // the fix of this case; zero: the fix of the cause
 	Err    error   // the kernel's error
 
-	Released bool // no program uses the device any more
+	Owner    string // with NotOwner: the user that may attach; "": unknown, or any user of a group
+	Released bool   // no program uses the device any more
 }
 
 // Error returns "what: why: kernel's error", without the device.

@@ -1,6 +1,7 @@
 package declare
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,24 +12,19 @@ import (
 	"github.com/tunadm/tunadm/internal/words"
 )
 
-// otherNames maps the names of other tools and notations to keys.
-var otherNames = map[string]string{
-	"owner": "user", "address": "addresses", "ip": "addresses", "route": "routes", "hwaddr": "mac",
-	"mac_address": "mac", "type": "mode", "kind": "mode", "bridge": "master", "vrf": "master", "qlen": "txqueuelen",
-	"description": "alias", "multiqueue": "multi_queue",
-}
-
 // unknownKeyHint returns the hint for a key that does not exist, or "".
 func unknownKeyHint(name string) string {
 	if name == "netns" {
 		return "give the namespace to the run: tunadm apply --netns NS FILE"
 	}
-	if strings.ToLower(name) == "persist" {
-		return "every declared device is persistent"
+	property, remark := words.Property(name)
+	if remark != "" {
+		return remark
 	}
 	lower := strings.ReplaceAll(strings.ToLower(name), "-", "_")
-	near := otherNames[lower]
-	if near == "" {
+	near := strings.ReplaceAll(cmp.Or(property, lower), "-", "_")
+	near = cmp.Or(map[string]string{"address": "addresses", "route": "routes"}[near], near)
+	if findKey(near) == nil {
 		var known []string
 		for _, k := range keys {
 			known = append(known, k.name)
