@@ -31,7 +31,8 @@ func TestTheHookOfIfupdownRefusesUnknownOptions(t *testing.T) {
 		{"pre-up", "MOD=tun", "tunadm: tun77: unknown option tunadm-mod\n"},
 		{"pre-up", "MODE=tap MULTIQ_UEUE=1", "tunadm: tun77: unknown option tunadm-multiq-ueue\n"},
 		{"post-down", "MODE=tun USR=waldner", "delete --if-exists -- tun77\n"},
-		{"pre-up", "MODE=tap GROUP=g MAC=m MTU=1 TXQUEUELEN=2 ALIAS=a MASTER=br0 ANYONE=yes MULTI_QUEUE=1 VNET_HDR=on PI=true",
+		{"pre-up", "MODE=tap GROUP=g MAC=m MTU=1 TXQUEUELEN=2 ALIAS=a MASTER=br0 ANYONE=yes MULTI_QUEUE=1 " +
+			"VNET_HDR=on PI=true",
 			"add --if-missing --group g --mac m --mtu 1 --txqueuelen 2 --alias a --master br0 --anyone --multi-queue " +
 				"--vnet-hdr --pi --mode tap -- tun77\n"},
 	} {

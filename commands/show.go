@@ -23,7 +23,7 @@ func (o *showOptions) flags() []*option {
 	return []*option{switchFlag("json", "print JSON", &o.json), colorFlag(&o.color), netnsFlag(&o.netns)}
 }
 
-// exists reports whether the first word of a command line is the name of a device, in the namespace that the line names.
+// exists reports whether the first word of a command line is the name of a device in the namespace that the line names.
 func exists(line []string) bool {
 	netns := ""
 	for i, word := range line[1:] {
