@@ -43,8 +43,8 @@ type launcher interface {
 // verbs returns the table, in the order of the help.
 func verbs() []verb {
 	return []verb{
-		addVerb, setVerb, deleteVerb, listVerb, showVerb, applyVerb, teardownVerb, exportVerb, doctorVerb, watchVerb,
-		execVerb, dumpVerb, echoVerb, loopVerb, tunnelVerb, asVerb,
+		addVerb, setVerb, deleteVerb, listVerb, showVerb, topVerb, applyVerb, teardownVerb, exportVerb, doctorVerb,
+		watchVerb, execVerb, dumpVerb, echoVerb, loopVerb, tunnelVerb, asVerb,
 	}
 }
 

@@ -63,10 +63,10 @@ func columns() []column {
 		{name: "alias", values: one(func(d *netcfg.Device) string { return d.Alias }), extra: true},
 		{name: "routes", values: func(d *netcfg.Device) []string { return texts(d.Routes) }, extra: true},
 		counter("rx-packets", 9, func(s *netcfg.Stats) uint64 { return s.RxPackets }),
-		counter("rx-bytes", 0, func(s *netcfg.Stats) uint64 { return s.RxBytes }),
+		counter("rx-bytes", 13, func(s *netcfg.Stats) uint64 { return s.RxBytes }),
 		counter("rx-dropped", 11, func(s *netcfg.Stats) uint64 { return s.RxDropped }),
 		counter("tx-packets", 10, func(s *netcfg.Stats) uint64 { return s.TxPackets }),
-		counter("tx-bytes", 0, func(s *netcfg.Stats) uint64 { return s.TxBytes }),
+		counter("tx-bytes", 14, func(s *netcfg.Stats) uint64 { return s.TxBytes }),
 		counter("tx-dropped", 12, func(s *netcfg.Stats) uint64 { return s.TxDropped }),
 	}
 }

@@ -71,7 +71,7 @@ func (o *listOptions) run(names []string) error {
 func (o *listOptions) table(devices []*netcfg.Device) error {
 	chosen, on := o.columns, screen{color: inColor(o.color, o.stdout)}
 	if chosen == nil && !o.wide {
-		on.width = terminalWidth(o.stdout)
+		on.width, on.hint = terminalWidth(o.stdout), " (--wide shows all)"
 	}
 	switch {
 	case o.stats:
@@ -113,8 +113,8 @@ func readDevices(
 	if err != nil {
 		return nil, nil, err
 	}
-	devices, absent := present(found, names)
-	return devices, append(missing, absent...), nil
+	devices, others := present(found, names)
+	return devices, append(missing, others...), nil
 }
 
 // present returns the TUN/TAP devices among those that were read by name, and an error for each of the others.

@@ -18,8 +18,9 @@ const gap = 2
 
 // A screen is how a table is printed.
 type screen struct {
-	width int  // of the terminal; 0: columns are never hidden
-	color bool // states are colored
+	width int    // of the terminal; 0: columns are never hidden
+	color bool   // states are colored
+	hint  string // how to show hidden columns
 }
 
 // A table is columns of cells, each of one or more lines.
@@ -41,7 +42,7 @@ func renderTable(to io.Writer, devices []*netcfg.Device, chosen []column, on scr
 	out := bufio.NewWriter(to)
 	t.print(out, on.color)
 	if len(t.hidden) > 0 {
-		for _, line := range wrap("Hidden columns: "+strings.Join(t.hidden, ", ")+" (--wide shows all)", on.width) {
+		for _, line := range wrap("Hidden columns: "+strings.Join(t.hidden, ", ")+on.hint, on.width) {
 			out.WriteString(line + "\n")
 		}
 	}

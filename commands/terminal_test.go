@@ -14,30 +14,65 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/netcfg"
 )
 
-// terminal is the program "terminal WIDTH PROGRAM ARGS...": it runs a program on a pseudo terminal of that width, and
-// prints what the program writes to it. The program has ten seconds.
+// terminal is the program "terminal WIDTH[:KEYS] PROGRAM ARGS...": it runs a program on a pseudo terminal of that
+// width, types the keys, or sends the signal of that name, when the program has written something, and prints what the
+// program writes to the terminal. The program has ten seconds, and has to leave the terminal as it was.
 func terminal(args []string) int {
 	const longest = 10 * time.Second
-	screen, line := openTerminal(number(args[0]))
+	width, keys, _ := strings.Cut(args[0], ":")
+	screen, line := openTerminal(number(width))
+	before := settings(screen)
 	cmd := exec.Command(args[1], args[2:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = line, line, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	must(cmd.Start())
-	must(line.Close())
 	late := time.AfterFunc(longest, func() {
 		fmt.Fprintf(os.Stderr, "terminal: %v takes more than %v\n", args[1:], longest)
 		_ = cmd.Process.Kill()
 	})
 	defer late.Stop()
-	text, err := io.ReadAll(screen)
+	text := make(chan string)
+	go func() { text <- watchScreen(screen, keys, cmd.Process) }()
+	_ = cmd.Wait()
+	after := settings(screen)
+	must(line.Close())
+	fmt.Print(strings.ReplaceAll(<-text, "\r\n", "\n"))
+	if after != before {
+		fmt.Fprintf(os.Stderr, "terminal: %v changed the terminal from %+v to %+v\n", args[1:], before, after)
+		return 99
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+// watchScreen returns what is written to a terminal until its end. After the first text it types keys, or sends a
+// signal to the program.
+func watchScreen(screen *os.File, keys string, program *os.Process) string {
+	first := make([]byte, 1)
+	_, err := io.ReadFull(screen, first)
+	if err == nil {
+		if s := unix.SignalNum(keys); s != 0 {
+			must(program.Signal(s))
+		} else if keys != "" {
+			_, err := screen.WriteString(strings.ReplaceAll(keys, "^C", "\x03"))
+			must(err)
+		}
+	}
+	rest, err := io.ReadAll(screen)
 	if !errors.Is(err, unix.EIO) { // the end of a terminal
 		must(err)
 	}
-	fmt.Print(strings.ReplaceAll(string(text), "\r\n", "\n"))
-	_ = cmd.Wait()
-	return cmd.ProcessState.ExitCode()
+	return string(append(bytes.TrimRight(first, "\x00"), rest...))
+}
+
+// settings returns the modes of the terminal of a screen.
+func settings(screen *os.File) unix.Termios {
+	modes, err := unix.IoctlGetTermios(int(screen.Fd()), unix.TCGETS)
+	must(err)
+	return *modes
 }
 
 // openTerminal returns the two ends of a new pseudo terminal: a screen, and the line of the program on it.
@@ -86,6 +121,34 @@ func TestWrap(t *testing.T) {
 		if got := strings.Join(wrap(c.text, c.width), "/"); got != c.want {
 			t.Errorf("wrap(%q, %d) = %q, want %q", c.text, c.width, got, c.want)
 		}
+	}
+}
+
+// TestTopSortsByRates checks the rates of devices that grow, come, go, and are replaced.
+func TestTopSortsByRates(t *testing.T) {
+	device := func(index int, name string, rx, tx uint64) *netcfg.Device {
+		stats := netcfg.Stats{RxPackets: rx / 10, RxBytes: rx, TxBytes: tx, TxDropped: tx / 100}
+		return &netcfg.Device{Index: index, Name: name, Stats: stats}
+	}
+	start := time.Unix(1000, 0)
+	before := &sample{start, []*netcfg.Device{device(1, "idle", 5000, 5000), device(2, "sends", 0, 100),
+		device(3, "gone", 0, 0), device(4, "less", 900, 900), device(5, "receives", 1000, 0)}}
+	now := &sample{start.Add(2 * time.Second), []*netcfg.Device{device(1, "idle", 5000, 5000),
+		device(2, "sends", 0, 2100), device(4, "less", 0, 0), device(5, "receives", 4001, 0),
+		device(6, "new", 10000, 0)}}
+	var out bytes.Buffer
+	if err := renderTable(&out, mostTraffic(now, before), rateColumns(now, before), screen{}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `NAME      RX PKT/S  RX B/S  RX DROP/S  TX PKT/S  TX B/S  TX DROP/S
+receives       150    1501          0         0       0          0
+sends            0       0          0         0    1000         10
+idle             0       0          0         0       0          0
+less             -       -          0         0       -          -
+new              -       -          -         -       -          -
+`
+	if out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}
 }
 

@@ -62,7 +62,7 @@ _tunadm_old() {
 
 _tunadm() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word file i
-    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|write|columns|sort|color|listen|connect|a|b|a-device|b-device|(add|remove)-(address|route))$'
+    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|write|columns|sort|color|interval|listen|connect|a|b|a-device|b-device|(add|remove)-(address|route))$'
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
         --promisc --multicast --up --down)
@@ -124,6 +124,7 @@ _tunadm() {
         delete | del | rm) flags=(--mode --if-exists --force "${change[@]}") ;;
         list | ls) flags=(--json --names --columns --sort --stats --wide --color --netns --help -h) ;;
         show) flags=(--json --color --netns --help -h) ;;
+        top) flags=(--count --interval --netns --help -h) ;;
         apply) flags=(--prune --atomic --replace --defer-master "${change[@]}") ;;
         teardown) flags=(--force "${change[@]}") ;;
         export) flags=(--format --netns --help -h) ;;
@@ -142,9 +143,9 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump echo loop tunnel as help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply teardown export doctor watch exec dump echo loop tunnel as help)
     elif [[ $verb == help ]]; then
-        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show apply teardown export doctor watch exec dump echo loop tunnel as)
+        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply teardown export doctor watch exec dump echo loop tunnel as)
     elif [[ $verb == exec && $ended && ${COMP_WORDS[COMP_CWORD - 1]} == -- ]]; then
         _tunadm_values < <(compgen -c -- "$cur" | sort -u)
     elif [[ $verb == apply || $verb == teardown || $verb == exec && $ended ]]; then

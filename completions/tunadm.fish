@@ -119,7 +119,7 @@ end
 complete -c tunadm -f
 complete -c tunadm -n '__tunadm_is none' -l version -d 'Print the version'
 for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'delete\tDelete devices that no program uses' 'del\tdelete' \
-        'rm\tdelete' 'list\tList devices, one per line' 'ls\tlist' 'show\tShow all details of devices' \
+        'rm\tdelete' 'list\tList devices, one per line' 'ls\tlist' 'show\tShow all details of devices' 'top\tShow packets, bytes and drops per second' \
         'apply\tCreate and change devices as files declare them' 'teardown\tDelete what apply created' 'export\tPrint devices as a file' \
         'doctor\tFind out why a device does not work' 'watch\tPrint events of devices' 'exec\tRun a program with the queues of devices' \
         'dump\tPrint packets, or write pcapng' 'echo\tAnswer pings' 'loop\tRoute traffic between two local addresses through a pair of tuns' 'tunnel\tCarry packets to another host, in clear text' 'as\tRun a command line of an old tool'
@@ -127,11 +127,11 @@ for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'del
     complete -c tunadm -n '__tunadm_is help; and test (count (commandline -opc)) = 2' -a "'"(printf $verb)"'"
 end
 complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
-complete -c tunadm -n '__tunadm_is set delete list show export watch; or __tunadm_unnamed; or __tunadm_exec_own' -a '(__tunadm_devices)' -d Device
+complete -c tunadm -n '__tunadm_is set delete list show top export watch; or __tunadm_unnamed; or __tunadm_exec_own' -a '(__tunadm_devices)' -d Device
 complete -c tunadm -n '__tunadm_is apply teardown' -F
 complete -c tunadm -n '__tunadm_is exec; and not __tunadm_exec_own' -x -a '(__tunadm_program)'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch dump echo loop tunnel; or __tunadm_as_flags; or __tunadm_exec_own' -s h -l help -d 'Show help'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown export doctor watch dump echo loop tunnel; or __tunadm_exec_own' -l netns \
+complete -c tunadm -n '__tunadm_is none add set delete list show top apply teardown export doctor watch dump echo loop tunnel; or __tunadm_as_flags; or __tunadm_exec_own' -s h -l help -d 'Show help'
+complete -c tunadm -n '__tunadm_is none add set delete list show top apply teardown export doctor watch dump echo loop tunnel; or __tunadm_exec_own' -l netns \
     -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
 
 complete -c tunadm -n '__tunadm_is add delete' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
@@ -178,6 +178,8 @@ complete -c tunadm -n __tunadm_exec_own -l ambient -x -a 'net_admin net_raw net_
 complete -c tunadm -n __tunadm_exec_own -l vnet-hdr -d 'Virtio headers before packets'
 complete -c tunadm -n __tunadm_exec_own -l pi -d 'Packet information before packets'
 
+complete -c tunadm -n '__tunadm_is top' -l count -x -d 'Exit after this number of tables'
+complete -c tunadm -n '__tunadm_is top' -l interval -x -d 'Seconds between two tables'
 complete -c tunadm -n '__tunadm_is dump' -l count -x -d 'Exit after this number of packets'
 complete -c tunadm -n '__tunadm_is dump' -l hex -d 'Print the bytes of each packet too'
 complete -c tunadm -n '__tunadm_is dump' -l write -r -F -d 'Write pcapng'
