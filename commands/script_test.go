@@ -46,6 +46,7 @@ func programs() map[string]func(args []string) int {
 		"relay":     relay,
 		"socket":    socket,
 		"terminal":  terminal,
+		"vpnd":      vpnd,
 	}
 }
 
