@@ -68,6 +68,7 @@ func withOldExit(tool *standin.Tool, err error) error {
 func refused(r *standin.Refusal) error { return usage(r.Text, r.Hint) }
 
 func (o *asOptions) standIn(r *standin.Request) error {
+	o.quiet = r.Silent
 	for _, note := range r.Notes {
 		o.say(note)
 	}
@@ -152,6 +153,9 @@ func (o *asOptions) explainOld(line []string) error {
 		if why, left := strings.CutPrefix(to, standin.LeftAlone); left {
 			why, _, _ = strings.Cut(why, "\n")
 			return usagef("%s", why)
+		}
+		if to == line[0] {
+			return usagef("not a line of tunctl, openvpn --mktun or ip tuntap")
 		}
 		_, err := fmt.Fprintln(o.stdout, strings.TrimSuffix(to, "\n"))
 		return err

@@ -34,6 +34,9 @@ func (r *Request) explain(quote func(string) string) (string, error) {
 	case Add:
 		say("add")
 		say(r.properties()...)
+		if r.Silent {
+			say("--quiet")
+		}
 	}
 	if r.Netns != "" {
 		say("--netns", r.Netns)

@@ -100,7 +100,7 @@ func TestTranslate(t *testing.T) {
 		"T=$(tunctl -bu root)\n":                 "T=$(tunadm add --mode tap --user root)\n",
 		"tunctl -u root | cat\n": "# tunadm: copied unchanged: its output is used, and the output of tunadm differs\n" +
 			"tunctl -u root | cat\n",
-		"  ls\n": "  # tunadm: copied unchanged: not a line of tunctl, openvpn --mktun or ip tuntap\n  ls\n",
+		"  ls\n": "  ls\n",
 		"cat <<X\ntunctl -d tap0\nX\ntunctl -d tap0\n": "cat <<X\ntunctl -d tap0\nX\n" +
 			"tunadm delete tap0 --mode tap --if-exists\n",
 		"tunctl -t 'tap0\n": "# tunadm: copied unchanged: a quote is not closed\ntunctl -t 'tap0\n",

@@ -20,6 +20,7 @@ var openvpn = &Tool{Name: "openvpn", Parse: parseOpenvpn, Exit: exitsOne}
 type openvpnLine struct {
 	make, remove bool
 	values       map[string]string // values of the options in openvpnDevice
+	daemon, mute bool              // no output: --daemon, or a last --verb 0
 	ignored      []string
 }
 
@@ -39,7 +40,7 @@ func parseOpenvpn(words []string) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Request{take: true}
+	r := &Request{take: true, Silent: line.daemon || line.mute}
 	if line.remove {
 		r.Ask = Delete
 	}
@@ -117,6 +118,13 @@ func (l *openvpnLine) option(name string, values []string) error {
 			return openvpnRefusal("--%s takes one value, not %d", name, len(values))
 		}
 		l.values[name] = values[0]
+	case name == "daemon" && len(values) <= 1:
+		l.daemon = true
+	case name == "verb":
+		if len(values) != 1 {
+			return openvpnRefusal("--verb takes one value, not %d", len(values))
+		}
+		l.mute = !positive().MatchString(values[0])
 	case slices.Contains(openvpnRunning, name):
 		return openvpnRefusal("--%s cannot be combined with --mktun or --rmtun", name)
 	case slices.Contains(openvpnOther, name) || strings.HasPrefix(name, "show-"):
@@ -132,6 +140,9 @@ func (l *openvpnLine) option(name string, values []string) error {
 	}
 	return nil
 }
+
+// positive matches the values of --verb with which openvpn prints. It reads the leading digits of any text.
+var positive = lazily(`^\s*\+?0*[1-9]`)
 
 // device sets the name and the mode of the request.
 func (l *openvpnLine) device(r *Request) error {

@@ -8,7 +8,7 @@ auth-gen-token-secret auth-nocache auth-retry auth-token auth-token-user auth-us
 auth-user-pass-verify bcast-buffers bind bind-dev block-ipv6 block-outside-dns ca capath ccd-exclusive cd cert chroot
 cipher client client-cert-not-required client-config-dir client-connect client-crresponse client-disconnect client-nat
 client-to-client comp-lzo comp-noadapt compat-mode compat-names compress connect-freq connect-freq-initial
-connect-retry connect-retry-max connect-timeout crl-verify cryptoapicert daemon data-ciphers data-ciphers-fallback dh
+connect-retry connect-retry-max connect-timeout crl-verify cryptoapicert data-ciphers data-ciphers-fallback dh
 dhcp-internal dhcp-option dhcp-pre-release dhcp-release dhcp-renew disable disable-dco disable-occ dns down down-pre
 duplicate-cn ecdh-curve echo engine errors-to-stderr explicit-exit-notify extra-certs fast-io float
 force-tls-key-material-export fragment gremlin hand-window hash-size http-proxy http-proxy-option http-proxy-override
@@ -34,6 +34,6 @@ single-session sndbuf socket-flags socks-proxy socks-proxy-retry stale-routes-ch
 status-version suppress-timestamps syslog tcp-nodelay tcp-queue-limit test-crypto tls-auth tls-cert-profile tls-cipher
 tls-ciphersuites tls-crypt tls-crypt-v2 tls-crypt-v2-verify tls-exit tls-export-cert tls-groups tls-timeout tls-verify
 tls-version-max tls-version-min tmp-dir topology tran-window tun-ipv6 tun-mtu-extra tun-mtu-max udp-mtu up up-delay
-up-restart use-prediction-resistance username-as-common-name verb verify-client-cert verify-hash verify-x509-name
+up-restart use-prediction-resistance username-as-common-name verify-client-cert verify-hash verify-x509-name
 vlan-accept vlan-pvid vlan-tagging win-sys writepid x509-track x509-username-field
 `

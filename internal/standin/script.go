@@ -10,8 +10,8 @@ import (
 )
 
 // Translate replaces the lines of a shell script that call tunctl, openvpn or ip tuntap with lines that call tunadm. An
-// unsupported line is copied unchanged, after a comment with the reason. Shell syntax around the commands and
-// here-documents are copied too.
+// unsupported line of these tools is copied unchanged, after a comment with the reason. All other lines, the shell
+// syntax around the commands, and here-documents are copied too.
 func Translate(script string) string {
 	var b strings.Builder
 	lines := strings.SplitAfter(script, "\n")
@@ -95,15 +95,15 @@ func translateLine(line string) string {
 		notes = append(notes, to.Notes...)
 	}
 	switch {
-	case s.err != "":
+	case s.err != "" && oldWords().MatchString(text):
 		notes = []string{leftAlone + s.err}
+	case s.err != "":
+		return line
 	case done:
 		return comments(indent, notes) + indent + translated + line[len(indent)+len(text):]
 	case len(notes) > 0:
 	case oldWords().MatchString(text):
 		notes = []string{leftAlone + "a line of tunctl, openvpn or ip tuntap in a form that is not supported"}
-	default:
-		notes = []string{leftAlone + "not a line of tunctl, openvpn --mktun or ip tuntap"}
 	}
 	return comments(indent, notes) + line
 }
@@ -129,8 +129,13 @@ type command struct {
 // firstOpaque is the rune for the first expansion of a command.
 const firstOpaque = '\uE000'
 
-// prefixes are the words that may precede a command.
-var prefixes = []string{"sudo", "exec", "command", "if", "while", "until", "do", "then", "else", "!"}
+// prefixes are the words that may precede a command, in a script and in an iface stanza of ifupdown.
+var prefixes = []string{"sudo", "exec", "command", "if", "while", "until", "do", "then", "else", "!",
+	"pre-up", "up", "post-up", "pre-down", "down", "post-down"}
+
+// execution matches the beginning of a line in a unit of systemd, with the prefixes that change how the program runs.
+// An @ replaces the name of the program, and is not one of them.
+var execution = lazily(`^Exec[A-Za-z]+=[-:+!|]*`)
 
 // translate returns the command's own text and a refusal if it has no translation.
 func (c command) translate() (Explanation, error) {
@@ -141,8 +146,13 @@ func (c command) translate() (Explanation, error) {
 	for n < len(c.words)-1 && slices.Contains(prefixes, c.words[n]) {
 		n++
 	}
-	words := c.words[n:]
-	if len(words) == 0 || Find(words[0]) == nil {
+	words := slices.Clone(c.words[n:])
+	unit := ""
+	if n == 0 && len(words) > 0 {
+		unit = execution().FindString(words[0])
+		words[0] = words[0][len(unit):]
+	}
+	if len(words) == 0 || strings.ContainsAny(words[0], "=@") || Find(words[0]) == nil {
 		return unchanged, &Refusal{foreign: true}
 	}
 	to, err := Explain(words, c.quote)
@@ -152,7 +162,7 @@ func (c command) translate() (Explanation, error) {
 	if err != nil {
 		return unchanged, err
 	}
-	to.Line = strings.Join(append(slices.Clone(c.words[:n]), to.Line), " ") + c.tail
+	to.Line = strings.Join(append(slices.Clone(c.words[:n]), unit+to.Line), " ") + c.tail
 	return to, nil
 }
 

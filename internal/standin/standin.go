@@ -64,6 +64,7 @@ type Request struct {
 	Notes  []string    // the differences that the caller should know
 	caller bool        // the line names no owner, so the owner is the invoking user, usually root
 	brief  bool        // the output is only the name, as with add
+	Silent bool        // the line asks for no output but errors
 	say    func(Done) string
 }
 
@@ -75,7 +76,7 @@ type Done struct {
 
 // Say returns the standard output of the tool for the result.
 func (r *Request) Say(d Done) string {
-	if r.say == nil {
+	if r.say == nil || r.Silent {
 		return ""
 	}
 	return r.say(d)
