@@ -2,11 +2,9 @@ package commands
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -18,7 +16,7 @@ var listVerb = verb{
 
 type listOptions struct {
 	*program
-	json, names, wide, stats bool
+	json, names, wide, stats, tree bool
 
 	columns      []column
 	sort         *column
@@ -32,6 +30,7 @@ func (o *listOptions) flags() []*option {
 		valueFlag("columns", "show `COLUMN,...` of "+strings.Join(columnNames(), ", "), parseColumns, &o.columns),
 		valueFlag("sort", "sort by this `COLUMN`", parseColumn, &o.sort),
 		switchFlag("stats", "show packets, bytes and drops in both directions", &o.stats),
+		switchFlag("tree", "show devices below their masters, and programs below devices", &o.tree),
 		switchFlag("wide", "hide no column on a narrow terminal", &o.wide),
 		colorFlag(&o.color),
 		netnsFlag(&o.netns),
@@ -49,6 +48,16 @@ func (o *listOptions) run(names []string) error {
 	case o.names && o.sort == nil:
 		read = (*netcfg.Namespace).Links
 	}
+	var roots []*netcfg.Node
+	if o.tree {
+		read = func(ns *netcfg.Namespace, named ...string) (found []*netcfg.Device, err error) {
+			if found, err = ns.Devices(named...); err == nil {
+				devices, _ := present(found, named)
+				roots, err = ns.Tree(devices, len(names) == 0)
+			}
+			return found, err
+		}
+	}
 	devices, missing, err := readDevices(o.netns, names, read)
 	if err != nil {
 		return err
@@ -61,6 +70,8 @@ func (o *listOptions) run(names []string) error {
 		err = renderJSON(o.stdout, devices)
 	case o.names:
 		err = renderNames(o.stdout, devices)
+	case o.tree:
+		err = renderTree(o.stdout, roots, inColor(o.color, o.stdout))
 	default:
 		err = o.table(devices)
 	}
@@ -91,44 +102,10 @@ func (o *listOptions) exclude() error {
 		{o.stats && o.json, "--stats", "--json"},
 		{o.stats && o.names, "--stats", "--names"},
 		{o.stats && o.columns != nil, "--stats", "--columns"},
+		{o.tree && o.json, "--tree", "--json"},
+		{o.tree && o.names, "--tree", "--names"},
+		{o.tree && o.columns != nil, "--tree", "--columns"},
+		{o.tree && o.sort != nil, "--tree", "--sort"},
+		{o.tree && o.stats, "--tree", "--stats"},
 	})
-}
-
-// readDevices returns the devices that the names and patterns mean, or all if there are none, and an error for each
-// that is absent or of another kind.
-func readDevices(
-	netns string, names []string, read func(*netcfg.Namespace, ...string) ([]*netcfg.Device, error),
-) (devices []*netcfg.Device, missing []error, err error) {
-	ns, err := netcfg.Open(netns)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer ns.Close()
-	asked := len(names)
-	names, missing, err = matching(ns, names)
-	if err != nil || asked > 0 && len(names) == 0 {
-		return nil, missing, err
-	}
-	found, err := read(ns, names...)
-	if err != nil {
-		return nil, nil, err
-	}
-	devices, others := present(found, names)
-	return devices, append(missing, others...), nil
-}
-
-// present returns the TUN/TAP devices among those that were read by name, and an error for each of the others.
-func present(found []*netcfg.Device, names []string) (devices []*netcfg.Device, missing []error) {
-	for i, d := range found {
-		switch {
-		case d == nil:
-			missing = append(missing, &cause.Error{Device: names[i], Cause: cause.NoDevice})
-		case d.Kind != "tun":
-			detail := fmt.Sprintf("it is %s, not a TUN/TAP device", d.KindWords())
-			missing = append(missing, &cause.Error{Device: names[i], Cause: cause.OtherKind, Detail: detail})
-		default:
-			devices = append(devices, d)
-		}
-	}
-	return slices.Clip(devices), missing
 }

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -146,6 +147,33 @@ sends            0       0          0         0    1000         10
 idle             0       0          0         0       0          0
 less             -       -          0         0       -          -
 new              -       -          -         -       -          -
+`
+	if out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
+
+// TestTreeHasMastersOfMasters prints ports below ports, and a program beside a port.
+func TestTreeHasMastersOfMasters(t *testing.T) {
+	node := func(kind, name string, ports ...*netcfg.Node) *netcfg.Node {
+		return &netcfg.Node{Device: &netcfg.Device{Name: name, Kind: kind}, Ports: ports}
+	}
+	tap := node("tun", "tap0")
+	tap.Device.Mode = link.TAP
+	tap.Device.Holders = []netcfg.Holder{{PID: 7, Command: "a"}, {PID: 8, Command: "b"}}
+	t.Setenv("LC_ALL", "C")
+	var out bytes.Buffer
+	roots := []*netcfg.Node{node("vrf", "vrf0", node("bridge", "br0", tap, node("", "eth0")), node("bridge", "br1"))}
+	if err := renderTree(&out, roots, false); err != nil {
+		t.Fatal(err)
+	}
+	const want = `vrf0  vrf  down
+|- br0  bridge  down
+|  |- tap0  tap  down
+|  |  |- a(7)
+|  |  ` + "`" + `- b(8)
+|  ` + "`" + `- eth0  down
+` + "`" + `- br1  bridge  down
 `
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)

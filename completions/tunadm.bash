@@ -122,7 +122,7 @@ _tunadm() {
         add | a) flags=(--mode --multi-queue --vnet-hdr --pi "${properties[@]}" --if-missing "${change[@]}") ;;
         set) flags=("${properties[@]}" --add-address --remove-address --add-route --remove-route "${change[@]}") ;;
         delete | del | rm) flags=(--mode --if-exists --force "${change[@]}") ;;
-        list | ls) flags=(--json --names --columns --sort --stats --wide --color --netns --help -h) ;;
+        list | ls) flags=(--json --names --columns --sort --stats --tree --wide --color --netns --help -h) ;;
         show) flags=(--json --color --netns --help -h) ;;
         top) flags=(--count --interval --netns --help -h) ;;
         apply) flags=(--prune --atomic --replace --defer-master "${change[@]}") ;;

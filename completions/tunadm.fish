@@ -211,6 +211,7 @@ complete -c tunadm -n '__tunadm_is none list' -l columns -x -a '(__tunadm_column
 complete -c tunadm -n '__tunadm_is none list' -l sort -x -a '(__tunadm_columns)' -d 'Sort by this column'
 complete -c tunadm -n '__tunadm_is none list show' -l color -x -a 'auto always never' -d 'Color the state'
 complete -c tunadm -n '__tunadm_is none list' -l stats -d 'Show packets, bytes and drops'
+complete -c tunadm -n '__tunadm_is none list' -l tree -d 'Show devices below their masters'
 complete -c tunadm -n '__tunadm_is none list' -l wide -d 'Hide no column on a narrow terminal'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -s v -l verbose -d 'Print each step as it is done'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -s q -l quiet -d 'Print errors only'

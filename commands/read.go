@@ -1,0 +1,48 @@
+package commands
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// readDevices returns the devices that the names and patterns mean, or all if there are none, and an error for each
+// that is absent or of another kind.
+func readDevices(
+	netns string, names []string, read func(*netcfg.Namespace, ...string) ([]*netcfg.Device, error),
+) (devices []*netcfg.Device, missing []error, err error) {
+	ns, err := netcfg.Open(netns)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer ns.Close()
+	asked := len(names)
+	names, missing, err = matching(ns, names)
+	if err != nil || asked > 0 && len(names) == 0 {
+		return nil, missing, err
+	}
+	found, err := read(ns, names...)
+	if err != nil {
+		return nil, nil, err
+	}
+	devices, others := present(found, names)
+	return devices, append(missing, others...), nil
+}
+
+// present returns the TUN/TAP devices among those that were read by name, and an error for each of the others.
+func present(found []*netcfg.Device, names []string) (devices []*netcfg.Device, missing []error) {
+	for i, d := range found {
+		switch {
+		case d == nil:
+			missing = append(missing, &cause.Error{Device: names[i], Cause: cause.NoDevice})
+		case d.Kind != "tun":
+			detail := fmt.Sprintf("it is %s, not a TUN/TAP device", d.KindWords())
+			missing = append(missing, &cause.Error{Device: names[i], Cause: cause.OtherKind, Detail: detail})
+		default:
+			devices = append(devices, d)
+		}
+	}
+	return slices.Clip(devices), missing
+}
