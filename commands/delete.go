@@ -2,7 +2,9 @@ package commands
 
 import (
 	"errors"
+	"io/fs"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -23,13 +25,21 @@ type deleteOptions struct {
 func (o *deleteOptions) flags() []*option {
 	return append([]*option{
 		valueFlag("mode", "delete the device only if it is a `tun|tap`", link.ParseMode, &o.mode),
-		switchFlag("if-exists", "succeed if the device does not exist", &o.ifExists),
+		switchFlag("if-exists", "succeed if the device or the namespace does not exist", &o.ifExists),
 		switchFlag("force", "delete a device even if a program uses it", &o.force),
 	}, o.changeFlags(jsonPlan)...)
 }
 
 // run deletes the devices that the operands name.
 func (o *deleteOptions) run(operands []string) error {
+	err := o.delete(operands)
+	if o.ifExists && absentNamespace(err) { // then neither do its devices
+		return nil
+	}
+	return err
+}
+
+func (o *deleteOptions) delete(operands []string) error {
 	if len(operands) == 0 {
 		return usage("no device is named", "tunadm delete NAME...")
 	}
@@ -50,4 +60,9 @@ func (o *deleteOptions) run(operands []string) error {
 	}
 	_, err = o.change(changes, nil)
 	return errors.Join(append(missing, err)...)
+}
+
+// absentNamespace reports whether an error is that of a network namespace that does not exist.
+func absentNamespace(err error) bool {
+	return cause.Of(err) == cause.NoNamespace && errors.Is(err, fs.ErrNotExist)
 }

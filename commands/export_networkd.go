@@ -11,7 +11,7 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// networkd prints a device as two files of systemd-networkd, each after its path.
+// networkd prints a device as two or three files of systemd-networkd and systemd-udevd, each after its path.
 func (e *exporter) networkd(d *netcfg.Device, spec *netcfg.Spec) {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 	if strings.Trim(d.Name+d.Master, plain) != "" {
@@ -23,6 +23,11 @@ func (e *exporter) networkd(d *netcfg.Device, spec *netcfg.Spec) {
 	fmt.Fprintln(e)
 	e.file(d, "network")
 	e.network(d, spec)
+	if spec.TxQueueLen != nil || spec.Alias != nil {
+		fmt.Fprintln(e)
+		e.file(d, "link")
+		e.link(d, spec)
+	}
 }
 
 // file prints the heading of a file, in the form of systemctl cat.
@@ -37,12 +42,8 @@ func (e *exporter) netdev(d *netcfg.Device, spec *netcfg.Spec) {
 	e.setting("Name", d.Name)
 	e.setting("Kind", d.Mode)
 	fmt.Fprintf(e, "\n[%s]\n", map[link.Mode]string{link.TUN: "Tun", link.TAP: "Tap"}[d.Mode])
-	if d.Access.User != nil {
-		e.setting("User", networkdID(d.Access.User))
-	}
-	if d.Access.Group != nil {
-		e.setting("Group", networkdID(d.Access.Group))
-	}
+	e.access(d, "User", d.Access.User)
+	e.access(d, "Group", d.Access.Group)
 	for _, flag := range []struct {
 		on  bool
 		key string
@@ -51,12 +52,41 @@ func (e *exporter) netdev(d *netcfg.Device, spec *netcfg.Spec) {
 			e.setting(flag.key, "yes")
 		}
 	}
+}
+
+// systemMax is the largest UID and GID of a system user and a system group, unless systemd was built with another one.
+const systemMax = 999
+
+// access prints a user or a group that may attach.
+func (e *exporter) access(d *netcfg.Device, key string, id *users.ID) {
+	if id == nil {
+		return
+	}
+	if id.Number > systemMax {
+		e.comment(d, "systemd-networkd 258 and 259 ignore "+key+"= unless it is a system "+strings.ToLower(key)+
+			", and 260 warns that this is deprecated")
+	}
+	e.setting(key, networkdID(id))
+}
+
+// link prints the properties that systemd-udevd sets. It reads an alias up to the end of the line, in ASCII.
+func (e *exporter) link(d *netcfg.Device, spec *netcfg.Spec) {
+	fmt.Fprintln(e, "[Match]")
+	e.setting("OriginalName", d.Name)
+	fmt.Fprintln(e, "\n[Link]")
 	if spec.TxQueueLen != nil {
-		e.comment(d, fmt.Sprintf("txqueuelen %d is for a .link file: TransmitQueueLength=", *spec.TxQueueLen))
+		e.setting("TransmitQueueLength", *spec.TxQueueLen)
 	}
-	if spec.Alias != nil {
-		e.comment(d, "alias "+*spec.Alias+" is for a .link file: Alias=")
+	if spec.Alias == nil {
+		return
 	}
+	alias := *spec.Alias
+	strange := func(r rune) bool { return r < ' ' || r > '~' }
+	if strings.ContainsFunc(alias, strange) || strings.TrimSpace(alias) != alias || strings.HasSuffix(alias, `\`) {
+		e.comment(d, "alias "+alias+" is left out: systemd-udevd would read another text")
+		return
+	}
+	e.setting("Alias", alias)
 }
 
 // networkdID is the name of a user or a group, or the number where the name could mean anything else in the file.
