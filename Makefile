@@ -7,33 +7,43 @@
 # make kernels    boot the kernels of Debian's suites in QEMU, and run the tests there: half an hour per kernel
 #                 without KVM, and 700 MB of packages the first time (TUNADM_TEST_SMOKE=1: only a smoke run, a minute
 #                 per kernel)
-# make install    PREFIX, DESTDIR and the directories below can be set; init scripts are installed if their directory
-#                 exists.
+# make archs      build for every Linux architecture of Go; run the tests of the 386 build that need no namespace
+# make install    PREFIX, DESTDIR and the directories below can be set. WITH_completions, WITH_systemd, WITH_openrc,
+#                 WITH_sysv and WITH_ifupdown are yes or no; the default of all but the first is what the machine has.
 #                 TUNCTL=1: also install a link tunctl to tunadm, unless another file has that name
 
 PREFIX  = /usr/local
 DESTDIR =
 TUNCTL  =
-SBINDIR = $(PREFIX)/sbin
+BINDIR  = $(PREFIX)/bin
 MANDIR  = $(PREFIX)/share/man
 BASHCOMPDIR = $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR  = $(PREFIX)/share/zsh/site-functions
-FISHCOMPDIR = $(PREFIX)/share/fish/vendor_completions.d
+# fish looks below its own prefix and /etc; other prefixes only if XDG_DATA_DIRS names them.
+FISHCOMPDIR = $(if $(filter /usr,$(PREFIX)),/usr/share/fish/vendor_completions.d,/etc/fish/completions)
 SCHEMADIR   = $(PREFIX)/share/tunadm
 UNITDIR     = $(PREFIX)/lib/systemd/system
 INITDIR     = /etc/init.d
 IFUPDOWNDIR = /etc/network
 
+WITH_completions = yes
+WITH_systemd  = $(if $(wildcard /lib/systemd/system),yes,no)
+WITH_openrc   = $(if $(shell command -v openrc-run),yes,no)
+WITH_sysv     = $(if $(filter no,$(WITH_openrc)),$(if $(wildcard $(INITDIR)),yes,no),no)
+WITH_ifupdown = $(if $(wildcard $(IFUPDOWNDIR)/if-pre-up.d),yes,no)
+
 GO      = go
 TAGS    = urfave_cli_no_docs
-VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# A source archive has the file VERSION. Without it and git, the program prints the version of its Go module.
+VERSION = $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null)
 
 # No -buildmode=pie: `tunadm --version` takes 1.4 times as long (median of 400 pairs), and without cgo it requires a
 # dynamic loader.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '-s -w -X main.version=$(VERSION)' -o tunadm .
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '-s -w -X main.version=$(VERSION)' -o tunadm .
 
 check:
+	@testing/prepare --check
 	$(GO) vet -tags $(TAGS) ./...
 	@skips=$$(mktemp) && export TUNADM_TEST_SKIPS="$$skips" && \
 	  { $(GO) test -tags $(TAGS) ./...; code=$$?; sort "$$skips" | uniq -c; rm -f "$$skips"; exit $$code; }
@@ -45,11 +55,16 @@ faults: build
 race:
 	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 TUNADM_TEST_PATIENCE=5 $(GO) test -race -p 1 -tags $(TAGS) ./...
 
+archs:
+	for arch in $$($(GO) tool dist list | sed -n 's|^linux/||p'); do \
+	  echo "linux/$$arch"; CGO_ENABLED=0 GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -o /dev/null . || exit; done
+	CGO_ENABLED=0 GOARCH=386 $(GO) test -tags $(TAGS) ./internal/...
+
 lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
-	shellcheck bench/run bench/packets .ci/run completions/tunadm.bash init/test init/testing/*.bash init/ifupdown kernels/test kernels/testing/* init/tunadm.lsb init/tunadm.openrc
+	shellcheck testing/prepare bench/run bench/packets .ci/run completions/tunadm.bash init/test init/testing/*.bash init/ifupdown kernels/test kernels/testing/* init/tunadm.lsb init/tunadm.openrc
 	zsh -n completions/_tunadm
 	fish -n completions/tunadm.fish
 	pycodestyle --max-line-length=120 faults
@@ -71,42 +86,60 @@ kernels: build
 	kernels/test ./tunadm
 
 # Units and scripts contain the path of the program.
-PLACE = sed 's|@SBINDIR@|$(SBINDIR)|g'
-PAGES = tunadm.8 tunadm-as.8 tunadm-doctor.8 tunadm-packets.8 tunadm-json.5 tunadm.toml.5
+PLACE = sed 's|@BINDIR@|$(BINDIR)|g'
 UNITS = tunadm.service tunadm-late.service tunadm@.service
+HOOKS = $(IFUPDOWNDIR)/if-pre-up.d/tunadm $(IFUPDOWNDIR)/if-post-down.d/tunadm
+PAGES = tunadm.8 tunadm-as.8 tunadm-doctor.8 tunadm-packets.8 tunadm-json.5 tunadm.toml.5
 
 # Another program named tunctl is never replaced or removed.
-LINK   = $(DESTDIR)$(SBINDIR)/tunctl
-LINKED = readlink $(LINK) | grep -qxF -e tunadm -e $(SBINDIR)/tunadm
+LINK   = $(DESTDIR)$(BINDIR)/tunctl
+LINKED = readlink $(LINK) | grep -qxF -e tunadm -e $(BINDIR)/tunadm
 
-install:
+install: install-program \
+  $(foreach part,completions systemd openrc sysv ifupdown,$(if $(filter yes,$(WITH_$(part))),install-$(part),without-$(part))) install-tunctl
+
+install-program:
 	test -x tunadm || $(MAKE) build
-	install -D -m 0755 tunadm $(DESTDIR)$(SBINDIR)/tunadm
-	for page in $(PAGES); do \
-	  install -D -m 0644 man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit; done
+	install -D -m 0755 tunadm $(DESTDIR)$(BINDIR)/tunadm
+	for page in $(PAGES); do install -D -m 0644 man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit; done
+	install -D -m 0644 share/tunadm.schema.json $(DESTDIR)$(SCHEMADIR)/tunadm.schema.json
+	@old=$(DESTDIR)$(PREFIX)/sbin/tunadm; test $(BINDIR) = $(PREFIX)/sbin || ! test -e $$old || \
+	  echo "install: $$old is an earlier installation: remove it" >&2
+
+install-completions:
 	install -D -m 0644 completions/tunadm.bash $(DESTDIR)$(BASHCOMPDIR)/tunadm
 	install -D -m 0644 completions/_tunadm $(DESTDIR)$(ZSHCOMPDIR)/_tunadm
 	install -D -m 0644 completions/tunadm.fish $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish
-	install -D -m 0644 share/tunadm.schema.json $(DESTDIR)$(SCHEMADIR)/tunadm.schema.json
-	if test -d /lib/systemd/system; then \
-	  for unit in $(UNITS); do $(PLACE) init/$$unit | install -D -m 0644 /dev/stdin $(DESTDIR)$(UNITDIR)/$$unit || exit; done; \
-	fi
-	if command -v openrc-run >/dev/null; then script=openrc; else script=lsb; fi; \
-	if test -d $(INITDIR); then $(PLACE) init/tunadm.$$script | install -D -m 0755 /dev/stdin $(DESTDIR)$(INITDIR)/tunadm; fi
-	if test -d $(IFUPDOWNDIR)/if-pre-up.d; then for when in if-pre-up.d if-post-down.d; do \
-	  $(PLACE) init/ifupdown | install -D -m 0755 /dev/stdin $(DESTDIR)$(IFUPDOWNDIR)/$$when/tunadm || exit; done; fi
+
+install-systemd:
+	for unit in $(UNITS); do $(PLACE) init/$$unit | install -D -m 0644 /dev/stdin $(DESTDIR)$(UNITDIR)/$$unit || exit; done
+
+install-openrc:
+	$(PLACE) init/tunadm.openrc | install -D -m 0755 /dev/stdin $(DESTDIR)$(INITDIR)/tunadm
+
+install-sysv:
+	$(PLACE) init/tunadm.lsb | install -D -m 0755 /dev/stdin $(DESTDIR)$(INITDIR)/tunadm
+
+install-ifupdown:
+	for hook in $(HOOKS); do $(PLACE) init/ifupdown | install -D -m 0755 /dev/stdin $(DESTDIR)$$hook || exit; done
+
+without-%:
+	@echo 'install: nothing for $*: WITH_$*=yes installs it'
+
+install-tunctl: install-program
 	@test '$(TUNCTL)' != 1 || $(LINKED) || if test -e $(LINK) || test -L $(LINK); then \
 	  echo 'install: $(LINK) already exists and is kept; everything else is installed' >&2; false; \
 	else echo 'ln -s tunadm $(LINK)'; ln -s tunadm $(LINK); fi
 
 uninstall:
 	! $(LINKED) || rm -f $(LINK)
-	rm -f $(DESTDIR)$(SBINDIR)/tunadm $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)) \
+	rm -f $(DESTDIR)$(BINDIR)/tunadm $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)) \
 	  $(DESTDIR)$(BASHCOMPDIR)/tunadm $(DESTDIR)$(ZSHCOMPDIR)/_tunadm $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish \
 	  $(DESTDIR)$(SCHEMADIR)/tunadm.schema.json $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) $(DESTDIR)$(INITDIR)/tunadm \
-	  $(DESTDIR)$(IFUPDOWNDIR)/if-pre-up.d/tunadm $(DESTDIR)$(IFUPDOWNDIR)/if-post-down.d/tunadm
+	  $(addprefix $(DESTDIR),$(HOOKS))
 
 clean:
 	rm -f tunadm bench/README.md.new
 
-.PHONY: build check race lint bench boot faults kernels install uninstall clean
+.PHONY: build check race archs lint bench boot faults kernels install install-program install-completions \
+  install-systemd install-openrc install-sysv install-ifupdown install-tunctl uninstall clean

@@ -66,7 +66,7 @@ machine() {
 	m=$work/$1/root
 	mkdir -p "$m" "$work/$1/upper" "$work/$1/work"
 	mount -t overlay -o "lowerdir=$root,upperdir=$work/$1/upper,workdir=$work/$1/work" overlay "$m" 2>/dev/null || cp -a "$root/." "$m"
-	install -D -m 0755 "$tunadm" "$m/usr/local/sbin/tunadm"
+	install -D -m 0755 "$tunadm" "$m/usr/local/bin/tunadm"
 	install -D -m 0755 "$work/attach" "$m/usr/local/bin/attach"
 	install -D -m 0755 "$work/hostile" "$m/usr/local/bin/hostile"
 	for unit in $units; do
@@ -82,7 +82,7 @@ machine() {
 }
 place() {
 	install -D -m "$2" /dev/null "$3"
-	sed 's|@SBINDIR@|/usr/local/sbin|' "$here/$1" >"$3"
+	sed 's|@BINDIR@|/usr/local/bin|' "$here/$1" >"$3"
 }
 
 # with_udev makes udev run in the container, although /sys is read-only. It reads /sys, and is not triggered.

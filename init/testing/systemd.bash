@@ -132,7 +132,7 @@ test_hostile() {
 	tries=$(inside /usr/local/bin/hostile)
 	check 'a hostile program does its worst outside the units' lacks "$tries" 'refused: '
 	rm -f "$m/etc/hostile"
-	cp "$work/hostile" "$m/usr/local/sbin/tunadm"
+	cp "$work/hostile" "$m/usr/local/bin/tunadm"
 	for unit in tunadm.service tunadm-late.service tunadm@lab.service; do
 		inside systemctl reset-failed
 		inside systemctl start "$unit"
@@ -142,7 +142,7 @@ test_hostile() {
 		inside systemctl stop "$unit"
 	done
 	check 'the files of the machine are untouched' refused test -e "$m/etc/hostile"
-	cp "$tunadm" "$m/usr/local/sbin/tunadm"
+	cp "$tunadm" "$m/usr/local/bin/tunadm"
 }
 
 test_score() {
