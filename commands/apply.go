@@ -2,7 +2,9 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/users"
@@ -20,9 +22,23 @@ type applyOptions struct {
 	prune, atomic, replace, deferMaster bool
 }
 
+// setFlag returns --set, the name under which apply remembers devices, and teardown finds them.
+func (o *changeOptions) setFlag(usage string) *option {
+	return valueFlag("set", usage, parseSet, &o.set)
+}
+
+func parseSet(s string) (string, error) {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	if s == "" || len(s) > 64 || strings.Trim(s, plain) != "" {
+		return "", fmt.Errorf("%q is not 1 to 64 letters, digits, dots, hyphens and underscores", s)
+	}
+	return s, nil
+}
+
 func (o *applyOptions) flags() []*option {
 	return append([]*option{
 		switchFlag("prune", "delete what an earlier apply of these operands created, if no longer declared", &o.prune),
+		o.setFlag("remember the devices as the set `NAME`, not by the operands"),
 		switchFlag("atomic", "if one device fails, put all devices back", &o.atomic),
 		switchFlag("replace", "re-create a device whose mode or queues differ, if no program uses it", &o.replace),
 		switchFlag("defer-master", "ignore a master that does not exist yet", &o.deferMaster),
@@ -31,6 +47,10 @@ func (o *applyOptions) flags() []*option {
 
 // run creates and changes the declared devices. It changes nothing if there is a mistake in a file.
 func (o *applyOptions) run(operands []string) error {
+	if o.prune && o.set == "" && slices.Contains(operands, declare.Stdin) {
+		return usage("--prune and - require --set NAME: other input would count as the same files",
+			"tunadm apply --prune --set NAME -")
+	}
 	options := netcfg.Options{Atomic: o.atomic, DeferMaster: o.deferMaster}
 	return o.provision(operands, o.prune, options, func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
 		directory := &r.namespace.Directory

@@ -16,6 +16,7 @@ type changeOptions struct {
 	netns         string
 	dryRun, check bool
 	json          bool
+	set           string // apply, teardown: the name of the set of devices; "": the operands name it
 }
 
 // The usage of --json, for verbs that take device names and for verbs that take files.

@@ -61,6 +61,9 @@ func (r *provision) recall(operands []string) error {
 	if err != nil {
 		return err
 	}
+	if r.set != "" {
+		paths = []string{"set " + r.set} // neither a path nor standard input
+	}
 	memory, warning, err := state.Run.Recall(paths, namespace)
 	if warning != "" {
 		r.say("warning: " + warning)

@@ -22,6 +22,7 @@ type teardownOptions struct {
 
 func (o *teardownOptions) flags() []*option {
 	return append([]*option{
+		o.setFlag("delete the devices of the set `NAME`"),
 		switchFlag("force", "delete also devices in use, and declared devices that apply did not create", &o.force),
 	}, o.changeFlags(jsonOutcome)...)
 }
@@ -31,7 +32,12 @@ func (o *teardownOptions) run(operands []string) error {
 	var mistakes error
 	err := o.provision(operands, true, netcfg.Options{},
 		func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
-			declared, wrong := untilSignal(ctx, func() ([]declare.Declaration, error) { return declare.Read(operands) })
+			declared, wrong := untilSignal(ctx, func() ([]declare.Declaration, error) {
+				if o.set != "" && len(operands) == 0 { // the default files need not be those of the set
+					return nil, nil
+				}
+				return declare.Read(operands)
+			})
 			if ctx.Err() != nil {
 				return nil, wrong
 			}

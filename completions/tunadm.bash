@@ -62,7 +62,7 @@ _tunadm_old() {
 
 _tunadm() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word file i
-    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|write|columns|sort|color|interval|listen|connect|a|b|a-device|b-device|(add|remove)-(address|route))$'
+    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|set|write|columns|sort|color|interval|listen|connect|a|b|a-device|b-device|(add|remove)-(address|route))$'
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
         --promisc --multicast --up --down)
@@ -125,8 +125,8 @@ _tunadm() {
         list | ls) flags=(--json --names --columns --sort --stats --tree --wide --color --netns --help -h) ;;
         show) flags=(--json --color --netns --help -h) ;;
         top) flags=(--count --interval --netns --help -h) ;;
-        apply) flags=(--prune --atomic --replace --defer-master "${change[@]}") ;;
-        teardown) flags=(--force "${change[@]}") ;;
+        apply) flags=(--prune --set --atomic --replace --defer-master "${change[@]}") ;;
+        teardown) flags=(--force --set "${change[@]}") ;;
         export) flags=(--format --netns --help -h) ;;
         doctor) flags=(--user --json --netns --verbose -v --help -h) ;;
         watch) flags=(--json --netns --help -h) ;;
