@@ -62,6 +62,8 @@ func columns() []column {
 		index, length, queues,
 		{name: "alias", values: one(func(d *netcfg.Device) string { return d.Alias }), extra: true},
 		{name: "routes", values: func(d *netcfg.Device) []string { return texts(d.Routes) }, extra: true},
+		{name: "netns", values: one(func(d *netcfg.Device) string { return *cmp.Or(d.Netns, new(string)) }), hides: 15,
+			extra: true},
 		counter("rx-packets", 9, func(s *netcfg.Stats) uint64 { return s.RxPackets }),
 		counter("rx-bytes", 13, func(s *netcfg.Stats) uint64 { return s.RxBytes }),
 		counter("rx-dropped", 11, func(s *netcfg.Stats) uint64 { return s.RxDropped }),

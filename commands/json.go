@@ -83,6 +83,7 @@ type jsonDevice struct {
 	Attached         []jsonHolder `json:"attached"`
 	AttachedComplete bool         `json:"attached_complete"`
 	Stats            jsonStats    `json:"stats"`
+	Netns            *string      `json:"netns,omitempty"` // with --netns all only; "": this one
 }
 
 // A jsonEvent is a line of watch --json.
@@ -159,7 +160,7 @@ func toJSON(d *netcfg.Device) *jsonDevice {
 		Alias:      d.Alias, Master: orNull(d.Master), Promisc: d.Promisc, Multicast: d.Multicast,
 		Addresses: texts(d.Addresses), Routes: texts(d.Routes),
 		Attached: make([]jsonHolder, len(d.Holders)), AttachedComplete: d.HoldersComplete(),
-		Stats: jsonStats(d.Stats),
+		Stats: jsonStats(d.Stats), Netns: d.Netns,
 	}
 	for i, h := range d.Holders {
 		j.Attached[i] = toHolder(h)

@@ -21,9 +21,14 @@ type listOptions struct {
 	columns      []column
 	sort         *column
 	color, netns string
+
+	everywhere bool           // --netns all
+	roots      []*netcfg.Node // of --tree
 }
 
 func (o *listOptions) flags() []*option {
+	netns := netnsFlag(&o.netns)
+	netns.Usage += "; or all"
 	return []*option{
 		switchFlag("json", "print all details of each device as JSON", &o.json),
 		switchFlag("names", "print the names only", &o.names),
@@ -33,32 +38,16 @@ func (o *listOptions) flags() []*option {
 		switchFlag("tree", "show devices below their masters, and programs below devices", &o.tree),
 		switchFlag("wide", "hide no column on a narrow terminal", &o.wide),
 		colorFlag(&o.color),
-		netnsFlag(&o.netns),
+		netns,
 	}
 }
 
 func (o *listOptions) run(names []string) error {
+	o.everywhere = netcfg.IsEverywhere(o.netns)
 	if err := o.exclude(); err != nil {
 		return err
 	}
-	read := (*netcfg.Namespace).Devices
-	switch { // shell completions wait for names: nothing is read that is not printed
-	case o.stats && (o.sort == nil || o.sort.traffic):
-		read = (*netcfg.Namespace).Counters
-	case o.names && o.sort == nil:
-		read = (*netcfg.Namespace).Links
-	}
-	var roots []*netcfg.Node
-	if o.tree {
-		read = func(ns *netcfg.Namespace, named ...string) (found []*netcfg.Device, err error) {
-			if found, err = ns.Devices(named...); err == nil {
-				devices, _ := present(found, named)
-				roots, err = ns.Tree(devices, len(names) == 0)
-			}
-			return found, err
-		}
-	}
-	devices, missing, err := readDevices(o.netns, names, read)
+	devices, missing, err := o.read(names)
 	if err != nil {
 		return err
 	}
@@ -71,11 +60,34 @@ func (o *listOptions) run(names []string) error {
 	case o.names:
 		err = renderNames(o.stdout, devices)
 	case o.tree:
-		err = renderTree(o.stdout, roots, inColor(o.color, o.stdout))
+		err = renderTree(o.stdout, o.roots, inColor(o.color, o.stdout))
 	default:
 		err = o.table(devices)
 	}
 	return errors.Join(append(missing, err)...)
+}
+
+// read reads no more than is printed: shell completions wait for names.
+func (o *listOptions) read(names []string) (devices []*netcfg.Device, missing []error, err error) {
+	read := (*netcfg.Namespace).Devices
+	switch {
+	case o.tree:
+		read = func(ns *netcfg.Namespace, matched ...string) (found []*netcfg.Device, err error) {
+			if found, err = ns.Devices(matched...); err == nil {
+				devices, _ := present(found, matched)
+				o.roots, err = ns.Tree(devices, len(names) == 0)
+			}
+			return found, err
+		}
+	case o.stats && (o.sort == nil || o.sort.traffic):
+		read = (*netcfg.Namespace).Counters
+	case o.names && o.sort == nil:
+		read = (*netcfg.Namespace).Links
+	}
+	if o.everywhere {
+		return readEverywhere(names, read)
+	}
+	return readDevices(o.netns, names, read)
 }
 
 // table prints the devices for people.
@@ -89,6 +101,13 @@ func (o *listOptions) table(devices []*netcfg.Device) error {
 		chosen = statsColumns()
 	case chosen == nil:
 		chosen = usualColumns()
+	}
+	if o.everywhere && o.columns == nil {
+		netns, err := parseColumn("netns")
+		if err != nil {
+			return err
+		}
+		chosen = slices.Insert(chosen, 0, *netns)
 	}
 	return renderTable(o.stdout, devices, chosen, on)
 }
@@ -107,5 +126,7 @@ func (o *listOptions) exclude() error {
 		{o.tree && o.columns != nil, "--tree", "--columns"},
 		{o.tree && o.sort != nil, "--tree", "--sort"},
 		{o.tree && o.stats, "--tree", "--stats"},
+		{o.tree && o.everywhere, "--tree", "--netns all"},
+		{o.names && o.everywhere, "--names", "--netns all"},
 	})
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -8,16 +9,45 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
+// A reader reads the named devices, or all.
+type reader func(ns *netcfg.Namespace, names ...string) ([]*netcfg.Device, error)
+
 // readDevices returns the devices that the names and patterns mean, or all if there are none, and an error for each
 // that is absent or of another kind.
-func readDevices(
-	netns string, names []string, read func(*netcfg.Namespace, ...string) ([]*netcfg.Device, error),
-) (devices []*netcfg.Device, missing []error, err error) {
+func readDevices(netns string, names []string, read reader) (devices []*netcfg.Device, missing []error, err error) {
 	ns, err := netcfg.Open(netns)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer ns.Close()
+	return readIn(ns, names, read)
+}
+
+// readEverywhere returns the devices of all network namespaces as readDevices does, and an error for each name that no
+// namespace has.
+func readEverywhere(names []string, read reader) (devices []*netcfg.Device, missing []error, err error) {
+	namespaces := 0
+	var absences []error
+	devices, err = netcfg.Everywhere(func(ns *netcfg.Namespace) ([]*netcfg.Device, error) {
+		namespaces++
+		found, lacks, err := readIn(ns, names, read)
+		absences = append(absences, lacks...)
+		return found, err
+	})
+	count := map[string]int{}
+	for _, absence := range absences {
+		e := new(cause.Error)
+		if !errors.As(absence, &e) {
+			continue
+		}
+		if count[e.Device]++; count[e.Device] == namespaces {
+			missing = append(missing, absence)
+		}
+	}
+	return devices, append(missing, err), nil
+}
+
+func readIn(ns *netcfg.Namespace, names []string, read reader) (devices []*netcfg.Device, missing []error, err error) {
 	asked := len(names)
 	names, missing, err = matching(ns, names)
 	if err != nil || asked > 0 && len(names) == 0 {

@@ -66,7 +66,7 @@ _tunadm() {
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
         --promisc --multicast --up --down)
-    local -a columns=(name mode state access mtu mac master addresses in-use-by index txqueuelen queues alias routes rx-packets rx-bytes rx-dropped tx-packets tx-bytes tx-dropped)
+    local -a columns=(name mode state access mtu mac master addresses in-use-by index txqueuelen queues alias routes netns rx-packets rx-bytes rx-dropped tx-packets tx-bytes tx-dropped)
     COMPREPLY=()
     if ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} == as ]]; then
         [[ $cur == [\'\"]* ]] && quoted=1
@@ -115,7 +115,7 @@ _tunadm() {
         --master) _tunadm_values < <(_tunadm_masters) ;;
         --listen) _tunadm_values <<<$'127.0.0.1\n0.0.0.0' ;;
         --a-device | --b-device) _tunadm_values < <(_tunadm_devices) ;;
-        --netns) _tunadm_values < <(if [[ $cur == */* ]]; then compgen -f -- "$cur"; else cd /run/netns && compgen -f; fi 2>/dev/null) ;;
+        --netns) _tunadm_values < <([[ ${verb:-list} == @(list|ls) ]] && echo all; if [[ $cur == */* ]]; then compgen -f -- "$cur"; else cd /run/netns && compgen -f; fi 2>/dev/null) ;;
     esac
     [[ $flag ]] && return
     case ${verb:-list} in

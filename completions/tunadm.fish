@@ -53,7 +53,7 @@ end
 # __tunadm_columns prints the columns of list, each after the columns that have been typed.
 function __tunadm_columns
     set -l typed (string match -r -- '^(?:--columns=)?(.*,)?' (commandline -ct))[2]
-    printf "$typed%s\n" name mode state access mtu mac master addresses in-use-by index txqueuelen queues alias routes rx-packets rx-bytes rx-dropped tx-packets tx-bytes tx-dropped
+    printf "$typed%s\n" name mode state access mtu mac master addresses in-use-by index txqueuelen queues alias routes netns rx-packets rx-bytes rx-dropped tx-packets tx-bytes tx-dropped
 end
 
 # __tunadm_as succeeds if the old tool in the line of as is its argument; none: it has not been typed yet.
@@ -213,6 +213,7 @@ complete -c tunadm -n '__tunadm_is none list' -l sort -x -a '(__tunadm_columns)'
 complete -c tunadm -n '__tunadm_is none list show' -l color -x -a 'auto always never' -d 'Color the state'
 complete -c tunadm -n '__tunadm_is none list' -l stats -d 'Show packets, bytes and drops'
 complete -c tunadm -n '__tunadm_is none list' -l tree -d 'Show devices below their masters'
+complete -c tunadm -n '__tunadm_is none list' -l netns -x -a 'all' -d 'All network namespaces'
 complete -c tunadm -n '__tunadm_is none list' -l wide -d 'Hide no column on a narrow terminal'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -s v -l verbose -d 'Print each step as it is done'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -s q -l quiet -d 'Print errors only'

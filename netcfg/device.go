@@ -12,6 +12,7 @@ import (
 type Device struct {
 	Index    int
 	Name     string
+	Netns    *string // its network namespace, as --netns accepts it, "" for this one; set by [Everywhere] only
 	AltNames []string
 	Kind     string // "tun" for tun and tap; "veth", "bridge", "loopback", ...; "" for a network card
 

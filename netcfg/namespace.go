@@ -119,7 +119,7 @@ func explainNamespace(ns, path string, err error) error {
 // Elsewhere returns the other network namespaces that have a TUN/TAP device of that name, as [netns.Others] returns
 // them.
 func (ns *Namespace) Elsewhere(name string) []string {
-	return netns.Others(time.Now().Add(holders.Longest), func() bool {
+	return netns.Others(time.Now().Add(holders.Longest), func(string) bool {
 		other, err := Open("")
 		if err != nil {
 			return false

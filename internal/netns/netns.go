@@ -50,14 +50,15 @@ func Open(path string) (int, error) {
 
 // Others returns the other network namespaces in which match returns true, each as --netns accepts it: the name of
 // ip-netns(8), otherwise a PID. It calls match on a separate thread, which is in the namespace and ends afterwards. It
-// omits those that this user may not enter. It stops at the given time, because any user can create thousands.
-func Others(end time.Time, match func() bool) []string {
+// omits those that this user may not enter. It stops at the given time, because any user can create thousands; the zero
+// time is never.
+func Others(end time.Time, match func(called string) bool) []string {
 	seen := map[uint64]bool{files.Inode("/proc/thread-self/ns/net"): true}
 	var found []string
 	look := func(path, called string) {
-		if inode := files.Inode(path); inode != 0 && !seen[inode] && time.Now().Before(end) {
+		if inode := files.Inode(path); inode != 0 && !seen[inode] && (end.IsZero() || time.Now().Before(end)) {
 			seen[inode] = true
-			if matches(path, match) {
+			if matches(path, func() bool { return match(called) }) {
 				found = append(found, called)
 			}
 		}
