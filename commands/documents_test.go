@@ -79,12 +79,23 @@ func TestTheManualHasAllVerbsAndFlags(t *testing.T) {
 	}
 }
 
-// TestTheManualFits renders tunadm(8). In a longer page, readers find nothing; the other pages have the details.
+// TestTheManualFits renders all pages for 80 columns. In a longer tunadm(8), readers find nothing; the other pages have
+// the details.
 func TestTheManualFits(t *testing.T) {
 	nstest.NeedProgram(t, "mandoc")
-	out, err := exec.Command("mandoc", "-Tascii", "-O", "width=78", "../man/tunadm.8").Output()
-	if lines := strings.Count(string(out), "\n"); err != nil || lines > 600 {
-		t.Errorf("%d lines, more than 600; %v", lines, err)
+	pages, _ := filepath.Glob("../man/*.[58]")
+	for _, page := range pages {
+		out, err := exec.Command("mandoc", "-Tutf8", "-O", "width=78", page).Output()
+		text := regexp.MustCompile(`.\x08`).ReplaceAllString(string(out), "") // overstrikes
+		if lines := strings.Count(text, "\n"); err != nil || page == "../man/tunadm.8" && lines > 600 {
+			t.Errorf("%s: %d lines, more than 600; %v", page, lines, err)
+		}
+		if n := widest(text); n > 80 {
+			t.Errorf("%s: a line has %d columns", page, n)
+		}
+	}
+	if len(pages) < 6 {
+		t.Errorf("%d pages", len(pages))
 	}
 }
 
