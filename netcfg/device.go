@@ -27,14 +27,14 @@ type Device struct {
 	Access users.Access
 
 	Up, Carrier bool
+	Promisc     bool
+	Multicast   bool
 	MTU         int      // bytes
 	MAC         link.MAC // nil on a tun
 	TxQueueLen  int      // packets
 	Alias       string
 	Master      string // "": none
 	MasterKind  string // "bridge", "vrf"
-	Promisc     bool
-	Multicast   bool
 
 	Addresses []Address // in the kernel's order, with foreign ones
 	Routes    []Route   // through the device, and through others with one of its addresses as source
