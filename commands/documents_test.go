@@ -79,6 +79,28 @@ func TestTheManualHasAllVerbsAndFlags(t *testing.T) {
 	}
 }
 
+// TestTheManualHasItsSections looks for the sections that a page refers to. On a page with another name, .Nm alone prints
+// that name instead of the program's.
+func TestTheManualHasItsSections(t *testing.T) {
+	pages, _ := filepath.Glob("../man/*.[58]")
+	references := 0
+	for _, page := range pages {
+		text := read(t, page)
+		for _, to := range regexp.MustCompile(`(?m)\bSx (.*?)( [.,;:])?$`).FindAllStringSubmatch(text, -1) {
+			references++
+			if !regexp.MustCompile(`(?m)^\.S[sh] ` + regexp.QuoteMeta(to[1]) + `$`).MatchString(text) {
+				t.Errorf("%s: no section %q", page, to[1])
+			}
+		}
+		if page != "../man/tunadm.8" && regexp.MustCompile(`(?m)^\.Nm( [.,;:]|$)`).MatchString(text) {
+			t.Errorf("%s: .Nm without a name", page)
+		}
+	}
+	if references < 5 {
+		t.Errorf("%d references", references)
+	}
+}
+
 // TestTheManualFits renders all pages for 80 columns. In a longer tunadm(8), readers find nothing; the other pages have
 // the details.
 func TestTheManualFits(t *testing.T) {
