@@ -79,8 +79,8 @@ func TestTheManualHasAllVerbsAndFlags(t *testing.T) {
 	}
 }
 
-// TestTheManualHasItsSections looks for the sections that a page refers to. On a page with another name, .Nm alone prints
-// that name instead of the program's.
+// TestTheManualHasItsSections looks for the sections that a page refers to. On a page with another name, .Nm alone
+// prints that name instead of the program's.
 func TestTheManualHasItsSections(t *testing.T) {
 	pages, _ := filepath.Glob("../man/*.[58]")
 	references := 0
