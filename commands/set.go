@@ -2,9 +2,11 @@ package commands
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -19,9 +21,21 @@ type setOptions struct {
 	properties
 }
 
+// parseNewName refuses a word that would mean several devices, or a number of the kernel's choice.
+func parseNewName(s string) (string, error) {
+	switch {
+	case link.IsPattern(s):
+		return "", fmt.Errorf("%q is a pattern or a range: one name is required", s)
+	case link.IsTemplate(s):
+		return "", fmt.Errorf("%q leaves the number to the kernel: one name is required", s)
+	}
+	return s, deviceName(s)
+}
+
 func (o *setOptions) flags() []*option {
 	s := &o.spec
 	return slices.Concat(o.propertyFlags(), []*option{
+		valueFlag("name", "rename the device to `NEW`", parseNewName, &s.Rename),
 		listFlag("add-address", "add `ADDRESS`; can be repeated", netcfg.ParseAddress, &s.AddAddresses),
 		listFlag("remove-address", "remove `ADDRESS`; can be repeated", netcfg.ParseAddress, &s.RemoveAddresses),
 		listFlag("add-route", "add `ROUTE`; can be repeated", netcfg.ParseRoute, &s.AddRoutes),
@@ -44,6 +58,9 @@ func (o *setOptions) run(operands []string) error {
 	}
 	if len(names) > 1 && spec.MAC != nil {
 		return usagef("--mac goes with one device")
+	}
+	if len(names) > 1 && spec.Rename != "" {
+		return usagef("--name goes with one device")
 	}
 	if reflect.DeepEqual(*spec, netcfg.Spec{}) {
 		return usage("no property is given", "tunadm help set")

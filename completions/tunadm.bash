@@ -62,7 +62,7 @@ _tunadm_old() {
 
 _tunadm() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word file i
-    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|set|write|columns|sort|color|interval|listen|connect|a|b|a-device|b-device|(add|remove)-(address|route))$'
+    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|set|name|write|columns|sort|color|interval|listen|connect|a|b|a-device|b-device|(add|remove)-(address|route))$'
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
         --promisc --multicast --up --down)
@@ -120,7 +120,7 @@ _tunadm() {
     [[ $flag ]] && return
     case ${verb:-list} in
         add | a) flags=(--mode --multi-queue --vnet-hdr --pi "${properties[@]}" --if-missing "${change[@]}") ;;
-        set) flags=("${properties[@]}" --add-address --remove-address --add-route --remove-route "${change[@]}") ;;
+        set) flags=("${properties[@]}" --name --add-address --remove-address --add-route --remove-route "${change[@]}") ;;
         delete | del | rm) flags=(--mode --if-exists --force "${change[@]}") ;;
         list | ls) flags=(--json --names --columns --sort --stats --tree --wide --color --netns --help -h) ;;
         show) flags=(--json --color --netns --help -h) ;;

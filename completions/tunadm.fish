@@ -156,6 +156,7 @@ complete -c tunadm -n '__tunadm_is add set' -l multicast -x -a 'on off' -d 'Send
 complete -c tunadm -n '__tunadm_is add set' -l up -d 'Bring the device up'
 complete -c tunadm -n '__tunadm_is add set' -l down -d 'Take the device down'
 
+complete -c tunadm -n '__tunadm_is set' -l name -x -d 'Rename the device'
 complete -c tunadm -n '__tunadm_is set' -l add-address -x -d 'Add an address'
 complete -c tunadm -n '__tunadm_is set' -l remove-address -x -d 'Remove an address'
 complete -c tunadm -n '__tunadm_is set' -l add-route -x -d 'Add a route'

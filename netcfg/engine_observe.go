@@ -39,6 +39,10 @@ func dropping(steps []Step, before *Device, o Options) depth {
 		switch s.phase {
 		case phaseClear, phaseYield, phaseReplace, phaseMaster, phaseDown:
 			return deep
+		case phaseRename:
+			if s.Kind == StepLink {
+				return deep
+			}
 		case phaseDelete:
 			if o.Atomic {
 				return deep

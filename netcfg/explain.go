@@ -92,6 +92,9 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 		e.Detail = "the kernel has no memory for the queue of the attached program"
 	case is(unix.EPERM):
 		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
+	case s.Kind == StepRename && is(unix.EEXIST):
+		e.Cause, e.Detail = cause.Exists, "another device has that name"
+		e.Fix = fix.Run(fix.Command{Words: []string{"ip", "link", "show", s.name}})
 	case s.master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && ns.absent(s.master.index)):
 		e.Cause = cause.NoMaster // without a fix: the master existed a moment ago
 	case s.Kind == StepMaster && (is(unix.EOPNOTSUPP) || is(unix.EINVAL)):

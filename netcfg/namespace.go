@@ -48,8 +48,9 @@ const (
 	noCarrier   features = 1 << iota // attach without turning on the carrier: IFF_NO_CARRIER, Linux 6.1
 	queueCount                       // the queues of a single-queue device by ethtool; not in Linux 5.10
 	netnsCookie                      // SO_NETNS_COOKIE, Linux 5.14
+	liveRename                       // rename a device that is up, Linux 6.2
 
-	allFeatures = noCarrier | queueCount | netnsCookie
+	allFeatures = noCarrier | queueCount | netnsCookie | liveRename
 )
 
 // Open enters the network namespace ns and opens it; "" is the current one. A text with a slash is a path; another text

@@ -57,6 +57,7 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	}
 	p.shrink()
 	p.master()
+	p.rename()
 	p.access()
 	slices.SortStableFunc(p.steps, func(a, b Step) int { return int(a.phase - b.phase) })
 	return p.steps, nil
@@ -237,6 +238,22 @@ func (p *planner) losesIPv6() bool {
 func (p *planner) shrink() {
 	if p.losesIPv6() {
 		p.step(phaseReplace, Step{Kind: StepLink, link: Link{MTU: p.want.MTU}})
+	}
+}
+
+// rename plans the new name. On older kernels the device is down for a moment. The engine restores what this drops.
+func (p *planner) rename() {
+	w := p.want
+	if w.Rename == "" || w.Rename == p.have.Name {
+		return
+	}
+	up, off := w.Up != nil && *w.Up || w.Up == nil && p.have.Up, false
+	if up && w.downRename {
+		p.step(phaseRename, Step{Kind: StepLink, link: Link{Up: &off}})
+	}
+	p.step(phaseRename, Step{Kind: StepRename, name: w.Rename, down: w.downRename})
+	if up && w.downRename {
+		p.step(phaseRename, Step{Kind: StepLink, link: Link{Up: &up}})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
@@ -120,6 +121,7 @@ func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Sp
 	if err := j.checkRemovals(); err != nil {
 		return nil, err
 	}
+	want.downRename = ns.features&liveRename == 0 || want.Rename != "" && !surroundings.KernelSince(6, 2)
 	if want.Master == nil || want.Master.Name == "" {
 		ns.warnOfMTU(j, &want, masters)
 		return &want, nil

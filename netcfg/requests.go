@@ -21,6 +21,8 @@ func (s Step) encode() *nl.NetlinkRequest {
 		return rtnl.ChangeLink(s.master.index, nl.NewRtAttr(unix.IFLA_ADDRESS, s.master.mac))
 	case StepMaster:
 		return rtnl.ChangeLink(s.Index, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.master.index))))
+	case StepRename:
+		return rtnl.ChangeLink(s.Index, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(s.name)))
 	case StepAddAddress:
 		return s.encodeAddress(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
 	case StepRemoveAddress:

@@ -20,6 +20,8 @@ type Spec struct {
 	Link
 	Master *Master // without a name: no master
 
+	Rename string // the new name of an existing device; "": it keeps its name
+
 	Addresses                     *[]Address // all addresses of the administrator
 	AddAddresses, RemoveAddresses []Address
 	Routes                        *[]Route // all routes of the administrator
@@ -33,8 +35,9 @@ type Spec struct {
 	Replace bool // re-create an existing device that cannot be changed
 
 	// before is the device as it was before the change. The engine restores what the kernel removes with other things.
-	before *Device
-	undo   bool // restore everything in before, with the order of the addresses
+	before     *Device
+	undo       bool // restore everything in before, with the order of the addresses
+	downRename bool // the kernel renames only devices that are down
 }
 
 // Check returns the errors of the Spec itself, for any device: properties that are asked for twice, or both to be added
@@ -137,6 +140,8 @@ func (d *Device) spec(tried []*task) *Spec {
 			s.Master = &Master{Name: d.Master, index: d.masterIndex}
 		case StepAccess:
 			s.Access = &d.Access
+		case StepRename:
+			s.Rename, s.downRename = d.Name, step.down
 		}
 	}
 	return s

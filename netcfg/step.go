@@ -24,6 +24,8 @@ type Step struct {
 	Rule    rtnl.Rule     // add-rule, remove-rule
 	master  *Master       // hold, master
 	access  *users.Access // access
+	name    string        // rename: the new name
+	down    bool          // rename: the kernel renames only devices that are down
 	force   bool          // delete: delete even if a program is attached
 	old     *Device       // access, delete: the device as it was observed
 
@@ -58,6 +60,7 @@ const (
 	StepHold          StepKind = "hold" // set a bridge's own MAC address, so it stays the same
 	StepMaster        StepKind = "master"
 	StepAccess        StepKind = "access"
+	StepRename        StepKind = "rename"
 	StepDelete        StepKind = "delete"
 )
 
@@ -75,6 +78,7 @@ const (
 	phaseReplace
 	phaseMaster
 	phaseDown
+	phaseRename
 	phaseAccess
 	phaseDelete
 	phases
@@ -107,6 +111,8 @@ func (s Step) String() string {
 			return "ip link set " + linkName(s.Device) + " nomaster"
 		}
 		return "ip link set " + linkName(s.Device) + " master " + words.Quote(s.master.Name)
+	case StepRename:
+		return "ip link set " + linkName(s.Device) + " name " + words.Quote(s.name)
 	case StepAccess:
 		return "# " + dev + ": " + accessWords(*s.access)
 	}
@@ -255,6 +261,8 @@ func (s Step) what() string {
 			return "no-master"
 		}
 		return "master " + words.Escape(s.master.Name)
+	case StepRename:
+		return "name " + words.Escape(s.name)
 	case StepAccess:
 		return accessWords(*s.access)
 	}

@@ -22,6 +22,13 @@ func (j *job) task(s Step) *task {
 	if j.created && s.Kind != StepCreate {
 		t.Device, t.Index, t.hold, t.absent = j.Name, j.index, j.hold, s.Index == 0
 	}
+	if s.phase >= phaseRename && s.Device != j.Name && j.now != nil && s.Index == j.now.Index {
+		t.Device = j.Name
+		if s.old != nil {
+			renamed := *s.old
+			renamed.Name, t.old = j.Name, &renamed
+		}
+	}
 	return t
 }
 
@@ -68,6 +75,8 @@ func (j *job) note(t *task, err error) {
 		switch t.Kind {
 		case StepCreate:
 			j.created, j.index, j.Name, j.hold = true, t.Index, t.Device, t.hold
+		case StepRename:
+			j.Name = t.name
 		case StepDelete:
 			j.deleted = true
 			if j.want != nil { // a new device keeps nothing of the deleted one, unless it restores that one

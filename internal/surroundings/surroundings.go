@@ -2,7 +2,9 @@
 package surroundings
 
 import (
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -78,6 +80,17 @@ func inChroot() bool {
 		}
 	}
 	return true
+}
+
+// KernelSince reports whether the kernel has at least this version.
+func KernelSince(major, minor int) bool {
+	var u unix.Utsname
+	has := [2]int{}
+	if err := unix.Uname(&u); err != nil {
+		return false
+	}
+	_, _ = fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &has[0], &has[1])
+	return slices.Compare(has[:], []int{major, minor}) >= 0
 }
 
 // MayConfigure reports whether the thread has CAP_NET_ADMIN.
