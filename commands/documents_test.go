@@ -57,7 +57,7 @@ func TestTheManualHasAllVerbsAndFlags(t *testing.T) {
 		section = regexp.MustCompile(`(?s)\n\.S[hs] .*`).ReplaceAllString(section, "")
 		for _, f := range allFlags(v) {
 			for _, s := range spellings(f) {
-				flag := regexp.MustCompile(`(?m)^\.(It )?Fl (-[a-z]+ , )?` + regexp.QuoteMeta(s[1:]) + `( |$)`)
+				flag := regexp.MustCompile(`(?m)^\.(It )?Fl (-[a-z-]+ , )?` + regexp.QuoteMeta(s[1:]) + `( |$)`)
 				if !flag.MatchString(section) {
 					t.Errorf("%s: no %s", v.name, s)
 				}

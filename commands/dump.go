@@ -28,7 +28,9 @@ type dumpOptions struct {
 	netns string
 	count int // of packets; 0: no limit
 	hex   bool
+	bare  bool   // lines without the time
 	write string // a file; "-": standard output; "": print lines
+	force bool   // overwrite the file
 
 	captured *os.File // the file of --write; nil: none
 }
@@ -37,7 +39,9 @@ func (o *dumpOptions) flags() []*option {
 	return []*option{
 		valueFlag("count", "exit after `N` packets", parseCount, &o.count),
 		switchFlag("hex", "print the bytes of each packet too", &o.hex),
+		switchFlag("no-time", "print no time", &o.bare, "t"),
 		valueFlag("write", "write pcapng to `FILE`, or to standard output (-), instead of lines", parseFile, &o.write),
+		switchFlag("force", "with --write: overwrite an existing file", &o.force),
 		netnsFlag(&o.netns),
 	}
 }
@@ -59,8 +63,13 @@ func parseFile(s string) (string, error) {
 
 // run prints or writes each packet.
 func (o *dumpOptions) run(names []string) error {
-	if o.hex && o.write != "" {
-		return usagef("--hex and --write exclude each other")
+	if err := exclusive([]pair{
+		{o.hex && o.write != "", "--hex", "--write"}, {o.bare && o.write != "", "--no-time", "--write"},
+	}); err != nil {
+		return err
+	}
+	if o.force && o.write == "" {
+		return usagef("--force goes with --write")
 	}
 	c := carrier{program: o.program, netns: o.netns}
 	seen := 0
@@ -81,7 +90,11 @@ func (o *dumpOptions) run(names []string) error {
 	c.begin = func(_ context.Context, _ *netcfg.Namespace, a *netcfg.Attached) (take, error) {
 		var text []byte
 		return func(b []byte) error {
-			text = append(append(text[:0], packet.Describe(b, a.Mode)...), '\n')
+			text = text[:0]
+			if !o.bare {
+				text = time.Now().AppendFormat(text, "15:04:05.000000 ")
+			}
+			text = append(append(text, packet.Describe(b, a.Mode)...), '\n')
 			if o.hex {
 				text = packet.AppendHex(text, b)
 			}
@@ -92,7 +105,8 @@ func (o *dumpOptions) run(names []string) error {
 	return c.carry(names)
 }
 
-// openCapture opens the file of --write. An existing file is truncated only after the attachment succeeded.
+// openCapture opens the file of --write. An existing file is truncated only after the attachment succeeded. Without
+// --force, a file that is not empty is refused.
 func (o *dumpOptions) openCapture(*netcfg.Device) (undo func(), err error) {
 	if o.write == "-" {
 		return func() {}, nil
@@ -102,6 +116,11 @@ func (o *dumpOptions) openCapture(*netcfg.Device) (undo func(), err error) {
 	if errors.Is(err, fs.ErrExist) {
 		created = false
 		o.captured, err = files.OpenNow(o.write, os.O_WRONLY|os.O_CREATE, 0o666)
+	}
+	if err == nil && !o.force && holdsData(o.captured) {
+		o.captured.Close()
+		return nil, &exitError{code: exitExists, fix: fix.Sentence("--force overwrites it"),
+			err: fmt.Errorf("--write: %s: the file exists", o.write)}
 	}
 	if errors.Is(err, syscall.ENXIO) {
 		return nil, &exitError{code: exitFailed, fix: fix.Sentence("start the program that reads the FIFO first"),
@@ -115,6 +134,12 @@ func (o *dumpOptions) openCapture(*netcfg.Device) (undo func(), err error) {
 			_ = os.Remove(o.write)
 		}
 	}, nil
+}
+
+// holdsData reports whether a file is a regular one, and not empty.
+func holdsData(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular() && info.Size() > 0
 }
 
 // capture starts the capture. The file is closed with the process, which ends with the run.

@@ -130,7 +130,7 @@ _tunadm() {
         export) flags=(--format --netns --help -h) ;;
         doctor) flags=(--user --json --netns --verbose -v --help -h) ;;
         watch) flags=(--json --netns --help -h) ;;
-        dump) flags=(--count --hex --write --netns --help -h) ;;
+        dump) flags=(--count --hex --no-time -t --force --write --netns --help -h) ;;
         echo) flags=(--verbose -v --netns --help -h) ;;
         exec) flags=(--user --new-privileges --ambient --vnet-hdr --pi --netns --help -h) ;;
         tunnel) flags=(--plain --listen --connect --udp --peer --netns --verbose -v --help -h) ;;

@@ -184,6 +184,8 @@ complete -c tunadm -n '__tunadm_is top' -l count -x -d 'Exit after this number o
 complete -c tunadm -n '__tunadm_is top' -l interval -x -d 'Seconds between two tables'
 complete -c tunadm -n '__tunadm_is dump' -l count -x -d 'Exit after this number of packets'
 complete -c tunadm -n '__tunadm_is dump' -l hex -d 'Print the bytes of each packet too'
+complete -c tunadm -n '__tunadm_is dump' -s t -l no-time -d 'Print no time'
+complete -c tunadm -n '__tunadm_is dump' -l force -d 'Overwrite an existing file'
 complete -c tunadm -n '__tunadm_is dump' -l write -r -F -d 'Write pcapng'
 
 complete -c tunadm -n '__tunadm_is echo' -s v -l verbose -d 'Print each packet'
