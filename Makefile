@@ -8,6 +8,7 @@
 #                 without KVM, and 700 MB of packages the first time (TUNADM_TEST_SMOKE=1: only a smoke run, a minute
 #                 per kernel)
 # make archs      build for every Linux architecture of Go; run the tests of the 386 build that need no namespace
+# make fresh      run the README's two commands on new Debian roots (as root)
 # make install    PREFIX, DESTDIR and the directories below can be set. WITH_completions, WITH_systemd, WITH_openrc,
 #                 WITH_sysv and WITH_ifupdown are yes or no; the default of all but the first is what the machine has.
 #                 TUNCTL=1: also install a link tunctl to tunadm, unless another file has that name
@@ -60,11 +61,14 @@ archs:
 	  echo "linux/$$arch"; CGO_ENABLED=0 GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -o /dev/null . || exit; done
 	CGO_ENABLED=0 GOARCH=386 $(GO) test -tags $(TAGS) ./internal/...
 
+fresh:
+	testing/fresh
+
 lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
-	shellcheck testing/prepare bench/run bench/packets .ci/run completions/tunadm.bash init/test init/testing/*.bash init/ifupdown kernels/test kernels/testing/* init/tunadm.lsb init/tunadm.openrc
+	shellcheck testing/prepare testing/fresh bench/run bench/packets .ci/run completions/tunadm.bash init/test init/testing/*.bash init/ifupdown kernels/test kernels/testing/* init/tunadm.lsb init/tunadm.openrc
 	zsh -n completions/_tunadm
 	fish -n completions/tunadm.fish
 	pycodestyle --max-line-length=120 faults
@@ -141,5 +145,5 @@ uninstall:
 clean:
 	rm -f tunadm bench/README.md.new
 
-.PHONY: build check race archs lint bench boot faults kernels install install-program install-completions \
+.PHONY: build check race archs fresh lint bench boot faults kernels install install-program install-completions \
   install-systemd install-openrc install-sysv install-ifupdown install-tunctl uninstall clean
