@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"net/netip"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -150,6 +154,38 @@ new              -       -          -         -       -          -
 `
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
+
+// TestListFits prints a device whose every value is long at several widths, in color too: no line is longer, and every
+// column is shown or named as hidden.
+func TestListFits(t *testing.T) {
+	id := &users.ID{Number: 4000000000, Name: "a-user-with-a-long-name"}
+	address := netcfg.Address{Local: netip.MustParseAddr("2001:db8:1111:2222:3333:4444:5555:6666"), Bits: 128}
+	namespace, most := "a-long-namespace", uint64(math.MaxUint64)
+	d := &netcfg.Device{
+		Name: "fifteen-letters", Kind: "tun", Mode: link.TAP, MTU: 65535, MAC: link.MAC{2, 0, 0, 0, 0, 1},
+		Netns: &namespace, Master: "fifteen-letter2", Up: true, Access: users.Access{User: id, Group: id}, Queues: 1,
+		Addresses: []netcfg.Address{address, address},
+		Holders:   []netcfg.Holder{{PID: 4194304, Command: "fifteen-letters", Queues: 1}},
+		Stats: netcfg.Stats{RxPackets: most, RxBytes: most, RxDropped: most, TxPackets: most, TxBytes: most,
+			TxDropped: most},
+	}
+	escape := regexp.MustCompile("\x1b[^m]*m")
+	for name, chosen := range map[string][]column{"usual": usualColumns(), "stats": statsColumns()} {
+		for _, width := range []int{20, 40, usualWidth, 120, 200, 300} {
+			var out bytes.Buffer
+			err := renderTable(&out, []*netcfg.Device{d}, chosen, screen{width: width, color: true})
+			text := escape.ReplaceAllString(out.String(), "")
+			if n := widest(text); err != nil || n > width {
+				t.Errorf("%s: a line of %d columns on a screen of %d, error %v:\n%s", name, n, width, err, text)
+			}
+			for _, c := range chosen {
+				if !strings.Contains(strings.Join(strings.Fields(text), " "), c.heading()) {
+					t.Errorf("%s: %s is neither shown nor named at width %d:\n%s", name, c.heading(), width, text)
+				}
+			}
+		}
 	}
 }
 
