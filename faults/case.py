@@ -15,6 +15,7 @@ from snapshot import memory, snapshot
 from surroundings import SURROUNDINGS
 
 LOG = "/run/trace"
+ACTS = re.compile(r"nlmsg_type=RTM_(NEW|DEL)(LINK|ADDR|ROUTE)")
 CRASH = re.compile(r"^(panic|fatal error|goroutine \d+|runtime:)", re.M)
 
 # How others interfere while the process is stopped: {0} is a device of the scenario, {1} its index.
@@ -102,7 +103,9 @@ class Case:
         meddler = Meddler(action, device)
         prefix = strace(LOG, inject.split(":")[0] + ",sendto,ioctl", inject, self.s.becomes)
         r = self.result(before, known, self.run(self.s.args, prefix, meddler.act), done=meddler.done)
-        r["looked"] = not looks_later(read(LOG), device)
+        log = read(LOG)
+        r["looked"] = not looks_later(log, device, action)
+        r["attached"] = "TUNSETIFF" in log.partition("stopped by SIGSTOP")[0]
         meddler.end()
         return r
 
@@ -128,18 +131,25 @@ class Case:
         return self.repaired(r) if died and self.s.again else r
 
 
-def looks_later(log, device):
-    """Reports whether the program looks at the device of this name after it was stopped. A look by descriptor asks for
-    the name, for the index of the name, and for the name again. A look by netlink names no device or this one, since
-    strace knows no name of a device that is gone; or it asks for several."""
+def looks_later(log, device, action):
+    """Reports whether the program could see the interference: whether it looks at the device of this name after it was
+    stopped, and before it acts on a device whose index another one has now. A look by descriptor asks for the name, for
+    the index of the name, and for the name again, which a device keeps in another namespace. A look by netlink names no
+    device or this one, since strace knows no name of a device that is gone; or it asks for several."""
     earlier, _, later = log.partition("stopped by SIGSTOP")
-    named = f'ifr_name="{device}"'
+    named, same_index = (f'ifr_name="{device}"', f'if_nametoindex("{device}")'), action == "replace-index"
 
-    def looks(text):
-        asks = "RTM_GETLINK" in text and (text.split(", ")[1].startswith("[[") or "if_nametoindex" not in text)
-        return named in text or asks or f'if_nametoindex("{device}")' in text
+    def concerns(text):
+        return "[[" in text.split(", ")[1] or "if_nametoindex" not in text or named[1] in text
     last = [text for name, text, _ in calls(earlier) if name == "ioctl"][-1:]
-    return any(named in text for text in last) or any(looks(text) for _, text, _ in calls(later))
+    if action != "netns" and any(named[0] in text for text in last):
+        return True
+    for _, text, _ in calls(later):
+        if same_index and ACTS.search(text) and concerns(text):
+            return False
+        if "RTM_GETLINK" in text and concerns(text) or not same_index and (named[0] in text or named[1] in text):
+            return True
+    return False
 
 
 class Meddler:

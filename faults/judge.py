@@ -13,8 +13,9 @@ HONEST = ("could not be put back", "could not be restored", "not all of it could
 SECRET = re.compile("tun[0-9a-f]{12}$")  # the name of a device before it gets its own
 
 # What others change by an interference. Taking a device down takes its routes and IPv6 addresses, which the kernel then
-# refuses; a carrier brings an IPv6 address.
-EFFECTS = {"down": ("flags", "routes"), "rename": ("flags", "routes"), "mtu": ("mtu",),
+# refuses; an MTU of 1280 brings back IPv6; a carrier brings an IPv6 address.
+EFFECTS = {"down": ("flags", "routes"), "rename": ("flags", "routes"), "swap": ("flags", "routes"),
+           "mtu": ("mtu", "sys_disable_ipv6"),
            "attach": ("linkinfo", "sys_tun_flags", "routes")}
 
 
@@ -160,15 +161,16 @@ class Baseline:
                 found.append(("foreign device changed", lines))
         if s.args[0] != "loop" and (lines := differences(then.get(""), now.get(""), who="")):
             found.append(("foreign routes or rules changed", lines))
-        if "away0" in now and device not in theirs:  # renamed by others
+        names = self.own - theirs
+        if "away0" in now:  # renamed by others, who may have given the name to a device of their own
+            names |= {device}
             now = {**now, device: json.loads(re.sub(r"away0(:\d+)?", device, json.dumps(now["away0"])))}
         mask = {(device, k) for k in EFFECTS.get(action, ())}
 
         def against(state, n, more, index):
             lines = differences(state.get(n), now.get(n), mask | more, index, n)
-            return [line for line in lines if action not in EFFECTS or '"inet6"' not in line]
-        to_after = {n: against(self.after, n, self.mask | {(n, "sys_addr_assign_type")}, False)
-                    for n in self.own - theirs}
+            return [line for line in lines if action not in EFFECTS or n != device or '"inet6"' not in line]
+        to_after = {n: against(self.after, n, self.mask | {(n, "sys_addr_assign_type")}, False) for n in names}
         if r["code"] == 0:
             if s.exit == 0 and any(to_after.values()):
                 found.append(("success, but not as asked", [line for n in sorted(to_after) for line in to_after[n]]))
@@ -177,7 +179,7 @@ class Baseline:
             b, t = against(r["before"], n, set(), not s.remade), against(then, n, set(), True)
             if to_after[n] and b and t and n in now:
                 found.append(("half made", [f"against before: {x}" for x in b] + [f"against then: {x}" for x in t]))
-        if "away0" in now and r["before"].get(device) is None and to_after.get(device, True):
+        if "away0" in now and r["before"].get(device) is None and to_after[device]:
             shown = {k: now["away0"][k] for k in ("flags", "mtu", "addresses", "index")}
             found.append(("made, renamed by another, and left half made", [json.dumps(shown)]))
         return found

@@ -85,7 +85,8 @@ class Meddle:
         before = next(state for k, state in r["done"] if k == "before").get(device) or {}
         told = ", told to end" * any(k == "told to end" and v for k, v in r["done"])
         kept = before.get("linkinfo", {}).get("info_data", {}).get("persist")
-        return (call, action, device, n), spec + " kept" * bool(kept) + ", looked at" * r["looked"] + told
+        at = spec + " kept" * bool(kept) + ", attached" * r["attached"] + ", looked at" * r["looked"] + told
+        return (call, action, device, n), at
 
     def judge(self, base, spec, r):
         return base.judge_meddle(r, *spec.split(":")[2:])
