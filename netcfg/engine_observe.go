@@ -17,6 +17,9 @@ func (ns *Namespace) deepen(jobs []*job, how depth) error {
 		if j.err != nil || j.before == nil || j.now == nil {
 			continue
 		}
+		if _, j.err = Plan(nil, j.now); j.err != nil {
+			continue // a device of another kind has the index now
+		}
 		if j.want == nil || how == own {
 			j.before = j.now
 			continue

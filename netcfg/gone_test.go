@@ -3,6 +3,7 @@ package netcfg
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/cause"
@@ -130,5 +131,20 @@ func TestADeviceThatVanishesUnderAQueue(t *testing.T) {
 	_, err := ns.PrepareAttach(Attachment{Device: "tap7"})
 	if cause.Of(err) != cause.NoDevice {
 		t.Errorf("attach again: %v", err)
+	}
+}
+
+// TestABridgeOfTheIndexIsNotPlannedFor creates a bridge with the device's name and index between the two looks.
+func TestABridgeOfTheIndexIsNotPlannedFor(t *testing.T) {
+	for _, how := range []depth{own, deep} {
+		for _, want := range []*Spec{{Link: Link{MTU: on(1300)}}, nil} {
+			ns, j := start(t, Change{Name: "tap7", Want: want, Expect: Present})
+			ip(t, "link del tap7")
+			ip(t, fmt.Sprintf("link add dev tap7 index %d type bridge", j.before.Index))
+			if err := ns.deepen([]*job{j}, how); err != nil {
+				t.Fatal(err)
+			}
+			wantError(t, Result{Err: j.err}, cause.OtherKind, nil)
+		}
 	}
 }
