@@ -106,41 +106,42 @@ func TestTheReadmeRunsAsPrinted(t *testing.T) {
 // readmeMachine prepares users, sudo, the programs and a writable /etc in the mount namespace of the test.
 func readmeMachine(t *testing.T) {
 	t.Helper()
-	const over = "/run/over"
-	mount := func(source, target, kind, data string) {
+	check := func(err error) {
 		t.Helper()
-		if err := unix.Mount(source, target, kind, 0, data); err != nil {
-			t.Fatalf("mount %s: %v", target, err)
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
-	must(os.MkdirAll(over+"/upper", 0o755))
-	must(os.MkdirAll(over+"/work", 0o755))
-	mount("overlay", "/etc", "overlay", "lowerdir=/etc,upperdir="+over+"/upper,workdir="+over+"/work")
-	mount("tmpfs", "/home", "tmpfs", "mode=1777")
-	mount("tmpfs", "/usr/local/bin", "tmpfs", "mode=755")
-	host, err := os.Hostname()
-	if err != nil {
-		t.Fatal(err)
+	const over = "/run/over"
+	check(os.MkdirAll(over+"/upper", 0o755))
+	check(os.MkdirAll(over+"/work", 0o755))
+	layers := "lowerdir=/etc,upperdir=" + over + "/upper,workdir=" + over + "/work"
+	if err := unix.Mount("overlay", "/etc", "overlay", 0, layers); err == unix.ENODEV {
+		nstest.Skip(t, "requires a kernel with overlayfs")
+	} else {
+		check(err)
 	}
+	check(unix.Mount("tmpfs", "/home", "tmpfs", 0, "mode=1777"))
+	check(unix.Mount("tmpfs", "/usr/local/bin", "tmpfs", 0, "mode=755"))
+	host, err := os.Hostname()
+	check(err)
 	for path, text := range map[string]string{
 		"/etc/passwd":  "root:*:0:0::/:/bin/sh\nwaldner:*:1000:1000::/home:/bin/sh\nkim:*:1001:1001::/home:/bin/sh\n",
 		"/etc/group":   "root:*:0:\nwaldner:*:1000:\nkim:*:1001:\nkvm:*:104:\n",
 		"/etc/hosts":   "127.0.0.1 localhost " + host + "\n",
 		"/etc/sudoers": "Defaults !env_reset, !secure_path\nroot,waldner ALL=(ALL:ALL) NOPASSWD: ALL\n",
 	} {
-		must(os.WriteFile(path, []byte(text), 0o644))
+		check(os.WriteFile(path, []byte(text), 0o644))
 	}
-	must(os.Chmod("/etc/sudoers", 0o440))
-	_ = os.RemoveAll("/etc/tunadm.toml")
-	_ = os.RemoveAll("/etc/tunadm.d")
+	check(os.Chmod("/etc/sudoers", 0o440))
+	check(os.RemoveAll("/etc/tunadm.toml"))
+	check(os.RemoveAll("/etc/tunadm.d"))
+	self, err := os.Executable()
+	check(err)
 	for _, name := range []string{"tunadm", "vpnd"} {
 		path := "/usr/local/bin/" + name
-		must(os.WriteFile(path, nil, 0o755))
-		self, err := os.Executable()
-		must(err)
-		if err := unix.Mount(self, path, "", unix.MS_BIND, ""); err != nil {
-			t.Fatal(err)
-		}
+		check(os.WriteFile(path, nil, 0o755))
+		check(unix.Mount(self, path, "", unix.MS_BIND, ""))
 	}
 }
 
