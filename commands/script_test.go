@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -75,6 +76,7 @@ func TestScripts(t *testing.T) {
 			t := env.T().(nstest.T)
 			nstest.Enter(t)
 			env.Values[theTest{}] = t
+			env.Setenv("UNIQUE", unique())
 			env.Values[held{}] = new([]*os.File)
 			env.Values[background{}] = map[string]*beside{}
 			return nil
@@ -87,6 +89,15 @@ func TestScripts(t *testing.T) {
 		Condition:           condition,
 		RequireExplicitExec: true,
 	})
+}
+
+// scripts counts the scripts that this process has run.
+var scripts atomic.Uint32
+
+// unique returns the start of a device name that no other script on this machine has, of nine characters.
+func unique() string {
+	const most = 1 << 10 // of scripts; a PID has 22 bits
+	return fmt.Sprintf("e%08x", uint32(os.Getpid())*most+scripts.Add(1)%most)
 }
 
 // status is the command "status CODE PROGRAM ARGS...": the program exits with that code.

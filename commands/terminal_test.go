@@ -25,9 +25,8 @@ import (
 
 // terminal is the program "terminal WIDTH[:KEYS] PROGRAM ARGS...": it runs a program on a pseudo terminal of that
 // width, types the keys, or sends the signal of that name, when the program has written something, and prints what the
-// program writes to the terminal. The program has ten seconds, and has to leave the terminal as it was.
+// program writes to the terminal. The program has to end in time, and to leave the terminal as it was.
 func terminal(args []string) int {
-	const longest = 10 * time.Second
 	width, keys, _ := strings.Cut(args[0], ":")
 	screen, line := openTerminal(number(width))
 	before := settings(screen)
@@ -35,8 +34,8 @@ func terminal(args []string) int {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = line, line, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	must(cmd.Start())
-	late := time.AfterFunc(longest, func() {
-		fmt.Fprintf(os.Stderr, "terminal: %v takes more than %v\n", args[1:], longest)
+	late := time.AfterFunc(patience, func() {
+		fmt.Fprintf(os.Stderr, "terminal: %v takes more than %v\n", args[1:], patience)
 		_ = cmd.Process.Kill()
 	})
 	defer late.Stop()
