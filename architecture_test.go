@@ -84,7 +84,7 @@ var importers = map[string][]string{
 	module + "internal/holders":      {"commands", "internal/driver", "netcfg"},
 	module + "internal/link":         {"commands", "internal/", "netcfg"},
 	module + "internal/loop":         {"commands"},
-	module + "internal/netns":        {"internal/fix", "netcfg"},
+	module + "internal/netns":        {"commands", "internal/fix", "netcfg"},
 	module + "internal/packet":       {"commands"},
 	module + "internal/poll":         {"commands", "internal/", "netcfg"},
 	module + "internal/rtnl":         {"internal/doctor", "internal/loop", "netcfg"},

@@ -22,8 +22,8 @@ type listOptions struct {
 	sort         *column
 	color, netns string
 
-	everywhere bool           // --netns all
-	roots      []*netcfg.Node // of --tree
+	everywhere bool    // --netns all
+	roots      []*node // of --tree
 }
 
 func (o *listOptions) flags() []*option {
@@ -43,7 +43,7 @@ func (o *listOptions) flags() []*option {
 }
 
 func (o *listOptions) run(names []string) error {
-	o.everywhere = netcfg.IsEverywhere(o.netns)
+	o.everywhere = isEverywhere(o.netns)
 	if err := o.exclude(); err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (o *listOptions) read(names []string) (devices []*netcfg.Device, missing []
 		read = func(ns *netcfg.Namespace, matched ...string) (found []*netcfg.Device, err error) {
 			if found, err = ns.Devices(matched...); err == nil {
 				devices, _ := present(found, matched)
-				o.roots, err = ns.Tree(devices, len(names) == 0)
+				o.roots, err = treeOf(ns, devices, len(names) == 0)
 			}
 			return found, err
 		}

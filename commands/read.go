@@ -28,7 +28,7 @@ func readDevices(netns string, names []string, read reader) (devices []*netcfg.D
 func readEverywhere(names []string, read reader) (devices []*netcfg.Device, missing []error, err error) {
 	namespaces := 0
 	var absences []error
-	devices, err = netcfg.Everywhere(func(ns *netcfg.Namespace) ([]*netcfg.Device, error) {
+	devices, err = everywhere(func(ns *netcfg.Namespace) ([]*netcfg.Device, error) {
 		namespaces++
 		found, lacks, err := readIn(ns, names, read)
 		absences = append(absences, lacks...)

@@ -190,15 +190,15 @@ func TestListFits(t *testing.T) {
 
 // TestTreeHasMastersOfMasters prints ports below ports, and a program beside a port.
 func TestTreeHasMastersOfMasters(t *testing.T) {
-	node := func(kind, name string, ports ...*netcfg.Node) *netcfg.Node {
-		return &netcfg.Node{Device: &netcfg.Device{Name: name, Kind: kind}, Ports: ports}
+	branch := func(kind, name string, ports ...*node) *node {
+		return &node{Device: &netcfg.Device{Name: name, Kind: kind}, Ports: ports}
 	}
-	tap := node("tun", "tap0")
+	tap := branch("tun", "tap0")
 	tap.Device.Mode = link.TAP
 	tap.Device.Holders = []netcfg.Holder{{PID: 7, Command: "a"}, {PID: 8, Command: "b"}}
 	t.Setenv("LC_ALL", "C")
 	var out bytes.Buffer
-	roots := []*netcfg.Node{node("vrf", "vrf0", node("bridge", "br0", tap, node("", "eth0")), node("bridge", "br1"))}
+	roots := []*node{branch("vrf", "vrf0", branch("bridge", "br0", tap, branch("", "eth0")), branch("bridge", "br1"))}
 	if err := renderTree(&out, roots, false); err != nil {
 		t.Fatal(err)
 	}

@@ -5,11 +5,56 @@ import (
 	"cmp"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
+
+// A node is a device with the devices whose master it is, sorted by name.
+type node struct {
+	Device *netcfg.Device
+	Ports  []*node
+}
+
+// treeOf returns the devices below their masters, which can have masters themselves. The roots are sorted by name. With
+// whole it adds the other ports of the masters, which are of any kind.
+func treeOf(ns *netcfg.Namespace, devices []*netcfg.Device, whole bool) (roots []*node, err error) {
+	links, err := ns.AllLinks()
+	if err != nil {
+		return nil, err
+	}
+	nodes := map[int]*node{}
+	for _, d := range slices.Concat(links, devices) { // those that were read before know their programs
+		nodes[d.Index] = &node{Device: d}
+	}
+	shown := map[*node]bool{}
+	for _, d := range devices {
+		for n := nodes[d.Index]; n != nil && !shown[n]; n = nodes[n.Device.MasterIndex()] {
+			shown[n] = true
+		}
+	}
+	var sorted, ports []*node
+	for _, n := range nodes {
+		if master := nodes[n.Device.MasterIndex()]; whole && master != nil && shown[master] && !shown[n] {
+			ports = append(ports, n)
+		} else if shown[n] {
+			sorted = append(sorted, n)
+		}
+	}
+	sorted = append(sorted, ports...)
+	slices.SortFunc(sorted, func(a, b *node) int { return link.CompareNames(a.Device.Name, b.Device.Name) })
+	for _, n := range sorted {
+		if master := nodes[n.Device.MasterIndex()]; master != nil {
+			master.Ports = append(master.Ports, n)
+		} else {
+			roots = append(roots, n)
+		}
+	}
+	return roots, nil
+}
 
 // branches are the lines of a tree: before a child, before the last child, and below each of them.
 type branches struct{ child, last, below, belowLast string }
@@ -24,7 +69,7 @@ func localBranches() branches {
 }
 
 // renderTree prints a device per line, with its ports and the attached programs below it.
-func renderTree(to io.Writer, roots []*netcfg.Node, color bool) error {
+func renderTree(to io.Writer, roots []*node, color bool) error {
 	out := bufio.NewWriter(to)
 	lines := localBranches()
 	for _, root := range roots {
@@ -34,7 +79,7 @@ func renderTree(to io.Writer, roots []*netcfg.Node, color bool) error {
 }
 
 // write prints a node after the lines that lead to it; below stands before its children.
-func (b branches) write(out *bufio.Writer, n *netcfg.Node, before, below string, color bool) {
+func (b branches) write(out *bufio.Writer, n *node, before, below string, color bool) {
 	d := n.Device
 	out.WriteString(before + words.Escape(d.Name))
 	kind, state := words.Escape(d.Kind), d.State()

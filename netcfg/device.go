@@ -12,7 +12,7 @@ import (
 type Device struct {
 	Index    int
 	Name     string
-	Netns    *string // its network namespace, as --netns accepts it, "" for this one; set by [Everywhere] only
+	Netns    *string // its network namespace, as --netns accepts it, "" for this one; set by the caller
 	AltNames []string
 	Kind     string // "tun" for tun and tap; "veth", "bridge", "loopback", ...; "" for a network card
 
@@ -72,6 +72,9 @@ type Stats struct {
 
 	RxOtherHost uint64 // IP packets to another MAC address, which the host dropped
 }
+
+// MasterIndex returns the index of the master, 0 without one.
+func (d *Device) MasterIndex() int { return d.masterIndex }
 
 // State returns "down", "no-carrier" (up, carrier off) or "up".
 func (d *Device) State() string {

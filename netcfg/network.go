@@ -35,7 +35,7 @@ func (ns *Namespace) Network(devices []*Device) (*Network, error) {
 		}
 	}
 	n := &Network{Links: links}
-	if n.Rules, err = ns.readRules(); err != nil {
+	if n.Rules, err = rtnl.Rules(ns.socket); err != nil {
 		return nil, err
 	}
 	return n, n.readRoutes(ns)

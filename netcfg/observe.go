@@ -155,6 +155,9 @@ func inOrder(wanted []target, devices []*Device) []*Device {
 	return found
 }
 
+// AllLinks reads the network devices of every kind, without their addresses, routes and programs.
+func (ns *Namespace) AllLinks() ([]*Device, error) { return ns.dumpLinks(false, false) }
+
 func (ns *Namespace) dumpLinks(oursOnly, stats bool) ([]*Device, error) {
 	r := rtnl.AskLink(0, 0, "", stats)
 	if oursOnly {

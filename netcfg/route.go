@@ -11,7 +11,7 @@ import (
 const (
 	tableDefault = 253
 	tableMain    = 254
-	tableLocal   = 255
+	TableLocal   = 255 // the kernel's table of the host's own addresses
 )
 
 // metricV6 is the metric that the kernel gives an IPv6 route without one.
@@ -83,7 +83,7 @@ func parseTable(s string) (uint32, error) {
 	if err != nil || n == 0 {
 		return 0, fmt.Errorf("table %q is neither main, default nor a number from 1 to 4294967295", s)
 	}
-	if n == tableLocal {
+	if n == TableLocal {
 		return 0, fmt.Errorf("table %s is the kernel's local table", s)
 	}
 	return uint32(n), nil

@@ -12,9 +12,6 @@ import (
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
-// TableLocal is the number of the kernel's table of the host's own addresses.
-const TableLocal = tableLocal
-
 // Rules are policy rules to add and to remove.
 type Rules struct{ Add, Remove []rtnl.Rule }
 
@@ -30,7 +27,7 @@ func planRules(want Rules, have []rtnl.Rule) []Step {
 	step := func(list []rtnl.Rule, kind StepKind, ph phase, local bool, there bool) {
 		for _, r := range list {
 			found := slices.ContainsFunc(have, func(o rtnl.Rule) bool { return r.Same(o, kind == StepRemoveRule) })
-			if (r.Table == tableLocal) == local && found == there {
+			if (r.Table == TableLocal) == local && found == there {
 				steps = append(steps, Step{Kind: kind, Rule: r, phase: ph})
 			}
 		}
@@ -57,31 +54,12 @@ func reverseOf(tried []*task) *Rules {
 	return &back
 }
 
-// readRules reads the rules of both families in the kernel's order, IPv4 first.
-func (ns *Namespace) readRules() ([]rtnl.Rule, error) {
-	var all []rtnl.Rule
-	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		ask := rtnl.Request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}})
-		rules, err := rtnl.Dump(ns.socket, ask, decodeRule)
-		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
-			return nil, fmt.Errorf("read rules: %w", err)
-		}
-		all = append(all, rules...)
-	}
-	return all, nil
-}
-
-func decodeRule(body []byte) (r rtnl.Rule, ok bool) {
-	ok = r.Unmarshal(body)
-	return r, ok
-}
-
 // lookAtRules reads the rules for the jobs that change rules, if there are any.
 func (ns *Namespace) lookAtRules(jobs []*job) error {
 	if !slices.ContainsFunc(jobs, func(j *job) bool { return j.Rules != nil }) {
 		return nil
 	}
-	rules, err := ns.readRules()
+	rules, err := rtnl.Rules(ns.socket)
 	for _, j := range jobs {
 		if j.Rules != nil {
 			j.rules = rules
@@ -106,19 +84,6 @@ func (ns *Namespace) changeRules(steps []*task) []error {
 	return errs
 }
 
-// ruleCommand returns a step as a command of ip(8).
-func ruleCommand(r rtnl.Rule, verb string) string {
-	family := ""
-	if r.IPv6 {
-		family = "-6 "
-	}
-	words := r.Words()
-	if r.Protocol == unix.RTPROT_STATIC {
-		words += " protocol static"
-	}
-	return "ip " + family + "rule " + verb + " " + words
-}
-
 // EmptyTable returns the first table from first to last that has no routes and that none of the rules looks up. The
 // error is a [*cause.Error].
 func (ns *Namespace) EmptyTable(first, last uint32, rules []rtnl.Rule) (uint32, error) {
@@ -126,19 +91,9 @@ func (ns *Namespace) EmptyTable(first, last uint32, rules []rtnl.Rule) (uint32, 
 		if slices.ContainsFunc(rules, func(r rtnl.Rule) bool { return r.Table == table }) {
 			continue
 		}
-		taken := false
-		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-			ask := rtnl.Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}},
-				nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(table)))
-			found, err := rtnl.Dump(ns.socket, ask,
-				func(body []byte) (bool, bool) { return true, rtnl.RouteTable(body) == table })
-			missing := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) // no such table, or no IPv6
-			if err != nil && !missing {
-				return 0, &cause.Error{What: fmt.Sprintf("read routes of table %d", table), Err: err}
-			}
-			taken = taken || len(found) > 0
-		}
-		if !taken {
+		if taken, err := rtnl.HasRoutes(ns.socket, table); err != nil {
+			return 0, &cause.Error{Err: err}
+		} else if !taken {
 			return table, nil
 		}
 	}

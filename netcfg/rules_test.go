@@ -20,10 +20,10 @@ func diverted(ipv6 bool) Rules {
 	rules := Rules{
 		Add: []rtnl.Rule{
 			{Priority: 200, In: "lo", Table: 77},
-			{Priority: 100, In: "tun7", Table: tableLocal},
-			{Priority: 1000, Table: tableLocal},
+			{Priority: 100, In: "tun7", Table: TableLocal},
+			{Priority: 1000, Table: TableLocal},
 		},
-		Remove: []rtnl.Rule{{Table: tableLocal, Protocol: unix.RTPROT_KERNEL}},
+		Remove: []rtnl.Rule{{Table: TableLocal, Protocol: unix.RTPROT_KERNEL}},
 	}
 	for _, list := range [][]rtnl.Rule{rules.Add, rules.Remove} {
 		for i := range list {

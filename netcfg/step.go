@@ -101,9 +101,9 @@ func (s Step) String() string {
 	case StepAddRoute, StepRemoveRoute:
 		return s.routeWords(dev)
 	case StepAddRule:
-		return ruleCommand(s.Rule, "add")
+		return s.Rule.Command("add")
 	case StepRemoveRule:
-		return ruleCommand(s.Rule, "del")
+		return s.Rule.Command("del")
 	case StepHold:
 		return "ip link set " + linkName(s.master.Name) + " address " + s.master.mac.String()
 	case StepMaster:

@@ -46,8 +46,8 @@ func AskRoutes(family, protocol, index int) *nl.NetlinkRequest {
 	return r
 }
 
-// RouteTable returns the number of the table in the message of a route, or 0 if the body is too short.
-func RouteTable(body []byte) uint32 {
+// routeTable returns the number of the table in the message of a route, or 0 if the body is too short.
+func routeTable(body []byte) uint32 {
 	if len(body) < unix.SizeofRtMsg {
 		return 0
 	}
@@ -64,7 +64,7 @@ func HasMulticastRoute(s *Socket, index int) (bool, error) {
 	table := nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(unix.RT_TABLE_LOCAL))
 	ask := Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6}}, table)
 	found, err := Dump(s, ask, func(body []byte) (bool, bool) {
-		if len(body) < unix.SizeofRtMsg || body[1] != 8 || RouteTable(body) != unix.RT_TABLE_LOCAL {
+		if len(body) < unix.SizeofRtMsg || body[1] != 8 || routeTable(body) != unix.RT_TABLE_LOCAL {
 			return false, false
 		}
 		through, multicast := false, false

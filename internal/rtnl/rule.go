@@ -1,6 +1,7 @@
 package rtnl
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -145,4 +146,48 @@ func (r Rule) Marshal(remove bool) *nl.NetlinkRequest {
 		to.AddData(nl.NewRtAttr(nl.FRA_IIFNAME, nl.ZeroTerminated(r.In)))
 	}
 	return to
+}
+
+// Command returns the command of ip(8) that adds or deletes the rule; the verb is add or del.
+func (r Rule) Command(verb string) string {
+	family := ""
+	if r.IPv6 {
+		family = "-6 "
+	}
+	words := r.Words()
+	if r.Protocol == unix.RTPROT_STATIC {
+		words += " protocol static"
+	}
+	return "ip " + family + "rule " + verb + " " + words
+}
+
+// Rules reads the rules of both families in the kernel's order, IPv4 first.
+func Rules(s *Socket) ([]Rule, error) {
+	var all []Rule
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		ask := Request(unix.RTM_GETRULE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}})
+		rules, err := Dump(s, ask, func(body []byte) (r Rule, ok bool) { ok = r.Unmarshal(body); return r, ok })
+		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
+			return nil, fmt.Errorf("read rules: %w", err)
+		}
+		all = append(all, rules...)
+	}
+	return all, nil
+}
+
+// HasRoutes reports whether a routing table has routes of either family.
+func HasRoutes(s *Socket, table uint32) (bool, error) {
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		ask := Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}},
+			nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(table)))
+		found, err := Dump(s, ask, func(body []byte) (bool, bool) { return true, routeTable(body) == table })
+		missing := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) // no such table, or no IPv6
+		if err != nil && !missing {
+			return false, fmt.Errorf("read routes of table %d: %w", table, err)
+		}
+		if len(found) > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
 }

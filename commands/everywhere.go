@@ -1,0 +1,60 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/netns"
+	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// isEverywhere reports whether a value of --netns means all network namespaces: the word all, unless a network
+// namespace has this name.
+func isEverywhere(ns string) bool {
+	if ns != "all" {
+		return false
+	}
+	_, err := netns.Find(ns)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// everywhere reads devices in this network namespace, and then in every other that this user may enter, sorted by the
+// name of the namespace, and sets their Netns. The error is that of this namespace, or the errors of others beside the
+// devices that could be read.
+func everywhere(read func(*netcfg.Namespace) ([]*netcfg.Device, error)) ([]*netcfg.Device, error) {
+	here, err := readInside("", read)
+	if err != nil {
+		return nil, err
+	}
+	var there []*netcfg.Device
+	var errs []error
+	netns.Others(time.Time{}, func(called string) bool {
+		found, err := readInside(called, read)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("netns %s: %w", words.Escape(called), err))
+		}
+		there = append(there, found...)
+		return err == nil
+	})
+	slices.SortStableFunc(there, func(a, b *netcfg.Device) int { return link.CompareNames(*a.Netns, *b.Netns) })
+	return slices.Concat(here, there), errors.Join(errs...)
+}
+
+// readInside reads devices in the network namespace of this thread, whose name is called.
+func readInside(called string, read func(*netcfg.Namespace) ([]*netcfg.Device, error)) ([]*netcfg.Device, error) {
+	ns, err := netcfg.Open("")
+	if err != nil {
+		return nil, err
+	}
+	defer ns.Close()
+	devices, err := read(ns)
+	for _, d := range devices {
+		d.Netns = &called
+	}
+	return devices, err
+}
