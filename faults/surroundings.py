@@ -127,7 +127,7 @@ def _limits():
 
 def _files():
     def each(line):
-        return f"mkdir -p -m 700 /run/tunadm; for f in /run/tunadm/*.json; do {line}; done; true"
+        return f"mkdir -p -m 700 /run/tunadm; shopt -s nullglob; for f in /run/tunadm/*.json; do {line}; done; true"
     tunadm = "mkdir -p -m 700 /run/tunadm; rm -f /run/tunadm/lock; "
     small = dict(small=True)
     yield "run-full", shell("dd if=/dev/zero of=/run/fill bs=4k status=none 2>/dev/null || true"), None, small
