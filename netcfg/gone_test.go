@@ -148,3 +148,22 @@ func TestABridgeOfTheIndexIsNotPlannedFor(t *testing.T) {
 		}
 	}
 }
+
+// TestARenameDuringTheLookIsNoAlternativeName renames a device between the looks by its old and its new name.
+func TestARenameDuringTheLookIsNoAlternativeName(t *testing.T) {
+	ns := open(t)
+	add(t, ns, Spec{Name: "tap7", Mode: link.TAP})
+	jobs := []*job{{Change: Change{Name: "tap7"}}, {Change: Change{Name: "tap8"}}}
+	for _, j := range jobs {
+		if err := ns.look([]*job{j}, shallow); err != nil {
+			t.Fatal(err)
+		}
+		if j.Name == "tap7" {
+			ip(t, "link set tap7 name tap8")
+		}
+	}
+	refuseTwins(jobs)
+	if cause.Of(jobs[0].err) != cause.NoDevice || jobs[1].err != nil {
+		t.Errorf("got %v and %v", jobs[0].err, jobs[1].err)
+	}
+}

@@ -24,18 +24,23 @@ func (ns *Namespace) nameOwners(jobs []*job) {
 	ns.nameAll(devices)
 }
 
-// refuseTwins fails the changes of a device that is named twice, by its name and by an alternative one.
+// refuseTwins fails the changes of a device that is named twice, by its name and by an alternative one. A device that
+// another program renamed during the look is found by both names, and exists no longer by the first.
 func refuseTwins(jobs []*job) {
-	named := map[int]string{}
+	named := map[int]*job{}
 	for _, j := range jobs {
 		if j.now == nil {
 			continue
 		}
-		if other, twice := named[j.now.Index]; twice {
+		switch other := named[j.now.Index]; {
+		case other == nil:
+		case other.now.Name != j.now.Name:
+			other.err = cause.Vanished(other.Name)
+		default:
 			j.err = &cause.Error{Device: j.Name, Cause: cause.BadRequest, Detail: "is the same device as " +
-				words.Escape(other)}
+				words.Escape(other.Name)}
 		}
-		named[j.now.Index] = j.Name
+		named[j.now.Index] = j
 	}
 }
 
