@@ -49,7 +49,7 @@ func (ns *Namespace) Run(ctx context.Context, changes []Change, o Options) ([]Re
 	}
 	if !o.DryRun {
 		ns.tryAccess(jobs)
-		reserve(jobs, o)
+		ns.reserve(jobs, o)
 		ns.carryOut(ctx, jobs, o)
 		ns.undo(jobs, o)
 	}

@@ -8,7 +8,10 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 )
 
 // failAll fails, in an atomic run, all jobs with steps if one job has failed.
@@ -24,11 +27,8 @@ func failAll(jobs []*job, o Options) {
 }
 
 // reserve calls Reserve before a device is deleted that may have to be re-created, by the change itself or by an undo.
-// So the record of the new device has its space.
-func reserve(jobs []*job, o Options) {
-	if o.Reserve == nil {
-		return
-	}
+// So the record of the new device has its space. The deletion is refused, too, without the right to re-create it.
+func (ns *Namespace) reserve(jobs []*job, o Options) {
 	var owners []*job
 	var gone []Step
 	for _, j := range jobs {
@@ -41,12 +41,29 @@ func reserve(jobs []*job, o Options) {
 	if len(gone) == 0 {
 		return
 	}
+	if err := ns.mayCreate(gone[0].Index); errors.Is(err, unix.EPERM) {
+		for i, j := range owners {
+			j.err = ns.explainStep(j.task(gone[i]), err)
+		}
+		return
+	}
+	if o.Reserve == nil {
+		return
+	}
 	if err := o.Reserve(gone); err != nil {
 		for _, j := range owners {
 			j.err = &cause.Error{Device: j.Name, Cause: cause.NotPermitted,
 				Detail: "its replacement cannot be recorded, so it was not deleted", Fix: fix.HintOf(err), Err: err}
 		}
 	}
+}
+
+// mayCreate returns the error of a request that changes nothing, and that the kernel permits to those who may create
+// devices. The owner of a device may delete it without this right.
+func (ns *Namespace) mayCreate(index int) error {
+	info := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	info.Index = int32(index)
+	return ns.socket.Exchange([]*nl.NetlinkRequest{rtnl.Request(unix.RTM_NEWLINK, unix.NLM_F_ACK, info)}, nil)[0]
 }
 
 // undo restores each device that a failed job has changed: it deletes a device that the job created, and restores the

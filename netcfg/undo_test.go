@@ -254,3 +254,32 @@ func TestUndoLeavesTheBridgeFirst(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// TestNothingIsDeletedWithoutTheRightToRestoreIt deletes devices of root without CAP_NET_ADMIN, which root may.
+func TestNothingIsDeletedWithoutTheRightToRestoreIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		change Change
+		o      Options
+		want   cause.Cause
+	}{
+		"atomic":          {Change{Name: "tap7", Expect: Present}, Options{Atomic: true}, cause.NotPermitted},
+		"replace":         {replaced(Spec{}), Options{}, cause.NotPermitted},
+		"without an undo": {Change{Name: "tap7", Expect: Present}, Options{}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ns := open(t)
+			add(t, ns, Spec{Name: "tap7", Mode: link.TAP, Access: users.Root()})
+			before := witness(t)
+			dropNetAdmin(t)
+			results, err := ns.Run(context.Background(), []Change{c.change}, c.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.want == 0 && results[0].Err == nil {
+				return
+			}
+			wantError(t, results[0], c.want, unix.EPERM)
+			same(t, before, witness(t))
+		})
+	}
+}
