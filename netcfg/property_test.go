@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -46,6 +47,7 @@ func TestAFailedChangeLeavesNoTrace(t *testing.T) {
 		"link add br1 type bridge", "link set br1 up", "tuntap add dev port mode tap", "link set port master br1",
 		"addr add 10.99.0.1/24 dev v0 noprefixroute", "route add 10.201.0.0/16 dev lo",
 		"route add fd00:201::/64 dev lo")
+	awaitLinkLocal(t, "v0", "v1")
 	failed := map[string]int{}
 	for i := range uint64(states) {
 		g := &generator{Rand: rand.New(rand.NewPCG(seed+i, 0))}
@@ -69,6 +71,21 @@ func TestAFailedChangeLeavesNoTrace(t *testing.T) {
 	t.Logf("seed %d: %d states, %d changes failed after a step: %v", seed, states, undone, failed)
 	if states >= statesTried && undone < states/4 {
 		t.Errorf("too few changes failed after a step")
+	}
+}
+
+// awaitLinkLocal waits for the link-local addresses that the kernel adds once it notices the carrier, a moment later.
+func awaitLinkLocal(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		for deadline := time.Now().Add(nstest.Patience(10 * time.Second)); ; time.Sleep(5 * time.Millisecond) {
+			if ip(t, "-6 route show dev "+name+" proto kernel fe80::/64") != "" {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s has no link-local address", name)
+			}
+		}
 	}
 }
 
