@@ -50,6 +50,8 @@ OUTCOMES = [
             says="the files have mistakes; the devices that apply created are deleted nevertheless"),
     Outcome("error as-*-delete *", "*failed, but all is done", "",
             "a delete cannot be taken back, and the tools print after it", at=r"^write#1\(1, "),
+    Outcome("around as-*-delete *", "failed, but all is done", r"^(tap7|tun7): gone$",
+            "a delete cannot be taken back, and the tools print after it", at=r"^(stdout-(full|gone)|fsize-[01])$"),
     Outcome("meddle [asl]*:replace-index:*", "foreign device changed", r"^\w+: (?!gone)",
             "a device is changed by its index, which the kernel gives to another one only where a program asks for it; "
             "the last look comes right before", at="looked at"),
@@ -62,7 +64,7 @@ OUTCOMES = [
     Outcome("meddle *", "success, but not as asked", r"^\w+: gone$",
             "others took the persistent device away after the signal that ends the program, which then exits 0",
             at=r":delete:\w+ kept.*, told to end"),
-    Outcome("meddle [delt]*", "success, but not as asked", r"^\w+: gone$",
+    Outcome("meddle [delt][cuo]*", "success, but not as asked", r"^\w+: gone$",
             "a queue works on after others have moved its device to another network namespace",
             at=r":netns:\w+ kept, attached"),
     Outcome("race index index", "wrong", r"^a (tap of its name|tun of its name and index); teardown --force:",
