@@ -177,7 +177,8 @@ class Baseline:
             return found
         for n in sorted(to_after):
             b, t = against(r["before"], n, set(), not s.remade), against(then, n, set(), True)
-            if to_after[n] and b and t and n in now:
+            new = n in theirs and n not in r["before"]  # judged below
+            if to_after[n] and b and t and n in now and not new:
                 found.append(("half made", [f"against before: {x}" for x in b] + [f"against then: {x}" for x in t]))
         if "away0" in now and r["before"].get(device) is None and to_after[device]:
             shown = {k: now["away0"][k] for k in ("flags", "mtu", "addresses", "index")}
