@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -36,6 +37,11 @@ type Runner interface{ Run() int }
 
 // Main runs the tests as root of the machine or of a user namespace, and returns the exit code.
 func Main(m Runner) int {
+	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} { // as nohup(1) and a shell's & start programs
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig) // a child process starts with the default action
+		}
+	}
 	if os.Geteuid() == 0 {
 		return m.Run()
 	}
