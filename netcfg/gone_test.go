@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/cause"
@@ -165,5 +166,37 @@ func TestARenameDuringTheLookIsNoAlternativeName(t *testing.T) {
 	refuseTwins(jobs)
 	if cause.Of(jobs[0].err) != cause.NoDevice || jobs[1].err != nil {
 		t.Errorf("got %v and %v", jobs[0].err, jobs[1].err)
+	}
+}
+
+// TestTracesOfARenamedDeviceArePutBack renames a device between the look at it and the attachment that restores it.
+func TestTracesOfARenamedDeviceArePutBack(t *testing.T) {
+	ns := open(t)
+	ip(t, "tuntap add dev tun8 mode tun pi")
+	devices, err := ns.Devices("tun8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := ns.traces(devices[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold(t, "tun8", unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_NO_CARRIER).Close()
+	if devices, err = ns.Devices("tun8"); err != nil {
+		t.Fatal(err)
+	}
+	ip(t, "link set tun8 name away0")
+	if err := ns.putBackQueue(devices[0], before); !cause.Gone(err) {
+		t.Errorf("got %v, want that the name is gone", err)
+	}
+	if err := ns.PutBack(before); err != nil {
+		t.Error(err)
+	}
+	if got := ip(t, "-d link show dev away0"); !strings.Contains(got, " pi on ") {
+		t.Errorf("not restored: %s", got)
+	}
+	ip(t, "link del away0")
+	if err := ns.PutBack(before); err != nil {
+		t.Errorf("after a delete: %v", err)
 	}
 }

@@ -108,7 +108,8 @@ func (ns *Namespace) awaitRelease(d *Device) bool {
 	return false
 }
 
-// putBackQueue restores the settings that only an attached program can set.
+// putBackQueue restores the settings that only an attached program can set. It returns an error for a device that is
+// gone, or that was renamed: the caller looks again.
 func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
 	bits, _ := driver.Offload(ns.socket.FD(), d.Name)
 	header := t.Header != 0 && t.Header != vnetHeader
@@ -121,7 +122,7 @@ func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
 		fd, err = ns.attach(d, t.Flags&^driver.FlagNAPIFrags)
 	}
 	switch {
-	case cause.Gone(err), cause.Of(err) == cause.InUse: // the device is gone, or another program has attached
+	case cause.Of(err) == cause.InUse: // another program has attached
 		return nil
 	case err != nil:
 		return err
