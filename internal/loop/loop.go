@@ -113,6 +113,11 @@ func (l *Loop) Attach(asked netcfg.Attachment) ([]*netcfg.Attached, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i, a := range attached { // another program may have taken the name
+		if a.Index != l.Ends[i].index {
+			return nil, cause.Vanished(l.Ends[i].Device)
+		}
+	}
 	note := func() error {
 		given := false
 		for _, a := range attached {
