@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -38,7 +39,8 @@ func (d Directory) Recall(operands []string, namespace string) (m *Memory, warni
 			warning = fmt.Sprintf("%s: device %q with index %d cannot exist and was ignored", m.file(), d.Name, d.Index)
 			continue
 		}
-		m.before[d.Index], m.now[d.Index] = string(d.Name), string(d.Name)
+		index := int(d.Index)
+		m.before[index], m.now[index] = string(d.Name), string(d.Name)
 	}
 	return m, warning, nil
 }
@@ -100,9 +102,9 @@ func (m *Memory) save() error {
 	}
 	all := make([]device, 0, len(m.now))
 	for index, name := range m.now {
-		all = append(all, device{Text(name), index})
+		all = append(all, device{Text(name), int64(index)})
 	}
-	slices.SortFunc(all, func(a, b device) int { return a.Index - b.Index })
+	slices.SortFunc(all, func(a, b device) int { return cmp.Compare(a.Index, b.Index) })
 	m.record.Devices = &all
 	return m.write(m.room)
 }

@@ -33,8 +33,8 @@ type record struct {
 }
 
 type device struct {
-	Name  Text `json:"name"`
-	Index int  `json:"index"`
+	Name  Text  `json:"name"`
+	Index int64 `json:"index"`
 }
 
 // format is the number of the current format.
