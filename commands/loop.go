@@ -83,7 +83,8 @@ func (o *loopOptions) run(operands []string) error {
 		return err
 	}
 	defer ns.Close()
-	l := &loop.Loop{Namespace: ns, Ends: o.ends, MTU: o.mtu, Log: o.logStep}
+	warn := func(device, text string) { o.sayOf(device, "warning: "+text) }
+	l := &loop.Loop{Namespace: ns, Ends: o.ends, MTU: o.mtu, Log: o.logStep, Warn: warn}
 	if !o.clean {
 		if err := l.Check(); err != nil {
 			return err

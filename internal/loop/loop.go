@@ -22,7 +22,8 @@ type Loop struct {
 	Ends      [2]End
 	MTU       *int               // bytes, of both devices; nil: unchanged
 	Log       func(fmt.Stringer) // gets each step as it is done
-	Remember  func(any) error    // writes down what End must undo, before it is done
+	Warn      func(device, text string)
+	Remember  func(any) error // writes down what End must undo, before it is done
 
 	// The priorities of the rules for packets from the devices, for packets of this host and for its own addresses, and
 	// the table of the routes; all from Make on.
@@ -169,6 +170,9 @@ func (l *Loop) run(ctx context.Context, changes []netcfg.Change, o netcfg.Option
 	for _, r := range results {
 		if cause.Of(r.Err) == cause.OtherFailed {
 			continue
+		}
+		for _, text := range r.Warnings {
+			l.Warn(r.Name, text)
 		}
 		err = errors.Join(err, r.Err, r.UndoErr)
 	}
