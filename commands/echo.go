@@ -85,9 +85,22 @@ func stationMAC() (mac [6]byte) {
 // broadcasts returns the broadcast addresses of the device's IPv4 networks.
 func broadcasts(d *netcfg.Device) (all []netip.Addr) {
 	for _, a := range d.Addresses {
-		if last, ok := a.Broadcast(); ok {
+		if last, ok := broadcast(a); ok {
 			all = append(all, last)
 		}
 	}
 	return all
+}
+
+// broadcast returns the last address of the address's IPv4 network. It returns false if the network has no broadcast
+// address.
+func broadcast(a netcfg.Address) (netip.Addr, bool) {
+	if !a.Local.Is4() || a.Peer.IsValid() || a.Bits > 30 {
+		return netip.Addr{}, false
+	}
+	last := a.Local.As4()
+	for i := a.Bits; i < 32; i++ {
+		last[i/8] |= 0x80 >> (i % 8)
+	}
+	return netip.AddrFrom4(last), true
 }

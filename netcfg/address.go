@@ -34,19 +34,6 @@ type kept struct {
 	through   int    // of a route: the index of its device when the kernel sent the message; 0: not through this device
 }
 
-// Broadcast returns the last address of the address's IPv4 network. It returns false if the network has no broadcast
-// address.
-func (a Address) Broadcast() (netip.Addr, bool) {
-	if !a.Local.Is4() || a.Peer.IsValid() || a.Bits > 30 {
-		return netip.Addr{}, false
-	}
-	last := a.Local.As4()
-	for i := a.Bits; i < 32; i++ {
-		last[i/8] |= 0x80 >> (i % 8)
-	}
-	return netip.AddrFrom4(last), true
-}
-
 // ParseAddress parses "10.0.0.1/24", "fd00::1/64" or "192.168.13.1 peer 192.168.13.2[/32]". Without a prefix length,
 // the prefix is the address alone.
 func ParseAddress(s string) (Address, error) {

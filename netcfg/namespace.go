@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
@@ -115,20 +114,6 @@ func explainNamespace(ns, path string, err error) error {
 		e.Cause = cause.NoNamespace
 	}
 	return e
-}
-
-// Elsewhere returns the other network namespaces that have a TUN/TAP device of that name, as [netns.Others] returns
-// them.
-func (ns *Namespace) Elsewhere(name string) []string {
-	return netns.Others(time.Now().Add(holders.Longest), func(string) bool {
-		other, err := Open("")
-		if err != nil {
-			return false
-		}
-		defer other.Close()
-		d, err := other.link(name, 0)
-		return err == nil && d.Kind == "tun"
-	})
 }
 
 // Identity returns a text that no other network namespace has until the next boot.

@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/netns"
 	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // absent reports that the named device does not exist, and looks for it in other network namespaces and under similar
@@ -22,7 +26,7 @@ func absent(v *view) []Finding {
 			fix.Sentence("choose another name: tunadm list prints the existing devices"))
 	}
 	what := "there is no device " + words.Escape(v.Device)
-	if elsewhere := v.namespace.Elsewhere(v.Device); len(elsewhere) > 0 {
+	if elsewhere := namespacesWith(v.Device); len(elsewhere) > 0 {
 		return one(Error,
 			what+" in this network namespace, but another one has it: "+words.Escape(strings.Join(elsewhere, ", ")),
 			"a device is visible only in its own network namespace",
@@ -108,4 +112,18 @@ func leftRules(v *view) (found []Finding) {
 			"the rule takes effect again as soon as a device of that name exists", r.Delete())...)
 	}
 	return found
+}
+
+// namespacesWith returns the other network namespaces that have a TUN/TAP device of that name, as [netns.Others]
+// returns them.
+func namespacesWith(name string) []string {
+	return netns.Others(time.Now().Add(holders.Longest), func(string) bool {
+		other, err := netcfg.Open("")
+		if err != nil {
+			return false
+		}
+		defer other.Close()
+		found, err := other.Links(name)
+		return err == nil && found[0] != nil && found[0].Kind == "tun"
+	})
 }
