@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -117,22 +116,13 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 }
 
-// tooWide holds, for each directory, how many lines are wider than 120 columns, in tests too. A directory without a
-// row has none. The numbers may only fall.
-var tooWide = map[string]int{
-	"internal/packet": 82,
-}
-
 // TestLinesAreNotTooWide counts the columns of every line, with a tab every 4.
 func TestLinesAreNotTooWide(t *testing.T) {
 	const widest, tab = 120, 4
-	found := map[string][]string{}
-	files := map[string]map[string]int{}
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") {
 			return err
 		}
-		dir := filepath.ToSlash(filepath.Dir(path))
 		text, err := os.ReadFile(path)
 		for i, line := range strings.Split(string(text), "\n") {
 			columns := 0
@@ -141,28 +131,14 @@ func TestLinesAreNotTooWide(t *testing.T) {
 					columns = (columns + tab - 1) / tab * tab
 				}
 			}
-			if columns <= widest {
-				continue
+			if columns > widest {
+				t.Errorf("%s:%d: %d columns", path, i+1, columns)
 			}
-			if files[dir] == nil {
-				files[dir] = map[string]int{}
-			}
-			files[dir][filepath.Base(path)]++
-			found[dir] = append(found[dir], fmt.Sprintf("%s:%d: %d columns", path, i+1, columns))
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	for dir, lines := range found {
-		switch most := tooWide[dir]; {
-		case len(lines) <= most:
-		case most > 0:
-			t.Errorf("%s: %d wide lines, at most %d allowed: %v", dir, len(lines), most, files[dir])
-		default:
-			t.Errorf("%s: wide lines:\n%s", dir, strings.Join(lines, "\n"))
-		}
 	}
 }
 

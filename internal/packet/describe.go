@@ -108,7 +108,8 @@ func describeIPv4(p []byte) string {
 	case header < headerIPv4, length < header, length > len(p):
 		return plain(from, to, fmt.Sprintf("IPv4, malformed: its header says %d of %d bytes", header, length))
 	case fragment&0x1fff != 0:
-		return plain(from, to, fmt.Sprintf("%s, fragment from byte %d", protocolName(int(p[9])), int(fragment&0x1fff)*8))
+		return plain(from, to, fmt.Sprintf("%s, fragment from byte %d", protocolName(int(p[9])),
+			int(fragment&0x1fff)*8))
 	}
 	text := describeTransport(from, to, int(p[9]), p[header:length])
 	if fragment&0x2000 != 0 {

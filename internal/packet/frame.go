@@ -8,11 +8,12 @@ import (
 
 // A frame on a stream is a packet as simpletun sends it: two bytes of length, in network order, and then the packet.
 const (
-	frameHead  = 2
-	frameMax   = 1<<16 - 1 // bytes of the longest packet
-	frameRoom  = frameHead + frameMax
-	streamRoom = 2 * (frameRoom + 1) // bytes of a reader's buffer: a packet in it is written to the device where it lies
-	batchRoom  = frameRoom + 32<<10  // bytes of a writer's buffer: 32 KiB or one packet; a larger one is no faster
+	frameHead = 2
+	frameMax  = 1<<16 - 1 // bytes of the longest packet
+	frameRoom = frameHead + frameMax
+	// Bytes of a reader's buffer: a packet in it is written to the device where it lies.
+	streamRoom = 2 * (frameRoom + 1)
+	batchRoom  = frameRoom + 32<<10 // bytes of a writer's buffer: 32 KiB or one packet; a larger one is no faster
 )
 
 var (
@@ -86,8 +87,8 @@ func (f *frameWriter) room() []byte {
 	return f.buffer[f.n+frameHead : f.n+frameRoom+1]
 }
 
-// took takes the n bytes in the room as a packet; n is at least 1. A packet that is longer than a frame is dropped: a tap
-// of the largest MTU sends such packets with a VLAN tag.
+// took takes the n bytes in the room as a packet; n is at least 1. A packet that is longer than a frame is dropped: a
+// tap of the largest MTU sends such packets with a VLAN tag.
 func (f *frameWriter) took(n int) {
 	if n > frameMax {
 		return

@@ -110,12 +110,14 @@ func (c *chunks) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestFrames looks at the bounds: 1 byte and 65535, a byte at a time, data that come with the error, and a writer that counts.
+// TestFrames looks at the bounds: 1 byte and 65535, a byte at a time, data that come with the error, and a writer that
+// counts.
 func TestFrames(t *testing.T) {
 	long := bytes.Repeat([]byte{7}, frameMax)
 	stream := append(framed(long), framed([]byte{1})...)
 	for name, r := range map[string]io.Reader{
-		"whole": bytes.NewReader(stream), "bytes": iotest.OneByteReader(bytes.NewReader(stream)), "with EOF": iotest.DataErrReader(bytes.NewReader(stream)),
+		"whole": bytes.NewReader(stream), "bytes": iotest.OneByteReader(bytes.NewReader(stream)),
+		"with EOF": iotest.DataErrReader(bytes.NewReader(stream)),
 	} {
 		got, err := readAll(r)
 		if err != io.EOF || len(got) != 2 || len(got[0]) != frameMax || len(got[1]) != 1 {

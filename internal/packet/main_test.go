@@ -20,8 +20,8 @@ func TestMain(m *testing.M) {
 	os.Exit(nstest.Main(inNamespace{m}))
 }
 
-// inNamespace runs all tests in one network namespace of their own. One a thread, as nstest.Enter gives, would not do: the goroutines
-// of a tunnel open sockets on whatever thread they are.
+// inNamespace runs all tests in one network namespace of their own. One a thread, as nstest.Enter gives, would not do:
+// the goroutines of a tunnel open sockets on whatever thread they are.
 type inNamespace struct{ *testing.M }
 
 const entered = "TUNADM_TEST_PACKET"

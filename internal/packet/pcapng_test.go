@@ -52,8 +52,10 @@ func TestPcapng(t *testing.T) {
 			t.Errorf("%s: begins with %x %x", mode, kinds, bodies)
 		}
 		kinds, bodies = blocks(t, written[1])
-		stamp := uint64(binary.LittleEndian.Uint32(bodies[0][4:]))<<32 | uint64(binary.LittleEndian.Uint32(bodies[0][8:]))
-		if len(kinds) != 1 || kinds[0] != 6 || stamp != uint64(at.UnixNano()) || string(bodies[0][12:]) != "\x05\x00\x00\x00\x05\x00\x00\x00hello\x00\x00\x00" {
+		high, low := binary.LittleEndian.Uint32(bodies[0][4:]), binary.LittleEndian.Uint32(bodies[0][8:])
+		stamp := uint64(high)<<32 | uint64(low)
+		if len(kinds) != 1 || kinds[0] != 6 || stamp != uint64(at.UnixNano()) ||
+			string(bodies[0][12:]) != "\x05\x00\x00\x00\x05\x00\x00\x00hello\x00\x00\x00" {
 			t.Errorf("packet: %x %x", kinds, bodies)
 		}
 	}

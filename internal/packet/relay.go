@@ -27,7 +27,7 @@ type Relay struct {
 	Each func(from, bytes int) error
 }
 
-// Run carries packets until ctx ends, which is no error, or until a device is deleted; the error is then a
+// Run carries packets until ctx ends, which is not an error, or until a device is deleted; the error is then a
 // [*cause.Error]. A packet that a device does not take, for example because it is down, is lost. Run closes the files.
 func (r *Relay) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)

@@ -76,7 +76,8 @@ func (r *Responder) respondARP(p []byte, station [6]byte) []byte {
 		return nil
 	}
 	asker, sender, target := p[8:14], netip.AddrFrom4([4]byte(p[14:18])), netip.AddrFrom4([4]byte(p[24:28]))
-	if asker[0]&1 != 0 || !r.isHost(sender) || !r.isHost(target) || sender == target { // a sender without an address probes for duplicates
+	// A sender without an address probes for duplicates.
+	if asker[0]&1 != 0 || !r.isHost(sender) || !r.isHost(target) || sender == target {
 		return nil
 	}
 	answer := binary.BigEndian.AppendUint16([]byte(arpForIPv4), arpReply)

@@ -12,7 +12,8 @@ import (
 
 // The other end of a tap, and of a tun.
 var (
-	tapEnd = Responder{Mode: link.TAP, MAC: [6]byte{2, 0, 0, 0, 0, 0xee}, Broadcasts: []netip.Addr{netip.MustParseAddr("10.0.0.255")}}
+	tapEnd = Responder{Mode: link.TAP, MAC: [6]byte{2, 0, 0, 0, 0, 0xee},
+		Broadcasts: []netip.Addr{netip.MustParseAddr("10.0.0.255")}}
 	tunEnd = Responder{Mode: link.TUN, Broadcasts: tapEnd.Broadcasts}
 )
 
@@ -55,9 +56,11 @@ func TestRespond(t *testing.T) {
 		{"tun", ping4, "4500001d abcd0000 4001 bb10 0a000002 0a000001 0000 9efd 0001 0001 61"},
 		{"tun", ping6, "60000000 0009 3a 40" + end6 + "8100 23b5 0001 0001 61"},
 		{"tun, padded", ping4 + "0000", "4500001d abcd0000 4001 bb10 0a000002 0a000001 0000 9efd 0001 0001 61"},
-		{"tap", toEnd + "0800" + ping4, toHost + "0800 4500001d abcd0000 4001 bb10 0a000002 0a000001 0000 9efd 0001 0001 61"},
+		{"tap", toEnd + "0800" + ping4,
+			toHost + "0800 4500001d abcd0000 4001 bb10 0a000002 0a000001 0000 9efd 0001 0001 61"},
 		{"tap", toEnd + "86dd" + ping6, toHost + "86dd 60000000 0009 3a 40" + end6 + "8100 23b5 0001 0001 61"},
-		{"tap", toAll + "0806" + ask4, toHost + "0806 0001 0800 06 04 0002 0200000000ee 0a000002 020000000001 0a000001"},
+		{"tap", toAll + "0806" + ask4,
+			toHost + "0806 0001 0800 06 04 0002 0200000000ee 0a000002 020000000001 0a000001"},
 		{"tap, a neighbour with another address", "020000000077 020000000001 0806" + ask4,
 			"020000000001 020000000077 0806 0001 0800 06 04 0002 020000000077 0a000002 020000000001 0a000001"},
 	} {
@@ -71,10 +74,13 @@ func TestRespond(t *testing.T) {
 	}
 	asked := sum6(t, ask6)
 	got := tapEnd.Respond(raw(t, toMany+"86dd"+asked))
-	if line := Describe(got, link.TAP); line != "86 bytes  fd00::2 > fd00::1  ICMPv6 neighbour advertisement: here is fd00::2" {
+	const advertisement = "86 bytes  fd00::2 > fd00::1  ICMPv6 neighbour advertisement: here is fd00::2"
+	if line := Describe(got, link.TAP); line != advertisement {
 		t.Fatal(line)
 	}
-	if frame := hex.EncodeToString(got); !strings.HasPrefix(frame, strings.ReplaceAll(toHost, " ", "")) || frame[2*58:2*62] != "60000000" || !strings.HasSuffix(frame, "02010200000000ee") {
+	frame := hex.EncodeToString(got)
+	if !strings.HasPrefix(frame, strings.ReplaceAll(toHost, " ", "")) || frame[2*58:2*62] != "60000000" ||
+		!strings.HasSuffix(frame, "02010200000000ee") {
 		t.Error(frame)
 	}
 }
@@ -174,7 +180,8 @@ func FuzzRespond(f *testing.F) {
 			return
 		}
 		line := Describe(answer, end.Mode)
-		if !strings.Contains(line, "echo reply") && !strings.Contains(line, "ARP reply") && !strings.Contains(line, "neighbour advertisement: ") {
+		if !strings.Contains(line, "echo reply") && !strings.Contains(line, "ARP reply") &&
+			!strings.Contains(line, "neighbour advertisement: ") {
 			t.Errorf("%x: %s", p, line)
 		}
 		if again := end.Respond(answer); again != nil {

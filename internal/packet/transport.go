@@ -50,7 +50,8 @@ func protocolName(n int) string {
 	return "protocol " + strconv.Itoa(n)
 }
 
-// isExtension reports whether a protocol is an IPv6 extension header with the usual length field, or the fragment header.
+// isExtension reports whether a protocol is an IPv6 extension header with the usual length field, or the fragment
+// header.
 func isExtension(n int) bool {
 	switch n {
 	case 0, 43, protocolFragment, 60, 135, 139, 140:

@@ -96,8 +96,8 @@ func (t *Tunnel) boundTo(a net.Addr) string {
 	return a.String()
 }
 
-// Run carries packets until ctx is done, which is no error, or until the device is gone. It closes everything that the
-// tunnel opened.
+// Run carries packets until ctx is done, which is not an error, or until the device is gone. It closes everything that
+// the tunnel opened.
 func (t *Tunnel) Run(ctx context.Context) error { return t.run(ctx, usual()) }
 
 func (t *Tunnel) run(ctx context.Context, l limits) error {

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A stream is a tunnel over TCP. One goroutine reads the device as long as the tunnel runs; one for each peer reads from
-// the peer. Without a peer the packets are dropped.
+// A stream is a tunnel over TCP. One goroutine reads the device as long as the tunnel runs; one for each peer reads
+// from the peer. Without a peer the packets are dropped.
 type stream struct {
 	*Tunnel
 	peer  atomic.Pointer[peer] // nil: none
@@ -41,7 +41,9 @@ type ended struct{ why error }
 
 // keepAlive returns how the kernel probes an idle peer.
 func keepAlive() net.KeepAliveConfig {
-	return net.KeepAliveConfig{Enable: true, Idle: probeInterval, Interval: probeInterval, Count: int(peerPatience / probeInterval)}
+	return net.KeepAliveConfig{
+		Enable: true, Idle: probeInterval, Interval: probeInterval, Count: int(peerPatience / probeInterval),
+	}
 }
 
 // giveUp returns the Control of a net.Dialer or of a net.ListenConfig that ends a TCP connection if the peer does not

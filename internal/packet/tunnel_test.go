@@ -212,7 +212,8 @@ func TestSlowPeers(t *testing.T) {
 		if _, err := idle.Write([]byte{1}); err != nil {
 			break
 		}
-		time.Sleep(20 * time.Millisecond) // slow is what this peer is: the time is the input, not a wait for a condition
+		// Slow is what this peer is: the time is the input, not a wait for a condition.
+		time.Sleep(20 * time.Millisecond)
 	}
 	r.until(t, 1, "did not send the rest of a packet")
 	idle.Close()
@@ -296,7 +297,8 @@ func TestPeers(t *testing.T) {
 		name := "tun3" + string(rune('a'+i))
 		queue := device(t, name)
 		address := netip.MustParseAddrPort(c.address).Addr()
-		listener := start(t, &Tunnel{Device: name, Queue: queue, Address: c.address, Listen: true, UDP: c.udp, Peer: netip.AddrPortFrom(address, 0)})
+		listener := start(t, &Tunnel{Device: name, Queue: queue, Address: c.address, Listen: true, UDP: c.udp,
+			Peer: netip.AddrPortFrom(address, 0)})
 		listener.until(t, 1, "listening")
 		network := "tcp"
 		if c.udp {

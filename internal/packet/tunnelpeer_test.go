@@ -48,7 +48,8 @@ func (l *lodge) hears(t *testing.T, name string, conn net.Conn) {
 	}
 }
 
-// bytes is how much comes to a peer, with the headers, until nothing more is there although the device has sent packets.
+// bytes is how much comes to a peer, with the headers, until nothing more is there although the device has sent
+// packets.
 func (l *lodge) bytes(t *testing.T, conn net.Conn, packets int) (sum int) {
 	t.Helper()
 	for range packets {
@@ -71,7 +72,8 @@ func (l *lodge) bytes(t *testing.T, conn net.Conn, packets int) (sum int) {
 	}
 }
 
-// TestAForgedDatagramRedirectsNothing has strangers beside the first peer, and one that takes its place when it was silent.
+// TestAForgedDatagramRedirectsNothing has strangers beside the first peer, and one that takes its place when it was
+// silent.
 func TestAForgedDatagramRedirectsNothing(t *testing.T) {
 	hurry := unlimitedLog()
 	hurry.silence = nstest.Patience(2 * time.Second)
@@ -90,7 +92,8 @@ func TestAForgedDatagramRedirectsNothing(t *testing.T) {
 	if n := l.bytes(t, first, 0); n == 0 {
 		t.Error("the peer got nothing")
 	}
-	for deadline := time.Now().Add(patience); l.count(stranger.LocalAddr().String()+": the peer is there now") == 0; time.Sleep(10 * time.Millisecond) {
+	there := stranger.LocalAddr().String() + ": the peer is there now"
+	for deadline := time.Now().Add(patience); l.count(there) == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody takes the place of a peer that is silent")
 		}
