@@ -20,11 +20,14 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
+// hostile are texts that other users may choose.
+var hostile = []string{"tun0", "a\x1b[2Jb", "a\u009bb\x7f", "a\u202e\u2066b", "a\u200b\u2060\ufeff\u3164b",
+	"a\xff\xfeb", "a\nb\r", "!lo", "*", "-x", "a\\b\"'", "\U000e0041\ufe0f", "<&>"}
+
 // FuzzPrinters: whatever other users chose for names, aliases and commands, no printer lets through what a terminal
 // should not see, and JSON gives it back as it was.
 func FuzzPrinters(f *testing.F) {
-	for _, text := range []string{"tun0", "a\x1b[2Jb", "a\u009bb\x7f", "a\u202e\u2066b", "a\u200b\u2060\ufeff\u3164b",
-		"a\xff\xfeb", "a\nb\r", "!lo", "*", "-x", "a\\b\"'", "\U000e0041\ufe0f", "<&>"} {
+	for _, text := range hostile {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -76,16 +79,22 @@ func FuzzPrinters(f *testing.F) {
 			if err := print(&program{verb: "list", stdout: &out, stderr: &out}, &out); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			for _, r := range out.String() {
-				if r != '\n' && !words.Visible(r) {
-					t.Errorf("%s prints %U of %q: %q", name, r, text, out.String())
-				}
-			}
-			if strings.HasPrefix(name, "json") && !json.Valid(out.Bytes()) {
-				t.Errorf("%s: no JSON: %s", name, out.String())
-			}
+			checkPrinted(t, name, text, out.Bytes())
 		}
 	})
+}
+
+// checkPrinted reports characters that a terminal should not see, and invalid JSON.
+func checkPrinted(t *testing.T, name, text string, out []byte) {
+	t.Helper()
+	for _, r := range string(out) {
+		if r != '\n' && !words.Visible(r) {
+			t.Errorf("%s prints %U of %q: %q", name, r, text, out)
+		}
+	}
+	if strings.HasPrefix(name, "json") && !json.Valid(out) {
+		t.Errorf("%s: invalid JSON: %s", name, out)
+	}
 }
 
 func deletion(d *netcfg.Device) []netcfg.Step {

@@ -185,40 +185,43 @@ func hold(t *testing.T, name string, flags uint16) *os.File {
 	return f
 }
 
+// failing are adds of which one step fails.
+var failing = []struct {
+	name  string
+	spec  Spec
+	setup string // a line of ip(8)
+	then  string // ip(8) lines to run after the create step
+	cause cause.Cause
+	errno error
+}{
+	{"create: the kernel refuses the MAC", Spec{Mode: link.TAP, Link: Link{MAC: link.MAC{1, 0, 0, 0, 0, 1}}}, "",
+		"", cause.Unknown, unix.EADDRNOTAVAIL},
+	{"link: an alias that is too long", Spec{Mode: link.TUN,
+		Link: Link{Alias: on(strings.Repeat("x", 300)), MTU: on(1400)}}, "", "", cause.Unknown, unix.ERANGE},
+	{"address: IPv6 is off", Spec{Mode: link.TUN, Link: Link{Up: on(true)},
+		Addresses: addresses("10.0.0.1/24", "fd00::1/64")}, "sysctl", "", cause.IPv6Off, unix.EACCES},
+	{"route: the gateway is nowhere",
+		Spec{Mode: link.TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24"),
+			Routes: routes("10.1.0.0/16", "10.2.0.0/16 via 10.9.0.1")}, "", "", cause.NoGateway, unix.ENETUNREACH},
+	{"route: another device has it", Spec{Mode: link.TUN, Link: Link{Up: on(true)}, Routes: routes("10.3.0.0/16")},
+		"route add 10.3.0.0/16 dev lo", "", cause.RouteTaken, unix.EEXIST},
+	{"master: it is not there", Spec{Mode: link.TAP, Master: &Master{Name: "nobr"}}, "", "", cause.NoMaster,
+		unix.ENODEV},
+	{"master: it takes no ports", Spec{Mode: link.TAP, Link: Link{Up: on(true)}, Master: &Master{Name: "v0"}},
+		"link add v0 type veth", "", cause.NoPort, unix.EOPNOTSUPP},
+	{"master: a tun", Spec{Mode: link.TUN, Master: &Master{Name: "br0"}}, "link add br0 type bridge", "",
+		cause.TunInBridge, nil},
+	{"hold: the bridge is deleted during the run", Spec{Mode: link.TAP, Master: &Master{Name: "br0"}},
+		"link add br0 type bridge", "link del br0", cause.NoMaster, unix.ENODEV},
+	{"master: the bridge is deleted during the run", Spec{Mode: link.TAP, Master: &Master{Name: "br0"}},
+		"link add br0 type bridge; tuntap add dev p0 mode tap; link set p0 master br0", "link del br0",
+		cause.NoMaster, nil},
+}
+
 // TestAddIsAllOrNothing makes each kind of step of an add the one that fails. The created device must be gone, and
 // everything else unchanged.
 func TestAddIsAllOrNothing(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		spec  Spec
-		setup string // a line of ip(8)
-		then  string // ip(8) lines to run after the create step
-		cause cause.Cause
-		errno error
-	}{
-		{"create: the kernel refuses the MAC", Spec{Mode: link.TAP, Link: Link{MAC: link.MAC{1, 0, 0, 0, 0, 1}}}, "",
-			"", cause.Unknown, unix.EADDRNOTAVAIL},
-		{"link: an alias that is too long", Spec{Mode: link.TUN,
-			Link: Link{Alias: on(strings.Repeat("x", 300)), MTU: on(1400)}}, "", "", cause.Unknown, unix.ERANGE},
-		{"address: IPv6 is off", Spec{Mode: link.TUN, Link: Link{Up: on(true)},
-			Addresses: addresses("10.0.0.1/24", "fd00::1/64")}, "sysctl", "", cause.IPv6Off, unix.EACCES},
-		{"route: the gateway is nowhere",
-			Spec{Mode: link.TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24"),
-				Routes: routes("10.1.0.0/16", "10.2.0.0/16 via 10.9.0.1")}, "", "", cause.NoGateway, unix.ENETUNREACH},
-		{"route: another device has it", Spec{Mode: link.TUN, Link: Link{Up: on(true)}, Routes: routes("10.3.0.0/16")},
-			"route add 10.3.0.0/16 dev lo", "", cause.RouteTaken, unix.EEXIST},
-		{"master: it is not there", Spec{Mode: link.TAP, Master: &Master{Name: "nobr"}}, "", "", cause.NoMaster,
-			unix.ENODEV},
-		{"master: it takes no ports", Spec{Mode: link.TAP, Link: Link{Up: on(true)}, Master: &Master{Name: "v0"}},
-			"link add v0 type veth", "", cause.NoPort, unix.EOPNOTSUPP},
-		{"master: a tun", Spec{Mode: link.TUN, Master: &Master{Name: "br0"}}, "link add br0 type bridge", "",
-			cause.TunInBridge, nil},
-		{"hold: the bridge is deleted during the run", Spec{Mode: link.TAP, Master: &Master{Name: "br0"}},
-			"link add br0 type bridge", "link del br0", cause.NoMaster, unix.ENODEV},
-		{"master: the bridge is deleted during the run", Spec{Mode: link.TAP, Master: &Master{Name: "br0"}},
-			"link add br0 type bridge; tuntap add dev p0 mode tap; link set p0 master br0", "link del br0",
-			cause.NoMaster, nil},
-	} {
+	for _, c := range failing {
 		t.Run(c.name, func(t *testing.T) {
 			ns := open(t)
 			ip(t, "link set lo up")

@@ -169,49 +169,52 @@ func TestFirstOwnerIsSetAfterNewDevicesAreKept(t *testing.T) {
 	same(t, before, ip(t, "-d link show dev tap7"))
 }
 
+// losses are changes whose undo would remove more than the change added.
+var losses = []struct {
+	name  string
+	setup []string
+	want  Spec
+}{
+	{"the first IPv4 address, and a daemon's route", []string{"route add 10.2.0.0/16 dev tap7 proto zebra"},
+		Spec{AddAddresses: *addresses("10.0.0.1/24")}},
+	{"an address before a secondary one, which is a source elsewhere",
+		[]string{"addr add 10.0.0.1/24 dev tap7", "addr add 10.0.0.2/24 dev tap7",
+			"route add 10.2.0.0/16 dev v0 src 10.0.0.2"}, Spec{AddAddresses: *addresses("10.1.0.1/24")}},
+	{"the order of IPv6 addresses", []string{"addr add fd00::1/64 dev tap7 nodad",
+		"addr add fd00::2/64 dev tap7 nodad", "addr add fd00::3/64 dev tap7 nodad"},
+		Spec{RemoveAddresses: *addresses("fd00::2/64"), AddAddresses: *addresses("fd00::4/64")}},
+	{"the MTU of an IPv6 route", []string{"route add fd00:1::/64 dev tap7 mtu 1350 proto bird"},
+		Spec{Link: Link{MTU: on(1290)}}},
+	{"a prefix that an IPv6 address brought",
+		[]string{"addr add fd00::1/64 dev tap7 nodad valid_lft 5000 preferred_lft 4000 noprefixroute"},
+		Spec{AddAddresses: *addresses("fd00::4/64")}},
+	{"a copy of a kernel's route in another table",
+		[]string{"route add 10.3.0.0/16 dev tap7 proto kernel scope link table 101"},
+		Spec{AddAddresses: *addresses("10.0.0.1/24")}},
+	{"the route that a manager added for an address",
+		[]string{"addr add 10.0.0.1/24 dev tap7 noprefixroute",
+			"route add 10.0.0.0/24 dev tap7 proto kernel scope link src 10.0.0.1 metric 50"},
+		Spec{RemoveAddresses: *addresses("10.0.0.1/24")}},
+	{"the source of an IPv6 route of the kernel's protocol",
+		[]string{"addr add fd00:1::1/128 dev tap7 nodad", "addr add 10.0.0.1/24 dev tap7",
+			"route add fd00:23::/64 via fe80::9 dev tap7 proto kernel src fd00:1::1"},
+		Spec{RemoveAddresses: *addresses("fd00:1::1/128", "10.0.0.1/24")}},
+	{"the MTU of an IPv6 route of the kernel's protocol",
+		[]string{"addr add 10.0.0.1/24 dev tap7", "route add fd00:22::/64 dev tap7 proto kernel mtu 1300"},
+		Spec{Link: Link{MTU: on(1290)}, RemoveAddresses: *addresses("10.0.0.1/24")}},
+	{"a daemon's route of another type of service, and no other look",
+		[]string{"addr add 10.0.0.1/24 dev tap7", "route add 10.2.0.0/16 dev tap7 proto bird tos 8"},
+		Spec{Link: Link{MTU: on(1290)}, AddRoutes: *routes("10.2.0.0/16")}},
+	{"a redirected route", []string{"route add 10.2.0.0/16 dev tap7 proto redirect"},
+		Spec{AddAddresses: *addresses("10.0.0.1/24")}},
+	{"a route of another type of service",
+		[]string{"addr add 10.0.0.1/24 dev tap7", "route add 10.2.0.0/16 dev tap7 proto bird tos 8"},
+		Spec{AddRoutes: *routes("10.2.0.0/16")}},
+}
+
 // TestUndoRestoresWhatItDrops changes states in which the undo of a harmless change removes more than the change added.
 func TestUndoRestoresWhatItDrops(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		setup []string
-		want  Spec
-	}{
-		{"the first IPv4 address, and a daemon's route", []string{"route add 10.2.0.0/16 dev tap7 proto zebra"},
-			Spec{AddAddresses: *addresses("10.0.0.1/24")}},
-		{"an address before a secondary one, which is a source elsewhere",
-			[]string{"addr add 10.0.0.1/24 dev tap7", "addr add 10.0.0.2/24 dev tap7",
-				"route add 10.2.0.0/16 dev v0 src 10.0.0.2"}, Spec{AddAddresses: *addresses("10.1.0.1/24")}},
-		{"the order of IPv6 addresses", []string{"addr add fd00::1/64 dev tap7 nodad",
-			"addr add fd00::2/64 dev tap7 nodad", "addr add fd00::3/64 dev tap7 nodad"},
-			Spec{RemoveAddresses: *addresses("fd00::2/64"), AddAddresses: *addresses("fd00::4/64")}},
-		{"the MTU of an IPv6 route", []string{"route add fd00:1::/64 dev tap7 mtu 1350 proto bird"},
-			Spec{Link: Link{MTU: on(1290)}}},
-		{"a prefix that an IPv6 address brought",
-			[]string{"addr add fd00::1/64 dev tap7 nodad valid_lft 5000 preferred_lft 4000 noprefixroute"},
-			Spec{AddAddresses: *addresses("fd00::4/64")}},
-		{"a copy of a kernel's route in another table",
-			[]string{"route add 10.3.0.0/16 dev tap7 proto kernel scope link table 101"},
-			Spec{AddAddresses: *addresses("10.0.0.1/24")}},
-		{"the route that a manager added for an address",
-			[]string{"addr add 10.0.0.1/24 dev tap7 noprefixroute",
-				"route add 10.0.0.0/24 dev tap7 proto kernel scope link src 10.0.0.1 metric 50"},
-			Spec{RemoveAddresses: *addresses("10.0.0.1/24")}},
-		{"the source of an IPv6 route of the kernel's protocol",
-			[]string{"addr add fd00:1::1/128 dev tap7 nodad", "addr add 10.0.0.1/24 dev tap7",
-				"route add fd00:23::/64 via fe80::9 dev tap7 proto kernel src fd00:1::1"},
-			Spec{RemoveAddresses: *addresses("fd00:1::1/128", "10.0.0.1/24")}},
-		{"the MTU of an IPv6 route of the kernel's protocol",
-			[]string{"addr add 10.0.0.1/24 dev tap7", "route add fd00:22::/64 dev tap7 proto kernel mtu 1300"},
-			Spec{Link: Link{MTU: on(1290)}, RemoveAddresses: *addresses("10.0.0.1/24")}},
-		{"a daemon's route of another type of service, and no other look",
-			[]string{"addr add 10.0.0.1/24 dev tap7", "route add 10.2.0.0/16 dev tap7 proto bird tos 8"},
-			Spec{Link: Link{MTU: on(1290)}, AddRoutes: *routes("10.2.0.0/16")}},
-		{"a redirected route", []string{"route add 10.2.0.0/16 dev tap7 proto redirect"},
-			Spec{AddAddresses: *addresses("10.0.0.1/24")}},
-		{"a route of another type of service",
-			[]string{"addr add 10.0.0.1/24 dev tap7", "route add 10.2.0.0/16 dev tap7 proto bird tos 8"},
-			Spec{AddRoutes: *routes("10.2.0.0/16")}},
-	} {
+	for _, c := range losses {
 		for _, reason := range []cause.Cause{cause.NoPort, cause.NoGateway} { // a late failure makes the plan read more
 			t.Run(fmt.Sprintf("%s, cause %d", c.name, reason), func(t *testing.T) {
 				ns := open(t)
