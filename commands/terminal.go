@@ -17,7 +17,7 @@ func terminalWidth(out io.Writer) int {
 	return width
 }
 
-// terminalSize returns the size of the terminal that out writes to in characters, and 0 if out is no terminal.
+// terminalSize returns the size of the terminal that out writes to in characters, and 0 if out is not a terminal.
 func terminalSize(out io.Writer) (width, height int) {
 	const usualHeight = 24
 	f, ok := plainly(out).(*os.File)

@@ -56,8 +56,8 @@ func (s *nameService) lines(database string, keys ...string) ([]string, error) {
 	return nil, nil
 }
 
-// output runs a program until end, and returns what it printed. An exit code is no error, since getent exits with 2 if
-// one of several keys is unknown. It works without the runtime's poller, which ends the program if it cannot start.
+// output runs a program until end, and returns what it printed. An exit code is not an error, since getent exits with 2
+// if one of several keys is unknown. It works without the runtime's poller, which ends the program if it cannot start.
 func output(command []string, end time.Time) ([]byte, error) {
 	var pipe [2]int
 	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
