@@ -111,15 +111,6 @@ func (r *provision) forgetGone(results []netcfg.Result) error {
 	return nil
 }
 
-// A jsonResult is the result of one device. Scripts rely on its keys.
-type jsonResult struct {
-	Device string     `json:"device"`
-	Result string     `json:"result"` // created, changed, unchanged, deleted, kept, failed
-	Steps  []jsonStep `json:"steps"`
-	Error  *string    `json:"error"`
-	Exit   int        `json:"exit"`
-}
-
 func (r *provision) renderOutcomes(changes []netcfg.Change, results []netcfg.Result) error {
 	outcomes := make([]jsonResult, 0, len(results)+len(r.kept))
 	for i, result := range results {

@@ -1,9 +1,11 @@
 package commands
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/words"
@@ -103,4 +105,16 @@ func outcome(r netcfg.Result) (errs []error) {
 		errs = append(errs, fmt.Errorf("could not be put back as it was: %w", r.UndoErr))
 	}
 	return errs
+}
+
+// renderPlan prints steps as the commands of ip(8) that they are short for, or as JSON.
+func renderPlan(to io.Writer, steps []netcfg.Step, json bool) error {
+	if json {
+		return encode(to, toSteps(steps))
+	}
+	out := bufio.NewWriter(to)
+	for _, s := range steps {
+		fmt.Fprintln(out, s)
+	}
+	return out.Flush()
 }

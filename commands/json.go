@@ -203,3 +203,12 @@ type jsonFinding struct {
 	Means  string   `json:"means"`
 	Fix    []string `json:"fix"` // fixes, the best first: commands, or sentences
 }
+
+// A jsonResult is what apply and teardown did to one device.
+type jsonResult struct {
+	Device string     `json:"device"`
+	Result string     `json:"result"` // created, changed, unchanged, deleted, kept, failed
+	Steps  []jsonStep `json:"steps"`
+	Error  *string    `json:"error"`
+	Exit   int        `json:"exit"`
+}

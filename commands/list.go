@@ -1,10 +1,14 @@
 package commands
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -129,4 +133,13 @@ func (o *listOptions) exclude() error {
 		{o.tree && o.everywhere, "--tree", "--netns all"},
 		{o.names && o.everywhere, "--names", "--netns all"},
 	})
+}
+
+// renderNames prints a name per line.
+func renderNames(to io.Writer, devices []*netcfg.Device) error {
+	out := bufio.NewWriter(to)
+	for _, d := range devices {
+		fmt.Fprintln(out, words.Escape(d.Name))
+	}
+	return out.Flush()
 }

@@ -2,47 +2,13 @@ package commands
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/netcfg"
 )
-
-// devicePattern checks an operand that is the name of an existing device, or a pattern.
-func devicePattern(word string) error {
-	if _, err := link.ParsePattern(word); err == nil && link.IsPattern(word) {
-		return nil
-	}
-	return deviceName(word)
-}
-
-// newDevices checks an operand that is the name of a new device, or a range of names.
-func newDevices(word string) error {
-	if strings.ContainsAny(word, "*?") {
-		return fmt.Errorf("%q is a pattern, and not the name of a new device; a range is 'vm[0-3]'", word)
-	}
-	r, err := link.ParseRange(word)
-	if err != nil {
-		return nameError(word, err)
-	}
-	return errors.Join(deviceTemplate(r.Name(r.First)), deviceTemplate(r.Name(r.Last)))
-}
-
-// newNames returns the names of new devices, with the names of each range in its place.
-func newNames(operands []string) (names []string, err error) {
-	for _, word := range operands {
-		r, err := link.ParseRange(word)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, r.Names()...)
-	}
-	return names, errors.Join(wrongOperands(names, deviceTemplate)...)
-}
 
 // matching returns the names of the devices that operands mean, each once, and an error for each pattern that matches
 // no name. If a device has exactly the name of an operand, the operand means that device alone.

@@ -50,15 +50,6 @@ func user(h netcfg.Holder) string {
 	return s
 }
 
-// renderNames prints a name per line.
-func renderNames(to io.Writer, devices []*netcfg.Device) error {
-	out := bufio.NewWriter(to)
-	for _, d := range devices {
-		fmt.Fprintln(out, words.Escape(d.Name))
-	}
-	return out.Flush()
-}
-
 // renderBlocks prints all details of each device, in the form of wg(8).
 func renderBlocks(to io.Writer, devices []*netcfg.Device, color bool) error {
 	out := bufio.NewWriter(to)
@@ -136,16 +127,4 @@ func blockLines(d *netcfg.Device) [][2]string {
 	add("received", fmt.Sprintf(counters, s.RxPackets, s.RxBytes, s.RxErrors, s.RxDropped))
 	add("sent", fmt.Sprintf(counters, s.TxPackets, s.TxBytes, s.TxErrors, s.TxDropped))
 	return lines
-}
-
-// renderPlan prints steps as the commands of ip(8) that they are short for, or as JSON.
-func renderPlan(to io.Writer, steps []netcfg.Step, json bool) error {
-	if json {
-		return encode(to, toSteps(steps))
-	}
-	out := bufio.NewWriter(to)
-	for _, s := range steps {
-		fmt.Fprintln(out, s)
-	}
-	return out.Flush()
 }

@@ -74,9 +74,3 @@ func (c *interrupts) pass(to func(os.Signal)) bool {
 	c.to = to
 	return true
 }
-
-// stop catches no more signals.
-func (c *interrupts) stop() {
-	signal.Stop(c.caught)
-	close(c.caught)
-}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"testing"
 	"time"
@@ -49,4 +50,10 @@ func TestACommandGetsTheSignalThatCame(t *testing.T) {
 	if e := new(exitError); !errors.As(err, &e) || e.code != 3 {
 		t.Errorf("it ends with %v", err)
 	}
+}
+
+// stop catches no more signals.
+func (c *interrupts) stop() {
+	signal.Stop(c.caught)
+	close(c.caught)
 }
