@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,7 @@ import (
 var conditions = map[string]func() (bool, error){
 	"extack": sync.OnceValues(extack),
 	"counts": sync.OnceValues(counts),
+	"others": sync.OnceValues(others),
 	"queues": sync.OnceValues(queues),
 }
 
@@ -59,6 +61,27 @@ func counts() (bool, error) {
 		return false, fmt.Errorf("the counters of a device: %w: %s", err, out)
 	}
 	return number(string(dropped[1])) >= 5, nil
+}
+
+// others reports whether the kernel counts packets to other MAC addresses, the 25th of a link's counters. It does since
+// Linux 5.19.
+func others() (bool, error) {
+	const counters, size = 25, 8
+	links, err := syscall.NetlinkRIB(unix.RTM_GETLINK, unix.AF_UNSPEC)
+	if err != nil {
+		return false, err
+	}
+	messages, err := syscall.ParseNetlinkMessage(links)
+	if err != nil || len(messages) == 0 {
+		return false, fmt.Errorf("%d links: %w", len(messages), err)
+	}
+	attributes, err := syscall.ParseNetlinkRouteAttr(&messages[0])
+	for _, a := range attributes {
+		if a.Attr.Type == unix.IFLA_STATS64 {
+			return len(a.Value) >= counters*size, nil
+		}
+	}
+	return false, fmt.Errorf("a link without counters: %w", err)
 }
 
 // queues reports whether the driver reports the number of queues of a single-queue device. That of Linux 5.10 does not.
