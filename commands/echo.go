@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"syscall"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -54,7 +54,7 @@ func (o *echoOptions) respond(ctx context.Context, ns *netcfg.Namespace, a *netc
 		}
 		o.sayOf(a.Name, "answers now")
 	}
-	r := &packet.Responder{Mode: a.Mode, MAC: stationMAC(), Broadcasts: broadcasts(a.Device)}
+	r := &packet.Responder{Mode: a.Mode, MAC: [6]byte(link.RandomMAC(stationMAC)), Broadcasts: broadcasts(a.Device)}
 	return func(b []byte) error {
 		answer := r.Respond(b)
 		if o.verbose {
@@ -72,15 +72,8 @@ func (o *echoOptions) respond(ctx context.Context, ns *netcfg.Namespace, a *netc
 	}, nil
 }
 
-// stationMAC returns a random, locally administered MAC address.
-func stationMAC() (mac [6]byte) {
-	n := rand.Uint64()
-	for i := range mac {
-		mac[i] = byte(n >> (8 * i))
-	}
-	mac[0] = 0x02
-	return mac
-}
+// stationMAC is the first byte of echo's own MAC address: it is locally administered.
+const stationMAC = 0x02
 
 // broadcasts returns the broadcast addresses of the device's IPv4 networks.
 func broadcasts(d *netcfg.Device) (all []netip.Addr) {

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
@@ -68,8 +67,7 @@ func present(found []*netcfg.Device, names []string) (devices []*netcfg.Device, 
 		case d == nil:
 			missing = append(missing, &cause.Error{Device: names[i], Cause: cause.NoDevice})
 		case d.Kind != "tun":
-			detail := fmt.Sprintf("it is %s, not a TUN/TAP device", d.KindWords())
-			missing = append(missing, &cause.Error{Device: names[i], Cause: cause.OtherKind, Detail: detail})
+			missing = append(missing, d.NotOurs(names[i]))
 		default:
 			devices = append(devices, d)
 		}

@@ -89,8 +89,7 @@ func (ns *Namespace) attachable(d *Device, a Attachment) error {
 	case d == nil:
 		return &cause.Error{Device: a.Device, Cause: cause.NoDevice}
 	case d.Kind != "tun":
-		return &cause.Error{Device: a.Device, Cause: cause.OtherKind,
-			Detail: "it is " + d.KindWords() + ", not a TUN/TAP device"}
+		return d.NotOurs(a.Device)
 	case a.Queues > 1 && !d.MultiQueue:
 		return &cause.Error{Device: a.Device, Cause: cause.WrongQueues, Detail: "it is single-queue"}
 	case d.InUse() && (a.Alone || !d.MultiQueue):

@@ -1,6 +1,7 @@
 package netcfg
 
 import (
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
@@ -98,6 +99,12 @@ func (d *Device) KindWords() string {
 		return "a " + d.Mode.String()
 	}
 	return "a " + words.Escape(d.Kind)
+}
+
+// NotOurs returns the error of a device of another kind, which the caller asked for by this name.
+func (d *Device) NotOurs(asked string) error {
+	detail := "it is " + d.KindWords() + ", not a TUN/TAP device"
+	return &cause.Error{Device: asked, Cause: cause.OtherKind, Detail: detail}
 }
 
 // InUse reports whether a program is attached.

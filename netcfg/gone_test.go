@@ -125,7 +125,7 @@ func TestADeviceThatVanishesUnderAQueue(t *testing.T) {
 		"carrier": driver.TurnOnCarrier,
 		"persist": func(fd int) error { return unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1) },
 		"owner":   func(fd int) error { return users.SetAccess(fd, *users.Root(), users.Access{}) },
-		"mac":     func(fd int) error { return driver.SetMAC(fd, randomMAC(2)) },
+		"mac":     func(fd int) error { return driver.SetMAC(fd, link.RandomMAC(2)) },
 	} {
 		wantVanished(t, at, QueueError(a.Name, call(int(a.Queues[0].Fd()))))
 	}

@@ -1,9 +1,7 @@
 package netcfg
 
 import (
-	"encoding/binary"
 	"errors"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
@@ -92,7 +90,7 @@ func (j *job) join(want *Spec, m *Master) {
 	case j.before != nil && len(j.before.MAC) > 0 && j.before.MAC[0] == bridgePortMAC:
 		mac = j.before.MAC
 	default:
-		mac = randomMAC(bridgePortMAC)
+		mac = link.RandomMAC(bridgePortMAC)
 		want.MAC = mac
 	}
 	// A bridge that lost its last port has the MAC address zero, and needs one.
@@ -118,13 +116,6 @@ func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
 		j.warn("mtu %d is above %d: the MTU of %s follows, unless it was set explicitly",
 			*want.MTU, m.mtu, words.Escape(m.Name))
 	}
-}
-
-// randomMAC returns a MAC address that begins with first.
-func randomMAC(first byte) link.MAC {
-	mac := binary.BigEndian.AppendUint64(nil, rand.Uint64())[:6]
-	mac[0] = first
-	return mac
 }
 
 // master plans the device's move into its master.

@@ -33,8 +33,7 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	case want == nil && have == nil:
 		return nil, nil
 	case have != nil && have.Kind != "tun":
-		return nil, &cause.Error{Device: have.Name, Cause: cause.OtherKind,
-			Detail: "it is " + have.KindWords() + ", not a TUN/TAP device"}
+		return nil, have.NotOurs(have.Name)
 	case want == nil:
 		return []Step{{Kind: StepDelete, Device: have.Name, Index: have.Index, old: have, phase: phaseDelete}}, nil
 	}

@@ -3,7 +3,9 @@ package link
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -140,6 +142,13 @@ func ParseMAC(s string) (MAC, error) {
 func (m MAC) IsZero() bool { return !slices.ContainsFunc(m, func(b byte) bool { return b != 0 }) }
 
 func (m MAC) String() string { return net.HardwareAddr(m).String() }
+
+// RandomMAC returns a MAC address that begins with first.
+func RandomMAC(first byte) MAC {
+	mac := binary.BigEndian.AppendUint64(nil, rand.Uint64())[:6]
+	mac[0] = first
+	return mac
+}
 
 // CheckAlias returns an error if the kernel cannot store text as a device's alias.
 func CheckAlias(text string) error {
