@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/users"
@@ -28,8 +27,7 @@ func (o *changeOptions) setFlag(usage string) *option {
 }
 
 func parseSet(s string) (string, error) {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
-	if s == "" || len(s) > 64 || strings.Trim(s, plain) != "" {
+	if s == "" || len(s) > 64 || !isPlain(s) {
 		return "", fmt.Errorf("%q is not 1 to 64 letters, digits, dots, hyphens and underscores", s)
 	}
 	return s, nil

@@ -28,19 +28,11 @@ type doctorOptions struct {
 
 func (o *doctorOptions) flags() []*option {
 	return []*option{
-		valueFlag("user", "check whether user `U` may attach", parseAsked, &o.user),
+		valueFlag("user", "check whether user `U` may attach", parseNotEmpty, &o.user),
 		switchFlag("json", "print the findings as JSON", &o.json),
 		netnsFlag(&o.netns),
 		verboseFlag(o.program, "print passed checks too"),
 	}
-}
-
-// parseAsked refuses an empty word: an unset variable of a script would ask about another user.
-func parseAsked(user string) (string, error) {
-	if user == "" {
-		return "", errors.New("the name is empty")
-	}
-	return user, nil
 }
 
 func (o *doctorOptions) run(names []string) error {

@@ -40,7 +40,7 @@ func (o *dumpOptions) flags() []*option {
 		valueFlag("count", "exit after `N` packets", parseCount, &o.count),
 		switchFlag("hex", "print the bytes of each packet too", &o.hex),
 		switchFlag("no-time", "print no time", &o.bare, "t"),
-		valueFlag("write", "write pcapng to `FILE`, or to standard output (-), instead of lines", parseFile, &o.write),
+		valueFlag("write", "write pcapng to `FILE`, or to standard output (-), instead of lines", parseNotEmpty, &o.write),
 		switchFlag("force", "with --write: overwrite an existing file", &o.force),
 		netnsFlag(&o.netns),
 	}
@@ -52,13 +52,6 @@ func parseCount(s string) (int, error) {
 		return 0, fmt.Errorf("%q is not a number of packets", s)
 	}
 	return n, nil
-}
-
-func parseFile(s string) (string, error) {
-	if s == "" {
-		return "", fmt.Errorf("the name is empty")
-	}
-	return s, nil
 }
 
 // run prints or writes each packet.

@@ -28,7 +28,7 @@ type execOptions struct {
 
 func (o *execOptions) flags() []*option {
 	return []*option{
-		valueFlag("user", "run the program as user `U`, without privileges", parseAsked, &o.user),
+		valueFlag("user", "run the program as user `U`, without privileges", parseNotEmpty, &o.user),
 		switchFlag("new-privileges", "with --user: set-user-ID programs and file capabilities still work",
 			&o.newPrivileges),
 		listFlag("ambient", "with --user: keep the capability `CAP`, such as net_admin", parseCapability, &o.ambient),
@@ -59,7 +59,7 @@ func (o *execOptions) run(operands []string) error {
 		return err
 	}
 	defer ns.Close()
-	as := rights{ambient: o.ambient, newPrivileges: o.newPrivileges}
+	asked := rights{ambient: o.ambient, newPrivileges: o.newPrivileges}
 	if o.user != "" {
 		person, err := ns.Directory.Person(o.user)
 		if err != nil {
@@ -69,18 +69,18 @@ func (o *execOptions) run(operands []string) error {
 			return &cause.Error{What: "user " + o.user, Cause: cause.NoNames,
 				Fix: fix.Sentence("try getent passwd " + o.user)}
 		}
-		as.as = &person
+		asked.person = &person
 	}
-	asked := make([]netcfg.Attachment, len(names))
+	attachments := make([]netcfg.Attachment, len(names))
 	for i, name := range names {
-		asked[i] = o.attachment
-		asked[i].Device, asked[i].Queues = name, queues[i]
+		attachments[i] = o.attachment
+		attachments[i].Device, attachments[i].Queues = name, queues[i]
 	}
-	attached, err := ns.PrepareAttach(asked...)
+	attached, err := ns.PrepareAttach(attachments...)
 	if err != nil {
 		return err
 	}
-	execution, err := prepareExecution(o.line, as)
+	execution, err := prepareExecution(o.line, asked)
 	if err != nil {
 		return err
 	}

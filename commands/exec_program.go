@@ -37,7 +37,7 @@ func prepareExecution(words []string, asked rights) (*execution, error) {
 	go func() {
 		runtime.LockOSThread()
 		var err error
-		if asked.as != nil {
+		if asked.person != nil {
 			err = asked.become()
 		}
 		if err == nil {

@@ -40,7 +40,7 @@ func (c capability) String() string { return "CAP_" + strings.ToUpper(capability
 
 // rights are the user and the privileges of a program that this process executes.
 type rights struct {
-	as            *users.Person // nil: the invoking user with all privileges; the other fields are then ignored
+	person        *users.Person // nil: the invoking user with all privileges; the other fields are then ignored
 	ambient       []capability  // the program keeps these, as does every program that it executes
 	newPrivileges bool          // set-user-ID programs and file capabilities still work
 }
@@ -48,16 +48,16 @@ type rights struct {
 // become gives the rights to this thread and to no other. On an error the thread must end. Root gets its capabilities
 // back from the exec.
 func (r *rights) become() error {
-	who := words.Escape(r.as.ID.String())
-	if len(r.as.Groups) == 0 {
+	who := words.Escape(r.person.ID.String())
+	if len(r.person.Groups) == 0 {
 		return &cause.Error{What: "user " + who, Cause: cause.NoUser,
 			Detail: "no user has that UID, so it has no group", Fix: fix.Sentence("create one with useradd(8)")}
 	}
-	groups := make([]int, len(r.as.Groups))
-	for i, g := range r.as.Groups {
+	groups := make([]int, len(r.person.Groups))
+	for i, g := range r.person.Groups {
 		groups[i] = int(g)
 	}
-	uid, gid := uintptr(r.as.ID.Number), uintptr(groups[0])
+	uid, gid := uintptr(r.person.ID.Number), uintptr(groups[0])
 	drops := uid != 0 && !r.newPrivileges
 	for _, step := range []struct {
 		needs capability
@@ -159,7 +159,7 @@ func (r *rights) close() error {
 
 // refused returns why the thread could not become the user.
 func (r *rights) refused(needs capability, err error) error {
-	e := &cause.Error{What: "become user " + words.Escape(r.as.ID.String()), Err: err}
+	e := &cause.Error{What: "become user " + words.Escape(r.person.ID.String()), Err: err}
 	switch {
 	case errors.Is(err, unix.EINVAL):
 		e.Detail = "this user namespace has no such user or group"

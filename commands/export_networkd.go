@@ -9,12 +9,12 @@ import (
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
+	"golang.org/x/sys/unix"
 )
 
 // networkd prints a device as two or three files of systemd-networkd and systemd-udevd, each after its path.
 func (e *exporter) networkd(d *netcfg.Device, spec *netcfg.Spec) {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
-	if strings.Trim(d.Name+d.Master, plain) != "" {
+	if !isPlain(d.Name + d.Master) {
 		e.comment(d, "left out: its name or its master's contains characters that systemd-networkd interprets")
 		return
 	}
@@ -89,10 +89,9 @@ func (e *exporter) link(d *netcfg.Device, spec *netcfg.Spec) {
 	e.setting("Alias", alias)
 }
 
-// networkdID is the name of a user or a group, or the number where the name could mean anything else in the file.
+// networkdID returns the name of a user or a group, or the number if the name could mean anything else in the file.
 func networkdID(id *users.ID) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
-	if id.Name == "" || strings.Trim(id.Name, plain) != "" {
+	if id.Name == "" || !isPlain(id.Name) {
 		return strconv.FormatUint(uint64(id.Number), 10)
 	}
 	return id.Name
@@ -150,9 +149,6 @@ func (e *exporter) address(a netcfg.Address) {
 	}
 }
 
-// mainTable is the routing table of what names none.
-const mainTable = 254
-
 func (e *exporter) route(r netcfg.Route) {
 	fmt.Fprintln(e, "\n[Route]")
 	e.setting("Destination", r.To)
@@ -162,7 +158,7 @@ func (e *exporter) route(r netcfg.Route) {
 	if r.Metric != 0 {
 		e.setting("Metric", r.Metric)
 	}
-	if r.Table != 0 && r.Table != mainTable {
+	if r.Table != 0 && r.Table != unix.RT_TABLE_MAIN {
 		e.setting("Table", r.Table)
 	}
 }

@@ -155,13 +155,7 @@ func helpFlag() *option { return switchFlag("help", "show help", new(bool), "h")
 
 // netnsFlag returns --netns, which every verb has that reads or changes the kernel.
 func netnsFlag(to *string) *option {
-	parse := func(s string) (string, error) {
-		if s == "" {
-			return "", errors.New("an empty name is not a network namespace")
-		}
-		return s, nil
-	}
-	return valueFlag("netns", "work inside the network namespace `NS`: a name, a path, or a PID", parse, to)
+	return valueFlag("netns", "work inside the network namespace `NS`: a name, a path, or a PID", parseNotEmpty, to)
 }
 
 func verboseFlag(p *program, usage string) *option {

@@ -2,9 +2,7 @@ package commands
 
 import (
 	"errors"
-	"fmt"
 	"math"
-	"strconv"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/link"
@@ -92,25 +90,6 @@ func (q *properties) exclude() error {
 		{q.spec.Routes != nil && len(q.spec.AddRoutes) > 0, "--route", "--add-route"},
 		{q.spec.Routes != nil && len(q.spec.RemoveRoutes) > 0, "--route", "--remove-route"},
 	})
-}
-
-func parseText(s string) (string, error) { return s, nil }
-
-func parseInt(least, most int) func(string) (int, error) {
-	return func(s string) (int, error) {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < least || n > most {
-			return 0, fmt.Errorf("%q is not a number from %d to %d", s, least, most)
-		}
-		return n, nil
-	}
-}
-
-func parseOnOff(s string) (bool, error) {
-	if s != "on" && s != "off" {
-		return false, fmt.Errorf("%q is neither on nor off", s)
-	}
-	return s == "on", nil
 }
 
 func parseAlias(s string) (string, error) { return s, link.CheckAlias(s) }

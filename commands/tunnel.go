@@ -84,9 +84,9 @@ func (o *tunnelOptions) run(names []string) error {
 	if o.verbose {
 		t.Log = t.Trouble
 	}
-	kernel := kernelOf(o.netns)
+	thread := openOnThread(o.netns)
 	var attached []*netcfg.Attached
-	err := kernel.do(func(ns *netcfg.Namespace) (err error) {
+	err := thread.do(func(ns *netcfg.Namespace) (err error) {
 		attached, err = ns.PrepareAttach(netcfg.Attachment{Device: names[0], Poll: true})
 		return err
 	})
@@ -97,7 +97,7 @@ func (o *tunnelOptions) run(names []string) error {
 	if err := t.Open(ctx); err != nil {
 		return err
 	}
-	if err := kernel.do(func(ns *netcfg.Namespace) error { return ns.Attach(attached, nil) }); err != nil {
+	if err := thread.do(func(ns *netcfg.Namespace) error { return ns.Attach(attached, nil) }); err != nil {
 		return err
 	}
 	if err = netcfg.Start(attached); err == nil {
@@ -106,19 +106,19 @@ func (o *tunnelOptions) run(names []string) error {
 			"and any host that reaches the port can send some")
 		err = t.Run(ctx)
 	}
-	return errors.Join(err, kernel.do(func(ns *netcfg.Namespace) error { return ns.Detach(attached) }))
+	return errors.Join(err, thread.do(func(ns *netcfg.Namespace) error { return ns.Detach(attached) }))
 }
 
-// A kernelElsewhere works in a network namespace on a separate thread, so that the sockets of other threads stay in the
+// A namespaceThread works in a network namespace on a separate thread, so that the sockets of other threads stay in the
 // caller's namespace.
-type kernelElsewhere struct {
+type namespaceThread struct {
 	work chan func(*netcfg.Namespace) error
 	done chan error
 }
 
-// kernelOf opens a namespace. If that fails, each do returns the error.
-func kernelOf(netns string) *kernelElsewhere {
-	e := &kernelElsewhere{work: make(chan func(*netcfg.Namespace) error), done: make(chan error)}
+// openOnThread opens a namespace. If that fails, each do returns the error.
+func openOnThread(netns string) *namespaceThread {
+	e := &namespaceThread{work: make(chan func(*netcfg.Namespace) error), done: make(chan error)}
 	go func() {
 		ns, err := netcfg.Open(netns)
 		for work := range e.work {
@@ -132,7 +132,7 @@ func kernelOf(netns string) *kernelElsewhere {
 	return e
 }
 
-func (e *kernelElsewhere) do(work func(*netcfg.Namespace) error) error {
+func (e *namespaceThread) do(work func(*netcfg.Namespace) error) error {
 	e.work <- work
 	return <-e.done
 }
