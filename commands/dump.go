@@ -40,7 +40,8 @@ func (o *dumpOptions) flags() []*option {
 		valueFlag("count", "exit after `N` packets", parseCount, &o.count),
 		switchFlag("hex", "print the bytes of each packet too", &o.hex),
 		switchFlag("no-time", "print no time", &o.bare, "t"),
-		valueFlag("write", "write pcapng to `FILE`, or to standard output (-), instead of lines", parseNotEmpty, &o.write),
+		valueFlag("write", "write pcapng to `FILE`, or to standard output (-), instead of lines", parseNotEmpty,
+			&o.write),
 		switchFlag("force", "with --write: overwrite an existing file", &o.force),
 		netnsFlag(&o.netns),
 	}

@@ -24,19 +24,11 @@ func (ns *Namespace) hear() (err error) {
 
 // heard calls each for every device that was announced since the last call of hear.
 func (ns *Namespace) heard(each func(*Device)) error {
-	for {
-		err := ns.announcements.Receive(unix.MSG_DONTWAIT, func(h unix.NlMsghdr, body []byte) {
-			if d := decodeLink(body); d != nil && h.Type == unix.RTM_NEWLINK {
-				each(d)
-			}
-		})
-		switch {
-		case errors.Is(err, unix.EAGAIN):
-			return nil
-		case err != nil && !errors.Is(err, unix.ENOBUFS): // there were too many of them
-			return err
+	return ns.announcements.ReceiveWaiting(func(h unix.NlMsghdr, body []byte) {
+		if d := decodeLink(body); d != nil && h.Type == unix.RTM_NEWLINK {
+			each(d)
 		}
-	}
+	})
 }
 
 // returnFlags restores the flags of a device that an attachment with these flags has met by mistake. It cannot restore

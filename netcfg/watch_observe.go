@@ -1,11 +1,11 @@
 package netcfg
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/poll"
 	"golang.org/x/sys/unix"
 )
 
@@ -59,7 +59,7 @@ func (w *watcher) recover() error {
 func (w *watcher) observe() ([]*Device, error) {
 	const tries = 5
 	for try := 1; ; try++ {
-		if err := w.drop(); err != nil {
+		if err := w.announcements.ReceiveWaiting(func(unix.NlMsghdr, []byte) {}); err != nil {
 			return nil, err
 		}
 		devices, err := w.read()
@@ -69,7 +69,8 @@ func (w *watcher) observe() ([]*Device, error) {
 		if err := w.ns.readAddresses(devices); err != nil {
 			return nil, err
 		}
-		if waiting, err := w.waiting(); !waiting || try == tries { // later announcements have the last state
+		waiting := poll.Input(w.announcements.FD(), time.Now())
+		if !waiting || try == tries { // later announcements have the last state
 			w.ns.findHolders(devices)
 			for _, d := range devices {
 				d.dropClaims()
@@ -80,7 +81,7 @@ func (w *watcher) observe() ([]*Device, error) {
 					d.Addresses[i].kept.message = nil
 				}
 			}
-			return devices, err
+			return devices, nil
 		}
 	}
 }
@@ -98,28 +99,6 @@ func (w *watcher) read() ([]*Device, error) {
 		d.Master = w.master(d)
 	}
 	return devices, nil
-}
-
-// drop reads all waiting announcements, and ignores them.
-func (w *watcher) drop() error {
-	for {
-		err := w.announcements.Receive(unix.MSG_DONTWAIT, func(unix.NlMsghdr, []byte) {})
-		if errors.Is(err, unix.EAGAIN) {
-			return nil
-		} else if err != nil && !errors.Is(err, unix.ENOBUFS) {
-			return err
-		}
-	}
-}
-
-// waiting reports whether announcements are waiting.
-func (w *watcher) waiting() (bool, error) {
-	fds := []unix.PollFd{{Fd: int32(w.announcements.FD()), Events: unix.POLLIN}}
-	n, err := unix.Poll(fds, 0)
-	if errors.Is(err, unix.EINTR) {
-		return true, nil
-	}
-	return n > 0, err
 }
 
 // look reads the state of devices that are down and that the kernel does not announce: access, attached programs, and

@@ -1,4 +1,3 @@
-// Package packet is what happens with the packets of attached queues.
 package packet
 
 import (

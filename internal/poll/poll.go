@@ -59,13 +59,18 @@ func (w *Waiter) Wait(deadline time.Time) error {
 	for {
 		milliseconds := -1
 		if !deadline.IsZero() {
-			milliseconds = int(max(0, time.Until(deadline)+time.Millisecond-1) / time.Millisecond)
+			milliseconds = untilDeadline(deadline)
 		}
 		_, err := unix.Poll(w.fds, milliseconds)
 		if !errors.Is(err, unix.EINTR) {
 			return os.NewSyscallError("poll", err)
 		}
 	}
+}
+
+// untilDeadline returns the time that is left, in milliseconds, rounded up.
+func untilDeadline(deadline time.Time) int {
+	return int(max(0, time.Until(deadline)+time.Millisecond-1) / time.Millisecond)
 }
 
 // Stopped reports whether the last Wait found that the context has ended.
@@ -92,9 +97,8 @@ func Output(fd int, end time.Time) bool { return await(fd, unix.POLLOUT, end) }
 
 func await(fd int, events int16, end time.Time) bool {
 	for {
-		left := int((time.Until(end) + time.Millisecond - 1) / time.Millisecond)
 		fds := []unix.PollFd{{Fd: int32(fd), Events: events}}
-		n, err := unix.Poll(fds, max(0, left))
+		n, err := unix.Poll(fds, untilDeadline(end))
 		if err != unix.EINTR {
 			return err == nil && n > 0
 		}

@@ -203,6 +203,20 @@ func (s *Socket) Receive(flags int, each func(h unix.NlMsghdr, body []byte)) err
 	return split(s.buffer[:n], each)
 }
 
+// ReceiveWaiting reads the messages that are waiting now, and calls each for every message. It is not an error if some
+// were lost before.
+func (s *Socket) ReceiveWaiting(each func(h unix.NlMsghdr, body []byte)) error {
+	for {
+		err := s.Receive(unix.MSG_DONTWAIT, each)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			return nil
+		case err != nil && !errors.Is(err, unix.ENOBUFS):
+			return err
+		}
+	}
+}
+
 // split calls each for every message in b. The error reports a length that does not fit.
 func split(b []byte, each func(h unix.NlMsghdr, body []byte)) error {
 	for len(b) >= unix.SizeofNlMsghdr {
