@@ -25,6 +25,7 @@ type verb struct {
 	patterns bool                    // the operands may be patterns of names
 	page     string                  // the manual page that describes the flags; "": tunadm(8)
 	verbatim bool                    // the words from the first operand on are another tool's command line
+	lasting  bool                    // it runs until it is stopped, or in place of another program
 	command  func(*program) command
 }
 
@@ -55,6 +56,7 @@ type program struct {
 	verb           string   // "": not known yet
 	line           []string // the arguments of tunadm
 	verbose, quiet bool
+	progress       *progress // nil: not shown
 }
 
 // do finds the verb, arranges its arguments, and has urfave/cli parse them.
@@ -177,6 +179,9 @@ func (p *program) app(v *verb, c command, flags []*option) *cli.App {
 		}
 		if err := roomForDescriptors(); err != nil {
 			return err
+		}
+		if !v.lasting {
+			defer p.showProgress()()
 		}
 		return c.run(operands)
 	}

@@ -3,7 +3,10 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/declare"
@@ -17,6 +20,7 @@ type provision struct {
 	namespace *netcfg.Namespace
 	memory    *state.Memory // the devices that earlier runs created; empty if the run does not need them
 	kept      []jsonResult  // the devices that teardown does not delete
+	start     time.Time
 }
 
 // provision does the changes that plan returns, and remembers created devices. A run that only prints the plan takes no
@@ -25,7 +29,7 @@ func (o *changeOptions) provision(
 	operands []string, needsMemory bool, options netcfg.Options,
 	plan func(context.Context, *provision) ([]netcfg.Change, error),
 ) error {
-	ctx := o.signals()
+	start, ctx := time.Now(), o.signals()
 	if !o.planOnly() {
 		lock, err := state.Run.Lock(ctx, func() { o.say("waiting for another apply or teardown to end") })
 		if err != nil {
@@ -38,7 +42,7 @@ func (o *changeOptions) provision(
 		return err
 	}
 	defer ns.Close()
-	run := &provision{changeOptions: o, namespace: ns, memory: &state.Memory{}}
+	run := &provision{changeOptions: o, namespace: ns, memory: &state.Memory{}, start: start}
 	if needsMemory || !o.planOnly() {
 		if err := run.recall(operands); err != nil {
 			return err
@@ -88,8 +92,29 @@ func (r *provision) execute(ctx context.Context, changes []netcfg.Change, o netc
 	err = errors.Join(err, r.forgetGone(results), r.memory.Settle(changes, results))
 	if r.json {
 		err = errors.Join(err, r.renderOutcomes(changes, results))
+	} else if terminalWidth(r.stderr) > 0 {
+		r.say(r.summary(changes, results))
 	}
 	return err
+}
+
+// summary returns how many devices have which result, and how long the run took.
+func (r *provision) summary(changes []netcfg.Change, results []netcfg.Result) string {
+	count := map[string]int{"kept": len(r.kept)}
+	for i, result := range results {
+		count[resultWord(changes[i], result)]++
+	}
+	usual := []string{"created", "changed", "unchanged"}
+	if r.verb == teardownVerb.name {
+		usual = []string{"deleted"}
+	}
+	var parts []string
+	for _, word := range []string{"created", "changed", "unchanged", "deleted", "kept", "failed"} {
+		if count[word] > 0 || slices.Contains(usual, word) {
+			parts = append(parts, fmt.Sprintf("%d %s", count[word], word))
+		}
+	}
+	return fmt.Sprintf("%s in %.1f s", strings.Join(parts, ", "), time.Since(r.start).Seconds())
 }
 
 // forgetGone removes from the memory the devices that this run replaced: other programs deleted them, or a killed run

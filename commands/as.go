@@ -14,7 +14,7 @@ import (
 )
 
 var asVerb = verb{
-	name: "as", page: "tunadm-as(8)", operands: "OLD-COMMAND...", verbatim: true,
+	name: "as", page: "tunadm-as(8)", operands: "OLD-COMMAND...", verbatim: true, lasting: true,
 	usage:   "run a command line of tunctl, openvpn --mktun or ip tuntap",
 	command: func(p *program) command { return &asOptions{program: p} },
 }

@@ -61,7 +61,11 @@ func (o *changeOptions) change(changes []netcfg.Change, announce func(names []st
 func (o *changeOptions) engage(
 	ctx context.Context, ns *netcfg.Namespace, changes []netcfg.Change, options netcfg.Options,
 ) ([]netcfg.Result, error) {
-	options.DryRun, options.Log = o.planOnly(), func(s netcfg.Step) { o.logStep(s) }
+	options.DryRun, options.Planned = o.planOnly(), o.progress.plan
+	options.Log = func(s netcfg.Step) {
+		o.progress.step()
+		o.logStep(s)
+	}
 	results, err := ns.Run(ctx, changes, options)
 	if err != nil {
 		return nil, err

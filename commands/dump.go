@@ -18,7 +18,7 @@ import (
 )
 
 var dumpVerb = verb{
-	name: "dump", page: "tunadm-packets(8)", operands: "NAME", operand: deviceName,
+	name: "dump", page: "tunadm-packets(8)", operands: "NAME", operand: deviceName, lasting: true,
 	usage:   "attach to a device and print its packets, or write pcapng",
 	command: func(p *program) command { return &dumpOptions{program: p} },
 }

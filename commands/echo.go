@@ -15,7 +15,7 @@ import (
 )
 
 var echoVerb = verb{
-	name: "echo", page: "tunadm-packets(8)", operands: "NAME", operand: deviceName,
+	name: "echo", page: "tunadm-packets(8)", operands: "NAME", operand: deviceName, lasting: true,
 	usage:   "attach to a device and answer pings, to prove that it works",
 	command: func(p *program) command { return &echoOptions{program: p} },
 }

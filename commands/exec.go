@@ -11,7 +11,7 @@ import (
 )
 
 var execVerb = verb{
-	name: "exec", page: "tunadm-packets(8)", operands: "NAME[=QUEUES]... -- PROGRAM [ARGS...]",
+	name: "exec", page: "tunadm-packets(8)", operands: "NAME[=QUEUES]... -- PROGRAM [ARGS...]", lasting: true,
 	usage:   "run a program with queues of devices as file descriptors 3, 4, ...",
 	command: func(p *program) command { return &execOptions{program: p} },
 }

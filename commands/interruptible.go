@@ -43,16 +43,22 @@ type prompt struct {
 
 // promptly returns a prompt writer for a file, and any other writer as it is.
 func promptly(ctx context.Context, w io.Writer) io.Writer {
-	if f, ok := w.(*os.File); ok {
-		return &prompt{ctx: ctx, file: f}
+	switch w := w.(type) {
+	case *os.File:
+		return &prompt{ctx: ctx, file: w}
+	case tidy:
+		return tidy{w.progress, promptly(ctx, w.out)}
 	}
 	return w
 }
 
-// plainly returns the file of a prompt writer, for another program.
+// plainly returns the file of a prompt or tidy writer, for another program.
 func plainly(w io.Writer) io.Writer {
-	if p, ok := w.(*prompt); ok {
-		return p.file
+	switch w := w.(type) {
+	case *prompt:
+		return w.file
+	case tidy:
+		return plainly(w.out)
 	}
 	return w
 }

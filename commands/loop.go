@@ -26,7 +26,7 @@ import (
 )
 
 var loopVerb = verb{
-	name: "loop", page: "tunadm-packets(8)", operands: "--a ADDR --b ADDR [-- CMD ARGS]",
+	name: "loop", page: "tunadm-packets(8)", operands: "--a ADDR --b ADDR [-- CMD ARGS]", lasting: true,
 	usage:   "route traffic between two local addresses through a pair of tuns and a relay",
 	command: func(p *program) command { return &loopOptions{program: p} },
 }

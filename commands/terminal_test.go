@@ -61,7 +61,7 @@ func watchScreen(screen *os.File, keys string, program *os.Process) string {
 		if s := unix.SignalNum(keys); s != 0 {
 			must(program.Signal(s))
 		} else if keys != "" {
-			_, err := screen.WriteString(strings.ReplaceAll(keys, "^C", "\x03"))
+			_, err := screen.WriteString(strings.NewReplacer("^C", "\x03", "^D", "\x04", "^J", "\n").Replace(keys))
 			must(err)
 		}
 	}

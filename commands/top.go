@@ -20,7 +20,7 @@ import (
 )
 
 var topVerb = verb{
-	name: "top", operands: "[NAME...]", operand: devicePattern, patterns: true,
+	name: "top", operands: "[NAME...]", operand: devicePattern, patterns: true, lasting: true,
 	usage:   "show packets, bytes and drops per second, most traffic first",
 	command: func(p *program) command { return &topOptions{program: p, interval: time.Second} },
 }

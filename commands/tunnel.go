@@ -18,7 +18,7 @@ const tunnelPort = "55555"
 
 var tunnelVerb = verb{
 	name: "tunnel", page: "tunadm-packets(8)",
-	operands: "NAME --plain {--listen ADDRESS[:PORT] | --connect HOST[:PORT]}", operand: deviceName,
+	operands: "NAME --plain {--listen ADDRESS[:PORT] | --connect HOST[:PORT]}", operand: deviceName, lasting: true,
 	usage:   "carry the packets of a device to another host in clear text",
 	command: func(p *program) command { return &tunnelOptions{program: p} },
 }

@@ -17,7 +17,7 @@ import (
 )
 
 var watchVerb = verb{
-	name: "watch", operands: "[NAME...]", operand: devicePattern, patterns: true,
+	name: "watch", operands: "[NAME...]", operand: devicePattern, patterns: true, lasting: true,
 	usage:   "print events of devices, one per line, until stopped",
 	command: func(p *program) command { return &watchOptions{program: p} },
 }

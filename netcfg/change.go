@@ -55,6 +55,7 @@ type Options struct {
 	DeferMaster bool // leave out a master that does not exist yet, with a warning
 
 	Log     func(Step)              // called for each step that ran, in an undo too; nil: not called
+	Planned func(steps int)         // called before the first step runs; nil: not called
 	Reserve func(gone []Step) error // called before a delete of devices that may be re-created; an error keeps them
 	// Remember is called with the name and index of new devices before they can outlive the run; nil: not called.
 	Remember func(made []Step) error

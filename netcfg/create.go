@@ -10,9 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// createAll runs create steps. It writes the name, the index and the descriptor of each new device into its task.
-func (ns *Namespace) createAll(ctx context.Context, steps []*task) []error {
-	growDescriptors(len(steps))
+// createAll runs and logs create steps. It writes the name, the index and the descriptor of each new device into its
+// task.
+func (ns *Namespace) createAll(ctx context.Context, steps []*task, o Options) []error {
+	driver.MakeRoom(len(steps))
 	errs := make([]error, len(steps))
 	// names with a %d last: the kernel must not choose a name that another step asks for
 	for _, counted := range []bool{false, true} {
@@ -24,6 +25,8 @@ func (ns *Namespace) createAll(ctx context.Context, steps []*task) []error {
 				errs[i] = &cause.Error{Device: s.Device, Cause: cause.Interrupted}
 			} else if err := ns.create(s); err != nil {
 				errs[i] = ns.explainStep(s, err)
+			} else {
+				o.Log(s.Step)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -40,7 +41,7 @@ func (ns *Namespace) claims() int {
 // deletePortion claims each device, so no other program can attach, and deletes all of them in one request. The kernel
 // waits some 17 ms for each request, for one device or for a thousand.
 func (ns *Namespace) deletePortion(steps []*task) []error {
-	growDescriptors(len(steps))
+	driver.MakeRoom(len(steps))
 	devices := make([]*doomed, len(steps))
 	for i, s := range steps {
 		d := &doomed{Device: s.old, fd: -1}
@@ -63,14 +64,6 @@ func (ns *Namespace) deletePortion(steps []*task) []error {
 		}
 	}
 	return errs
-}
-
-// growDescriptors makes room for n more descriptors at once. By default the kernel doubles the table as it fills, and
-// in a process of several threads it waits some 5 ms each time (synchronize_rcu).
-func growDescriptors(n int) {
-	if fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, n); err == nil {
-		unix.Close(fd)
-	}
 }
 
 // claimUnused claims a device that no program uses. For a single-queue device, the claim itself proves that.

@@ -40,6 +40,9 @@ func (ns *Namespace) Run(ctx context.Context, changes []Change, o Options) ([]Re
 	if o.Log == nil {
 		o.Log = func(Step) {}
 	}
+	if o.Planned == nil {
+		o.Planned = func(int) {}
+	}
 	jobs := make([]*job, len(changes))
 	for i, c := range changes {
 		jobs[i] = &job{Change: c, err: c.Fail}
@@ -48,6 +51,11 @@ func (ns *Namespace) Run(ctx context.Context, changes []Change, o Options) ([]Re
 		return nil, err
 	}
 	if !o.DryRun {
+		planned := 0
+		for _, j := range jobs {
+			planned += len(j.steps)
+		}
+		o.Planned(planned)
 		ns.tryAccess(jobs)
 		ns.reserve(jobs, o)
 		ns.carryOut(ctx, jobs, o)

@@ -102,7 +102,7 @@ func (ns *Namespace) do(ctx context.Context, steps []*task, o Options) []error {
 	case phaseAddRules, phaseRemoveRules:
 		errs = ns.changeRules(steps)
 	case phaseCreate:
-		errs = ns.createAll(ctx, steps)
+		errs = ns.createAll(ctx, steps, o)
 	case phaseAccess:
 		for i, s := range steps {
 			if err := ns.changeAccess(s); err != nil {
@@ -112,10 +112,13 @@ func (ns *Namespace) do(ctx context.Context, steps []*task, o Options) []error {
 	case phaseClear, phaseDelete:
 		errs = ns.deleteAll(steps)
 	default:
+		if portion := 256; len(steps) > portion { // Options.Log is called after each portion, for a user who waits
+			return append(ns.do(ctx, steps[:portion], o), ns.do(ctx, steps[portion:], o)...)
+		}
 		errs = ns.configure(steps)
 	}
 	for i, s := range steps {
-		if errs[i] == nil {
+		if errs[i] == nil && s.phase != phaseCreate {
 			o.Log(s.Step)
 		}
 	}
