@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -20,10 +22,11 @@ type Level uint8
 const (
 	Error   Level = iota // something does not work
 	Warning              // something may not work as intended
+	Unknown              // not examined, and why
 	OK                   // checked and correct
 )
 
-func (l Level) String() string { return [...]string{"error", "warning", "ok"}[l] }
+func (l Level) String() string { return [...]string{"error", "warning", "unknown", "ok"}[l] }
 
 // A Finding is one result of one check.
 type Finding struct {
@@ -33,6 +36,9 @@ type Finding struct {
 	What   string    // the observation
 	Means  string    // its cause or its effect; "": What includes it
 	Fixes  []fix.Fix // the best first
+
+	Counted uint64 // packets that the kernel's counters show to be dropped for this reason; 0: not counted
+	Opinion bool   // nothing fails, but an administrator may want to know
 }
 
 // A Question names the device and the user to examine.
@@ -41,6 +47,9 @@ type Question struct {
 	More   []string // further devices, each examined as if it were the only one
 	User   string   // "": the invoking user
 	Netns  string   // the network namespace to examine, as --netns names it; "": that of the program
+	// Packet is the packet whose way is examined: From, To, Protocol, FromPort and ToPort. Without addresses, the
+	// packets are typical ones of the device.
+	flow.Packet
 	// Declared returns the properties that the default files declare for a device, or nil.
 	Declared func(device string) *netcfg.Spec
 }
@@ -58,6 +67,7 @@ type view struct {
 	people    map[string]users.Person
 	ways      []detour // the detours of the device; nil: not determined yet
 	rules     [][]byte // the firewall rules; nil: not read yet
+	host      *evidence.Host
 
 	file func(path string) ([]byte, error) // reads a file of /proc or /run
 }
@@ -102,6 +112,10 @@ func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
 			return nil, err
 		}
 	}
+	if v.host, err = evidence.Open(); err != nil {
+		return nil, err
+	}
+	defer v.host.Close()
 	if err := v.read(); err != nil {
 		return nil, err
 	}
@@ -111,9 +125,12 @@ func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
 		for _, d := range v.devices {
 			v.device, v.ways = d, nil
 			findings = append(findings, v.ask(deviceChecks())...)
+			if v.asked() {
+				findings = append(findings, v.follow()...)
+			}
 		}
 	}
-	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Level, b.Level) })
+	slices.SortStableFunc(findings, byEvidence)
 	return findings, nil
 }
 
@@ -142,18 +159,38 @@ func (v *view) name(device string) {
 // ask runs checks, and completes each finding with its check and its device.
 func (v *view) ask(checks []check) (findings []Finding) {
 	for _, c := range checks {
-		for _, f := range c.look(v) {
-			f.Check = c.name
-			for i, fix := range f.Fixes {
-				f.Fixes[i] = fix.In(v.Netns).For(v.admin)
-			}
-			if v.device != nil {
-				f.Device = v.device.Name
-			}
-			findings = append(findings, f)
+		findings = append(findings, v.complete(c.name, c.look(v))...)
+	}
+	return findings
+}
+
+// complete adds the check, the device, and the circumstances of the fixes.
+func (v *view) complete(check string, findings []Finding) []Finding {
+	for i := range findings {
+		f := &findings[i]
+		f.Check = check
+		for i, fix := range f.Fixes {
+			f.Fixes[i] = fix.In(v.Netns).For(v.admin)
+		}
+		if v.device != nil {
+			f.Device = v.device.Name
 		}
 	}
 	return findings
+}
+
+// byEvidence orders findings: errors first, and of one level counted drops first, opinions last.
+func byEvidence(a, b Finding) int {
+	rank := func(f Finding) int {
+		switch {
+		case f.Opinion:
+			return 2
+		case f.Counted == 0:
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(a.Level, b.Level), cmp.Compare(rank(a), rank(b)))
 }
 
 // one returns a list of one finding.

@@ -33,7 +33,7 @@ func (a *Address) Unmarshal(body []byte) bool {
 	}
 	*a = Address{Index: int(Uint32(body[4:])), Bits: int(body[1]), Flags: uint32(body[2])}
 	var local, other netip.Addr
-	for kind, value := range attributes(body[unix.SizeofIfAddrmsg:]) {
+	for kind, value := range Attributes(body[unix.SizeofIfAddrmsg:]) {
 		switch kind {
 		case unix.IFA_LOCAL:
 			local, _ = netip.AddrFromSlice(value)

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attributes returns the type and the value of each attribute in b, which is the part of a message behind its header.
+// Attributes returns the type and the value of each attribute in b, which is the part of a message behind its header.
 // The values are slices of b. The walk ends at the first malformed attribute.
-func attributes(b []byte) iter.Seq2[uint16, []byte] {
+func Attributes(b []byte) iter.Seq2[uint16, []byte] {
 	return func(yield func(uint16, []byte) bool) {
 		for len(b) >= unix.SizeofRtAttr {
 			n := int(binary.NativeEndian.Uint16(b))

@@ -24,7 +24,7 @@ func FirewallRules() ([][]byte, error) {
 		if len(body) < nfgenLength {
 			return nil, false
 		}
-		for kind, value := range attributes(body[nfgenLength:]) {
+		for kind, value := range Attributes(body[nfgenLength:]) {
 			if kind == unix.NFTA_RULE_EXPRESSIONS {
 				return slices.Clone(value), true
 			}

@@ -46,7 +46,7 @@ func (l *Link) Unmarshal(body []byte) bool {
 		return false
 	}
 	*l = Link{Family: body[0], Index: int(Uint32(body[4:])), Flags: Uint32(body[8:])}
-	for kind, value := range attributes(body[unix.SizeofIfInfomsg:]) {
+	for kind, value := range Attributes(body[unix.SizeofIfInfomsg:]) {
 		switch kind {
 		case unix.IFLA_IFNAME:
 			l.Name = text(value)
@@ -77,7 +77,7 @@ func (l *Link) Unmarshal(body []byte) bool {
 		case unix.IFLA_LINKINFO:
 			l.unmarshalInfo(value)
 		case unix.IFLA_PROP_LIST:
-			for _, alt := range attributes(value) {
+			for _, alt := range Attributes(value) {
 				l.AltNames = append(l.AltNames, text(alt))
 			}
 		}
@@ -86,7 +86,7 @@ func (l *Link) Unmarshal(body []byte) bool {
 }
 
 func (l *Link) unmarshalInfo(info []byte) {
-	for kind, value := range attributes(info) {
+	for kind, value := range Attributes(info) {
 		switch kind {
 		case nl.IFLA_INFO_KIND:
 			l.Kind = text(value)
@@ -103,7 +103,7 @@ func (t *Tun) unmarshal(data []byte) {
 		n := Uint32(value)
 		return &n
 	}
-	for kind, value := range attributes(data) {
+	for kind, value := range Attributes(data) {
 		on := firstByte(value) != 0
 		switch kind {
 		case nl.IFLA_TUN_OWNER:

@@ -35,7 +35,7 @@ func refused(h unix.NlMsghdr, body []byte) error {
 		rest = rest[unix.SizeofNlMsghdr:] // with NETLINK_CAP_ACK, only the header of the request is repeated
 	}
 	if h.Flags&unix.NLM_F_ACK_TLVS != 0 {
-		for kind, value := range attributes(rest) {
+		for kind, value := range Attributes(rest) {
 			if kind == unix.NLMSGERR_ATTR_MSG {
 				r.Words = text(value)
 			}

@@ -51,7 +51,7 @@ func routeTable(body []byte) uint32 {
 	if len(body) < unix.SizeofRtMsg {
 		return 0
 	}
-	for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
+	for kind, value := range Attributes(body[unix.SizeofRtMsg:]) {
 		if kind == unix.RTA_TABLE {
 			return Uint32(value)
 		}
@@ -68,7 +68,7 @@ func HasMulticastRoute(s *Socket, index int) (bool, error) {
 			return false, false
 		}
 		through, multicast := false, false
-		for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
+		for kind, value := range Attributes(body[unix.SizeofRtMsg:]) {
 			switch {
 			case kind == unix.RTA_OIF:
 				through = Uint32(value) == uint32(index)
@@ -90,12 +90,12 @@ func AddressMode(body []byte) (mode uint8, known bool) {
 	if len(body) < unix.SizeofIfInfomsg {
 		return 0, false
 	}
-	for kind, families := range attributes(body[unix.SizeofIfInfomsg:]) {
+	for kind, families := range Attributes(body[unix.SizeofIfInfomsg:]) {
 		if kind != unix.IFLA_AF_SPEC {
 			continue
 		}
-		for family, settings := range attributes(families) {
-			for setting, value := range attributes(settings) {
+		for family, settings := range Attributes(families) {
+			for setting, value := range Attributes(settings) {
 				if family == unix.AF_INET6 && setting == unix.IFLA_INET6_ADDR_GEN_MODE {
 					mode, known = firstByte(value), true
 				}

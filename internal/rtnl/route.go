@@ -43,7 +43,7 @@ func (r *Route) Unmarshal(body []byte) bool {
 	if r.Family == unix.AF_INET6 {
 		to = netip.IPv6Unspecified()
 	}
-	for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
+	for kind, value := range Attributes(body[unix.SizeofRtMsg:]) {
 		switch kind {
 		case unix.RTA_DST:
 			to, _ = netip.AddrFromSlice(value)
@@ -136,10 +136,10 @@ func resendRoute(message []byte, through, index int) []byte {
 	m := slices.Clone(message[:unix.SizeofRtMsg])
 	binary.NativeEndian.PutUint32(m[8:], Uint32(m[8:])&0xff&^state)
 	withNexthop := false
-	for kind := range attributes(message[unix.SizeofRtMsg:]) {
+	for kind := range Attributes(message[unix.SizeofRtMsg:]) {
 		withNexthop = withNexthop || kind == rtaNexthopID
 	}
-	for kind, value := range attributes(message[unix.SizeofRtMsg:]) {
+	for kind, value := range Attributes(message[unix.SizeofRtMsg:]) {
 		switch kind {
 		case unix.RTA_CACHEINFO:
 			if left := lifetime(value); left > 0 {

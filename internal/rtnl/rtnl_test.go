@@ -99,12 +99,12 @@ func FuzzAttributes(f *testing.F) {
 	f.Add([]byte{255, 255, 1, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		seen, total := 0, 0
-		for kind, value := range attributes(b) {
+		for kind, value := range Attributes(b) {
 			seen, total = seen+1, total+unix.SizeofRtAttr+len(value)
 			if kind&(unix.NLA_F_NESTED|unix.NLA_F_NET_BYTEORDER) != 0 {
 				t.Errorf("type %#x with flags", kind)
 			}
-			for range attributes(value) {
+			for range Attributes(value) {
 			}
 		}
 		if total > len(b) || seen > len(b)/unix.SizeofRtAttr {
@@ -200,7 +200,7 @@ func TestARouteIsResentThroughAnotherLink(t *testing.T) {
 		!slices.Equal(after.Hops, []int{9, 6}) || after.Expires || !after.Extra {
 		t.Errorf("%+v", after)
 	}
-	for kind, value := range attributes(after.Message[unix.SizeofRtMsg:]) {
+	for kind, value := range Attributes(after.Message[unix.SizeofRtMsg:]) {
 		switch kind {
 		case unix.RTA_EXPIRES:
 			if Uint32(value) != 42 {

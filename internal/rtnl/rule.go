@@ -85,7 +85,7 @@ func (r *Rule) Unmarshal(body []byte) bool {
 	flags := Uint32(body[8:])
 	r.Detached = flags&detachedFlags != 0
 	r.Odd = flags&unix.FIB_RULE_INVERT != 0 || body[3] != 0 || body[7] != unix.FR_ACT_TO_TBL && r.Action == ""
-	for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
+	for kind, value := range Attributes(body[unix.SizeofRtMsg:]) {
 		ip, _ := netip.AddrFromSlice(value)
 		switch kind {
 		case nl.FRA_PRIORITY:

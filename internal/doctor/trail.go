@@ -1,0 +1,197 @@
+package doctor
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/tunadm/tunadm/internal/evidence"
+	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// A stage is one place on the way of a packet. Its function returns an OK finding if the packet passes, an Unknown one
+// if that cannot be known, and otherwise why the packet is dropped; nil if the stage is not on this way.
+type stage struct {
+	name string
+	look func(*journey) []Finding
+}
+
+// A journey is a packet on its way to or from the program that is attached to the device.
+type journey struct {
+	*view
+	packet flow.Packet
+	course course
+	route  *evidence.Way  // the kernel's route for the packet; nil: not asked yet, or it is a frame within a bridge
+	out    *netcfg.Device // the link through which the packet leaves; nil: this host receives it
+}
+
+// A course is one of the kernel's ways for a packet of the device.
+type course uint8
+
+const (
+	toProgram   course = iota // from this host to the program
+	fromProgram               // from the program to this host
+	through                   // from the program, through this host, to another host
+	bridged                   // from the program, as a frame, to another port of the bridge
+)
+
+// stages returns the places that a packet passes on a course, in the kernel's order.
+func (c course) stages() []stage {
+	switch c {
+	case toProgram:
+		return slices.Concat(outputStages(), transmitStages())
+	case fromProgram:
+		return slices.Concat(receiveStages(), inputStages())
+	case through:
+		return slices.Concat(receiveStages(), forwardStages())
+	}
+	return slices.Concat(receiveStages(), bridgeStages())
+}
+
+// follow lets each packet of the question, or those that are typical for the device, pass the stages. A finding of
+// several packets is reported once. A packet that is surely dropped goes no further.
+func (v *view) follow() (found []Finding) {
+	for _, j := range v.journeys() {
+		for _, s := range j.course.stages() {
+			answers := v.complete(s.name, s.look(j))
+			for _, f := range answers {
+				if !slices.ContainsFunc(found, f.same) {
+					found = append(found, f)
+				}
+			}
+			if slices.ContainsFunc(answers, func(f Finding) bool { return f.Level == Error }) {
+				break
+			}
+		}
+	}
+	return found
+}
+
+// same reports whether two findings are equal for the reader.
+func (f Finding) same(o Finding) bool {
+	return f.Check == o.Check && f.Level == o.Level && f.Device == o.Device && f.What == o.What
+}
+
+// journeys returns the packets to examine: the one of the question, or one between this host and each network of the
+// device, in both directions, and one from there to each network behind another link.
+func (v *view) journeys() (all []*journey) {
+	d := v.device
+	layer3 := v.layer3()
+	add := func(c course, p flow.Packet) { all = append(all, &journey{view: v, packet: p, course: c}) }
+	for _, a := range v.endpoints(layer3) {
+		ping := flow.Packet{From: a.own, To: a.other, Protocol: echo(a.own), Size: 84}
+		back := flow.Packet{From: a.other, To: a.own, Protocol: ping.Protocol, Size: 84, In: layer3.Name,
+			InIndex: layer3.Index}
+		switch {
+		case v.From.IsValid() && v.From == a.other:
+			add(v.courseTo(v.To), v.question(back))
+		case v.To.IsValid():
+			add(toProgram, v.question(ping))
+		default:
+			add(toProgram, ping)
+			add(fromProgram, back)
+			for _, far := range v.farHosts(layer3, a.own.Is6()) {
+				on := back
+				on.To = far
+				add(through, on)
+			}
+		}
+	}
+	if d.MasterKind == "bridge" {
+		add(bridged, flow.Packet{In: d.Name, InIndex: d.Index, Bridge: d.Master})
+	}
+	return all
+}
+
+// layer3 returns the link that has the addresses for packets of the device: itself, or its bridge.
+func (v *view) layer3() *netcfg.Device {
+	if m := v.network.Link(v.device.Master); m != nil && v.device.MasterKind == "bridge" {
+		return m
+	}
+	return v.device
+}
+
+// ends are the two addresses of a conversation between this host and the program.
+type ends struct{ own, other netip.Addr }
+
+// endpoints returns an address of this host and one behind the device, for each network of the device.
+func (v *view) endpoints(layer3 *netcfg.Device) (all []ends) {
+	for _, a := range own(layer3) {
+		other := v.peer(layer3, a)
+		switch {
+		case v.To.IsValid() && a.Subnet().Contains(v.To):
+			other = v.To
+		case v.From.IsValid() && a.Subnet().Contains(v.From):
+			other = v.From
+		}
+		if other.IsValid() && !a.Tentative() && !a.Duplicate() {
+			all = append(all, ends{a.Local, other})
+		}
+	}
+	return all
+}
+
+// peer returns an address in the network of an address of this host: that of a neighbour that was seen, or any.
+func (v *view) peer(l *netcfg.Device, a netcfg.Address) netip.Addr {
+	for _, n := range v.host.Neighbours() {
+		if n.Index == l.Index && a.Subnet().Contains(n.To) && n.To != a.Local && !n.To.IsMulticast() {
+			return n.To
+		}
+	}
+	return target(a)
+}
+
+// farHosts returns an address behind each other link that is up, to which a program may send through this host.
+func (v *view) farHosts(layer3 *netcfg.Device, ipv6 bool) (all []netip.Addr) {
+	const most = 4
+	for _, l := range v.network.Links {
+		if l.Index == layer3.Index || l.Index == v.device.Index || !l.Up || l.Kind == "loopback" || l.Kind == "tun" {
+			continue
+		}
+		for _, a := range own(l) {
+			if to := target(a); to.IsValid() && to.Is6() == ipv6 && len(all) < most {
+				all = append(all, to)
+			}
+		}
+	}
+	return all
+}
+
+// question completes a packet with the protocol and the ports of the question.
+func (v *view) question(p flow.Packet) flow.Packet {
+	if v.From.IsValid() {
+		p.From = v.From
+	}
+	if v.To.IsValid() {
+		p.To = v.To
+	}
+	if v.Protocol != 0 {
+		p.Protocol = v.Protocol
+	}
+	p.FromPort, p.ToPort = v.FromPort, v.ToPort
+	return p
+}
+
+// courseTo returns the course of a packet from the program to an address.
+func (v *view) courseTo(to netip.Addr) course {
+	for _, l := range v.network.Links {
+		for _, a := range l.Addresses {
+			if a.Local == to {
+				return fromProgram
+			}
+		}
+	}
+	return through
+}
+
+// echo returns the protocol of ping(8) for the family of an address.
+func echo(ip netip.Addr) uint8 {
+	if ip.Is6() {
+		return 58
+	}
+	return 1
+}
+
+// frames reports whether the device carries Ethernet frames.
+func (v *view) frames() bool { return v.device.Mode == link.TAP }

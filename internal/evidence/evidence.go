@@ -1,0 +1,50 @@
+// Package evidence reads what the kernel knows about the way of packets: routes, neighbours, bridge ports, queueing
+// disciplines, filters, XDP programs, counters and sysctls. It only reads. Each table is read once, when it is first
+// needed, so all questions of one run see the same state.
+package evidence
+
+import (
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/rtnl"
+)
+
+// A Host is the network namespace of the thread that opened it.
+type Host struct {
+	socket *rtnl.Socket
+	file   func(path string) ([]byte, error)
+
+	neighbours *[]Neighbour
+	frames     *[]Neighbour // forwarding databases of bridges
+	ports      map[int]*Port
+	queues     *[]Queue
+}
+
+// Open opens the network namespace of the thread.
+func Open() (*Host, error) {
+	s, err := rtnl.Open(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, err
+	}
+	return &Host{socket: s, file: files.Read}, nil
+}
+
+// Close closes the socket.
+func (h *Host) Close() { h.socket.Close() }
+
+// once returns a list, and reads it if it was not read before. A list that cannot be read is empty: what is not known
+// is no evidence.
+func once[T any](known **[]T, read func() ([]T, error)) []T {
+	if *known == nil {
+		list, _ := read()
+		*known = &list
+	}
+	return **known
+}
+
+// dump reads all objects of a kind.
+func dump[T any](h *Host, r *nl.NetlinkRequest, decode func(body []byte) (T, bool)) func() ([]T, error) {
+	return func() ([]T, error) { return rtnl.Dump(h.socket, r, decode) }
+}

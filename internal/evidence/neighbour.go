@@ -1,0 +1,80 @@
+package evidence
+
+import (
+	"net/netip"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/rtnl"
+)
+
+// A Neighbour is an entry of the neighbour table (ARP, IPv6 neighbour discovery), or of a bridge's forwarding database.
+type Neighbour struct {
+	Index  int        // of the link; of the port in a forwarding database
+	To     netip.Addr // invalid in a forwarding database
+	MAC    link.MAC   // nil: not known
+	State  uint16     // NUD_*
+	Flags  uint8      // NTF_*
+	Bridge int        // the index of the bridge; 0: no forwarding database
+	VLAN   uint16     // 0: none
+}
+
+// Neighbours returns the neighbour table of both families.
+func (h *Host) Neighbours() []Neighbour {
+	return once(&h.neighbours, func() (all []Neighbour, err error) {
+		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+			found, err := rtnl.Dump(h.socket, askNeighbours(family), decodeNeighbour)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, found...)
+		}
+		return all, nil
+	})
+}
+
+// Frames returns the forwarding databases of all bridges.
+func (h *Host) Frames() []Neighbour {
+	return once(&h.frames, dump(h, askNeighbours(unix.AF_BRIDGE), decodeNeighbour))
+}
+
+func askNeighbours(family uint8) *nl.NetlinkRequest {
+	return rtnl.Request(unix.RTM_GETNEIGH, unix.NLM_F_DUMP, &ndMsg{Family: family})
+}
+
+// ndMsg is struct ndmsg.
+type ndMsg struct {
+	Family uint8
+	Index  uint32
+}
+
+func (m *ndMsg) Len() int { return unix.SizeofNdMsg }
+
+func (m *ndMsg) Serialize() []byte {
+	b := make([]byte, unix.SizeofNdMsg)
+	b[0] = m.Family
+	copy(b[4:], nl.Uint32Attr(m.Index))
+	return b
+}
+
+func decodeNeighbour(body []byte) (n Neighbour, ok bool) {
+	if len(body) < unix.SizeofNdMsg {
+		return n, false
+	}
+	n = Neighbour{Index: int(rtnl.Uint32(body[4:])), State: rtnl.Uint16(body[8:]), Flags: body[10]}
+	for kind, value := range rtnl.Attributes(body[unix.SizeofNdMsg:]) {
+		switch kind {
+		case unix.NDA_DST:
+			n.To, _ = netip.AddrFromSlice(value)
+		case unix.NDA_LLADDR:
+			n.MAC = append(link.MAC{}, value...)
+		case unix.NDA_MASTER:
+			n.Bridge = int(rtnl.Uint32(value))
+		case unix.NDA_VLAN:
+			n.VLAN = rtnl.Uint16(value)
+		}
+	}
+	return n, true
+}
