@@ -127,3 +127,13 @@ func namespacesWith(name string) []string {
 		return err == nil && found[0] != nil && found[0].Kind == "tun"
 	})
 }
+
+// loopbackDown finds the loopback device down, as in a new network namespace.
+func loopbackDown(v *view) []Finding {
+	lo := v.network.Link("lo")
+	if lo == nil || lo.Up {
+		return nil
+	}
+	return one(Warning, "the loopback device lo is down", "packets from this host to its own addresses are lost",
+		fix.Run(ip("link", "set", "dev", "lo", "up")))
+}

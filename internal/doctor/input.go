@@ -1,6 +1,27 @@
 package doctor
 
+import (
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/flow"
+)
+
 // inputStages are the places that a packet of the program for this host passes after its receipt.
 func inputStages() []stage {
-	return []stage{}
+	return []stage{{"local-route", localRoute}}
+}
+
+// localRoute finds an address of this host whose entry in the local table is missing: the kernel then treats packets to
+// it as packets to another host.
+func localRoute(j *journey) []Finding {
+	own := j.packet.To
+	way, err := j.host.Find(flow.Packet{To: own})
+	if err != nil || way.Local() {
+		return nil
+	}
+	dev := j.layer3().Name
+	add := append(family(own), "route", "add", "local", own.String(), "dev", dev, "table", "local", "proto", "kernel",
+		"scope", "host", "src", own.String())
+	return one(Error, "the local route of its own address "+own.String()+" is missing",
+		"this host does not accept packets to that address: ping gets no answer",
+		fix.Run(ip(add...)))
 }
