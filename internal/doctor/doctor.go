@@ -81,7 +81,8 @@ type check struct {
 // machineChecks returns the checks of the machine. A check that explains another comes before it.
 func machineChecks() []check {
 	return []check{
-		{"driver", driver}, {"device", absent}, {"create", create}, {"loopback", loopbackDown}, {"rule-left-over", leftRules},
+		{"driver", driver}, {"device", absent}, {"create", create}, {"loopback", loopbackDown},
+		{"rule-left-over", leftRules},
 	}
 }
 

@@ -4,3 +4,8 @@ package doctor
 func bridgeStages() []stage {
 	return []stage{}
 }
+
+// egressStages are the places that a frame passes in a bridge before the port that is the device transmits it.
+func egressStages() []stage {
+	return []stage{}
+}

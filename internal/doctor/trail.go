@@ -33,6 +33,7 @@ const (
 	toProgram   course = iota // from this host to the program
 	fromProgram               // from the program to this host
 	through                   // from the program, through this host, to another host
+	toPort                    // from another port of the bridge, as a frame, to the program
 	bridged                   // from the program, as a frame, to another port of the bridge
 )
 
@@ -45,6 +46,8 @@ func (c course) stages() []stage {
 		return slices.Concat(receiveStages(), inputStages())
 	case through:
 		return slices.Concat(receiveStages(), forwardStages())
+	case toPort:
+		return slices.Concat(egressStages(), transmitStages())
 	}
 	return slices.Concat(receiveStages(), bridgeStages())
 }
@@ -99,6 +102,7 @@ func (v *view) journeys() (all []*journey) {
 		}
 	}
 	if d.MasterKind == "bridge" {
+		add(toPort, flow.Packet{Out: d.Name, OutIndex: d.Index, Bridge: d.Master})
 		add(bridged, flow.Packet{In: d.Name, InIndex: d.Index, Bridge: d.Master})
 	}
 	return all

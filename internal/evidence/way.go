@@ -23,8 +23,8 @@ const (
 type Way struct {
 	rtnl.Route
 	// Refusal is the errno with which the kernel refuses the packet: EINVAL for a blackhole, EACCES for prohibit,
-	// EHOSTUNREACH for unreachable, ENETUNREACH where there is no route, EXDEV for a packet that the reverse path filter
-	// or the check of its source drops; 0: it has a way.
+	// EHOSTUNREACH for unreachable, ENETUNREACH where there is no route, EXDEV for a packet that the reverse path
+	// filter or the check of its source drops; 0: it has a way.
 	Refusal unix.Errno
 	Words   string // the kernel's own explanation of the refusal, or ""
 	MTU     uint32 // of the path, as far as the kernel has learned it; 0: not known
@@ -33,8 +33,8 @@ type Way struct {
 // Local reports whether the destination is this host.
 func (w Way) Local() bool { return w.Refusal == 0 && w.Type == unix.RTN_LOCAL }
 
-// Find asks the kernel for the route that it chooses for a packet, with the cached path MTU. A packet with an In arrives
-// there, so the kernel applies the checks of arriving packets, such as the reverse path filter.
+// Find asks the kernel for the route that it chooses for a packet, with the cached path MTU. A packet with an In
+// arrives there, so the kernel applies the checks of arriving packets, such as the reverse path filter.
 func (h *Host) Find(p flow.Packet) (Way, error) { return h.ask(p, 0) }
 
 // Match asks the kernel for the entry of the routing table that a packet of this host matches, with all its hops.

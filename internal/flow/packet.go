@@ -65,7 +65,7 @@ func ParseProtocol(word string) (uint8, error) {
 	}
 	n, err := strconv.ParseUint(word, 10, 8)
 	if err != nil || n == 0 {
-		return 0, fmt.Errorf("%q is neither a protocol name, such as tcp, udp or icmp, nor a number from 1 to 255", word)
+		return 0, fmt.Errorf("%q is neither a protocol name, such as tcp or udp, nor a number from 1 to 255", word)
 	}
 	return uint8(n), nil
 }
