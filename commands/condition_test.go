@@ -23,6 +23,7 @@ var conditions = map[string]func() (bool, error){
 	"counts": sync.OnceValues(counts),
 	"others": sync.OnceValues(others),
 	"queues": sync.OnceValues(queues),
+	"vlans":  sync.OnceValues(vlans),
 }
 
 func condition(name string) (bool, error) {
@@ -120,4 +121,13 @@ func queues() (reported bool, err error) {
 	}()
 	<-done
 	return reported, err
+}
+
+// vlans reports whether a bridge can filter VLANs.
+func vlans() (bool, error) {
+	err := exec.Command("unshare", "-n", "ip", "link", "add", "br0", "type", "bridge", "vlan_filtering", "1").Run()
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+		return false, fmt.Errorf("ip link add: %w", err)
+	}
+	return err == nil, nil
 }

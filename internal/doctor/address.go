@@ -24,6 +24,34 @@ func bridgeAddress(v *view) []Finding {
 			fix.Run(fix.Tunadm("set", d.Name, "--remove-address", a.String()),
 				ip("addr", "replace", a.String(), "dev", d.Master)))
 	}
+	if v.asked() {
+		return v.siblingAddress()
+	}
+	return nil
+}
+
+// siblingAddress finds an address on another port of the bridge, such as the network card that joined it.
+func (v *view) siblingAddress() []Finding {
+	for _, l := range v.network.Links {
+		if l.Master != v.device.Master || l.Index == v.device.Index || len(own(l)) == 0 {
+			continue
+		}
+		var move []fix.Command
+		for _, a := range own(l) {
+			move = append(move, ip("addr", "del", a.String(), "dev", l.Name),
+				ip("addr", "replace", a.String(), "dev", l.Master))
+		}
+		for _, r := range v.network.Routes {
+			if r.Index == l.Index && r.Via.IsValid() && !r.Foreign() {
+				move = append(move, ip(append(family(r.To.Addr()), append([]string{"route", "replace"},
+					append(strings.Fields(r.Route.String()), "dev", l.Master)...)...)...))
+			}
+		}
+		return one(Error, fmt.Sprintf("%s, another port of its bridge %s, has the address %s", words.Escape(l.Name),
+			words.Escape(l.Master), own(l)[0]),
+			"a port passes every frame to its bridge, so nothing answers at this address",
+			fix.Fix{Commands: move, After: "  # until the next boot; configure the bridge with it"})
+	}
 	return nil
 }
 

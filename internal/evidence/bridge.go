@@ -1,6 +1,8 @@
 package evidence
 
 import (
+	"slices"
+
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -27,7 +29,15 @@ type Port struct {
 	FloodBroadcast bool
 	Locked         bool
 	Guard          bool // BPDU guard
+	AnswersARP     bool // the bridge answers ARP requests for hosts behind the port (proxyarp, neigh_suppress)
 	VLANs          []VLAN
+}
+
+// Shares reports whether two ports are in one VLAN.
+func (p *Port) Shares(o *Port) bool {
+	return slices.ContainsFunc(p.VLANs, func(a VLAN) bool {
+		return slices.ContainsFunc(o.VLANs, func(b VLAN) bool { return a.ID == b.ID })
+	})
 }
 
 // A VLAN is one that a port or a bridge is a member of.
@@ -85,10 +95,15 @@ func (p *Port) decode(properties []byte) {
 		if len(value) != 1 {
 			continue
 		}
-		if kind == nl.IFLA_BRPORT_STATE {
+		switch kind {
+		case nl.IFLA_BRPORT_STATE:
 			p.State = value[0]
-		} else if to := switches[kind]; to != nil {
-			*to = value[0] != 0
+		case nl.IFLA_BRPORT_PROXYARP, nl.IFLA_BRPORT_PROXYARP_WIFI, nl.IFLA_BRPORT_NEIGH_SUPPRESS:
+			p.AnswersARP = p.AnswersARP || value[0] != 0
+		default:
+			if to := switches[kind]; to != nil {
+				*to = value[0] != 0
+			}
 		}
 	}
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
+// ntfSticky is NTF_STICKY.
+const ntfSticky = 1 << 6
+
 // A Neighbour is an entry of the neighbour table (ARP, IPv6 neighbour discovery), or of a bridge's forwarding database.
 type Neighbour struct {
 	Index  int        // of the link; of the port in a forwarding database
@@ -20,6 +23,17 @@ type Neighbour struct {
 	Bridge int        // the index of the bridge; 0: no forwarding database
 	VLAN   uint16     // 0: none
 }
+
+// Permanent reports whether the entry never expires; in a forwarding database, whether the address is this host's.
+func (n Neighbour) Permanent() bool { return n.State&unix.NUD_PERMANENT != 0 }
+
+// Static reports whether an entry of a forwarding database was configured, not learned.
+func (n Neighbour) Static() bool {
+	return n.State&(unix.NUD_NOARP|unix.NUD_PERMANENT) != 0 || n.sticky()
+}
+
+// sticky reports whether the entry stays although frames of its address come from another port.
+func (n Neighbour) sticky() bool { return n.Flags&ntfSticky != 0 }
 
 // Neighbours returns the neighbour table of both families.
 func (h *Host) Neighbours() []Neighbour {

@@ -1,0 +1,85 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tunadm/tunadm/internal/evidence"
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// portFlood finds a port to which the bridge does not flood frames that the program requires.
+func portFlood(j *journey) []Finding {
+	p, br := j.port()
+	if p == nil || br == nil {
+		return nil
+	}
+	set := func(word string) fix.Fix {
+		return fix.Run(fix.InNamespace("bridge", "link", "set", "dev", j.device.Name, word, "on"))
+	}
+	b := j.host.Bridge(br.Index)
+	switch {
+	case !p.FloodBroadcast && !p.AnswersARP:
+		return one(Error,
+			"the bridge "+words.Escape(br.Name)+" sends no broadcast frames to the port (bcast_flood off)",
+			"the program sees no ARP request and no DHCP message", set("bcast_flood"))
+	case !p.Flood && !p.Learning && len(j.behind(p)) == 0:
+		return one(Error, "the bridge "+words.Escape(br.Name)+" knows no MAC address behind the port, learns none "+
+			"(learning off), and sends it no frames to unknown addresses (flood off)",
+			"only broadcast and multicast frames reach the program", set("learning"))
+	case !p.FloodMulticast && b != nil && !b.MulticastSnooping && slices.ContainsFunc(own(br), ipv6):
+		return one(Warning, "the bridge "+words.Escape(br.Name)+" sends no multicast frames to the port "+
+			"(mcast_flood off, mcast_snooping 0)", "IPv6 neighbour discovery does not reach the program",
+			set("mcast_flood"))
+	}
+	return nil
+}
+
+func ipv6(a netcfg.Address) bool { return a.Local.Is6() }
+
+// portDatabase finds entries of the forwarding database that lead the frames of the program's MAC address elsewhere.
+func portDatabase(j *journey) []Finding {
+	p, br := j.port()
+	if p == nil || br == nil {
+		return nil
+	}
+	links := map[string]bool{}
+	for _, l := range j.network.Links {
+		links[string(l.MAC)] = true
+	}
+	for _, n := range j.host.Frames() {
+		other := j.network.ByIndex(n.Index)
+		if n.Bridge != br.Index || other == nil || len(n.MAC) == 0 || n.MAC[0]&1 != 0 || links[string(n.MAC)] {
+			continue
+		}
+		flush := fix.InNamespace(slices.Concat([]string{"bridge", "fdb", "del", n.MAC.String(), "dev", other.Name},
+			where(n, br))...)
+		switch {
+		case n.Permanent():
+			return one(Error, fmt.Sprintf("the forwarding database of %s has %s as an address of this host, "+
+				"and no device has this MAC address (permanent, port %s)", words.Escape(br.Name), n.MAC,
+				words.Escape(other.Name)), "the bridge gives frames to this address to the host, not to a port",
+				fix.Run(flush))
+		case n.Static() && n.Index != p.Index && j.device.Stats.RxPackets > 0 && len(j.behind(p)) == 0:
+			return one(Warning, fmt.Sprintf("the forwarding database of %s has a fixed entry for %s at the port %s, "+
+				"and no address behind this port, although the program wrote %s", words.Escape(br.Name), n.MAC,
+				words.Escape(other.Name), packets(j.device.Stats.RxPackets)),
+				"if it is the MAC address of this program, the bridge sends its frames to "+words.Escape(other.Name),
+				fix.Run(flush))
+		}
+	}
+	return nil
+}
+
+// where returns the words of bridge(8) for the VLAN and the database of an entry.
+func where(n evidence.Neighbour, br *netcfg.Device) (list []string) {
+	if n.VLAN != 0 {
+		list = append(list, "vlan", fmt.Sprint(n.VLAN))
+	}
+	if n.Index == br.Index {
+		return append(list, "self")
+	}
+	return append(list, "master")
+}
