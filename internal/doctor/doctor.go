@@ -66,7 +66,7 @@ type view struct {
 	device    *netcfg.Device   // the device of the current check; nil: a check of the machine
 	people    map[string]users.Person
 	ways      []detour // the detours of the device; nil: not determined yet
-	rules     [][]byte // the firewall rules; nil: not read yet
+	rules     *wall    // the firewall; nil: not read yet
 	host      *evidence.Host
 
 	file func(path string) ([]byte, error) // reads a file of /proc or /run
@@ -97,7 +97,7 @@ func deviceChecks() []check {
 		{"duplicate", duplicate}, {"tentative", tentative}, {"link-local", noLinkLocal},
 		{"subnet-twice", subnetTwice}, {"linkdown", linkdownIgnored}, {"route", routeElsewhere},
 		{"own-address", ownAddress}, {"rp-filter", rpFilter}, {"accept-local", acceptLocal}, {"forwarding", forwarding},
-		{"firewall", firewall}, {"networkmanager", networkManager}, {"networkd", networkd},
+		{"networkmanager", networkManager}, {"networkd", networkd},
 	}
 }
 
@@ -117,6 +117,7 @@ func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
 		return nil, err
 	}
 	defer v.host.Close()
+	defer func() { v.rules.close() }()
 	if err := v.read(); err != nil {
 		return nil, err
 	}

@@ -1,13 +1,18 @@
 package doctor
 
 import (
+	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/flow"
 )
 
 // inputStages are the places that a packet of the program for this host passes after its receipt.
 func inputStages() []stage {
-	return []stage{{"local-route", localRoute}}
+	return []stage{
+		{"local-route", localRoute},
+		{"firewall", hooks(firewall.BridgeInput, firewall.Input)},
+		{"firewall", answers(firewall.Output, firewall.Postrouting, firewall.Egress)},
+	}
 }
 
 // localRoute finds an address of this host whose entry in the local table is missing: the kernel then treats packets to

@@ -133,32 +133,3 @@ func forwarding(v *view) []Finding {
 		"hosts behind the device reach only this host",
 		fix.Run(fix.InNamespace("sysctl", "-w", "net.ipv4.ip_forward=1")))
 }
-
-// firewall reports whether a firewall rule names the device. It does not evaluate the rules.
-func firewall(v *view) []Finding {
-	d := v.device
-	named, present := v.firewallNames(d.Name)
-	switch {
-	case named && v.asked():
-		return one(Warning, "a firewall rule names it", "the rule was not evaluated",
-			fix.Sentence("inspect the rule: nft list ruleset, or iptables-save"))
-	case named:
-		return ok("a firewall rule names it; the rule was not evaluated")
-	case present:
-		return ok("there is a firewall; no rule was found that names the device, and the rules were not evaluated")
-	}
-	return nil
-}
-
-// firewallNames reports whether a firewall rule names the device, and whether there is a firewall.
-func (v *view) firewallNames(device string) (named, present bool) {
-	if v.rules == nil {
-		rules, _ := rtnl.FirewallRules() // an ordinary user may not read them
-		v.rules = append([][]byte{}, rules...)
-	}
-	for _, rule := range v.rules {
-		named = named || strings.Contains(string(rule), "\x00"+device+"\x00")
-	}
-	legacy, _ := v.file("/proc/thread-self/net/ip_tables_names")
-	return named, len(v.rules) > 0 || len(legacy) > 0
-}

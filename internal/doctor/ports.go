@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tunadm/tunadm/internal/evidence"
+	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -12,13 +13,15 @@ import (
 // bridgeStages are the places that a frame of the program passes on its way to the other ports of the bridge.
 func bridgeStages() []stage {
 	return []stage{{"port-state", portState}, {"port-vlan", portVLAN}, {"port-locked", portLocked},
-		{"port-isolated", portIsolated}}
+		{"port-isolated", portIsolated},
+		{"firewall", hooks(firewall.BridgeForward, firewall.Forward, firewall.BridgePostrouting)}}
 }
 
 // egressStages are the places that a frame passes in a bridge before the port that is the device transmits it.
 func egressStages() []stage {
 	return []stage{{"port-state", portState}, {"port-vlan", portVLAN}, {"port-flood", portFlood},
-		{"port-database", portDatabase}}
+		{"port-database", portDatabase},
+		{"firewall", hooks(firewall.BridgeForward, firewall.Forward, firewall.BridgePostrouting, firewall.Egress)}}
 }
 
 // port returns the device as a port of its bridge; nil: it is none, is down, or has no carrier. The kernel disables a

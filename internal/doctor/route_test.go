@@ -77,9 +77,6 @@ func TestForwardingChecks(t *testing.T) {
 				"/proc/thread-self/net/snmp": "Ip: Forwarding InAddrErrors\nIp: 2 1\n"},
 			want: "warning this host does not forward IPv4, and dropped 1 packet to other hosts " +
 				"in this network namespace, possibly of another device", fix: "sysctl -w net.ipv4.ip_forward=1"},
-		"no firewall": {look: firewall, device: tun0(), question: named},
-		"iptables-legacy": {look: firewall, device: tun0(), question: named, want: "ok",
-			files: tree{"/proc/thread-self/net/ip_tables_names": "filter\n"}},
 	})
 }
 

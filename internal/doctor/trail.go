@@ -23,6 +23,7 @@ type journey struct {
 	packet flow.Packet
 	course course
 	route  *evidence.Way  // the kernel's route for the packet; nil: not asked yet, or it is a frame within a bridge
+	walk   *walk          // the way through the firewall; nil: not begun
 	out    *netcfg.Device // the link through which the packet leaves; nil: this host receives it
 }
 

@@ -23,7 +23,7 @@
 //   - Setting that mode, deleting one device, adding and removing a policy rule: only the poller.
 //   - Announcements: the library has one socket for links and one for addresses, so that their order is lost. It ends
 //     after lost announcements (ENOBUFS), and drops the attributes of a device that moves between network namespaces.
-//   - Rules of nftables: the library has none.
+//   - Rules of nftables, see internal/firewall: the library has none.
 //   - Ioctls of the TUN/TAP driver and of ethtool are no netlink.
 //
 // golang.org/x/sys/unix lacks RTA_NH_ID, RTEXT_FILTER_SKIP_STATS, IFA_PROTO, ETH_SS_FEATURES and NET_ADDR_SET, which

@@ -1,0 +1,219 @@
+package doctor
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/tunadm/tunadm/internal/firewall"
+	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// A wall is the firewall of the network namespace, or why it cannot be read.
+type wall struct {
+	rules *firewall.Ruleset
+	err   error
+}
+
+// wall returns the firewall. It is read once.
+func (v *view) wall() *wall {
+	if v.rules == nil {
+		v.rules = &wall{}
+		if v.rules.rules, v.rules.err = firewall.Read(); v.rules.err == nil {
+			v.rules.rules.Link = v.linkFacts
+		}
+	}
+	return v.rules
+}
+
+// close closes the firewall.
+func (w *wall) close() {
+	if w != nil && w.rules != nil {
+		w.rules.Close()
+	}
+}
+
+// linkFacts returns what firewall rules ask about a link.
+func (v *view) linkFacts(index int) firewall.Link {
+	for _, d := range append(slices.Clone(v.devices), v.network.Links...) {
+		if d.Index == index {
+			return firewall.Link{Name: d.Name, Kind: d.Kind, Tun: d.Kind == "tun" && d.Mode == link.TUN}
+		}
+	}
+	return firewall.Link{}
+}
+
+// hooks returns a stage in which the packet passes hooks of the firewall.
+func hooks(at ...firewall.Hook) func(*journey) []Finding {
+	return func(j *journey) []Finding {
+		if j.walk == nil {
+			p, known := j.located(j.packet)
+			if !known {
+				return nil
+			}
+			j.walk = &walk{packet: p}
+		}
+		return j.pass(j.walk, at)
+	}
+}
+
+// answers returns a stage in which the answer to the packet passes hooks of the firewall.
+func answers(at ...firewall.Hook) func(*journey) []Finding {
+	return func(j *journey) []Finding {
+		back := j.walkBack()
+		if back == nil || j.walk != nil && j.walk.dropped {
+			return nil
+		}
+		return j.pass(back, at)
+	}
+}
+
+// walkBack begins the way of the answer to the packet; nil if the packet has no way.
+func (j *journey) walkBack() *walk {
+	p, known := j.located(j.packet)
+	if !known || j.wall().err != nil {
+		return nil
+	}
+	p.From, p.To, p.FromPort, p.ToPort = p.To, p.From, p.ToPort, p.FromPort
+	p.In, p.Out, p.InIndex, p.OutIndex = p.Out, p.In, p.OutIndex, p.InIndex
+	p.Established = true
+	return &walk{packet: p, answer: true, steps: j.wall().rules.Walk(p)}
+}
+
+// A walk is the way of a packet through the firewall.
+type walk struct {
+	packet  flow.Packet
+	answer  bool // it answers the packet of the journey
+	dropped bool // and this was reported
+	steps   *firewall.Walk
+}
+
+// pass lets a packet pass hooks, up to the first that drops it.
+func (j *journey) pass(w *walk, at []firewall.Hook) (found []Finding) {
+	wall := j.wall()
+	switch {
+	case wall.err != nil:
+		return one(Unknown, "the firewall was not read: "+wall.err.Error(), "")
+	case len(wall.rules.Legacy) > 0:
+		found = one(Unknown, "the tables of iptables-legacy were not read: "+strings.Join(wall.rules.Legacy, ", "), "")
+	}
+	if wall.rules.Empty() {
+		return found
+	}
+	if w.steps == nil {
+		w.steps = wall.rules.Walk(w.packet)
+	}
+	for _, h := range at {
+		if !j.meets(h) {
+			continue
+		}
+		j.place(w, h)
+		if drops := w.steps.Drops(h); len(drops) > 0 {
+			found = append(found, j.dropped(w, h, drops)...)
+			if drops[0].Action > firewall.MayDrop {
+				break
+			}
+		}
+	}
+	if len(found) == 0 {
+		return ok("the firewall passes " + w.packet.String())
+	}
+	return found
+}
+
+// bridgePort reports whether the device is a port of a bridge.
+func (v *view) bridgePort() bool { return v.device.MasterKind == "bridge" }
+
+// meets reports whether the packet comes to a hook: those of bridges are for ports, and the IP hooks see frames only if
+// br_netfilter passes them on.
+func (j *journey) meets(h firewall.Hook) bool {
+	frame := j.frame()
+	switch {
+	case h >= firewall.BridgePrerouting:
+		return j.bridgePort()
+	case frame && h != firewall.Ingress && h != firewall.Egress:
+		return j.bridgeCalls()
+	}
+	return true
+}
+
+// bridgeCalls reports whether br_netfilter passes frames of the bridge on to the IP hooks.
+func (j *journey) bridgeCalls() bool {
+	b := j.host.Bridge(j.device.MasterIndex())
+	name, own := "bridge/bridge-nf-call-iptables", b != nil && b.CallIPTables
+	if j.packet.IPv6() {
+		name, own = "bridge/bridge-nf-call-ip6tables", b != nil && b.CallIP6Tables
+	}
+	value, loaded := j.host.Sysctl(name)
+	return loaded && (value == "1" || own)
+}
+
+// place makes the packet arrive or leave through the port at the hooks of frames, and through the bridge at those of IP.
+func (j *journey) place(w *walk, h firewall.Hook) {
+	if !j.bridgePort() {
+		return
+	}
+	frame := h >= firewall.BridgePrerouting || h == firewall.Ingress || h == firewall.Egress
+	at, d := j.layer3(), j.device
+	if frame {
+		at = d
+	}
+	for _, side := range []struct {
+		name  *string
+		index *int
+	}{{&w.steps.In, &w.steps.InIndex}, {&w.steps.Out, &w.steps.OutIndex}} {
+		switch {
+		case *side.name == d.Name || *side.name == d.Master:
+			*side.name, *side.index = at.Name, at.Index
+		case j.frame() && *side.name != "" && !frame:
+			*side.name, *side.index = at.Name, at.Index // another port
+		}
+	}
+	w.steps.Bridge = d.Master
+}
+
+// frame reports whether the packet is forwarded as a frame.
+func (j *journey) frame() bool { return j.course == bridged || j.course == toPort }
+
+// located adds the devices to a packet. It is false if the packet has no way out.
+func (j *journey) located(p flow.Packet) (flow.Packet, bool) {
+	at := j.layer3()
+	switch j.course {
+	case toProgram:
+		p.Out, p.OutIndex = at.Name, at.Index
+	case through:
+		way, err := j.host.Find(p)
+		if err != nil || way.Refusal != 0 || way.Local() {
+			return p, false
+		}
+		if out := j.network.ByIndex(way.Index); out != nil {
+			p.Out, p.OutIndex = out.Name, out.Index
+		}
+	case bridged, toPort:
+		other := j.otherPort()
+		if other == nil {
+			return p, false
+		}
+		if j.course == bridged {
+			p.Out, p.OutIndex = other.Name, other.Index
+		} else {
+			p.In, p.InIndex = other.Name, other.Index
+		}
+		if !p.To.IsValid() {
+			p.To = netip.IPv4Unspecified()
+		}
+	}
+	return p, true
+}
+
+// otherPort returns another port of the bridge, or nil.
+func (v *view) otherPort() *netcfg.Device {
+	for _, l := range v.network.Links {
+		if l.Index != v.device.Index && l.Master == v.device.Master && l.Up {
+			return l
+		}
+	}
+	return nil
+}

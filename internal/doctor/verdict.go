@@ -1,0 +1,157 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tunadm/tunadm/internal/firewall"
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/words"
+)
+
+// dropped judges a packet that chains of one hook drop. A firewall that drops what nobody sends is as it should be, so
+// only the traffic of the device and the counters of the rules make it an error.
+func (j *journey) dropped(w *walk, h firewall.Hook, drops []firewall.Verdict) []Finding {
+	v := drops[0]
+	if v.Action == firewall.MayDrop {
+		return one(Unknown, "the firewall may drop "+j.those(w)+": "+place(v), "not understood: "+v.Doubt)
+	}
+	what := "the firewall drops " + j.those(w) + ": " + place(v)
+	if v.Action == firewall.Reject {
+		what = "the firewall rejects " + j.those(w) + ": " + place(v)
+	}
+	level, evidence, counted := j.weigh(w, v)
+	if level == OK {
+		return ok(what + ", but no such packet was seen")
+	}
+	w.dropped = true
+	commands := openings(w, h, drops)
+	if j.course == through && !w.answer {
+		if back := j.walkBack(); back != nil {
+			j.place(back, h)
+			commands = append(commands, openings(back, h, back.steps.Drops(h))...)
+		}
+	}
+	return []Finding{{Level: level, What: what, Means: evidence, Counted: counted,
+		Fixes: []fix.Fix{{Commands: commands,
+			After: "  # until the ruleset is loaded again: add it to the file of the ruleset, such as /etc/nftables.conf"}}}}
+}
+
+// those names the packets that a verdict is about.
+func (j *journey) those(w *walk) string {
+	dev := words.Escape(j.layer3().Name)
+	switch {
+	case j.frame():
+		return "frames between " + words.Escape(j.device.Name) + " and other ports of " + words.Escape(j.device.Master)
+	case j.course == through && w.answer:
+		return "answers from other networks to the program"
+	case j.course == through:
+		return "packets of the program to other networks, such as " + w.packet.To.String()
+	case j.course == toProgram && w.answer:
+		return "answers of the program that arrive through " + dev
+	case j.course == toProgram:
+		return "packets of this host that leave through " + dev
+	case w.answer:
+		return "answers of this host that leave through " + dev
+	}
+	return "packets of the program to this host"
+}
+
+// place names the rule or the policy of a verdict.
+func place(v firewall.Verdict) string {
+	chain := strings.Join([]string{v.Family, v.Table, v.Chain}, " ")
+	text := "the policy of the chain " + chain
+	if !v.Policy {
+		text = fmt.Sprintf("rule %d of the chain %s (handle %d): %s", v.Number, chain, v.Handle, v.Rule)
+	}
+	if v.Count != nil {
+		text += ", " + packets(v.Count.Packets)
+	}
+	return words.Escape(text)
+}
+
+// weigh judges a drop by the traffic of the device. The text is the evidence.
+func (j *journey) weigh(w *walk, v firewall.Verdict) (level Level, evidence string, counted uint64) {
+	if v.Named && v.Count != nil {
+		if v.Count.Packets == 0 {
+			return OK, "", 0
+		}
+		return Error, "the rule has dropped " + packets(v.Count.Packets), v.Count.Packets
+	}
+	t := j.traffic()
+	evidence = fmt.Sprintf("the program has sent %s and received %s", packets(t.sent), packets(t.received))
+	refused := j.host.Counter("snmp", "Ip", "OutDiscards")
+	switch {
+	case j.course == toProgram && !w.answer && t.received == 0 && refused > 0:
+		return Error, fmt.Sprintf("this host could not send %s, and %s", packets(refused), evidence), refused
+	case t.sent == 0, j.course == toProgram && !w.answer && !v.Named:
+		return OK, "", 0
+	case j.course == through && !t.unanswered():
+		return OK, "", 0
+	case j.course == through, j.course == toProgram && !w.answer:
+		return Warning, evidence, 0
+	case w.answer, j.frame(), t.received == 0:
+		return Error, evidence, 0
+	case v.Named, t.unanswered():
+		return Warning, evidence, 0
+	}
+	return OK, "", 0
+}
+
+// A traffic is what the device has carried, without the IPv6 multicast of both ends, and without ARP if there is nothing
+// else.
+type traffic struct {
+	sent, received uint64 // by the program
+	bytes          uint64 // sent by the program
+}
+
+func (v *view) traffic() traffic {
+	d, file := v.device, "dev_snmp6/"+v.device.Name
+	less := func(n, part uint64) uint64 { return n - min(n, part) }
+	multicast := v.host.Counter(file, "", "Ip6OutMcastPkts")
+	t := traffic{
+		sent:     less(d.Stats.RxPackets, v.host.Counter(file, "", "Ip6InMcastPkts")),
+		received: less(d.Stats.TxPackets, multicast),
+		bytes:    less(d.Stats.RxBytes, v.host.Counter(file, "", "Ip6InMcastOctets")),
+	}
+	const ethernet, arp = 14, 42
+	if v.frames() {
+		octets := v.host.Counter(file, "", "Ip6OutMcastOctets") + multicast*ethernet
+		if less(d.Stats.TxBytes, octets) <= t.received*arp {
+			t.received = 0
+		}
+	}
+	return t
+}
+
+// unanswered reports whether the program has sent more than it received. A download is no such case: its packets are
+// large.
+func (t traffic) unanswered() bool {
+	const large = 300
+	return t.sent > t.received && t.bytes < t.sent*large
+}
+
+// openings returns the commands that add the narrowest rules with which the packets pass the chains.
+func openings(w *walk, h firewall.Hook, drops []firewall.Verdict) (commands []fix.Command) {
+	for _, v := range drops {
+		if v.Action > firewall.MayDrop {
+			insert := append([]string{"nft", "insert", "rule", v.Family, v.Table, v.Base}, conditions(h, w)...)
+			commands = append(commands, fix.InNamespace(append(insert, "accept")...))
+		}
+	}
+	return commands
+}
+
+// conditions returns the conditions of nft(8) for the packets of a walk.
+func conditions(h firewall.Hook, w *walk) (match []string) {
+	if in := w.steps.In; in != "" && h != firewall.Output && h != firewall.Egress {
+		match = append(match, "iifname", in)
+	}
+	if out := w.steps.Out; out != "" && h != firewall.Prerouting && h != firewall.Input && h != firewall.Ingress {
+		match = append(match, "oifname", out)
+	}
+	if w.answer {
+		match = append(match, "ct", "state", "established,related")
+	}
+	return match
+}

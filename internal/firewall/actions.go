@@ -1,0 +1,97 @@
+package firewall
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// aside is an expression that changes nothing for the packet, except that it may lose its connection.
+func aside(r *run, e expression) answer {
+	switch e.name {
+	case "notrack":
+		r.untracked = r.untracked || r.sure()
+		r.say("notrack")
+	case "log":
+		r.say("log")
+	}
+	return yes
+}
+
+// action is an expression that ends the way through the chain.
+func action(r *run, e expression) answer {
+	v := verdict{code: nfAccept, word: e.name}
+	switch e.name {
+	case "reject":
+		v.code, v.action = nfDrop, Reject
+	case "queue":
+		v.code, v.action = nfQueue, MayDrop
+		r.wonder("a program decides (queue)")
+	case "fwd", "synproxy":
+		v.action = MayDrop
+		r.wonder(e.name)
+	case "masq":
+		v.word = "masquerade"
+		r.translates(true)
+	case "redir":
+		v.word = "redirect"
+		r.translates(false)
+	case "nat":
+		const source = 0 // NFT_NAT_SNAT
+		v.word = "dnat"
+		if e.number(unix.NFTA_NAT_TYPE) == source {
+			v.word = "snat"
+		}
+		r.translates(v.word == "snat")
+	}
+	r.verdicts = append(r.verdicts, v)
+	return yes
+}
+
+// translates notes that the source or the destination of the packet changes.
+func (r *run) translates(source bool) {
+	is := maybe
+	if r.sure() {
+		is = yes
+	}
+	if source {
+		r.source = max(r.source, is)
+	} else {
+		r.target = max(r.target, is)
+	}
+}
+
+// object refers to a named object of the table.
+func object(r *run, e expression) answer {
+	const counter, quota, limit, connections = 1, 2, 4, 5 // NFT_OBJECT_*
+	switch e.number(unix.NFTA_OBJREF_IMM_TYPE) {
+	case quota, limit, connections, 0:
+		return strange(r, e)
+	}
+	return yes
+}
+
+// dynset adds the packet to a set. The rule goes on unless the set is full, or unless there is a condition, such as a
+// limit for each element.
+func dynset(r *run, e expression) answer {
+	const expressions = 10 // NFTA_DYNSET_EXPRESSIONS
+	r.say("update @" + e.text(unix.NFTA_DYNSET_SET_NAME))
+	if e.attributes[unix.NFTA_DYNSET_EXPR] != nil || e.attributes[expressions] != nil {
+		return strange(r, e)
+	}
+	return yes
+}
+
+// fib asks for a route. What the kernel would answer is not known.
+func fib(r *run, e expression) answer {
+	n := 4
+	word := map[uint32]string{unix.NFT_FIB_RESULT_OIF: "oif", unix.NFT_FIB_RESULT_OIFNAME: "oifname",
+		unix.NFT_FIB_RESULT_ADDRTYPE: "type"}[e.number(unix.NFTA_FIB_RESULT)]
+	if word == "oifname" {
+		n = 16
+	}
+	address := "saddr"
+	if e.number(unix.NFTA_FIB_FLAGS)&unix.NFTA_FIB_F_DADDR != 0 {
+		address = "daddr"
+	}
+	r.store(e.number(unix.NFTA_FIB_DREG), unknown(n), label{text: "fib " + address + " " + word, kind: hostNumber})
+	return yes
+}

@@ -1,0 +1,250 @@
+package firewall
+
+import (
+	"bytes"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// The verdicts of netfilter that x/sys/unix lacks.
+const (
+	nfDrop   = 0
+	nfAccept = 1
+	nfQueue  = 3
+)
+
+// A verdict is what a rule decides.
+type verdict struct {
+	code   int32  // NF_* or NFT_*
+	chain  string // of a jump
+	action Action
+	word   string // "": that of the action
+}
+
+func decodeVerdict(a attributes) verdict {
+	v := verdict{code: int32(a.number(unix.NFTA_VERDICT_CODE)), chain: a.text(unix.NFTA_VERDICT_CHAIN)}
+	switch v.code & 0xff {
+	case nfDrop:
+		v.action = Drop
+	case nfAccept:
+		v.action = Pass
+	default:
+		v.action = MayDrop // a queue: the program that reads it decides
+	}
+	return v
+}
+
+// A run is the evaluation of one rule.
+type run struct {
+	*Walk
+	rule     *rule
+	path     path
+	match    answer
+	verdicts []verdict // empty: none; several: one of them, which is not known
+	named    bool
+	registers
+	words []string
+}
+
+// rule evaluates one rule.
+func (w *Walk) rule(r *rule, p path) *run {
+	run := &run{Walk: w, rule: r, path: p, match: yes}
+	run.value = unknown(64)
+	for _, e := range r.decode() {
+		run.match = min(run.match, understood(e.name)(run, e))
+		if run.match == no || len(run.verdicts) > 0 {
+			break
+		}
+	}
+	return run
+}
+
+// understood returns the function of an expression, or nil. The answer of the function is no if the rule does not apply,
+// and maybe if that is not known.
+func understood(name string) func(*run, expression) answer {
+	switch name {
+	case "immediate":
+		return immediate
+	case "cmp":
+		return comparison
+	case "range":
+		return rangeOf
+	case "bitwise":
+		return bitwise
+	case "byteorder":
+		return byteorder
+	case "lookup":
+		return lookup
+	case "meta":
+		return meta
+	case "payload":
+		return payload
+	case "ct":
+		return conntrack
+	case "fib":
+		return fib
+	case "match":
+		return xtMatch
+	case "target":
+		return xtTarget
+	case "objref":
+		return object
+	case "dynset":
+		return dynset
+	case "log", "counter", "last", "notrack", "dup", "flow_offload":
+		return aside
+	case "reject", "nat", "masq", "redir", "queue", "fwd", "synproxy":
+		return action
+	}
+	return strange
+}
+
+// strange is an expression that is not understood. It may have written any register.
+func strange(r *run, e expression) answer {
+	r.say(e.name)
+	r.value = unknown(len(r.bits))
+	return r.wonder(e.name)
+}
+
+// wonder notes that it is not known whether a rule applies.
+func (r *run) wonder(why string) answer {
+	if r.doubt == "" {
+		r.doubt = "rule " + r.rule.place() + ": " + why
+	}
+	return maybe
+}
+
+// sure reports whether the rule is known to apply, as far as it was evaluated.
+func (r *run) sure() bool { return r.path.sure && r.match == yes }
+
+func immediate(r *run, e expression) answer {
+	register := e.number(unix.NFTA_IMMEDIATE_DREG)
+	data := parse(e.attributes[unix.NFTA_IMMEDIATE_DATA])
+	if v := parse(data[unix.NFTA_DATA_VERDICT]); register == unix.NFT_REG_VERDICT && len(v) > 0 {
+		r.verdicts = append(r.verdicts, decodeVerdict(v))
+		return yes
+	}
+	r.store(register, known(data[unix.NFTA_DATA_VALUE]), label{})
+	return yes
+}
+
+func comparison(r *run, e expression) answer {
+	data := e.data(unix.NFTA_CMP_DATA)
+	v, l := r.load(e.number(unix.NFTA_CMP_SREG), len(data))
+	op := e.number(unix.NFTA_CMP_OP)
+	less, more := v.order(data)
+	is := [...]answer{v.equals(data), v.equals(data).not(), less, more.not(), more, less.not()}
+	if op >= uint32(len(is)) {
+		return strange(r, e)
+	}
+	r.compare(l, [...]string{"", "!= ", "< ", "<= ", "> ", ">= "}[op]+l.format(r.rules, data))
+	return r.judge(l, is[op], op == unix.NFT_CMP_EQ)
+}
+
+// judge notes why a comparison is not certain, and whether it names the device.
+func (r *run) judge(l label, is answer, positive bool) answer {
+	if is == maybe {
+		return r.wonder(l.text + " is not known")
+	}
+	r.named = r.named || positive && l.device
+	return is
+}
+
+func rangeOf(r *run, e expression) answer {
+	from, to := e.data(unix.NFTA_RANGE_FROM_DATA), e.data(unix.NFTA_RANGE_TO_DATA)
+	v, l := r.load(e.number(unix.NFTA_RANGE_SREG), len(from))
+	is, not := v.within(from, to), ""
+	if e.number(unix.NFTA_RANGE_OP) == unix.NFT_RANGE_NEQ {
+		is, not = is.not(), "!= "
+	}
+	r.compare(l, not+l.format(r.rules, from)+"-"+l.format(r.rules, to))
+	return r.judge(l, is, not == "")
+}
+
+func bitwise(r *run, e expression) answer {
+	const op = 6 // NFTA_BITWISE_OP
+	n := int(e.number(unix.NFTA_BITWISE_LEN))
+	v, l := r.load(e.number(unix.NFTA_BITWISE_SREG), n)
+	mask := e.data(unix.NFTA_BITWISE_MASK)
+	switch {
+	case e.number(op) == 0 && mask != nil:
+		flip := e.data(unix.NFTA_BITWISE_XOR)
+		v = v.and(mask, flip)
+		l = l.masked(mask, flip)
+	default: // shifts, and operations with two registers
+		v = unknown(n)
+		l.text += " shifted"
+	}
+	r.store(e.number(unix.NFTA_BITWISE_DREG), v, l)
+	return yes
+}
+
+func byteorder(r *run, e expression) answer {
+	n := int(e.number(unix.NFTA_BYTEORDER_LEN))
+	v, l := r.load(e.number(unix.NFTA_BYTEORDER_SREG), n)
+	if bigEndian() {
+		r.store(e.number(unix.NFTA_BYTEORDER_DREG), v, l)
+		return yes
+	}
+	l.swapped = !l.swapped
+	r.store(e.number(unix.NFTA_BYTEORDER_DREG), v.swap(int(e.number(unix.NFTA_BYTEORDER_SIZE))), l)
+	return yes
+}
+
+// bigEndian reports the byte order of this host.
+func bigEndian() bool { return bytes.Equal(host(1).bits, []byte{0, 0, 0, 1}) }
+
+func lookup(r *run, e expression) answer {
+	s := r.rules.sets[place{r.rule.chain.family, r.rule.chain.table, e.text(unix.NFTA_LOOKUP_SET)}]
+	if s == nil {
+		return strange(r, e)
+	}
+	v, _ := r.load(e.number(unix.NFTA_LOOKUP_SREG), s.length)
+	l := r.joined(e.number(unix.NFTA_LOOKUP_SREG), s.length)
+	found, is := r.rules.find(s, v)
+	not := e.number(unix.NFTA_LOOKUP_FLAGS)&unix.NFT_LOOKUP_F_INV != 0
+	if not {
+		is = is.not()
+	}
+	_, writes := e.attributes[unix.NFTA_LOOKUP_DREG]
+	register := e.number(unix.NFTA_LOOKUP_DREG)
+	switch {
+	case writes && register == unix.NFT_REG_VERDICT:
+		r.say(l.text + " vmap " + s.words(l, r.rules))
+		for _, e := range found {
+			r.verdicts = append(r.verdicts, e.verdict)
+		}
+	case writes:
+		r.store(register, either(found), label{text: l.text + " map " + s.words(l, r.rules)})
+	default:
+		r.compare(l, map[bool]string{true: "!= "}[not]+s.words(l, r.rules))
+	}
+	return r.judge(l, is, !not)
+}
+
+// either returns what is known of the data if it is that of one of these elements.
+func either(found []*element) (v value) {
+	for i, e := range found {
+		if i == 0 {
+			v = known(e.data)
+		} else {
+			v = v.join(known(e.data))
+		}
+	}
+	return v
+}
+
+// place names a rule for a reader of nft -a list ruleset.
+func (r *rule) place() string {
+	return "handle " + decimal(r.handle) + " of " + r.chain.place.String()
+}
+
+// text returns the rule in the words of nft(8), with its verdict.
+func (r *run) text(v verdict) string {
+	all := r.words
+	if word := v.words(); word != "" {
+		all = append(all[:len(all):len(all)], word)
+	}
+	return strings.Join(all, " ")
+}
