@@ -5,8 +5,13 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -36,252 +41,130 @@ func target(a netcfg.Address) netip.Addr {
 	return netip.Addr{}
 }
 
-// A detour is an address in a network of the device that the host reaches through another device, or not at all.
-type detour struct {
-	from, to netip.Addr
-	way      way
-}
-
-// detours asks the kernel for the route to each network of the device, once.
-func (v *view) detours() []detour {
-	if v.ways == nil {
-		v.ways = append([]detour{}, v.askWays()...)
-	}
-	return v.ways
-}
-
-func (v *view) askWays() (found []detour) {
-	d := v.device
-	if !d.Up || d.Master != "" {
-		return nil
-	}
-	for _, a := range own(d) {
-		to := target(a)
-		if !to.IsValid() || to.Is6() && (a.Tentative() || a.Duplicate()) {
-			continue
-		}
-		way, err := findWay(a.Local, to)
-		if err == nil && way.Index != d.Index && !way.Local {
-			found = append(found, detour{a.Local, to, way})
-		}
-	}
-	return found
-}
-
-// routeElsewhere finds routes and rules that keep packets for the device's networks away from it.
+// routeElsewhere lets packets to the networks of an unnamed device pass the stage of the route.
 func routeElsewhere(v *view) (found []Finding) {
-	for _, dt := range v.detours() {
-		other := v.network.ByIndex(dt.way.Index)
-		rule := v.ruleOf(dt)
-		switch {
-		case rule != nil && other != nil:
-			found = append(found, one(Error,
-				fmt.Sprintf("packets to %s leave through %s, because of a policy rule: %s", dt.to,
-					words.Escape(other.Name), rule.Words()),
-				"the kernel evaluates the rule before the device's own routes", rule.Delete())...)
-		case other != nil && v.sameSubnetBy(dt, other):
-			// subnet-twice reports it
-		case other != nil && dt.way.Match.Bits() < v.subnetOf(dt.to).Bits():
-			// The device's own route would be more specific.
-			found = append(found, v.noRoute(dt))
-		case other != nil:
-			found = append(found, v.away(Error, dt.way.Match, dt.way.Foreign, other, deleteRoute(dt.way, other)))
-		case !v.linkdown(dt.to):
-			found = append(found, v.noWay(dt))
-		}
-	}
-	if len(found) == 0 && v.asked() {
-		found = v.parted()
-	}
-	return found
-}
-
-// away reports that the host reaches a part of a network of the device through another link.
-func (v *view) away(level Level, part netip.Prefix, foreign bool, other *netcfg.Device, how fix.Fix) Finding {
-	name := words.Escape(other.Name)
-	kind := "a more specific route"
-	if part.Bits() <= v.subnetOf(part.Addr()).Bits() {
-		kind = "a route with a smaller metric"
-	}
-	what := fmt.Sprintf("packets to %s leave through %s, which has %s", part, name, kind)
-	if foreign {
-		return one(level, what,
-			"the route belongs to an address of "+name+" or to a routing daemon: the two networks overlap",
-			fix.Sentence("move the device or "+name+" to another network: ip addr"))[0]
-	}
-	return one(level, what, "", how)[0]
-}
-
-// parted finds routes of other links to parts of the device's networks.
-func (v *view) parted() (found []Finding) {
 	d := v.device
-	if !d.Up || d.Master != "" {
-		return nil
+	if v.asked() || !d.Up || d.Master != "" {
+		return nil // the stages of a named device have this one
 	}
 	for _, a := range own(d) {
-		for _, r := range v.network.Routes {
-			other := v.network.ByIndex(r.Index)
-			if other == nil || other.Index == d.Index || !r.Main() || r.To.Bits() <= a.Subnet().Bits() ||
-				!a.Subnet().Contains(r.To.Addr()) {
-				continue
-			}
-			found = append(found, v.away(Warning, r.To, r.Foreign(), other,
-				deleteRoute(way{Match: r.To, Table: tableMain}, other)))
+		if to := target(a); to.IsValid() && !a.Tentative() && !a.Duplicate() {
+			j := &journey{view: v, packet: flow.Packet{From: a.Local, To: to}, part: a.Subnet()}
+			found = append(found, slices.DeleteFunc(route(j), func(f Finding) bool { return f.Level == OK })...)
 		}
 	}
 	return found
 }
 
-// subnetOf returns the network of the device that contains an address.
-func (v *view) subnetOf(ip netip.Addr) netip.Prefix {
-	for _, a := range own(v.device) {
-		if a.Subnet().Contains(ip) {
-			return a.Subnet()
+// route finds the rule or the route that keeps a packet away from the device.
+func route(j *journey) []Finding {
+	way, err := j.host.Find(j.packet)
+	switch layer3 := j.layer3(); {
+	case err != nil || way.Local():
+		return nil
+	case !layer3.Up:
+		return nil // the check down reports it
+	case way.Refusal == 0 && way.Index == layer3.Index && !j.asked():
+		return nil
+	case way.Refusal == 0 && way.Index == layer3.Index:
+		if found := j.spread(); found != nil {
+			return found
 		}
+		return j.parted()
 	}
-	return netip.PrefixFrom(ip, ip.BitLen())
+	if found := j.spread(); found != nil {
+		return found
+	}
+	return j.astray(way)
 }
 
-// sameSubnetBy reports whether the other link also has an address in the network of the detour.
-func (v *view) sameSubnetBy(dt detour, other *netcfg.Device) bool {
-	for _, a := range own(v.device) {
-		if a.Subnet().Contains(dt.to) && v.sameSubnet(a, v.device) == other {
-			return true
-		}
-	}
-	return false
-}
-
-// ruleOf returns the rule that led to the routing table of the detour, or nil if it is one of the kernel's own.
-func (v *view) ruleOf(dt detour) *rtnl.Rule {
-	if t := dt.way.Table; t == tableMain || t == tableLocal || t == tableDefault || t == 0 {
+// spread finds a route with several hops, some of which leave through another link.
+func (j *journey) spread() []Finding {
+	match, err := j.host.Match(j.packet)
+	layer3 := j.layer3()
+	subnet := j.part
+	if err != nil || subnet.IsSingleIP() {
 		return nil
 	}
-	for i, r := range v.network.Rules {
-		if r.Table == dt.way.Table && fits(r, dt) {
-			return &v.network.Rules[i]
+	var others []string
+	through := j.host.Links(match.Route)
+	for _, index := range through {
+		if l := j.network.ByIndex(index); l != nil && index != layer3.Index {
+			others = append(others, words.Escape(l.Name))
 		}
 	}
-	return nil
-}
-
-// fits reports whether a rule may match packets of the detour. Of an odd rule only a part is known.
-func fits(r rtnl.Rule, dt detour) bool {
-	return r.IPv6 == dt.to.Is6() && !r.Detached && (!r.To.IsValid() || r.To.Contains(dt.to)) &&
-		(!r.From.IsValid() || r.From.Contains(dt.from)) &&
-		(r.In == "" || r.In == "lo") && r.Out == "" && (r.Mark == 0 || r.Odd)
-}
-
-// deleteRoute returns the command that deletes the route of a way.
-func deleteRoute(way way, other *netcfg.Device) fix.Fix {
-	words := append(family(way.Match.Addr()), "route", "del", way.Match.String(), "dev", other.Name)
-	if way.Table != tableMain {
-		words = append(words, "table", strconv.FormatUint(uint64(way.Table), 10))
+	if len(others) == 0 || !slices.Contains(through, layer3.Index) {
+		return nil
 	}
-	return fix.Run(ip(words...))
-}
-
-// family returns the option of ip(8) for the family of an address. IPv4 needs none.
-func family(a netip.Addr) []string {
-	if a.Is6() {
-		return []string{"-6"}
+	back := append(family(subnet.Addr()), "route", "replace", match.To.String(), "dev", layer3.Name)
+	if match.Metric != 0 {
+		back = append(back, "metric", strconv.FormatUint(uint64(match.Metric), 10))
 	}
-	return nil
+	return one(Error, fmt.Sprintf("the route to %s spreads packets over several links: it and %s (multipath)", match.To,
+		strings.Join(others, ", ")), "the kernel selects one by the addresses, so some hosts behind it get no packet",
+		fix.Run(ip(inTable(back, match.Table)...)))
 }
 
-// noWay reports the rule or the route that forbids packets to a network of the device, or that there is no route.
-func (v *view) noWay(dt detour) Finding {
-	means := "sending fails, with an error such as \"permission denied\" or \"no route to host\""
-	for _, r := range v.network.Rules {
-		if r.Action != "" && fits(r, dt) {
-			return one(Error, fmt.Sprintf("a policy rule forbids packets to %s: %s", dt.to, r.Words()), means,
-				r.Delete())[0]
+// inTable appends the table of a route to a command, unless it is the main one.
+func inTable(command []string, table uint32) []string {
+	if table == tableMain || table == 0 {
+		return command
+	}
+	return append(command, "table", tableWord(table))
+}
+
+// tableWord returns a table as ip(8) accepts it.
+func tableWord(table uint32) string {
+	if table == tableLocal {
+		return "local"
+	}
+	return strconv.FormatUint(uint64(table), 10)
+}
+
+// astray names the rule or the route by which a packet leaves through another link, or not at all.
+func (j *journey) astray(way evidence.Way) []Finding {
+	steps := j.host.Explain(j.network.Rules, j.packet)
+	layer3 := j.layer3()
+	mine := func(r *rtnl.Route) bool { return r != nil && slices.Contains(j.host.Links(*r), layer3.Index) }
+	for _, s := range steps {
+		switch {
+		case s.Ignored && s.Route.Type == unix.RTN_THROW && j.hidden(s.Route, layer3):
+			return j.barred(s.Route, "throw")
+		case s.Ignored && mine(s.Route):
+			return one(Error, fmt.Sprintf("a policy rule ignores the route to %s through it: %s", s.Route.To,
+				s.Rule.Words()), "", s.Rule.Delete())
 		}
 	}
-	for _, r := range v.network.Routes {
-		if r.Barrier != "" && r.To.Contains(dt.to) && r.To.Bits() >= v.subnetOf(dt.to).Bits() {
-			return one(Error, fmt.Sprintf("a route forbids packets to %s: %s %s", dt.to, r.Barrier, r.Route), means,
-				deleteBarrier(r))[0]
-		}
+	if len(steps) == 0 || !steps[len(steps)-1].Decisive {
+		return j.noRoute(way)
 	}
-	return v.noRoute(dt)
-}
-
-// deleteBarrier returns the command that deletes a route without a device.
-func deleteBarrier(r netcfg.NetworkRoute) fix.Fix {
-	words := append(family(r.To.Addr()), "route", "del", r.Barrier, r.To.String())
-	if r.Metric != 0 {
-		words = append(words, "metric", strconv.FormatUint(uint64(r.Metric), 10))
+	last := steps[len(steps)-1]
+	other := j.network.ByIndex(way.Index)
+	if way.Refusal != 0 {
+		other = nil
 	}
-	if r.Table != 0 {
-		words = append(words, "table", strconv.FormatUint(uint64(r.Table), 10))
+	switch {
+	case last.Rule.Action != "":
+		return one(Error, fmt.Sprintf("a policy rule forbids packets to %s: %s", j.packet.To, last.Rule.Words()),
+			"sending fails, with an error such as \"permission denied\" or \"no route to host\"", last.Rule.Delete())
+	case other == nil && j.blackhole(last.Route.Nexthop):
+		return one(Error, fmt.Sprintf("the route to %s uses the nexthop object %d, a blackhole", last.Route.To,
+			last.Route.Nexthop), "the kernel discards the packets without an error message",
+			deleteRoute(last.Route, nil))
+	case rtnl.Actions[last.Route.Type] != "":
+		return j.forbidden(last)
+	case other == nil && j.linkdown(j.packet.To):
+		return nil // the check linkdown reports it
+	case other == nil:
+		return j.noRoute(way)
+	case !ordinary(last.Rule.Table) && !j.hidden(&rtnl.Route{Table: last.Rule.Table, To: last.Route.To}, layer3):
+		return one(Error, fmt.Sprintf("packets to %s leave through %s, because of a policy rule: %s", j.packet.To,
+			words.Escape(other.Name), last.Rule.Words()),
+			"the kernel evaluates the rule before the device's own routes", last.Rule.Delete())
+	case j.sameSubnetBy(other):
+		return nil // the check subnet-twice reports it
+	case last.Route.To.Bits() < j.part.Bits():
+		return j.noRoute(way) // the device's own route would be more specific
 	}
-	return fix.Run(ip(words...))
-}
-
-// noRoute reports that the device's own route to its network is missing, or that no rule looks it up.
-func (v *view) noRoute(dt detour) Finding {
-	subnet := v.subnetOf(dt.to)
-	if !v.looksIntoMain(dt.to.Is6()) {
-		add := ip(append(family(dt.to), "rule", "add", "pref", "32766", "lookup", "main")...)
-		return one(Error, "no policy rule looks up the main routing table",
-			"the kernel does not find the route to "+subnet.String(), fix.Run(add))[0]
-	}
-	means := "the route was deleted, or the address has noprefixroute: ping prints \"network is unreachable\""
-	if other := v.network.ByIndex(dt.way.Index); other != nil {
-		means = fmt.Sprintf("the route was deleted, or the address has noprefixroute: "+
-			"packets leave through %s, by its route to %s",
-			words.Escape(other.Name), dt.way.Match)
-	}
-	return one(Error, "its route to "+subnet.String()+" is missing", means,
-		fix.Run(ip("route", "replace", subnet.String(), "dev", v.device.Name)))[0]
-}
-
-// looksIntoMain reports whether a rule looks up the main routing table.
-func (v *view) looksIntoMain(ipv6 bool) bool {
-	return slices.ContainsFunc(v.network.Rules, func(r rtnl.Rule) bool {
-		return r.IPv6 == ipv6 && r.Table == tableMain
-	})
-}
-
-// linkdown reports whether the kernel ignores the device's routes because it has no carrier.
-func (v *view) linkdown(to netip.Addr) bool {
-	d := v.device
-	return !d.Carrier && len(v.ignoring(familyOf(to), d.Name)) > 0
-}
-
-// familyOf returns the name of the address family in sysctls.
-func familyOf(ip netip.Addr) string {
-	if ip.Is6() {
-		return "ipv6"
-	}
-	return "ipv4"
-}
-
-// ignoring returns the names, of all devices or of this one, under which ignore_routes_with_linkdown is set.
-func (v *view) ignoring(family, device string) (where []string) {
-	for _, name := range []string{"all", device} {
-		if value, _ := v.setting(family, name, "ignore_routes_with_linkdown"); value == "1" {
-			where = append(where, name)
-		}
-	}
-	return where
-}
-
-// linkdownIgnored finds routes that the kernel ignores until a program attaches.
-func linkdownIgnored(v *view) (found []Finding) {
-	for _, dt := range v.detours() {
-		if dt.way.Index != 0 || !v.linkdown(dt.to) {
-			continue
-		}
-		var use []fix.Command
-		for _, where := range v.ignoring(familyOf(dt.to), v.device.Name) {
-			use = append(use, sysctl(familyOf(dt.to), where, "ignore_routes_with_linkdown", "0"))
-		}
-		found = append(found, one(Warning,
-			"the kernel ignores its routes while it has no carrier (ignore_routes_with_linkdown)",
-			"until a program attaches, packets to "+dt.to.String()+" take another route or none",
-			fix.Sentence("start the program that reads it"), fix.Run(use...))...)
-	}
-	return found
+	return []Finding{j.away(Error, last.Route, other)}
 }

@@ -14,55 +14,6 @@ func detoured(match string, table uint32, foreign bool) []detour {
 	return []detour{{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), way}}
 }
 
-func TestRouteChecks(t *testing.T) {
-	other := &netcfg.Device{Index: 9, Name: "eth1", Up: true}
-	to := netip.MustParseAddr("10.0.0.2")
-	nowhere := []detour{{netip.MustParseAddr("10.0.0.1"), to, way{}}}
-	links := netcfg.Network{Links: []*netcfg.Device{other}, Rules: []rtnl.Rule{{Priority: 32766, Table: tableMain}}}
-	rule := links
-	rule.Rules = append([]rtnl.Rule{{Priority: 40, From: netip.MustParsePrefix("10.0.0.1/32"), Table: 100}},
-		links.Rules...)
-	odd := links
-	odd.Rules = []rtnl.Rule{{Priority: 40, Table: 100, Odd: true}}
-	barrier := links
-	barrier.Routes = []netcfg.NetworkRoute{{Barrier: "prohibit",
-		Route: netcfg.Route{To: netip.MustParsePrefix("10.0.0.0/25")}}}
-	linkdown := tree{"/proc/sys/net/ipv4/conf/tun0/ignore_routes_with_linkdown": "1\n"}
-	checkAll(t, map[string]situation{
-		"no detour": {look: routeElsewhere, device: tun0(), network: links},
-		"a more specific route": {look: routeElsewhere, device: tun0(), network: links,
-			ways: detoured("10.0.0.0/25", tableMain, false), fix: "ip route del 10.0.0.0/25 dev eth1",
-			want: "error packets to 10.0.0.0/25 leave through eth1, which has a more specific route"},
-		"a smaller metric": {look: routeElsewhere, device: tun0(), network: links,
-			ways: detoured("10.0.0.0/24", tableMain, false), fix: "ip route del 10.0.0.0/24 dev eth1",
-			want: "error packets to 10.0.0.0/24 leave through eth1, which has a route with a smaller metric"},
-		"a route of the kernel": {look: routeElsewhere, device: tun0(), network: links,
-			ways: detoured("10.0.0.0/25", tableMain, true), fix: "move the device or eth1 to another network: ip addr",
-			want: "error packets to 10.0.0.0/25 leave through eth1, which has a more specific route"},
-		"only a default route": {look: routeElsewhere, device: tun0(), network: links,
-			ways: detoured("0.0.0.0/0", tableMain, false), fix: "ip route replace 10.0.0.0/24 dev tun0",
-			want: "error its route to 10.0.0.0/24 is missing"},
-		"a rule": {look: routeElsewhere, device: tun0(), network: rule,
-			ways: detoured("0.0.0.0/0", 100, false), fix: "ip rule del pref 40 from 10.0.0.1/32 lookup 100",
-			want: "error packets to 10.0.0.2 leave through eth1, because of a policy rule: " +
-				"pref 40 from 10.0.0.1/32 lookup 100"},
-		"a rule known in part": {look: routeElsewhere, device: tun0(), network: odd,
-			ways: detoured("0.0.0.0/0", 100, false), fix: "inspect the rule: ip rule show pref 40",
-			want: "error packets to 10.0.0.2 leave through eth1, because of a policy rule: pref 40 lookup 100"},
-		"a prohibit route": {look: routeElsewhere, device: tun0(), network: barrier, ways: nowhere,
-			fix:  "ip route del prohibit 10.0.0.0/25",
-			want: "error a route forbids packets to 10.0.0.2: prohibit 10.0.0.0/25"},
-		"no route": {look: routeElsewhere, device: tun0(), network: links, ways: nowhere,
-			want: "error its route to 10.0.0.0/24 is missing", fix: "ip route replace 10.0.0.0/24 dev tun0"},
-		"no rule for the main table": {look: routeElsewhere, device: tun0(), ways: nowhere,
-			want: "error no policy rule looks up the main routing table", fix: "ip rule add pref 32766 lookup main"},
-		"ignored without a carrier": {look: linkdownIgnored, device: tun0(idle), ways: nowhere, files: linkdown,
-			want: "warning the kernel ignores its routes while it has no carrier (ignore_routes_with_linkdown)",
-			fix:  "start the program that reads it"},
-		"not ignored with a carrier": {look: linkdownIgnored, device: tun0(), ways: nowhere, files: linkdown},
-	})
-}
-
 func TestForwardingChecks(t *testing.T) {
 	filter := tree{"/proc/sys/net/ipv4/conf/all/rp_filter": "1\n", "/proc/sys/net/ipv4/conf/tun0/rp_filter": "0\n"}
 	checkAll(t, map[string]situation{

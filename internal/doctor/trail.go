@@ -22,6 +22,7 @@ type journey struct {
 	*view
 	packet flow.Packet
 	course course
+	part   netip.Prefix   // the network of the device to which the destination of a packet of this host belongs
 	route  *evidence.Way  // the kernel's route for the packet; nil: not asked yet, or it is a frame within a bridge
 	walk   *walk          // the way through the firewall; nil: not begun
 	out    *netcfg.Device // the link through which the packet leaves; nil: this host receives it
@@ -84,16 +85,20 @@ func (v *view) journeys() (all []*journey) {
 	layer3 := v.layer3()
 	add := func(c course, p flow.Packet) { all = append(all, &journey{view: v, packet: p, course: c}) }
 	for _, a := range v.endpoints(layer3) {
-		ping := flow.Packet{From: a.own, To: a.other, Protocol: echo(a.own), Size: 84}
+		ping := flow.Packet{From: a.own, To: a.other, Protocol: echo(a.own), Size: 84, Mark: a.keys.Mark,
+			UID: a.keys.UID, OutIndex: a.keys.OutIndex}
+		to := func(p flow.Packet) {
+			all = append(all, &journey{view: v, packet: p, course: toProgram, part: a.part})
+		}
 		back := flow.Packet{From: a.other, To: a.own, Protocol: ping.Protocol, Size: 84, In: layer3.Name,
 			InIndex: layer3.Index}
 		switch {
 		case v.From.IsValid() && v.From == a.other:
 			add(v.courseTo(v.To), v.question(back))
 		case v.To.IsValid():
-			add(toProgram, v.question(ping))
+			to(v.question(ping))
 		default:
-			add(toProgram, ping)
+			to(ping)
 			add(fromProgram, back)
 			for _, far := range v.farHosts(layer3, a.own.Is6()) {
 				on := back
@@ -115,36 +120,6 @@ func (v *view) layer3() *netcfg.Device {
 		return m
 	}
 	return v.device
-}
-
-// ends are the two addresses of a conversation between this host and the program.
-type ends struct{ own, other netip.Addr }
-
-// endpoints returns an address of this host and one behind the device, for each network of the device.
-func (v *view) endpoints(layer3 *netcfg.Device) (all []ends) {
-	for _, a := range own(layer3) {
-		other := v.peer(layer3, a)
-		switch {
-		case v.To.IsValid() && a.Subnet().Contains(v.To):
-			other = v.To
-		case v.From.IsValid() && a.Subnet().Contains(v.From):
-			other = v.From
-		}
-		if other.IsValid() && !a.Tentative() && !a.Duplicate() {
-			all = append(all, ends{a.Local, other})
-		}
-	}
-	return all
-}
-
-// peer returns an address in the network of an address of this host: that of a neighbour that was seen, or any.
-func (v *view) peer(l *netcfg.Device, a netcfg.Address) netip.Addr {
-	for _, n := range v.host.Neighbours() {
-		if n.Index == l.Index && a.Subnet().Contains(n.To) && n.To != a.Local && !n.To.IsMulticast() {
-			return n.To
-		}
-	}
-	return target(a)
 }
 
 // farHosts returns an address behind each other link that is up, to which a program may send through this host.

@@ -19,6 +19,38 @@ type way struct {
 	Foreign bool // the kernel or a daemon added the route
 }
 
+// A detour is an address in a network of the device that the host reaches through another device, or not at all.
+type detour struct {
+	from, to netip.Addr
+	way      way
+}
+
+// detours asks the kernel for the route to each network of the device, once.
+func (v *view) detours() []detour {
+	if v.ways == nil {
+		v.ways = append([]detour{}, v.askWays()...)
+	}
+	return v.ways
+}
+
+func (v *view) askWays() (found []detour) {
+	d := v.device
+	if !d.Up || d.Master != "" {
+		return nil
+	}
+	for _, a := range own(d) {
+		to := target(a)
+		if !to.IsValid() || to.Is6() && (a.Tentative() || a.Duplicate()) {
+			continue
+		}
+		way, err := findWay(a.Local, to)
+		if err == nil && way.Index != d.Index && !way.Local {
+			found = append(found, detour{a.Local, to, way})
+		}
+	}
+	return found
+}
+
 // withWords makes the netlink library request the kernel's error messages.
 var withWords = sync.OnceFunc(func() { nl.EnableErrorMessageReporting = true })
 

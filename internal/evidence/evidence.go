@@ -20,6 +20,8 @@ type Host struct {
 	frames     *[]Neighbour // forwarding databases of bridges
 	ports      map[int]*Port
 	queues     *[]Queue
+	routes     *[]rtnl.Route
+	nexthops   *[]Nexthop
 }
 
 // Open opens the network namespace of the thread.

@@ -22,8 +22,9 @@ type Route struct {
 	To                          netip.Prefix
 	Via, Source                 netip.Addr // invalid: none
 	Metric, Table               uint32
-	Index                       int   // of the link; 0: none, or several
-	Hops                        []int // of several hops, the indexes of their links
+	Index                       int    // of the link; 0: none, or several
+	Hops                        []int  // of several hops, the indexes of their links
+	Nexthop                     uint32 // the ID of the nexthop object; 0: none
 
 	Metrics string // RTA_METRICS as the kernel sends it; "": none
 	Expires bool   // the route has a lifetime
@@ -69,7 +70,9 @@ func (r *Route) Unmarshal(body []byte) bool {
 				r.Hops = append(r.Hops, int(Uint32(hop[4:])))
 			}
 			r.Special = true
-		case unix.RTA_VIA, rtaNexthopID, unix.RTA_ENCAP:
+		case rtaNexthopID:
+			r.Nexthop, r.Special = Uint32(value), true
+		case unix.RTA_VIA, unix.RTA_ENCAP:
 			r.Special = true
 		}
 	}

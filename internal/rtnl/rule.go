@@ -19,10 +19,21 @@ type Rule struct {
 	In, Out  string       // devices; "": any
 	Detached bool         // In or Out does not exist
 	Table    uint32       // 0: none
-	Mark     uint32       // the firewall mark; 0: any
-	Action   string       // "prohibit" and the like; "": look up Table
-	Protocol uint8        // the origin, such as kernel or static; it decides nothing
-	Odd      bool         // the rule has conditions or actions that the other fields cannot express
+	Mark     uint32       // the firewall mark; 0: any, unless there is a Mask
+	Mask     uint32       // the bits of Mark that count; 0: all
+	TOS      uint8
+	IPProto  uint8     // IPPROTO_*; 0: any
+	FromPort [2]uint16 // the first and the last one; 0: any
+	ToPort   [2]uint16 // the first and the last one; 0: any
+	ByUID    bool      // the rule has UIDs
+	UIDs     [2]uint32 // of the sending program, the first and the last one
+	VRF      bool      // look up the table of the packet's VRF (l3mdev) instead of Table
+	Not      bool      // the conditions must not match
+	Suppress int       // ignore routes with a prefix of at most this length, plus 1; 0: none
+	Goto     uint32    // the priority at which the look-up continues; 0: none
+	Action   string    // "prohibit" and the like, or "nop"; "": look up Table
+	Protocol uint8     // the origin, such as kernel or static; it decides nothing
+	Odd      bool      // the rule has conditions or actions that the other fields cannot express
 }
 
 // Actions maps the kernel's types of rules and routes that discard packets to their names.
@@ -35,19 +46,43 @@ func (r Rule) Words() string { return fix.Command{Words: r.words()}.String() }
 
 func (r Rule) words() []string {
 	words := []string{"pref", strconv.FormatUint(uint64(r.Priority), 10)}
+	if r.Not {
+		words = append(words, "not")
+	}
+	mark := fmt.Sprintf("%#x", r.Mark)
+	if r.Mask != 0 {
+		mark += fmt.Sprintf("/%#x", r.Mask)
+	}
 	for _, part := range []struct {
 		given       bool
 		word, value string
 	}{
 		{r.From.IsValid(), "from", r.From.String()}, {r.To.IsValid(), "to", r.To.String()},
-		{r.Mark != 0, "fwmark", fmt.Sprintf("%#x", r.Mark)}, {r.In != "", "iif", r.In}, {r.Out != "", "oif", r.Out},
-		{r.Table != 0, "lookup", tableWord(r.Table)}, {r.Action != "", "type", r.Action},
+		{r.TOS != 0, "tos", fmt.Sprintf("%#x", r.TOS)}, {r.Mark != 0 || r.Mask != 0, "fwmark", mark},
+		{r.In != "", "iif", r.In}, {r.Out != "", "oif", r.Out},
+		{r.ByUID, "uidrange", fmt.Sprintf("%d-%d", r.UIDs[0], r.UIDs[1])},
+		{r.IPProto != 0, "ipproto", strconv.Itoa(int(r.IPProto))},
+		{r.FromPort[1] != 0, "sport", portWords(r.FromPort)}, {r.ToPort[1] != 0, "dport", portWords(r.ToPort)},
+		{r.Table != 0 && !r.VRF, "lookup", tableWord(r.Table)},
+		{r.Suppress != 0, "suppress_prefixlength", strconv.Itoa(r.Suppress - 1)},
+		{r.Goto != 0, "goto", strconv.FormatUint(uint64(r.Goto), 10)}, {r.Action != "", "type", r.Action},
 	} {
 		if part.given {
 			words = append(words, part.word, part.value)
 		}
 	}
+	if r.VRF {
+		words = append(words, "l3mdev")
+	}
 	return words
+}
+
+// portWords returns a range of ports as ip rule prints it.
+func portWords(r [2]uint16) string {
+	if r[0] == r[1] {
+		return strconv.Itoa(int(r[0]))
+	}
+	return fmt.Sprintf("%d-%d", r[0], r[1])
 }
 
 // tableWord returns a table as ip rule prints it.
@@ -81,38 +116,69 @@ func (r *Rule) Unmarshal(body []byte) bool {
 	if len(body) < unix.SizeofRtMsg {
 		return false
 	}
-	*r = Rule{IPv6: body[0] == unix.AF_INET6, Table: uint32(body[4]), Action: Actions[body[7]]}
+	*r = Rule{IPv6: body[0] == unix.AF_INET6, Table: uint32(body[4]), TOS: body[3], Action: Actions[body[7]]}
 	flags := Uint32(body[8:])
-	r.Detached = flags&detachedFlags != 0
-	r.Odd = flags&unix.FIB_RULE_INVERT != 0 || body[3] != 0 || body[7] != unix.FR_ACT_TO_TBL && r.Action == ""
+	r.Detached, r.Not = flags&detachedFlags != 0, flags&unix.FIB_RULE_INVERT != 0
+	switch {
+	case body[7] == unix.FR_ACT_NOP:
+		r.Action = "nop"
+	case body[7] != unix.FR_ACT_TO_TBL && body[7] != unix.FR_ACT_GOTO:
+		r.Odd = r.Action == ""
+	}
 	for kind, value := range Attributes(body[unix.SizeofRtMsg:]) {
-		ip, _ := netip.AddrFromSlice(value)
-		switch kind {
-		case nl.FRA_PRIORITY:
-			r.Priority = Uint32(value)
-		case nl.FRA_SRC:
-			r.From = netip.PrefixFrom(ip, int(body[2]))
-		case nl.FRA_DST:
-			r.To = netip.PrefixFrom(ip, int(body[1]))
-		case nl.FRA_IIFNAME:
-			r.In = text(value)
-		case nl.FRA_OIFNAME:
-			r.Out = text(value)
-		case nl.FRA_TABLE:
-			r.Table = Uint32(value)
-		case nl.FRA_FWMARK:
-			r.Mark = Uint32(value)
-		case nl.FRA_FWMASK:
-			r.Odd = r.Odd || Uint32(value) != 0xffffffff
-		case nl.FRA_SUPPRESS_PREFIXLEN, nl.FRA_SUPPRESS_IFGROUP:
-			r.Odd = r.Odd || Uint32(value) != 0xffffffff
-		case nl.FRA_PROTOCOL:
-			r.Protocol = firstByte(value)
-		default:
-			r.Odd = true
-		}
+		r.read(kind, value, body)
 	}
 	return true
+}
+
+// read reads an attribute of a rule.
+func (r *Rule) read(kind uint16, value, body []byte) {
+	const none = 0xffffffff
+	ip, _ := netip.AddrFromSlice(value)
+	switch kind {
+	case nl.FRA_PRIORITY:
+		r.Priority = Uint32(value)
+	case nl.FRA_SRC:
+		r.From = netip.PrefixFrom(ip, int(body[2]))
+	case nl.FRA_DST:
+		r.To = netip.PrefixFrom(ip, int(body[1]))
+	case nl.FRA_IIFNAME:
+		r.In = text(value)
+	case nl.FRA_OIFNAME:
+		r.Out = text(value)
+	case nl.FRA_TABLE:
+		r.Table = Uint32(value)
+	case nl.FRA_GOTO:
+		r.Goto = Uint32(value)
+	case nl.FRA_FWMARK:
+		r.Mark = Uint32(value)
+	case nl.FRA_FWMASK:
+		if mask := Uint32(value); mask != none {
+			r.Mask = mask
+		}
+	case nl.FRA_SUPPRESS_PREFIXLEN:
+		if length := Uint32(value); length != none {
+			r.Suppress = int(length) + 1
+		}
+	case nl.FRA_SUPPRESS_IFGROUP:
+		r.Odd = r.Odd || Uint32(value) != none
+	case nl.FRA_PROTOCOL:
+		r.Protocol = firstByte(value)
+	case nl.FRA_IP_PROTO:
+		r.IPProto = firstByte(value)
+	case nl.FRA_SPORT_RANGE:
+		r.FromPort = [2]uint16{Uint16(value), Uint16(value[min(2, len(value)):])}
+	case nl.FRA_DPORT_RANGE:
+		r.ToPort = [2]uint16{Uint16(value), Uint16(value[min(2, len(value)):])}
+	case nl.FRA_UID_RANGE:
+		if uids := [2]uint32{Uint32(value), Uint32(value[min(4, len(value)):])}; uids != [2]uint32{0, none} {
+			r.ByUID, r.UIDs = true, uids
+		}
+	case nl.FRA_L3MDEV:
+		r.VRF = firstByte(value) != 0
+	default:
+		r.Odd = true
+	}
 }
 
 // Same reports whether two rules are the same, with the same protocol if that matters.
