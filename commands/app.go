@@ -45,7 +45,7 @@ type launcher interface {
 func verbs() []verb {
 	return []verb{
 		addVerb, setVerb, deleteVerb, listVerb, showVerb, topVerb, applyVerb, teardownVerb, exportVerb, doctorVerb,
-		watchVerb, execVerb, dumpVerb, echoVerb, loopVerb, tunnelVerb, asVerb,
+		traceVerb, watchVerb, execVerb, dumpVerb, echoVerb, loopVerb, tunnelVerb, asVerb,
 	}
 }
 

@@ -212,3 +212,26 @@ type jsonResult struct {
 	Error  *string    `json:"error"`
 	Exit   int        `json:"exit"`
 }
+
+// A jsonTraced is a line of trace --json.
+type jsonTraced struct {
+	Time      string   `json:"time"`
+	Device    string   `json:"device"`
+	Direction string   `json:"direction"` // "to" the program, or "from" it
+	Reason    *string  `json:"reason"`    // null: the packet passes, or the counter has several
+	Function  *string  `json:"function"`  // of the kernel; null: not known
+	At        *string  `json:"at"`        // the device that has the packet; null: none
+	In        *string  `json:"in"`        // the device through which it arrived; null: it is from this host
+	Out       *string  `json:"out"`       // the device of its route; null: not routed
+	From      *string  `json:"from"`      // null: neither IP nor ARP
+	To        *string  `json:"to"`
+	Protocol  uint8    `json:"protocol"` // IPPROTO_*
+	FromPort  *uint16  `json:"from_port"`
+	ToPort    *uint16  `json:"to_port"`
+	Counter   *string  `json:"counter"` // null: a packet
+	Packets   int      `json:"packets"`
+	Size      int      `json:"size"` // bytes, from the IP header on
+	Packet    string   `json:"packet"`
+	Means     string   `json:"means"`
+	Fix       []string `json:"fix"`
+}

@@ -62,7 +62,7 @@ _tunadm_old() {
 
 _tunadm() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word file i
-    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|count|set|name|write|columns|sort|color|interval|listen|connect|a|b|a-device|b-device|(add|remove)-(address|route))$'
+    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|for|count|set|name|write|columns|sort|color|interval|listen|connect|a|b|a-device|b-device|(add|remove)-(address|route))$'
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
         --promisc --multicast --up --down)
@@ -129,6 +129,7 @@ _tunadm() {
         teardown) flags=(--force --set "${change[@]}") ;;
         export) flags=(--format --netns --help -h) ;;
         doctor) flags=(--user --json --netns --verbose -v --help -h) ;;
+        trace) flags=(--for --count --json --netns --verbose -v --help -h) ;;
         watch) flags=(--json --netns --help -h) ;;
         dump) flags=(--count --hex --no-time -t --force --write --netns --help -h) ;;
         echo) flags=(--verbose -v --netns --help -h) ;;
@@ -143,16 +144,16 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply teardown export doctor watch exec dump echo loop tunnel as help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply teardown export doctor trace watch exec dump echo loop tunnel as help)
     elif [[ $verb == help ]]; then
-        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply teardown export doctor watch exec dump echo loop tunnel as)
+        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply teardown export doctor trace watch exec dump echo loop tunnel as)
     elif [[ $verb == exec && $ended && ${COMP_WORDS[COMP_CWORD - 1]} == -- ]]; then
         _tunadm_values < <(compgen -c -- "$cur" | sort -u)
     elif [[ $verb == apply || $verb == teardown || $verb == exec && $ended ]]; then
         _tunadm_files
     elif [[ $verb == loop ]]; then
         [[ ! $ended ]] || _tunadm_values < <(compgen -c -- "$cur")
-    elif [[ $verb != add && $verb != a && ! ($verb =~ ^(doctor|dump|echo|tunnel)$ && ${#named[@]} -gt 0) ]]; then
+    elif [[ $verb != add && $verb != a && ! ($verb =~ ^(doctor|trace|dump|echo|tunnel)$ && ${#named[@]} -gt 0) ]]; then
         _tunadm_values < <(_tunadm_devices)
     fi
 }

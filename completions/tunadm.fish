@@ -71,12 +71,12 @@ end
 
 # __tunadm_unnamed succeeds if the verb accepts one device, and none is on the line yet.
 function __tunadm_unnamed
-    __tunadm_is doctor dump echo tunnel; or return
+    __tunadm_is doctor trace dump echo tunnel; or return
     set -l words (commandline -opc)
     set -e words[1..2]
     while set -q words[1]
         switch $words[1]
-            case --user --netns --count --write --listen --connect
+            case --user --netns --for --count --write --listen --connect
                 set -e words[1]
             case --
                 not set -q words[2]
@@ -121,7 +121,7 @@ complete -c tunadm -n '__tunadm_is none' -l version -d 'Print the version'
 for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'delete\tDelete devices that no program uses' 'del\tdelete' \
         'rm\tdelete' 'list\tList devices, one per line' 'ls\tlist' 'show\tShow all details of devices' 'top\tShow packets, bytes and drops per second' \
         'apply\tCreate and change devices as files declare them' 'teardown\tDelete what apply created' 'export\tPrint devices as a file' \
-        'doctor\tFind out why a device does not work' 'watch\tPrint events of devices' 'exec\tRun a program with the queues of devices' \
+        'doctor\tFind out why a device does not work' 'trace\tPrint the packets that the kernel drops' 'watch\tPrint events of devices' 'exec\tRun a program with the queues of devices' \
         'dump\tPrint packets, or write pcapng' 'echo\tAnswer pings' 'loop\tRoute traffic between two local addresses through a pair of tuns' 'tunnel\tCarry packets to another host, in clear text' 'as\tRun a command line of an old tool'
     complete -c tunadm -n '__tunadm_is none' -a "'"(printf $verb)"'"
     complete -c tunadm -n '__tunadm_is help; and test (count (commandline -opc)) = 2' -a "'"(printf $verb)"'"
@@ -130,8 +130,8 @@ complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
 complete -c tunadm -n '__tunadm_is set delete list show top export watch; or __tunadm_unnamed; or __tunadm_exec_own' -a '(__tunadm_devices)' -d Device
 complete -c tunadm -n '__tunadm_is apply teardown' -F
 complete -c tunadm -n '__tunadm_is exec; and not __tunadm_exec_own' -x -a '(__tunadm_program)'
-complete -c tunadm -n '__tunadm_is none add set delete list show top apply teardown export doctor watch dump echo loop tunnel; or __tunadm_as_flags; or __tunadm_exec_own' -s h -l help -d 'Show help'
-complete -c tunadm -n '__tunadm_is none add set delete list show top apply teardown export doctor watch dump echo loop tunnel; or __tunadm_exec_own' -l netns \
+complete -c tunadm -n '__tunadm_is none add set delete list show top apply teardown export doctor trace watch dump echo loop tunnel; or __tunadm_as_flags; or __tunadm_exec_own' -s h -l help -d 'Show help'
+complete -c tunadm -n '__tunadm_is none add set delete list show top apply teardown export doctor trace watch dump echo loop tunnel; or __tunadm_exec_own' -l netns \
     -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
 
 complete -c tunadm -n '__tunadm_is add delete' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
@@ -180,6 +180,9 @@ complete -c tunadm -n __tunadm_exec_own -l ambient -x -a 'net_admin net_raw net_
 complete -c tunadm -n __tunadm_exec_own -l vnet-hdr -d 'Virtio headers before packets'
 complete -c tunadm -n __tunadm_exec_own -l pi -d 'Packet information before packets'
 
+complete -c tunadm -n '__tunadm_is trace' -l for -x -d 'Exit after this time'
+complete -c tunadm -n '__tunadm_is trace' -l count -x -d 'Exit after this number of packets'
+complete -c tunadm -n '__tunadm_is trace' -s v -l verbose -d 'Print the packets that pass too'
 complete -c tunadm -n '__tunadm_is top' -l count -x -d 'Exit after this number of tables'
 complete -c tunadm -n '__tunadm_is top' -l interval -x -d 'Seconds between two tables'
 complete -c tunadm -n '__tunadm_is dump' -l count -x -d 'Exit after this number of packets'
@@ -209,7 +212,7 @@ complete -c tunadm -n '__tunadm_as ip' -a 'tuntap add del show mode tun tap dev 
 
 complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -l dry-run -d 'Print the steps and change nothing'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l check -d 'Like --dry-run, and exit 8 if there are steps'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown doctor watch' -l json -d 'Print JSON'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown doctor trace watch' -l json -d 'Print JSON'
 complete -c tunadm -n '__tunadm_is none list' -l names -d 'Print the names only'
 complete -c tunadm -n '__tunadm_is none list' -l columns -x -a '(__tunadm_columns)' -d 'Show these columns'
 complete -c tunadm -n '__tunadm_is none list' -l sort -x -a '(__tunadm_columns)' -d 'Sort by this column'

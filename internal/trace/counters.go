@@ -1,0 +1,151 @@
+package trace
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tunadm/tunadm/internal/evidence"
+	"github.com/tunadm/tunadm/internal/files"
+)
+
+// A counter counts lost packets, of one reason or several.
+type counter struct {
+	file   string // below /proc/net
+	group  string
+	name   string
+	reason string // "": several
+}
+
+// losses are the counters of the network namespace that count drops.
+var losses = [...]counter{
+	{"netstat", "TcpExt", "IPReversePathFilter", "IP_RPFILTER"}, {"netstat", "IpExt", "InCsumErrors", "IP_CSUM"},
+	{"netstat", "IpExt", "InNoRoutes", "IP_INNOROUTES"}, {"netstat", "IpExt", "InTruncatedPkts", "PKT_TOO_SMALL"},
+	{"netstat", "TcpExt", "ListenOverflows", "TCP_LISTEN_OVERFLOW"},
+	{"netstat", "TcpExt", "TCPBacklogDrop", "SOCKET_BACKLOG"},
+	{"snmp", "Ip", "InHdrErrors", "IP_INHDR"}, {"snmp", "Ip", "InAddrErrors", "IP_INADDRERRORS"},
+	{"snmp", "Ip", "InUnknownProtos", "IP_NOPROTO"}, {"snmp", "Ip", "InDiscards", ""},
+	{"snmp", "Ip", "OutDiscards", ""},
+	{"snmp", "Ip", "OutNoRoutes", "IP_OUTNOROUTES"}, {"snmp", "Ip", "ReasmFails", "FRAG_REASM_TIMEOUT"},
+	{"snmp", "Ip", "FragFails", "PKT_TOO_BIG"}, {"snmp", "Icmp", "InCsumErrors", "ICMP_CSUM"},
+	{"snmp", "Tcp", "InCsumErrors", "TCP_CSUM"}, {"snmp", "Udp", "InCsumErrors", "UDP_CSUM"},
+	{"snmp", "Udp", "NoPorts", "NO_SOCKET"}, {"snmp", "Udp", "RcvbufErrors", "SOCKET_RCVBUFF"},
+	{"snmp6", "", "Ip6InHdrErrors", "IP_INHDR"}, {"snmp6", "", "Ip6InTooBigErrors", "PKT_TOO_BIG"},
+	{"snmp6", "", "Ip6InNoRoutes", "IP_INNOROUTES"}, {"snmp6", "", "Ip6InAddrErrors", "IP_INADDRERRORS"},
+	{"snmp6", "", "Ip6InUnknownProtos", "IP_NOPROTO"}, {"snmp6", "", "Ip6InTruncatedPkts", "PKT_TOO_SMALL"},
+	{"snmp6", "", "Ip6InDiscards", ""}, {"snmp6", "", "Ip6OutDiscards", ""},
+	{"snmp6", "", "Ip6OutNoRoutes", "IP_OUTNOROUTES"}, {"snmp6", "", "Ip6ReasmFails", "FRAG_REASM_TIMEOUT"},
+	{"snmp6", "", "Icmp6InCsumErrors", "ICMP_CSUM"}, {"snmp6", "", "Udp6InCsumErrors", "UDP_CSUM"},
+	{"snmp6", "", "Udp6NoPorts", "NO_SOCKET"}, {"snmp6", "", "Udp6RcvbufErrors", "SOCKET_RCVBUFF"},
+}
+
+// The counters of the device itself.
+const (
+	rxDropped = "rx_dropped"
+	txDropped = "tx_dropped"
+	queueDrop = "qdisc drops"
+)
+
+// A tally is the present value of each counter, by its name.
+type tally map[string]uint64
+
+// name returns the name of a counter as nstat(8) and the kernel's files have it.
+func (c counter) title() string {
+	if c.group == "" {
+		return c.name
+	}
+	return c.group + "." + c.name
+}
+
+// tally reads the counters of the device, and in a trace without reports also all others that count drops.
+func (t *Trace) tally() tally {
+	now := tally{}
+	text, _ := files.Read("/proc/thread-self/net/dev")
+	for line := range strings.Lines(string(text)) {
+		name, numbers, found := strings.Cut(strings.TrimSpace(line), ":")
+		if fields := strings.Fields(numbers); found && name == t.target.Name && len(fields) >= 12 {
+			now[rxDropped], _ = strconv.ParseUint(fields[3], 10, 64)
+			now[txDropped], _ = strconv.ParseUint(fields[11], 10, 64)
+		}
+	}
+	if t.ring != nil {
+		return now
+	}
+	h, err := evidence.Open()
+	if err != nil {
+		return now
+	}
+	defer h.Close()
+	tables := map[string]map[string]uint64{}
+	for _, c := range losses {
+		if tables[c.file] == nil {
+			tables[c.file] = h.Counters(c.file)
+		}
+		now[c.title()] = tables[c.file][c.title()]
+	}
+	for _, q := range h.Queues() {
+		if q.Index == t.target.Index {
+			now[queueDrop] += uint64(q.Drops)
+		}
+	}
+	return now
+}
+
+// Look compares the counters with those at the start of the trace. What they count and the kernel did not report
+// becomes an event. Call it each second and at the end.
+func (t *Trace) Look() {
+	now := t.tally()
+	if t.ring != nil {
+		for t.take() { // what was reported is not missing
+		}
+	}
+	t.moved(now, rxDropped, false, t.xdp)
+	t.moved(now, txDropped, true, func() string { return "" })
+	if t.ring != nil {
+		return
+	}
+	t.moved(now, queueDrop, true, func() string { return "QDISC_DROP" })
+	for _, c := range losses {
+		t.moved(now, c.title(), false, func() string { return c.reason })
+	}
+}
+
+// xdp returns the reason of packets from the program that only the counter of the device shows: the driver runs XDP
+// programs before there is a packet to report.
+func (t *Trace) xdp() string {
+	h, err := evidence.Open()
+	if err != nil {
+		return ""
+	}
+	defer h.Close()
+	if h.XDP(t.target.Index) {
+		return "XDP"
+	}
+	return ""
+}
+
+// moved adds an event if a counter has moved by more than was reported.
+func (t *Trace) moved(now tally, name string, toProgram bool, reason func() string) {
+	before := t.counted[name]
+	if now[name] <= before {
+		return
+	}
+	t.counted[name] = now[name]
+	e := Event{Time: time.Now(), Counter: name, Packets: int(now[name] - before), Reason: reason(),
+		ToProgram: toProgram, at: t.target.Index, Device: t.target.Name}
+	if !toProgram {
+		e.In, e.InIndex = t.target.Name, t.target.Index
+	}
+	t.waiting = append(t.waiting, e)
+}
+
+// reported counts a reported drop, which the counters of the device count as well.
+func (t *Trace) reported(e *Event) {
+	switch {
+	case e.Reason == "" || e.at != t.target.Index:
+	case e.ToProgram:
+		t.counted[txDropped]++
+	default:
+		t.counted[rxDropped]++
+	}
+}

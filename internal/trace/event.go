@@ -1,0 +1,188 @@
+package trace
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/link"
+	decode "github.com/tunadm/tunadm/internal/packet"
+)
+
+// An Event is a packet that the kernel drops, or passes.
+type Event struct {
+	Time      time.Time
+	Reason    string // the kernel's name without its prefix, such as IP_RPFILTER; "": the packet passes
+	Function  string // the function of the kernel that drops it; "": not known
+	Counter   string // the event is no packet, but what this counter counted; "": it is a packet
+	Packets   int    // 1, or what the counter counted
+	ToProgram bool   // from this host or another device to the program; false: from the program
+
+	// Packet has the addresses, ports, protocol, mark and size, and the indexes of the devices through which the packet
+	// arrived and is routed.
+	flow.Packet
+	at       int              // of the device that has the packet now; 0: none
+	Device   string           // its name
+	fromMAC  net.HardwareAddr // nil: not known
+	toMAC    net.HardwareAddr
+	ethernet uint16 // the Ethernet type
+	Text     string // what dump prints of the packet, without its size
+
+	toHost bool // it is routed to this host
+}
+
+// prefixes are those of the names of reasons.
+const (
+	prefixReason = "SKB_DROP_REASON_"
+	prefixOther  = "SKB_"
+)
+
+// notSpecified is the reason of code that gives none: the function says more.
+const notSpecified = "NOT_SPECIFIED"
+
+// noReason reports whether a reason of the enumeration is no loss: the packet was used, or a socket of a program that
+// captures packets refused its own copy.
+func noReason(name string) bool {
+	switch strings.TrimPrefix(name, prefixReason) {
+	case "SKB_CONSUMED", "SKB_NOT_DROPPED_YET", "PACKET_SOCK_ERROR":
+		return true
+	}
+	return false
+}
+
+// harmless reports whether nobody misses a dropped packet: an answer that comes too late for ping(8), or of which a raw
+// socket has a copy, and a message of IPv6 or IGMP to a group that this host has not joined.
+func (e *Event) harmless() bool {
+	const icmpv6, igmp = 58, 2
+	switch {
+	case e.Reason == "NO_SOCKET" && e.Function == "ping_rcv":
+		return true
+	case e.Reason == notSpecified && e.To.IsMulticast():
+		return e.Function == "ip6_mc_input" && e.Protocol == icmpv6 || e.Protocol == igmp
+	}
+	return false
+}
+
+// Passes reports whether the event is a packet that the kernel does not drop.
+func (e *Event) Passes() bool { return e.Reason == "" && e.Counter == "" }
+
+// word, half and double read a field of a record.
+func word(record []byte, at int) int { return int(binary.NativeEndian.Uint32(record[at:])) }
+func half(record []byte, at int) int { return int(binary.NativeEndian.Uint16(record[at:])) }
+func double(r []byte, at int) uint64 { return binary.NativeEndian.Uint64(r[at:]) }
+
+// event returns what a record says.
+func (t *Trace) event(record []byte) Event {
+	e := Event{Packets: 1, Time: t.boot.Add(time.Duration(double(record, atTime))), at: word(record, atDevice)}
+	e.InIndex, e.OutIndex, e.Mark = word(record, atIncoming), word(record, atRoute), uint32(word(record, atMark))
+	e.In, e.Out, e.Device = t.host.name(e.InIndex), t.host.name(e.OutIndex), t.host.name(e.at)
+	e.toHost = e.OutIndex != 0 && t.host.flags(e.Out)&unix.IFF_LOOPBACK != 0
+	switch kind(word(record, atKind)) {
+	case sent:
+		e.ToProgram = true
+	case dropped:
+		if t.symbols == nil {
+			t.symbols = readSymbols()
+		}
+		e.Function = t.symbols.function(double(record, atCaller))
+		e.Reason = t.reason(uint32(word(record, atReason)))
+		e.ToProgram = !t.arrives(e)
+	}
+	e.read(record)
+	return e
+}
+
+// reason returns the name of a reason without its prefix.
+func (l *layout) reason(value uint32) string {
+	name, ok := l.reasons[value]
+	if !ok {
+		return fmt.Sprintf("%#x", value)
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(name, prefixReason), prefixOther)
+}
+
+// arrives reports whether a packet comes from the program: it arrived through the device or its bridge. The kernel
+// notes that only behind the driver and the receive queue.
+func (t *Trace) arrives(e Event) bool {
+	ours := func(index int) bool { return index != 0 && (index == t.target.Index || index == t.target.Master) }
+	switch {
+	case e.InIndex != 0:
+		return ours(e.InIndex)
+	case e.Function == "tun_get_user" || strings.HasPrefix(e.Function, "enqueue_to_backlog"):
+		return true
+	}
+	return false
+}
+
+// read reads the packet.
+func (e *Event) read(record []byte) {
+	copied := record[atCopy:][:min(word(record, atCopied), copyMax)]
+	network, mac := half(record, atNetwork), half(record, atMAC)
+	data := int(double(record, atData) - double(record, atHead))
+	header := 0 // the length of the Ethernet header
+	switch {
+	case network == 0:
+		network = data
+	case mac <= network && network-mac <= macMax:
+		header = min(network-mac, len(copied))
+	}
+	e.Size = max(0, word(record, atLength)+data-network)
+	ethernet, body := copied[:header], copied[header:]
+	kind := binary.BigEndian.Uint16(record[atProtocol:])
+	if kind == 0 && len(body) > 0 {
+		kind = map[byte]uint16{4: 0x0800, 6: 0x86dd}[body[0]>>4]
+	}
+	if len(ethernet) >= 14 {
+		e.toMAC, e.fromMAC = append(net.HardwareAddr{}, ethernet[:6]...), append(net.HardwareAddr{}, ethernet[6:12]...)
+	}
+	e.ethernet = kind
+	e.parse(kind, body)
+	e.describe(kind, body)
+}
+
+// describe sets the text. What was not copied is zero for the description, which then is not "cut off".
+func (e *Event) describe(kind uint16, body []byte) {
+	if e.fromMAC == nil && !e.From.IsValid() {
+		e.Text = fmt.Sprintf("Ethernet type 0x%04x", kind)
+		return
+	}
+	frame := make([]byte, 14, 14+max(e.Size, len(body)))
+	copy(frame, e.toMAC)
+	copy(frame[6:], e.fromMAC)
+	binary.BigEndian.PutUint16(frame[12:], kind)
+	frame = append(frame, body...)
+	_, e.Text, _ = strings.Cut(decode.Describe(frame[:cap(frame)], link.TAP), "  ")
+}
+
+// parse reads the addresses, the protocol and the ports.
+func (e *Event) parse(kind uint16, p []byte) {
+	var transport []byte
+	switch {
+	case kind == 0x0800 && len(p) >= 20:
+		e.From, e.To = netip.AddrFrom4([4]byte(p[12:16])), netip.AddrFrom4([4]byte(p[16:20]))
+		e.Protocol = p[9]
+		if header := int(p[0]&15) * 4; header <= len(p) && binary.BigEndian.Uint16(p[6:])&0x1fff == 0 {
+			transport = p[header:]
+		}
+	case kind == 0x86dd && len(p) >= 40:
+		e.From, e.To = netip.AddrFrom16([16]byte(p[8:24])), netip.AddrFrom16([16]byte(p[24:40]))
+		e.Protocol, transport = p[6], p[40:]
+		if e.Protocol == 0 && len(transport) >= 8 && len(transport) >= 8*(int(transport[1])+1) { // hop-by-hop options
+			e.Protocol, transport = transport[0], transport[8*(int(transport[1])+1):]
+		}
+	case kind == 0x0806 && len(p) >= 28:
+		e.From, e.To = netip.AddrFrom4([4]byte(p[14:18])), netip.AddrFrom4([4]byte(p[24:28]))
+	}
+	switch e.Protocol {
+	case 6, 17, 132:
+		if len(transport) >= 4 {
+			e.FromPort, e.ToPort = binary.BigEndian.Uint16(transport), binary.BigEndian.Uint16(transport[2:])
+		}
+	}
+}

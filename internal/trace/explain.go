@@ -1,0 +1,86 @@
+package trace
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/tunadm/tunadm/internal/fix"
+)
+
+// An explanation is a row of the tables: what a reason means for a TUN/TAP device.
+type explanation struct {
+	name string // of the reason, or of the function for a reason that is not specified
+	// means is the cause. {device} is the device that has the packet, {in} the one through which it arrived, {from} and
+	// {to} are its addresses.
+	means string
+	fix   func(t *Trace, e *Event) []fix.Fix // nil: there is no fix that fits all cases
+}
+
+// Explain returns why the kernel drops a packet, and what corrects that, the best first; "": not known.
+func (t *Trace) Explain(e *Event) (means string, fixes []fix.Fix) {
+	row := t.row(e)
+	if row == nil {
+		return "", nil
+	}
+	if row.fix != nil {
+		fixes = row.fix(t, e)
+	}
+	return strings.NewReplacer(
+		"{device}", e.Device, "{in}", e.In, "{from}", address(e.From),
+		"{to}", address(e.To),
+		"{hook}", e.hook(),
+		"{mac}", e.toMAC.String(), "{type}", fmt.Sprintf("0x%04x", e.ethernet)).Replace(row.means), fixes
+}
+
+// address returns an address in words.
+func address(ip netip.Addr) string {
+	if !ip.IsValid() {
+		return "its address"
+	}
+	return ip.String()
+}
+
+// row returns the explanation of an event, or nil.
+func (t *Trace) row(e *Event) *explanation {
+	if e.ToProgram && e.at == t.target.Index && e.Counter == "" {
+		switch {
+		case t.host.down(e.Device):
+			return &isDown
+		case t.host.idle(e.Device):
+			return &noProgram
+		}
+	}
+	if e.Reason == notSpecified {
+		for i := range functions {
+			if functions[i].name == e.Function {
+				return &functions[i]
+			}
+		}
+		return nil
+	}
+	for i := range reasons {
+		if row := &reasons[i]; row.name == e.Reason || strings.HasSuffix(row.name, "*") &&
+			strings.HasPrefix(e.Reason, strings.TrimSuffix(row.name, "*")) {
+			return row
+		}
+	}
+	return nil
+}
+
+// hook returns the name of the netfilter hook that a packet was in, by how far it had come.
+func (e *Event) hook() string {
+	switch {
+	case e.InIndex != 0 && e.OutIndex == 0:
+		return "ingress or prerouting"
+	case e.InIndex == 0 && e.at == 0:
+		return "output"
+	case e.InIndex == 0:
+		return "postrouting"
+	case e.toHost:
+		return "input"
+	case e.at == e.OutIndex:
+		return "postrouting"
+	}
+	return "forward"
+}

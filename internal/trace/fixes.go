@@ -1,0 +1,129 @@
+package trace
+
+import (
+	"strings"
+
+	"github.com/tunadm/tunadm/internal/fix"
+)
+
+// command returns a fix that is one command, for the network namespace.
+func command(words ...string) []fix.Fix { return []fix.Fix{fix.Run(fix.InNamespace(words...))} }
+
+// see returns a fix that shows the reader where to look.
+func see(words ...string) []fix.Fix {
+	return []fix.Fix{{Before: "look at ", Commands: []fix.Command{fix.InNamespace(words...)}}}
+}
+
+// setting returns the fix that sets a sysctl of a device.
+func setting(family, device, name, value string) fix.Fix {
+	key := "net." + family + ".conf." + strings.ReplaceAll(device, ".", "/") + "." + name
+	return fix.Run(fix.InNamespace("sysctl", "-w", key+"="+value))
+}
+
+// family returns the name of the packet's family below /proc/sys/net.
+func (e *Event) family() string {
+	if e.To.Is6() {
+		return "ipv6"
+	}
+	return "ipv4"
+}
+
+// familyFlag returns the flag of ip(8) for the packet's family.
+func (e *Event) familyFlag() string {
+	if e.To.Is6() {
+		return "-6"
+	}
+	return "-4"
+}
+
+func bringUp(t *Trace, _ *Event) []fix.Fix {
+	return []fix.Fix{fix.Run(fix.Tunadm("set", t.target.Name, "--up"))}
+}
+
+func startProgram(*Trace, *Event) []fix.Fix {
+	return []fix.Fix{fix.Sentence("start the program that reads the device")}
+}
+
+func longerQueue(t *Trace, _ *Event) []fix.Fix {
+	return []fix.Fix{
+		fix.Sentence("make the program read: check that it is not stopped, busy or waiting"),
+		{Before: "if it drops bursts only: ",
+			Commands: []fix.Command{fix.Tunadm("set", t.target.Name, "--txqueuelen", "5000")}},
+	}
+}
+
+func longerBacklog(*Trace, *Event) []fix.Fix {
+	return []fix.Fix{fix.Run(fix.ByRoot("sysctl", "-w", "net.core.netdev_max_backlog=5000"))}
+}
+
+// removeXDP removes the program: one in the driver has another mode than one behind it.
+func removeXDP(_ *Trace, e *Event) []fix.Fix {
+	mode := "xdpgeneric"
+	if e.Counter != "" {
+		mode = "xdpdrv"
+	}
+	return command("ip", "link", "set", "dev", e.Device, mode, "off")
+}
+
+func showIngress(_ *Trace, e *Event) []fix.Fix {
+	return see("tc", "-s", "filter", "show", "dev", e.Device, "ingress")
+}
+
+func showEgress(_ *Trace, e *Event) []fix.Fix {
+	return see("tc", "-s", "filter", "show", "dev", e.Device, "egress")
+}
+
+func showQueueing(_ *Trace, e *Event) []fix.Fix {
+	return see("tc", "-s", "qdisc", "show", "dev", e.Device)
+}
+
+func forwardPort(_ *Trace, e *Event) []fix.Fix {
+	return command("bridge", "link", "set", "dev", e.In, "state", "3")
+}
+
+func showPort(_ *Trace, e *Event) []fix.Fix { return see("bridge", "-d", "link", "show", "dev", e.In) }
+
+// loosenFilter accepts packets whose source is routed through any device. The larger value of the device and of all
+// counts, so that of the device is enough.
+func loosenFilter(_ *Trace, e *Event) []fix.Fix {
+	return []fix.Fix{setting("ipv4", e.In, "rp_filter", "2")}
+}
+
+func acceptLocal(_ *Trace, e *Event) []fix.Fix {
+	return []fix.Fix{setting("ipv4", e.In, "accept_local", "1")}
+}
+
+func routeLocalnet(_ *Trace, e *Event) []fix.Fix {
+	return []fix.Fix{setting("ipv4", e.In, "route_localnet", "1")}
+}
+
+// forward has this host forward what arrives through the device.
+func forward(t *Trace, e *Event) []fix.Fix {
+	if t.host.sysctl(e.family(), e.In, "forwarding") != "0" {
+		return nil
+	}
+	return []fix.Fix{setting(e.family(), e.In, "forwarding", "1")}
+}
+
+func routeOrForward(t *Trace, e *Event) []fix.Fix {
+	if e.InIndex != 0 {
+		if fixes := forward(t, e); fixes != nil {
+			return fixes
+		}
+	}
+	return see("ip", e.familyFlag(), "route", "get", e.To.String())
+}
+
+func enableIPv6(_ *Trace, e *Event) []fix.Fix {
+	return []fix.Fix{setting("ipv6", e.In, "disable_ipv6", "0")}
+}
+
+func showFirewall(*Trace, *Event) []fix.Fix { return see("nft", "list", "ruleset") }
+
+func showPolicies(*Trace, *Event) []fix.Fix { return see("ip", "xfrm", "policy") }
+
+func showNeighbour(_ *Trace, e *Event) []fix.Fix {
+	return see("ip", "neighbour", "show", "to", e.To.String(), "dev", e.Device)
+}
+
+func showSockets(*Trace, *Event) []fix.Fix { return see("ss", "-lnptu") }
