@@ -5,13 +5,15 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Routing tables that have a name everywhere.
 const (
-	tableDefault = 253
-	tableMain    = 254
-	TableLocal   = 255 // the kernel's table of the host's own addresses
+	tableDefault = unix.RT_TABLE_DEFAULT
+	tableMain    = unix.RT_TABLE_MAIN
+	TableLocal   = unix.RT_TABLE_LOCAL // the kernel's table of the host's own addresses
 )
 
 // metricV6 is the metric that the kernel gives an IPv6 route without one.
