@@ -93,8 +93,8 @@ func declared() func(device string) *netcfg.Spec {
 	}
 }
 
-// renderFindings prints each finding, and its fixes below it, on lines of at most width characters. With a width of 0, a
-// finding and a fix are a line each.
+// renderFindings prints each finding, and its fixes below it, on lines of at most width characters. With a width of 0,
+// a finding and a fix are a line each.
 func renderFindings(to io.Writer, findings []doctor.Finding, width int) error {
 	const indent = "    fix: "
 	out := bufio.NewWriter(to)

@@ -31,7 +31,8 @@ func TestLinesFit(t *testing.T) {
 
 // TestLinesCanBePasted runs a broken command in a shell.
 func TestLinesCanBePasted(t *testing.T) {
-	f := Run(Command{Words: []string{"printf", "<%s>", "a  b", "c'", "d", "eeeeeeeee", `\`}}, Command{Words: []string{"echo", "f"}})
+	f := Run(Command{Words: []string{"printf", "<%s>", "a  b", "c'", "d", "eeeeeeeee", `\`}},
+		Command{Words: []string{"echo", "f"}})
 	lines := f.Lines(16)
 	out, err := exec.Command("sh", "-c", strings.Join(lines, "\n         ")).Output()
 	if want := "<a  b><c'><d><eeeeeeeee><\\>f\n"; string(out) != want || err != nil || len(lines) < 3 {
