@@ -184,7 +184,7 @@ func (g *generator) state() {
 	g.mode = pick(g, link.TUN, link.TAP)
 	g.line("link del x7")
 	g.line("route flush dev v0 proto zebra")
-	g.line("tuntap add dev x7 mode %s %s %s", g.mode, pick(g, "", "", "user 1000", "group 1000"),
+	g.line("tuntap add dev x7 mode %s %s %s", g.mode, pick(g, "", "", "user "+ordinary(), "group "+ordinary()),
 		pick(g, "", "", "multi_queue"))
 	mtu := pick(g, 1500, 1500, 1280, 1400, 9000, 1000)
 	g.line("link set x7 mtu %d txqueuelen %d group %d", mtu, pick(g, 500, 7, 1000), pick(g, 0, 0, 51))
@@ -218,6 +218,14 @@ func (g *generator) state() {
 	for range g.IntN(7) {
 		g.line("%s", g.route())
 	}
+}
+
+// ordinary is an ordinary user, or the only one of a user namespace.
+func ordinary() string {
+	if nstest.Real() {
+		return "1000"
+	}
+	return "0"
 }
 
 func (g *generator) address4() string {

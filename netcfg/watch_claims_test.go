@@ -55,6 +55,7 @@ func claimLoop() error {
 // TestNoClaimIsToldAsAnAttachment watches devices while another run of tunadm changes them, and finally while a program
 // attaches.
 func TestNoClaimIsToldAsAnAttachment(t *testing.T) {
+	nstest.NeedReal(t) // two users, of which the owner alternates
 	k := open(t)
 	if !withoutCarrier(t, k) {
 		nstest.Skip(t, "needs IFF_NO_CARRIER: before Linux 6.1 a claim turns the carrier on")
