@@ -58,7 +58,7 @@ func TestNobodyBlocksTheSearchForHolders(t *testing.T) {
 				}
 				for range min(left, renewed) {
 					ns.search = holders.Search{} // as another run of the program
-					took := within(t, nstest.Patience(2*holders.Longest), stop, func() {
+					took := within(t, nstest.Patience(10*holders.Longest), stop, func() {
 						devices, err := ns.Devices("tun7")
 						if err != nil {
 							t.Fatal(err)
