@@ -591,8 +591,8 @@ func TestDeleteNeverTakesANamesake(t *testing.T) {
 	}
 }
 
-// TestARenamedDeviceIsStillTheOne renames the device during a change, and creates another with its old name.
-func TestARenamedDeviceIsStillTheOne(t *testing.T) {
+// TestARenamedDeviceIsTheSameDevice renames the device during a change, and creates another with its old name.
+func TestARenamedDeviceIsTheSameDevice(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		ns := open(t)
 		add(t, ns, Spec{Name: "x7", Mode: link.TUN, Link: Link{Alias: on("ours")}})
@@ -841,7 +841,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-func TestASignalLeavesNothingHalfMade(t *testing.T) {
+func TestASignalLeavesNoUnfinishedDevice(t *testing.T) {
 	ns := open(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	var changes []Change

@@ -20,8 +20,8 @@ func replaced(want Spec) Change {
 	return Change{Name: "tap7", Want: &want, Expect: PresentOrNot}
 }
 
-// TestUndoLeavesWhoTookTheName lets another program take the name at the moment at which it is free.
-func TestUndoLeavesWhoTookTheName(t *testing.T) {
+// TestUndoLeavesADeviceThatTookTheName lets another program take the name at the moment at which it is free.
+func TestUndoLeavesADeviceThatTookTheName(t *testing.T) {
 	ns := open(t)
 	busyDevice(t, ns)
 	foreign := ""

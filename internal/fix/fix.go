@@ -29,7 +29,7 @@ type Command struct {
 	Namespace bool     // acts on the network namespace that it runs in
 }
 
-// Sentence returns a fix that is no command.
+// Sentence returns a fix that is a sentence, without a command.
 func Sentence(text string) Fix { return Fix{Before: text} }
 
 // Run returns a fix that is a list of commands.

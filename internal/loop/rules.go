@@ -17,7 +17,7 @@ const (
 	tableLast  = 250
 )
 
-// choose chooses priorities and a table that nobody uses.
+// choose chooses unused priorities and an unused table.
 func (l *Loop) choose(rules []rtnl.Rule) (err error) {
 	l.rules = rules
 	var asked []rtnl.Rule
@@ -73,7 +73,7 @@ func localRule(ip netip.Addr, priority uint32, in string) rtnl.Rule {
 	return rtnl.Rule{IPv6: ip.Is6(), Priority: priority, In: in, Table: netcfg.TableLocal}
 }
 
-// diversion returns the changes that lead the traffic through the devices, one a family.
+// diversion returns the changes that route the traffic through the devices, one per family.
 func (l *Loop) diversion() (changes []netcfg.Change) {
 	for _, ip := range l.Ends[0].Addresses {
 		p := l.Priorities

@@ -37,7 +37,8 @@ type Runner interface{ Run() int }
 
 // Main runs the tests as root of the machine or of a user namespace, and returns the exit code.
 func Main(m Runner) int {
-	unix.Umask(0o022) // with another one, tunadm does not trust the files of the tests
+	// With another umask, tunadm does not trust the files of the tests.
+	unix.Umask(0o022)
 	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} { // as nohup(1) and a shell's & start programs
 		if signal.Ignored(sig) {
 			signal.Notify(make(chan os.Signal, 1), sig) // a child process starts with the default action

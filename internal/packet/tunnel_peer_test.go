@@ -101,8 +101,8 @@ func TestAForgedDatagramRedirectsNothing(t *testing.T) {
 	}
 }
 
-// TestNobodyGetsMoreThanHeSent floods a peer that nobody named, whose address may be forged.
-func TestNobodyGetsMoreThanHeSent(t *testing.T) {
+// TestNoPeerGetsMoreThanItSent floods a peer that nobody named, whose address may be forged.
+func TestNoPeerGetsMoreThanItSent(t *testing.T) {
 	l := newLodge(t, "tun41", "[::]:5041", &Tunnel{}, unlimitedLog())
 	peer := dial(t, "udp", "127.0.0.1:5041")
 	defer peer.Close()

@@ -354,8 +354,8 @@ func expect(t *testing.T, conn net.Conn, udp bool, payload []byte) {
 	}
 }
 
-// TestCallingAgain has a peer that comes late, goes, and comes back.
-func TestCallingAgain(t *testing.T) {
+// TestReconnecting has a peer that comes late, goes, and comes back.
+func TestReconnecting(t *testing.T) {
 	const address = "127.0.0.1:5005"
 	r := start(t, &Tunnel{Device: "tun5", Queue: device(t, "tun5"), Address: address})
 	r.until(t, 1, "connection refused; trying again")
