@@ -39,6 +39,8 @@ type Runner interface{ Run() int }
 func Main(m Runner) int {
 	// With another umask, tunadm does not trust the files of the tests.
 	unix.Umask(0o022)
+	// The PATH of an ordinary user of Debian has no sbin.
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
 	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} { // as nohup(1) and a shell's & start programs
 		if signal.Ignored(sig) {
 			signal.Notify(make(chan os.Signal, 1), sig) // a child process starts with the default action
