@@ -181,7 +181,7 @@ func (p *program) app(v *verb, c command, flags []*option) *cli.App {
 			return err
 		}
 		if !v.lasting {
-			defer p.showProgress()()
+			defer p.showProgress(operands)()
 		}
 		return c.run(operands)
 	}
