@@ -84,7 +84,8 @@ func others() (bool, error) {
 	return false, fmt.Errorf("a link without counters: %w", err)
 }
 
-// queues reports whether the driver reports the number of queues of a single-queue device. That of Linux 5.10 does not.
+// queues reports whether the driver reports the number of queues of a single-queue device. It does since Linux
+// 6.9.
 func queues() (reported bool, err error) {
 	done := make(chan struct{})
 	go func() {
