@@ -58,6 +58,7 @@ var importers = map[string][]string{
 		"internal/files",
 		"internal/guard",
 		"internal/holders",
+		"internal/link",
 		"internal/netns",
 		"internal/nstest",
 		"internal/packet",
