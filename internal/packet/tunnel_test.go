@@ -28,6 +28,7 @@ var patience = nstest.Patience(10 * time.Second)
 func device(t *testing.T, name string) *os.File {
 	t.Helper()
 	nstest.Run(t, "ip", "link", "set", "lo", "up")
+	nstest.NeedDriver(t)
 	nstest.Run(t, "ip", "tuntap", "add", name, "mode", "tun")
 	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", name).Run() })
 	nstest.Run(t, "ip", "link", "set", name, "mtu", "65535", "up")
