@@ -17,7 +17,7 @@ import (
 )
 
 // conditions are the features of the kernel on which lines of the scripts depend. Such a line begins with [NAME] or
-// [!NAME]. Each is probed in a network namespace of its own, without the code under test.
+// [!NAME]. Each is probed in a separate network namespace, without the code under test.
 var conditions = map[string]func() (bool, error){
 	"extack": sync.OnceValues(extack),
 	"counts": sync.OnceValues(counts),

@@ -101,7 +101,7 @@ func TestAForgedDatagramRedirectsNothing(t *testing.T) {
 	}
 }
 
-// TestNoPeerGetsMoreThanItSent floods a peer that nobody named, whose address may be forged.
+// TestNoPeerGetsMoreThanItSent floods a peer that --peer does not name, whose address may be forged.
 func TestNoPeerGetsMoreThanItSent(t *testing.T) {
 	l := newLodge(t, "tun41", "[::]:5041", &Tunnel{}, unlimitedLog())
 	peer := dial(t, "udp", "127.0.0.1:5041")
@@ -117,7 +117,7 @@ func TestNoPeerGetsMoreThanItSent(t *testing.T) {
 	l.until(t, 1, "gets no more bytes than it sent")
 }
 
-// TestTheNamedPeer is heard and sent to from the start, and nobody else is.
+// TestTheNamedPeer checks that packets are exchanged with the named peer only, from the start.
 func TestTheNamedPeer(t *testing.T) {
 	peer, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

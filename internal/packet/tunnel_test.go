@@ -86,7 +86,7 @@ func startWith(t *testing.T, tunnel *Tunnel, l limits) *running {
 	return r
 }
 
-// until waits until the tunnel has said so n times.
+// until waits until the tunnel has logged this n times.
 func (r *running) until(t *testing.T, n int, text string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
@@ -207,7 +207,7 @@ func TestSlowPeers(t *testing.T) {
 	r := startWith(t, &Tunnel{Device: "tun6", Queue: queue, Address: address, Listen: true}, hurry)
 	r.until(t, 1, "listening")
 	idle := dial(t, "tcp", address)
-	time.Sleep(400 * time.Millisecond) // who has begun no packet may take his time
+	time.Sleep(400 * time.Millisecond) // a peer that has begun no packet has no deadline
 	_, _ = idle.Write(framed(packet4))
 	for range 1000 {
 		if _, err := idle.Write([]byte{1}); err != nil {
