@@ -41,6 +41,7 @@ func programs() map[string]func(args []string) int {
 		"forbid":    forbid,
 		"chroot":    chroot,
 		"handed":    handed,
+		"stopped":   stopped,
 		"simpletun": simpletun,
 		"pour":      pour,
 		"drain":     drain,
