@@ -111,7 +111,8 @@ func setup(env *testscript.Env) error {
 	nstest.Enter(t)
 	env.Values[theTest{}] = t
 	env.Setenv("UNIQUE", unique())
-	env.Setenv("LIMIT", strconv.Itoa(int(longest.Seconds())/2))
+	env.Setenv("TUNADM_TEST_PATIENCE", os.Getenv("TUNADM_TEST_PATIENCE"))
+	env.Setenv("LIMIT", strconv.Itoa(int(patience.Seconds())))
 	env.Values[held{}] = new([]*os.File)
 	env.Values[background{}] = map[string]*beside{}
 	return nil
