@@ -41,7 +41,7 @@ type Tunnel struct {
 type limits struct {
 	frame   time.Duration // for the rest of a packet
 	write   time.Duration // for room to write
-	silence time.Duration // after which another host may become the peer of a listener over UDP
+	silence time.Duration // after which another peer may replace that of a listener; over TCP, one that sent nothing
 	burst   int           // lines
 }
 

@@ -167,3 +167,54 @@ func TestAFloodIsNotLogged(t *testing.T) {
 		t.Errorf("%d lines, %d at most: ... %s", lines, most, strings.Join(l.said[max(0, len(l.said)-3):], "; "))
 	}
 }
+
+// TestAPeerThatSendsNothingIsReplaced has a first peer over TCP that sends nothing, and a second one that sends a
+// packet and then nothing.
+func TestAPeerThatSendsNothingIsReplaced(t *testing.T) {
+	const address = "127.0.0.1:5044"
+	hurry := unlimitedLog()
+	hurry.silence = nstest.Patience(300 * time.Millisecond)
+	r := startWith(t, &Tunnel{Device: "tun44", Queue: device(t, "tun44"), Address: address, Listen: true}, hurry)
+	r.until(t, 1, "listening on "+address)
+	idle := dial(t, "tcp", address)
+	defer idle.Close()
+	r.until(t, 1, idle.LocalAddr().String()+": connected")
+	var second net.Conn
+	for deadline := time.Now().Add(patience); ; {
+		second = dial(t, "tcp", address)
+		defer second.Close()
+		if _, err := second.Write(framed(packet4)); err != nil {
+			t.Fatal(err)
+		}
+		if !refused(t, r, second) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nobody takes the place of a peer that sends nothing")
+		}
+	}
+	r.until(t, 1, idle.LocalAddr().String()+": it has sent nothing, and another peer connects")
+	before := counted(t, "tun44")
+	for deadline := time.Now().Add(patience); counted(t, "tun44") == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the packet is not on the device")
+		}
+		if _, err := second.Write(framed(packet4)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(hurry.silence) // only waiting shows that the peer stays
+	closed(t, dial(t, "tcp", address))
+	r.until(t, 1, "refused, since another peer is connected")
+	if err := r.end(t, true); err != nil {
+		t.Error(err)
+	}
+}
+
+// refused waits until a listener has accepted or refused a peer.
+func refused(t *testing.T, r *running, conn net.Conn) bool {
+	t.Helper()
+	name := conn.LocalAddr().String() + ": "
+	r.until(t, 1, name)
+	return r.count(name+"refused") > 0
+}
