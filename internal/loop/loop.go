@@ -167,8 +167,8 @@ func (l *Loop) Divert(ctx context.Context) error {
 func (l *Loop) run(ctx context.Context, changes []netcfg.Change, o netcfg.Options) ([]netcfg.Result, error) {
 	o.Log = func(s netcfg.Step) { l.Log(s) }
 	results, err := l.Namespace.Run(ctx, changes, o)
-	for _, r := range results {
-		if cause.Of(r.Err) == cause.OtherFailed {
+	for i, r := range results {
+		if cause.Of(r.Err) == cause.OtherFailed || i > 0 && alike(r, results[i-1]) {
 			continue
 		}
 		for _, text := range r.Warnings {
@@ -177,6 +177,11 @@ func (l *Loop) run(ctx context.Context, changes []netcfg.Change, o netcfg.Option
 		err = errors.Join(err, r.Err, r.UndoErr)
 	}
 	return results, err
+}
+
+// alike reports whether two changes failed alike, as those of two devices that have no names yet do.
+func alike(a, b netcfg.Result) bool {
+	return a.Err != nil && b.Err != nil && a.Name == b.Name && a.Err.Error() == b.Err.Error()
 }
 
 func (l *Loop) remember() error { return l.Remember(&l.memory) }
