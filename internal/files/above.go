@@ -10,13 +10,13 @@ import (
 
 // An Above is the error of a directory on the way to a file. Who can change it can put another file in the place.
 type Above struct {
-	Path string
-	Why  error
+	path string
+	why  error
 }
 
-func (a *Above) Error() string { return "the directory " + a.Path + " is " + a.Why.Error() }
+func (a *Above) Error() string { return "the directory " + a.path + " is " + a.why.Error() }
 
-func (a *Above) Unwrap() error { return a.Why }
+func (a *Above) Unwrap() error { return a.why }
 
 // linksMost is how many symbolic links the kernel follows on one path.
 const linksMost = 40
