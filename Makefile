@@ -41,7 +41,8 @@ VERSION = $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirt
 # No -buildmode=pie: `tunadm --version` takes 1.4 times as long (median of 400 pairs), and without cgo it requires a
 # dynamic loader.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '-s -w -X main.version=$(VERSION)' -o tunadm .
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags $(TAGS) \
+	  -ldflags '-s -w -X main.version=$(VERSION)' -o tunadm .
 
 check:
 	@testing/prepare --check
@@ -58,7 +59,8 @@ race:
 
 archs:
 	for arch in $$($(GO) tool dist list | sed -n 's|^linux/||p'); do \
-	  echo "linux/$$arch"; CGO_ENABLED=0 GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -o /dev/null . || exit; done
+	  echo "linux/$$arch"; \
+	  CGO_ENABLED=0 GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -o /dev/null . || exit; done
 	CGO_ENABLED=0 GOARCH=386 $(GO) test -tags $(TAGS) ./internal/...
 
 fresh:
@@ -68,7 +70,8 @@ lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
-	shellcheck testing/prepare testing/fresh bench/run bench/packets .ci/run completions/tunadm.bash init/test init/testing/*.bash init/ifupdown kernels/test kernels/testing/* init/tunadm.lsb init/tunadm.openrc
+	shellcheck testing/prepare testing/fresh bench/run bench/packets .ci/run completions/tunadm.bash \
+	  init/test init/testing/*.bash init/ifupdown init/tunadm.lsb init/tunadm.openrc kernels/test kernels/testing/*
 	zsh -n completions/_tunadm
 	fish -n completions/tunadm.fish
 	pycodestyle --max-line-length=120 faults
@@ -99,8 +102,10 @@ PAGES = tunadm.8 tunadm-as.8 tunadm-doctor.8 tunadm-packets.8 tunadm-json.5 tuna
 LINK   = $(DESTDIR)$(BINDIR)/tunctl
 LINKED = readlink $(LINK) | grep -qxF -e tunadm -e $(BINDIR)/tunadm
 
+PARTS = completions systemd openrc sysv ifupdown
+
 install: install-program \
-  $(foreach part,completions systemd openrc sysv ifupdown,$(if $(filter yes,$(WITH_$(part))),install-$(part),without-$(part))) install-tunctl
+  $(foreach part,$(PARTS),$(if $(filter yes,$(WITH_$(part))),install-$(part),without-$(part))) install-tunctl
 
 install-program:
 	test -x tunadm || $(MAKE) build
@@ -116,7 +121,8 @@ install-completions:
 	install -D -m 0644 completions/tunadm.fish $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish
 
 install-systemd:
-	for unit in $(UNITS); do $(PLACE) init/$$unit | install -D -m 0644 /dev/stdin $(DESTDIR)$(UNITDIR)/$$unit || exit; done
+	for unit in $(UNITS); do \
+	  $(PLACE) init/$$unit | install -D -m 0644 /dev/stdin $(DESTDIR)$(UNITDIR)/$$unit || exit; done
 
 install-openrc:
 	$(PLACE) init/tunadm.openrc | install -D -m 0755 /dev/stdin $(DESTDIR)$(INITDIR)/tunadm
@@ -137,10 +143,11 @@ install-tunctl: install-program
 
 uninstall:
 	! $(LINKED) || rm -f $(LINK)
-	rm -f $(DESTDIR)$(BINDIR)/tunadm $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)) \
+	rm -f $(DESTDIR)$(BINDIR)/tunadm \
+	  $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)) \
 	  $(DESTDIR)$(BASHCOMPDIR)/tunadm $(DESTDIR)$(ZSHCOMPDIR)/_tunadm $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish \
-	  $(DESTDIR)$(SCHEMADIR)/tunadm.schema.json $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) $(DESTDIR)$(INITDIR)/tunadm \
-	  $(addprefix $(DESTDIR),$(HOOKS))
+	  $(DESTDIR)$(SCHEMADIR)/tunadm.schema.json $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) \
+	  $(DESTDIR)$(INITDIR)/tunadm $(addprefix $(DESTDIR),$(HOOKS))
 
 clean:
 	rm -f tunadm bench/README.md.new

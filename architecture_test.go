@@ -5,7 +5,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -63,6 +62,7 @@ var importers = map[string][]string{
 		"internal/firewall",
 		"internal/guard",
 		"internal/holders",
+		"internal/link",
 		"internal/netns",
 		"internal/nstest",
 		"internal/packet",
@@ -125,32 +125,6 @@ func TestImportsRunOneWay(t *testing.T) {
 				t.Errorf("%s imports %s", s.path, path)
 			}
 		}
-	}
-}
-
-// TestLinesAreNotTooWide counts the columns of every line, with a tab every 4.
-func TestLinesAreNotTooWide(t *testing.T) {
-	const widest, tab = 120, 4
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, ".go") {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		for i, line := range strings.Split(string(text), "\n") {
-			columns := 0
-			for _, r := range line {
-				if columns++; r == '\t' {
-					columns = (columns + tab - 1) / tab * tab
-				}
-			}
-			if columns > widest {
-				t.Errorf("%s:%d: %d columns", path, i+1, columns)
-			}
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -1,5 +1,5 @@
-// flood ADDRESS SECONDS - send IPv4 packets of 64 bytes to a socket of this host at that address, as fast as it goes, and print how many
-// of them came, a second
+// flood ADDRESS SECONDS - send IPv4 packets of 64 bytes to a socket of this host at that address, as fast as possible,
+// and print how many of them came per second
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -42,11 +42,13 @@ static double seconds(void) {
 int main(int argc, char **argv) {
 	if (argc != 3)
 		return 2;
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = inet_addr(argv[1])};
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = inet_addr(argv[1])};
 	int size = room, source = socket(AF_INET, SOCK_DGRAM, 0);
 	sink = socket(AF_INET, SOCK_DGRAM, 0);
 	setsockopt(sink, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
-	if (bind(sink, (struct sockaddr *)&address, sizeof address) != 0 || connect(source, (struct sockaddr *)&address, sizeof address) != 0) {
+	if (bind(sink, (struct sockaddr *)&address, sizeof address) != 0 ||
+	    connect(source, (struct sockaddr *)&address, sizeof address) != 0) {
 		perror(argv[1]);
 		return 1;
 	}

@@ -220,7 +220,7 @@ static void allow_descriptors(rlim_t n)
 		err(1, "limit of descriptors");
 }
 
-/* Attaches to a device that is there, until the process ends. Nobody else can meanwhile; if somebody has already, it fails. */
+/* Attaches to an existing device until the process ends. No other program can attach then; it fails if one has. */
 static void claim(struct ifreq r)
 {
 	int fd = open_driver();

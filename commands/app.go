@@ -127,7 +127,7 @@ func split(v *verb, c command, args []string) (own, others []string) {
 const descriptorsNeeded = 16
 
 // roomForDescriptors returns an error if the limit of open files is too low. Go's runtime starts its poller with the
-// first file, and ends the process with a stack trace, anywhere, if there is no descriptor for it.
+// first file, and ends the process with a stack trace if there is no descriptor for it.
 func roomForDescriptors() error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && limit.Cur < descriptorsNeeded {
@@ -181,7 +181,7 @@ func (p *program) app(v *verb, c command, flags []*option) *cli.App {
 			return err
 		}
 		if !v.lasting {
-			defer p.showProgress()()
+			defer p.showProgress(operands)()
 		}
 		return c.run(operands)
 	}

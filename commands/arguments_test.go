@@ -47,7 +47,7 @@ func TestArrangeNamesTheCulprit(t *testing.T) {
 	}
 }
 
-// TestAllWrongValuesAreReported parses lines whose values are wrong, each of which is an error of its own.
+// TestAllWrongValuesAreReported parses lines whose values are wrong. Each wrong value is a separate error.
 func TestAllWrongValuesAreReported(t *testing.T) {
 	for _, c := range []struct {
 		args string

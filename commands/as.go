@@ -15,7 +15,7 @@ import (
 
 var asVerb = verb{
 	name: "as", page: "tunadm-as(8)", operands: "OLD-COMMAND...", verbatim: true, lasting: true,
-	usage:   "run a command line of tunctl, openvpn --mktun or ip tuntap",
+	usage:   "run a command line of " + standin.Lines(),
 	command: func(p *program) command { return &asOptions{program: p} },
 }
 
@@ -39,7 +39,7 @@ func (o *asOptions) run(words []string) error {
 	}
 	tool := standin.Find(words[0])
 	if tool == nil {
-		return usage(quote(words[0])+" is not a supported tool", "supported tools are tunctl, openvpn and ip")
+		return usage(quote(words[0])+" is not a supported tool", "supported tools are "+standin.Names())
 	}
 	o.verb += " " + tool.Name
 	r, err := tool.Parse(words[1:])
@@ -155,7 +155,7 @@ func (o *asOptions) explainOld(line []string) error {
 			return usagef("%s", why)
 		}
 		if to == line[0] {
-			return usagef("not a line of tunctl, openvpn --mktun or ip tuntap")
+			return usagef("not a line of %s", standin.Lines())
 		}
 		_, err := fmt.Fprintln(o.stdout, strings.TrimSuffix(to, "\n"))
 		return err

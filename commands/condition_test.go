@@ -17,7 +17,7 @@ import (
 )
 
 // conditions are the features of the kernel on which lines of the scripts depend. Such a line begins with [NAME] or
-// [!NAME]. Each is probed in a network namespace of its own, without the code under test.
+// [!NAME]. Each is probed in a separate network namespace, without the code under test.
 var conditions = map[string]func() (bool, error){
 	"extack": sync.OnceValues(extack),
 	"counts": sync.OnceValues(counts),
@@ -85,7 +85,8 @@ func others() (bool, error) {
 	return false, fmt.Errorf("a link without counters: %w", err)
 }
 
-// queues reports whether the driver reports the number of queues of a single-queue device. That of Linux 5.10 does not.
+// queues reports whether the driver reports the number of queues of a single-queue device. It does since Linux
+// 6.9.
 func queues() (reported bool, err error) {
 	done := make(chan struct{})
 	go func() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/doctor"
@@ -65,7 +66,7 @@ func (o *doctorOptions) run(names []string) error {
 	if o.json {
 		err = renderFindingsJSON(o.stdout, findings)
 	} else {
-		err = renderFindings(o.stdout, findings)
+		err = renderFindings(o.stdout, findings, terminalWidth(o.stdout))
 	}
 	if err == nil && slices.ContainsFunc(findings, func(f doctor.Finding) bool { return f.Level == doctor.Error }) {
 		err = errFindings
@@ -92,21 +93,36 @@ func declared() func(device string) *netcfg.Spec {
 	}
 }
 
-// renderFindings prints each finding, and its fixes below it.
-func renderFindings(to io.Writer, findings []doctor.Finding) error {
+// renderFindings prints each finding, and its fixes below it, on lines of at most width characters. With a width of 0,
+// a finding and a fix are a line each.
+func renderFindings(to io.Writer, findings []doctor.Finding, width int) error {
+	const indent = "    fix: "
 	out := bufio.NewWriter(to)
 	for _, f := range findings {
-		fmt.Fprintf(out, "%s  %s  ", f.Level, f.Check)
+		first, text := fmt.Sprintf("%s  %s  ", f.Level, f.Check), words.Printable(f.What)
 		if f.Device != "" {
-			fmt.Fprintf(out, "%s: ", words.Escape(f.Device))
+			text = words.Escape(f.Device) + ": " + text
 		}
-		out.WriteString(words.Printable(f.What))
 		if f.Means != "" {
-			out.WriteString(": " + words.Printable(f.Means))
+			text += ": " + words.Printable(f.Means)
 		}
-		out.WriteByte('\n')
+		if width == 0 {
+			fmt.Fprintln(out, first+text)
+		} else {
+			out.WriteString(hang(first, text, width))
+		}
 		for _, fix := range f.Fixes {
-			fmt.Fprintf(out, "    fix: %s\n", words.Printable(fix.String()))
+			lines := []string{fix.String()}
+			if width > 0 {
+				lines = fix.Lines(width - len(indent))
+			}
+			for i, line := range lines {
+				before := indent
+				if i > 0 {
+					before = strings.Repeat(" ", len(indent))
+				}
+				fmt.Fprintln(out, before+words.Printable(line))
+			}
 		}
 	}
 	return out.Flush()

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/packet"
@@ -104,6 +105,10 @@ func (o *dumpOptions) run(names []string) error {
 func (o *dumpOptions) openCapture(*netcfg.Device) (undo func(), err error) {
 	if o.write == "-" {
 		return func() {}, nil
+	}
+	if driver.IsNode(o.write) { // a packet written there would reach no file
+		return nil, &exitError{code: exitFailed, fix: fix.Sentence("name a file, or - for standard output"),
+			err: fmt.Errorf("--write: %s: the tun driver's node, not a file", o.write)}
 	}
 	created := true
 	o.captured, err = files.OpenNow(o.write, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)

@@ -84,10 +84,7 @@ func (o *execOptions) run(operands []string) error {
 	if err != nil {
 		return err
 	}
-	if err := ns.Attach(attached, nil); err != nil {
-		return err
-	}
-	return errors.Join(execution.become(attached), ns.Detach(attached))
+	return execution.launch(ns, attached, holdSignals())
 }
 
 // parseQueues reads operands of the form NAME or NAME=QUEUES. A name may contain "=" too.

@@ -26,14 +26,14 @@ const searchPath = "/bin:/usr/bin"
 type execution struct {
 	words []string
 	path  string // of the program
-	run   chan []*netcfg.Attached
+	run   chan func() error
 	ended chan error
 }
 
 // prepareExecution finds the program and gives a thread its rights. The thread is in the network namespace in which the
 // process was started, even if netcfg.Open moved the caller to another one. The error is a [*cause.Error].
 func prepareExecution(words []string, asked rights) (*execution, error) {
-	e := &execution{words: words, run: make(chan []*netcfg.Attached), ended: make(chan error)}
+	e := &execution{words: words, run: make(chan func() error), ended: make(chan error)}
 	go func() {
 		runtime.LockOSThread()
 		var err error
@@ -44,21 +44,34 @@ func prepareExecution(words []string, asked rights) (*execution, error) {
 			e.path, err = findProgram(words[0])
 		}
 		if e.ended <- err; err == nil {
-			e.ended <- e.execute(<-e.run)
+			e.ended <- (<-e.run)()
 		}
 		select {} // no other goroutine may use a thread with different rights and descriptors
 	}()
 	return e, <-e.ended
 }
 
-// become executes the program, with descriptors 0 to 2 of this process and the queues as 3, 4, ... It returns only on
-// failure, with a [*cause.Error]; then nothing but the devices' carrier has changed, and the process must end.
-func (e *execution) become(all []*netcfg.Attached) error {
-	e.run <- all
+// launch attaches to the devices and executes the program. If that fails, or a held signal has arrived, it restores the
+// devices, and returns the error or ends the process.
+func (e *execution) launch(ns *netcfg.Namespace, all []*netcfg.Attached, held heldSignals) error {
+	if err := ns.Attach(all, nil); err != nil {
+		return err
+	}
+	if err := errors.Join(e.become(all, held), ns.Detach(all)); err != nil {
+		return err
+	}
+	return held.end()
+}
+
+// become executes the program, with descriptors 0 to 2 of this process and the queues as 3, 4, ... It returns nil if a
+// held signal has arrived, and otherwise only on failure, with a [*cause.Error]. Then nothing but the devices' carrier
+// has changed, and the process must end.
+func (e *execution) become(all []*netcfg.Attached, held heldSignals) error {
+	e.run <- func() error { return e.execute(all, held) }
 	return <-e.ended
 }
 
-func (e *execution) execute(all []*netcfg.Attached) error {
+func (e *execution) execute(all []*netcfg.Attached, held heldSignals) error {
 	var devices []string
 	for _, a := range all {
 		devices = append(devices, slices.Repeat([]string{a.Name}, len(a.Queues))...)
@@ -68,7 +81,7 @@ func (e *execution) execute(all []*netcfg.Attached) error {
 		return &cause.Error{What: "hand the queues over", Err: err}
 	}
 	err := handOver(all)
-	if err == nil {
+	if err == nil && held.release() {
 		if err = syscall.Exec(e.path, e.words, env); err != nil {
 			err = explainExec(e.words[0], e.path, err)
 		}

@@ -3,7 +3,6 @@ package commands
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -171,12 +170,5 @@ func (r *rights) refused(needs capability, err error) error {
 
 // withCapability returns the hint how to run tunadm with a capability.
 func withCapability(c capability) fix.Fix {
-	if os.Geteuid() != 0 {
-		return fix.Sentence("run it as root")
-	}
-	name := strings.TrimPrefix(c.String(), "CAP_")
-	if surroundings.Here() == surroundings.Container {
-		return fix.Sentence("root here lacks " + c.String() + ": start the container with --cap-add " + name)
-	}
-	return fix.Sentence("root here lacks " + c.String() + ": run tunadm where root has it")
+	return surroundings.Grant(strings.TrimPrefix(c.String(), "CAP_"), "run tunadm where root has it")
 }

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/nstest"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // handed is the program "handed [--read ADDRESS] ARGS...": it prints which descriptors it was given, what exec tells of
@@ -43,6 +46,26 @@ func handed(args []string) int {
 	if len(args) > 0 {
 		fmt.Println(strings.Trim(fmt.Sprintf("%q", args), "[]"))
 	}
+	return 0
+}
+
+// stopped is the program "stopped DEVICE": exec --vnet-hdr to which SIGTERM arrives before it attaches. The
+// program that it would become fails.
+func stopped(args []string) int {
+	ns, err := netcfg.Open("")
+	must(err)
+	attached, err := ns.PrepareAttach(netcfg.Attachment{Device: args[0], VnetHdr: true})
+	must(err)
+	execution, err := prepareExecution([]string{"false"}, rights{})
+	must(err)
+	held := holdSignals()
+	must(unix.Kill(os.Getpid(), unix.SIGTERM))
+	for end := time.Now().Add(nstest.Patience(10 * time.Second)); len(held) == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			must(errors.New("no signal"))
+		}
+	}
+	must(execution.launch(ns, attached, held))
 	return 0
 }
 

@@ -60,8 +60,9 @@ func FuzzPrinters(f *testing.F) {
 			},
 			"say": func(p *program, _ *bytes.Buffer) error { p.say(text); p.sayOf(text, text); return nil },
 			"findings": func(_ *program, out *bytes.Buffer) error {
-				return renderFindings(out, []doctor.Finding{{Check: "x", Device: text, What: text, Means: text,
-					Fixes: []fix.Fix{fix.Sentence(text)}}})
+				found := []doctor.Finding{{Check: "x", Device: text, What: text, Means: text,
+					Fixes: []fix.Fix{fix.Sentence(text)}}}
+				return errors.Join(renderFindings(out, found, 0), renderFindings(out, found, usualWidth))
 			},
 			"plan":      func(_ *program, out *bytes.Buffer) error { return renderPlan(out, deletion(d), false) },
 			"json plan": func(_ *program, out *bytes.Buffer) error { return renderPlan(out, deletion(d), true) },

@@ -36,8 +36,8 @@ func (o *listOptions) flags() []*option {
 	return []*option{
 		switchFlag("json", "print all details of each device as JSON", &o.json),
 		switchFlag("names", "print the names only", &o.names),
-		valueFlag("columns", "show `COLUMN,...` of "+strings.Join(columnNames(), ", "), parseColumns, &o.columns),
-		valueFlag("sort", "sort by this `COLUMN`", parseColumn, &o.sort),
+		valueFlag("columns", "the `COLUMN,...` to show: "+strings.Join(columnNames(), ", "), parseColumns, &o.columns),
+		valueFlag("sort", "sort by a `COLUMN`", parseColumn, &o.sort),
 		switchFlag("stats", "show packets, bytes and drops in both directions", &o.stats),
 		switchFlag("tree", "show devices below their masters, and programs below devices", &o.tree),
 		switchFlag("wide", "hide no column on a narrow terminal", &o.wide),

@@ -78,7 +78,7 @@ func renderTree(to io.Writer, roots []*node, color bool) error {
 	return out.Flush()
 }
 
-// write prints a node after the lines that lead to it; below stands before its children.
+// write prints a node after before, the lines above it, and its children after below.
 func (b branches) write(out *bufio.Writer, n *node, before, below string, color bool) {
 	d := n.Device
 	out.WriteString(before + words.Escape(d.Name))

@@ -114,7 +114,7 @@ func each(err error) (all []error) {
 	return []error{err}
 }
 
-// subject returns "verb device: ", without what is not known.
+// subject returns "verb device: ", or the part of it that is known.
 func (p *program) subject(err error) string {
 	var parts []string
 	if p.verb != "" {

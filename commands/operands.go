@@ -58,7 +58,10 @@ func newDevices(word string) error {
 	if err != nil {
 		return nameError(word, err)
 	}
-	return errors.Join(deviceTemplate(r.Name(r.First)), deviceTemplate(r.Name(r.Last)))
+	if err := deviceTemplate(r.Name(r.First)); err != nil {
+		return err
+	}
+	return deviceTemplate(r.Name(r.Last)) // the longest name
 }
 
 // newNames returns the names of new devices, with the names of each range in its place.

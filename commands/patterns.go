@@ -43,7 +43,7 @@ func matching(ns *netcfg.Namespace, operands []string) (names []string, missing 
 	return once(names), missing, nil
 }
 
-// exactNames returns the operands that are no patterns, and those that are the name of a device of any kind.
+// exactNames returns the operands that are not patterns, and those that are the name of a device of any kind.
 func exactNames(ns *netcfg.Namespace, operands []string) (map[string]bool, error) {
 	exact := map[string]bool{}
 	var doubtful []string

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/poll"
 )
 
@@ -27,11 +29,12 @@ type progress struct {
 	ended         bool
 }
 
-// showProgress starts to show progress, unless --quiet is given or standard error is not a terminal that can erase. It
-// returns a function that ends it.
-func (p *program) showProgress() (end func()) {
+// showProgress starts to show progress, unless --quiet is given, standard error is not a terminal that can erase, or
+// the user types the input. It returns a function that ends it.
+func (p *program) showProgress(operands []string) (end func()) {
 	terminal, ok := p.stderr.(*os.File)
-	if !ok || p.quiet || !hasCursor(terminal) {
+	typed := slices.Contains(operands, declare.Stdin) && terminalWidth(os.Stdin) > 0
+	if !ok || p.quiet || typed || !hasCursor(terminal) {
 		return func() {}
 	}
 	g := &progress{terminal: terminal, verb: p.verb, start: time.Now()}

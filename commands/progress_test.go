@@ -37,7 +37,7 @@ func onTerminal(t *testing.T, width int) (p *program, seen func() string) {
 func TestProgressIsErased(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	p, seen := onTerminal(t, 40)
-	end := p.showProgress()
+	end := p.showProgress([]string{"tun1"})
 	g := p.progress
 	if g == nil {
 		t.Fatal("no progress on a terminal")
@@ -72,16 +72,21 @@ func TestProgressIsForTerminals(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pipe.Close()
+	stdin := os.Stdin
+	defer func() { os.Stdin = stdin }()
+	os.Stdin = pipe
 	for name, prepare := range map[string]func(p *program){
 		"dumb":  func(*program) { t.Setenv("TERM", "dumb") },
 		"quiet": func(p *program) { p.quiet = true },
 		"pipe":  func(p *program) { p.stderr = pipe },
+		"typed": func(p *program) { os.Stdin = p.stdout.(*os.File) },
 	} {
 		t.Setenv("TERM", "xterm")
 		p, _ := onTerminal(t, usualWidth)
 		prepare(p)
-		if p.showProgress()(); p.progress != nil {
+		if p.showProgress([]string{"-"})(); p.progress != nil {
 			t.Errorf("%s: progress is shown", name)
 		}
+		os.Stdin = pipe
 	}
 }

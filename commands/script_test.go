@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -40,6 +41,7 @@ func programs() map[string]func(args []string) int {
 		"forbid":    forbid,
 		"chroot":    chroot,
 		"handed":    handed,
+		"stopped":   stopped,
 		"simpletun": simpletun,
 		"pour":      pour,
 		"drain":     drain,
@@ -70,25 +72,50 @@ func (n inNamespace) Run() int { return nstest.Main(n.m) }
 
 // TestScripts runs testdata/*.txtar, each in namespaces of its own.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
-		Setup: func(env *testscript.Env) error {
-			t := env.T().(nstest.T)
-			nstest.Enter(t)
-			env.Values[theTest{}] = t
-			env.Setenv("UNIQUE", unique())
-			env.Values[held{}] = new([]*os.File)
-			env.Values[background{}] = map[string]*beside{}
-			return nil
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "hold": hold, "release": release, "need": need, "install": install, "fix": applyFix,
-			"send":   send,
-			"beside": besides, "until": until, "ended": ended,
-		},
-		Condition:           condition,
-		RequireExplicitExec: true,
-	})
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("there are no scripts: ", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			testscript.RunT(oneScript{t}, testscript.Params{
+				Files:    []string{file},
+				Deadline: time.Now().Add(longest),
+				Setup:    setup,
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"status": status, "hold": hold, "release": release, "need": need, "install": install,
+					"fix": applyFix, "send": send,
+					"beside": besides, "until": until, "ended": ended,
+				},
+				Condition:           condition,
+				RequireExplicitExec: true,
+			})
+		})
+	}
+}
+
+// longest is the time after which a script fails, with the line that it is at. Programs that it waits for have half of
+// it: $LIMIT seconds.
+var longest = nstest.Patience(2 * time.Minute)
+
+// oneScript is the test of one script, so that its time begins when it starts, and not when all scripts start.
+type oneScript struct{ *testing.T }
+
+func (oneScript) Parallel()                                {}
+func (oneScript) Verbose() bool                            { return testing.Verbose() }
+func (s oneScript) Run(_ string, run func(t testscript.T)) { run(s) }
+
+func setup(env *testscript.Env) error {
+	t := env.T().(nstest.T)
+	nstest.Enter(t)
+	env.Values[theTest{}] = t
+	env.Setenv("UNIQUE", unique())
+	env.Setenv("TUNADM_TEST_PATIENCE", os.Getenv("TUNADM_TEST_PATIENCE"))
+	env.Setenv("LIMIT", strconv.Itoa(int(patience.Seconds())))
+	env.Values[held{}] = new([]*os.File)
+	env.Values[background{}] = map[string]*beside{}
+	return nil
 }
 
 // scripts counts the scripts that this process has run.

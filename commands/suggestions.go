@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/standin"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
@@ -15,6 +16,9 @@ func unknown(kind, word string, known []string, otherwise string) error {
 	meant := cmp.Or(synonyms[word], "--"+property)
 	if !slices.Contains(known, meant) {
 		meant = ""
+	}
+	if tool := standin.Find(word); tool != nil {
+		hint = "tunadm as " + tool.Name
 	}
 	hint = cmp.Or(elsewhere[word], hint)
 	if meant == "" && hint == "" {
@@ -38,7 +42,8 @@ var synonyms = map[string]string{
 	"ping": "echo", "check": "doctor", "diagnose": "doctor", "change": "set", "mod": "set", "run": "exec",
 }
 
-// elsewhere are hints for words of other tools, and for flags of other verbs.
+// elsewhere are hints for words that have no flag and no verb of the same meaning. The names of the tools that as
+// emulates are in package standin.
 var elsewhere = map[string]string{
 	"-t": "a name needs no flag: tunadm add tap0", "-d": "tunadm delete NAME", "-V": "tunadm --version",
 	"--dev": "a name needs no flag: tunadm add tap0", "-i": "a name needs no flag: tunadm dump tap0",
@@ -48,5 +53,5 @@ var elsewhere = map[string]string{
 	"version":       "tunadm --version", "up": "tunadm set NAME --up", "down": "tunadm set NAME --down",
 	"rename": "tunadm set NAME --name NEW", "stats": "tunadm list --stats",
 	"attach": "tunadm exec NAME -- PROGRAM runs a program with the device; dump, echo and tunnel attach too",
-	"tunctl": "tunadm as tunctl", "openvpn": "tunadm as openvpn", "ip": "tunadm as ip", "tuntap": "tunadm as ip tuntap",
+	"tuntap": "tunadm as ip tuntap",
 }

@@ -10,8 +10,8 @@ import (
 // usualWidth is the width of a screen whose width is not known.
 const usualWidth = 80
 
-// terminalWidth returns the number of characters in a line of the terminal that out writes to, and 0 if out is no
-// terminal.
+// terminalWidth returns the number of characters in a line of the terminal that out writes to, and 0 if out is not
+// a terminal.
 func terminalWidth(out io.Writer) int {
 	width, _ := terminalSize(out)
 	return width
@@ -49,7 +49,7 @@ func hasCursor(out io.Writer) bool { return terminalWidth(out) > 0 && os.Getenv(
 
 // takeKeys has the terminal of standard input deliver each key at once, without echo, if out is a terminal too and this
 // process is in the foreground. It returns the descriptor to read keys from, or -1, and a function that restores the
-// terminal. A stopped process could not restore it, so Ctrl-Z is turned off; Ctrl-C is a signal as ever.
+// terminal. A stopped process could not restore it, so Ctrl-Z is turned off; Ctrl-C still sends a signal.
 func takeKeys(out io.Writer) (keys int, restore func(), err error) {
 	keys = int(os.Stdin.Fd())
 	saved, err := unix.IoctlGetTermios(keys, unix.TCGETS)

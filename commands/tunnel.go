@@ -34,10 +34,10 @@ type tunnelOptions struct {
 func (o *tunnelOptions) flags() []*option {
 	return []*option{
 		switchFlag("plain", "confirm that packets travel in clear text, to an unauthenticated host", &o.plain),
-		valueFlag("listen", "wait for the other host at this `ADDRESS:PORT`", parseListen, &o.listen),
-		valueFlag("connect", "connect to the other host at this `HOST:PORT`, and reconnect", parseConnect, &o.connect),
+		valueFlag("listen", "wait for the other host at `ADDRESS[:PORT]`", parseListen, &o.listen),
+		valueFlag("connect", "connect to the other host at `HOST[:PORT]`, and reconnect", parseConnect, &o.connect),
 		switchFlag("udp", "send a datagram for each packet, instead of a TCP stream", &o.udp),
-		valueFlag("peer", "with --listen and --udp: accept packets only from this `ADDRESS[:PORT]`", parsePeer,
+		valueFlag("peer", "with --listen and --udp: accept packets only from `ADDRESS[:PORT]`", parsePeer,
 			&o.peer),
 		netnsFlag(&o.netns),
 		verboseFlag(o.program, "print connections on standard error"),

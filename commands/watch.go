@@ -77,6 +77,18 @@ func follower(ns *netcfg.Namespace, operands []string) (func(name string) bool, 
 	if err != nil {
 		return nil, err
 	}
+	for name := range exact {
+		devices, err := ns.Counters(name)
+		if err != nil {
+			return nil, err
+		}
+		if devices[0] == nil { // it may appear later
+			continue
+		}
+		if _, err := netcfg.Plan(nil, devices[0]); err != nil {
+			return nil, err
+		}
+	}
 	return func(name string) bool {
 		return slices.ContainsFunc(operands, func(word string) bool {
 			pattern, err := link.ParsePattern(word)

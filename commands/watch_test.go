@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/tunadm/tunadm/internal/nstest"
 )
 
 // background is the key of the programs that run beside a script, by the file they print into.
@@ -24,7 +22,7 @@ type beside struct {
 }
 
 // patience is how long a script waits for what must come.
-var patience = nstest.Patience(20 * time.Second)
+var patience = longest / 2
 
 // besides is the command "beside FILE PROGRAM ARGS...": the program runs beside the script, and prints into FILE, and
 // its errors into FILE.err. Its process is $BESIDE.

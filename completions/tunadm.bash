@@ -62,11 +62,14 @@ _tunadm_old() {
 
 _tunadm() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word file i
-    local valued='^--(mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|for|count|set|name|write|columns|sort|color|interval|listen|connect|a|b|a-device|b-device|(add|remove)-(address|route))$'
+    local valued='mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|for'
+    valued+='|count|set|name|write|columns|sort|color|interval|listen|connect|a|b|a-device|b-device'
+    valued="^--($valued|(add|remove)-(address|route))\$"
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
         --promisc --multicast --up --down)
-    local -a columns=(name mode state access mtu mac master addresses in-use-by index txqueuelen queues alias routes netns rx-packets rx-bytes rx-dropped tx-packets tx-bytes tx-dropped)
+    local -a columns=(name mode state access mtu mac master addresses in-use-by index txqueuelen queues alias routes \
+        netns rx-packets rx-bytes rx-dropped tx-packets tx-bytes tx-dropped)
     COMPREPLY=()
     if ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} == as ]]; then
         [[ $cur == [\'\"]* ]] && quoted=1
@@ -115,12 +118,16 @@ _tunadm() {
         --master) _tunadm_values < <(_tunadm_masters) ;;
         --listen) _tunadm_values <<<$'127.0.0.1\n0.0.0.0' ;;
         --a-device | --b-device) _tunadm_values < <(_tunadm_devices) ;;
-        --netns) _tunadm_values < <([[ ${verb:-list} == @(list|ls) ]] && echo all; if [[ $cur == */* ]]; then compgen -f -- "$cur"; else cd /run/netns && compgen -f; fi 2>/dev/null) ;;
+        --netns) _tunadm_values < <(
+            [[ ${verb:-list} == @(list|ls) ]] && echo all
+            if [[ $cur == */* ]]; then compgen -f -- "$cur"; else cd /run/netns && compgen -f; fi 2>/dev/null
+        ) ;;
     esac
     [[ $flag ]] && return
     case ${verb:-list} in
         add | a) flags=(--mode --multi-queue --vnet-hdr --pi "${properties[@]}" --if-missing "${change[@]}") ;;
-        set) flags=("${properties[@]}" --name --add-address --remove-address --add-route --remove-route "${change[@]}") ;;
+        set) flags=("${properties[@]}" --name --add-address --remove-address --add-route --remove-route \
+            "${change[@]}") ;;
         delete | del | rm) flags=(--mode --if-exists --force "${change[@]}") ;;
         list | ls) flags=(--json --names --columns --sort --stats --tree --wide --color --netns --help -h) ;;
         show) flags=(--json --color --netns --help -h) ;;
@@ -144,9 +151,11 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply teardown export doctor trace watch exec dump echo loop tunnel as help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply teardown export doctor trace \
+            watch exec dump echo loop tunnel as help)
     elif [[ $verb == help ]]; then
-        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply teardown export doctor trace watch exec dump echo loop tunnel as)
+        ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply \
+            teardown export doctor trace watch exec dump echo loop tunnel as)
     elif [[ $verb == exec && $ended && ${COMP_WORDS[COMP_CWORD - 1]} == -- ]]; then
         _tunadm_values < <(compgen -c -- "$cur" | sort -u)
     elif [[ $verb == apply || $verb == teardown || $verb == exec && $ended ]]; then

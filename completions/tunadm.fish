@@ -53,7 +53,8 @@ end
 # __tunadm_columns prints the columns of list, each after the columns that have been typed.
 function __tunadm_columns
     set -l typed (string match -r -- '^(?:--columns=)?(.*,)?' (commandline -ct))[2]
-    printf "$typed%s\n" name mode state access mtu mac master addresses in-use-by index txqueuelen queues alias routes netns rx-packets rx-bytes rx-dropped tx-packets tx-bytes tx-dropped
+    printf "$typed%s\n" name mode state access mtu mac master addresses in-use-by index txqueuelen queues alias \
+        routes netns rx-packets rx-bytes rx-dropped tx-packets tx-bytes tx-dropped
 end
 
 # __tunadm_as succeeds if the old tool in the line of as is its argument; none: it has not been typed yet.
@@ -95,6 +96,12 @@ function __tunadm_exec_own
     not contains -- -- (commandline -opc)
 end
 
+# __tunadm_own succeeds if a flag of tunadm may follow, and not one of another program.
+function __tunadm_own
+    __tunadm_is none add set delete list show top apply teardown export doctor watch dump echo loop tunnel
+    or __tunadm_exec_own
+end
+
 # __tunadm_program completes the command line after the -- of exec.
 function __tunadm_program
     set -l words (commandline -opc)
@@ -118,21 +125,28 @@ end
 
 complete -c tunadm -f
 complete -c tunadm -n '__tunadm_is none' -l version -d 'Print the version'
-for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' 'delete\tDelete devices that no program uses' 'del\tdelete' \
-        'rm\tdelete' 'list\tList devices, one per line' 'ls\tlist' 'show\tShow all details of devices' 'top\tShow packets, bytes and drops per second' \
-        'apply\tCreate and change devices as files declare them' 'teardown\tDelete what apply created' 'export\tPrint devices as a file' \
-        'doctor\tFind out why a device does not work' 'trace\tPrint the packets that the kernel drops' 'watch\tPrint events of devices' 'exec\tRun a program with the queues of devices' \
-        'dump\tPrint packets, or write pcapng' 'echo\tAnswer pings' 'loop\tRoute traffic between two local addresses through a pair of tuns' 'tunnel\tCarry packets to another host, in clear text' 'as\tRun a command line of an old tool'
+for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' \
+    'delete\tDelete devices that no program uses' 'del\tdelete' \
+        'rm\tdelete' 'list\tList devices, one per line' 'ls\tlist' 'show\tShow all details of devices' \
+        'top\tShow packets, bytes and drops per second' \
+        'apply\tCreate and change devices as files declare them' 'teardown\tDelete what apply created' \
+        'export\tPrint devices as a file' \
+        'doctor\tFind out why a device does not work' 'trace\tPrint the packets that the kernel drops' \
+        'watch\tPrint events of devices' \
+        'exec\tRun a program with the queues of devices' \
+        'dump\tPrint packets, or write pcapng' 'echo\tAnswer pings' \
+        'loop\tRoute traffic between two local addresses through a pair of tuns' \
+        'tunnel\tCarry packets to another host, in clear text' 'as\tRun a command line of an old tool'
     complete -c tunadm -n '__tunadm_is none' -a "'"(printf $verb)"'"
     complete -c tunadm -n '__tunadm_is help; and test (count (commandline -opc)) = 2' -a "'"(printf $verb)"'"
 end
 complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
-complete -c tunadm -n '__tunadm_is set delete list show top export watch; or __tunadm_unnamed; or __tunadm_exec_own' -a '(__tunadm_devices)' -d Device
+complete -c tunadm -n '__tunadm_is set delete list show top export watch; or __tunadm_unnamed; or __tunadm_exec_own' \
+    -a '(__tunadm_devices)' -d Device
 complete -c tunadm -n '__tunadm_is apply teardown' -F
 complete -c tunadm -n '__tunadm_is exec; and not __tunadm_exec_own' -x -a '(__tunadm_program)'
-complete -c tunadm -n '__tunadm_is none add set delete list show top apply teardown export doctor trace watch dump echo loop tunnel; or __tunadm_as_flags; or __tunadm_exec_own' -s h -l help -d 'Show help'
-complete -c tunadm -n '__tunadm_is none add set delete list show top apply teardown export doctor trace watch dump echo loop tunnel; or __tunadm_exec_own' -l netns \
-    -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
+complete -c tunadm -n '__tunadm_own; or __tunadm_as_flags' -s h -l help -d 'Show help'
+complete -c tunadm -n __tunadm_own -l netns -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
 
 complete -c tunadm -n '__tunadm_is add delete' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
 complete -c tunadm -n '__tunadm_is add' -l multi-queue -d 'Allow several queues at the same time'
@@ -163,7 +177,8 @@ complete -c tunadm -n '__tunadm_is set' -l add-route -x -d 'Add a route'
 complete -c tunadm -n '__tunadm_is set' -l remove-route -x -d 'Remove a route'
 complete -c tunadm -n '__tunadm_is delete' -l if-exists -d 'Succeed if the device does not exist'
 complete -c tunadm -n '__tunadm_is delete' -l force -d 'Delete a device even if a program uses it'
-complete -c tunadm -n '__tunadm_is teardown' -l force -d 'Delete also devices in use, and those that apply did not create'
+complete -c tunadm -n '__tunadm_is teardown' -l force \
+    -d 'Delete also devices in use, and those that apply did not create'
 complete -c tunadm -n '__tunadm_is apply' -l prune -d 'Delete what is no longer declared'
 complete -c tunadm -n '__tunadm_is apply teardown' -l set -x -d 'The name of the set of devices'
 complete -c tunadm -n '__tunadm_is apply' -l atomic -d 'If one device fails, put all back'
@@ -207,11 +222,15 @@ complete -c tunadm -n '__tunadm_is loop' -l clean -d 'Only remove what a killed 
 complete -c tunadm -n __tunadm_as_flags -l explain -d 'Print the equivalent line of tunadm'
 complete -c tunadm -n __tunadm_as_flags -a 'tunctl openvpn ip' -d 'Old tool'
 complete -c tunadm -n '__tunadm_as tunctl' -a '-b -n -p -u -g -t -d -f'
-complete -c tunadm -n '__tunadm_as openvpn' -a '--mktun --rmtun --dev --dev-type --dev-node --user --group --lladdr --txqueuelen --tun-mtu'
-complete -c tunadm -n '__tunadm_as ip' -a 'tuntap add del show mode tun tap dev name user group one_queue pi vnet_hdr multi_queue'
+complete -c tunadm -n '__tunadm_as openvpn' \
+    -a '--mktun --rmtun --dev --dev-type --dev-node --user --group --lladdr --txqueuelen --tun-mtu'
+complete -c tunadm -n '__tunadm_as ip' \
+    -a 'tuntap add del show mode tun tap dev name user group one_queue pi vnet_hdr multi_queue'
 
-complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -l dry-run -d 'Print the steps and change nothing'
-complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l check -d 'Like --dry-run, and exit 8 if there are steps'
+complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -l dry-run \
+    -d 'Print the steps and change nothing'
+complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l check \
+    -d 'Like --dry-run, and exit 8 if there are steps'
 complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown doctor trace watch' -l json -d 'Print JSON'
 complete -c tunadm -n '__tunadm_is none list' -l names -d 'Print the names only'
 complete -c tunadm -n '__tunadm_is none list' -l columns -x -a '(__tunadm_columns)' -d 'Show these columns'
@@ -221,5 +240,6 @@ complete -c tunadm -n '__tunadm_is none list' -l stats -d 'Show packets, bytes a
 complete -c tunadm -n '__tunadm_is none list' -l tree -d 'Show devices below their masters'
 complete -c tunadm -n '__tunadm_is none list' -l netns -x -a 'all' -d 'All network namespaces'
 complete -c tunadm -n '__tunadm_is none list' -l wide -d 'Hide no column on a narrow terminal'
-complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -s v -l verbose -d 'Print each step as it is done'
+complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -s v -l verbose \
+    -d 'Print each step as it is done'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -s q -l quiet -d 'Print errors only'

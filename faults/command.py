@@ -37,7 +37,7 @@ class Command:
             pause = min(pause * 1.3, 0.01)
         code = self.p.poll()
         if code is None:
-            for pid in children(self.p.pid):
+            for pid in descendants(self.p.pid):
                 send(pid, signal.SIGKILL)
             self.p.kill()
             self.p.wait()
@@ -56,13 +56,14 @@ class Command:
                 send(pid, signal.SIGTERM)
 
     def _continue(self):
-        """Each thread counts its calls by itself, and stops the process at its own."""
+        """Each thread counts its calls by itself, and stops its process at its own; one that looks at descriptors is a
+        child."""
         if not self.on_stop or (stops := read(self.log).count("stopped by SIGSTOP")) <= self.stopped:
             return
         if not self.stopped:
             self.on_stop(self.told)
         self.stopped = stops
-        for pid in children(self.p.pid):
+        for pid in descendants(self.p.pid):
             send(pid, signal.SIGCONT)
 
 
@@ -87,6 +88,11 @@ def children(pid):
     except OSError:
         pass
     return found
+
+
+def descendants(pid):
+    found = children(pid)
+    return found + [d for c in found for d in descendants(c)]
 
 
 def usage(pid):

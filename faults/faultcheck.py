@@ -40,6 +40,7 @@ from under import under
 # What "sample" runs: mode, scenarios or races, and options.
 FIXED = [
     ("error", "add-all set-all delete-3 apply-drift-atomic apply-replace exec-none", dict(sample=4)),
+    ("error", "exec-vnet", dict(signals="TERM", sample=4)),
     ("kill", "add-all add-mq", {}),
     ("race", "replace down", dict(rounds=20)),
     ("around", "apply-replace apply-prune-yield", dict(only="run-full")),

@@ -18,9 +18,12 @@ OUTCOMES = [
     Outcome("error *", "crash", "",
             "Go's runtime throws where it cannot make its poller, which no program can catch; a limit of open files "
             "that leads there is refused at the start", at=r"^(epoll_create1|epoll_ctl|eventfd2)#1\("),
-    Outcome("error tunnel *", "*", "",
-            "Go's runtime throws where it cannot wake its poller, which no program can catch; as after a kill, the "
-            "device keeps what the attachment changed", says="netpollBreak write failed"),
+    Outcome("error tunnel *", "*crash", "",
+            "Go's runtime throws where it cannot wake its poller, which no program can catch",
+            says="netpollBreak write failed"),
+    Outcome("error tunnel *", "*half made", r"^tun8: ",
+            "Go's runtime throws where it cannot wake its poller; as after a kill, the device keeps what the attachment "
+            "changed", says="netpollBreak write failed"),
     Outcome("around *", "crash", "",
             "Go's runtime ends the process where the kernel refuses it a thread or memory; the rest is judged as after "
             "a kill, by the next command", at=r"^(pids|memory|as)-"),
@@ -42,9 +45,8 @@ OUTCOMES = [
             says="is damaged and was ignored"),
     Outcome("error set-first-owner *", "honest: half made", r"^tun7: (linkinfo|sys_owner|sys_group): ",
             "the kernel cannot unset an owner or a group: TUNSETOWNER refuses -1"),
-    Outcome("meddle apply-drift-atomic *:tap4", "half made", r"^against (then|before: tap3: (linkinfo|sys_owner)): ",
-            "the kernel cannot unset an owner or a group; it is set after the last look at what others then took away",
-            at=r":(delete|netns|replace-index):tap4 kept",
+    Outcome("meddle apply-drift-atomic *", "half made", r"^against (then: tap3: |before: tap3: (linkinfo|sys_owner): )",
+            "the kernel cannot unset an owner or a group; it is set after the last look at the other devices",
             says="apply tap3: .* access anyone: the kernel cannot unset"),
     Outcome("error teardown* *", "failed, but all is done", r": gone$",
             "teardown deletes what is remembered even if a file cannot be read, as tunadm(8) says",

@@ -127,10 +127,12 @@ def _one(job):
 
 
 def chosen(specs, options):
-    """Returns the specs of a sample."""
-    if options.cases and options.cases < len(specs):
-        return random.Random(options.seed).sample(specs, options.cases)
-    return specs[::options.sample] if options.sample else specs
+    """Returns the specs of a sample. Each so-many-th one would be the same device and the same actions at every call."""
+    cases = options.cases or -(-len(specs) // (options.sample or 1))
+    if cases < len(specs):
+        seed = options.seed if options.cases else options.sample
+        return random.Random(seed).sample(specs, cases)
+    return specs
 
 
 def sweep(mode, names, options, report):

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // An Address is one address of a device, as asked or as the kernel has it.
@@ -41,7 +43,7 @@ func ParseAddress(s string) (Address, error) {
 	var a Address
 	switch {
 	case len(words) == 1:
-		p, err := parsePrefix(words[0])
+		p, err := link.ParsePrefix(words[0])
 		if err != nil {
 			return a, err
 		}
@@ -51,7 +53,7 @@ func ParseAddress(s string) (Address, error) {
 		if err != nil {
 			return a, fmt.Errorf("%q is not an IP address without a length; the length belongs to the peer", words[0])
 		}
-		p, err := parsePrefix(words[2])
+		p, err := link.ParsePrefix(words[2])
 		if err != nil {
 			return a, err
 		}
@@ -65,43 +67,7 @@ func ParseAddress(s string) (Address, error) {
 	default:
 		return a, fmt.Errorf("%q is not an address: write 10.0.0.1/24, fd00::1/64 or 10.0.0.1 peer 10.0.0.2", s)
 	}
-	return a, checkHost(a.Local)
-}
-
-// checkHost returns an error if no device can have this address.
-func checkHost(ip netip.Addr) error {
-	switch {
-	case ip.IsUnspecified():
-		return fmt.Errorf("%s is the unspecified address", ip)
-	case ip.IsMulticast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return fmt.Errorf("%s is not a unicast address", ip)
-	case ip.Zone() != "":
-		return fmt.Errorf("%s has a zone: remove it, the device is the zone", ip)
-	case ip.Is4In6():
-		return fmt.Errorf("%s is an IPv4-mapped IPv6 address: write %s", ip, ip.Unmap())
-	}
-	return nil
-}
-
-// parsePrefix parses an address with or without a prefix length.
-func parsePrefix(s string) (netip.Prefix, error) {
-	if p, err := netip.ParsePrefix(s); err == nil {
-		return p, nil
-	}
-	if host, bits, ok := strings.Cut(s, "/"); ok {
-		if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" {
-			return netip.Prefix{}, fmt.Errorf("%q is not a prefix length from 0 to %d", bits, ip.BitLen())
-		}
-	}
-	ip, err := netip.ParseAddr(s)
-	if strings.Contains(s, "%") {
-		return netip.Prefix{}, fmt.Errorf("%q has a zone: remove it, the device is the zone", s)
-	}
-	switch {
-	case err != nil:
-		return netip.Prefix{}, fmt.Errorf("%q is not an IP address", s)
-	}
-	return netip.PrefixFrom(ip, ip.BitLen()), nil
+	return a, link.CheckHost(a.Local)
 }
 
 // String returns the address in the form that ip(8) and [ParseAddress] accept.
@@ -144,6 +110,12 @@ func (a Address) subnet() netip.Prefix {
 		return netip.PrefixFrom(a.Peer, a.Bits).Masked()
 	}
 	return netip.PrefixFrom(a.Local, a.Bits).Masked()
+}
+
+// network returns the prefix to which the kernel adds a route for the address, and false if it adds none.
+func (a Address) network() (to netip.Prefix, derives bool) {
+	to, derives = link.PrefixRoute(a.Local, a.Peer, a.Bits)
+	return to, derives && !a.kept.routeless
 }
 
 // An addressKey identifies an address to the kernel.

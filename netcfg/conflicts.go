@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // This file holds the routes and addresses that the kernel couples: a change of one changes another, or excludes it.
@@ -18,7 +20,7 @@ func (p *planner) prefixes() {
 	}
 	missing := func(from, in []Route) []Route {
 		return matching(from, func(r Route) bool {
-			return !slices.ContainsFunc(in, func(o Route) bool {
+			return r.To.Addr().Is6() && !slices.ContainsFunc(in, func(o Route) bool {
 				return r.same(o) && r.kept.metrics == o.kept.metrics && r.kept.expires == o.kept.expires
 			})
 		})
@@ -31,29 +33,95 @@ func (p *planner) prefixes() {
 	}
 }
 
-// checkGateways returns an error if a route would be lost with the addresses that are removed, and could not be
-// restored: its gateway would be on no link of the device.
-func (p *planner) checkGateways() error {
-	if p.want.undo {
-		return nil
-	}
-	addresses, routes := p.targetAddresses(), p.targetRoutes()
-	for _, s := range p.steps {
-		r := s.Route
-		if s.Kind != StepAddRoute || r.kept.message == nil || !r.Via.IsValid() || r.kept.onlink ||
-			r.kept.elsewhere != 0 {
+// checkRoutes returns an error if the kernel would refuse a route: its gateway is on no link of the device, or the
+// kernel has the route for an address. A shallow look at an existing device only shows that this may be so: checkRoutes
+// then marks the step, and the engine looks again.
+func (p *planner) checkRoutes() error {
+	var n *networks
+	for i := range p.steps {
+		s := &p.steps[i]
+		if s.Kind != StepAddRoute || p.want.undo {
 			continue
 		}
-		near := slices.ContainsFunc(addresses, func(a Address) bool { return a.subnet().Contains(r.Via) }) ||
-			slices.ContainsFunc(routes, func(o Route) bool {
-				return !o.Via.IsValid() && o.kept.elsewhere == 0 && o.To.Contains(r.Via)
-			})
-		if !near {
-			return p.refuse(cause.NoGateway, "route "+r.String(),
-				"the kernel drops it with the last IPv4 address, and without one its gateway cannot be reached")
+		if n == nil {
+			n = p.networks()
+		}
+		if err := p.refuseRoute(s.Route, n); err != nil && (p.have.Index == 0 || p.have.how > shallow) {
+			return err
+		} else if err != nil {
+			s.doubtful = true
 		}
 	}
 	return nil
+}
+
+// networks are what the kernel can reach through the device without a gateway when it adds the routes.
+type networks struct {
+	near    link.Networks
+	derived map[netip.Prefix]Address // for which the kernel adds a route; of several, one that was there before
+	own     map[netip.Addr]bool      // the addresses
+}
+
+func (p *planner) networks() *networks {
+	addresses := p.targetAddresses()
+	n := &networks{link.Networks{}, map[netip.Prefix]Address{}, hosts(addresses)}
+	for _, a := range addresses {
+		to, derives := a.network()
+		if _, known := n.derived[to]; derives && !known {
+			n.derived[to] = a
+			n.near.Add(to)
+		}
+		for _, host := range []netip.Addr{a.Local, a.Peer} {
+			if host.IsValid() && (host == a.Local || host.Is6()) {
+				n.near.Add(netip.PrefixFrom(host, host.BitLen()))
+			}
+		}
+	}
+	had := map[netip.Prefix]bool{}
+	for _, a := range p.have.Addresses {
+		to, _ := a.network()
+		had[to] = true
+	}
+	announced := matching(p.have.prefixes, func(r Route) bool { return !had[r.To] }) // by a router
+	for _, r := range append(p.targetRoutes(), announced...) {
+		if !r.Via.IsValid() && r.kept.elsewhere == 0 {
+			n.near.Add(r.To)
+		}
+	}
+	return n
+}
+
+func (p *planner) refuseRoute(r Route, n *networks) error {
+	asked, local := r.kept.message == nil, r.Via.Is6() && n.own[r.Via]
+	if a, derived := n.derived[r.To]; asked && derived && p.derives(a, r) {
+		e := p.refuse(cause.RouteTaken, "route "+r.String(), "the kernel has it for address "+a.String())
+		e.Fix = fix.Sentence("leave the route out, or give it another metric")
+		return e
+	}
+	switch {
+	case !r.Via.IsValid() || r.kept.onlink || r.kept.elsewhere != 0 || n.near.Contains(r.Via) && !(asked && local):
+		return nil
+	case !asked:
+		return p.refuse(cause.NoGateway, "route "+r.String(),
+			"the kernel drops it with the last IPv4 address, and without one its gateway cannot be reached")
+	case local:
+		return p.refuse(cause.NoGateway, "route "+r.String(), "the gateway is an address of the device itself")
+	case r.Via.Is6() && r.Via.IsLinkLocalUnicast() || p.have.MasterKind == "vrf": // a VRF may reach it by another port
+		return nil
+	}
+	return p.refuse(cause.NoGateway, "route "+r.String(), "")
+}
+
+// derives reports whether the kernel adds a route with the key of r for an address, or keeps the one that it added. The
+// administrator may have removed it.
+func (p *planner) derives(a Address, r Route) bool {
+	if slices.ContainsFunc(p.have.Addresses, a.same) {
+		there := func(o Route) bool { return o.key() == r.key() }
+		return p.have.how == shallow || slices.ContainsFunc(p.have.prefixes, there)
+	}
+	const metricOfAddress = 256 // in IPv6
+	metric := map[bool]uint32{true: metricOfAddress}[a.Local.Is6()]
+	return r.metric() == metric && r.table() == link.TableMain && p.have.MasterKind != "vrf"
 }
 
 // addressInTheWay returns an address that is asked for, and an address that stays on the device and excludes it.

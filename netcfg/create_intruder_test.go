@@ -158,9 +158,9 @@ func asNew(ns *Namespace, d *Device, want *Spec) error {
 	return nil
 }
 
-// TestNobodyGetsIntoANewDevice runs attackers against two users: one who may create a network namespace, and one who
-// may not.
-func TestNobodyGetsIntoANewDevice(t *testing.T) {
+// TestNoOtherUserAttachesToANewDevice runs attackers against two users: one who may create a network namespace, and
+// one who may not.
+func TestNoOtherUserAttachesToANewDevice(t *testing.T) {
 	nstest.NeedReal(t)
 	rounds := 20
 	if n, err := strconv.Atoi(os.Getenv("TUNADM_TEST_ROUNDS")); err == nil {

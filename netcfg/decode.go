@@ -122,7 +122,7 @@ func decodeAnyRoute(body []byte, family int) (ownedRoute, bool) {
 // derives reports whether the kernel added the IPv4 route with an address of the device. Scripts for several tables
 // often copy such a route, with its protocol, into another table.
 func (d *Device) derives(r Route) bool {
-	return !r.Via.IsValid() && (r.table() == tableMain || d.MasterKind == "vrf") &&
+	return !r.Via.IsValid() && (r.table() == link.TableMain || d.MasterKind == "vrf") &&
 		slices.ContainsFunc(d.Addresses, func(a Address) bool {
 			return a.Local == r.Source && a.subnet() == r.To && !a.kept.routeless
 		})

@@ -121,8 +121,8 @@ func TestDeviceOfALostIndexIsNotDeleted(t *testing.T) {
 	}
 }
 
-// TestALinkGroupComesBackAfterAKill leaves a device as a run does that is killed before its delete.
-func TestALinkGroupComesBackAfterAKill(t *testing.T) {
+// TestALinkGroupIsRestoredAfterAKill leaves a device as a run does that is killed before its delete.
+func TestALinkGroupIsRestoredAfterAKill(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "q1", Mode: link.TUN})
 	ip(t, "link set q1 group 51")

@@ -46,7 +46,7 @@ type Device struct {
 
 	Stats Stats
 
-	prefixes    []Route       // prefix routes that IPv6 derived from addresses; not read if how is shallow
+	prefixes    []Route       // the routes that the kernel derived from addresses; not read if how is shallow
 	how         depth         // how much was read
 	sight       holders.Sight // of the search for Holders
 	masterIndex int

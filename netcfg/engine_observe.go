@@ -21,7 +21,9 @@ func (ns *Namespace) deepen(jobs []*job, how depth) error {
 			continue // a device of another kind has the index now
 		}
 		if j.want == nil || how == own {
-			j.before = j.now
+			if j.before = j.now; slices.ContainsFunc(j.steps, func(s Step) bool { return s.doubtful }) {
+				_, j.err = Plan(j.want, j.now)
+			}
 			continue
 		}
 		if j.plan(); j.err == nil {
@@ -52,7 +54,7 @@ func dropping(steps []Step, before *Device, o Options) depth {
 			}
 		}
 		is4 := func(a Address) bool { return a.Local.Is4() }
-		first := s.Kind == StepAddAddress && !slices.ContainsFunc(before.Addresses, is4)
+		first := s.doubtful || s.Kind == StepAddAddress && !slices.ContainsFunc(before.Addresses, is4)
 		if first || s.Kind == StepAddAddress && s.address.Local.Is6() || s.link.MTU != nil {
 			how = own
 		}

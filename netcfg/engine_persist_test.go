@@ -43,8 +43,8 @@ func TestNewDevicesAreRememberedBeforeTheyStay(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeRememberedIsNotMade has a Remember that fails.
-func TestWhatCannotBeRememberedIsNotMade(t *testing.T) {
+// TestADeviceThatCannotBeRememberedIsNotCreated has a Remember that fails.
+func TestADeviceThatCannotBeRememberedIsNotCreated(t *testing.T) {
 	ns := open(t)
 	full := errors.New("no space left")
 	changes := []Change{{Name: "tun7", Want: &Spec{Name: "tun7", Mode: link.TUN, Access: users.Root()},
@@ -58,8 +58,8 @@ func TestWhatCannotBeRememberedIsNotMade(t *testing.T) {
 	}
 }
 
-// TestANamespaceHasAName compares the identity of namespaces, also on kernels that provide none.
-func TestANamespaceHasAName(t *testing.T) {
+// TestANamespaceHasAnIdentity compares the identity of namespaces, also on kernels that provide none.
+func TestANamespaceHasAnIdentity(t *testing.T) {
 	for _, old := range []bool{false, true} {
 		seen := map[string]bool{}
 		for range 2 {
@@ -81,9 +81,9 @@ func TestANamespaceHasAName(t *testing.T) {
 	}
 }
 
-// TestADeviceThatIsTakenAwayWhileItIsKeptIsAnError deletes or moves a device by another program after the last
+// TestADeviceThatVanishesWhileItIsKeptIsAnError deletes or moves a device by another program after the last
 // observation.
-func TestADeviceThatIsTakenAwayWhileItIsKeptIsAnError(t *testing.T) {
+func TestADeviceThatVanishesWhileItIsKeptIsAnError(t *testing.T) {
 	for _, line := range []string{"link del tap7", "link set tap7 netns other"} {
 		for _, several := range []bool{false, true} {
 			k := open(t)

@@ -162,6 +162,15 @@ func wantError(t *testing.T, r Result, reason cause.Cause, errno error) {
 	}
 }
 
+// taken returns a route that the kernel refuses because another device has it, which the plan does not see.
+func taken(t *testing.T) string {
+	t.Helper()
+	const to = "10.201.0.0/16"
+	ip(t, "link set lo up")
+	ip(t, "route add "+to+" dev lo")
+	return to
+}
+
 // after calls do once, after the first step of that kind. It simulates another program that changes something in
 // between.
 func after(kind StepKind, do func()) func(Step) {
@@ -200,9 +209,9 @@ var failing = []struct {
 		Link: Link{Alias: on(strings.Repeat("x", 300)), MTU: on(1400)}}, "", "", cause.Unknown, unix.ERANGE},
 	{"address: IPv6 is off", Spec{Mode: link.TUN, Link: Link{Up: on(true)},
 		Addresses: addresses("10.0.0.1/24", "fd00::1/64")}, "sysctl", "", cause.IPv6Off, unix.EACCES},
-	{"route: the gateway is nowhere",
+	{"route: the gateway is a broadcast address",
 		Spec{Mode: link.TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24"),
-			Routes: routes("10.1.0.0/16", "10.2.0.0/16 via 10.9.0.1")}, "", "", cause.NoGateway, unix.ENETUNREACH},
+			Routes: routes("10.1.0.0/16", "10.2.0.0/16 via 10.0.0.255")}, "", "", cause.NoGateway, unix.EINVAL},
 	{"route: another device has it", Spec{Mode: link.TUN, Link: Link{Up: on(true)}, Routes: routes("10.3.0.0/16")},
 		"route add 10.3.0.0/16 dev lo", "", cause.RouteTaken, unix.EEXIST},
 	{"master: it is not there", Spec{Mode: link.TAP, Master: &Master{Name: "nobr"}}, "", "", cause.NoMaster,
@@ -278,6 +287,7 @@ func busyDevice(t *testing.T, ns *Namespace) {
 		"route add 10.4.0.0/16 dev v0 src 10.0.0.1 proto zebra",
 		"-6 route add fd01::/48 via fd00::9 dev tap7", "-6 route add fd02::/48 dev tap7 proto bird metric 9",
 		"route add 10.6.0.0/16 nexthop via 10.0.0.8 dev tap7 nexthop via 10.0.0.9 dev tap7",
+		"route add 10.9.0.0/16 dev v0",
 	} {
 		ip(t, line)
 	}
@@ -308,8 +318,8 @@ func TestSetPutsBack(t *testing.T) {
 				Routes: routes("10.8.0.0/16"), Access: newOwner}, taken, cause.InUse},
 		{"access, after the device went down", Spec{Link: Link{TxQueueLen: on(7), Up: on(false)}, Access: newOwner},
 			taken, cause.InUse},
-		{"route: nowhere to go", Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses("10.0.0.7/24"),
-			Routes: routes("10.8.0.0/16 via 10.77.0.1")}, nil, cause.NoGateway},
+		{"route: another device has it", Spec{Link: Link{TxQueueLen: on(7)}, Addresses: addresses("10.0.0.7/24"),
+			Routes: routes("10.9.0.0/16")}, nil, cause.RouteTaken},
 		{"master: it takes no ports", Spec{Link: Link{TxQueueLen: on(7), MTU: on(1350)}, Master: &Master{Name: "v0"}},
 			nil, cause.NoPort},
 		{"the kernel does not keep it", Spec{AddAddresses: *addresses("10.7.0.1/24")}, func(t *testing.T) func(Step) {
@@ -378,15 +388,16 @@ func TestAnIPv6SourceOutlivesItsPrefix(t *testing.T) {
 			}
 		}
 		ip(t, "-6 route add fd01::/48 dev tun7 src fd00::1")
+		other := taken(t)
 		before := witness(t)
 		want := &Spec{Addresses: addresses("fd00::1/48")}
 		if fails {
 			want.Addresses = addresses("fd00::1/48", "10.0.0.1/24")
-			want.AddRoutes = *routes("10.1.0.0/16 via 10.9.0.1")
+			want.AddRoutes = *routes(other)
 		}
 		r := run(t, ns, Change{Name: "tun7", Want: want, Expect: Present}, nil)
 		if fails {
-			wantError(t, r, cause.NoGateway, nil)
+			wantError(t, r, cause.RouteTaken, nil)
 			same(t, before, witness(t))
 		} else if got := ip(t, "-6 route show dev tun7"); r.Err != nil ||
 			!strings.Contains(got, "fd01::/48 src fd00::1") || !strings.Contains(got, "fd00::/48") {
@@ -400,10 +411,10 @@ func TestUndoBelowTheMTUOfIPv6(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "tun7", Mode: link.TUN, Link: Link{MTU: on(1000), Up: on(true)},
 		Addresses: addresses("10.0.0.1/24")})
-	before := witness(t)
 	want := &Spec{Link: Link{MTU: on(1400)}, AddAddresses: *addresses("fd00::1/64"),
-		AddRoutes: *routes("fd01::/48", "10.1.0.0/16 via 10.9.0.1")}
-	wantError(t, run(t, ns, Change{Name: "tun7", Want: want, Expect: Present}, nil), cause.NoGateway, nil)
+		AddRoutes: *routes("fd01::/48", taken(t))}
+	before := witness(t)
+	wantError(t, run(t, ns, Change{Name: "tun7", Want: want, Expect: Present}, nil), cause.RouteTaken, nil)
 	same(t, before, witness(t))
 }
 
@@ -591,14 +602,14 @@ func TestDeleteNeverTakesANamesake(t *testing.T) {
 	}
 }
 
-// TestARenamedDeviceIsStillTheOne renames the device during a change, and creates another with its old name.
-func TestARenamedDeviceIsStillTheOne(t *testing.T) {
+// TestARenamedDeviceIsTheSameDevice renames the device during a change, and creates another with its old name.
+func TestARenamedDeviceIsTheSameDevice(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		ns := open(t)
 		add(t, ns, Spec{Name: "x7", Mode: link.TUN, Link: Link{Alias: on("ours")}})
 		want := &Spec{Link: Link{TxQueueLen: on(7)}, AddAddresses: *addresses("10.0.0.1/24")}
 		if fails {
-			want.Up, want.AddRoutes = on(true), *routes("10.1.0.0/16 via 10.9.0.1")
+			want.Up, want.AddRoutes = on(true), *routes(taken(t))
 		}
 		r := run(t, ns, Change{Name: "x7", Want: want, Expect: Present}, after(StepLink, func() {
 			rename(t, "x7", "old7")
@@ -633,13 +644,13 @@ func TestUndoLeavesWhatOthersDid(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "tun7", Mode: link.TUN, Link: Link{Up: on(true)}, Addresses: addresses("10.0.0.1/24")})
 	want := &Spec{Link: Link{TxQueueLen: on(7)}, RemoveAddresses: *addresses("10.0.0.1/24"),
-		AddAddresses: *addresses("10.6.0.1/24"), AddRoutes: *routes("10.1.0.0/16 via 10.9.0.1")}
+		AddAddresses: *addresses("10.6.0.1/24"), AddRoutes: *routes(taken(t))}
 	r := run(t, ns, Change{Name: "tun7", Want: want, Expect: Present}, after(StepLink, func() {
 		ip(t, "addr add 10.5.0.1/24 dev tun7")
 		ip(t, "route add 10.55.0.0/16 dev tun7")
 		ip(t, "link set tun7 alias theirs")
 	}))
-	wantError(t, r, cause.NoGateway, nil)
+	wantError(t, r, cause.RouteTaken, nil)
 	got := ip(t, "addr show tun7") + ip(t, "link show tun7") + ip(t, "route")
 	for _, s := range []string{"10.0.0.1/24", "10.5.0.1/24", "10.55.0.0/16", "theirs", "qlen 500"} {
 		if !strings.Contains(got, s) {
@@ -808,7 +819,7 @@ func TestManyAtOnce(t *testing.T) {
 			Addresses: addresses(fmt.Sprintf("10.0.%d.%d/32", i/250, i%250+1))}}
 	}
 	changes[150].Want.Addresses = addresses("10.200.0.1/24")
-	changes[150].Want.Routes = routes("10.201.0.0/16 via 10.1.1.1") // unreachable gateway: this change fails
+	changes[150].Want.Routes = routes(taken(t)) // this change fails
 	results, err := ns.Run(context.Background(), changes, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -841,7 +852,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-func TestASignalLeavesNothingHalfMade(t *testing.T) {
+func TestASignalLeavesNoUnfinishedDevice(t *testing.T) {
 	ns := open(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	var changes []Change

@@ -6,10 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tunadm/tunadm/internal/cause"
-	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/holders"
-	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 )
@@ -129,16 +126,6 @@ func (s Step) needsUnused() bool {
 		return s.old.InUse() && !s.old.MultiQueue
 	}
 	return false
-}
-
-// busyError returns the error of a step on a device in use.
-func busyError(d *Device, kind StepKind) *cause.Error {
-	how := fix.Sentence("stop it first")
-	if kind == StepDelete && surroundings.MayConfigure() {
-		how = fix.Fix{Before: "stop it first, or force the deletion: ",
-			Commands: []fix.Command{fix.Tunadm("delete", d.Name, "--force")}}
-	}
-	return &cause.Error{Device: d.Name, Cause: cause.InUse, Detail: d.UsedBy(), Fix: how, Err: errBusy}
 }
 
 // UsedBy returns the phrase "in use", with the programs that hold the device.

@@ -45,7 +45,7 @@ type features uint8
 
 const (
 	noCarrier   features = 1 << iota // attach without turning on the carrier: IFF_NO_CARRIER, Linux 6.1
-	queueCount                       // the queues of a single-queue device by ethtool; not in Linux 5.10
+	queueCount                       // the queues of a single-queue device by ethtool, Linux 6.9
 	netnsCookie                      // SO_NETNS_COOKIE, Linux 5.14
 	liveRename                       // rename a device that is up, Linux 6.2
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 )
@@ -83,4 +84,4 @@ func (n *Network) readRoutes(ns *Namespace) error {
 }
 
 // Main reports whether the route is in the main table.
-func (r NetworkRoute) Main() bool { return r.table() == tableMain }
+func (r NetworkRoute) Main() bool { return r.table() == link.TableMain }

@@ -21,8 +21,8 @@ const (
 	deep                 // also the routes through other devices with one of its addresses as source
 )
 
-// few is the number of devices up to which each is requested separately. Above it, one dump of all devices is faster,
-// whatever else is on the machine.
+// few is the number of devices up to which each is requested separately. Above it, one dump of all devices is faster on
+// every machine.
 const few = 32
 
 // Devices reads the named devices, in that order, or all TUN/TAP devices in the order of their names if there are no

@@ -89,11 +89,12 @@ func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
 // record adds the route to the device through which it goes, or, in a deep read, to the one that has its source.
 func (r ownedRoute) record(byIndex map[int]*Device, bySource map[netip.Addr]*Device, how depth) {
 	if d := r.through(byIndex); d != nil {
-		if r.kernel && d.derives(r.Route) {
-			return
-		}
 		r.kept.through = d.Index
-		d.Routes = append(d.Routes, r.Route)
+		if r.kernel && d.derives(r.Route) {
+			d.prefixes = append(d.prefixes, r.Route)
+		} else {
+			d.Routes = append(d.Routes, r.Route)
+		}
 	} else if d := bySource[r.Source]; d != nil && how == deep && !r.kernel {
 		r.kept.foreign, r.kept.elsewhere = true, r.index
 		d.Routes = append(d.Routes, r.Route)

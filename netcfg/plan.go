@@ -51,7 +51,7 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	p.link()
 	p.addresses()
 	p.routes()
-	if err := p.checkGateways(); err != nil {
+	if err := p.checkRoutes(); err != nil {
 		return nil, err
 	}
 	p.shrink()

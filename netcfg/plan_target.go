@@ -3,6 +3,8 @@ package netcfg
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // origin returns the state whose addresses and routes are kept: the one before the change.
@@ -139,12 +141,12 @@ func dropped(have, remove []Address) []Address {
 func reorder(target, have, remove, add []Address) (_, _ []Address) {
 	var again []Address
 	staying := setOfAddresses(target)
-	for _, scope := range []int{scopeV4, scopeLink, scopeSite, scopeGlobal} {
+	for _, scope := range link.Scopes {
 		of := func(list []Address) []Address {
-			return matching(list, func(a Address) bool { return a.scope() == scope })
+			return matching(list, func(a Address) bool { return link.ScopeOf(a.Local) == scope })
 		}
 		wanted, there := of(target), matching(of(have), staying.has)
-		if scope != scopeV4 {
+		if scope != link.ScopeV4 {
 			slices.Reverse(wanted) // oldest first
 			slices.Reverse(there)
 		}
@@ -153,7 +155,8 @@ func reorder(target, have, remove, add []Address) (_, _ []Address) {
 			n++
 		}
 		again = append(again, there[n:]...)
-		add = append(slices.DeleteFunc(add, func(a Address) bool { return a.scope() == scope }), wanted[n:]...)
+		add = slices.DeleteFunc(add, func(a Address) bool { return link.ScopeOf(a.Local) == scope })
+		add = append(add, wanted[n:]...)
 	}
 	listed := setOfAddresses(again)
 	for _, a := range remove {
@@ -163,29 +166,6 @@ func reorder(target, have, remove, add []Address) (_, _ []Address) {
 	}
 	return again, add
 }
-
-// The scopes of addresses, by which IPv6 sorts the addresses of a device.
-const (
-	scopeV4 = iota
-	scopeLink
-	scopeSite
-	scopeGlobal
-)
-
-func (a Address) scope() int {
-	switch ip := a.Local; {
-	case ip.Is4():
-		return scopeV4
-	case ip.IsLinkLocalUnicast():
-		return scopeLink
-	case netip.PrefixFrom(siteLocal, 10).Contains(ip):
-		return scopeSite
-	}
-	return scopeGlobal
-}
-
-// siteLocal is the prefix of the site-local addresses. RFC 3879 deprecates them, but the kernel still knows them.
-var siteLocal = netip.AddrFrom16([16]byte{0: 0xfe, 1: 0xc0})
 
 // targetRoutes returns the routes that must exist in the end, those that are kept first.
 func (p *planner) targetRoutes() []Route {
@@ -224,9 +204,11 @@ func (p *planner) routes() {
 	if slices.ContainsFunc(p.steps, func(s Step) bool { return s.phase == phaseReplace }) {
 		ph = phaseReplace
 	}
-	for _, r := range target {
-		if !p.in(there, r) || drops(r) {
-			p.step(ph, Step{Kind: StepAddRoute, Route: r})
+	for _, far := range []bool{false, true} { // a gateway may be in the network of another route
+		for _, r := range target {
+			if r.Via.IsValid() == far && (!p.in(there, r) || drops(r)) {
+				p.step(ph, Step{Kind: StepAddRoute, Route: r})
+			}
 		}
 	}
 	p.prefixes()

@@ -205,7 +205,7 @@ func TestLinkLocalIPv6GoesWithASmallMTU(t *testing.T) {
 	}
 }
 
-func TestUndoBringsTheOrderOfIPv4AddressesBack(t *testing.T) {
+func TestUndoRestoresTheOrderOfIPv4Addresses(t *testing.T) {
 	before := live(link.TUN, func(d *Device) {
 		d.Addresses = *addresses("10.0.0.1/24", "10.0.0.2/24", "10.1.0.1/24",
 			"fd00::1/64")

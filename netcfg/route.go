@@ -5,13 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-)
 
-// Routing tables that have a name everywhere.
-const (
-	tableDefault = 253
-	tableMain    = 254
-	TableLocal   = 255 // the kernel's table of the host's own addresses
+	"github.com/tunadm/tunadm/internal/link"
 )
 
 // metricV6 is the metric that the kernel gives an IPv6 route without one.
@@ -54,7 +49,7 @@ func (r *Route) parseOption(word, value string) (err error) {
 		if r.Via, err = netip.ParseAddr(value); err != nil {
 			return fmt.Errorf("via %q is not an IP address", value)
 		}
-		return checkHost(r.Via)
+		return link.CheckHost(r.Via)
 	case "metric":
 		n, err := strconv.ParseUint(value, 10, 32)
 		if err != nil {
@@ -62,31 +57,12 @@ func (r *Route) parseOption(word, value string) (err error) {
 		}
 		r.Metric = uint32(n)
 	case "table":
-		r.Table, err = parseTable(value)
+		r.Table, err = link.ParseTable(value)
 		return err
 	default:
 		return fmt.Errorf("%q is not a keyword of a route: write via, metric or table", word)
 	}
 	return nil
-}
-
-func parseTable(s string) (uint32, error) {
-	switch s {
-	case "main":
-		return tableMain, nil
-	case "default":
-		return tableDefault, nil
-	case "local":
-		return 0, fmt.Errorf("table local is the kernel's")
-	}
-	n, err := strconv.ParseUint(s, 10, 32)
-	if err != nil || n == 0 {
-		return 0, fmt.Errorf("table %q is neither main, default nor a number from 1 to 4294967295", s)
-	}
-	if n == TableLocal {
-		return 0, fmt.Errorf("table %s is the kernel's local table", s)
-	}
-	return uint32(n), nil
 }
 
 func (r *Route) parseDestination(s string) error {
@@ -97,7 +73,7 @@ func (r *Route) parseDestination(s string) error {
 		}
 		return nil
 	}
-	p, err := parsePrefix(s)
+	p, err := link.ParsePrefix(s)
 	if err != nil {
 		return err
 	}
@@ -121,7 +97,7 @@ func (r Route) String() string {
 	if r.metric() != (Route{To: r.To}).metric() {
 		fmt.Fprintf(&b, " metric %d", r.Metric)
 	}
-	if r.table() != tableMain {
+	if r.table() != link.TableMain {
 		fmt.Fprintf(&b, " table %d", r.Table)
 	}
 	return b.String()
@@ -132,7 +108,7 @@ func (r Route) Foreign() bool { return r.kept.foreign }
 
 func (r Route) table() uint32 {
 	if r.Table == 0 {
-		return tableMain
+		return link.TableMain
 	}
 	return r.Table
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
@@ -27,7 +28,7 @@ func planRules(want Rules, have []rtnl.Rule) []Step {
 	step := func(list []rtnl.Rule, kind StepKind, ph phase, local bool, there bool) {
 		for _, r := range list {
 			found := slices.ContainsFunc(have, func(o rtnl.Rule) bool { return r.Same(o, kind == StepRemoveRule) })
-			if (r.Table == TableLocal) == local && found == there {
+			if (r.Table == link.TableLocal) == local && found == there {
 				steps = append(steps, Step{Kind: kind, Rule: r, phase: ph})
 			}
 		}

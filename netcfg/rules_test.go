@@ -20,10 +20,10 @@ func diverted(ipv6 bool) Rules {
 	rules := Rules{
 		Add: []rtnl.Rule{
 			{Priority: 200, In: "lo", Table: 77},
-			{Priority: 100, In: "tun7", Table: TableLocal},
-			{Priority: 1000, Table: TableLocal},
+			{Priority: 100, In: "tun7", Table: link.TableLocal},
+			{Priority: 1000, Table: link.TableLocal},
 		},
-		Remove: []rtnl.Rule{{Table: TableLocal, Protocol: unix.RTPROT_KERNEL}},
+		Remove: []rtnl.Rule{{Table: link.TableLocal, Protocol: unix.RTPROT_KERNEL}},
 	}
 	for _, list := range [][]rtnl.Rule{rules.Add, rules.Remove} {
 		for i := range list {
@@ -46,7 +46,7 @@ func printed(steps []Step) (lines []string) {
 // have restored.
 func TestPlanRules(t *testing.T) {
 	r := diverted(false)
-	kernel, others := r.Remove[0], rtnl.Rule{Priority: 32766, Table: tableMain, Protocol: unix.RTPROT_KERNEL}
+	kernel, others := r.Remove[0], rtnl.Rule{Priority: 32766, Table: link.TableMain, Protocol: unix.RTPROT_KERNEL}
 	byHand, detached, narrower := kernel, r.Add[1], r.Add[1]
 	byHand.Protocol = unix.RTPROT_BOOT
 	detached.Detached = true

@@ -29,6 +29,8 @@ type Step struct {
 	force   bool          // delete: delete even if a program is attached
 	old     *Device       // access, delete: the device as it was observed
 
+	doubtful bool // add-route: a deeper look shows whether the kernel refuses the route
+
 	phase phase
 }
 

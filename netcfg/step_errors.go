@@ -139,3 +139,13 @@ func (ns *Namespace) routeHolder(r Route) string {
 
 // errBusy is the errno of a device in use.
 const errBusy = unix.EBUSY
+
+// busyError returns the error of a step on a device in use.
+func busyError(d *Device, kind StepKind) *cause.Error {
+	how := fix.Sentence("stop it first")
+	if kind == StepDelete && surroundings.MayConfigure() {
+		how = fix.Fix{Before: "stop it first, or force the deletion: ",
+			Commands: []fix.Command{fix.Tunadm("delete", d.Name, "--force")}}
+	}
+	return &cause.Error{Device: d.Name, Cause: cause.InUse, Detail: d.UsedBy(), Fix: how, Err: errBusy}
+}

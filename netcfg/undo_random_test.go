@@ -184,7 +184,7 @@ func (g *generator) state() {
 	g.mode = pick(g, link.TUN, link.TAP)
 	g.line("link del x7")
 	g.line("route flush dev v0 proto zebra")
-	g.line("tuntap add dev x7 mode %s %s %s", g.mode, pick(g, "", "", "user 1000", "group 1000"),
+	g.line("tuntap add dev x7 mode %s %s %s", g.mode, pick(g, "", "", "user "+ordinary(), "group "+ordinary()),
 		pick(g, "", "", "multi_queue"))
 	mtu := pick(g, 1500, 1500, 1280, 1400, 9000, 1000)
 	g.line("link set x7 mtu %d txqueuelen %d group %d", mtu, pick(g, 500, 7, 1000), pick(g, 0, 0, 51))
@@ -218,6 +218,14 @@ func (g *generator) state() {
 	for range g.IntN(7) {
 		g.line("%s", g.route())
 	}
+}
+
+// ordinary is an ordinary user, or the only one of a user namespace.
+func ordinary() string {
+	if nstest.Real() {
+		return "1000"
+	}
+	return "0"
 }
 
 func (g *generator) address4() string {
@@ -310,15 +318,12 @@ func (g *generator) number(format string) string { return fmt.Sprintf(format, 1+
 
 // failure adds a step that the kernel refuses, or none if another disturbance is to come.
 func (g *generator) failure(want *Spec) string {
-	kind := pick(g, "signal", "signal", "access", "gateway", "taken", "master", "alias", "mac")
+	kind := pick(g, "signal", "signal", "access", "taken", "taken", "master", "alias", "mac")
 	switch kind {
 	case "access":
 		want.Access = &users.Access{User: &users.ID{Number: 1000}, Group: &users.ID{Number: 1000}}
-	case "gateway":
-		want.AddRoutes = append(want.AddRoutes,
-			pick(g, route("10.200.0.0/16 via 10.222.0.1"), route("fd00:200::/64 via fd00:222::1")))
 	case "taken":
-		want.AddRoutes = append(want.AddRoutes, pick(g, route("10.201.0.0/16"), route("fd00:201::/64 via fd00:222::1")))
+		want.AddRoutes = append(want.AddRoutes, pick(g, route("10.201.0.0/16"), route("fd00:201::/64")))
 	case "master":
 		want.Master = &Master{Name: "v0"}
 	case "alias":
@@ -328,7 +333,7 @@ func (g *generator) failure(want *Spec) string {
 			want.MAC = link.MAC{1, 0, 0, 0, 0, 1}
 		}
 	}
-	if want.Up == nil && (kind == "gateway" || kind == "taken") && g.often(90) {
+	if want.Up == nil && kind == "taken" && g.often(90) {
 		want.Up = on(true)
 	}
 	return kind
@@ -424,23 +429,30 @@ func addressLine(body []byte) (string, bool) {
 	return raw(head, body[unix.SizeofIfAddrmsg:], unix.IFA_FLAGS, unix.IFA_CACHEINFO), ok
 }
 
-// routeLine leaves out the routes that IPv6 derives from an address, or from its peer, a moment later.
+// routeLine leaves out the routes that IPv6 derives from an address, or from its peer, a moment later, and the flags
+// that follow the carrier, which the kernel notices a moment later.
 func routeLine(body []byte) (string, bool) {
-	const state = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTM_F_CLONED
+	const state = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN
 	cloned := rtnl.Uint32(body[8:])&unix.RTM_F_CLONED != 0
 	if cloned || body[0] == unix.AF_INET6 && body[5] == unix.RTPROT_KERNEL &&
 		(body[7] != unix.RTN_UNICAST || body[1] == 128) || body[7] == unix.RTN_MULTICAST {
 		return "", false
 	}
-	expires := uint32(0)
+	expires, body := uint32(0), slices.Clone(body)
 	for kind, value := range attributes(body[unix.SizeofRtMsg:]) {
-		if kind == unix.RTA_CACHEINFO && len(value) >= 12 {
+		switch {
+		case kind == unix.RTA_CACHEINFO && len(value) >= 12:
 			expires = rounded(rtnl.Uint32(value[8:]) / 100 /* USER_HZ */)
+		case kind == unix.RTA_MULTIPATH: // struct rtnexthop: the length, the flags
+			for len(value) >= unix.SizeofRtNexthop {
+				value[2] &^= state
+				value = value[min(max(int(rtnl.Uint16(value)), unix.SizeofRtNexthop), len(value)):]
+			}
 		}
 	}
 	r, _ := decodeRoute(body, int(body[0]))
 	to := cmp.Or(r.String(), fmt.Sprintf("type %d", body[7]))
 	head := fmt.Sprintf("route %d/%d %x flags %#x expires %d %s", body[0], body[5], body[1:8],
-		rtnl.Uint32(body[8:])&^state, expires, to)
+		rtnl.Uint32(body[8:])&^(state|unix.RTM_F_CLONED), expires, to)
 	return raw(head, body[unix.SizeofRtMsg:], unix.RTA_CACHEINFO), true
 }

@@ -47,7 +47,7 @@ func changedBy(change func(d *Device)) (before, after *Device) {
 	return before, &copied
 }
 
-func TestWhatDiffersIsTold(t *testing.T) {
+func TestDifferencesAreReported(t *testing.T) {
 	for _, c := range []struct {
 		change func(d *Device)
 		want   string
@@ -81,7 +81,7 @@ func TestWhatDiffersIsTold(t *testing.T) {
 	}
 }
 
-func TestANewDeviceIsToldWithWhatDiffersFromANewOne(t *testing.T) {
+func TestANewDeviceIsReportedWithItsDifferences(t *testing.T) {
 	_, d := changedBy(func(d *Device) { d.MTU, d.Up, d.Access.User = 1400, true, &users.ID{} })
 	if got, want := told(appeared(EventJoined, d)), "joined, owner, mtu, address +10.0.0.1/24, up"; got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -107,7 +107,7 @@ func using(queues int, holders string) *Device {
 	return d
 }
 
-func TestWhoAttachedAndDetachedIsTold(t *testing.T) {
+func TestAttachedAndDetachedProgramsAreReported(t *testing.T) {
 	for _, c := range []struct {
 		before, after *Device
 		want          string
@@ -152,9 +152,9 @@ func TestAProgramThatIsAboutToEndIsStillThere(t *testing.T) {
 	}
 }
 
-// TestAnnouncementsThatAreLostAreMadeUpFor creates more devices than the smallest buffer has room for while nothing
+// TestDifferencesFollowLostAnnouncements creates more devices than the smallest buffer has room for while nothing
 // reads, deletes one, and changes one.
-func TestAnnouncementsThatAreLostAreMadeUpFor(t *testing.T) {
+func TestDifferencesFollowLostAnnouncements(t *testing.T) {
 	ns := open(t)
 	ip(t, "tuntap add tun0 mode tun")
 	ip(t, "tuntap add tun1 mode tun")
@@ -223,9 +223,9 @@ func TestAWatchEndsWithItsReader(t *testing.T) {
 	}
 }
 
-// TestAnAttachmentThatIsOverIsTold attaches and detaches a program before the watcher looks. For a single-queue device,
-// the kernel does not announce the number of attached programs.
-func TestAnAttachmentThatIsOverIsTold(t *testing.T) {
+// TestAFinishedAttachmentIsReported attaches and detaches a program before the watcher looks. For a single-queue
+// device, the kernel does not announce the number of attached programs.
+func TestAFinishedAttachmentIsReported(t *testing.T) {
 	ns := open(t)
 	ip(t, "tuntap add tun0 mode tun multi_queue")
 	ip(t, "link set tun0 up")

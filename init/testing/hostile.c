@@ -87,7 +87,7 @@ static int internet(void)
 	return fd < 0 ? -1 : close(fd);
 }
 
-// try runs one in a process of its own, since some leave it in another state.
+// try runs one in a separate process, since some change the state of the process.
 static void try(const char *what, int (*how)(void))
 {
 	fflush(stdout);

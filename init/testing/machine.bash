@@ -14,7 +14,7 @@ prepare() {
 	mknod -m 0666 "$work/tun" c 10 200
 	cc -std=gnu11 -O2 -Wall -Wextra -static -o "$work/hostile" "$here/testing/hostile.c"
 	cc -std=gnu11 -O2 -Wall -Wextra -static -o "$work/attach" -x c - <<'C'
-// attach DEVICE tun|tap: attaches as the user it runs as, prints its addresses, tells systemd, and stays until it is stopped.
+// attach DEVICE tun|tap: attaches as its user, prints its addresses, notifies systemd, and runs until it is stopped.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -65,7 +65,8 @@ machine() {
 	local unit script
 	m=$work/$1/root
 	mkdir -p "$m" "$work/$1/upper" "$work/$1/work"
-	mount -t overlay -o "lowerdir=$root,upperdir=$work/$1/upper,workdir=$work/$1/work" overlay "$m" 2>/dev/null || cp -a "$root/." "$m"
+	mount -t overlay -o "lowerdir=$root,upperdir=$work/$1/upper,workdir=$work/$1/work" overlay "$m" 2>/dev/null ||
+		cp -a "$root/." "$m"
 	install -D -m 0755 "$tunadm" "$m/usr/local/bin/tunadm"
 	install -D -m 0755 "$work/attach" "$m/usr/local/bin/attach"
 	install -D -m 0755 "$work/hostile" "$m/usr/local/bin/hostile"
@@ -103,9 +104,9 @@ service() {
 
 # boot boots the machine and waits until it has started, even if units failed.
 boot() {
-	systemd-nspawn --quiet --directory="$m" --machine=tunadm-test --register=no --keep-unit --settings=no --private-network \
-		--bind="$work/tun:/dev/net/tun" --system-call-filter=pidfd_getfd --link-journal=no --timezone=off \
-		--resolv-conf=off --console=pipe --boot </dev/null >"$work/console" 2>&1 &
+	systemd-nspawn --quiet --directory="$m" --machine=tunadm-test --register=no --keep-unit --settings=no \
+		--private-network --bind="$work/tun:/dev/net/tun" --system-call-filter=pidfd_getfd --link-journal=no \
+		--timezone=off --resolv-conf=off --console=pipe --boot </dev/null >"$work/console" 2>&1 &
 	nspawn=$! leader=
 	wait_for 30 find_leader && wait_for 100 started && return
 	cat "$work/console" >&2
@@ -117,10 +118,11 @@ started() {
 	[[ $state == running || $state == degraded ]]
 }
 find_leader() {
-	local status
+	local status first
 	kill -0 "$nspawn" || return
 	for status in /proc/[0-9]*/status; do # its first process is 1 in a namespace below this one
-		if [[ $(awk '/^NSpid:/ { print NF $NF }' "$status" 2>/dev/null) == 31 && $(<"${status%status}comm") == systemd ]]; then
+		first=$(awk '/^NSpid:/ { print NF $NF }' "$status" 2>/dev/null)
+		if [[ $first == 31 && $(<"${status%status}comm") == systemd ]]; then
 			leader=${status//[^0-9]/}
 			return
 		fi

@@ -22,7 +22,9 @@ build() {
 		tail -n 5 "$new.log" >&2
 		give_up "the init: debootstrap $suite failed"
 	fi
-	[[ -z $more_packages ]] || timeout 300 chroot "$new" sh -c 'cd /opt && apt-get -qq update && apt-get -qq download $1' sh "$more_packages" >>"$new.log" 2>&1 ||
+	[[ -z $more_packages ]] ||
+		timeout 300 chroot "$new" sh -c 'cd /opt && apt-get -qq update && apt-get -qq download $1' sh \
+			"$more_packages" >>"$new.log" 2>&1 ||
 		echo 'init/test: no OpenRC' >&2
 	rm -f "$new.log" "$new"/var/cache/apt/archives/*.deb
 	: >"$new/etc/machine-id"

@@ -71,7 +71,8 @@ test_restart() {
 	check 'a restart with a device in use succeeds' inside systemctl restart tunadm
 	check 'it leaves that device alone' same "$index" "$(attribute tun77 ifindex)"
 	check 'and its program' same "$process" "$(property MainPID vpnd)"
-	check 'the journal says why' contains "$(journal --unit=tunadm)" 'in use by a program that this user may not look into'
+	check 'the journal says why' contains "$(journal --unit=tunadm)" \
+		'in use by a program that this user may not look into'
 	check 'the other devices are there again' same 'foreign tap0 tun77' "$(devices)"
 	check 'in their bridge too' wait_for 60 tap_is_in_bridge
 	check 'tunadm-late.service is done again' wait_for 60 late_is_active
@@ -93,7 +94,8 @@ test_broken() {
 	printf '%s\n\n[device.tun78]\nmod = "tun"\n' "$good" >"$m/etc/tunadm.toml"
 	inside systemctl reset-failed
 	check 'a mistake in the file fails the unit' refused inside systemctl start tunadm
-	check 'the journal says where' contains "$(journal --unit=tunadm)" "/etc/tunadm.toml:$(wc -l <"$m/etc/tunadm.toml"):1"
+	check 'the journal says where' contains "$(journal --unit=tunadm)" \
+		"/etc/tunadm.toml:$(wc -l <"$m/etc/tunadm.toml"):1"
 	check 'nothing is touched' same foreign "$(devices)"
 	inside systemctl restart tunadm-late 2>/dev/null || true
 	check 'a mistake is not tried again' same failed "$(property ActiveState tunadm-late)"
@@ -150,10 +152,12 @@ test_score() {
 	for unit in $units; do
 		unit=${unit/@/@x}
 		line=$(inside systemd-analyze --no-pager --threshold=20 security "$unit" | tail -n 1)
-		check "systemd-analyze security: ${line#* } (at most 2.0)" inside systemd-analyze --no-pager --threshold=20 security "$unit"
+		check "systemd-analyze security: ${line#* } (at most 2.0)" \
+			inside systemd-analyze --no-pager --threshold=20 security "$unit"
 	done
 	check 'systemd has nothing to say about the units' same '' \
-		"$(inside systemd-analyze --man=no verify tunadm.service tunadm-late.service tunadm@x.service 2>&1 | grep tunadm || true)"
+		"$(inside systemd-analyze --man=no verify tunadm.service tunadm-late.service tunadm@x.service 2>&1 |
+			grep tunadm || true)"
 }
 
 test_systemd() {
@@ -162,7 +166,8 @@ test_systemd() {
 	declare_devices
 	mkdir -p "$m/etc/systemd/network"
 	printf '[NetDev]\nName=br0\nKind=bridge\n' >"$m/etc/systemd/network/br0.netdev"
-	printf '[Match]\nName=br0\n[Network]\nAddress=10.1.0.1/24\nConfigureWithoutCarrier=yes\n' >"$m/etc/systemd/network/br0.network"
+	printf '[Match]\nName=br0\n[Network]\nAddress=10.1.0.1/24\nConfigureWithoutCarrier=yes\n' \
+		>"$m/etc/systemd/network/br0.network"
 	# The problem that the manual describes, and its fix.
 	printf '[Match]\nName=*\n[Network]\nDHCP=yes\n' >"$m/etc/systemd/network/zz-all.network"
 	printf '[Match]\nKind=tun\n[Link]\nUnmanaged=yes\n' >"$m/etc/systemd/network/05-tunadm.network"
@@ -184,9 +189,10 @@ test_systemd() {
 
 # off DEVICES HOW sets took to the time to power off with this number of devices.
 off() {
-	local started
+	local started ended
 	machine "off-$1-$2"
-	(($1 == 0)) || printf '[device."t[1-%d]"]\nmode = "tun"\nuser = "waldner"\naddresses = ["10.0.0.1/32"]\n' "$1" >"$m/etc/tunadm.toml"
+	(($1 == 0)) || printf '[device."t[1-%d]"]\nmode = "tun"\nuser = "waldner"\naddresses = ["10.0.0.1/32"]\n' "$1" \
+		>"$m/etc/tunadm.toml"
 	systemctl --quiet --root="$m" enable tunadm.service
 	if [[ $2 == used ]]; then # by a program that is stopped last
 		service holder.service $'DefaultDependencies=no\nAfter=tunadm.service' \
@@ -196,9 +202,12 @@ off() {
 		fail "a machine boots with $1 devices ($2)"
 		return
 	fi
-	check "$1 devices ($2): they are there" same "$1 running active" "$(devices | wc -w) $state $(property ActiveState tunadm)"
-	started=$((($(property ActiveEnterTimestampMonotonic tunadm) - $(property InactiveExitTimestampMonotonic tunadm)) / 1000))
+	check "$1 devices ($2): they exist" same "$1 running active" \
+		"$(devices | wc -w) $state $(property ActiveState tunadm)"
+	started=$(property InactiveExitTimestampMonotonic tunadm)
+	ended=$(property ActiveEnterTimestampMonotonic tunadm)
 	power_off
+	started=$(((ended - started) / 1000))
 	echo "# $1 devices ($2): tunadm.service started in $started ms, the machine was off in $took ms"
 }
 

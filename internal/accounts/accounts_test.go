@@ -71,7 +71,7 @@ func TestGroupsOfAUser(t *testing.T) {
 	}
 }
 
-// TestASilentNameService starts a getent that does not answer, and one that prints and goes on.
+// TestASilentNameService starts a getent that does not answer, and one that prints and does not end.
 func TestASilentNameService(t *testing.T) {
 	start := time.Now()
 	if out, err := output([]string{"/bin/sleep", "100"}, start.Add(100*time.Millisecond)); err != ErrSilent {

@@ -3,6 +3,8 @@
 package cause
 
 import (
+	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -145,7 +147,7 @@ type Error struct {
 	Released bool   // no program uses the device any more
 }
 
-// Error returns "what: why: kernel's error", without the device.
+// Error returns "what: why: kernel's error", without the device. It leaves out an error that repeats the words before.
 func (e *Error) Error() string {
 	why := e.Detail
 	if why == "" {
@@ -157,7 +159,8 @@ func (e *Error) Error() string {
 			parts = append(parts, part)
 		}
 	}
-	if e.Err != nil && !slices.Contains(parts, e.Err.Error()) {
+	said := strings.HasPrefix(why, "no such ") && errors.Is(e.Err, fs.ErrNotExist)
+	if e.Err != nil && !said && !slices.Contains(parts, e.Err.Error()) {
 		parts = append(parts, e.Err.Error())
 	}
 	return strings.Join(parts, ": ")

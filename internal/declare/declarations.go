@@ -150,7 +150,7 @@ func (v value) filled(r link.Range, n int) (value, error) {
 	return v, nil
 }
 
-// check refuses properties that exclude each other on every kernel. Valid tells that each alone is valid.
+// check refuses properties that exclude each other on every kernel. valid reports that each alone is valid.
 func (d *document) check(one *Declaration, s *section, entries []entry, valid bool) bool {
 	at := func(key string) int {
 		for _, e := range entries {

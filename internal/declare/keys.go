@@ -88,8 +88,8 @@ func idKey(name string, set func(*Declaration, string)) key {
 		switch {
 		case v.kind == unstable.Integer:
 			n, err := parseInteger(v.text)
-			if err != nil || n < 0 || n > users.IDMax {
-				return fmt.Errorf("%s is out of range: 0 to %d", v.text, uint32(users.IDMax))
+			if err != nil || n < k.least || n > k.most {
+				return fmt.Errorf("%s is out of range: %d to %d", v.text, k.least, k.most)
 			}
 			v.text = strconv.FormatInt(n, 10)
 		case v.kind != unstable.String:
@@ -111,8 +111,8 @@ func numberKey(name string, least, most int64, set func(*Declaration, int)) key 
 			return wrongType(k, v)
 		}
 		n, err := parseInteger(v.text)
-		if err != nil || n < least || n > most {
-			return fmt.Errorf("%s is out of range: %d to %d", v.text, least, most)
+		if err != nil || n < k.least || n > k.most {
+			return fmt.Errorf("%s is out of range: %d to %d", v.text, k.least, k.most)
 		}
 		set(d, int(n))
 		return nil

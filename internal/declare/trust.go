@@ -23,7 +23,9 @@ func open(path string) (*os.File, *Mistake) {
 	m := unreadable(path, err)
 	var kind files.WrongKind
 	var untrusted *files.Untrusted
-	switch {
+	switch above := new(files.Above); {
+	case errors.As(err, &above):
+		m.Fix = copyOf(path)
 	case errors.As(err, &kind) && (kind == files.FIFO || kind == files.DeviceNode):
 		m.Fix = fix.Sentence("the operand - reads standard input")
 	case errors.As(err, &untrusted) && untrusted.Directory:
@@ -55,7 +57,8 @@ func copyOf(path string) fix.Fix {
 		install = append(install, "-o", "root")
 	}
 	install = append(install, "-T")
-	if _, err := os.Readlink(path); err == nil || files.CheckPrivate(filepath.Dir(path)) != nil {
+	if _, err := os.Readlink(path); err == nil || files.CheckPrivate(filepath.Dir(path)) != nil ||
+		files.CheckAbove(path) != nil {
 		home, _ := os.UserHomeDir()
 		install = append(install, "--", path, filepath.Join(home, filepath.Base(path)))
 		return fix.Fix{

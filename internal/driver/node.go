@@ -51,6 +51,12 @@ func openNode(path string) (int, error) {
 	})
 }
 
+// IsNode reports whether a path leads to the driver's node.
+func IsNode(path string) bool {
+	var st unix.Stat_t
+	return unix.Stat(path, &st) == nil && isNode(&st)
+}
+
 // isNode reports whether a file is the driver's node, at any path.
 func isNode(st *unix.Stat_t) bool {
 	return st.Mode&unix.S_IFMT == unix.S_IFCHR && uint64(st.Rdev) == unix.Mkdev(holders.Major, holders.Minor)

@@ -1,7 +1,7 @@
 // Package files opens and writes files apart from the Go runtime's poller, and checks a file before it is opened.
 //
-// The runtime starts its poller for the first file that os.OpenFile opens. Where the poller's descriptors cannot be
-// had, the whole program dies.
+// The runtime starts its poller for the first file that os.OpenFile opens. If there are no descriptors for the poller,
+// it ends the whole program.
 package files
 
 import (

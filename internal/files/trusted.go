@@ -48,7 +48,8 @@ var kernelFiles = []int64{
 }
 
 // OpenTrusted opens a regular file or a directory for reading. Only its owner may be able to write it, and if the
-// process is root, root must be its owner. The error is a [WrongKind], an [*Untrusted] or an errno.
+// process is root, root must be its owner, and nobody else may be able to put another file in its place. The error is a
+// [WrongKind], an [*Untrusted], an [*Above] or an errno.
 func OpenTrusted(path string) (*os.File, error) {
 	fd, err := OpenChecked(path, unix.O_RDONLY, checkKind)
 	if err != nil {
@@ -57,6 +58,9 @@ func OpenTrusted(path string) (*os.File, error) {
 	var st unix.Stat_t // of the open file: nobody can exchange it
 	if err = unix.Fstat(fd, &st); err == nil {
 		err = trust(&st, os.Geteuid())
+	}
+	if err == nil {
+		err = CheckAbove(path)
 	}
 	if err != nil {
 		unix.Close(fd)

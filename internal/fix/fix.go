@@ -12,7 +12,7 @@ import (
 )
 
 // A Fix is how to correct an error or a finding: commands that run one after the other, a sentence, or both. The zero
-// Fix is none. Only String converts it into text.
+// Fix is none. Only String and Lines convert it into text.
 type Fix struct {
 	Before   string // printed before the commands; without commands, the whole sentence
 	Commands []Command
@@ -29,7 +29,7 @@ type Command struct {
 	Namespace bool     // acts on the network namespace that it runs in
 }
 
-// Sentence returns a fix that is no command.
+// Sentence returns a fix that is a sentence, without a command.
 func Sentence(text string) Fix { return Fix{Before: text} }
 
 // Run returns a fix that is a list of commands.
@@ -56,6 +56,9 @@ func Tunadm(verb, device string, flags ...string) Command {
 	return Command{Words: words, root: verb != "doctor", Namespace: !slices.Contains(flags, "--netns")}
 }
 
+// askRoot comes before the commands of a fix, for a reader who lacks the rights to run them.
+const askRoot = "ask root for: "
+
 // IsZero reports whether there is no fix.
 func (f Fix) IsZero() bool { return f.Before == "" && len(f.Commands) == 0 && f.After == "" }
 
@@ -67,7 +70,7 @@ func (f Fix) String() string {
 	}
 	text := f.Before + strings.Join(lines, " && ") + f.After
 	if f.askRoot && f.Before == "" {
-		return "ask root for: " + text
+		return askRoot + text
 	}
 	return text
 }

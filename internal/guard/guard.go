@@ -15,7 +15,7 @@ import (
 const Name = "tunadm-guardian"
 
 // Start starts a guardian, a process that writes a request to a netlink socket if this process ends before it calls
-// dismiss, even by SIGKILL. The guardian inherits no lock and no queue. If it cannot be started, nobody writes then.
+// dismiss, even by SIGKILL. The guardian inherits no lock and no queue. If it cannot be started, it sends nothing.
 func Start(socket int, request []byte) (dismiss func()) {
 	var pipe [2]int
 	if unix.Pipe2(pipe[:], unix.O_CLOEXEC) != nil {

@@ -143,7 +143,7 @@ func (x *examiner) look(s *suspect, list int, name []byte, numbered bool) {
 		return
 	}
 	// The node may have any path, so its number counts. A file on a dead server need not answer (DONT_SYNC). FUSE
-	// refuses root any property that is asked for, so none is asked for; the number comes all the same.
+	// refuses root any property that is asked for, so none is asked for; the kernel reports the number nevertheless.
 	var st unix.Statx_t
 	_, _, errno := unix.RawSyscall6(unix.SYS_STATX, uintptr(list), uintptr(unsafe.Pointer(&name[0])),
 		unix.AT_STATX_DONT_SYNC, 0, uintptr(unsafe.Pointer(&st)), 0)

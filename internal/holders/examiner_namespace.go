@@ -36,7 +36,7 @@ func (x *examiner) prove(may bool) bool {
 }
 
 // ask looks up the namespace of the device of another process's descriptor. It holds the queue for a moment, and may
-// block for ever.
+// block forever.
 func (x *examiner) ask(pid int, f *queueFile, here uint64) {
 	switch there, err := deviceNamespace(pid, f.descriptor); err {
 	case nil:
@@ -62,7 +62,7 @@ func deviceNamespace(pid, fd int) (inode uint64, err error) {
 		return 0, err
 	}
 	if !isDriver(theirs) {
-		// Another file has the number now. To close it may block for ever, and is left to the end of the process.
+		// Another file has the number now. Closing it may block forever, so the end of the process closes it.
 		return 0, unix.EBADF
 	}
 	defer unix.Close(theirs)

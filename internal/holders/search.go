@@ -62,7 +62,7 @@ type Search struct {
 // Find looks until end for the processes that hold queues of devices of the thread's network namespace. Queues is the
 // number of queues that the kernel counts, by the name of the device. The process itself is left out.
 //
-// To take a descriptor from a process, to read what the kernel reports of one, and to close it each block for ever,
+// To take a descriptor from a process, to read what the kernel reports of one, and to close it can each block forever,
 // even against SIGKILL, if its owner puts a file there whose file system does not answer. So the examiner does all of
 // this: it inherits no lock and no queue, and is left behind if it does not answer in time.
 func (s *Search) Find(queues map[string]int, end time.Time) Findings {

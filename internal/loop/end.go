@@ -22,7 +22,7 @@ func (l *Loop) End() (err error) {
 }
 
 // EndOf undoes what a loop wrote down: the rules first, then the devices with their routes. Changes that are undone
-// already are no error.
+// already are not errors.
 func (l *Loop) EndOf(m *Memory) error {
 	var changes []netcfg.Change
 	for _, r := range m.Rules {
@@ -50,7 +50,7 @@ func (l *Loop) EndOf(m *Memory) error {
 }
 
 // before returns the change that returns an existing device to its earlier state, also if it was renamed, or nil if it
-// is gone. Properties that others have removed meanwhile are no error.
+// is gone. Properties that others have removed meanwhile are not errors.
 func (l *Loop) before(was device) (*netcfg.Change, error) {
 	var failed error
 	if was.Before != nil {

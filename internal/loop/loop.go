@@ -1,5 +1,5 @@
-// Package loop leads the traffic between addresses of one host out of one tun device and into another. The kernel
-// delivers such traffic locally, by a rule that it asks before all others; a loop removes that rule and adds others.
+// Package loop routes the traffic between addresses of one host out of one tun device and into another. The kernel
+// delivers such traffic locally, by its first policy rule; a loop removes that rule and adds others.
 package loop
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// A Loop is two tun devices on one host, with the traffic between their addresses led out of one and into the other. It
-// writes down everything that it is about to change, so that another run can undo it.
+// A Loop is two tun devices on one host, with the traffic between their addresses routed out of one and into the other.
+// It writes down everything that it is about to change, so that another run can undo it.
 type Loop struct {
 	Namespace *netcfg.Namespace
 	Ends      [2]End
@@ -145,7 +145,7 @@ func (l *Loop) Attach(asked netcfg.Attachment) ([]*netcfg.Attached, error) {
 	return attached, nil
 }
 
-// Divert leads the traffic through the devices, to which a program is attached.
+// Divert routes the traffic through the devices, to which a program is attached.
 func (l *Loop) Divert(ctx context.Context) error {
 	changes := l.diversion()
 	for _, c := range changes {
@@ -167,8 +167,8 @@ func (l *Loop) Divert(ctx context.Context) error {
 func (l *Loop) run(ctx context.Context, changes []netcfg.Change, o netcfg.Options) ([]netcfg.Result, error) {
 	o.Log = func(s netcfg.Step) { l.Log(s) }
 	results, err := l.Namespace.Run(ctx, changes, o)
-	for _, r := range results {
-		if cause.Of(r.Err) == cause.OtherFailed {
+	for i, r := range results {
+		if cause.Of(r.Err) == cause.OtherFailed || i > 0 && alike(r, results[i-1]) {
 			continue
 		}
 		for _, text := range r.Warnings {
@@ -177,6 +177,11 @@ func (l *Loop) run(ctx context.Context, changes []netcfg.Change, o netcfg.Option
 		err = errors.Join(err, r.Err, r.UndoErr)
 	}
 	return results, err
+}
+
+// alike reports whether two changes failed alike, as those of two devices that have no names yet do.
+func alike(a, b netcfg.Result) bool {
+	return a.Err != nil && b.Err != nil && a.Name == b.Name && a.Err.Error() == b.Err.Error()
 }
 
 func (l *Loop) remember() error { return l.Remember(&l.memory) }

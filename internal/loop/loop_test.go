@@ -6,8 +6,8 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // TestPriorities returns well-known priorities, or those just before the first rule.
@@ -39,7 +39,7 @@ func TestRulesAreWrittenDownWhole(t *testing.T) {
 	for i, ip := range []string{"10.0.1.1", "10.0.2.1"} {
 		l.Ends[i] = End{Device: []string{"t\xff", "tun8"}[i], Addresses: []netip.Addr{netip.MustParseAddr(ip)}}
 	}
-	l.rules = []rtnl.Rule{{Table: netcfg.TableLocal, Protocol: 2}}
+	l.rules = []rtnl.Rule{{Table: link.TableLocal, Protocol: 2}}
 	want := *l.diversion()[0].Rules
 	text, err := json.Marshal(Memory{Rules: []rules{recordOf(want)}})
 	if err != nil {

@@ -14,7 +14,7 @@ type Memory struct {
 	Rules   []rules  `json:"rules"` // one a family
 }
 
-// A device is one that is to be deleted, or that End returns to its earlier state.
+// A device is one that End deletes, or returns to its earlier state.
 type device struct {
 	Name      state.Text   `json:"name"`
 	Index     int          `json:"index"`
@@ -39,7 +39,7 @@ type rules struct {
 	Remove []rule `json:"remove"`
 }
 
-// A rule leads packets that come in through a device, or all packets, to a table.
+// A rule selects a table for packets that come in through a device, or for all packets.
 type rule struct {
 	IPv6     bool       `json:"ipv6"`
 	Priority uint32     `json:"priority"`

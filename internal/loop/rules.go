@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -17,7 +18,7 @@ const (
 	tableLast  = 250
 )
 
-// choose chooses priorities and a table that nobody uses.
+// choose chooses unused priorities and an unused table.
 func (l *Loop) choose(rules []rtnl.Rule) (err error) {
 	l.rules = rules
 	var asked []rtnl.Rule
@@ -70,10 +71,10 @@ func priorities(rules []rtnl.Rule) (p [3]uint32, err error) {
 
 // localRule returns a rule without a protocol that looks up the host's own addresses, in the family of ip.
 func localRule(ip netip.Addr, priority uint32, in string) rtnl.Rule {
-	return rtnl.Rule{IPv6: ip.Is6(), Priority: priority, In: in, Table: netcfg.TableLocal}
+	return rtnl.Rule{IPv6: ip.Is6(), Priority: priority, In: in, Table: link.TableLocal}
 }
 
-// diversion returns the changes that lead the traffic through the devices, one a family.
+// diversion returns the changes that route the traffic through the devices, one per family.
 func (l *Loop) diversion() (changes []netcfg.Change) {
 	for _, ip := range l.Ends[0].Addresses {
 		p := l.Priorities

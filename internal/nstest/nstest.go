@@ -37,6 +37,10 @@ type Runner interface{ Run() int }
 
 // Main runs the tests as root of the machine or of a user namespace, and returns the exit code.
 func Main(m Runner) int {
+	// With another umask, tunadm does not trust the files of the tests.
+	unix.Umask(0o022)
+	// The PATH of an ordinary user of Debian has no sbin.
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
 	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} { // as nohup(1) and a shell's & start programs
 		if signal.Ignored(sig) {
 			signal.Notify(make(chan os.Signal, 1), sig) // a child process starts with the default action
@@ -103,6 +107,17 @@ func NeedProgram(t T, name string) {
 	}
 }
 
+// NeedDriver skips a test if this user may not open the driver's node, which is 0600 on some machines.
+func NeedDriver(t T) {
+	t.Helper()
+	fd, err := unix.Open(Driver, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil && !Real() {
+		Skip(t, "requires a tun driver that this user may open: "+err.Error())
+	} else if err == nil {
+		unix.Close(fd)
+	}
+}
+
 // Enter moves the goroutine and its thread into new namespaces until the test ends. As root of the machine, it also
 // creates a driver's node there that every user may open.
 func Enter(t T) {
@@ -121,11 +136,7 @@ func Enter(t T) {
 		t.Fatal("mount tmpfs: ", err)
 	}
 	if !Real() {
-		if fd, err := unix.Open(Driver, unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
-			Skip(t, "requires a tun driver that this user may open: "+err.Error())
-		} else {
-			unix.Close(fd)
-		}
+		NeedDriver(t)
 		return
 	}
 	if err := unix.Mount("tmpfs", filepath.Dir(Driver), "tmpfs", 0, "mode=755"); err != nil {

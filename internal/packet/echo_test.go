@@ -85,7 +85,7 @@ func TestRespond(t *testing.T) {
 	}
 }
 
-// TestPacketsNotAnswered goes through what nobody may answer, on a tun and in a frame.
+// TestPacketsNotAnswered sends packets that no host may answer, on a tun and in a frame.
 func TestPacketsNotAnswered(t *testing.T) {
 	for what, s := range map[string]string{
 		"nothing": "", "one byte": "45", "six": "60",

@@ -44,6 +44,7 @@ func relayDevices(t *testing.T, ns *netcfg.Namespace) *Relay {
 	t.Helper()
 	r := &Relay{Names: [2]string{"tun60", "tun61"}}
 	for i, name := range r.Names {
+		nstest.NeedDriver(t)
 		nstest.Run(t, "ip", "tuntap", "add", name, "mode", "tun")
 		t.Cleanup(func() { _ = exec.Command("ip", "link", "del", name).Run() })
 		nstest.Run(t, "ip", "link", "set", name, "up")

@@ -20,8 +20,8 @@ type Reader struct {
 	waiter *poll.Waiter
 }
 
-// NewReader returns a Reader that ends with ctx, or when nobody reads the pipe out any more; out may be nil. Stop frees
-// the resources of the Reader, not the queue.
+// NewReader returns a Reader that ends with ctx, or when the pipe out has no reader any more; out may be nil. Stop
+// frees the resources of the Reader, not the queue.
 func NewReader(ctx context.Context, queue, out *os.File) (r *Reader, stop func(), err error) {
 	fd := int(queue.Fd())
 	if err := unix.SetNonblock(fd, true); err != nil {

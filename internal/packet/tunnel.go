@@ -24,7 +24,7 @@ type Tunnel struct {
 	Address string       // "host:port": where to connect, or where to listen
 	Listen  bool         // wait for the other host, instead of calling it
 	UDP     bool         // a packet a datagram, instead of a stream
-	Log     func(string) // gets what happens to the peers; nil: nobody
+	Log     func(string) // gets the events of peers; nil: not called
 	Trouble func(string) // gets what the user must know in any case; nil: Log gets it
 
 	// Peer is the only host from which a listener over UDP takes packets. Port 0 means any of its ports. If it is
@@ -41,7 +41,7 @@ type Tunnel struct {
 type limits struct {
 	frame   time.Duration // for the rest of a packet
 	write   time.Duration // for room to write
-	silence time.Duration // after which another host may become the peer of a listener over UDP
+	silence time.Duration // after which another peer may replace that of a listener; over TCP, one that sent nothing
 	burst   int           // lines
 }
 
@@ -66,7 +66,7 @@ const (
 	lastMoment    = 100 * time.Millisecond // for the end of the connection before, when a new one comes
 	waitFirst     = 250 * time.Millisecond
 	waitMost      = 30 * time.Second
-	steady        = 10 * time.Second // a connection that lasted so long is made again at once
+	steady        = 10 * time.Second // after a connection that lasted so long, the tunnel reconnects at once
 )
 
 // Open binds the socket of a listener. The error is a [*cause.Error].

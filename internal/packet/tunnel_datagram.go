@@ -18,7 +18,7 @@ const datagramBuffer = 4 << 20
 type datagrams struct {
 	*Tunnel
 	conn *net.UDPConn
-	peer atomic.Pointer[datagramPeer] // of a listener; nil: nobody yet
+	peer atomic.Pointer[datagramPeer] // of a listener; nil: none yet
 }
 
 // A datagramPeer is the host with which a listener exchanges packets.

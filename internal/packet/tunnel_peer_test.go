@@ -48,9 +48,9 @@ func (l *lodge) hears(t *testing.T, name string, conn net.Conn) {
 	}
 }
 
-// bytes is how much comes to a peer, with the headers, until nothing more is there although the device has sent
-// packets.
-func (l *lodge) bytes(t *testing.T, conn net.Conn, packets int) (sum int) {
+// bytes is how much comes to a peer, with the headers, after the device has sent packets. It waits for the least that
+// should come, and then until nothing more comes.
+func (l *lodge) bytes(t *testing.T, conn net.Conn, packets, least int) (sum int) {
 	t.Helper()
 	for range packets {
 		if _, err := l.out.Write(make([]byte, 100)); err != nil {
@@ -59,8 +59,11 @@ func (l *lodge) bytes(t *testing.T, conn net.Conn, packets int) (sum int) {
 	}
 	packet := make([]byte, frameMax)
 	for {
-		// Only waiting shows that nothing comes.
-		_ = conn.SetReadDeadline(time.Now().Add(nstest.Patience(300 * time.Millisecond)))
+		wait := nstest.Patience(300 * time.Millisecond) // only waiting shows that nothing comes
+		if sum < least {
+			wait = patience
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(wait))
 		n, err := conn.Read(packet)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return sum
@@ -86,10 +89,10 @@ func TestAForgedDatagramRedirectsNothing(t *testing.T) {
 	}
 	_, _ = stranger.Write(packet4)
 	l.until(t, 1, stranger.LocalAddr().String()+": ignored, since another peer is there")
-	if n := l.bytes(t, stranger, 3); n != 0 {
+	if n := l.bytes(t, stranger, 3, 0); n != 0 {
 		t.Errorf("a stranger got %d bytes", n)
 	}
-	if n := l.bytes(t, first, 0); n == 0 {
+	if n := l.bytes(t, first, 0, 1); n == 0 {
 		t.Error("the peer got nothing")
 	}
 	there := stranger.LocalAddr().String() + ": the peer is there now"
@@ -101,8 +104,8 @@ func TestAForgedDatagramRedirectsNothing(t *testing.T) {
 	}
 }
 
-// TestNobodyGetsMoreThanHeSent floods a peer that nobody named, whose address may be forged.
-func TestNobodyGetsMoreThanHeSent(t *testing.T) {
+// TestNoPeerGetsMoreThanItSent floods a peer that --peer does not name, whose address may be forged.
+func TestNoPeerGetsMoreThanItSent(t *testing.T) {
 	l := newLodge(t, "tun41", "[::]:5041", &Tunnel{}, unlimitedLog())
 	peer := dial(t, "udp", "127.0.0.1:5041")
 	defer peer.Close()
@@ -111,13 +114,13 @@ func TestNobodyGetsMoreThanHeSent(t *testing.T) {
 		l.hears(t, "tun41", peer)
 		sent += len(packet4) + 28
 	}
-	if got := l.bytes(t, peer, 100); got == 0 || got > sent {
+	if got := l.bytes(t, peer, 100, 1); got == 0 || got > sent {
 		t.Errorf("%d bytes came for %d", got, sent)
 	}
 	l.until(t, 1, "gets no more bytes than it sent")
 }
 
-// TestTheNamedPeer is heard and sent to from the start, and nobody else is.
+// TestTheNamedPeer checks that packets are exchanged with the named peer only, from the start.
 func TestTheNamedPeer(t *testing.T) {
 	peer, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -126,7 +129,8 @@ func TestTheNamedPeer(t *testing.T) {
 	defer peer.Close()
 	named := &Tunnel{Peer: netip.MustParseAddrPort(peer.LocalAddr().String())}
 	l := newLodge(t, "tun42", "[::]:5042", named, unlimitedLog())
-	if n := l.bytes(t, peer, 100); n < 100*(128+28) {
+	const all = 100 * (128 + 28)
+	if n := l.bytes(t, peer, 100, all); n < all {
 		t.Errorf("%d bytes came before the first packet", n)
 	}
 	port := dial(t, "udp", "127.0.0.1:5042")
@@ -137,7 +141,7 @@ func TestTheNamedPeer(t *testing.T) {
 	defer host.Close()
 	_, _ = host.Write(packet4)
 	l.until(t, 1, "it is not the peer")
-	if n := l.bytes(t, port, 3) + l.bytes(t, host, 3); n != 0 {
+	if n := l.bytes(t, port, 3, 0) + l.bytes(t, host, 3, 0); n != 0 {
 		t.Errorf("strangers got %d bytes", n)
 	}
 }
@@ -162,4 +166,55 @@ func TestAFloodIsNotLogged(t *testing.T) {
 	if lines > most {
 		t.Errorf("%d lines, %d at most: ... %s", lines, most, strings.Join(l.said[max(0, len(l.said)-3):], "; "))
 	}
+}
+
+// TestAPeerThatSendsNothingIsReplaced has a first peer over TCP that sends nothing, and a second one that sends a
+// packet and then nothing.
+func TestAPeerThatSendsNothingIsReplaced(t *testing.T) {
+	const address = "127.0.0.1:5044"
+	hurry := unlimitedLog()
+	hurry.silence = nstest.Patience(300 * time.Millisecond)
+	r := startWith(t, &Tunnel{Device: "tun44", Queue: device(t, "tun44"), Address: address, Listen: true}, hurry)
+	r.until(t, 1, "listening on "+address)
+	idle := dial(t, "tcp", address)
+	defer idle.Close()
+	r.until(t, 1, idle.LocalAddr().String()+": connected")
+	var second net.Conn
+	for deadline := time.Now().Add(patience); ; {
+		second = dial(t, "tcp", address)
+		defer second.Close()
+		if _, err := second.Write(framed(packet4)); err != nil {
+			t.Fatal(err)
+		}
+		if !refused(t, r, second) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nobody takes the place of a peer that sends nothing")
+		}
+	}
+	r.until(t, 1, idle.LocalAddr().String()+": it has sent nothing, and another peer connects")
+	before := counted(t, "tun44")
+	for deadline := time.Now().Add(patience); counted(t, "tun44") == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the packet is not on the device")
+		}
+		if _, err := second.Write(framed(packet4)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(hurry.silence) // only waiting shows that the peer stays
+	closed(t, dial(t, "tcp", address))
+	r.until(t, 1, "refused, since another peer is connected")
+	if err := r.end(t, true); err != nil {
+		t.Error(err)
+	}
+}
+
+// refused waits until a listener has accepted or refused a peer.
+func refused(t *testing.T, r *running, conn net.Conn) bool {
+	t.Helper()
+	name := conn.LocalAddr().String() + ": "
+	r.until(t, 1, name)
+	return r.count(name+"refused") > 0
 }

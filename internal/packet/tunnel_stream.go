@@ -26,7 +26,9 @@ type stream struct {
 // A peer is one connection.
 type peer struct {
 	conn  *net.TCPConn
-	until time.Time // the deadline of writing
+	since time.Time   // of the connection
+	heard atomic.Bool // it has sent a packet
+	until time.Time   // the deadline of writing
 	why   atomic.Value
 }
 
@@ -86,7 +88,7 @@ func network(name, address string) string {
 	return name
 }
 
-// accept accepts one peer at a time, and refuses others: a newcomer cannot drive out the peer.
+// accept accepts one peer at a time, and refuses others: a newcomer cannot drive out a peer that sends packets.
 func (s *stream) accept(ctx context.Context, l net.Listener) {
 	for ctx.Err() == nil {
 		conn, err := l.Accept()
@@ -97,7 +99,7 @@ func (s *stream) accept(ctx context.Context, l net.Listener) {
 			}
 			continue
 		}
-		p := &peer{conn: conn.(*net.TCPConn)}
+		p := &peer{conn: conn.(*net.TCPConn), since: time.Now()}
 		s.all.Go(func() {
 			if !s.admit(p) {
 				s.Log(conn.RemoteAddr().String() + ": refused, since another peer is connected")
@@ -111,7 +113,8 @@ func (s *stream) accept(ctx context.Context, l net.Listener) {
 	}
 }
 
-// admit makes p the peer if there is none. It waits a moment for the end of a connection that has just been closed.
+// admit makes p the peer if there is none. It ends the connection of a peer that has sent nothing for a time, and waits
+// a moment for the end of a connection that has just been closed.
 func (s *stream) admit(p *peer) bool {
 	if s.peer.CompareAndSwap(nil, p) {
 		return true
@@ -120,6 +123,9 @@ func (s *stream) admit(p *peer) bool {
 		return false
 	}
 	defer s.waits.Store(false)
+	if old := s.peer.Load(); old != nil && !old.heard.Load() && time.Since(old.since) >= s.limits.silence {
+		old.end(errors.New("it has sent nothing, and another peer connects"))
+	}
 	time.Sleep(lastMoment)
 	return s.peer.CompareAndSwap(nil, p)
 }
@@ -186,6 +192,7 @@ func (s *stream) receive(ctx context.Context, p *peer) error {
 		case err != nil:
 			return err
 		case packet != nil:
+			p.heard.Store(true)
 			if limited {
 				limited = false
 				_ = p.conn.SetReadDeadline(time.Time{})

@@ -28,6 +28,7 @@ var patience = nstest.Patience(10 * time.Second)
 func device(t *testing.T, name string) *os.File {
 	t.Helper()
 	nstest.Run(t, "ip", "link", "set", "lo", "up")
+	nstest.NeedDriver(t)
 	nstest.Run(t, "ip", "tuntap", "add", name, "mode", "tun")
 	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", name).Run() })
 	nstest.Run(t, "ip", "link", "set", name, "mtu", "65535", "up")
@@ -85,7 +86,7 @@ func startWith(t *testing.T, tunnel *Tunnel, l limits) *running {
 	return r
 }
 
-// until waits until the tunnel has said so n times.
+// until waits until the tunnel has logged this n times.
 func (r *running) until(t *testing.T, n int, text string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
@@ -206,7 +207,7 @@ func TestSlowPeers(t *testing.T) {
 	r := startWith(t, &Tunnel{Device: "tun6", Queue: queue, Address: address, Listen: true}, hurry)
 	r.until(t, 1, "listening")
 	idle := dial(t, "tcp", address)
-	time.Sleep(400 * time.Millisecond) // who has begun no packet may take his time
+	time.Sleep(400 * time.Millisecond) // a peer that has begun no packet has no deadline
 	_, _ = idle.Write(framed(packet4))
 	for range 1000 {
 		if _, err := idle.Write([]byte{1}); err != nil {
@@ -354,8 +355,8 @@ func expect(t *testing.T, conn net.Conn, udp bool, payload []byte) {
 	}
 }
 
-// TestCallingAgain has a peer that comes late, goes, and comes back.
-func TestCallingAgain(t *testing.T) {
+// TestReconnecting has a peer that comes late, goes, and comes back.
+func TestReconnecting(t *testing.T) {
 	const address = "127.0.0.1:5005"
 	r := start(t, &Tunnel{Device: "tun5", Queue: device(t, "tun5"), Address: address})
 	r.until(t, 1, "connection refused; trying again")

@@ -76,7 +76,7 @@ func untilDeadline(deadline time.Time) int {
 // Stopped reports whether the last Wait found that the context has ended.
 func (w *Waiter) Stopped() bool { return w.fds[placeStop].Revents != 0 }
 
-// Unread reports whether the last Wait found that nobody reads the pipe any more.
+// Unread reports whether the last Wait found that the pipe has no reader any more.
 func (w *Waiter) Unread() bool { return w.fds[placeOut].Revents != 0 }
 
 // Ready reports whether the last Wait found something at the n-th descriptor, counted from 0.

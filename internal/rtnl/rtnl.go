@@ -1,11 +1,10 @@
 // Package rtnl is a netlink socket: batches of requests, dumps, announcements, and the kernel's own words for a
 // refusal.
 //
-// doctor calls github.com/vishvananda/netlink for the route to an address. Each socket of the
-// library starts the poller of the Go runtime, and the runtime ends the process if it gets no descriptor for it. A
-// change would then be neither finished nor undone, so the library is not used where something is changed. The list has
-// the further reasons. A factor is the library's time divided by the time of this package, measured in one network
-// namespace with 1000 TAP devices.
+// doctor calls github.com/vishvananda/netlink for the route to an address. Each socket of the library starts the poller
+// of the Go runtime, and the runtime ends the process if it gets no descriptor for it. A change would then be neither
+// finished nor undone, so the library is not used for changes. The list has further reasons. A factor is the library's
+// time divided by the time of this package, measured in one network namespace with 1000 TAP devices.
 //
 //   - Reading TUN/TAP devices: in the library an absent owner or group is 0, which is root. It asks for all counters,
 //     and sends no filter for one kind of device (2.7).
@@ -24,7 +23,7 @@
 //   - Announcements: the library has one socket for links and one for addresses, so that their order is lost. It ends
 //     after lost announcements (ENOBUFS), and drops the attributes of a device that moves between network namespaces.
 //   - Rules of nftables, see internal/firewall: the library has none.
-//   - Ioctls of the TUN/TAP driver and of ethtool are no netlink.
+//   - Ioctls of the TUN/TAP driver and of ethtool do not use netlink.
 //
 // golang.org/x/sys/unix lacks RTA_NH_ID, RTEXT_FILTER_SKIP_STATS, IFA_PROTO, ETH_SS_FEATURES and NET_ADDR_SET, which
 // this package, driver and netcfg define.

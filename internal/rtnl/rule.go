@@ -240,20 +240,3 @@ func Rules(s *Socket) ([]Rule, error) {
 	}
 	return all, nil
 }
-
-// HasRoutes reports whether a routing table has routes of either family.
-func HasRoutes(s *Socket, table uint32) (bool, error) {
-	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		ask := Request(unix.RTM_GETROUTE, 0, &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}},
-			nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(table)))
-		found, err := Dump(s, ask, func(body []byte) (bool, bool) { return true, routeTable(body) == table })
-		missing := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) // no such table, or no IPv6
-		if err != nil && !missing {
-			return false, fmt.Errorf("read routes of table %d: %w", table, err)
-		}
-		if len(found) > 0 {
-			return true, nil
-		}
-	}
-	return false, nil
-}

@@ -99,7 +99,7 @@ type Explanation struct {
 func Explain(words []string, quote func(string) string) (Explanation, error) {
 	tool := Find(words[0])
 	if tool == nil {
-		return Explanation{}, refuse(0, "%q is not one of the emulated tools tunctl, openvpn and ip", words[0])
+		return Explanation{}, refuse(0, "%q is not one of the emulated tools %s", words[0], Names())
 	}
 	r, err := tool.Parse(words[1:])
 	if err != nil {

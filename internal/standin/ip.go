@@ -9,7 +9,7 @@ import (
 )
 
 // ip is the tuntap object of ip(8).
-var ip = &Tool{Name: "ip", Parse: parseIP, Exit: ipExit}
+var ip = &Tool{Name: "ip", line: "ip tuntap", marks: []string{"tuntap"}, Parse: parseIP, Exit: ipExit}
 
 // ipUsage is the exit code of ip(8) for a line with a usage error.
 const ipUsage = 255

@@ -14,7 +14,9 @@ import (
 )
 
 // openvpn is openvpn(8) with --mktun and --rmtun.
-var openvpn = &Tool{Name: "openvpn", Parse: parseOpenvpn, Exit: exitsOne}
+var openvpn = &Tool{
+	Name: "openvpn", line: "openvpn --mktun", marks: []string{"mktun", "rmtun"}, Parse: parseOpenvpn, Exit: exitsOne,
+}
 
 // An openvpnLine holds the options of a line.
 type openvpnLine struct {

@@ -2,15 +2,17 @@ package standin
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/tunadm/tunadm/internal/words"
 )
 
-// Translate replaces the lines of a shell script that call tunctl, openvpn or ip tuntap with lines that call tunadm. An
-// unsupported line of these tools is copied unchanged, after a comment with the reason. All other lines, the shell
+// Translate replaces the lines of a shell script that call an emulated tool with lines that call tunadm. An unsupported
+// line of these tools is copied unchanged, after a comment with the reason. All other lines, the shell
 // syntax around the commands, and here-documents are copied too.
 func Translate(script string) string {
 	var b strings.Builder
@@ -73,7 +75,16 @@ const (
 )
 
 // oldWords match lines of the emulated tools in any form.
-var oldWords = lazily(`\b(tunctl|vde_tunctl|VBoxTunctl|mktun|rmtun|tuntap)\b`)
+var oldWords = sync.OnceValue(func() *regexp.Regexp {
+	var all []string
+	for _, t := range tools() {
+		if t.marks == nil {
+			all = append(append(all, t.Name), t.aliases...)
+		}
+		all = append(all, t.marks...)
+	}
+	return regexp.MustCompile(`\b(` + strings.Join(all, "|") + `)\b`)
+})
 
 // translateLine translates the commands of one line.
 func translateLine(line string) string {
@@ -103,7 +114,7 @@ func translateLine(line string) string {
 		return comments(indent, notes) + indent + translated + line[len(indent)+len(text):]
 	case len(notes) > 0:
 	case oldWords().MatchString(text):
-		notes = []string{leftAlone + "a line of tunctl, openvpn or ip tuntap in a form that is not supported"}
+		notes = []string{leftAlone + "a line of " + Lines() + " in a form that is not supported"}
 	}
 	return comments(indent, notes) + line
 }

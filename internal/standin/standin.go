@@ -19,12 +19,35 @@ import (
 type Tool struct {
 	Name    string
 	aliases []string
-	Parse   func(words []string) (*Request, error) // reads the words after the tool's name; the error is a [*Refusal]
-	Exit    func(cause.Cause) int                  // returns the tool's exit code for an error
+	line    string   // the words with which the emulated lines begin
+	marks   []string // the words of such a line in any form; nil: its names
+
+	Parse func(words []string) (*Request, error) // reads the words after the tool's name; the error is a [*Refusal]
+	Exit  func(cause.Cause) int                  // returns the tool's exit code for an error
 }
 
 // tools returns the emulated programs.
 func tools() []*Tool { return []*Tool{tunctl, openvpn, ip} }
+
+// Names returns the names of the tools as a phrase: "tunctl, openvpn and ip".
+func Names() string {
+	return enumerate(" and ", func(t *Tool) string { return t.Name })
+}
+
+// Lines returns the emulated lines as a phrase: "tunctl, openvpn --mktun or ip tuntap".
+func Lines() string {
+	return enumerate(" or ", func(t *Tool) string { return t.line })
+}
+
+// enumerate joins a text about each tool.
+func enumerate(last string, text func(*Tool) string) string {
+	var all []string
+	for _, t := range tools() {
+		all = append(all, text(t))
+	}
+	n := len(all) - 1
+	return strings.Join(all[:n], ", ") + last + all[n]
+}
 
 // Find returns the tool of that name, or nil. A path before the name is ignored.
 func Find(name string) *Tool {

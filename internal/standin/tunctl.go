@@ -9,7 +9,9 @@ import (
 )
 
 // tunctl is the program of uml-utilities, with the two additional options of version 1.5.
-var tunctl = &Tool{Name: "tunctl", aliases: []string{"vde_tunctl", "VBoxTunctl"}, Parse: parseTunctl, Exit: exitsOne}
+var tunctl = &Tool{
+	Name: "tunctl", aliases: []string{"vde_tunctl", "VBoxTunctl"}, line: "tunctl", Parse: parseTunctl, Exit: exitsOne,
+}
 
 const tunctlUsage = `usage:
   create: tunctl [-b] [-n|-p] [-u OWNER] [-g GROUP] [-t NAME] [-f NODE]

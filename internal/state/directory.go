@@ -116,7 +116,7 @@ var asRoot = fix.Sentence("run it as root")
 // refused returns the error of a record that cannot be written: nothing may be changed without it.
 func (d Directory) refused(err error) error {
 	how := asRoot
-	if !errors.Is(err, fs.ErrPermission) {
+	if !errors.Is(err, fs.ErrPermission) || os.Geteuid() == 0 {
 		how = fix.Sentence("make " + string(d) + " writable, with free space")
 	}
 	return &cause.Error{Cause: cause.NotPermitted, Detail: "its changes cannot be recorded", Fix: how, Err: err}

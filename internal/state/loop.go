@@ -61,7 +61,7 @@ func (l *Loop) Recall(made any) (bool, error) {
 	return r != nil && err == nil, err
 }
 
-// Remember writes down what is to be undone, and returns when that is done.
+// Remember writes the record of the changes to undo. The caller makes them after that.
 func (l *Loop) Remember(made any) (err error) {
 	if l.Made, err = json.Marshal(made); err != nil {
 		return l.directory.refused(err)

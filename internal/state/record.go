@@ -74,10 +74,11 @@ func (s *store) read() (*record, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		return nil, &cause.Error{
-			Cause: cause.NotPermitted, Detail: "only root may read the record of earlier changes",
-			Fix: asRoot, Err: err,
+		e := &cause.Error{Cause: cause.NotPermitted, Detail: "the record of earlier changes cannot be read", Err: err}
+		if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+			e.Detail, e.Fix = "only root may read the record of earlier changes", asRoot
 		}
+		return nil, e
 	}
 	var r record
 	if err := json.Unmarshal(text, &r); err != nil {

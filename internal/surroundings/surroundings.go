@@ -100,19 +100,25 @@ func MayConfigure() bool {
 	return err == nil && data[0].Effective&(1<<unix.CAP_NET_ADMIN) != 0
 }
 
+// Grant returns the fix for a missing capability, which is named as in NET_ADMIN. otherwise is the sentence for root
+// outside of a container.
+func Grant(capability, otherwise string) fix.Fix {
+	lacks := "root here lacks CAP_" + capability + ": "
+	switch {
+	case os.Geteuid() != 0:
+		return fix.Sentence("run it as root")
+	case Here() == Container:
+		return fix.Sentence(lacks + "start the container with --cap-add " + capability)
+	}
+	return fix.Sentence(lacks + otherwise)
+}
+
 // AsRoot returns the fix for a missing CAP_NET_ADMIN.
 func AsRoot() fix.Fix {
-	if os.Geteuid() != 0 {
-		return fix.Sentence("run it as root")
-	}
-	switch Here() {
-	case Container:
-		return fix.Sentence("root here lacks CAP_NET_ADMIN: start the container with --cap-add NET_ADMIN")
-	case UserNamespace:
+	if os.Geteuid() == 0 && Here() == UserNamespace {
 		return fix.Sentence("root here has no CAP_NET_ADMIN over this network namespace, " +
 			"which belongs to another user namespace: " +
 			"create one with unshare -n")
 	}
-	return fix.Sentence("root here lacks CAP_NET_ADMIN over this network namespace: " +
-		"grant it, or run it outside the container")
+	return Grant("NET_ADMIN", "grant it over this network namespace, or run it outside the container")
 }

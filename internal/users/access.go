@@ -49,7 +49,7 @@ func (a Access) String() string {
 func (a Access) Words() string {
 	switch {
 	case a.User != nil && a.Group != nil:
-		return "user " + words.Escape(a.User.String()) + ", if he is in group " + words.Escape(a.Group.String())
+		return "user " + words.Escape(a.User.String()) + " as a member of group " + words.Escape(a.Group.String())
 	case a.User != nil:
 		return "user " + words.Escape(a.User.String())
 	case a.Group != nil:

@@ -74,10 +74,25 @@ func Nearest(word string, known []string) string {
 	const near = 0.8
 	best, distance := "", near
 	for _, k := range known {
+		if swapped(strings.TrimLeft(word, "-"), strings.TrimLeft(k, "-")) {
+			return k
+		}
+	}
+	for _, k := range known {
 		if d := smetrics.JaroWinkler(strings.ToLower(strings.TrimLeft(word, "-")), strings.TrimLeft(k, "-"),
 			0.7, 4); d >= distance {
 			best, distance = k, d
 		}
 	}
 	return best
+}
+
+// swapped reports whether two words differ in the order of two neighbouring bytes.
+func swapped(a, b string) bool {
+	for i := range len(a) - 1 {
+		if len(a) == len(b) && a != b && a[:i]+a[i+1:i+2]+a[i:i+1]+a[i+2:] == b {
+			return true
+		}
+	}
+	return false
 }

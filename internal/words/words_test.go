@@ -17,3 +17,13 @@ func TestEscapeIsHarmlessAndQuoteIsPasteable(t *testing.T) {
 		}
 	}
 }
+
+func TestNearestWord(t *testing.T) {
+	known := []string{"--multicast", "--mtu", "--user", "--up"}
+	for word, want := range map[string]string{"--mut": "--mtu", "--usr": "--user", "--multicats": "--multicast",
+		"user": "--user", "-": "", "": "", "--zzz": ""} {
+		if got := Nearest(word, known); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}

@@ -48,7 +48,8 @@ update_lists() {
 
 # depends PACKAGE VERSION prints the packages that it depends on, one a line.
 depends() {
-	apt_private apt-cache show "$1=$2" | awk '/^Depends:/ { gsub(/\([^)]*\)|,|^Depends:/, " "); print }' | tr -s ' ' '\n'
+	apt_private apt-cache show "$1=$2" |
+		awk '/^Depends:/ { gsub(/\([^)]*\)|,|^Depends:/, " "); print }' | tr -s ' ' '\n'
 }
 
 # newest_kernels prints "RELEASE VERSION" of each suite's kernel, and of several of one series (5.10) only the first.
@@ -77,7 +78,7 @@ unpack() {
 	done
 	for package in "$new"/*.deb; do
 		dpkg-deb --fsys-tarfile "$package" |
-			tar -C "$new" -x --wildcards './boot/vmlinuz*' '*lib/modules/*' 2>/dev/null || true # a package has one or the other
+			tar -C "$new" -x --wildcards './boot/vmlinuz*' '*lib/modules/*' 2>/dev/null || true # it has one of them
 	done
 	rm -f "$new"/*.deb
 	[[ -d $new/usr/lib/modules ]] || { mkdir -p "$new/usr" && mv "$new/lib" "$new/usr/"; }

@@ -28,7 +28,11 @@ base() {
 	mkdir -p "$image"/{dev,etc,proc,sys,run,root,tmp,mnt,srv,var/tmp,usr/bin,usr/sbin,lib/modules}
 	ln -s usr/bin "$image/bin" && ln -s usr/sbin "$image/sbin"
 	for tool in $tools; do
-		if path=$(PATH=/usr/sbin:/usr/bin:/sbin:/bin type -P "$tool"); then copy "$path"; else echo "without $tool" >&2; fi
+		if path=$(PATH=/usr/sbin:/usr/bin:/sbin:/bin type -P "$tool"); then
+			copy "$path"
+		else
+			echo "without $tool" >&2
+		fi
 	done
 	install -p -m 0755 "$(type -P busybox)" "$image/bin/busybox"
 	for tool in $("$image/bin/busybox" --list); do
@@ -48,7 +52,8 @@ base() {
 	mkdir -p "$image/src"
 	git -C "$here/.." ls-files -z | tar -C "$here/.." --null -T - -c | tar -C "$image/src" -x
 	(cd "$here/.." && for package in $packages; do
-		CGO_ENABLED=0 go test -tags urfave_cli_no_docs -c -o "$image/src/$package/${package##*/}.test" "./$package" || exit
+		CGO_ENABLED=0 go test -tags urfave_cli_no_docs -c -o "$image/src/$package/${package##*/}.test" "./$package" ||
+			exit
 	done)
 	install -m 0755 "$here/testing/guest" "$image/init"
 	install -m 0755 "$here/testing/smoke" "$image/usr/sbin/smoke"
