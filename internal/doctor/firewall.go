@@ -22,7 +22,8 @@ func (v *view) wall() *wall {
 	if v.rules == nil {
 		v.rules = &wall{}
 		if v.rules.rules, v.rules.err = firewall.Read(); v.rules.err == nil {
-			v.rules.rules.Link = v.linkFacts
+			r := v.rules.rules
+			r.Link, r.Route, r.Own = v.linkFacts, v.wayBack, v.ownAddresses()
 		}
 	}
 	return v.rules
@@ -43,6 +44,25 @@ func (v *view) linkFacts(index int) firewall.Link {
 		}
 	}
 	return firewall.Link{}
+}
+
+// wayBack returns the index of the link through which the kernel sends packets to the source of a packet.
+func (v *view) wayBack(p flow.Packet) (index int, known bool) {
+	way, err := v.host.Find(flow.Packet{To: p.From, Mark: p.Mark})
+	if err != nil || way.Refusal != 0 || way.Local() {
+		return 0, err == nil
+	}
+	return way.Index, true
+}
+
+// ownAddresses returns the addresses of this host.
+func (v *view) ownAddresses() (all []netip.Addr) {
+	for _, l := range v.network.Links {
+		for _, a := range l.Addresses {
+			all = append(all, a.Local)
+		}
+	}
+	return all
 }
 
 // hooks returns a stage in which the packet passes hooks of the firewall.

@@ -6,6 +6,7 @@ import "github.com/tunadm/tunadm/internal/firewall"
 func forwardStages() []stage {
 	return []stage{
 		{"firewall", hooks(firewall.Forward, firewall.Postrouting, firewall.Egress)},
+		{"path-mtu", pathMTU},
 		{"firewall", answers(firewall.Prerouting, firewall.Forward, firewall.Postrouting, firewall.Egress)},
 	}
 }

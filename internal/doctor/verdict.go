@@ -33,8 +33,13 @@ func (j *journey) dropped(w *walk, h firewall.Hook, drops []firewall.Verdict) []
 		}
 	}
 	return []Finding{{Level: level, What: what, Means: evidence, Counted: counted,
-		Fixes: []fix.Fix{{Commands: commands,
-			After: "  # until the ruleset is loaded again: add it to the file of the ruleset, such as /etc/nftables.conf"}}}}
+		Fixes: []fix.Fix{untilReload(commands)}}}
+}
+
+// untilReload returns a fix that adds rules, and how it lasts.
+func untilReload(commands []fix.Command) fix.Fix {
+	return fix.Fix{Commands: commands,
+		After: "  # until the ruleset is loaded again: add it to the file of the ruleset, such as /etc/nftables.conf"}
 }
 
 // those names the packets that a verdict is about.
@@ -150,7 +155,12 @@ func conditions(h firewall.Hook, w *walk) (match []string) {
 	if out := w.steps.Out; out != "" && h != firewall.Prerouting && h != firewall.Input && h != firewall.Ingress {
 		match = append(match, "oifname", out)
 	}
-	if w.answer {
+	switch {
+	case w.packet.TooBig && w.packet.IPv6():
+		match = append(match, "icmpv6", "type", "packet-too-big")
+	case w.packet.TooBig:
+		match = append(match, "icmp", "type", "destination-unreachable", "icmp", "code", "frag-needed")
+	case w.answer:
 		match = append(match, "ct", "state", "established,related")
 	}
 	return match

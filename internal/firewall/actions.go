@@ -79,19 +79,3 @@ func dynset(r *run, e expression) answer {
 	}
 	return yes
 }
-
-// fib asks for a route. What the kernel would answer is not known.
-func fib(r *run, e expression) answer {
-	n := 4
-	word := map[uint32]string{unix.NFT_FIB_RESULT_OIF: "oif", unix.NFT_FIB_RESULT_OIFNAME: "oifname",
-		unix.NFT_FIB_RESULT_ADDRTYPE: "type"}[e.number(unix.NFTA_FIB_RESULT)]
-	if word == "oifname" {
-		n = 16
-	}
-	address := "saddr"
-	if e.number(unix.NFTA_FIB_FLAGS)&unix.NFTA_FIB_F_DADDR != 0 {
-		address = "daddr"
-	}
-	r.store(e.number(unix.NFTA_FIB_DREG), unknown(n), label{text: "fib " + address + " " + word, kind: hostNumber})
-	return yes
-}

@@ -10,6 +10,7 @@ import (
 const (
 	stateInvalid     = 1 << 0
 	stateEstablished = 1 << 1
+	stateRelated     = 1 << 2
 	stateNew         = 1 << 3
 	stateUntracked   = 1 << 6
 
@@ -65,6 +66,8 @@ func (w *Walk) state() uint32 {
 		return stateUntracked
 	case !w.tracked():
 		return stateInvalid
+	case w.TooBig:
+		return stateRelated
 	case w.Established:
 		return stateEstablished
 	}

@@ -51,6 +51,13 @@ func (w *Walk) meta(key uint32) (v value, exists bool) {
 	case unix.NFT_META_OIFNAME:
 		return w.out().value(), true
 	case unix.NFT_META_IIFTYPE:
+		// The kernel reads the device of the buffer: that which the packet is about to leave through, if any.
+		switch {
+		case w.hook == Postrouting:
+			return w.hardware(w.out())
+		case w.hook == Output && w.IPv6():
+			return unknown(2), true
+		}
 		return w.hardware(w.in())
 	case unix.NFT_META_OIFTYPE:
 		return w.hardware(w.out())

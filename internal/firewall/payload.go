@@ -105,7 +105,7 @@ func (w *Walk) transport() value {
 	v := unknown(20)
 	switch w.Protocol {
 	case unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6:
-		v.put(0, known([]byte{w.icmpType(), 0}))
+		v.put(0, known([]byte{w.icmpType(), w.icmpCode()}))
 	case unix.IPPROTO_TCP:
 		v.put(13, known([]byte{map[bool]byte{false: 0x02, true: 0x10}[w.Established]})) // SYN, ACK
 		fallthrough
@@ -121,7 +121,12 @@ func (w *Walk) transport() value {
 }
 
 func (w *Walk) icmpType() byte {
+	const unreachable, tooBig = 3, 2
 	switch {
+	case w.TooBig && w.IPv6():
+		return tooBig
+	case w.TooBig:
+		return unreachable
 	case w.IPv6() && w.Established:
 		return echoReply6
 	case w.IPv6():
@@ -130,6 +135,14 @@ func (w *Walk) icmpType() byte {
 		return echoReply4
 	}
 	return echoRequest4
+}
+
+func (w *Walk) icmpCode() byte {
+	const fragmentationNeeded = 4
+	if w.TooBig && !w.IPv6() {
+		return fragmentationNeeded
+	}
+	return 0
 }
 
 // header names a part of a header.

@@ -6,12 +6,14 @@ package firewall
 import (
 	"cmp"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
@@ -21,6 +23,11 @@ type Ruleset struct {
 	Legacy []string
 	// Link returns what is known of a link by its index; nil: nothing is known.
 	Link func(index int) Link
+	// Route returns the index of the link through which the kernel answers a packet that arrives, 0 if there is no
+	// route; nil: it is not known.
+	Route func(p flow.Packet) (index int, known bool)
+	// Own are the addresses of this host.
+	Own []netip.Addr
 
 	socket *rtnl.Socket
 	bases  []*chain // the base chains, in the order in which the kernel calls them

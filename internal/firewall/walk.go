@@ -86,9 +86,6 @@ func (rs *Ruleset) Walk(p flow.Packet) *Walk {
 	return w
 }
 
-// Evaluate returns the answer of one hook to a packet.
-func (rs *Ruleset) Evaluate(h Hook, p flow.Packet) Verdict { return rs.Walk(p).Hook(h) }
-
 // MasqueradesFor reports whether a chain translates the source of a packet that is forwarded: yes, no, or not known.
 func (rs *Ruleset) MasqueradesFor(p flow.Packet) (is, known bool) {
 	w := rs.Walk(p)
@@ -125,7 +122,7 @@ func (w *Walk) Hook(h Hook) Verdict {
 func (w *Walk) Drops(h Hook) (all []Verdict) {
 	w.hook = h
 	for _, c := range w.rules.at(h, w.Packet) {
-		if c.kind == "nat" && w.Established {
+		if c.kind == "nat" && (w.Established || w.TooBig) {
 			continue // only the first packet of a connection meets it
 		}
 		w.chain, w.doubt = c, ""

@@ -21,6 +21,7 @@ type Packet struct {
 	Size        int    // bytes, with the IP header
 	Bridge      string // the bridge, if In or Out is its port and the packet is forwarded as a frame
 	Established bool   // it answers a packet that passed, so that connection tracking knows it
+	TooBig      bool   // the ICMP message about a packet that was larger than the MTU
 }
 
 // IPv6 reports the family of the packet.
