@@ -170,7 +170,7 @@ func (j *journey) bridgeCalls() bool {
 	return loaded && (value == "1" || own)
 }
 
-// place makes the packet arrive or leave through the port at the hooks of frames, and through the bridge at those of IP.
+// place makes the packet arrive or leave through the port at the hooks of frames, and through the bridge at the others.
 func (j *journey) place(w *walk, h firewall.Hook) {
 	if !j.bridgePort() {
 		return

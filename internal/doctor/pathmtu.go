@@ -39,14 +39,15 @@ func pathMTU(j *journey) []Finding {
 		if len(drops) == 0 || drops[0].Action <= firewall.MayDrop {
 			continue
 		}
-		what := fmt.Sprintf("packets that are larger than the MTU %d of %s are lost in silence: the firewall drops the "+
-			"ICMP messages to their senders behind %s: %s", narrow.MTU, words.Escape(narrow.Name), words.Escape(wide.Name),
-			place(drops[0]))
+		what := fmt.Sprintf("packets that are larger than the MTU %d of %s are lost, and the firewall drops the ICMP "+
+			"messages to their senders behind %s: %s", narrow.MTU, words.Escape(narrow.Name),
+			words.Escape(wide.Name), place(drops[0]))
 		if lost == 0 {
 			return ok(what + ", but there were no such packets")
 		}
-		return []Finding{{Level: Error, What: what, Means: packets(lost) + " were too large to be forwarded", Counted: lost,
-			Fixes: []fix.Fix{untilReload(openings(w, h, drops)),
+		return []Finding{{Level: Error, What: what, Counted: lost,
+			Means: packets(lost) + " were too large to be forwarded",
+			Fixes: []fix.Fix{j.opening(w, h, drops),
 				fix.Sentence(fmt.Sprintf("give both links the same MTU: %d and %d", narrow.MTU, wide.MTU))}}}
 	}
 	return nil

@@ -25,21 +25,14 @@ func (j *journey) dropped(w *walk, h firewall.Hook, drops []firewall.Verdict) []
 		return ok(what + ", but no such packet was seen")
 	}
 	w.dropped = true
-	commands := openings(w, h, drops)
+	opening := j.opening(w, h, drops)
 	if j.course == through && !w.answer {
 		if back := j.walkBack(); back != nil {
 			j.place(back, h)
-			commands = append(commands, openings(back, h, back.steps.Drops(h))...)
+			opening.Commands = append(opening.Commands, j.opening(back, h, back.steps.Drops(h)).Commands...)
 		}
 	}
-	return []Finding{{Level: level, What: what, Means: evidence, Counted: counted,
-		Fixes: []fix.Fix{untilReload(commands)}}}
-}
-
-// untilReload returns a fix that adds rules, and how it lasts.
-func untilReload(commands []fix.Command) fix.Fix {
-	return fix.Fix{Commands: commands,
-		After: "  # until the ruleset is loaded again: add it to the file of the ruleset, such as /etc/nftables.conf"}
+	return []Finding{{Level: level, What: what, Means: evidence, Counted: counted, Fixes: []fix.Fix{opening}}}
 }
 
 // those names the packets that a verdict is about.
@@ -47,7 +40,8 @@ func (j *journey) those(w *walk) string {
 	dev := words.Escape(j.layer3().Name)
 	switch {
 	case j.frame():
-		return "frames between " + words.Escape(j.device.Name) + " and other ports of " + words.Escape(j.device.Master)
+		return fmt.Sprintf("frames between %s and other ports of %s", words.Escape(j.device.Name),
+			words.Escape(j.device.Master))
 	case j.course == through && w.answer:
 		return "answers from other networks to the program"
 	case j.course == through:
@@ -103,8 +97,8 @@ func (j *journey) weigh(w *walk, v firewall.Verdict) (level Level, evidence stri
 	return OK, "", 0
 }
 
-// A traffic is what the device has carried, without the IPv6 multicast of both ends, and without ARP if there is nothing
-// else.
+// A traffic is what the device has carried, without the IPv6 multicast of both ends, and without ARP if there is
+// nothing else.
 type traffic struct {
 	sent, received uint64 // by the program
 	bytes          uint64 // sent by the program
@@ -134,34 +128,4 @@ func (v *view) traffic() traffic {
 func (t traffic) unanswered() bool {
 	const large = 300
 	return t.sent > t.received && t.bytes < t.sent*large
-}
-
-// openings returns the commands that add the narrowest rules with which the packets pass the chains.
-func openings(w *walk, h firewall.Hook, drops []firewall.Verdict) (commands []fix.Command) {
-	for _, v := range drops {
-		if v.Action > firewall.MayDrop {
-			insert := append([]string{"nft", "insert", "rule", v.Family, v.Table, v.Base}, conditions(h, w)...)
-			commands = append(commands, fix.InNamespace(append(insert, "accept")...))
-		}
-	}
-	return commands
-}
-
-// conditions returns the conditions of nft(8) for the packets of a walk.
-func conditions(h firewall.Hook, w *walk) (match []string) {
-	if in := w.steps.In; in != "" && h != firewall.Output && h != firewall.Egress {
-		match = append(match, "iifname", in)
-	}
-	if out := w.steps.Out; out != "" && h != firewall.Prerouting && h != firewall.Input && h != firewall.Ingress {
-		match = append(match, "oifname", out)
-	}
-	switch {
-	case w.packet.TooBig && w.packet.IPv6():
-		match = append(match, "icmpv6", "type", "packet-too-big")
-	case w.packet.TooBig:
-		match = append(match, "icmp", "type", "destination-unreachable", "icmp", "code", "frag-needed")
-	case w.answer:
-		match = append(match, "ct", "state", "established,related")
-	}
-	return match
 }

@@ -66,7 +66,7 @@ func newLab(t *testing.T) *lab {
 			}
 		}
 	}
-	if err := l.load("table inet tracking { chain c { type filter hook input priority -1000; ct state new; }; }"); err != nil {
+	if err := l.load("table inet k { chain c { type filter hook input priority -1000; ct state new; }; }"); err != nil {
 		t.Fatal(err)
 	}
 	return l

@@ -60,8 +60,8 @@ func (w *Walk) rule(r *rule, p path) *run {
 	return run
 }
 
-// understood returns the function of an expression, or nil. The answer of the function is no if the rule does not apply,
-// and maybe if that is not known.
+// understood returns the function of an expression. Its answer is no if the rule does not apply, and maybe if that is
+// not known.
 func understood(name string) func(*run, expression) answer {
 	switch name {
 	case "immediate":

@@ -91,6 +91,16 @@ func (rs *Ruleset) Close() { rs.socket.Close() }
 // Empty reports whether there is no base chain, so that every packet passes.
 func (rs *Ruleset) Empty() bool { return len(rs.bases) == 0 }
 
+// Has reports whether a table has one of these chains.
+func (rs *Ruleset) Has(family, table string, chains ...string) bool {
+	for at := range rs.chains {
+		if families[at.family] == family && at.table == table && slices.Contains(chains, at.name) {
+			return true
+		}
+	}
+	return false
+}
+
 func (rs *Ruleset) read() error {
 	tables, err := rtnl.Dump(rs.socket, ask(unix.NFT_MSG_GETTABLE, 0), decodeTable)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) || err == nil && len(tables) == 0 {

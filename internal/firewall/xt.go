@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A matcher evaluates the data of one match of iptables(8), a struct of linux/netfilter/xt_*.h in the byte order of this
-// host. Data that is too short for the struct is answered with maybe.
+// A matcher evaluates the data of one match of iptables(8), a struct of linux/netfilter/xt_*.h in the byte order of
+// this host. Data that is too short for the struct is answered with maybe.
 type matcher func(r *run, info info) answer
 
 // matcherOf returns the function of a match, or nil.

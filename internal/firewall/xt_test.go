@@ -35,7 +35,8 @@ func TestTheKernelAgreesOnMatches(t *testing.T) {
 	for range 60 {
 		trips := g.flows(l)
 		family, hook := g.one("ip", "ip6"), g.one("input", "forward", "prerouting")
-		if err := l.load("table " + family + " t { chain c { type filter hook " + hook + " priority 1; meta mark set 0x5; }; }"); err != nil {
+		base := " t { chain c { type filter hook " + hook + " priority 1; meta mark set 0x5; }; }"
+		if err := l.load("table " + family + base); err != nil {
 			t.Fatal(err)
 		}
 		m := g.match()
@@ -48,7 +49,7 @@ func TestTheKernelAgreesOnMatches(t *testing.T) {
 				unsure++
 				continue
 			case (v.Action == Pass) != passes:
-				t.Errorf("seed %d, %s: passes %v, evaluated as %+v\n%v %v\n%+v", seed, hook, passes, v, trip, trip.Established, m)
+				t.Errorf("seed %d, %s: passes %v, evaluated as %+v\n%+v\n%+v", seed, hook, passes, v, trip, m)
 			case !passes:
 				drops++
 			}
@@ -93,13 +94,15 @@ func (g *generator) match() xtRule {
 		info[33], info[47] = byte(bit()), byte(bit())
 		return xtRule{"multiport", 1, unix.IPPROTO_UDP, info}
 	case 3:
-		info := append(short(0, 65535, uint16(5000+g.IntN(3)), uint16(5001+g.IntN(3))), 0, byte(2*bit()), 2, byte(2*bit()+4*bit()))
+		info := append(short(0, 65535, uint16(5000+g.IntN(3)), uint16(5001+g.IntN(3))),
+			0, byte(2*bit()), 2, byte(2*bit()+4*bit()))
 		return xtRule{"tcp", 0, unix.IPPROTO_TCP, append(info, 0, 0, 0, 0)}
 	case 4:
-		info := append(short(uint16(20000*bit()), 65535, uint16(5000+g.IntN(3)), uint16(5001+g.IntN(3))), byte(g.IntN(4)))
+		info := append(short(20000*bit(), 65535, uint16(5000+g.IntN(3)), uint16(5001+g.IntN(3))), byte(g.IntN(4)))
 		return xtRule{"udp", 0, unix.IPPROTO_UDP, append(info, 0, 0, 0, 0, 0, 0, 0)}
 	case 5:
-		return xtRule{"addrtype", 1, 0, append(short(uint16(1<<unix.RTN_LOCAL)*bit(), uint16(1<<(1+g.IntN(2)))), long(uint32(g.IntN(4)))...)}
+		types := short(bit()<<unix.RTN_LOCAL, 1<<(1+g.IntN(2)))
+		return xtRule{"addrtype", 1, 0, append(types, long(uint32(g.IntN(4)))...)}
 	case 6:
 		return xtRule{"mark", 1, 0, long(uint32(g.IntN(6)), uint32(g.IntN(8)), uint32(bit()), 0)}
 	case 7:
@@ -134,8 +137,8 @@ func (l *lab) append(family string, m xtRule) {
 	e.AddRtAttr(unix.NFTA_MATCH_INFO, m.info)
 	e = expression("immediate")
 	e.AddRtAttr(unix.NFTA_IMMEDIATE_DREG, be(unix.NFT_REG_VERDICT))
-	e.AddRtAttr(unix.NFTA_IMMEDIATE_DATA|unix.NLA_F_NESTED, nil).AddRtAttr(unix.NFTA_DATA_VERDICT|unix.NLA_F_NESTED, nil).
-		AddRtAttr(unix.NFTA_VERDICT_CODE, be(nfDrop))
+	data := e.AddRtAttr(unix.NFTA_IMMEDIATE_DATA|unix.NLA_F_NESTED, nil)
+	data.AddRtAttr(unix.NFTA_DATA_VERDICT|unix.NLA_F_NESTED, nil).AddRtAttr(unix.NFTA_VERDICT_CODE, be(nfDrop))
 	compat := nl.NewRtAttr(unix.NFTA_RULE_COMPAT|unix.NLA_F_NESTED, nil)
 	compat.AddRtAttr(unix.NFTA_RULE_COMPAT_PROTO, be(uint32(m.protocol)))
 	compat.AddRtAttr(unix.NFTA_RULE_COMPAT_FLAGS, be(0))

@@ -1,0 +1,139 @@
+package doctor
+
+import (
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tunadm/tunadm/internal/firewall"
+	"github.com/tunadm/tunadm/internal/fix"
+)
+
+// opening returns the fix that lets the packets of a walk pass the chains of a hook that drop them: the narrowest
+// rules, by the program that owns the chain, if it is installed.
+func (j *journey) opening(w *walk, h firewall.Hook, drops []firewall.Verdict) fix.Fix {
+	var f fix.Fix
+	for _, v := range drops {
+		if v.Action <= firewall.MayDrop {
+			continue
+		}
+		words, lasts := j.rule(w, h, v)
+		f.Commands = append(f.Commands, fix.InNamespace(words...))
+		f.After = "  # " + lasts
+	}
+	return f
+}
+
+// rule returns the command that adds a rule to a chain, and how it lasts.
+func (j *journey) rule(w *walk, h firewall.Hook, v firewall.Verdict) (command []string, lasts string) {
+	m := matchOf(h, w)
+	rules := j.wall().rules
+	switch {
+	case v.Table == "firewalld" && installed("firewall-cmd", "") && m.plain() && h == firewall.Input:
+		return []string{"firewall-cmd", "--zone=trusted", "--add-interface=" + m.in},
+			"until firewalld is reloaded: repeat it with --permanent"
+	case rules.Has(v.Family, v.Table, "ufw-user-input", "ufw6-user-input") && installed("ufw", "") && m.plain():
+		if h == firewall.Input {
+			return []string{"ufw", "allow", "in", "on", m.in}, "ufw keeps it"
+		} else if h == firewall.Forward {
+			return []string{"ufw", "route", "allow", "in", "on", m.in, "out", "on", m.out}, "ufw keeps it"
+		}
+	}
+	if tool := iptables(v); tool != "" {
+		chain := v.Base
+		if h == firewall.Forward && rules.Has(v.Family, v.Table, "DOCKER-USER") {
+			chain = "DOCKER-USER"
+		}
+		return m.iptables(tool, v.Table, chain), "until the next boot: netfilter-persistent save keeps it"
+	}
+	return append(append([]string{"nft", "insert", "rule", v.Family, v.Table, v.Base}, m.nft()...), "accept"),
+		"until the ruleset is loaded again: add it to the file of the ruleset, such as /etc/nftables.conf"
+}
+
+// installed reports whether a program is installed, as a link to a file whose name contains a word.
+func installed(program, word string) bool {
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return false
+	}
+	path, err = filepath.EvalSymlinks(path)
+	return err == nil && strings.Contains(filepath.Base(path), word)
+}
+
+// iptables returns the program that owns a chain of iptables-nft, or "".
+func iptables(v firewall.Verdict) string {
+	tool, owns := map[string]string{"ip": "iptables", "ip6": "ip6tables"}[v.Family]
+	owns = owns && slices.Contains([]string{"filter", "mangle", "raw", "security"}, v.Table) &&
+		slices.Contains([]string{"INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING"}, v.Base)
+	for _, name := range []string{tool, tool + "-nft"} {
+		if owns && installed(name, "nft") {
+			return name
+		}
+	}
+	return ""
+}
+
+// A match is the conditions of a rule.
+type match struct {
+	in, out string // the devices; "": any
+	answers bool   // only packets of connections that exist
+	tooBig  bool   // only ICMP messages about packets that are larger than an MTU
+	ipv6    bool
+}
+
+// matchOf returns the conditions for the packets of a walk.
+func matchOf(h firewall.Hook, w *walk) match {
+	m := match{in: w.steps.In, out: w.steps.Out, answers: w.answer, tooBig: w.packet.TooBig, ipv6: w.packet.IPv6()}
+	switch h {
+	case firewall.Output, firewall.Egress, firewall.BridgeOutput:
+		m.in = ""
+	case firewall.Ingress, firewall.Prerouting, firewall.Input, firewall.BridgePrerouting, firewall.BridgeInput:
+		m.out = ""
+	}
+	return m
+}
+
+// plain reports whether the only conditions are devices.
+func (m match) plain() bool { return !m.answers && !m.tooBig }
+
+func (m match) nft() (words []string) {
+	if m.in != "" {
+		words = append(words, "iifname", m.in)
+	}
+	if m.out != "" {
+		words = append(words, "oifname", m.out)
+	}
+	switch {
+	case m.tooBig && m.ipv6:
+		words = append(words, "icmpv6", "type", "packet-too-big")
+	case m.tooBig:
+		words = append(words, "icmp", "type", "destination-unreachable", "icmp", "code", "frag-needed")
+	case m.answers:
+		words = append(words, "ct", "state", "established,related")
+	}
+	return words
+}
+
+func (m match) iptables(tool, table, chain string) (words []string) {
+	words = []string{tool}
+	if table != "filter" {
+		words = append(words, "-t", table)
+	}
+	words = append(words, "-I", chain)
+	if m.in != "" {
+		words = append(words, "-i", m.in)
+	}
+	if m.out != "" {
+		words = append(words, "-o", m.out)
+	}
+	switch {
+	case m.tooBig && m.ipv6:
+		words = append(words, "-p", "ipv6-icmp", "--icmpv6-type", "packet-too-big")
+	case m.tooBig:
+		words = append(words, "-p", "icmp", "--icmp-type", "fragmentation-needed")
+	case m.answers:
+		words = append(words, "-m", "conntrack", "--ctstate", "ESTABLISHED,RELATED")
+	}
+	return append(words, "-j", "ACCEPT")
+}
