@@ -143,11 +143,15 @@ func (v *view) peer(l *netcfg.Device, a netcfg.Address) netip.Addr {
 	if a.Peer.IsValid() {
 		return a.Peer
 	}
+	seen := netip.Addr{}
 	for _, n := range v.host.Neighbours() {
 		if n.Index == l.Index && a.Subnet().Contains(n.To) && n.To != a.Local && !n.To.IsMulticast() &&
-			v.mayBeBehind(n) {
-			return n.To
+			v.mayBeBehind(n) && (!seen.IsValid() || n.Confirmed()) {
+			seen = n.To
 		}
+	}
+	if seen.IsValid() {
+		return seen
 	}
 	to := target(a)
 	for range 8 {

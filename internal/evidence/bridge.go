@@ -158,6 +158,14 @@ func decodeBridge(properties []byte) *Bridge {
 	return b
 }
 
+// WithoutARP reports whether a link resolves no addresses (NOARP).
+func (h *Host) WithoutARP(index int) (off bool) {
+	_ = h.socket.Do(rtnl.AskLink(unix.NLM_F_ACK, index, "", false), func(body []byte) {
+		off = len(body) >= unix.SizeofIfInfomsg && rtnl.Uint32(body[8:])&unix.IFF_NOARP != 0
+	})
+	return off
+}
+
 // link asks for one link, and calls each for its attributes.
 func (h *Host) link(index int, each func(kind uint16, value []byte)) {
 	_ = h.socket.Do(rtnl.AskLink(unix.NLM_F_ACK, index, "", false), func(body []byte) {

@@ -22,6 +22,15 @@ type Neighbour struct {
 	Flags  uint8      // NTF_*
 	Bridge int        // the index of the bridge; 0: no forwarding database
 	VLAN   uint16     // 0: none
+	Asked  uint32     // requests that were not answered
+}
+
+// Unanswered reports whether nobody has answered the requests for the address yet.
+func (n Neighbour) Unanswered() bool { return n.State&(unix.NUD_INCOMPLETE|unix.NUD_FAILED) != 0 }
+
+// Confirmed reports whether the neighbour itself has told its MAC address.
+func (n Neighbour) Confirmed() bool {
+	return n.State&(unix.NUD_REACHABLE|unix.NUD_STALE|unix.NUD_DELAY|unix.NUD_PROBE) != 0
 }
 
 // Permanent reports whether the entry never expires; in a forwarding database, whether the address is this host's.
@@ -86,6 +95,8 @@ func decodeNeighbour(body []byte) (n Neighbour, ok bool) {
 			n.MAC = append(link.MAC{}, value...)
 		case unix.NDA_MASTER:
 			n.Bridge = int(rtnl.Uint32(value))
+		case unix.NDA_PROBES:
+			n.Asked = rtnl.Uint32(value)
 		case unix.NDA_VLAN:
 			n.VLAN = rtnl.Uint16(value)
 		}

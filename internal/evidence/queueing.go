@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"encoding/binary"
 	"strings"
 
 	"github.com/vishvananda/netlink/nl"
@@ -16,8 +17,11 @@ const (
 	Egress  = 0xFFFFFFF3 // the clsact hook: sent packets (TC_H_MIN_EGRESS)
 )
 
-// shot is TC_ACT_SHOT.
-const shot = 2
+// The verdicts of actions (TC_ACT_*).
+const (
+	shot   = 2
+	stolen = 4
+)
 
 // A Queue is a queueing discipline with its counters.
 type Queue struct {
@@ -34,6 +38,12 @@ type Queue struct {
 // Queues returns the queueing disciplines of all links.
 func (h *Host) Queues() []Queue {
 	return once(&h.queues, dump(h, rtnl.Request(unix.RTM_GETQDISC, unix.NLM_F_DUMP, &nl.TcMsg{}), decodeQueue))
+}
+
+// QueuesNow reads the queueing disciplines again.
+func (h *Host) QueuesNow() []Queue {
+	h.queues = nil
+	return h.Queues()
 }
 
 func decodeQueue(body []byte) (q Queue, ok bool) {
@@ -72,7 +82,7 @@ type Filter struct {
 	Kind       string // "u32", "flower", "matchall", "bpf", ...
 	Preference uint32
 	Drops      bool   // an action of it discards packets
-	Dropped    uint64 // packets that reached such an action
+	Dropped    uint64 // packets that were discarded or redirected
 	Redirects  bool   // an action sends packets to another device
 }
 
@@ -135,8 +145,8 @@ func (f *Filter) action(action []byte) {
 	switch {
 	case kind == "gact" && verdict == shot, kind == "police":
 		f.Drops, f.Dropped = true, f.Dropped+packets
-	case kind == "mirred":
-		f.Redirects = true
+	case kind == "mirred" && verdict == stolen:
+		f.Redirects, f.Dropped = true, f.Dropped+packets
 	}
 }
 
@@ -151,4 +161,30 @@ func (h *Host) XDP(index int) (attached bool) {
 		}
 	})
 	return attached
+}
+
+// Sent returns how many packets the queueing discipline of a link handed to its driver; 0: it does not count them.
+func (h *Host) Sent(index int) uint64 {
+	for _, q := range h.Queues() {
+		if q.Index == index && q.Parent == Root {
+			return uint64(q.Packets)
+		}
+	}
+	return 0
+}
+
+// Read returns how many packets a link has sent until now, as its counters say.
+func (h *Host) Read(index int) (packets uint64) {
+	const sent = 8 // the offset of tx_packets in struct rtnl_link_stats64
+	_ = h.socket.Do(rtnl.AskLink(unix.NLM_F_ACK, index, "", true), func(body []byte) {
+		if len(body) < unix.SizeofIfInfomsg {
+			return
+		}
+		for kind, value := range rtnl.Attributes(body[unix.SizeofIfInfomsg:]) {
+			if kind == unix.IFLA_STATS64 && len(value) >= sent+8 {
+				packets = binary.NativeEndian.Uint64(value[sent:])
+			}
+		}
+	})
+	return packets
 }
