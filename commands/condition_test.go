@@ -23,6 +23,7 @@ var conditions = map[string]func() (bool, error){
 	"counts": sync.OnceValues(counts),
 	"others": sync.OnceValues(others),
 	"queues": sync.OnceValues(queues),
+	"traces": sync.OnceValues(traces),
 	"vlans":  sync.OnceValues(vlans),
 }
 

@@ -33,6 +33,7 @@ func programs() map[string]func(args []string) int {
 			return Main(append([]string{"tunadm"}, args...), "test", os.Stdout, os.Stderr)
 		},
 		"attach":    attach,
+		"bpf-drop":  bpfDrop,
 		"as-user":   asUser,
 		"keep":      keep,
 		"crowd":     crowd,
@@ -166,13 +167,20 @@ func hold(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("HOLDER", strconv.Itoa(os.Getpid()))
 }
 
-// send is the command "send HEX...": what was held last writes a packet to its device.
+// send is the command "send HEX...": what was held last writes a packet to its device. With "!", the driver refuses
+// the packet.
 func send(ts *testscript.TestScript, neg bool, args []string) {
 	packet, err := hex.DecodeString(strings.Join(args, ""))
 	ts.Check(err)
 	files := *ts.Value(held{}).(*[]*os.File)
-	_, err = files[len(files)-1].Write(packet)
-	ts.Check(err)
+	fd := int(files[len(files)-1].Fd())
+	ts.Check(unix.SetNonblock(fd, true)) // as most programs: the driver then has other ways for packets
+	_, err = unix.Write(fd, packet)
+	if neg && err == nil {
+		ts.Fatalf("the driver accepts the packet")
+	} else if !neg {
+		ts.Check(err)
+	}
 }
 
 // release is the command that lets go all that the script holds.

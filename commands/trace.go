@@ -118,6 +118,9 @@ func (r *traceReport) follow(ctx context.Context, ns *netcfg.Namespace, d trace.
 	} else {
 		r.sayOf(d.Name, "printing the packets that the kernel drops")
 	}
+	if r.trace.XDP() {
+		r.sayOf(d.Name, "an XDP program is attached: frames that it drops in the driver are not reported")
+	}
 	for next := time.Now().Add(look); ; {
 		until := next
 		if !end.IsZero() && end.Before(next) {

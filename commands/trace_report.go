@@ -30,6 +30,7 @@ type traceReport struct {
 type traceFlow struct {
 	toProgram        bool
 	reason, function string
+	device, in, out  string
 	from, to         netip.Addr
 	protocol         uint8
 	toPort, fromPort uint16
@@ -76,7 +77,8 @@ func (r *traceReport) add(e *trace.Event) error {
 		r.explain(e)
 		return nil
 	}
-	key := traceFlow{e.ToProgram, e.Reason, e.Function, e.From, e.To, e.Protocol, e.ToPort, e.FromPort, ""}
+	key := traceFlow{e.ToProgram, e.Reason, e.Function, e.Device, e.In, e.Out, e.From, e.To, e.Protocol, e.ToPort,
+		e.FromPort, ""}
 	if !e.From.IsValid() {
 		key.text = e.Text
 	}

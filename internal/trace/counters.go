@@ -99,39 +99,36 @@ func (t *Trace) Look() {
 		for t.take() { // what was reported is not missing
 		}
 	}
-	t.moved(now, rxDropped, false, t.xdp)
-	t.moved(now, txDropped, true, func() string { return "" })
+	t.moved(now, rxDropped, false, "")
+	t.moved(now, txDropped, true, "")
 	if t.ring != nil {
 		return
 	}
-	t.moved(now, queueDrop, true, func() string { return "QDISC_DROP" })
+	t.moved(now, queueDrop, true, "QDISC_DROP")
 	for _, c := range losses {
-		t.moved(now, c.title(), false, func() string { return c.reason })
+		t.moved(now, c.title(), false, c.reason)
 	}
 }
 
-// xdp returns the reason of packets from the program that only the counter of the device shows: the driver runs XDP
-// programs before there is a packet to report.
-func (t *Trace) xdp() string {
+// XDP reports whether an XDP program is attached to the device. If it drops frames in the driver of a tap, the kernel
+// neither reports nor counts them.
+func (t *Trace) XDP() bool {
 	h, err := evidence.Open()
 	if err != nil {
-		return ""
+		return false
 	}
 	defer h.Close()
-	if h.XDP(t.target.Index) {
-		return "XDP"
-	}
-	return ""
+	return h.XDP(t.target.Index)
 }
 
 // moved adds an event if a counter has moved by more than was reported.
-func (t *Trace) moved(now tally, name string, toProgram bool, reason func() string) {
+func (t *Trace) moved(now tally, name string, toProgram bool, reason string) {
 	before := t.counted[name]
 	if now[name] <= before {
 		return
 	}
 	t.counted[name] = now[name]
-	e := Event{Time: time.Now(), Counter: name, Packets: int(now[name] - before), Reason: reason(),
+	e := Event{Time: time.Now(), Counter: name, Packets: int(now[name] - before), Reason: reason,
 		ToProgram: toProgram, at: t.target.Index, Device: t.target.Name}
 	if !toProgram {
 		e.In, e.InIndex = t.target.Name, t.target.Index

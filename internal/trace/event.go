@@ -114,7 +114,7 @@ func (t *Trace) arrives(e Event) bool {
 	switch {
 	case e.InIndex != 0:
 		return ours(e.InIndex)
-	case e.Function == "tun_get_user" || strings.HasPrefix(e.Function, "enqueue_to_backlog"):
+	case e.Function == "tun_get_user", e.Function == "do_xdp_generic", e.Function == "enqueue_to_backlog":
 		return true
 	}
 	return false

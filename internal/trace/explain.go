@@ -43,12 +43,14 @@ func address(ip netip.Addr) string {
 
 // row returns the explanation of an event, or nil.
 func (t *Trace) row(e *Event) *explanation {
-	if e.ToProgram && e.at == t.target.Index && e.Counter == "" {
-		switch {
+	if e.Reason == "QDISC_DROP" || e.Reason == "DEV_READY" {
+		switch ours := e.at == t.target.Index; {
 		case t.host.down(e.Device):
 			return &isDown
-		case t.host.idle(e.Device):
+		case ours && t.host.idle(e.Device):
 			return &noProgram
+		case t.host.idle(e.Device):
+			return &noCarrier
 		}
 	}
 	if e.Reason == notSpecified {

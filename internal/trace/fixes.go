@@ -36,8 +36,8 @@ func (e *Event) familyFlag() string {
 	return "-4"
 }
 
-func bringUp(t *Trace, _ *Event) []fix.Fix {
-	return []fix.Fix{fix.Run(fix.Tunadm("set", t.target.Name, "--up"))}
+func bringUp(_ *Trace, e *Event) []fix.Fix {
+	return command("ip", "link", "set", "dev", e.Device, "up")
 }
 
 func startProgram(*Trace, *Event) []fix.Fix {
@@ -56,13 +56,13 @@ func longerBacklog(*Trace, *Event) []fix.Fix {
 	return []fix.Fix{fix.Run(fix.ByRoot("sysctl", "-w", "net.core.netdev_max_backlog=5000"))}
 }
 
-// removeXDP removes the program: one in the driver has another mode than one behind it.
+// removeXDP removes the program: behind the driver, or in the driver of a tap.
 func removeXDP(_ *Trace, e *Event) []fix.Fix {
-	mode := "xdpgeneric"
-	if e.Counter != "" {
-		mode = "xdpdrv"
+	off := func(mode string) fix.Command {
+		return fix.InNamespace("ip", "link", "set", "dev", e.Device, mode, "off")
 	}
-	return command("ip", "link", "set", "dev", e.Device, mode, "off")
+	return []fix.Fix{fix.Run(off("xdpgeneric")), {Before: "if it is still attached: ",
+		Commands: []fix.Command{off("xdpdrv")}}}
 }
 
 func showIngress(_ *Trace, e *Event) []fix.Fix {

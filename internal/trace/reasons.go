@@ -1,8 +1,9 @@
 package trace
 
-// isDown and noProgram explain drops on the way to the program before the reason does.
+// isDown, noProgram and noCarrier explain packets that a device refuses before the reason does.
 var (
-	isDown    = explanation{"", "the device is down", bringUp}
+	isDown    = explanation{"", "the device {device} is down", bringUp}
+	noCarrier = explanation{"", "the device {device} has no carrier: no cable, or no program, is attached", nil}
 	noProgram = explanation{"", "no program is attached to the device, so nobody reads its packets", startProgram}
 )
 
@@ -19,8 +20,7 @@ var reasons = [...]explanation{
 	{"NOMEM", "the kernel has no memory for it", nil},
 
 	// The driver, on the way from the program.
-	{"INVALID_PROTO", "the program wrote what is neither IPv4 nor IPv6: frames to a tun, or packet information " +
-		"(4 bytes) or a virtio header that it did not ask for, or asked for and did not write", nil},
+	{"INVALID_PROTO", neitherIP, nil},
 	{"HDR_TRUNC", "the program wrote a packet that is shorter than its headers", nil},
 	{"DEV_HDR", "the program wrote a virtio header that does not fit the packet", nil},
 	{"PKT_TOO_SMALL", "it is shorter than its headers", nil},
@@ -114,6 +114,8 @@ var reasons = [...]explanation{
 }
 
 const (
+	neitherIP = "the program wrote what is neither IPv4 nor IPv6: a frame to a tun, or packet information (4 bytes) " +
+		"or a virtio header that it did not ask for, or asked for and did not write"
 	checksum = "its checksum is wrong: the program that writes it does not compute it, changed the packet " +
 		"afterwards, or passes on a packet whose checksum was left to hardware"
 	queueing = "the queueing discipline of {device} drops it: it is full, or shapes the traffic"
@@ -121,6 +123,7 @@ const (
 
 // functions explains drops without a reason by the function that drops.
 var functions = [...]explanation{
+	{"tun_get_user", neitherIP, nil},
 	{"do_xdp_generic", "an XDP program on {device} drops it", removeXDP},
 	{"ip_forward", "this host does not forward it: it has source routing options, or arrived by broadcast", nil},
 	{"ip6_forward", "this host does not forward IPv6 packets that arrive through {in}, or the packet is larger " +
