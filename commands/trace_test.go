@@ -53,7 +53,8 @@ func bpfDrop(args []string) int {
 	link := struct{ program, device, attach, flags uint32 }{
 		uint32(program), uint32(device.Index), hook.attach, hook.flags}
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		_, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_LINK_CREATE, uintptr(unsafe.Pointer(&link)), unsafe.Sizeof(link))
+		_, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_LINK_CREATE, uintptr(unsafe.Pointer(&link)),
+			unsafe.Sizeof(link))
 		if errno == 0 {
 			break
 		}
