@@ -176,21 +176,18 @@ func (j *journey) place(w *walk, h firewall.Hook) {
 		return
 	}
 	frame := h >= firewall.BridgePrerouting || h == firewall.Ingress || h == firewall.Egress
-	at, d := j.layer3(), j.device
-	if frame {
-		at = d
-	}
-	for _, side := range []struct {
-		name  *string
-		index *int
-	}{{&w.steps.In, &w.steps.InIndex}, {&w.steps.Out, &w.steps.OutIndex}} {
+	bridge, d := j.layer3(), j.device
+	at := func(name string, index int) (string, int) {
 		switch {
-		case *side.name == d.Name || *side.name == d.Master:
-			*side.name, *side.index = at.Name, at.Index
-		case j.frame() && *side.name != "" && !frame:
-			*side.name, *side.index = at.Name, at.Index // another port
+		case frame && name == bridge.Name:
+			return d.Name, d.Index
+		case !frame && j.frame() && name != "":
+			return bridge.Name, bridge.Index
 		}
+		return name, index
 	}
+	w.steps.In, w.steps.InIndex = at(w.packet.In, w.packet.InIndex)
+	w.steps.Out, w.steps.OutIndex = at(w.packet.Out, w.packet.OutIndex)
 	w.steps.Bridge = d.Master
 }
 

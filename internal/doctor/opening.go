@@ -40,7 +40,7 @@ func (j *journey) rule(w *walk, h firewall.Hook, v firewall.Verdict) (command []
 			return []string{"ufw", "route", "allow", "in", "on", m.in, "out", "on", m.out}, "ufw keeps it"
 		}
 	}
-	if tool := iptables(v); tool != "" {
+	if tool := iptables(v); tool != "" && !m.nd {
 		chain := v.Base
 		if h == firewall.Forward && rules.Has(v.Family, v.Table, "DOCKER-USER") {
 			chain = "DOCKER-USER"
@@ -80,22 +80,29 @@ type match struct {
 	answers bool   // only packets of connections that exist
 	tooBig  bool   // only ICMP messages about packets that are larger than an MTU
 	ipv6    bool
+	arp     bool // only ARP
+	nd      bool // only IPv6 neighbour discovery
 }
 
 // matchOf returns the conditions for the packets of a walk.
 func matchOf(h firewall.Hook, w *walk) match {
-	m := match{in: w.steps.In, out: w.steps.Out, answers: w.answer, tooBig: w.packet.TooBig, ipv6: w.packet.IPv6()}
+	m := match{in: w.steps.In, out: w.steps.Out, tooBig: w.packet.TooBig, ipv6: w.packet.IPv6()}
+	m.arp = w.packet.Resolves && !m.ipv6 && h != firewall.ARPInput && h != firewall.ARPOutput
+	m.nd = w.packet.Resolves && m.ipv6
+	tracked := h != firewall.Ingress && h != firewall.Egress && !w.packet.Resolves
+	m.answers = w.answer && tracked
 	switch h {
-	case firewall.Output, firewall.Egress, firewall.BridgeOutput:
+	case firewall.Output, firewall.Egress, firewall.BridgeOutput, firewall.ARPOutput:
 		m.in = ""
-	case firewall.Ingress, firewall.Prerouting, firewall.Input, firewall.BridgePrerouting, firewall.BridgeInput:
+	case firewall.Ingress, firewall.Prerouting, firewall.Input, firewall.BridgePrerouting, firewall.BridgeInput,
+		firewall.ARPInput:
 		m.out = ""
 	}
 	return m
 }
 
 // plain reports whether the only conditions are devices.
-func (m match) plain() bool { return !m.answers && !m.tooBig }
+func (m match) plain() bool { return !m.answers && !m.tooBig && !m.arp && !m.nd }
 
 func (m match) nft() (words []string) {
 	if m.in != "" {
@@ -105,6 +112,10 @@ func (m match) nft() (words []string) {
 		words = append(words, "oifname", m.out)
 	}
 	switch {
+	case m.nd:
+		words = append(words, "icmpv6", "type", "{ nd-neighbor-solicit, nd-neighbor-advert }")
+	case m.arp:
+		words = append(words, "ether", "type", "arp")
 	case m.tooBig && m.ipv6:
 		words = append(words, "icmpv6", "type", "packet-too-big")
 	case m.tooBig:

@@ -7,6 +7,7 @@ func outputStages() []stage {
 	return []stage{
 		{"local-end", localEnd}, {"route", route}, {"source", source},
 		{"firewall", hooks(firewall.Output, firewall.Postrouting, firewall.Egress)},
+		{"firewall", resolution},
 		{"firewall", answers(firewall.Ingress, firewall.BridgePrerouting, firewall.Prerouting, firewall.BridgeInput,
 			firewall.Input)},
 	}

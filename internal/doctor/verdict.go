@@ -16,11 +16,14 @@ func (j *journey) dropped(w *walk, h firewall.Hook, drops []firewall.Verdict) []
 	if v.Action == firewall.MayDrop {
 		return one(Unknown, "the firewall may drop "+j.those(w)+": "+place(v), "not understood: "+v.Doubt)
 	}
+	if w.answer && j.course != through && !w.packet.Resolves && j.dropsToo(w, h, false) {
+		return nil // the packets of the other direction show it
+	}
 	what := "the firewall drops " + j.those(w) + ": " + place(v)
 	if v.Action == firewall.Reject {
 		what = "the firewall rejects " + j.those(w) + ": " + place(v)
 	}
-	level, evidence, counted := j.weigh(w, v)
+	level, evidence, counted := j.weigh(w, h, v)
 	if level == OK {
 		return ok(what + ", but no such packet was seen")
 	}
@@ -39,6 +42,10 @@ func (j *journey) dropped(w *walk, h firewall.Hook, drops []firewall.Verdict) []
 func (j *journey) those(w *walk) string {
 	dev := words.Escape(j.layer3().Name)
 	switch {
+	case w.packet.Resolves && w.packet.IPv6():
+		return "the packets of IPv6 neighbour discovery between this host and the program"
+	case w.packet.Resolves:
+		return "the ARP packets between this host and the program"
 	case j.frame():
 		return fmt.Sprintf("frames between %s and other ports of %s", words.Escape(j.device.Name),
 			words.Escape(j.device.Master))
@@ -70,31 +77,48 @@ func place(v firewall.Verdict) string {
 }
 
 // weigh judges a drop by the traffic of the device. The text is the evidence.
-func (j *journey) weigh(w *walk, v firewall.Verdict) (level Level, evidence string, counted uint64) {
+func (j *journey) weigh(w *walk, h firewall.Hook, v firewall.Verdict) (level Level, evidence string, counted uint64) {
+	if v.Count != nil && v.Count.Packets == 0 {
+		return OK, "", 0
+	}
 	if v.Named && v.Count != nil {
-		if v.Count.Packets == 0 {
-			return OK, "", 0
-		}
 		return Error, "the rule has dropped " + packets(v.Count.Packets), v.Count.Packets
 	}
 	t := j.traffic()
+	if v.Action == firewall.Reject { // the kernel answered with ICMP
+		t.received -= min(t.received, j.host.Counter("snmp", "Icmp", "OutDestUnreachs")+
+			j.host.Counter("snmp6", "", "Icmp6OutDestUnreachs"))
+	}
 	evidence = fmt.Sprintf("the program has sent %s and received %s", packets(t.sent), packets(t.received))
 	refused := j.host.Counter("snmp", "Ip", "OutDiscards")
 	switch {
-	case j.course == toProgram && !w.answer && t.received == 0 && refused > 0:
-		return Error, fmt.Sprintf("this host could not send %s, and %s", packets(refused), evidence), refused
-	case t.sent == 0, j.course == toProgram && !w.answer && !v.Named:
-		return OK, "", 0
-	case j.course == through && !t.unanswered():
-		return OK, "", 0
-	case j.course == through, j.course == toProgram && !w.answer:
-		return Warning, evidence, 0
+	case w.packet.Resolves:
+		return j.weighNeighbours(w)
+	case j.course == toProgram && !w.answer:
+		if t.received == 0 && refused > 0 {
+			return Error, fmt.Sprintf("this host could not send %s, and %s", packets(refused), evidence), refused
+		}
+		if t.received == 0 && t.sent > 0 && j.dropsToo(w, h, true) {
+			return Error, evidence, 0
+		}
+	case t.sent == 0:
+	case j.course == through:
+		if t.unanswered() {
+			return Warning, evidence, 0
+		}
 	case w.answer, j.frame(), t.received == 0:
 		return Error, evidence, 0
-	case v.Named, t.unanswered():
+	case t.unanswered():
 		return Warning, evidence, 0
 	}
 	return OK, "", 0
+}
+
+// dropsToo reports whether the hook also drops the same packet of a connection that exists, or of a new one.
+func (j *journey) dropsToo(w *walk, h firewall.Hook, established bool) bool {
+	p := w.steps.Packet
+	p.Established = established
+	return j.wall().rules.Walk(p).Hook(h).Action > firewall.MayDrop
 }
 
 // A traffic is what the device has carried, without the IPv6 multicast of both ends, and without ARP if there is

@@ -27,7 +27,7 @@ const trackingPriority = -200
 // tracked reports whether the packet has a connection at this chain.
 func (w *Walk) tracked() bool {
 	early := (w.hook == Prerouting || w.hook == Output) && w.chain.priority <= trackingPriority
-	return !early && !w.untracked && w.hook != Ingress && w.hook != Egress
+	return !early && !w.untracked && !w.Resolves && w.hook != Ingress && w.hook != Egress
 }
 
 // conntrack reads or writes a property of the connection.
@@ -62,7 +62,7 @@ func conntrack(r *run, e expression) answer {
 // state returns the bit of ct state.
 func (w *Walk) state() uint32 {
 	switch {
-	case w.untracked:
+	case w.untracked || w.Resolves:
 		return stateUntracked
 	case !w.tracked():
 		return stateInvalid

@@ -97,7 +97,16 @@ func (l *lab) rules() *Ruleset {
 		}
 		return Link{}
 	}
+	rs.Route = func(p flow.Packet) (int, bool) { return l.index[sideOf(p.From)], true }
 	return rs
+}
+
+// sideOf returns the tun behind which an address is.
+func sideOf(ip netip.Addr) int {
+	if ip == peer(1, ip.Is6()) {
+		return 1
+	}
+	return 0
 }
 
 // A trip is a packet, its way, and the hooks that it meets.

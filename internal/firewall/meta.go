@@ -82,7 +82,7 @@ func (w *Walk) meta(key uint32) (v value, exists bool) {
 	case unix.NFT_META_NFPROTO:
 		return w.family(), true
 	case unix.NFT_META_L4PROTO:
-		return number8(w.Protocol), true
+		return number8(w.Protocol), !w.arp()
 	case unix.NFT_META_PROTOCOL:
 		return w.etherType(), true
 	case unix.NFT_META_SKUID:
@@ -102,12 +102,13 @@ type device struct {
 
 // in returns the device through which the packet arrives.
 func (w *Walk) in() device {
-	return device{w.In, w.InIndex, w.In == "" || w.hook == Output || w.hook == Egress || w.hook == BridgeOutput}
+	after := w.hook == Output || w.hook == Egress || w.hook == ARPOutput || w.hook == BridgeOutput
+	return device{w.In, w.InIndex, w.In == "" || after}
 }
 
 // out returns the device through which the packet leaves.
 func (w *Walk) out() device {
-	before := w.hook <= Input || w.hook == BridgePrerouting || w.hook == BridgeInput
+	before := w.hook <= Input || w.hook == ARPInput || w.hook == BridgePrerouting || w.hook == BridgeInput
 	return device{w.Out, w.OutIndex, before}
 }
 
@@ -171,7 +172,7 @@ func (w *Walk) hardware(d device) (v value, exists bool) {
 
 func (w *Walk) packetType() value {
 	switch to := w.To; {
-	case !to.IsValid() || w.hook >= BridgePrerouting:
+	case !to.IsValid() || w.Resolves || w.hook >= BridgePrerouting:
 		return unknown(1)
 	case to.IsMulticast() && w.In != "":
 		return known([]byte{unix.PACKET_MULTICAST})
@@ -191,6 +192,8 @@ func (w *Walk) family() value {
 		return known([]byte{unix.NFPROTO_NETDEV})
 	case w.hook >= BridgePrerouting:
 		return known([]byte{unix.NFPROTO_BRIDGE})
+	case w.arp():
+		return known([]byte{unix.NFPROTO_ARP})
 	}
 	switch {
 	case !w.To.IsValid():
@@ -201,8 +204,13 @@ func (w *Walk) family() value {
 	return known([]byte{unix.NFPROTO_IPV4})
 }
 
+// arp reports whether the packet is an ARP packet.
+func (w *Walk) arp() bool { return w.Resolves && !w.IPv6() }
+
 func (w *Walk) etherType() value {
 	switch {
+	case w.arp():
+		return network(unix.ETH_P_ARP)
 	case !w.To.IsValid():
 		return unknown(2)
 	case w.IPv6():
@@ -246,7 +254,7 @@ func metaLabel(key uint32) label {
 	case unix.NFT_META_PKTTYPE:
 		return label{text: "meta pkttype"}
 	case unix.NFT_META_NFPROTO:
-		return label{text: "meta nfproto", kind: port}
+		return label{text: "meta nfproto", kind: family}
 	case unix.NFT_META_PROTOCOL:
 		return label{text: "meta protocol"}
 	case unix.NFT_META_SKUID:

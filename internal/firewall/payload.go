@@ -1,6 +1,8 @@
 package firewall
 
 import (
+	"strings"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -47,14 +49,14 @@ func (w *Walk) headerBytes(base uint32) (v value, exists bool) {
 		return v, true
 	case unix.NFT_PAYLOAD_NETWORK_HEADER:
 		switch {
-		case !w.To.IsValid():
+		case !w.To.IsValid() || w.arp():
 			return unknown(40), true
 		case w.IPv6():
 			return w.ipv6(), true
 		}
 		return w.ipv4(), true
 	case unix.NFT_PAYLOAD_TRANSPORT_HEADER:
-		return w.transport(), true
+		return w.transport(), !w.arp()
 	}
 	return unknown(64), true
 }
@@ -121,8 +123,12 @@ func (w *Walk) transport() value {
 }
 
 func (w *Walk) icmpType() byte {
-	const unreachable, tooBig = 3, 2
+	const unreachable, tooBig, solicitation, advertisement = 3, 2, 135, 136
 	switch {
+	case w.Resolves && w.Established:
+		return advertisement
+	case w.Resolves:
+		return solicitation
 	case w.TooBig && w.IPv6():
 		return tooBig
 	case w.TooBig:
@@ -165,6 +171,11 @@ func (w *Walk) header(base uint32, at, n int) label {
 	if l, named := known[part{base, w.IPv6(), at, n}]; named {
 		return l
 	}
+	if base == unix.NFT_PAYLOAD_NETWORK_HEADER {
+		if l := w.networkLabel(at, n); l.text != "" {
+			return l
+		}
+	}
 	if base == unix.NFT_PAYLOAD_TRANSPORT_HEADER {
 		if l := w.transportLabel(at, n); l.text != "" {
 			return l
@@ -175,6 +186,20 @@ func (w *Walk) header(base uint32, at, n int) label {
 	return label{text: word + "," + decimal(uint64(at*8)) + "," + decimal(uint64(n*8))}
 }
 
+// networkLabel names the beginning of an address, which nft reads for a prefix of whole bytes.
+func (w *Walk) networkLabel(at, n int) label {
+	for name, start := range map[string]int{"ip saddr": 12, "ip daddr": 16, "ip6 saddr": 8, "ip6 daddr": 24} {
+		size := 4
+		if w.IPv6() {
+			size = 16
+		}
+		if strings.HasPrefix(name, "ip6") == w.IPv6() && at == start && n < size {
+			return label{text: name, kind: address, size: size}
+		}
+	}
+	return label{}
+}
+
 func (w *Walk) transportLabel(at, n int) label {
 	word := map[uint8]string{unix.IPPROTO_TCP: "tcp", unix.IPPROTO_UDP: "udp", unix.IPPROTO_SCTP: "sctp"}[w.Protocol]
 	if word == "" {
@@ -183,7 +208,7 @@ func (w *Walk) transportLabel(at, n int) label {
 	icmp := w.Protocol == unix.IPPROTO_ICMP || w.Protocol == unix.IPPROTO_ICMPV6
 	switch {
 	case icmp && at == 0 && n == 1:
-		return label{text: protocolName(w.Protocol) + " type", kind: port}
+		return label{text: map[bool]string{false: "icmp type", true: "icmpv6 type"}[w.IPv6()], kind: icmpType}
 	case !icmp && at == 0 && n == 2:
 		return label{text: word + " sport", kind: port}
 	case !icmp && at == 2 && n == 2:

@@ -218,6 +218,13 @@ func (g *generator) condition(family, hook string) string {
 			"ct state invalid", "ct mark 0", "ct status snat", "ct direction original",
 			"ct state . meta l4proto { new . udp, established . udp }")
 	}
+	if hook == "prerouting" || hook == "input" || hook == "forward" {
+		all = append(all, "fib daddr type local", "fib daddr type { unicast, multicast }", "fib saddr type != local")
+	}
+	if hook == "prerouting" || hook == "input" {
+		all = append(all, "fib saddr . iif oif missing", "fib saddr . mark oif exists", "fib saddr . iif oif != 0",
+			"fib saddr oif tun0")
+	}
 	if family == "inet" {
 		all = append(all, "meta nfproto ipv4")
 	}

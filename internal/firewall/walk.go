@@ -21,6 +21,8 @@ const (
 	Output
 	Postrouting
 	Egress
+	ARPInput
+	ARPOutput
 	BridgePrerouting
 	BridgeInput
 	BridgeForward
@@ -30,7 +32,7 @@ const (
 
 func (h Hook) String() string {
 	return [...]string{"ingress", "prerouting", "input", "forward", "output", "postrouting", "egress",
-		"bridge prerouting", "bridge input", "bridge forward", "bridge output", "bridge postrouting"}[h]
+		"arp input", "arp output", "bridge prerouting", "bridge input", "bridge forward", "bridge output", "bridge postrouting"}[h]
 }
 
 // An Action is what the ruleset does with a packet.
@@ -242,6 +244,8 @@ func (rs *Ruleset) at(h Hook, p flow.Packet) (all []*chain) {
 	switch {
 	case h == Ingress || h == Egress:
 		number, fits = uint32(whether(h == Egress))/uint32(yes), []uint8{unix.NFPROTO_NETDEV}
+	case h == ARPInput || h == ARPOutput:
+		number, fits = uint32(h-ARPInput), []uint8{unix.NFPROTO_ARP}
 	case h >= BridgePrerouting:
 		number, fits = uint32(h-BridgePrerouting), []uint8{unix.NFPROTO_BRIDGE}
 	case p.IPv6():

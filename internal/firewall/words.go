@@ -18,6 +18,7 @@ type label struct {
 	device  bool // it identifies a device
 	swapped bool // from the byte order of this host
 	mask    []byte
+	size    int // of an address of which only the first bytes were read; 0: all
 }
 
 // A kind is how a value is written.
@@ -32,6 +33,8 @@ const (
 	hostNumber
 	protocol // IPPROTO_*
 	state    // of connection tracking
+	family   // NFPROTO_*
+	icmpType
 )
 
 // say adds words to the text of the rule.
@@ -55,7 +58,7 @@ func (l label) masked(mask, flip []byte) label {
 		l.mask = mask
 		return l
 	}
-	l.text += fmt.Sprintf(" & 0x%x", mask)
+	l.text += " & " + hostOrder(l, mask)
 	for _, b := range flip {
 		if b != 0 {
 			l.text += fmt.Sprintf(" ^ 0x%x", flip)
@@ -86,12 +89,20 @@ func (l label) format(rs *Ruleset, data []byte) string {
 			}
 		}
 		return decimal(uint64(index))
+	case l.kind == address && l.size > len(data):
+		if ip, ok := netip.AddrFromSlice(append(data[:len(data):len(data)], make([]byte, l.size-len(data))...)); ok {
+			return ip.String() + "/" + strconv.Itoa(len(data)*8)
+		}
 	case l.kind == address:
 		if ip, ok := netip.AddrFromSlice(data); ok {
 			return ip.String() + prefixLength(l.mask)
 		}
 	case l.kind == port || l.swapped:
 		return decimal(number)
+	case l.kind == family && len(data) == 1 && families[data[0]] != "":
+		return map[uint8]string{unix.NFPROTO_IPV4: "ipv4", unix.NFPROTO_IPV6: "ipv6"}[data[0]]
+	case l.kind == icmpType && len(data) == 1:
+		return icmpName(data[0])
 	case l.kind == protocol && len(data) == 1:
 		return protocolName(data[0])
 	case (l.kind == hostNumber || l.kind == state) && len(data) == 4:
@@ -113,6 +124,23 @@ func prefixLength(mask []byte) string {
 		return ""
 	}
 	return "/" + strconv.Itoa(ones)
+}
+
+// hostOrder writes a mask.
+func hostOrder(l label, mask []byte) string {
+	if l.kind == hostNumber && len(mask) == 4 {
+		return fmt.Sprintf("0x%08x", binary.NativeEndian.Uint32(mask))
+	}
+	return fmt.Sprintf("0x%x", mask)
+}
+
+func icmpName(n byte) string {
+	names := map[byte]string{0: "echo-reply", 3: "destination-unreachable", 8: "echo-request", 2: "packet-too-big",
+		128: "echo-request", 129: "echo-reply", 135: "nd-neighbor-solicit", 136: "nd-neighbor-advert"}
+	if names[n] != "" {
+		return names[n]
+	}
+	return decimal(uint64(n))
 }
 
 func protocolName(n uint8) string {

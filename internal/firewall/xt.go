@@ -174,9 +174,9 @@ func matchPorts(r *run, i info) answer {
 	}
 	is := min(inRange(from, i.short(0), i.short(2)).flip(inverted&1 != 0),
 		inRange(to, i.short(4), i.short(6)).flip(inverted&2 != 0))
-	if mask := i.byte(9); r.Protocol == unix.IPPROTO_TCP && mask != 0 {
+	if r.Protocol == unix.IPPROTO_TCP {
 		flags := value{r.transport().bits[13:14], r.transport().known[13:14]}
-		is = min(is, flags.and([]byte{mask}, nil).equals([]byte{i.byte(10)}).flip(inverted&4 != 0))
+		is = min(is, flags.and([]byte{i.byte(9)}, nil).equals([]byte{i.byte(10)}).flip(inverted&4 != 0))
 	}
 	return is
 }
@@ -205,10 +205,10 @@ func matchAddressType(r *run, i info) answer {
 	}
 	is := yes
 	if from := i.short(0); from != 0 {
-		is = min(is, r.addressType(true).in(from).flip(flags&invertFrom != 0))
+		is = min(is, r.addressType(true).in(from, r.IPv6()).flip(flags&invertFrom != 0))
 	}
 	if to := i.short(2); to != 0 {
-		is = min(is, r.addressType(false).in(to).flip(flags&invertTo != 0))
+		is = min(is, r.addressType(false).in(to, r.IPv6()).flip(flags&invertTo != 0))
 	}
 	return is
 }
@@ -216,11 +216,19 @@ func matchAddressType(r *run, i info) answer {
 // An addressType is an RTN_* number; 0: not known.
 type addressType uint32
 
-func (t addressType) in(mask uint16) answer {
-	if t == unix.RTN_UNSPEC {
+// in reports whether a type is one of a mask. For IPv6 an address of this host is also unicast, and each bit is a
+// condition.
+func (t addressType) in(mask uint16, ipv6 bool) answer {
+	const unicast, local = 1 << unix.RTN_UNICAST, 1 << unix.RTN_LOCAL
+	switch {
+	case t == unix.RTN_UNSPEC:
+		return maybe
+	case !ipv6:
+		return whether(mask&(1<<t) != 0)
+	case mask&^(unicast|local) != 0 || t == unix.RTN_MULTICAST:
 		return maybe
 	}
-	return whether(mask&(1<<t) != 0)
+	return whether(mask&local == 0 || t == unix.RTN_LOCAL)
 }
 
 // addressType returns the kind of an address: one of this host has type local.

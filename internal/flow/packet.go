@@ -22,6 +22,7 @@ type Packet struct {
 	Bridge      string // the bridge, if In or Out is its port and the packet is forwarded as a frame
 	Established bool   // it answers a packet that passed, so that connection tracking knows it
 	TooBig      bool   // the ICMP message about a packet that was larger than the MTU
+	Resolves    bool   // it asks for a MAC address, or answers: ARP, or IPv6 neighbour discovery
 }
 
 // IPv6 reports the family of the packet.

@@ -1,0 +1,45 @@
+package doctor
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/evidence"
+	"github.com/tunadm/tunadm/internal/firewall"
+)
+
+// resolution lets the packets pass the firewall with which this host asks for the MAC address of the program: ARP, or
+// IPv6 neighbour discovery.
+func resolution(j *journey) []Finding {
+	p, known := j.located(j.packet)
+	if !known || !j.frames() || j.wall().err != nil {
+		return nil
+	}
+	p.Resolves, p.Protocol, p.Size = true, 0, 0
+	out := []firewall.Hook{firewall.ARPOutput, firewall.BridgeOutput, firewall.BridgePostrouting, firewall.Egress}
+	in := []firewall.Hook{firewall.Ingress, firewall.BridgePrerouting, firewall.BridgeInput, firewall.ARPInput}
+	if p.IPv6() {
+		p.Protocol = unix.IPPROTO_ICMPV6
+		out = append([]firewall.Hook{firewall.Output, firewall.Postrouting}, out[1:]...)
+		in = append(in[:3:3], firewall.Prerouting, firewall.Input)
+	}
+	if found := j.pass(&walk{packet: p}, out); found[0].Level != OK {
+		return found
+	}
+	p.From, p.To, p.In, p.Out, p.InIndex, p.OutIndex = p.To, p.From, p.Out, p.In, p.OutIndex, p.InIndex
+	p.Established = true
+	return j.pass(&walk{packet: p, answer: true}, in)
+}
+
+// weighNeighbours judges a drop of these packets by the neighbours whose MAC address this host did not find.
+func (j *journey) weighNeighbours(w *walk) (level Level, means string, counted uint64) {
+	for _, n := range j.host.Neighbours() {
+		if n.Index == j.layer3().Index && n.To.IsValid() && n.To.Is6() == w.packet.IPv6() && unresolved(n) {
+			return Error, fmt.Sprintf("this host found no MAC address of %s", n.To), 0
+		}
+	}
+	return OK, "", 0
+}
+
+func unresolved(n evidence.Neighbour) bool { return n.State&(unix.NUD_INCOMPLETE|unix.NUD_FAILED) != 0 }
