@@ -30,11 +30,6 @@ const (
 	BridgePostrouting
 )
 
-func (h Hook) String() string {
-	return [...]string{"ingress", "prerouting", "input", "forward", "output", "postrouting", "egress",
-		"arp input", "arp output", "bridge prerouting", "bridge input", "bridge forward", "bridge output", "bridge postrouting"}[h]
-}
-
 // An Action is what the ruleset does with a packet.
 type Action uint8
 
