@@ -25,6 +25,7 @@ var conditions = map[string]func() (bool, error){
 	"queues": sync.OnceValues(queues),
 	"traces": sync.OnceValues(traces),
 	"vlans":  sync.OnceValues(vlans),
+	"filter": sync.OnceValues(filter),
 }
 
 func condition(name string) (bool, error) {
@@ -50,6 +51,15 @@ func extack() (bool, error) {
 	default:
 		return false, fmt.Errorf("ip address add: %w: %s", err, text)
 	}
+}
+
+// filter reports whether the kernel has br_netfilter, which shows frames of bridges to the chains of IP.
+func filter() (bool, error) {
+	err := exec.Command("unshare", "-n", "sysctl", "-n", "net.bridge.bridge-nf-call-iptables").Run()
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+		return false, err
+	}
+	return err == nil, nil
 }
 
 // counts reports whether the kernel counts the packets that it drops since a device has no carrier. Linux 5.10 does

@@ -46,7 +46,7 @@ func pathMTU(j *journey) []Finding {
 			return ok(what + ", but there were no such packets")
 		}
 		return []Finding{{Level: Error, What: what, Counted: lost,
-			Means: packets(lost) + " were too large to be forwarded",
+			Means: packets(lost) + " too large to be forwarded",
 			Fixes: []fix.Fix{j.opening(w, h, drops),
 				fix.Sentence(fmt.Sprintf("give both links the same MTU: %d and %d", narrow.MTU, wide.MTU))}}}
 	}

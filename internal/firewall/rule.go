@@ -242,9 +242,30 @@ func (r *rule) place() string {
 
 // text returns the rule in the words of nft(8), with its verdict.
 func (r *run) text(v verdict) string {
-	all := r.words
+	var all []string
+	for i, word := range r.words {
+		if i+1 == len(r.words) || !implied(word, r.words[i+1]) {
+			all = append(all, word)
+		}
+	}
 	if word := v.words(); word != "" {
-		all = append(all[:len(all):len(all)], word)
+		all = append(all, word)
 	}
 	return strings.Join(all, " ")
+}
+
+// implied reports whether the condition after it includes a condition, so that nft does not print it.
+func implied(word, next string) bool {
+	switch word {
+	case "meta nfproto ipv4":
+		return strings.HasPrefix(next, "ip ") || strings.HasPrefix(next, "meta l4proto icmp")
+	case "meta nfproto ipv6":
+		return strings.HasPrefix(next, "ip6 ") || strings.HasPrefix(next, "meta l4proto ipv6-icmp")
+	case "meta l4proto icmp":
+		return strings.HasPrefix(next, "icmp ")
+	case "meta l4proto ipv6-icmp":
+		return strings.HasPrefix(next, "icmpv6 ")
+	}
+	protocol, found := strings.CutPrefix(word, "meta l4proto ")
+	return found && strings.HasPrefix(next, protocol+" ")
 }
