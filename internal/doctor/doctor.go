@@ -96,7 +96,8 @@ func deviceChecks() []check {
 		{"mtu", mtuOfMaster}, {"mtu-ipv6", mtuIPv6}, {"mac-twice", macTwice}, {"declared", declared},
 		{"other-mac", otherMACs}, {"bridge-address", bridgeAddress}, {"address", noAddress}, {"ipv6-off", ipv6Off},
 		{"duplicate", duplicate}, {"tentative", tentative}, {"link-local", noLinkLocal},
-		{"subnet-twice", subnetTwice}, {"linkdown", linkdownIgnored}, {"route", routeElsewhere},
+		{"subnet-twice", subnetTwice}, {"gateway", swallowedGateway},
+		{"own-tunnel", ownTunnel}, {"linkdown", linkdownIgnored}, {"route", routeElsewhere},
 		{"own-address", ownAddress}, {"rp-filter", rpFilter}, {"accept-local", acceptLocal}, {"forwarding", forwarding},
 		{"networkmanager", networkManager}, {"networkd", networkd},
 	}

@@ -13,7 +13,7 @@ import (
 // bridgeStages are the places that a frame of the program passes on its way to the other ports of the bridge.
 func bridgeStages() []stage {
 	return []stage{{"port-state", portState}, {"port-vlan", portVLAN}, {"port-locked", portLocked},
-		{"port-isolated", portIsolated},
+		{"port-isolated", portIsolated}, {"other-port", otherPort},
 		{"firewall", hooks(firewall.BridgeForward, firewall.Forward, firewall.BridgePostrouting)}}
 }
 
@@ -68,6 +68,29 @@ func portState(j *journey) []Finding {
 	}
 	return one(Error, what, "an administrator or a program set the state",
 		fix.Run(fix.InNamespace("bridge", "link", "set", "dev", name, "state", "3")))
+}
+
+// otherPort finds another port of the bridge that was disabled by hand.
+func otherPort(j *journey) []Finding {
+	p, br := j.port()
+	if p == nil || br == nil {
+		return nil
+	}
+	if b := j.host.Bridge(br.Index); b == nil || b.STP {
+		return nil // STP blocks ports on purpose
+	}
+	for _, o := range j.otherPorts(p) {
+		l := j.network.ByIndex(o.Index)
+		if l == nil || !l.Up || !l.Carrier || o.State == evidence.PortForwarding || o.State == evidence.PortLearning ||
+			o.State == evidence.PortListening {
+			continue
+		}
+		state := fix.Run(fix.InNamespace("bridge", "link", "set", "dev", l.Name, "state", "3"))
+		return one(Warning, fmt.Sprintf(
+			"%s, another port of its bridge %s, is disabled or blocked, although STP is off",
+			words.Escape(l.Name), words.Escape(br.Name)), "the bridge passes no frame between the two", state)
+	}
+	return nil
 }
 
 // portLocked finds a locked port behind which the forwarding database has no MAC address.

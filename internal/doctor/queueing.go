@@ -89,7 +89,8 @@ func queueing(j *journey) []Finding {
 			level = Error
 		}
 		found := one(level, fmt.Sprintf("the queueing discipline %s dropped %d of %s sent to it (tc)", worst.Kind,
-			worst.Drops, packets(total)), "a limit or a burst that is smaller than the packets, or a rate below the traffic", fixed)
+			worst.Drops, packets(total)),
+			"a limit or a burst that is smaller than the packets, or a rate below the traffic", fixed)
 		found[0].Counted = uint64(worst.Drops)
 		return found
 	case root.Waiting > 0 && d.Carrier && j.stuck(*root):

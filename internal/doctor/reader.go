@@ -100,10 +100,14 @@ func (v *view) stopped() []Finding {
 func (v *view) hangs(missing uint64) []Finding {
 	const while = 100 * time.Millisecond
 	d := v.device
+	running := 0 // how often a program was found on a processor or waiting for one
 	cpu := func() (ticks uint64) {
 		for _, h := range d.Holders {
 			p, _ := v.process(h.PID)
 			ticks += p.ticks
+			if p.state == "R" {
+				running++
+			}
 		}
 		return ticks
 	}
@@ -116,7 +120,7 @@ func (v *view) hangs(missing uint64) []Finding {
 	what := fmt.Sprintf("the attached program does not read: %s wait in its queue or were dropped, and it read none "+
 		"in %s", packets(missing), while)
 	means := "it waits for something else: " + d.UsedBy()
-	if used > 5 {
+	if used > 5 || running > 1 {
 		means = fmt.Sprintf("it runs in a loop (%d ms CPU time in %s): %s", used*10, while, d.UsedBy())
 	}
 	found := one(Error, what, means, fix.Sentence("restart the program"))

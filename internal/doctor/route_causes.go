@@ -110,10 +110,13 @@ func (j *journey) sameSubnetBy(other *netcfg.Device) bool {
 // deleteRoute returns the command that deletes a route through a link; nil: through none.
 func deleteRoute(r *rtnl.Route, other *netcfg.Device) fix.Fix {
 	words := append(family(r.To.Addr()), "route", "del", r.To.String())
-	if other != nil {
+	switch {
+	case r.Nexthop != 0:
+		words = append(words, "nhid", strconv.FormatUint(uint64(r.Nexthop), 10))
+	case other != nil:
 		words = append(words, "dev", other.Name)
 	}
-	if other == nil && r.Metric != 0 {
+	if (other == nil || r.Nexthop != 0) && r.Metric != 0 {
 		words = append(words, "metric", strconv.FormatUint(uint64(r.Metric), 10))
 	}
 	return fix.Run(ip(inTable(words, r.Table)...))

@@ -22,6 +22,7 @@ type Host struct {
 	queues     *[]Queue
 	routes     *[]rtnl.Route
 	nexthops   *[]Nexthop
+	connected  *[]Socket
 }
 
 // Open opens the network namespace of the thread.

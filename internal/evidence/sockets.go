@@ -1,0 +1,102 @@
+package evidence
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/rtnl"
+)
+
+// A Socket is a connected TCP or UDP socket of the network namespace.
+type Socket struct {
+	Protocol      uint8 // IPPROTO_*
+	Local, Remote netip.AddrPort
+	Mark, UID     uint32
+	Index         int // the link that the socket is bound to; 0: none
+	inode         string
+}
+
+// SocketsOf returns the connected sockets that a process has open in this network namespace. It returns none if the
+// caller may not look into the process, or if the kernel does not list sockets (INET_DIAG).
+func (h *Host) SocketsOf(pid int) (all []Socket) {
+	directory := "/proc/" + strconv.Itoa(pid) + "/fd"
+	entries, _ := os.ReadDir(directory)
+	open := map[string]bool{}
+	for _, e := range entries {
+		if target, err := os.Readlink(directory + "/" + e.Name()); err == nil && strings.HasPrefix(target, "socket:[") {
+			open[strings.Trim(target, "socket:[]")] = true
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	for _, s := range h.sockets() {
+		if open[s.inode] {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+func (h *Host) sockets() []Socket {
+	return once(&h.connected, func() (all []Socket, err error) {
+		s, err := rtnl.Open(unix.NETLINK_SOCK_DIAG)
+		if err != nil {
+			return nil, err
+		}
+		defer s.Close()
+		for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
+			for _, protocol := range []byte{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
+				found, err := rtnl.Dump(s, askSockets(family, protocol), decodeSocket(protocol))
+				if err == nil { // a kernel may lack the module of one protocol
+					all = append(all, found...)
+				}
+			}
+		}
+		return all, nil
+	})
+}
+
+// askSockets returns a request for the sockets of a family and a protocol, a struct inet_diag_req_v2.
+func askSockets(family, protocol byte) *nl.NetlinkRequest {
+	const length, byFamily, allStates = 56, 20, 0xffffffff
+	b := make([]byte, length)
+	b[0], b[1] = family, protocol
+	binary.NativeEndian.PutUint32(b[4:], allStates)
+	return rtnl.Request(byFamily, unix.NLM_F_DUMP, rawBytes(b))
+}
+
+// decodeSocket reads a struct inet_diag_msg, and skips sockets that are not connected.
+func decodeSocket(protocol uint8) func(body []byte) (Socket, bool) {
+	const (
+		length, markAttribute                              = 72, 15
+		ports, local, remote, link, user, inode, addresses = 4, 8, 24, 40, 64, 68, 16
+	)
+	return func(b []byte) (s Socket, ok bool) {
+		if len(b) < length {
+			return s, false
+		}
+		size := addresses
+		if b[0] == unix.AF_INET {
+			size = 4
+		}
+		end := func(at, port int) netip.AddrPort {
+			ip, _ := netip.AddrFromSlice(b[at : at+size])
+			return netip.AddrPortFrom(ip.Unmap(), binary.BigEndian.Uint16(b[port:]))
+		}
+		s = Socket{Protocol: protocol, Local: end(local, ports), Remote: end(remote, ports+2),
+			UID: rtnl.Uint32(b[user:]), Index: int(rtnl.Uint32(b[link:])), inode: strconv.FormatUint(uint64(rtnl.Uint32(b[inode:])), 10)}
+		for kind, value := range rtnl.Attributes(b[length:]) {
+			if kind == markAttribute {
+				s.Mark = rtnl.Uint32(value)
+			}
+		}
+		return s, s.Remote.Port() != 0 && !s.Remote.Addr().IsUnspecified()
+	}
+}
