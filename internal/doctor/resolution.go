@@ -24,7 +24,7 @@ func resolution(j *journey) []Finding {
 		out = append([]firewall.Hook{firewall.Output, firewall.Postrouting}, out[1:]...)
 		in = append(in[:3:3], firewall.Prerouting, firewall.Input)
 	}
-	if found := j.pass(&walk{packet: p}, out); found[0].Level != OK {
+	if found := j.pass(&walk{packet: p}, out); len(found) > 0 && found[0].Level != OK {
 		return found
 	}
 	p.From, p.To, p.In, p.Out, p.InIndex, p.OutIndex = p.To, p.From, p.Out, p.In, p.OutIndex, p.InIndex
