@@ -1,12 +1,9 @@
 package commands
 
 import (
-	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/doctor"
@@ -32,7 +29,8 @@ func (o *doctorOptions) flags() []*option {
 		valueFlag("user", "check whether user `U` may attach", parseNotEmpty, &o.user),
 		switchFlag("json", "print the findings as JSON", &o.json),
 		netnsFlag(&o.netns),
-		verboseFlag(o.program, "print passed checks too"),
+		verboseFlag(o.program, "print passed checks and stages too"),
+		quietFlag(o.program, "print problems only"),
 	}
 }
 
@@ -56,22 +54,26 @@ func (o *doctorOptions) run(names []string) error {
 	if len(devices) > 0 {
 		question.Device, question.More = devices[0], devices[1:]
 	}
-	findings, err := doctor.Examine(ns, question)
+	report, err := doctor.Examine(ns, question)
 	if err != nil {
 		return err
 	}
-	if !o.verbose {
-		findings = slices.DeleteFunc(findings, func(f doctor.Finding) bool { return f.Level == doctor.OK })
-	}
 	if o.json {
-		err = renderFindingsJSON(o.stdout, findings)
+		err = renderFindingsJSON(o.stdout, o.shown(report.Findings))
 	} else {
-		err = renderFindings(o.stdout, findings, terminalWidth(o.stdout))
+		err = o.render(report, len(names) > 0)
 	}
-	if err == nil && slices.ContainsFunc(findings, func(f doctor.Finding) bool { return f.Level == doctor.Error }) {
+	if err == nil && slices.ContainsFunc(report.Findings, func(f doctor.Finding) bool { return f.Level == doctor.Error }) {
 		err = errFindings
 	}
 	return err
+}
+
+// shown returns the findings to print.
+func (o *doctorOptions) shown(findings []doctor.Finding) []doctor.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f doctor.Finding) bool {
+		return f.Level == doctor.OK && !o.verbose || f.Level == doctor.Unknown && o.quiet
+	})
 }
 
 // declared returns a function that returns how the default files declare a device; nil: not at all, or the files cannot
@@ -91,41 +93,6 @@ func declared() func(device string) *netcfg.Spec {
 		}
 		return nil
 	}
-}
-
-// renderFindings prints each finding, and its fixes below it, on lines of at most width characters. With a width of 0,
-// a finding and a fix are a line each.
-func renderFindings(to io.Writer, findings []doctor.Finding, width int) error {
-	const indent = "    fix: "
-	out := bufio.NewWriter(to)
-	for _, f := range findings {
-		first, text := fmt.Sprintf("%s  %s  ", f.Level, f.Check), words.Printable(f.What)
-		if f.Device != "" {
-			text = words.Escape(f.Device) + ": " + text
-		}
-		if f.Means != "" {
-			text += ": " + words.Printable(f.Means)
-		}
-		if width == 0 {
-			fmt.Fprintln(out, first+text)
-		} else {
-			out.WriteString(hang(first, text, width))
-		}
-		for _, fix := range f.Fixes {
-			lines := []string{fix.String()}
-			if width > 0 {
-				lines = fix.Lines(width - len(indent))
-			}
-			for i, line := range lines {
-				before := indent
-				if i > 0 {
-					before = strings.Repeat(" ", len(indent))
-				}
-				fmt.Fprintln(out, before+words.Printable(line))
-			}
-		}
-	}
-	return out.Flush()
 }
 
 func renderFindingsJSON(to io.Writer, findings []doctor.Finding) error {

@@ -62,7 +62,20 @@ func FuzzPrinters(f *testing.F) {
 			"findings": func(_ *program, out *bytes.Buffer) error {
 				found := []doctor.Finding{{Check: "x", Device: text, What: text, Means: text,
 					Fixes: []fix.Fix{fix.Sentence(text)}}}
-				return errors.Join(renderFindings(out, found, 0), renderFindings(out, found, usualWidth))
+				found = append(found, doctor.Finding{Level: doctor.Unknown, Device: text, What: text})
+				devices := []*netcfg.Device{d}
+				var failed error
+				for _, width := range []int{0, usualWidth} {
+					printer := findingPrinter{bufio.NewWriter(out), width}
+					for _, g := range fold(found) {
+						printer.finding(g)
+					}
+					printer.trail(found)
+					o := &doctorOptions{user: text}
+					printer.line("", o.summary(&doctor.Report{Findings: found[1:], Devices: devices}, true))
+					failed = errors.Join(failed, printer.Flush())
+				}
+				return failed
 			},
 			"plan":      func(_ *program, out *bytes.Buffer) error { return renderPlan(out, deletion(d), false) },
 			"json plan": func(_ *program, out *bytes.Buffer) error { return renderPlan(out, deletion(d), true) },

@@ -197,7 +197,7 @@ func texts[T interface{ String() string }](values []T) []string {
 
 type jsonFinding struct {
 	Check  string   `json:"check"`
-	Level  string   `json:"level"`  // error, warning; with -v also ok
+	Level  string   `json:"level"`  // error, warning, unknown; with -v also ok
 	Device *string  `json:"device"` // null: the machine
 	What   string   `json:"what"`
 	Means  string   `json:"means"`

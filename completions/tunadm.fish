@@ -187,7 +187,8 @@ complete -c tunadm -n '__tunadm_is apply' -l defer-master -d 'Ignore a master th
 complete -c tunadm -n '__tunadm_is export' -l format -x -a 'toml ip networkd' -d 'Output format'
 
 complete -c tunadm -n '__tunadm_is doctor' -l user -x -a '(__fish_complete_users)' -d 'Answer for this user'
-complete -c tunadm -n '__tunadm_is doctor' -s v -l verbose -d 'Print passed checks too'
+complete -c tunadm -n '__tunadm_is doctor' -s v -l verbose -d 'Print passed checks and stages too'
+complete -c tunadm -n '__tunadm_is doctor' -s q -l quiet -d 'Print problems only'
 
 complete -c tunadm -n __tunadm_exec_own -l user -x -a '(__fish_complete_users)' -d 'Run the program as this user'
 complete -c tunadm -n __tunadm_exec_own -l new-privileges -d 'Set-user-ID programs still work'

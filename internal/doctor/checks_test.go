@@ -125,7 +125,7 @@ func TestStateChecks(t *testing.T) {
 			want: "error a program is attached, but the carrier is off", fix: "ip link set dev tun0 carrier on"},
 		"idle": {look: noCarrier, device: tun0(idle), want: "ok"},
 		"idle, named": {look: noCarrier, device: tun0(idle), question: named,
-			want: "error no program is attached, so the kernel drops every packet sent to it",
+			want: "warning no program is attached, so the kernel drops every packet sent to it",
 			fix:  "start the program that reads it"},
 		"idle, named for a user": {look: noCarrier, device: tun0(idle), question: Question{Device: "tun0", User: "kim"},
 			want: "ok"},

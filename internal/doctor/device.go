@@ -81,8 +81,11 @@ func queues(v *view) []Finding {
 	if d.MultiQueue {
 		kind = "it is multi-queue: a program that attaches without IFF_MULTI_QUEUE gets \"invalid argument\""
 	}
-	if d.InUse() {
+	switch {
+	case d.InUse():
 		kind += "; " + d.UsedBy()
+	case d.MultiQueue && v.User != "":
+		return one(Unknown, "whether the program requests several queues", kind)
 	}
 	return ok(kind)
 }
@@ -111,7 +114,7 @@ func leftRules(v *view) (found []Finding) {
 		found = append(found, one(Warning, "a policy rule names a device that does not exist: "+r.Words(),
 			"the rule takes effect again as soon as a device of that name exists", r.Delete())...)
 	}
-	return found
+	return opinion(found)
 }
 
 // namespacesWith returns the other network namespaces that have a TUN/TAP device of that name, as [netns.Others]

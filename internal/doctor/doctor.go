@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/files"
@@ -37,8 +38,16 @@ type Finding struct {
 	Means  string    // its cause or its effect; "": What includes it
 	Fixes  []fix.Fix // the best first
 
+	Way     string // the packet of a stage, and where it goes; "": a check
 	Counted uint64 // packets that the kernel's counters show to be dropped for this reason; 0: not counted
 	Opinion bool   // nothing fails, but an administrator may want to know
+}
+
+// A Report is what an examination found.
+type Report struct {
+	Findings []Finding
+	Trail    []Finding        // of each stage that each packet came to, in their order
+	Devices  []*netcfg.Device // those that were examined
 }
 
 // A Question names the device and the user to examine.
@@ -69,7 +78,9 @@ type view struct {
 	rules     *wall    // the firewall; nil: not read yet
 	host      *evidence.Host
 
-	file func(path string) ([]byte, error) // reads a file of /proc or /run
+	file   func(path string) ([]byte, error)               // reads a file of /proc or /run
+	waited time.Duration                                   // for devices to settle
+	again  func(names ...string) ([]*netcfg.Device, error) // reads devices again; nil: cannot
 }
 
 // A check looks for one kind of error.
@@ -89,7 +100,7 @@ func machineChecks() []check {
 // deviceChecks returns the checks of each device. A check that explains another comes before it.
 func deviceChecks() []check {
 	return []check{
-		{"attach", attach}, {"access", impossibleAccess}, {"owner", unknownIDs}, {"anyone", anyone},
+		{"attach", attach}, {"programs", programs}, {"access", impossibleAccess}, {"owner", unknownIDs}, {"anyone", anyone},
 		{"mode", modeOfName}, {"queues", queues}, {"bridge-down", bridgeDown}, {"down", down},
 		{"queue-length", queueLength}, {"no-carrier", noCarrier}, {"reader", reader},
 		{"companions", companions}, {"left-over", leftOver},
@@ -103,12 +114,12 @@ func deviceChecks() []check {
 	}
 }
 
-// Examine runs all checks and returns their findings, the most serious first. A finding that explains another comes
-// before it. The error is the kernel's, or that of an unknown user.
-func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
+// Examine runs all checks. The most serious findings come first, and a finding that explains another before it. The
+// error is the kernel's, or that of an unknown user.
+func Examine(ns *netcfg.Namespace, q Question) (*Report, error) {
 	self := ns.Directory.Self()
 	v := &view{Question: q, namespace: ns, person: self, admin: self.Admin || self.ID.Number == 0,
-		people: map[string]users.Person{}, file: files.Read}
+		people: map[string]users.Person{}, file: files.Read, again: ns.Links}
 	var err error
 	if q.User != "" {
 		if v.person, err = ns.Directory.Person(q.User); err != nil {
@@ -123,19 +134,21 @@ func Examine(ns *netcfg.Namespace, q Question) ([]Finding, error) {
 	if err := v.read(); err != nil {
 		return nil, err
 	}
-	findings := v.ask(machineChecks())
+	report := &Report{Findings: v.ask(machineChecks())}
 	for _, name := range append([]string{q.Device}, q.More...) {
 		v.name(name)
 		for _, d := range v.devices {
 			v.device, v.ways = d, nil
-			findings = append(findings, v.ask(deviceChecks())...)
+			report.Devices = append(report.Devices, d)
+			report.Findings = append(report.Findings, v.ask(deviceChecks())...)
 			if v.asked() {
-				findings = append(findings, v.follow()...)
+				found, trail := v.follow()
+				report.Findings, report.Trail = append(report.Findings, found...), append(report.Trail, trail...)
 			}
 		}
 	}
-	slices.SortStableFunc(findings, byEvidence)
-	return findings, nil
+	slices.SortStableFunc(report.Findings, byEvidence)
+	return report, nil
 }
 
 // read reads the devices and the network.
@@ -204,6 +217,14 @@ func one(level Level, what, means string, fixes ...fix.Fix) []Finding {
 
 // ok returns a finding of level OK.
 func ok(what string) []Finding { return one(OK, what, "") }
+
+// opinion marks findings as no more than what an administrator may want to know.
+func opinion(found []Finding) []Finding {
+	for i := range found {
+		found[i].Opinion = found[i].Level == Warning
+	}
+	return found
+}
 
 // known returns a finding with the text and the hint of an error.
 func known(level Level, err error) []Finding {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
@@ -54,6 +55,9 @@ const ownPackets = 32
 // noCarrier finds a device that is up but has no carrier.
 func noCarrier(v *view) []Finding {
 	d := v.device
+	if d.Up && d.InUse() && !d.Carrier {
+		d = v.settled()
+	}
 	switch {
 	case !d.Up:
 		return nil
@@ -69,13 +73,51 @@ func noCarrier(v *view) []Finding {
 	if d.Mode == link.TAP {
 		means = "ping prints \"destination host unreachable\" after three seconds"
 	}
-	if dropped := d.Stats.TxDropped; dropped > ownPackets || dropped > 0 && v.asked() {
-		return one(Error, "no program is attached, so the kernel dropped "+packets(dropped)+" sent to it", means, start)
+	if d.MultiQueue {
+		means += "; it is multi-queue, so a program that requests one queue gets \"invalid argument\""
+	}
+	if dropped := v.lost(); dropped > ownPackets || dropped > 0 && v.asked() {
+		found := one(Error, "no program is attached, so the kernel dropped "+packets(dropped)+" sent to it", means, start)
+		found[0].Counted = dropped
+		return found
 	}
 	if v.asked() {
-		return one(Error, "no program is attached, so the kernel drops every packet sent to it", means, start)
+		return one(Warning, "no program is attached, so the kernel drops every packet sent to it", means, start)
 	}
 	return ok("no program is attached: the normal state of an idle device")
+}
+
+// settled reads the device again: a program that attaches or detaches changes the carrier and the queues one after the
+// other.
+func (v *view) settled() *netcfg.Device {
+	if v.again == nil {
+		return v.device
+	}
+	const pause, longest = 5 * time.Millisecond, 100 * time.Millisecond
+	now := v.device
+	for range 4 {
+		if v.waited += pause; v.waited > longest { // in all, for all devices
+			break
+		}
+		time.Sleep(pause)
+		if found, err := v.again(v.device.Name); err == nil && found[0] != nil && found[0].Index == v.device.Index {
+			now = found[0]
+		}
+		if !now.InUse() || now.Carrier {
+			break
+		}
+	}
+	return now
+}
+
+// lost returns the number of packets to the device that the kernel dropped. If the device is named, those of the kernel
+// itself are left out.
+func (v *view) lost() uint64 {
+	dropped := v.device.Stats.TxDropped
+	if dropped == 0 || !v.asked() {
+		return dropped
+	}
+	return dropped - min(dropped, v.host.Counter("dev_snmp6/"+v.device.Name, "", "Ip6OutMcastPkts"))
 }
 
 // mtuOfMaster finds a tap with a larger MTU than its bridge.

@@ -80,44 +80,6 @@ func create(v *view) []Finding {
 		fix.Run(fix.Tunadm("add", "", "--mode", "tun", "--user", v.person.ID.String())))
 }
 
-// attach checks whether the person may attach to the device.
-func attach(v *view) []Finding {
-	d, who := v.device, words.Escape(v.person.ID.String())
-	if v.Device == "" && v.User == "" {
-		return nil
-	}
-	rule := "only " + d.Access.Words() + " may"
-	if u := d.Access.User; u != nil && u.Number != 0 && u.Number != v.person.ID.Number {
-		rule += "; the fix takes access away from " + words.Escape(u.String())
-	}
-	switch {
-	case !d.Access.Admits(v.person):
-		if v.Device == "" { // the question is whether there is any device to attach to: see create
-			return nil
-		}
-		if later, err := v.find(v.person.ID.String()); err == nil && v.person.Self && d.Access.Admits(later) {
-			return one(Error, who+" may not attach to it yet",
-				rule+"; "+who+" joined the group after this session began",
-				fix.Sentence("log in again, or restart the service"))
-		}
-		fix, joins := v.admit()
-		if joins {
-			rule += "; a new group membership takes effect at the next login"
-		}
-		return one(Error, who+" may not attach to it", rule, fix)
-	case v.User != "" && v.Device != "" && d.InUse() && !d.MultiQueue && !v.holds(d):
-		return one(Error, d.UsedBy(),
-			"a single-queue device admits one program: the next one gets \"device or resource busy\"",
-			fix.Sentence("stop that program first"))
-	}
-	return ok(who + " may attach: the device admits " + d.Access.Words())
-}
-
-// holds reports whether a program of the person is attached to the device.
-func (v *view) holds(d *netcfg.Device) bool {
-	return slices.ContainsFunc(d.Holders, func(h netcfg.Holder) bool { return h.User.Number == v.person.ID.Number })
-}
-
 // admit returns the fix that lets the person attach, and whether the person joins a group by it.
 func (v *view) admit() (how fix.Fix, joins bool) {
 	d, id, group := v.device, v.person.ID, v.device.Access.Group
@@ -183,7 +145,7 @@ func unknownIDs(v *view) (found []Finding) {
 			"a new group may get this GID, and with it access to the device",
 			v.otherGroup())...)
 	}
-	return found
+	return opinion(found)
 }
 
 // otherGroup returns the command that gives the device a group of its owner.
@@ -214,7 +176,7 @@ func anyone(v *view) []Finding {
 	if v.Device != "" && !v.person.Admin {
 		owner = v.person.ID.String()
 	}
-	return one(Warning, "it has neither an owner nor a group",
+	return opinion(one(Warning, "it has neither an owner nor a group",
 		"every local user who can open /dev/net/tun may attach to it and become its owner",
-		fix.Run(fix.Tunadm("set", v.device.Name, "--user", owner)))
+		fix.Run(fix.Tunadm("set", v.device.Name, "--user", owner))))
 }

@@ -55,12 +55,14 @@ func (c course) stages() []stage {
 }
 
 // follow lets each packet of the question, or those that are typical for the device, pass the stages. A finding of
-// several packets is reported once. A packet that is surely dropped goes no further.
-func (v *view) follow() (found []Finding) {
+// several packets is found once; the trail has them all. A packet that is surely dropped goes no further.
+func (v *view) follow() (found, trail []Finding) {
 	for _, j := range v.journeys() {
 		for _, s := range j.course.stages() {
 			answers := v.complete(s.name, s.look(j))
 			for _, f := range answers {
+				f.Way = j.String()
+				trail = append(trail, f)
 				if !slices.ContainsFunc(found, f.same) {
 					found = append(found, f)
 				}
@@ -70,7 +72,19 @@ func (v *view) follow() (found []Finding) {
 			}
 		}
 	}
-	return found
+	return found, trail
+}
+
+// String returns the course and the packet.
+func (j *journey) String() string {
+	course := [...]string{
+		toProgram: "to the program", fromProgram: "from the program", through: "from the program to other hosts",
+		toPort: "from other ports of the bridge", bridged: "to other ports of the bridge",
+	}[j.course]
+	if j.frame() {
+		return course
+	}
+	return course + ": " + j.packet.String()
 }
 
 // same reports whether two findings are equal for the reader.

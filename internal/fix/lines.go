@@ -11,6 +11,7 @@ import (
 type token struct {
 	text string
 	runs bool // it continues a command
+	note bool // it continues a comment
 }
 
 // Lines returns the fix broken into lines of at most width characters, or longer ones if a word requires it. A command
@@ -34,6 +35,9 @@ func (f Fix) Lines(width int) (lines []string) {
 				line += continued
 			}
 			lines, line = append(lines, line), t.text
+			if t.note {
+				line = "# " + line
+			}
 		}
 	}
 	return append(lines, line)
@@ -42,8 +46,10 @@ func (f Fix) Lines(width int) (lines []string) {
 // tokens returns the words of String.
 func (f Fix) tokens() (all []token) {
 	prose := func(text string) {
+		note := false
 		for word := range strings.FieldsSeq(text) {
-			all = append(all, token{text: word})
+			all = append(all, token{text: word, note: note})
+			note = note || word == "#" && len(f.Commands) > 0
 		}
 	}
 	before, after := f.Before, f.After
@@ -53,13 +59,13 @@ func (f Fix) tokens() (all []token) {
 	prose(before)
 	for i, c := range f.Commands {
 		if i > 0 {
-			all = append(all, token{"&&", true})
+			all = append(all, token{text: "&&", runs: true})
 		}
 		for j, word := range c.Words {
-			all = append(all, token{words.Quote(word), i+j > 0})
+			all = append(all, token{text: words.Quote(word), runs: i+j > 0})
 		}
 		if c.Output != "" {
-			all = append(all, token{">" + words.Quote(c.Output), true})
+			all = append(all, token{text: ">" + words.Quote(c.Output), runs: true})
 		}
 	}
 	if first, rest, _ := strings.Cut(after, " "); first != "" && len(all) > 0 {

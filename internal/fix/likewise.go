@@ -1,0 +1,39 @@
+package fix
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Likewise returns the fix for several devices, if f is the fix for one of them. A command of this program gets all
+// names. For others, a comment tells that the rest requires the same.
+func (f Fix) Likewise(device string, all []string) Fix {
+	if len(f.Commands) == 0 {
+		return f
+	}
+	f.Commands = slices.Clone(f.Commands)
+	for i, c := range f.Commands {
+		at := slices.Index(c.Words, device)
+		takesAll := at == 2 && c.Words[0] == "tunadm" && (c.Words[1] == "set" || c.Words[1] == "delete")
+		if !takesAll || slices.Contains(c.Words[at+1:], device) {
+			f.After += fmt.Sprintf("  # and likewise for the other %d", len(all)-1)
+			return f
+		}
+		f.Commands[i].Words = slices.Concat(c.Words[:at], span(all), c.Words[at+1:])
+	}
+	return f
+}
+
+// span returns names as one range, such as tap[0-9], if they are one.
+func span(names []string) []string {
+	prefix := strings.TrimRight(names[0], "0123456789")
+	for i, name := range names {
+		first, _ := strconv.Atoi(names[0][len(prefix):])
+		if name != prefix+strconv.Itoa(first+i) {
+			return names
+		}
+	}
+	return []string{fmt.Sprintf("%s[%s-%s]", prefix, names[0][len(prefix):], names[len(names)-1][len(prefix):])}
+}
