@@ -93,6 +93,7 @@ func TestTheReadmeRunsAsPrinted(t *testing.T) {
 			all := blocks(section)
 			nstest.Enter(t)
 			readmeMachine(t)
+			nstest.Run(t, "ip", "link", "set", "lo", "up")
 			for _, b := range all {
 				sessions += b.run(t)
 			}

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/firewall"
@@ -33,9 +34,25 @@ func (j *journey) port() (*evidence.Port, *netcfg.Device) {
 	return j.host.Ports()[j.device.Index], j.network.Link(j.device.Master)
 }
 
+// enabled reads a disabled port again: the kernel enables it up to a second after a program attached.
+func (j *journey) enabled() *evidence.Port {
+	const pause, longest = 20 * time.Millisecond, 1200 * time.Millisecond
+	for range longest / pause {
+		j.host.ForgetPorts()
+		if p := j.host.Ports()[j.device.Index]; p == nil || p.State != evidence.PortDisabled {
+			return p
+		}
+		time.Sleep(pause)
+	}
+	return j.host.Ports()[j.device.Index]
+}
+
 // portState finds a port that does not forward: by STP, by BPDU guard, or by hand.
 func portState(j *journey) []Finding {
 	p, br := j.port()
+	if p != nil && p.State == evidence.PortDisabled {
+		p = j.enabled()
+	}
 	if p == nil || br == nil || p.State == evidence.PortForwarding {
 		return nil
 	}

@@ -67,6 +67,9 @@ func (h *Host) Ports() map[int]*Port {
 	return h.ports
 }
 
+// ForgetPorts makes Ports read them again.
+func (h *Host) ForgetPorts() { h.ports = nil }
+
 func decodePort(body []byte) (p Port, ok bool) {
 	if len(body) < unix.SizeofIfInfomsg {
 		return p, false
