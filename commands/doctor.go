@@ -63,7 +63,8 @@ func (o *doctorOptions) run(names []string) error {
 	} else {
 		err = o.render(report, len(names) > 0)
 	}
-	if err == nil && slices.ContainsFunc(report.Findings, func(f doctor.Finding) bool { return f.Level == doctor.Error }) {
+	failed := func(f doctor.Finding) bool { return f.Level == doctor.Error }
+	if err == nil && slices.ContainsFunc(report.Findings, failed) {
 		err = errFindings
 	}
 	return err

@@ -12,8 +12,8 @@ import (
 	"github.com/tunadm/tunadm/internal/words"
 )
 
-// render prints the findings on lines of at most the width of the terminal, each with its fixes below it. If there is no
-// problem, it prints one line. With --verbose, the stages that each packet passes come last, in the kernel's order.
+// render prints the findings on lines of at most the width of the terminal, each with its fixes below it. If there is
+// no problem, it prints one line. With --verbose, the stages that each packet passes come last, in the kernel's order.
 func (o *doctorOptions) render(r *doctor.Report, named bool) error {
 	out := findingPrinter{bufio.NewWriter(o.stdout), terminalWidth(o.stdout)}
 	problem := func(f doctor.Finding) bool { return f.Level <= doctor.Warning }

@@ -100,8 +100,8 @@ func machineChecks() []check {
 // deviceChecks returns the checks of each device. A check that explains another comes before it.
 func deviceChecks() []check {
 	return []check{
-		{"attach", attach}, {"programs", programs}, {"access", impossibleAccess}, {"owner", unknownIDs}, {"anyone", anyone},
-		{"mode", modeOfName}, {"queues", queues}, {"bridge-down", bridgeDown}, {"down", down},
+		{"attach", attach}, {"programs", programs}, {"access", impossibleAccess}, {"owner", unknownIDs},
+		{"anyone", anyone}, {"mode", modeOfName}, {"queues", queues}, {"bridge-down", bridgeDown}, {"down", down},
 		{"queue-length", queueLength}, {"no-carrier", noCarrier}, {"reader", reader},
 		{"companions", companions}, {"left-over", leftOver},
 		{"mtu", mtuOfMaster}, {"mtu-ipv6", mtuIPv6}, {"mac-twice", macTwice}, {"declared", declared},

@@ -77,7 +77,8 @@ func noCarrier(v *view) []Finding {
 		means += "; it is multi-queue, so a program that requests one queue gets \"invalid argument\""
 	}
 	if dropped := v.lost(); dropped > ownPackets || dropped > 0 && v.asked() {
-		found := one(Error, "no program is attached, so the kernel dropped "+packets(dropped)+" sent to it", means, start)
+		found := one(Error, "no program is attached, so the kernel dropped "+packets(dropped)+" sent to it", means,
+			start)
 		found[0].Counted = dropped
 		return found
 	}
