@@ -44,7 +44,6 @@ const module = "github.com/tunadm/tunadm/"
 var importers = map[string][]string{
 	"github.com/pelletier/go-toml/v2/unstable": {"internal/declare"},
 	"github.com/urfave/cli/v2":                 {"commands"},
-	"github.com/vishvananda/netlink":           {"internal/doctor"},
 	"github.com/vishvananda/netlink/nl": {
 		"internal/doctor", "internal/evidence", "internal/firewall", "internal/rtnl", "netcfg"},
 	"github.com/xrash/smetrics":       {"internal/words"},
@@ -78,7 +77,7 @@ var importers = map[string][]string{
 	module + "commands":          {"."},
 	module + "netcfg":            {"commands", "internal/"},
 	module + "internal/accounts": {"internal/users"},
-	module + "internal/bpf":      {"internal/trace"},
+	module + "internal/bpf":      {"internal/evidence", "internal/trace"},
 	module + "internal/cause":    {"commands", "internal/", "netcfg"},
 	module + "internal/declare":  {"commands"},
 	module + "internal/doctor":   {"commands"},

@@ -64,7 +64,6 @@ type situation struct {
 	person    users.Person
 	network   netcfg.Network
 	files     tree
-	ways      []detour
 	declared  *netcfg.Spec
 	want, fix string
 }
@@ -74,7 +73,7 @@ func (s situation) view() *view {
 	v := &view{Question: s.question, namespace: &netcfg.Namespace{}, person: s.person, admin: true, device: s.device,
 		people:  map[string]users.Person{},
 		network: &netcfg.Network{Links: links, Rules: s.network.Rules, Routes: s.network.Routes},
-		devices: []*netcfg.Device{s.device}, ways: append([]detour{}, s.ways...), file: s.files.read}
+		devices: []*netcfg.Device{s.device}, file: s.files.read}
 	v.Declared = func(string) *netcfg.Spec { return s.declared }
 	return v
 }

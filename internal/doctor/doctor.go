@@ -74,9 +74,9 @@ type view struct {
 	devices   []*netcfg.Device // the TUN/TAP devices; if the question names one, that one alone
 	device    *netcfg.Device   // the device of the current check; nil: a check of the machine
 	people    map[string]users.Person
-	ways      []detour // the detours of the device; nil: not determined yet
-	rules     *wall    // the firewall; nil: not read yet
+	rules     *wall // the firewall; nil: not read yet
 	host      *evidence.Host
+	moving    bool // the counters are those of the time of the question only
 
 	file   func(path string) ([]byte, error)               // reads a file of /proc or /run
 	waited time.Duration                                   // for devices to settle
@@ -109,7 +109,7 @@ func deviceChecks() []check {
 		{"duplicate", duplicate}, {"tentative", tentative}, {"link-local", noLinkLocal},
 		{"subnet-twice", subnetTwice}, {"gateway", swallowedGateway},
 		{"own-tunnel", ownTunnel}, {"linkdown", linkdownIgnored}, {"route", routeElsewhere},
-		{"own-address", ownAddress}, {"rp-filter", rpFilter}, {"accept-local", acceptLocal}, {"forwarding", forwarding},
+		{"own-address", ownAddress}, {"accept-local", acceptLocal},
 		{"networkmanager", networkManager}, {"networkd", networkd},
 	}
 }
@@ -138,7 +138,7 @@ func Examine(ns *netcfg.Namespace, q Question) (*Report, error) {
 	for _, name := range append([]string{q.Device}, q.More...) {
 		v.name(name)
 		for _, d := range v.devices {
-			v.device, v.ways = d, nil
+			v.device = d
 			report.Devices = append(report.Devices, d)
 			report.Findings = append(report.Findings, v.ask(deviceChecks())...)
 			if v.asked() {

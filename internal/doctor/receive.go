@@ -1,10 +1,103 @@
 package doctor
 
-import "github.com/tunadm/tunadm/internal/firewall"
+import (
+	"fmt"
+
+	"github.com/tunadm/tunadm/internal/firewall"
+	"github.com/tunadm/tunadm/internal/fix"
+)
 
 // receiveStages are the places between the program that writes a packet and the routing of this host.
 func receiveStages() []stage {
 	return []stage{
 		{"firewall", hooks(firewall.Ingress, firewall.BridgePrerouting, firewall.Prerouting)},
+		{"rp-filter", reversePath}, {"martian", martian},
 	}
+}
+
+// A sum is a counter of the network namespace of packets with a wrong checksum.
+type sum struct{ file, group, what string }
+
+var sums = []sum{
+	{"netstat", "IpExt", "IPv4 header"}, {"snmp", "Icmp", "ICMP"}, {"snmp", "Udp", "UDP"}, {"snmp", "Tcp", "TCP"},
+}
+
+const miscomputed = "the program computes it wrongly, or not at all"
+
+// checksum finds packets of the program whose checksum is wrong.
+func checksum(j *journey) []Finding {
+	if found := j.checksum6(); found != nil {
+		return found
+	}
+	for _, s := range sums {
+		n := j.host.Counter(s.file, s.group, "InCsumErrors")
+		if s.what == "ICMP" {
+			n -= min(n, j.host.Counter("snmp6", "", "Icmp6InCsumErrors"))
+		}
+		b := j.blame(n)
+		found := b.finding(fmt.Sprintf(
+			"the kernel dropped %s of the program with a wrong %s checksum (%s.InCsumErrors)",
+			packets(b.part(n)), s.what, s.group), miscomputed)
+		if found != nil {
+			found[0].Fixes = j.checksumFixes()
+			return found
+		}
+	}
+	return nil
+}
+
+// checksum6 finds IPv6 packets of the program whose checksum is wrong. The counter of ICMPv6 is the device's own.
+func (j *journey) checksum6() []Finding {
+	if n := j.own6("Icmp6InCsumErrors"); n > 0 {
+		return counted(n, "the kernel dropped "+packets(n)+" of the program with a wrong ICMPv6 checksum "+
+			"(Icmp6InCsumErrors)", miscomputed, j.checksumFixes()...)
+	}
+	n := j.host.Counter("snmp6", "", "Udp6InCsumErrors")
+	if n > j.own6("Ip6InDelivers") {
+		return nil
+	}
+	b := j.blame(n)
+	found := b.finding("the kernel dropped "+packets(b.part(n))+
+		" of the program with a wrong UDP checksum (Udp6InCsumErrors)", miscomputed)
+	if found != nil {
+		found[0].Fixes = j.checksumFixes()
+	}
+	return found
+}
+
+// checksumFixes returns how to write packets that the kernel accepts.
+func (j *journey) checksumFixes() []fix.Fix {
+	fixes := []fix.Fix{fix.Sentence("make the program compute the checksum over the packet that it writes, " +
+		"also after it changed an address or a port")}
+	if j.device.VnetHdr {
+		fixes = append(fixes, fix.Sentence("or let the kernel compute it: VIRTIO_NET_HDR_F_NEEDS_CSUM in the virtio "+
+			"header, with csum_start and csum_offset"))
+	}
+	return fixes
+}
+
+// header finds packets of the program whose IP header is not valid.
+func header(j *journey) []Finding {
+	wrong := j.own6("Ip6InHdrErrors")
+	wrong -= min(wrong, j.own6("Icmp6OutTimeExcds"))
+	if wrong += j.own6("Ip6InTruncatedPkts"); wrong > 0 {
+		return counted(wrong, "the kernel dropped "+packets(wrong)+
+			" of the program with a wrong IPv6 header (Ip6InHdrErrors, Ip6InTruncatedPkts)", "", j.headerFix())
+	}
+	n := j.host.Counter("snmp", "Ip", "InHdrErrors")
+	n -= min(n, j.host.Counter("netstat", "IpExt", "InCsumErrors")+j.host.Counter("snmp", "Icmp", "OutTimeExcds"))
+	cut := j.host.Counter("netstat", "IpExt", "InTruncatedPkts")
+	b := j.blame(n + cut)
+	found := b.finding("the kernel dropped "+packets(b.part(n+cut))+
+		" of the program with a wrong IPv4 header (Ip.InHdrErrors, IpExt.InTruncatedPkts)",
+		"the version, a length or an option in it is wrong")
+	if found != nil {
+		found[0].Fixes = []fix.Fix{j.headerFix()}
+	}
+	return found
+}
+
+func (j *journey) headerFix() fix.Fix {
+	return fix.Sentence("make the program write each packet as it is, with one write for each: " +
+		"the length in its header is that of the write")
 }

@@ -1,35 +1,11 @@
 package doctor
 
 import (
-	"net/netip"
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/netcfg"
 )
-
-// detoured returns a packet that leaves through another link, by a route.
-func detoured(match string, table uint32, foreign bool) []detour {
-	way := way{Index: 9, Match: netip.MustParsePrefix(match), Table: table, Foreign: foreign}
-	return []detour{{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), way}}
-}
-
-func TestForwardingChecks(t *testing.T) {
-	filter := tree{"/proc/sys/net/ipv4/conf/all/rp_filter": "1\n", "/proc/sys/net/ipv4/conf/tun0/rp_filter": "0\n"}
-	checkAll(t, map[string]situation{
-		"rp_filter off": {look: rpFilter, device: tun0()},
-		"rp_filter on":  {look: rpFilter, device: tun0(), files: filter, want: "ok"},
-		"rp_filter and a detour": {look: rpFilter, device: tun0(), files: filter,
-			ways: detoured("10.0.0.0/25", tableMain, false), fix: "sysctl -w net.ipv4.conf.tun0.rp_filter=2",
-			want: "error the kernel drops packets from 10.0.0.2 that arrive through it (rp_filter 1)"},
-		"no forwarding": {look: forwarding, question: named,
-			device: tun0(func(d *netcfg.Device) { d.Stats.RxPackets = 9 }),
-			files: tree{"/proc/sys/net/ipv4/conf/tun0/forwarding": "0\n",
-				"/proc/thread-self/net/snmp": "Ip: Forwarding InAddrErrors\nIp: 2 1\n"},
-			want: "warning this host does not forward IPv4, and dropped 1 packet to other hosts " +
-				"in this network namespace, possibly of another device", fix: "sysctl -w net.ipv4.ip_forward=1"},
-	})
-}
 
 func TestAddressChecks(t *testing.T) {
 	lan := &netcfg.Device{Index: 9, Name: "eth1", Up: true, Addresses: addresses("10.0.0.9/24")}

@@ -37,6 +37,7 @@ const (
 	through                   // from the program, through this host, to another host
 	toPort                    // from another port of the bridge, as a frame, to the program
 	bridged                   // from the program, as a frame, to another port of the bridge
+	written                   // from the program to this host, whatever the packet is
 )
 
 // stages returns the places that a packet passes on a course, in the kernel's order.
@@ -50,6 +51,8 @@ func (c course) stages() []stage {
 		return slices.Concat(receiveStages(), forwardStages())
 	case toPort:
 		return slices.Concat(egressStages(), transmitStages())
+	case written:
+		return writtenStages()
 	}
 	return slices.Concat(receiveStages(), bridgeStages())
 }
@@ -98,6 +101,7 @@ func (v *view) journeys() (all []*journey) {
 	d := v.device
 	layer3 := v.layer3()
 	add := func(c course, p flow.Packet) { all = append(all, &journey{view: v, packet: p, course: c}) }
+	add(written, flow.Packet{})
 	for _, a := range v.endpoints(layer3) {
 		ping := flow.Packet{From: a.own, To: a.other, Protocol: echo(a.own), Size: 84, Mark: a.keys.Mark,
 			UID: a.keys.UID, OutIndex: a.keys.OutIndex}
@@ -136,7 +140,8 @@ func (v *view) layer3() *netcfg.Device {
 	return v.device
 }
 
-// farHosts returns an address behind each other link that is up, to which a program may send through this host.
+// farHosts returns an address behind each other link that is up, to which a program may send through this host; if
+// there is none, one of an unknown network.
 func (v *view) farHosts(layer3 *netcfg.Device, ipv6 bool) (all []netip.Addr) {
 	const most = 4
 	for _, l := range v.network.Links {
@@ -148,6 +153,9 @@ func (v *view) farHosts(layer3 *netcfg.Device, ipv6 bool) (all []netip.Addr) {
 				all = append(all, to)
 			}
 		}
+	}
+	if len(all) == 0 {
+		return []netip.Addr{unknownHost(ipv6)}
 	}
 	return all
 }

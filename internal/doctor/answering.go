@@ -1,0 +1,61 @@
+package doctor
+
+import (
+	"fmt"
+
+	"github.com/tunadm/tunadm/internal/words"
+)
+
+// echoIgnored finds echo requests of the program that this host does not answer, as it is set.
+func echoIgnored(j *journey) []Finding {
+	name, key := "ipv4/icmp_echo_ignore_all", "net.ipv4.icmp_echo_ignore_all"
+	asked, answered := j.host.Counter("snmp", "Icmp", "InEchos"), j.host.Counter("snmp", "Icmp", "OutEchoReps")
+	if j.packet.IPv6() {
+		name, key = "ipv6/icmp/echo_ignore_all", "net.ipv6.icmp.echo_ignore_all"
+		asked, answered = j.own6("Icmp6InEchos"), j.own6("Icmp6OutEchoReplies")
+	}
+	if value, _ := j.host.Sysctl(name); value != "1" || j.packet.Protocol != echo(j.packet.To) {
+		return nil
+	}
+	n := asked - min(asked, answered)
+	what := fmt.Sprintf("this host does not answer echo requests (%s 1)", key[len("net.ipv4."):])
+	means := "ping gets no answer, although packets arrive"
+	if lo := j.network.Link("lo"); lo != nil && !j.packet.IPv6() {
+		n -= min(n, lo.Stats.RxPackets) // a ping of this host to itself
+	}
+	b := j.blame(n)
+	if j.packet.IPv6() && n > 0 {
+		b.level, b.sure = Error, n
+	}
+	fixed := untilBoot(sysctlKey(key, "0"))
+	switch {
+	case n > 0 && b.level != OK:
+		return []Finding{{Level: b.level, What: what, Counted: b.sure, Fixes: fixes(fixed),
+			Means: fmt.Sprintf("%s; it has not answered %s", means, packets(n))}}
+	case j.explicit():
+		return one(Error, what, means, fixed)
+	}
+	return ok(what + ", and was not asked")
+}
+
+// arp finds settings by which this host does not answer ARP requests of the program.
+func arp(j *journey) []Finding {
+	const never = 8 // arp_ignore: not for any address
+	dev := j.layer3()
+	if !j.frames() || j.packet.IPv6() {
+		return nil
+	}
+	if j.largest("arp_ignore", dev.Name) == never {
+		return one(Error, "this host does not answer ARP requests (arp_ignore 8)",
+			"hosts behind the device do not find its MAC address", untilBoot(j.zeroes("arp_ignore", dev.Name)...))
+	}
+	n := j.host.Counter("netstat", "TcpExt", "ArpFilter")
+	if b := j.blame(n); b.level != OK && j.largest("arp_filter", dev.Name) == 1 {
+		return []Finding{{Level: b.level, Counted: b.sure,
+			What: "this host did not answer " + packets(n) +
+				" of ARP, because the answers would leave through another device (arp_filter 1)",
+			Means: "hosts behind " + words.Escape(dev.Name) + " do not find its MAC address; " + b.evidence,
+			Fixes: fixes(untilBoot(j.zeroes("arp_filter", dev.Name)...))}}
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/words"
+)
+
+// uplink finds a link without a carrier on the way to other hosts.
+func uplink(j *journey) []Finding {
+	out, t := j.outlet(), j.traffic()
+	if out == nil || out.Index == j.layer3().Index || out.Carrier || !out.Up {
+		return nil
+	}
+	what := fmt.Sprintf("packets of the program to other networks, such as %s, leave through %s, which has no carrier",
+		j.packet.To, words.Escape(out.Name))
+	if !t.unanswered() && !j.explicit() {
+		return ok(what)
+	}
+	return one(Warning, what, fmt.Sprintf("the program has sent %s, and received %s", packets(t.sent),
+		packets(t.received)), fix.Sentence("connect "+words.Escape(out.Name)+", or bring up its other end"))
+}
+
+// The networks whose addresses no other network routes, unless its administrator has added the route.
+var private = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
+	netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("fc00::/7"),
+}
+
+// masquerade finds packets from private addresses that leave to another network and are not answered, because it
+// knows no return path.
+func masquerade(j *journey) []Finding {
+	out, t := j.outlet(), j.traffic()
+	forwarded := j.host.Counter("snmp", "Ip", "ForwDatagrams")
+	if j.packet.IPv6() {
+		forwarded = j.own6("Ip6OutForwDatagrams")
+	}
+	if out == nil || out.Index == j.layer3().Index || out.Kind == "tun" || !isPrivate(j.packet.From) ||
+		forwarded == 0 && !j.explicit() || !t.unanswered() && !j.explicit() || t.sent-min(t.sent, t.received) < 3 {
+		return nil
+	}
+	p, known := j.located(j.packet)
+	wall := j.wall()
+	if !known || wall.err != nil || len(wall.rules.Legacy) > 0 {
+		return nil
+	}
+	if is, sure := wall.rules.MasqueradesFor(p); is || !sure {
+		return nil
+	}
+	subnet := netip.PrefixFrom(j.packet.From, j.packet.From.BitLen())
+	for _, a := range own(j.layer3()) {
+		if a.Subnet().Contains(j.packet.From) {
+			subnet = a.Subnet()
+		}
+	}
+	return []Finding{{Level: Warning, What: fmt.Sprintf(
+		"packets from %s leave through %s with their private source address, and nothing comes back",
+		subnet, words.Escape(out.Name)),
+		Means: fmt.Sprintf("no firewall rule masquerades them (NAT), so other networks need a route back to %s; "+
+			"the program has sent %s and received %s, and this host forwarded %s", subnet, packets(t.sent),
+			packets(t.received), packets(forwarded)),
+		Fixes: []fix.Fix{natFix(subnet, out.Name), fix.Sentence("or add a route to " + subnet.String() +
+			" through this host on the routers of the other network")}}}
+}
+
+func isPrivate(ip netip.Addr) bool {
+	for _, p := range private {
+		if p.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// natFix returns the commands that masquerade packets from a network, in a table of their own.
+func natFix(from netip.Prefix, out string) fix.Fix {
+	const table = "tunadm-nat"
+	family, match := "ip", "ip"
+	if from.Addr().Is6() {
+		family, match = "ip6", "ip6"
+	}
+	return fix.Fix{Commands: []fix.Command{
+		fix.InNamespace("nft", "add", "table", family, table),
+		fix.InNamespace("nft", "add", "chain", family, table, "postrouting",
+			"{ type nat hook postrouting priority srcnat; }"),
+		fix.InNamespace("nft", "add", "rule", family, table, "postrouting", match, "saddr", from.String(),
+			"oifname", out, "masquerade"),
+	}, After: "  # until the ruleset is loaded again: add it to its file, such as /etc/nftables.conf"}
+}
