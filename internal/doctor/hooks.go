@@ -21,7 +21,7 @@ func xdp(j *journey) (found []Finding) {
 		what += ")"
 		remove := fix.Fix{Commands: []fix.Command{fix.InNamespace("ip", "link", "set", "dev", d.Name, p.Mode, "off")},
 			After: "  # until the program that attaches it runs again"}
-		t, lost := j.traffic(), j.lost()
+		t, lost := j.traffic(), j.unreached()
 		sent := "it has sent " + packets(t.sent)
 		switch {
 		case p.Drops == evidence.Never:

@@ -85,9 +85,9 @@ func counted(n uint64, what, means string, fixes ...fix.Fix) []Finding {
 	return []Finding{{Level: Error, What: what, Means: means, Counted: n, Fixes: fixes}}
 }
 
-// lost returns how many packets of the program did not reach the IP layer, as the counters prove: all devices together
+// unreached returns how many packets of the program did not reach the IP layer, as the counters prove: all devices together
 // have handed it fewer than this one received. Frames of a bridge port and ARP need not reach it.
-func (v *view) lost() uint64 {
+func (v *view) unreached() uint64 {
 	d := v.device
 	if d.Mode != link.TUN || d.Master != "" {
 		return 0
