@@ -83,8 +83,9 @@ func (j *journey) String() string {
 	course := [...]string{
 		toProgram: "to the program", fromProgram: "from the program", through: "from the program to other hosts",
 		toPort: "from other ports of the bridge", bridged: "to other ports of the bridge",
+		written: "from the program to this host",
 	}[j.course]
-	if j.frame() {
+	if j.frame() || j.course == written {
 		return course
 	}
 	return course + ": " + j.packet.String()
