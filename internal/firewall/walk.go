@@ -86,7 +86,9 @@ func (rs *Ruleset) Walk(p flow.Packet) *Walk {
 // MasqueradesFor reports whether a chain translates the source of a packet that is forwarded: yes, no, or not known.
 func (rs *Ruleset) MasqueradesFor(p flow.Packet) (is, known bool) {
 	w := rs.Walk(p)
-	w.Hook(Postrouting)
+	for _, h := range []Hook{Prerouting, Forward, Postrouting} { // the first two may set a mark
+		w.Hook(h)
+	}
 	return w.source == yes, w.source != maybe
 }
 
