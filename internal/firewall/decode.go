@@ -98,15 +98,14 @@ func decodeChain(body []byte) (*chain, bool) {
 			c.devices = append(c.devices, name)
 		}
 		if _, counted := a[unix.NFTA_CHAIN_COUNTERS]; counted {
-			c.counter = count(a[unix.NFTA_CHAIN_COUNTERS])
+			c.counter = parse(a[unix.NFTA_CHAIN_COUNTERS]).count()
 		}
 	}
 	return c, a != nil
 }
 
 // count reads a counter.
-func count(b []byte) *Counter {
-	a := parse(b)
+func (a attributes) count() *Counter {
 	return &Counter{Packets: a.long(unix.NFTA_COUNTER_PACKETS), Bytes: a.long(unix.NFTA_COUNTER_BYTES)}
 }
 
@@ -122,20 +121,32 @@ type expression struct {
 	name string // "cmp", "meta", "immediate", ...
 }
 
-// decode returns the expressions of a rule.
-func (r *rule) decode() (all []expression) {
-	for _, element := range rtnl.Attributes(r.expressions) {
-		e := parse(element)
-		all = append(all, expression{parse(e[unix.NFTA_EXPR_DATA]), e.text(unix.NFTA_EXPR_NAME)})
+// decode returns the expressions of a rule. They are decoded once.
+func (r *rule) decode() []expression {
+	if r.decoded != nil {
+		return r.decoded
 	}
-	return all
+	r.decoded = []expression{}
+	for _, element := range rtnl.Attributes(r.expressions) {
+		e := expression{}
+		for kind, value := range rtnl.Attributes(element) {
+			switch kind {
+			case unix.NFTA_EXPR_NAME:
+				e.name = strings.TrimRight(string(value), "\x00")
+			case unix.NFTA_EXPR_DATA:
+				e.attributes = parse(value)
+			}
+		}
+		r.decoded = append(r.decoded, e)
+	}
+	return r.decoded
 }
 
 // counter returns the counter of a rule, or nil.
 func (r *rule) counter() *Counter {
-	for _, element := range rtnl.Attributes(r.expressions) {
-		if e := parse(element); e.text(unix.NFTA_EXPR_NAME) == "counter" {
-			return count(e[unix.NFTA_EXPR_DATA])
+	for _, e := range r.decode() {
+		if e.name == "counter" {
+			return e.attributes.count()
 		}
 	}
 	return nil

@@ -69,6 +69,7 @@ type rule struct {
 	number      int // from 1
 	handle      uint64
 	expressions []byte
+	decoded     []expression // nil: not decoded yet
 }
 
 // Read reads the ruleset. It requires CAP_NET_ADMIN over the network namespace. The caller must close the ruleset.

@@ -53,26 +53,40 @@ func (rs *Ruleset) load(s *set) {
 		return decodeElements(a[unix.NFTA_SET_ELEM_LIST_ELEMENTS]), true
 	})
 	s.elements, s.unread = slices.Concat(lists...), err != nil
-	if s.flags&unix.NFT_SET_INTERVAL != 0 && s.flags&setConcat == 0 {
-		// Where one interval ends and the next begins, the beginning counts.
-		slices.SortStableFunc(s.elements, func(a, b element) int {
-			if c := bytes.Compare(a.key, b.key); c != 0 {
-				return c
-			}
-			return int(b.flags&unix.NFT_SET_ELEM_INTERVAL_END) - int(a.flags&unix.NFT_SET_ELEM_INTERVAL_END)
-		})
-	}
+	// Where one interval ends and the next begins, the beginning counts. The element that catches all has no key.
+	slices.SortStableFunc(s.elements, func(a, b element) int {
+		if c := bytes.Compare(a.key, b.key); c != 0 {
+			return c
+		}
+		return int(b.flags&unix.NFT_SET_ELEM_INTERVAL_END) - int(a.flags&unix.NFT_SET_ELEM_INTERVAL_END)
+	})
 }
 
 func decodeElements(b []byte) (all []element) {
+	data := func(b []byte) []byte {
+		for kind, value := range rtnl.Attributes(b) {
+			if kind == unix.NFTA_DATA_VALUE {
+				return value
+			}
+		}
+		return nil
+	}
 	for _, one := range rtnl.Attributes(b) {
-		a := parse(one)
-		e := element{key: a.data(unix.NFTA_SET_ELEM_KEY), end: a.data(elementKeyEnd),
-			flags: a.number(unix.NFTA_SET_ELEM_FLAGS)}
-		data := parse(a[unix.NFTA_SET_ELEM_DATA])
-		e.data = data[unix.NFTA_DATA_VALUE]
-		if v := parse(data[unix.NFTA_DATA_VERDICT]); len(v) > 0 {
-			e.verdict = decodeVerdict(v)
+		var e element
+		for kind, value := range rtnl.Attributes(one) {
+			switch kind {
+			case unix.NFTA_SET_ELEM_KEY:
+				e.key = data(value)
+			case elementKeyEnd:
+				e.end = data(value)
+			case unix.NFTA_SET_ELEM_FLAGS:
+				e.flags = attributes{kind: value}.number(kind)
+			case unix.NFTA_SET_ELEM_DATA:
+				e.data = data(value)
+				if v := parse(parse(value)[unix.NFTA_DATA_VERDICT]); len(v) > 0 {
+					e.verdict = decodeVerdict(v)
+				}
+			}
 		}
 		all = append(all, e)
 	}
@@ -87,10 +101,13 @@ func (rs *Ruleset) find(s *set, key value) (found []*element, is answer) {
 		return nil, maybe
 	}
 	var all *element
-	for i := range s.elements {
+	if n := len(s.elements); n > 0 && s.elements[0].flags&catchAll != 0 {
+		all = &s.elements[0]
+	}
+	first, last := s.near(key)
+	for i := first; i < last; i++ {
 		e := &s.elements[i]
 		if e.flags&catchAll != 0 {
-			all = e
 			continue
 		}
 		switch s.matches(i, key) {
@@ -107,6 +124,22 @@ func (rs *Ruleset) find(s *set, key value) (found []*element, is answer) {
 		}
 	}
 	return found, is
+}
+
+// near returns the range of the elements that can match a key.
+func (s *set) near(key value) (first, last int) {
+	if !key.certain() || s.flags&setConcat != 0 {
+		return 0, len(s.elements)
+	}
+	at, found := slices.BinarySearchFunc(s.elements, key.bits, func(e element, key []byte) int {
+		return bytes.Compare(e.key, key)
+	})
+	if !found {
+		return max(at-1, 0), at // the interval that begins before it
+	}
+	for last = at + 1; last < len(s.elements) && bytes.Equal(s.elements[last].key, key.bits); last++ {
+	}
+	return at, last
 }
 
 // matches reports whether a key is that of an element, or within its interval.
