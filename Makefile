@@ -3,6 +3,7 @@
 # make lint       format, vet, staticcheck, shellcheck, pycodestyle, pyflakes, mandoc, govulncheck
 # make bench      compare with other tools, and write bench/README.md
 # make faults     inject a failure and a kill at each system call, and races: an hour, as root (faults/README.md)
+# make situations build hosts on which a device does not work, and hold doctor to them (testing/situations/README.md)
 # make boot       boot a Debian root in a container, and test the units there (as root)
 # make kernels    boot the kernels of Debian's suites in QEMU, and run the tests there: half an hour per kernel
 #                 without KVM, and 700 MB of packages the first time (TUNADM_TEST_SMOKE=1: only a smoke run, a minute
@@ -53,6 +54,9 @@ check:
 faults: build
 	faults/faultcheck.py all --binary ./tunadm
 
+situations: build
+	testing/situations/situations.py ./tunadm
+
 # One package at a time, and longer deadlines: with the race detector a search for attached programs takes seconds.
 race:
 	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 TUNADM_TEST_PATIENCE=5 $(GO) test -race -p 1 -tags $(TAGS) ./...
@@ -70,12 +74,13 @@ lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
-	shellcheck testing/prepare testing/fresh bench/run bench/packets .ci/run completions/tunadm.bash \
+	shellcheck testing/prepare testing/fresh testing/situations/prelude.bash bench/run bench/packets .ci/run \
+	  completions/tunadm.bash \
 	  init/test init/testing/*.bash init/ifupdown init/tunadm.lsb init/tunadm.openrc kernels/test kernels/testing/*
 	zsh -n completions/_tunadm
 	fish -n completions/tunadm.fish
-	pycodestyle --max-line-length=120 faults
-	pyflakes3 faults
+	pycodestyle --max-line-length=120 faults testing/situations
+	pyflakes3 faults testing/situations
 	mandoc -Tlint -Wwarning $(addprefix man/,$(PAGES))
 	@$(GO) tool -modfile=tools/go.mod govulncheck -tags $(TAGS) ./... || { \
 	  code=$$?; test $$code -ne 3 && echo 'lint: govulncheck: its database does not answer; skipped' || exit $$code; }
@@ -152,5 +157,6 @@ uninstall:
 clean:
 	rm -f tunadm bench/README.md.new
 
-.PHONY: build check race archs fresh lint bench boot faults kernels install install-program install-completions \
+.PHONY: build check race archs fresh lint bench boot faults situations kernels install install-program \
+  install-completions \
   install-systemd install-openrc install-sysv install-ifupdown install-tunctl uninstall clean

@@ -1,0 +1,54 @@
+"""MAC addresses, ARP and IPv6."""
+
+from table import broken
+
+broken(
+    "the program on a tap does not answer ARP",
+    "tap0",
+    setup="make_tap; S sink tap0 0x1002 & attached tap0; ping -q -c4 -i0.5 -W1 10.0.0.2 || true",
+    want=r"\bARP\b|neighbou?r",
+    probe="ip neigh show dev tap0 10.0.0.2 | grep -q REACHABLE")
+
+broken(
+    "ARP is off on the tap (NOARP)",
+    "tap0",
+    setup="tap; ip link set tap0 arp off; ask 10.0.0.2",
+    want=r"\bARP\b",
+    probe="to_guest",
+    repair="ip link set tap0 arp on; ip neigh flush dev tap0",
+    fix=True)
+
+broken(
+    "a permanent neighbour entry has the wrong MAC",
+    "tap0",
+    setup="tap; ip neigh replace 10.0.0.2 lladdr 02:de:ad:be:ef:01 dev tap0 nud permanent",
+    want=r"neighbou?r|\bARP\b|permanent|static",
+    probe="to_guest",
+    repair="ip neigh del 10.0.0.2 dev tap0",
+    fix=True)
+
+broken(
+    "another host on the tap has this host's IPv6 address (DAD failed)",
+    "tap0",
+    setup="""
+        IPV6=yes; make_tap; guest g tap0 tap 10.0.0.2/24
+        ip -n g addr add fd00::1/64 dev eth0 nodad
+        ip addr add fd00::1/64 dev tap0
+        wait_for 'ip addr show tap0 | grep -q dadfailed'
+        """,
+    want="duplicate|somebody else|dadfailed",
+    level="error",
+    probe="ping -c1 -W1 -I fd00::1 fd00::2")
+
+broken(
+    "IPv6 is off in the whole namespace (docker's default)",
+    "tun0",
+    setup="""
+        sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+        tun
+        """,
+    want="IPv6 is (switched )?off|disable_ipv6",
+    level="warning",
+    probe="ip -6 addr replace fd00::1/64 dev tun0",
+    repair="sysctl -w net.ipv6.conf.tun0.disable_ipv6=0",
+    fix=True)

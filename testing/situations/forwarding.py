@@ -1,0 +1,70 @@
+"""Forwarding, NAT, the return path, and MTU."""
+
+from table import broken
+
+broken(
+    "masquerading is missing: the guest's packets leave, and nothing comes back",
+    "tun0",
+    setup="""
+        forward
+        tun
+        far; ip route add default via 203.0.113.2
+        ip netns exec g ping -q -c8 -i0.1 -W1 203.0.113.2 || true
+        """,
+    want=r"masquerad|\bNAT\b|way back|route back|back to 10\.0\.0\.0",
+    probe="to_far",
+    repair="""
+        nft add table ip n
+        nft 'add chain ip n p { type nat hook postrouting priority 100; }'
+        nft add rule ip n p oifname v0 masquerade
+        """)
+
+broken(
+    "ip_forward is off, a real guest sends to other networks",
+    "tun0",
+    setup="sysctl -qw net.ipv4.ip_forward=0; tun; far return; to_far || true",
+    want="does not forward|forward",
+    probe="to_far",
+    repair="sysctl -w net.ipv4.ip_forward=1",
+    fix=True)
+
+broken(
+    "ip_forward is on, and forwarding off for the device alone",
+    "tun0",
+    setup="forward; tun; far return; sysctl -qw net.ipv4.conf.tun0.forwarding=0; to_far || true",
+    want="forward",
+    probe="to_far",
+    repair="sysctl -w net.ipv4.conf.tun0.forwarding=1",
+    fix=True)
+
+broken(
+    "rp_filter 1, and the answers come from an address that is routed elsewhere (real traffic)",
+    "tun0",
+    setup="""
+        forward
+        tun
+        far return; ip route add default via 203.0.113.2
+        ip -n g addr add 198.51.100.7/32 dev lo
+        sysctl -qw net.ipv4.conf.all.rp_filter=1
+        ip netns exec g ping -q -c3 -i0.1 -W1 -I 198.51.100.7 203.0.113.2 || true
+        """,
+    want="rp_filter",
+    probe="more_echos ip netns exec g ping -c1 -W1 -I 198.51.100.7 203.0.113.2",
+    repair="sysctl -w net.ipv4.conf.tun0.rp_filter=2",
+    fix=True)
+
+broken(
+    "packets that are too large for the device are dropped, and the ICMP that says so too (MTU black hole)",
+    "tun0",
+    setup="""
+        forward
+        tun
+        ip link set tun0 mtu 1300; far return
+        nft add table ip f
+        nft 'add chain ip f o { type filter hook output priority 0; }'
+        nft add rule ip f o icmp type destination-unreachable drop
+        ip netns exec far ping -q -c3 -i0.1 -W1 -s 1400 -M do 10.0.0.2 || true
+        """,
+    want="MTU|fragment|too (big|large)",
+    probe="ip netns exec far ping -c1 -W1 -s 1400 -M do 10.0.0.2",
+    repair="ip link set tun0 mtu 1500")

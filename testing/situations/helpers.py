@@ -1,0 +1,179 @@
+"""The programs behind the devices: helpers.py WHAT ARGUMENT..."""
+
+import ctypes
+import fcntl
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+import bpf
+from packets import packet
+
+TUNSETIFF = 0x400454CA
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def open_device(name, flags):
+    """Attaches to a device, and returns the descriptor."""
+    f = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(f, TUNSETIFF, struct.pack("16sH22x", name.encode(), int(flags, 0)))
+    return f
+
+
+def enter(namespace):
+    """Moves this process to a network namespace of ip netns."""
+    f = os.open("/run/netns/" + namespace, os.O_RDONLY)
+    if libc.setns(f, 0):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def become(uid):
+    """Gives up root, and takes the groups that /etc/group gives nobody."""
+    os.setgroups(os.getgrouplist("nobody", 65534) if uid == 65534 else [])
+    os.setgid(uid)
+    os.setuid(uid)
+
+
+def copy(a, b):
+    """Copies packets between two descriptors."""
+    poll = select.poll()
+    for f in (a, b):
+        os.set_blocking(f, False)
+        poll.register(f, select.POLLIN)
+    while True:
+        for f, events in poll.poll():
+            try:
+                while True:
+                    os.write(b if f == a else a, os.read(f, 70000))
+            except BlockingIOError:
+                pass
+            except OSError:
+                if events & select.POLLERR:
+                    time.sleep(0.05)
+
+
+def hold(device, flags, queues="1", uid="0"):
+    """Attaches, and does nothing more."""
+    if uid != "0":
+        become(int(uid))
+    kept = [open_device(device, flags) for _ in range(int(queues))]
+    time.sleep(600)
+    return kept
+
+
+def spin(device, flags):
+    """Attaches, and calculates without reading."""
+    kept = open_device(device, flags)
+    while kept:
+        pass
+
+
+def sink(device, flags, pause="0"):
+    """Reads and forgets; with a pause in seconds after each packet."""
+    f = open_device(device, flags)
+    while True:
+        os.read(f, 70000)
+        time.sleep(float(pause))
+
+
+def relay(device, mode, namespace, guest, flags=None):
+    """Joins a device with one in another namespace."""
+    wanted = "0x1001" if mode == "tun" else "0x1002"
+    f = open_device(device, flags or wanted)
+    enter(namespace)
+    copy(f, open_device(guest, wanted))
+
+
+def patch(a, b):
+    """Joins two tuns of this namespace."""
+    copy(open_device(a, "0x1001"), open_device(b, "0x1001"))
+
+
+def talk(device, flags, spec):
+    """Writes a packet each 0.1 s, and creates /run/reply for an echo reply."""
+    f = open_device(device, flags)
+    os.set_blocking(f, False)
+    data = packet(spec)
+    header = (0 if int(flags, 0) & 0x1000 else 4) + (10 if int(flags, 0) & 0x4000 else 0)
+    while True:
+        try:
+            os.write(f, data)
+        except OSError:
+            pass
+        end = time.time() + 0.1
+        while time.time() < end:
+            try:
+                got = os.read(f, 70000)[header:]
+                if len(got) > 21 and got[0] >> 4 == 4 and got[9] == 1 and got[20] == 0:
+                    open("/run/reply", "w").close()
+            except BlockingIOError:
+                time.sleep(0.01)
+
+
+def attach(device, flags, uid):
+    """Fails if the user may not attach."""
+    become(int(uid))
+    open_device(device, flags)
+
+
+def leak(device, flags):
+    """Leaves the descriptor to a child, and exits."""
+    f = open_device(device, flags)
+    os.set_inheritable(f, True)
+    subprocess.Popen(["sleep", "600"], close_fds=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                     stderr=subprocess.DEVNULL)
+
+
+def server(address, port):
+    """Receives UDP, and creates /run/udp for each packet."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((address, int(port)))
+    while True:
+        s.recv(99)
+        open("/run/udp", "w").close()
+
+
+def send(address, port, uid="0"):
+    """Sends a UDP packet, as a user."""
+    if uid != "0":
+        become(int(uid))
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    socket.socket(family, socket.SOCK_DGRAM).sendto(b"ping", (address, int(port)))
+
+
+def tunnel(device, peer):
+    """Sends what it reads to the peer, as a VPN daemon does; 20 packets."""
+    f = open_device(device, "0x1001")
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.connect((peer, 1194))
+    for n in range(1 << 30):
+        data = os.read(f, 70000)
+        if n < 20:
+            s.send(data[:1000])
+
+
+def advertise(namespace, device, prefix):
+    """Sends router advertisements for a prefix."""
+    enter(namespace)
+    s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+    data = (struct.pack(">BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0)
+            + struct.pack(">BBBBIII", 3, 4, 64, 0xC0, 86400, 14400, 0) + socket.inet_pton(socket.AF_INET6, prefix))
+    while True:
+        try:
+            s.sendto(data, ("ff02::1", 0, 0, socket.if_nametoindex(device)))
+        except OSError:  # there is no link-local address yet
+            pass
+        time.sleep(0.3)
+
+
+HELPERS = {"hold": hold, "spin": spin, "sink": sink, "slow": sink, "relay": relay, "patch": patch, "talk": talk,
+           "attach": attach, "leak": leak, "server": server, "send": send, "tunnel": tunnel, "advertise": advertise,
+           "xdpdrop": bpf.xdp_drop, "tcprog": bpf.tc}
+
+if __name__ == "__main__":
+    HELPERS[sys.argv[1]](*sys.argv[2:])

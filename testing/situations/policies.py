@@ -1,0 +1,140 @@
+"""Policy routing, nexthop objects, and what routing daemons leave behind."""
+
+from table import broken
+
+broken(
+    "systemd-networkd removed the rule for the table main",
+    "tun0",
+    setup="tun; ip rule del pref 32766; ask 10.0.0.2",
+    want=r"\bmain\b|32766|rule",
+    probe="to_guest",
+    repair="ip rule add pref 32766 lookup main",
+    fix=True, source="systemd/systemd#41350")
+
+broken(
+    "a rule for a port leads DNS away (split tunnel)",
+    "tun0 --to 10.0.0.2 --proto udp --port 53",
+    setup="""
+        tun; far
+        ip rule add pref 50 ipproto udp dport 53 lookup 100
+        ip route add default via 203.0.113.2 table 100
+        """,
+    want="pref 50|dport|port 53|v0",
+    probe="a=$(tx tun0); S send 10.0.0.2 53; [ $(tx tun0) -gt $a ]",
+    repair="ip rule del pref 50",
+    fix=True)
+
+broken(
+    "a rule for a range of users forbids the user of the VPN its own network",
+    "tun0 --user nobody",
+    setup="tun; ip rule add pref 60 uidrange 65000-65999 prohibit",
+    want="pref 60|uidrange|UID",
+    probe="a=$(tx tun0); S send 10.0.0.2 53 65534; [ $(tx tun0) -gt $a ]",
+    repair="ip rule del pref 60",
+    fix=True)
+
+broken(
+    "a rule for marked packets is unreachable before the table of the overlay (tailscale)",
+    "tun0 --to 100.64.0.9",
+    setup="""
+        make_tun tun0 100.64.3.7/32; guest g tun0 tun 100.64.0.9/32
+        ip -n g route add 100.64.3.7/32 dev eth0
+        ip route add 100.64.0.0/10 dev tun0 table 52
+        ip rule add pref 5210 fwmark 0x80000/0xff0000 lookup main
+        ip rule add pref 5250 fwmark 0x80000/0xff0000 unreachable
+        ip rule add pref 5270 lookup 52
+        TYPE=route chain ip mangle OUTPUT output -150
+        rule ip mangle OUTPUT ip daddr 100.64.0.0/10 meta mark set 0x80000
+        """,
+    want="5250|unreachable|0x80000",
+    probe="ping -c1 -W1 100.64.0.9",
+    repair="ip rule del pref 5250",
+    source="tailscale/tailscale#21146")
+
+broken(
+    "Calico's blackhole route covers the guest",
+    "tun0",
+    setup="tun; ip route add blackhole 10.0.0.0/26 proto bird; ask 10.0.0.2",
+    want="blackhole",
+    probe="to_guest",
+    repair="ip route del blackhole 10.0.0.0/26",
+    fix=True)
+
+broken(
+    "a route uses a nexthop object that is a blackhole",
+    "tun0",
+    setup="""
+        tun
+        ip nexthop add id 7 blackhole
+        ip route add 10.0.0.0/25 nhid 7
+        """,
+    want="blackhole|nexthop|nhid",
+    probe="to_guest",
+    repair="ip route del 10.0.0.0/25",
+    fix=True)
+
+broken(
+    "NetworkManager gives the network of another link the smaller metric",
+    "tun0",
+    setup="""
+        ip tuntap add dev tun0 mode tun user nobody
+        ip addr add 10.0.0.1/24 dev tun0 metric 450
+        ip link set tun0 up; guest g tun0 tun 10.0.0.2/24 10.0.0.1
+        far; ip addr add 10.0.0.77/24 dev v0 metric 100
+        """,
+    want="v0|metric",
+    probe="to_guest",
+    repair="ip addr del 10.0.0.77/24 dev v0",
+    source="tailscale/tailscale#1344")
+
+broken(
+    "a recipe for TPROXY makes the whole network local",
+    "tun0 --to 10.0.0.2",
+    setup="tun; ip route add local 10.0.0.0/25 dev lo table local",
+    want=r"\blocal\b",
+    probe="a=$(tx tun0); to_guest; [ $(tx tun0) -gt $a ]",
+    repair="ip route del local 10.0.0.0/25 dev lo table local",
+    fix=True)
+
+broken(
+    "the preferred source of the route is the address of another device",
+    "tun0",
+    setup="""
+        make_tun; guest g tun0 tun 10.0.0.2/24; far
+        ip route replace 10.0.0.0/24 dev tun0 src 203.0.113.1
+        ask 10.0.0.2
+        """,
+    want=r"source|\bsrc\b|203\.0\.113\.1",
+    probe="to_guest",
+    repair="ip route replace 10.0.0.0/24 dev tun0 src 10.0.0.1")
+
+broken(
+    "the network behind the guest has no route (site to site)",
+    "tun0 --to 10.20.0.1",
+    setup="tun; ip -n g addr add 10.20.0.1/24 dev lo; ask 10.20.0.1",
+    want=r"no route|unreachable|10\.20\.0",
+    probe="ping -c1 -W1 10.20.0.1",
+    repair="ip route add 10.20.0.0/24 via 10.0.0.2")
+
+broken(
+    "marked packets leave through the device, and rp_filter drops the answers (split tunnel by mark)",
+    "tun0 --from 198.51.100.7",
+    setup="""
+        tun; far; ip route add default via 203.0.113.2
+        ip -n g addr add 198.51.100.7/32 dev lo
+        ip rule add pref 90 fwmark 1 lookup 100; ip route add default dev tun0 src 10.0.0.1 table 100
+        sysctl -qw net.ipv4.conf.all.rp_filter=1
+        ask -m 1 198.51.100.7
+        """,
+    want="rp_filter",
+    probe="ping -c1 -W1 -m 1 198.51.100.7",
+    repair="sysctl -w net.ipv4.conf.tun0.rp_filter=2",
+    fix=True, reason="RPFILTER", source="linuxserver/docker-wireguard#15")
+
+broken(
+    "the route of the device locks a small MTU",
+    "tun0 --to 10.0.0.2",
+    setup="tun; ip route replace 10.0.0.0/24 dev tun0 src 10.0.0.1 mtu lock 600",
+    want="MTU|600",
+    probe="ping -c1 -W1 -s 1000 -M do 10.0.0.2",
+    repair="ip route replace 10.0.0.0/24 dev tun0 src 10.0.0.1")

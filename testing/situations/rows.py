@@ -1,0 +1,12 @@
+"""All situations: each file adds its rows when it is imported."""
+
+import importlib
+
+from table import SITUATIONS
+
+FILES = ("programs", "frames", "filters", "firewalls", "chains", "forwarding", "routes", "policies", "ethernet",
+         "bridges", "ports", "rights", "drift", "healthy", "unusual")
+for name in FILES:
+    importlib.import_module(name)
+
+__all__ = ["SITUATIONS"]
