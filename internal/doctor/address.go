@@ -111,14 +111,9 @@ func overlap(l *netcfg.Device, a netcfg.Address) bool {
 // sameSubnet returns a link other than d that is up, in the same VRF, and has an address in the same network as a. It
 // returns nil if there is none.
 func (v *view) sameSubnet(a netcfg.Address, d *netcfg.Device) *netcfg.Device {
-	for _, l := range v.network.Links {
-		if l.Index == d.Index || !l.Up || l.Kind == "loopback" || vrf(l) != vrf(d) {
-			continue
-		}
-		for _, b := range own(l) {
-			if b.Subnet() == a.Subnet() {
-				return l
-			}
+	for _, l := range v.inSubnet(a.Subnet()) {
+		if l.Index != d.Index && l.Up && l.Kind != "loopback" && vrf(l) == vrf(d) {
+			return l
 		}
 	}
 	return nil
@@ -132,10 +127,29 @@ func vrf(d *netcfg.Device) string {
 	return ""
 }
 
-// setting returns a sysctl of a device in the thread's network namespace. The family is ipv4 or ipv6.
+// setting returns a sysctl of a device in the thread's network namespace. The family is ipv4 or ipv6. Without a named
+// device, those of all links are read at once.
 func (v *view) setting(family, device, name string) (string, bool) {
-	b, err := v.file("/proc/sys/net/" + family + "/conf/" + device + "/" + name)
-	return strings.TrimSpace(string(b)), err == nil
+	if l := v.link(device); l != nil && v.Device == "" && v.host != nil {
+		return v.host.LinkSysctl(l.Index, family, name)
+	}
+	path := "/proc/sys/net/" + family + "/conf/" + device + "/" + name
+	s, read := v.settings[path]
+	if !read {
+		b, err := v.file(path)
+		s = setting{strings.TrimSpace(string(b)), err == nil}
+		if v.settings == nil {
+			v.settings = map[string]setting{}
+		}
+		v.settings[path] = s
+	}
+	return s.value, s.known
+}
+
+// A setting is the value of a sysctl, if there is one.
+type setting struct {
+	value string
+	known bool
 }
 
 // sysctl returns the command that sets a sysctl of a device.

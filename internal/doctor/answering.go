@@ -20,7 +20,7 @@ func echoIgnored(j *journey) []Finding {
 	n := asked - min(asked, answered)
 	what := fmt.Sprintf("this host does not answer echo requests (%s 1)", key[len("net.ipv4."):])
 	means := "ping gets no answer, although packets arrive"
-	if lo := j.network.Link("lo"); lo != nil && !j.packet.IPv6() {
+	if lo := j.link("lo"); lo != nil && !j.packet.IPv6() {
 		n -= min(n, lo.Stats.RxPackets) // a ping of this host to itself
 	}
 	b := j.blame(n)

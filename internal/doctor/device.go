@@ -20,7 +20,7 @@ func absent(v *view) []Finding {
 	if v.Device == "" || len(v.devices) > 0 {
 		return nil
 	}
-	if other := v.network.Link(v.Device); other != nil {
+	if other := v.link(v.Device); other != nil {
 		return one(Error, words.Escape(v.Device)+" is "+other.KindWords()+", not a TUN/TAP device",
 			"no program can attach to it",
 			fix.Sentence("choose another name: tunadm list prints the existing devices"))
@@ -133,7 +133,7 @@ func namespacesWith(name string) []string {
 
 // loopbackDown finds the loopback device down, as in a new network namespace.
 func loopbackDown(v *view) []Finding {
-	lo := v.network.Link("lo")
+	lo := v.link("lo")
 	if lo == nil || lo.Up || len(v.devices) == 0 {
 		return nil
 	}

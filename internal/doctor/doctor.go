@@ -70,17 +70,22 @@ type view struct {
 	person    users.Person // the user of the question
 	admin     bool         // the invoking user may run commands that require root
 	network   *netcfg.Network
-	all       []*netcfg.Device // all TUN/TAP devices
-	devices   []*netcfg.Device // the TUN/TAP devices; if the question names one, that one alone
-	device    *netcfg.Device   // the device of the current check; nil: a check of the machine
+	settings  map[string]setting // by the path of the sysctl
+	links     *index             // of the network; nil: not made yet
+	all       []*netcfg.Device   // all TUN/TAP devices
+	devices   []*netcfg.Device   // the TUN/TAP devices; if the question names one, that one alone
+	device    *netcfg.Device     // the device of the current check; nil: a check of the machine
 	people    map[string]users.Person
 	rules     *wall // the firewall; nil: not read yet
 	host      *evidence.Host
 	moving    bool // the counters are those of the time of the question only
 
-	file   func(path string) ([]byte, error)               // reads a file of /proc or /run
-	waited time.Duration                                   // for devices to settle
-	again  func(names ...string) ([]*netcfg.Device, error) // reads devices again; nil: cannot
+	file  func(path string) ([]byte, error) // reads a file of /proc or /run
+	names func(directory string) []string   // the entries of a directory; nil: not known
+	// managers has the files of network managers by their directories.
+	managers map[string]map[string]bool
+	waited   time.Duration                                   // for devices to settle
+	again    func(names ...string) ([]*netcfg.Device, error) // reads devices again; nil: cannot
 }
 
 // A check looks for one kind of error.
@@ -119,7 +124,8 @@ func deviceChecks() []check {
 func Examine(ns *netcfg.Namespace, q Question) (*Report, error) {
 	self := ns.Directory.Self()
 	v := &view{Question: q, namespace: ns, person: self, admin: self.Admin || self.ID.Number == 0,
-		people: map[string]users.Person{}, file: files.Read, again: ns.Links}
+		people: map[string]users.Person{}, file: files.Read, names: files.Names,
+		managers: map[string]map[string]bool{}, again: ns.Links}
 	var err error
 	if q.User != "" {
 		if v.person, err = ns.Directory.Person(q.User); err != nil {

@@ -205,7 +205,7 @@ func (j *journey) located(p flow.Packet) (flow.Packet, bool) {
 		if err != nil || way.Refusal != 0 || way.Local() {
 			return p, false
 		}
-		if out := j.network.ByIndex(way.Index); out != nil {
+		if out := j.byIndex(way.Index); out != nil {
 			p.Out, p.OutIndex = out.Name, out.Index
 		}
 	case bridged, toPort:

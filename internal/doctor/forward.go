@@ -103,7 +103,7 @@ func (j *journey) outlet() *netcfg.Device {
 	if err != nil || way.Refusal != 0 || way.Local() {
 		return nil
 	}
-	return j.network.ByIndex(way.Index)
+	return j.byIndex(way.Index)
 }
 
 // returnForwarding finds a link through which answers arrive, and which does not forward them.

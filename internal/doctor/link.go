@@ -3,7 +3,6 @@ package doctor
 import (
 	"fmt"
 	"hash/fnv"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -124,7 +123,7 @@ func (v *view) lost() uint64 {
 // mtuOfMaster finds a tap with a larger MTU than its bridge.
 func mtuOfMaster(v *view) []Finding {
 	d := v.device
-	m := v.network.Link(d.Master)
+	m := v.link(d.Master)
 	if m == nil || d.MasterKind != "bridge" || d.MTU <= m.MTU {
 		return nil
 	}
@@ -158,8 +157,8 @@ func macTwice(v *view) []Finding {
 	if d.MasterKind != "bridge" || d.Mode != link.TAP {
 		return nil
 	}
-	for _, l := range v.network.Links {
-		if l.Index != d.Index && l.Master == d.Master && slices.Equal(l.MAC, d.MAC) {
+	for _, l := range v.sharing(d) {
+		if l.Index != d.Index {
 			return one(Error, fmt.Sprintf("%s, a port of the same bridge, has the same MAC address: %s",
 				words.Escape(l.Name), d.MAC),
 				"the bridge confuses the two, so frames leave through the wrong port",
@@ -232,7 +231,7 @@ func otherMACs(v *view) []Finding {
 
 // bridgeDown finds a master that is down.
 func bridgeDown(v *view) []Finding {
-	m := v.network.Link(v.device.Master)
+	m := v.link(v.device.Master)
 	if m == nil || m.Up {
 		return nil
 	}

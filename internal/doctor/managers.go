@@ -1,17 +1,19 @@
 package doctor
 
 import (
+	"io/fs"
 	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // networkManager reports that NetworkManager manages the device.
 func networkManager(v *view) []Finding {
 	d := v.device
-	b, err := v.file("/run/NetworkManager/devices/" + strconv.Itoa(d.Index))
+	b, err := v.managed("/run/NetworkManager/devices", d)
 	if err != nil || v.Netns != "" || !strings.Contains(string(b), "managed=true") &&
 		!strings.Contains(string(b), "connection-uuid=") {
 		return nil
@@ -28,10 +30,29 @@ func networkManager(v *view) []Finding {
 	return one(Warning, what, means, fix.Run(write, fix.ByRoot("nmcli", "general", "reload")))
 }
 
+// managed reads the file of a network manager for a device, if its directory has one.
+func (v *view) managed(directory string, d *netcfg.Device) ([]byte, error) {
+	name := strconv.Itoa(d.Index)
+	if v.names != nil {
+		list, read := v.managers[directory]
+		if !read {
+			list = map[string]bool{}
+			for _, n := range v.names(directory) {
+				list[n] = true
+			}
+			v.managers[directory] = list
+		}
+		if !list[name] {
+			return nil, fs.ErrNotExist
+		}
+	}
+	return v.file(directory + "/" + name)
+}
+
 // networkd reports that systemd-networkd has a file for the device.
 func networkd(v *view) []Finding {
 	d := v.device
-	b, err := v.file("/run/systemd/netif/links/" + strconv.Itoa(d.Index))
+	b, err := v.managed("/run/systemd/netif/links", d)
 	if err != nil || v.Netns != "" {
 		return nil
 	}

@@ -14,7 +14,7 @@ import (
 // MTU of the device or of the other link, so that their senders repeat them for ever.
 func pathMTU(j *journey) []Finding {
 	p, known := j.located(j.packet)
-	far := j.network.ByIndex(p.OutIndex)
+	far := j.byIndex(p.OutIndex)
 	if !known || far == nil || j.wall().err != nil {
 		return nil
 	}

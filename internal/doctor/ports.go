@@ -31,7 +31,7 @@ func (j *journey) port() (*evidence.Port, *netcfg.Device) {
 	if j.device.MasterKind != "bridge" || !j.device.Up || !j.device.Carrier {
 		return nil, nil
 	}
-	return j.host.Ports()[j.device.Index], j.network.Link(j.device.Master)
+	return j.host.Ports()[j.device.Index], j.link(j.device.Master)
 }
 
 // enabled reads a disabled port again: the kernel enables it up to a second after a program attached.
@@ -97,7 +97,7 @@ func otherPort(j *journey) []Finding {
 		return nil // STP blocks ports on purpose
 	}
 	for _, o := range j.otherPorts(p) {
-		l := j.network.ByIndex(o.Index)
+		l := j.byIndex(o.Index)
 		if l == nil || !l.Up || !l.Carrier || o.State == evidence.PortForwarding || o.State == evidence.PortLearning ||
 			o.State == evidence.PortListening {
 			continue

@@ -50,7 +50,7 @@ func portDatabase(j *journey) []Finding {
 		links[string(l.MAC)] = true
 	}
 	for _, n := range j.host.Frames() {
-		other := j.network.ByIndex(n.Index)
+		other := j.byIndex(n.Index)
 		if n.Bridge != br.Index || other == nil || len(n.MAC) == 0 || n.MAC[0]&1 != 0 || links[string(n.MAC)] {
 			continue
 		}

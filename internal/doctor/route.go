@@ -89,7 +89,7 @@ func (j *journey) spread() []Finding {
 	var others []string
 	through := j.host.Links(match.Route)
 	for _, index := range through {
-		if l := j.network.ByIndex(index); l != nil && index != layer3.Index {
+		if l := j.byIndex(index); l != nil && index != layer3.Index {
 			others = append(others, words.Escape(l.Name))
 		}
 	}
@@ -139,7 +139,7 @@ func (j *journey) astray(way evidence.Way) []Finding {
 		return j.noRoute(way)
 	}
 	last := steps[len(steps)-1]
-	other := j.network.ByIndex(way.Index)
+	other := j.byIndex(way.Index)
 	if way.Refusal != 0 {
 		other = nil
 	}

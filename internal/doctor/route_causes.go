@@ -87,7 +87,7 @@ func (j *journey) away(level Level, r *rtnl.Route, other *netcfg.Device) Finding
 func (j *journey) parted() (found []Finding) {
 	subnet, layer3 := j.part, j.layer3()
 	for i, r := range j.host.Routes() {
-		other := j.network.ByIndex(r.Index)
+		other := j.byIndex(r.Index)
 		if other == nil || other.Index == layer3.Index || r.Table != tableMain || r.Type != unix.RTN_UNICAST ||
 			r.To.Bits() <= subnet.Bits() || !subnet.Contains(r.To.Addr()) {
 			continue
@@ -151,7 +151,7 @@ func (j *journey) noRoute(way evidence.Way) []Finding {
 		}
 	}
 	means := "the route was deleted, or the address has noprefixroute: ping prints \"network is unreachable\""
-	if other := j.network.ByIndex(way.Index); other != nil && way.Refusal == 0 {
+	if other := j.byIndex(way.Index); other != nil && way.Refusal == 0 {
 		means = fmt.Sprintf("the route was deleted, or the address has noprefixroute: packets leave through %s",
 			words.Escape(other.Name))
 		if match, err := j.host.Match(j.packet); err == nil {

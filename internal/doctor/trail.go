@@ -135,7 +135,7 @@ func (v *view) journeys() (all []*journey) {
 
 // layer3 returns the link that has the addresses for packets of the device: itself, or its bridge.
 func (v *view) layer3() *netcfg.Device {
-	if m := v.network.Link(v.device.Master); m != nil && v.device.MasterKind == "bridge" {
+	if m := v.link(v.device.Master); m != nil && v.device.MasterKind == "bridge" {
 		return m
 	}
 	return v.device

@@ -20,7 +20,7 @@ func swallowedGateway(v *view) []Finding {
 		return nil
 	}
 	for _, r := range v.host.Routes() {
-		other := v.network.ByIndex(r.Index)
+		other := v.byIndex(r.Index)
 		if other == nil || !r.Via.IsValid() || other.Index == layer3.Index || other.Index == v.device.Index ||
 			r.Via.IsLinkLocalUnicast() || !other.Up {
 			continue
@@ -95,7 +95,7 @@ func (v *view) around(p flow.Packet) []fix.Fix {
 	if best.Via.IsValid() {
 		command = append(command, "via", best.Via.String())
 	}
-	found := fix.Run(ip(append(command, "dev", v.network.ByIndex(best.Index).Name)...))
+	found := fix.Run(ip(append(command, "dev", v.byIndex(best.Index).Name)...))
 	found.After = "  # until the next boot; the program's own option for this route lasts"
 	return []fix.Fix{found}
 }

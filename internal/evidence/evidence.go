@@ -22,7 +22,9 @@ type Host struct {
 	queues     *[]Queue
 	routes     *[]rtnl.Route
 	nexthops   *[]Nexthop
-	connected  *[]Socket
+
+	configurations map[int]*configuration // by the index of the link
+	connected      *[]Socket
 }
 
 // Open opens the network namespace of the thread.
