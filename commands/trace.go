@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -79,10 +78,11 @@ func (o *traceOptions) run(names []string) error {
 		return err
 	}
 	defer t.Close()
-	r := &traceReport{traceOptions: o, trace: t, device: device.Name}
+	r := &traceReport{traceOptions: o, trace: t, device: device.Name, flows: map[traceFlow]*int{},
+		explained: map[string]bool{}}
 	err = r.follow(ctx, ns, device)
-	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) {
-		return nil
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EIO) || ctx.Err() != nil {
+		return nil // EIO: the terminal is gone
 	}
 	return err
 }
@@ -133,8 +133,8 @@ func (r *traceReport) follow(ctx context.Context, ns *netcfg.Namespace, d trace.
 		last := w.Stopped() || w.Unread() || !end.IsZero() && !now.Before(end)
 		gone := false
 		if last || !now.Before(next) {
-			_, err := ns.Device(d.Index)
-			gone = cause.Of(err) == cause.NoDevice
+			present, err := ns.Device(d.Index)
+			gone = err == nil && present == nil
 			r.trace.Look()
 			next = now.Add(look)
 		}

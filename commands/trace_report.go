@@ -72,8 +72,8 @@ func (r *traceReport) add(e *trace.Event) error {
 		return r.addJSON(e)
 	}
 	if e.Counter != "" {
-		fmt.Fprintf(&r.text, "%s  %s  %s counts %s  %s\n", e.Time.Format("15:04:05.000000"), direction(e.ToProgram),
-			e.Counter, packets(e.Packets), verdict(cmp.Or(e.Reason, "no reason known"), ""))
+		fmt.Fprintf(&r.text, "%s  %s  %s counts %s%s  %s\n", e.Time.Format("15:04:05.000000"), direction(e.ToProgram),
+			e.Counter, packets(e.Packets), e.Text, verdict(cmp.Or(e.Reason, "no reason known"), ""))
 		r.explain(e)
 		return nil
 	}
@@ -85,9 +85,6 @@ func (r *traceReport) add(e *trace.Event) error {
 	if n := r.flows[key]; n != nil && !e.Passes() {
 		*n++
 		return nil
-	}
-	if r.flows == nil {
-		r.flows, r.explained = map[traceFlow]*int{}, map[string]bool{}
 	}
 	if len(r.order) < flowsMost && !e.Passes() {
 		n := 1

@@ -83,6 +83,7 @@ func (t *Trace) tally() tally {
 		}
 		now[c.title()] = tables[c.file][c.title()]
 	}
+	now["Ip.InHdrErrors"] -= now["IpExt.InCsumErrors"] // the one includes the other
 	for _, q := range h.Queues() {
 		if q.Index == t.target.Index {
 			now[queueDrop] += uint64(q.Drops)
@@ -106,7 +107,9 @@ func (t *Trace) Look() {
 	}
 	t.moved(now, queueDrop, true, "QDISC_DROP")
 	for _, c := range losses {
-		t.moved(now, c.title(), false, c.reason)
+		if t.moved(now, c.title(), false, c.reason) {
+			t.waiting[len(t.waiting)-1].Text = " of this network namespace, possibly of another device"
+		}
 	}
 }
 
@@ -121,11 +124,11 @@ func (t *Trace) XDP() bool {
 	return h.XDP(t.target.Index)
 }
 
-// moved adds an event if a counter has moved by more than was reported.
-func (t *Trace) moved(now tally, name string, toProgram bool, reason string) {
+// moved adds an event if a counter has moved by more than was reported, and returns whether it has.
+func (t *Trace) moved(now tally, name string, toProgram bool, reason string) bool {
 	before := t.counted[name]
 	if now[name] <= before {
-		return
+		return false
 	}
 	t.counted[name] = now[name]
 	e := Event{Time: time.Now(), Counter: name, Packets: int(now[name] - before), Reason: reason,
@@ -134,6 +137,7 @@ func (t *Trace) moved(now tally, name string, toProgram bool, reason string) {
 		e.In, e.InIndex = t.target.Name, t.target.Index
 	}
 	t.waiting = append(t.waiting, e)
+	return true
 }
 
 // reported counts a reported drop, which the counters of the device count as well.

@@ -1,7 +1,9 @@
 package trace
 
 import (
+	"cmp"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 
@@ -26,17 +28,18 @@ func (t *Trace) Explain(e *Event) (means string, fixes []fix.Fix) {
 	if row.fix != nil {
 		fixes = row.fix(t, e)
 	}
-	return strings.NewReplacer(
-		"{device}", e.Device, "{in}", e.In, "{from}", address(e.From),
-		"{to}", address(e.To),
-		"{hook}", e.hook(),
-		"{mac}", e.toMAC.String(), "{type}", fmt.Sprintf("0x%04x", e.ethernet)).Replace(row.means), fixes
+	from, to := address(e.From, "its source"), address(e.To, "its destination")
+	text := strings.NewReplacer("{device}", e.Device, "{in}", e.In, "{out}", cmp.Or(e.Out, e.Device),
+		"{from}", from, "{to}", to, "{hook}", e.hook(), "{mac}", e.toMAC.String(),
+		"{type}", fmt.Sprintf("0x%04x", e.ethernet)).Replace(row.means)
+	text = strings.ReplaceAll(text, "its source its source", "its source")
+	return strings.ReplaceAll(text, "its destination its destination", "its destination"), fixes
 }
 
-// address returns an address in words.
-func address(ip netip.Addr) string {
+// address returns an address, or other words if it is not known.
+func address(ip netip.Addr, otherwise string) string {
 	if !ip.IsValid() {
-		return "its address"
+		return otherwise
 	}
 	return ip.String()
 }
@@ -53,6 +56,9 @@ func (t *Trace) row(e *Event) *explanation {
 			return &noCarrier
 		}
 	}
+	if (e.Reason == "IP_INADDRERRORS" || e.Reason == "IP_INNOROUTES") && deviceOf(e.To) != "" {
+		return &noLocalRoute
+	}
 	if e.Reason == notSpecified {
 		for i := range functions {
 			if functions[i].name == e.Function {
@@ -68,6 +74,20 @@ func (t *Trace) row(e *Event) *explanation {
 		}
 	}
 	return nil
+}
+
+// deviceOf returns the device that has an address; "": this host does not have it.
+func deviceOf(ip netip.Addr) string {
+	links, _ := net.Interfaces()
+	for _, l := range links {
+		addresses, _ := l.Addrs()
+		for _, a := range addresses {
+			if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr() == ip {
+				return l.Name
+			}
+		}
+	}
+	return ""
 }
 
 // hook returns the name of the netfilter hook that a packet was in, by how far it had come.

@@ -111,7 +111,20 @@ func routeOrForward(t *Trace, e *Event) []fix.Fix {
 			return fixes
 		}
 	}
-	return see("ip", e.familyFlag(), "route", "get", e.To.String())
+	if !e.To.IsValid() {
+		return nil
+	}
+	get := []string{"ip", e.familyFlag(), "route", "get", e.To.String(), "from", e.From.String()}
+	if e.InIndex != 0 {
+		get = append(get, "iif", e.In)
+	}
+	return see(get...)
+}
+
+func addLocalRoute(_ *Trace, e *Event) []fix.Fix {
+	own := e.To.String()
+	return command("ip", e.familyFlag(), "route", "add", "local", own, "dev", deviceOf(e.To), "table", "local", "proto",
+		"kernel", "scope", "host", "src", own)
 }
 
 func enableIPv6(_ *Trace, e *Event) []fix.Fix {
@@ -123,6 +136,9 @@ func showFirewall(*Trace, *Event) []fix.Fix { return see("nft", "list", "ruleset
 func showPolicies(*Trace, *Event) []fix.Fix { return see("ip", "xfrm", "policy") }
 
 func showNeighbour(_ *Trace, e *Event) []fix.Fix {
+	if !e.To.IsValid() {
+		return nil
+	}
 	return see("ip", "neighbour", "show", "to", e.To.String(), "dev", e.Device)
 }
 

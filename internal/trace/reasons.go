@@ -1,7 +1,9 @@
 package trace
 
-// isDown, noProgram and noCarrier explain packets that a device refuses before the reason does.
+// These explain packets before the reason does: what a device refuses, and a missing local route.
 var (
+	noLocalRoute = explanation{"", "{to} is an address of this host, but its local route is missing", addLocalRoute}
+
 	isDown    = explanation{"", "the device {device} is down", bringUp}
 	noCarrier = explanation{"", "the device {device} has no carrier: no cable, or no program, is attached", nil}
 	noProgram = explanation{"", "no program is attached to the device, so nobody reads its packets", startProgram}
@@ -87,7 +89,7 @@ var reasons = [...]explanation{
 		"too many packets wait for the MAC address of {to}, for which no answer has come", showNeighbour},
 	{"NEIGH_DEAD", "its neighbour entry was removed while it waited", nil},
 	{"NEIGH_HH_FILLFAIL", "the kernel cannot write its Ethernet header", nil},
-	{"PKT_TOO_BIG", "it is larger than the MTU of {device}, and must not be fragmented: its sender has to " +
+	{"PKT_TOO_BIG", "it is larger than the MTU of {out}, and must not be fragmented: its sender has to " +
 		"learn of the MTU from an ICMP message", nil},
 	{"TC_EGRESS", "a traffic control filter on the egress of {device} drops it", showEgress},
 	{"QDISC_*", queueing, showQueueing},

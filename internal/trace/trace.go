@@ -33,6 +33,7 @@ type Trace struct {
 	boot    time.Time // when the kernel's clock was 0
 	counted tally     // the counters of drops: how far they have been reported
 	waiting []Event   // not returned by Next yet
+	bridge  database  // of the device's bridge
 	without error     // why the kernel reports nothing; nil: it does
 }
 
@@ -135,12 +136,12 @@ func (t *Trace) Next() (e Event, ok bool) {
 	return e, true
 }
 
-// take reads a report of the kernel, unless it is of a packet that nobody misses. It returns false if there is none.
+// take reads a report of the kernel, unless it is of a packet that nobody misses, or of another port. It returns false if there is none.
 func (t *Trace) take() bool {
 	return t.ring.Next(func(record []byte) {
 		e := t.event(record)
 		t.reported(&e)
-		if !e.harmless() {
+		if !e.harmless() && !t.ofOtherPort(&e) {
 			t.waiting = append(t.waiting, e)
 		}
 	})
