@@ -232,7 +232,8 @@ complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -l dry-ru
     -d 'Print the steps and change nothing'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l check \
     -d 'Like --dry-run, and exit 8 if there are steps'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown doctor trace watch' -l json -d 'Print JSON'
+complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown doctor trace watch' \
+    -l json -d 'Print JSON'
 complete -c tunadm -n '__tunadm_is none list' -l names -d 'Print the names only'
 complete -c tunadm -n '__tunadm_is none list' -l columns -x -a '(__tunadm_columns)' -d 'Show these columns'
 complete -c tunadm -n '__tunadm_is none list' -l sort -x -a '(__tunadm_columns)' -d 'Sort by this column'

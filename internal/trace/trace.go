@@ -136,7 +136,8 @@ func (t *Trace) Next() (e Event, ok bool) {
 	return e, true
 }
 
-// take reads a report of the kernel, unless it is of a packet that nobody misses, or of another port. It returns false if there is none.
+// take reads a report of the kernel. One of a packet that nobody misses, or of another port, is left out. It returns
+// false if there is none.
 func (t *Trace) take() bool {
 	return t.ring.Next(func(record []byte) {
 		e := t.event(record)
