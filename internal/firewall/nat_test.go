@@ -13,9 +13,11 @@ import (
 func TestTheKernelAgreesOnMasquerading(t *testing.T) {
 	l := newLab(t)
 	for _, rule := range []string{
-		"masquerade", "oifname vpn1 masquerade", "oifname != vpn1 masquerade", "ip saddr 10.0.0.0/24 snat to 10.1.0.9",
+		"masquerade", "oifname vpn1 masquerade", "oifname != vpn1 masquerade",
+		"ip saddr 10.0.0.0/24 snat to 10.1.0.9",
 		"ip saddr 10.7.0.0/24 masquerade", "ip daddr != 10.1.0.0/16 masquerade", "iifname tun0 accept; masquerade",
-		"meta l4proto udp masquerade", "meta l4proto tcp masquerade", "udp dport 5000 masquerade", "meta mark 7 masquerade",
+		"meta l4proto udp masquerade", "meta l4proto tcp masquerade",
+		"udp dport 5000 masquerade", "meta mark 7 masquerade",
 		"ct status dnat masquerade", "fib saddr type unicast masquerade", "",
 	} {
 		if err := l.load("table ip n { chain p { type nat hook postrouting priority 100; " + rule + "; }; }"); err != nil {

@@ -16,7 +16,7 @@ import (
 // evaluated as dropped does not. TUNADM_TEST_RULESETS says how many rulesets, TUNADM_TEST_SEED which.
 func TestTheKernelAgrees(t *testing.T) {
 	l := newLab(t)
-	count, seed := 120, rand.Uint64()
+	count, seed := 60, rand.Uint64()
 	if n, err := strconv.Atoi(os.Getenv("TUNADM_TEST_RULESETS")); err == nil {
 		count = n
 	}
@@ -58,7 +58,7 @@ func TestTheKernelAgrees(t *testing.T) {
 	}
 	t.Logf("%d rulesets, %d refused by nft; %d packets: %d dropped, %d not known", count, refused, sure+unsure, drops,
 		unsure)
-	if unsure*5 > sure || drops*10 < sure {
+	if unsure*20 > sure || drops*10 < sure {
 		t.Errorf("%d known, of which %d dropped; %d not known", sure, drops, unsure)
 	}
 }
@@ -136,7 +136,11 @@ func (g *generator) ruleset() string {
 	}
 	for i := range 1 + g.IntN(4) {
 		hook := hooks[g.IntN(len(hooks))]
-		fmt.Fprintf(&b, "\tchain b%d {\n\t\ttype filter hook %s priority %d; policy %s;\n%s\t}\n", i, hook, g.IntN(9)-4,
+		priority := g.IntN(9) - 4
+		if g.IntN(4) == 0 {
+			priority -= 300 // before connection tracking
+		}
+		fmt.Fprintf(&b, "\tchain b%d {\n\t\ttype filter hook %s priority %d; policy %s;\n%s\t}\n", i, hook, priority,
 			g.one("accept", "accept", "drop"), g.rules(family, hook, 0))
 	}
 	return b.String() + "}\n"
