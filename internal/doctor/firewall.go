@@ -1,9 +1,12 @@
 package doctor
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/flow"
@@ -114,6 +117,8 @@ type walk struct {
 func (j *journey) pass(w *walk, at []firewall.Hook) (found []Finding) {
 	wall := j.wall()
 	switch {
+	case errors.Is(wall.err, unix.EPERM):
+		return one(Unknown, "the firewall was not read: this requires CAP_NET_ADMIN", "")
 	case wall.err != nil:
 		return one(Unknown, "the firewall was not read: "+wall.err.Error(), "")
 	case len(wall.rules.Legacy) > 0:
