@@ -93,3 +93,24 @@ func source(j *journey) []Finding {
 	}
 	return nil
 }
+
+// marked finds a firewall rule that marks packets of this host, so that the kernel routes them again, to somewhere else.
+func marked(j *journey) (found []Finding) {
+	p, known := j.located(j.packet)
+	if !known || j.wall().err != nil || j.wall().rules.Empty() {
+		return nil
+	}
+	mark, changed := j.wall().rules.Marked(p)
+	if !changed {
+		return nil
+	}
+	again := *j
+	again.packet.Mark = mark
+	for _, f := range route(&again) {
+		if f.Level <= Warning {
+			f.What = fmt.Sprintf("a firewall rule gives packets to %s the mark %#x; then %s", p.To, mark, f.What)
+			found = append(found, f)
+		}
+	}
+	return found
+}

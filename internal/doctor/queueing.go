@@ -8,12 +8,24 @@ import (
 
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // sentFilters finds traffic control filters that discard or redirect what is sent to the device.
-func sentFilters(j *journey) (found []Finding) {
-	d := j.device
-	hooked := j.queueOf(func(q evidence.Queue) bool { return q.Kind == "clsact" })
+func sentFilters(j *journey) []Finding { return j.atEach(j.sentFiltersOf) }
+
+// atEach examines the links that transmit a packet one after the other: the bridge, and the device. A frame of another
+// port passes the device alone.
+func (j *journey) atEach(look func(*netcfg.Device) []Finding) (found []Finding) {
+	if j.packet.To.IsValid() && j.layer3() != j.device {
+		found = look(j.layer3())
+	}
+	return append(found, look(j.device)...)
+}
+
+func (j *journey) sentFiltersOf(d *netcfg.Device) (found []Finding) {
+	hooked := j.queueOf(d, func(q evidence.Queue) bool { return q.Kind == "clsact" })
 	if hooked == nil {
 		return nil
 	}
@@ -21,7 +33,7 @@ func sentFilters(j *journey) (found []Finding) {
 	for _, f := range filters {
 		preference := strconv.FormatUint(uint64(f.Preference), 10)
 		remove := fix.Run(fix.InNamespace("tc", "filter", "del", "dev", d.Name, "egress", "pref", preference))
-		what := fmt.Sprintf("a traffic control filter (egress, pref %s, %s)", preference, f.Kind)
+		what := fmt.Sprintf("a traffic control filter of %s (egress, pref %s, %s)", words.Escape(d.Name), preference, f.Kind)
 		switch {
 		case f.Dropped > 0 && f.Redirects:
 			found = append(found, one(Error, what+" redirected "+packets(f.Dropped)+" to another device",
@@ -41,10 +53,10 @@ func sentFilters(j *journey) (found []Finding) {
 	return found
 }
 
-// queueOf returns the first queueing discipline of the device that fits, or nil.
-func (j *journey) queueOf(fits func(evidence.Queue) bool) *evidence.Queue {
+// queueOf returns the first queueing discipline of a link that fits, or nil.
+func (j *journey) queueOf(d *netcfg.Device, fits func(evidence.Queue) bool) *evidence.Queue {
 	all := j.host.Queues()
-	i := slices.IndexFunc(all, func(q evidence.Queue) bool { return q.Index == j.device.Index && fits(q) })
+	i := slices.IndexFunc(all, func(q evidence.Queue) bool { return q.Index == d.Index && fits(q) })
 	if i < 0 {
 		return nil
 	}
@@ -64,9 +76,10 @@ func (j *journey) stuck(q evidence.Queue) bool {
 }
 
 // queueing finds a queueing discipline that drops packets, or holds them back.
-func queueing(j *journey) []Finding {
-	d := j.device
-	root := j.queueOf(func(q evidence.Queue) bool { return q.Parent == evidence.Root })
+func queueing(j *journey) []Finding { return j.atEach(j.queueingOf) }
+
+func (j *journey) queueingOf(d *netcfg.Device) []Finding {
+	root := j.queueOf(d, func(q evidence.Queue) bool { return q.Parent == evidence.Root })
 	if root == nil {
 		return nil
 	}
@@ -88,16 +101,16 @@ func queueing(j *journey) []Finding {
 		if uint64(worst.Drops)*2 >= total {
 			level = Error
 		}
-		found := one(level, fmt.Sprintf("the queueing discipline %s dropped %d of %s sent to it (tc)", worst.Kind,
-			worst.Drops, packets(total)),
+		found := one(level, fmt.Sprintf("the queueing discipline %s of %s dropped %d of %s (tc)", worst.Kind,
+			words.Escape(d.Name), worst.Drops, packets(total)),
 			"a limit or a burst that is smaller than the packets, or a rate below the traffic", fixed)
 		found[0].Counted = uint64(worst.Drops)
 		return found
 	case root.Waiting > 0 && d.Carrier && j.stuck(*root):
-		return one(Error, fmt.Sprintf("%s (%d bytes) wait in the queueing discipline %s (tc), and none left it in %s",
-			packets(uint64(root.Waiting)), root.Backlog, root.Kind, stuckWhile),
+		return one(Error, fmt.Sprintf("%s (%d bytes) wait in the queueing discipline %s of %s (tc), and none left "+
+			"it in %s", packets(uint64(root.Waiting)), root.Backlog, root.Kind, words.Escape(d.Name), stuckWhile),
 			"its rate or its delay holds them back, or the program does not read", fixed)
 	}
-	return ok(fmt.Sprintf("the queueing discipline %s dropped %d of %s", root.Kind, root.Drops,
+	return ok(fmt.Sprintf("the queueing discipline %s of %s dropped %d of %s", root.Kind, words.Escape(d.Name), root.Drops,
 		packets(uint64(root.Packets)+uint64(root.Drops))))
 }

@@ -9,9 +9,10 @@ import (
 	"github.com/tunadm/tunadm/internal/words"
 )
 
-// transmitStages are the places between the routing of a packet and the program that reads the device.
+// transmitStages are the places between the routing of a packet and the program that reads the device. Requests for a
+// neighbour pass traffic control, so it comes first.
 func transmitStages() []stage {
-	return []stage{{"neighbour", neighbour}, {"traffic-control", sentFilters}, {"queueing", queueing}}
+	return []stage{{"traffic-control", sentFilters}, {"queueing", queueing}, {"neighbour", neighbour}}
 }
 
 // neighbour finds a destination on a tap or its bridge whose MAC address the kernel does not know, or knows wrongly.

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -81,6 +82,22 @@ func (rs *Ruleset) Walk(p flow.Packet) *Walk {
 		w.ctMark = unknown(4)
 	}
 	return w
+}
+
+// Marked returns the mark that chains of the type route give a packet of this host: the kernel then routes it again.
+// changed is false if none does, or if the mark is not known.
+func (rs *Ruleset) Marked(p flow.Packet) (mark uint32, changed bool) {
+	routes := func(c *chain) bool { return c.kind == "route" }
+	if !slices.ContainsFunc(rs.at(Output, p), routes) {
+		return 0, false
+	}
+	w := rs.Walk(p)
+	w.Drops(Output)
+	if !w.mark.certain() || len(w.mark.bits) != 4 {
+		return 0, false
+	}
+	mark = binary.NativeEndian.Uint32(w.mark.bits)
+	return mark, mark != p.Mark
 }
 
 // MasqueradesFor reports whether a chain translates the source of a packet that is forwarded: yes, no, or not known.
