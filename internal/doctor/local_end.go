@@ -94,7 +94,7 @@ func source(j *journey) []Finding {
 	return nil
 }
 
-// marked finds a firewall rule that marks packets of this host, so that the kernel routes them again, to somewhere else.
+// marked finds a firewall rule that marks packets of this host, so that the kernel routes them again, to another link.
 func marked(j *journey) (found []Finding) {
 	p, known := j.located(j.packet)
 	if !known || j.wall().err != nil || j.wall().rules.Empty() {

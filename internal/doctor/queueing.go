@@ -33,7 +33,8 @@ func (j *journey) sentFiltersOf(d *netcfg.Device) (found []Finding) {
 	for _, f := range filters {
 		preference := strconv.FormatUint(uint64(f.Preference), 10)
 		remove := fix.Run(fix.InNamespace("tc", "filter", "del", "dev", d.Name, "egress", "pref", preference))
-		what := fmt.Sprintf("a traffic control filter of %s (egress, pref %s, %s)", words.Escape(d.Name), preference, f.Kind)
+		what := fmt.Sprintf("a traffic control filter of %s (egress, pref %s, %s)", words.Escape(d.Name), preference,
+			f.Kind)
 		switch {
 		case f.Dropped > 0 && f.Redirects:
 			found = append(found, one(Error, what+" redirected "+packets(f.Dropped)+" to another device",
@@ -111,6 +112,6 @@ func (j *journey) queueingOf(d *netcfg.Device) []Finding {
 			"it in %s", packets(uint64(root.Waiting)), root.Backlog, root.Kind, words.Escape(d.Name), stuckWhile),
 			"its rate or its delay holds them back, or the program does not read", fixed)
 	}
-	return ok(fmt.Sprintf("the queueing discipline %s of %s dropped %d of %s", root.Kind, words.Escape(d.Name), root.Drops,
-		packets(uint64(root.Packets)+uint64(root.Drops))))
+	return ok(fmt.Sprintf("the queueing discipline %s of %s dropped %d of %s", root.Kind, words.Escape(d.Name),
+		root.Drops, packets(uint64(root.Packets)+uint64(root.Drops))))
 }

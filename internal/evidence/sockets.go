@@ -91,7 +91,8 @@ func decodeSocket(protocol uint8) func(body []byte) (Socket, bool) {
 			return netip.AddrPortFrom(ip.Unmap(), binary.BigEndian.Uint16(b[port:]))
 		}
 		s = Socket{Protocol: protocol, Local: end(local, ports), Remote: end(remote, ports+2),
-			UID: rtnl.Uint32(b[user:]), Index: int(rtnl.Uint32(b[link:])), inode: strconv.FormatUint(uint64(rtnl.Uint32(b[inode:])), 10)}
+			UID: rtnl.Uint32(b[user:]), Index: int(rtnl.Uint32(b[link:])),
+			inode: strconv.FormatUint(uint64(rtnl.Uint32(b[inode:])), 10)}
 		for kind, value := range rtnl.Attributes(b[length:]) {
 			if kind == markAttribute {
 				s.Mark = rtnl.Uint32(value)
