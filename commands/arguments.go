@@ -33,6 +33,8 @@ func arrange(args []string, flags []*option) ([]string, error) {
 			return nil, usagef("--%s takes no value", flag.Name)
 		case flag.isSwitch:
 			value = "true"
+		case !hasValue && flag.implied != "":
+			value = flag.implied
 		case !hasValue && i+1 == len(args):
 			return nil, usagef("--%s needs a value", flag.Name)
 		case !hasValue:

@@ -2,11 +2,18 @@ package commands
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"net/netip"
 	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/doctor"
+	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -22,11 +29,19 @@ type doctorOptions struct {
 	netns string
 	user  string // "": the invoking user
 	json  bool
+	watch time.Duration // 0: do not watch
+	flow.Packet
+	port uint16
 }
 
 func (o *doctorOptions) flags() []*option {
 	return []*option{
 		valueFlag("user", "check whether user `U` may attach", parseNotEmpty, &o.user),
+		valueFlag("to", "follow a packet to `ADDRESS`", parsePlainAddress, &o.To),
+		valueFlag("from", "follow a packet from the program with source `ADDRESS`", parsePlainAddress, &o.From),
+		valueFlag("proto", "of this `PROTOCOL`: icmp, tcp, udp or a number", flow.ParseProtocol, &o.Protocol),
+		valueFlag("port", "to this `PORT`", parsePort, &o.port),
+		impliedFlag("watch", "judge by what happens within `SECONDS` (5)", "5", parseDuration, &o.watch),
 		switchFlag("json", "print the findings as JSON", &o.json),
 		netnsFlag(&o.netns),
 		verboseFlag(o.program, "print passed checks and stages too"),
@@ -38,12 +53,16 @@ func (o *doctorOptions) run(names []string) error {
 	if len(names) > 1 {
 		return usage("name one device or pattern, or none for all", "tunadm doctor "+words.Quote(names[0]))
 	}
+	if err := o.complete(names); err != nil {
+		return err
+	}
 	ns, err := netcfg.Open(o.netns)
 	if err != nil {
 		return err
 	}
 	defer ns.Close()
-	question := doctor.Question{User: o.user, Netns: o.netns, Declared: declared()}
+	question := doctor.Question{User: o.user, Netns: o.netns, Declared: declared(), Packet: o.Packet,
+		Watch: o.watch}
 	devices, missing, err := matching(ns, names)
 	if err != nil {
 		return err
@@ -68,6 +87,42 @@ func (o *doctorOptions) run(names []string) error {
 		err = errFindings
 	}
 	return err
+}
+
+// complete checks the packet of the question, and adds what is implied.
+func (o *doctorOptions) complete(names []string) error {
+	asks := o.To.IsValid() || o.From.IsValid()
+	switch {
+	case len(names) == 0 && (asks || o.watch != 0):
+		return usage("--to, --from and --watch need a device", "tunadm doctor NAME ...")
+	case !asks && (o.Protocol != 0 || o.port != 0):
+		return usage("--proto and --port need a packet", "add --to or --from")
+	case o.To.IsValid() && o.From.IsValid() && o.To.Is6() != o.From.Is6():
+		return usagef("%s and %s are not of one address family", o.From, o.To)
+	}
+	o.ToPort = o.port
+	if o.port != 0 && o.Protocol == 0 {
+		o.Protocol = unix.IPPROTO_TCP
+	}
+	return nil
+}
+
+// parsePlainAddress parses an address without a prefix length.
+func parsePlainAddress(text string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(text)
+	if err != nil || a.Zone() != "" {
+		return a, fmt.Errorf("%q is not an IPv4 or IPv6 address", text)
+	}
+	return a.Unmap(), nil
+}
+
+// parsePort parses a port number.
+func parsePort(text string) (uint16, error) {
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("%q is not a port from 1 to 65535", text)
+	}
+	return uint16(n), nil
 }
 
 // shown returns the findings to print.

@@ -15,6 +15,7 @@ type option struct {
 	cli.GenericFlag
 	names      []string // the long name, then letters
 	isSwitch   bool     // it takes no value
+	implied    string   // its value if none is given after "="; "": it needs one
 	repeatable bool     // its values add up; any other option can be repeated with the same value only
 	set        func(value string) error
 	given      *string // the last value on the command line; nil: none
@@ -44,6 +45,9 @@ func (o *option) describe() (spelled, text string) {
 		return spelled, o.Usage
 	}
 	value, after, _ := strings.Cut(rest, "`")
+	if o.implied != "" {
+		return spelled + "[=" + value + "]", before + value + after
+	}
 	return spelled + " " + value, before + value + after
 }
 
@@ -95,6 +99,13 @@ func pointerFlag[T any](name, usage string, parse func(string) (T, error), to **
 		*to = &v
 		return err
 	})
+}
+
+// impliedFlag returns an option that stores its parsed value, which follows "=" or is the implied one.
+func impliedFlag[T any](name, usage, implied string, parse func(string) (T, error), to *T) *option {
+	o := valueFlag(name, usage, parse, to)
+	o.implied = implied
+	return o
 }
 
 // listFlag returns a repeatable option that appends each parsed value.

@@ -135,7 +135,7 @@ _tunadm() {
         apply) flags=(--prune --set --atomic --replace --defer-master "${change[@]}") ;;
         teardown) flags=(--force --set "${change[@]}") ;;
         export) flags=(--format --netns --help -h) ;;
-        doctor) flags=(--user --json --netns --verbose -v --quiet -q --help -h) ;;
+        doctor) flags=(--user --to --from --proto --port --watch --json --netns --verbose -v --quiet -q --help -h) ;;
         trace) flags=(--for --count --json --netns --verbose -v --help -h) ;;
         watch) flags=(--json --netns --help -h) ;;
         dump) flags=(--count --hex --no-time -t --force --write --netns --help -h) ;;

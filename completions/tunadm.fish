@@ -187,6 +187,11 @@ complete -c tunadm -n '__tunadm_is apply' -l defer-master -d 'Ignore a master th
 complete -c tunadm -n '__tunadm_is export' -l format -x -a 'toml ip networkd' -d 'Output format'
 
 complete -c tunadm -n '__tunadm_is doctor' -l user -x -a '(__fish_complete_users)' -d 'Answer for this user'
+complete -c tunadm -n '__tunadm_is doctor' -l to -x -d 'Follow a packet to this address'
+complete -c tunadm -n '__tunadm_is doctor' -l from -x -d 'Follow a packet from this address'
+complete -c tunadm -n '__tunadm_is doctor' -l proto -x -a 'icmp tcp udp' -d 'The protocol of the packet'
+complete -c tunadm -n '__tunadm_is doctor' -l port -x -d 'The port of the packet'
+complete -c tunadm -n '__tunadm_is doctor' -l watch -d 'Judge by what happens within seconds'
 complete -c tunadm -n '__tunadm_is doctor' -s v -l verbose -d 'Print passed checks and stages too'
 complete -c tunadm -n '__tunadm_is doctor' -s q -l quiet -d 'Print problems only'
 

@@ -56,6 +56,8 @@ type Question struct {
 	More   []string // further devices, each examined as if it were the only one
 	User   string   // "": the invoking user
 	Netns  string   // the network namespace to examine, as --netns names it; "": that of the program
+	// Watch is how long to watch the named devices. The counters are then those of this time only.
+	Watch time.Duration
 	// Packet is the packet whose way is examined: From, To, Protocol, FromPort and ToPort. Without addresses, the
 	// packets are typical ones of the device.
 	flow.Packet
@@ -140,6 +142,12 @@ func Examine(ns *netcfg.Namespace, q Question) (*Report, error) {
 	if err := v.read(); err != nil {
 		return nil, err
 	}
+	var seen []Finding
+	if q.Watch > 0 {
+		if seen, err = v.observe(); err != nil {
+			return nil, err
+		}
+	}
 	report := &Report{Findings: v.ask(machineChecks())}
 	for _, name := range append([]string{q.Device}, q.More...) {
 		v.name(name)
@@ -153,6 +161,7 @@ func Examine(ns *netcfg.Namespace, q Question) (*Report, error) {
 			}
 		}
 	}
+	report.Findings = append(report.Findings, seen...)
 	slices.SortStableFunc(report.Findings, byEvidence)
 	return report, nil
 }

@@ -85,8 +85,8 @@ func counted(n uint64, what, means string, fixes ...fix.Fix) []Finding {
 	return []Finding{{Level: Error, What: what, Means: means, Counted: n, Fixes: fixes}}
 }
 
-// unreached returns how many packets of the program did not reach the IP layer, as the counters prove: all devices together
-// have handed it fewer than this one received. Frames of a bridge port and ARP need not reach it.
+// unreached returns how many packets of the program did not reach the IP layer, as the counters prove: all devices
+// together have handed it fewer than this one received. Frames of a bridge port and ARP need not reach it.
 func (v *view) unreached() uint64 {
 	d := v.device
 	if d.Mode != link.TUN || d.Master != "" {

@@ -113,7 +113,10 @@ func (v *view) journeys() (all []*journey) {
 			InIndex: layer3.Index}
 		switch {
 		case v.From.IsValid() && v.From == a.other:
-			add(v.courseTo(v.To), v.question(back))
+			p := v.question(back)
+			add(v.courseTo(p.To), p)
+		case v.From.IsValid() && !v.isOwn(v.From):
+			// another network of the device has it
 		case v.To.IsValid():
 			to(v.question(ping))
 		default:

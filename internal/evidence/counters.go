@@ -18,6 +18,14 @@ func key(group, name string) string {
 
 // Counters returns all counters of a file below /proc/net by Group.Name; in snmp6, by name.
 func (h *Host) Counters(file string) map[string]uint64 {
+	now := h.absolute(file)
+	if h.since != nil {
+		return h.since.counters(file, now)
+	}
+	return now
+}
+
+func (h *Host) absolute(file string) map[string]uint64 {
 	found := map[string]uint64{}
 	b, err := h.file("/proc/thread-self/net/" + file)
 	if err != nil {

@@ -20,6 +20,7 @@ type Host struct {
 	frames     *[]Neighbour // forwarding databases of bridges
 	ports      map[int]*Port
 	queues     *[]Queue
+	since      *mark // what counters count from; nil: their start
 	routes     *[]rtnl.Route
 	nexthops   *[]Nexthop
 

@@ -21,5 +21,8 @@ func (h *Host) FrameErrors(index int) (n uint64) {
 			}
 		}
 	})
+	if h.since != nil {
+		return less(n, h.since.links[index].frameErrors)
+	}
 	return n
 }

@@ -37,7 +37,13 @@ type Queue struct {
 
 // Queues returns the queueing disciplines of all links.
 func (h *Host) Queues() []Queue {
-	return once(&h.queues, dump(h, rtnl.Request(unix.RTM_GETQDISC, unix.NLM_F_DUMP, &nl.TcMsg{}), decodeQueue))
+	return once(&h.queues, func() ([]Queue, error) {
+		all, err := rtnl.Dump(h.socket, rtnl.Request(unix.RTM_GETQDISC, unix.NLM_F_DUMP, &nl.TcMsg{}), decodeQueue)
+		if h.since != nil {
+			all = h.since.count(all)
+		}
+		return all, err
+	})
 }
 
 // QueuesNow reads the queueing disciplines again.
@@ -91,6 +97,9 @@ func (h *Host) Filters(index int, parent uint32) []Filter {
 	ask := rtnl.Request(unix.RTM_GETTFILTER, unix.NLM_F_DUMP,
 		&nl.TcMsg{Ifindex: int32(index), Parent: parent})
 	found, _ := rtnl.Dump(h.socket, ask, decodeFilter)
+	if h.since != nil {
+		return h.since.filters(index, parent, found)
+	}
 	return found
 }
 
@@ -186,5 +195,8 @@ func (h *Host) Read(index int) (packets uint64) {
 			}
 		}
 	})
+	if h.since != nil {
+		return less(packets, h.since.links[index].sent)
+	}
 	return packets
 }

@@ -146,7 +146,7 @@ func (r *rule) decode() []expression {
 func (r *rule) counter() *Counter {
 	for _, e := range r.decode() {
 		if e.name == "counter" {
-			return e.attributes.count()
+			return e.attributes.count().since(r.before)
 		}
 	}
 	return nil

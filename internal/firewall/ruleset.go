@@ -70,6 +70,7 @@ type rule struct {
 	handle      uint64
 	expressions []byte
 	decoded     []expression // nil: not decoded yet
+	before      *Counter     // what it had counted when the watch began; nil: count from its start
 }
 
 // Read reads the ruleset. It requires CAP_NET_ADMIN over the network namespace. The caller must close the ruleset.
@@ -84,6 +85,31 @@ func Read() (*Ruleset, error) {
 		return nil, err
 	}
 	return rs, nil
+}
+
+// Since makes the counters of the rules and policies count from those of an older reading of the same ruleset.
+func (rs *Ruleset) Since(older *Ruleset) {
+	for at, c := range rs.chains {
+		before := older.chains[at]
+		if before == nil {
+			continue
+		}
+		c.counter = c.counter.since(before.counter)
+		for _, r := range c.rules {
+			i := slices.IndexFunc(before.rules, func(o *rule) bool { return o.handle == r.handle })
+			if i >= 0 {
+				r.before = before.rules[i].counter()
+			}
+		}
+	}
+}
+
+// since returns how much a counter has grown. One that is smaller was reset.
+func (c *Counter) since(before *Counter) *Counter {
+	if c == nil || before == nil || c.Packets < before.Packets {
+		return c
+	}
+	return &Counter{Packets: c.Packets - before.Packets, Bytes: c.Bytes - before.Bytes}
 }
 
 // Close closes the socket with which sets are read when a packet meets them.
