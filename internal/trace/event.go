@@ -43,6 +43,9 @@ const (
 	prefixOther  = "SKB_"
 )
 
+// sizeMax is more bytes than a packet has, also one that is split into segments later.
+const sizeMax = 1 << 20
+
 // notSpecified is the reason of code that gives none: the function says more.
 const notSpecified = "NOT_SPECIFIED"
 
@@ -132,7 +135,7 @@ func (e *Event) read(record []byte) {
 	case mac <= network && network-mac <= macMax:
 		header = min(network-mac, len(copied))
 	}
-	e.Size = max(0, word(record, atLength)+data-network)
+	e.Size = min(max(0, word(record, atLength)+data-network), sizeMax)
 	ethernet, body := copied[:header], copied[header:]
 	kind := binary.BigEndian.Uint16(record[atProtocol:])
 	if kind == 0 && len(body) > 0 {

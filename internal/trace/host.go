@@ -42,7 +42,10 @@ func (h host) flags(device string) uint16 {
 }
 
 // down reports whether a device is down.
-func (h host) down(device string) bool { return h.flags(device)&unix.IFF_UP == 0 }
+func (h host) down(device string) bool {
+	flags := h.flags(device)
+	return flags != 0 && flags&unix.IFF_UP == 0
+}
 
 // idle reports whether a device has no carrier, because no program is attached.
 func (h host) idle(device string) bool {

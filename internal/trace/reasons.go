@@ -103,7 +103,7 @@ var reasons = [...]explanation{
 		"down", nil},
 
 	// Sockets of this host.
-	{"NO_SOCKET", "no program on this host listens on its port at {to}", showSockets},
+	{"NO_SOCKET", "no program on this host listens on its port at {to}", nil},
 	{"SOCKET_FILTER", "a filter of the receiving socket drops it", nil},
 	{"SOCKET_RCVBUFF", "the receiving program does not read fast enough: the buffer of its socket is full" +
 		"the receiving program does not read fast enough: the buffer of its socket is full", showSockets},

@@ -25,6 +25,10 @@ type symbol struct {
 // then.
 func readSymbols() *symbols {
 	text, _ := files.Read("/proc/kallsyms")
+	return newSymbols(text)
+}
+
+func newSymbols(text []byte) *symbols {
 	s := &symbols{text: text, lines: make([]symbol, 0, bytes.Count(text, []byte("\n")))}
 	for at := 0; at < len(text); {
 		end := at + bytes.IndexByte(text[at:], '\n')
