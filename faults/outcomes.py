@@ -22,8 +22,8 @@ OUTCOMES = [
             "Go's runtime throws where it cannot wake its poller, which no program can catch",
             says="netpollBreak write failed"),
     Outcome("error tunnel *", "*half made", r"^tun8: ",
-            "Go's runtime throws where it cannot wake its poller; as after a kill, the device keeps what the attachment "
-            "changed", says="netpollBreak write failed"),
+            "Go's runtime throws where it cannot wake its poller; as after a kill, the device keeps what the "
+            "attachment changed", says="netpollBreak write failed"),
     Outcome("around *", "crash", "",
             "Go's runtime ends the process where the kernel refuses it a thread or memory; the rest is judged as after "
             "a kill, by the next command", at=r"^(pids|memory|as)-"),
