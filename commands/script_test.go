@@ -87,7 +87,7 @@ func TestScripts(t *testing.T) {
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"status": status, "hold": hold, "release": release, "need": need, "install": install,
 					"fix": applyFix, "send": send,
-					"beside": besides, "until": until, "ended": ended,
+					"beside": besides, "until": until, "ended": ended, "settled": settled,
 				},
 				Condition:           condition,
 				RequireExplicitExec: true,

@@ -71,6 +71,24 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// settled is the command "settled NAME": it waits until no IPv6 address of the device is tentative. The kernel takes it
+// for a source then, a moment after the device has a carrier.
+func settled(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: settled NAME")
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		ts.Check(ts.Exec("ip", "-6", "-o", "address", "show", "tentative", "dev", args[0]))
+		tentative := ts.ReadFile("stdout")
+		if tentative == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("still tentative: %s", tentative)
+		}
+	}
+}
+
 // ended is the command "ended CODE FILE [SIGNAL]": the program that prints into FILE ends with that code, by itself or
 // by a signal.
 func ended(ts *testscript.TestScript, neg bool, args []string) {

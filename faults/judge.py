@@ -161,15 +161,19 @@ class Baseline:
                 found.append(("foreign device changed", lines))
         if s.args[0] != "loop" and (lines := differences(then.get(""), now.get(""), who="")):
             found.append(("foreign routes or rules changed", lines))
-        names = self.own - theirs
-        if "away0" in now:  # renamed by others, who may have given the name to a device of their own
+        names, effects = self.own - theirs, EFFECTS.get(action, ())
+        if device in now and device not in theirs and "away0" in now:  # the program made another one of this name
+            effects = ()
+            if lines := differences(then.get("away0"), now["away0"], who="away0"):
+                found.append(("foreign device changed", lines))
+        elif "away0" in now:  # renamed by others, who may have given the name to a device of their own
             names |= {device}
             now = {**now, device: json.loads(re.sub(r"away0(:\d+)?", device, json.dumps(now["away0"])))}
-        mask = {(device, k) for k in EFFECTS.get(action, ())}
+        mask = {(device, k) for k in effects}
 
         def against(state, n, more, index):
             lines = differences(state.get(n), now.get(n), mask | more, index, n)
-            return [line for line in lines if action not in EFFECTS or n != device or '"inet6"' not in line]
+            return [line for line in lines if not effects or n != device or '"inet6"' not in line]
         to_after = {n: against(self.after, n, self.mask | {(n, "sys_addr_assign_type")}, False) for n in names}
         if r["code"] == 0:
             if s.exit == 0 and any(to_after.values()):

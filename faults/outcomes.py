@@ -22,8 +22,8 @@ OUTCOMES = [
             "Go's runtime throws where it cannot wake its poller, which no program can catch",
             says="netpollBreak write failed"),
     Outcome("error tunnel *", "*half made", r"^tun8: ",
-            "Go's runtime throws where it cannot wake its poller; as after a kill, the device keeps what the attachment "
-            "changed", says="netpollBreak write failed"),
+            "Go's runtime throws where it cannot wake its poller; as after a kill, the device keeps what the "
+            "attachment changed", says="netpollBreak write failed"),
     Outcome("around *", "crash", "",
             "Go's runtime ends the process where the kernel refuses it a thread or memory; the rest is judged as after "
             "a kill, by the next command", at=r"^(pids|memory|as)-"),
@@ -67,9 +67,9 @@ OUTCOMES = [
     Outcome("meddle *", "success, but not as asked", r"^\w+: gone$",
             "others took the persistent device away after the signal that ends the program, which then exits 0",
             at=r":delete:\w+ kept.*, told to end"),
-    Outcome("meddle teardown*", "success, but not as asked", r"^tap4: came$",
-            "a device that others renamed is theirs, as a warning says", at=r":(rename|swap):tap4 kept",
-            says="teardown tap4: warning: its name is away0 now, so it is unchanged"),
+    Outcome("meddle teardown*", "success, but not as asked", r"^(tap4|tun1): came$",
+            "a device that others renamed is theirs, as a warning says", at=r":(rename|swap):(tap4|tun1) kept",
+            says="teardown (tap4|tun1): warning: its name is away0 now, so it is unchanged"),
     Outcome("meddle loop*", "success, but not as asked", r"^tun\d: came$",
             "a device that others renamed is theirs, as a warning says", at=r":(rename|swap):tun\d",
             says=r"loop tun\d: warning: its name is away0 now, so it is unchanged"),

@@ -127,7 +127,7 @@ def _one(job):
 
 
 def chosen(specs, options):
-    """Returns the specs of a sample. Each so-many-th one would be the same device and the same actions at every call."""
+    """Returns the specs of a sample. A fixed stride would choose the same devices and actions at every call."""
     cases = options.cases or -(-len(specs) // (options.sample or 1))
     if cases < len(specs):
         seed = options.seed if options.cases else options.sample

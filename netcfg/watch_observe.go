@@ -112,6 +112,9 @@ func (w *watcher) look() error {
 	if err != nil {
 		return err
 	}
+	if w.pause < longestPause {
+		w.lookIn(5 * w.pause)
+	}
 	w.settle()
 	if err := w.hear(); err != nil {
 		return err

@@ -16,9 +16,13 @@ import (
 )
 
 // pause is the delay between an event and a look for unannounced changes of devices that are down. The event is an open
-// or a close of the driver, or a new device. A program takes less than a millisecond for its changes. The delay grows
-// with the time that a look takes, so looks take at most a fifth of the time.
-const pause = 20 * time.Millisecond
+// or a close of the driver, or a new device. A program takes less than a millisecond for its changes, but on a busy
+// machine it may not run at once: there are further looks, each after five times the delay of the one before, up to
+// longestPause. The delay also grows with the time that a look takes, so looks take at most a fifth of the time.
+const (
+	pause        = 20 * time.Millisecond
+	longestPause = 125 * pause
+)
 
 // A watcher keeps the last reported state of each device.
 type watcher struct {
@@ -34,7 +38,8 @@ type watcher struct {
 	events   []Event
 
 	lost   bool
-	lookAt time.Time // when to look for unannounced changes; zero: not scheduled
+	lookAt time.Time     // when to look for unannounced changes; zero: not scheduled
+	pause  time.Duration // the delay of that look
 	took   time.Duration
 }
 
@@ -109,10 +114,14 @@ func (w *watcher) react(waiter *poll.Waiter) error {
 	return nil
 }
 
-// lookSoon schedules a look at unannounced changes, unless one is scheduled.
-func (w *watcher) lookSoon() {
-	if w.lookAt.IsZero() {
-		w.lookAt = time.Now().Add(max(pause, 4*w.took))
+// lookSoon schedules a look at unannounced changes.
+func (w *watcher) lookSoon() { w.lookIn(pause) }
+
+// lookIn schedules a look after a delay, unless one is scheduled before.
+func (w *watcher) lookIn(delay time.Duration) {
+	w.pause = delay
+	if at := time.Now().Add(max(delay, 4*w.took)); w.lookAt.IsZero() || at.Before(w.lookAt) {
+		w.lookAt = at
 	}
 }
 

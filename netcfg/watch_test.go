@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -249,5 +250,26 @@ func TestAFinishedAttachmentIsReported(t *testing.T) {
 	})
 	if err != nil || !strings.Contains(lines, "attached ?") || !strings.Contains(lines, "detached ?") {
 		t.Errorf("%v, %s", err, lines)
+	}
+}
+
+// TestAnEventHasFurtherLooks: a program may open the driver long before it attaches.
+func TestAnEventHasFurtherLooks(t *testing.T) {
+	ns := open(t)
+	announcements, err := openAnnouncements(announcementsSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer announcements.Close()
+	w := &watcher{ns: ns, announcements: announcements, driver: -1, masters: map[int]string{}}
+	var pauses []time.Duration
+	for w.lookSoon(); !w.lookAt.IsZero(); {
+		pauses = append(pauses, w.pause)
+		if err := w.look(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []time.Duration{pause, 5 * pause, 25 * pause, 125 * pause}; !slices.Equal(pauses, want) {
+		t.Errorf("looks after %v, want %v", pauses, want)
 	}
 }

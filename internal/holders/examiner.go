@@ -91,7 +91,8 @@ func Examine(words []string, out io.Writer) error {
 	if err := keepCapabilities(permitted & permittedCapabilities()); err != nil {
 		return err
 	}
-	x := &examiner{out: out, end: time.Now().Add(duration / 2), queues: map[string]int{}}
+	start := time.Now() // a part that ends early leaves its time to the next one
+	x := &examiner{out: out, end: start.Add(duration / 2), queues: map[string]int{}}
 	for device := range slices.Chunk(words[3:], 2) {
 		x.queues[device[0]], _ = strconv.Atoi(device[len(device)-1])
 	}
@@ -103,9 +104,9 @@ func Examine(words []string, out io.Writer) error {
 	if whole && x.conclude() {
 		return nil
 	}
-	x.end = time.Now().Add(duration / 6)
+	x.end = start.Add(duration * 2 / 3)
 	whole = x.describeAll() && whole
-	x.end = time.Now().Add(duration / 4)
+	x.end = start.Add(duration * 11 / 12)
 	if whole && x.prove(may(unix.CAP_NET_ADMIN)) { // otherwise there is no last line
 		x.finish()
 	}

@@ -1,15 +1,18 @@
 package holders
 
 import (
+	"fmt"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/files"
 )
 
 // prove finds out which files belong to devices in this network namespace, and reports whether it came to the end. If
-// the kernel counts as many queues as there are files of a device's name, all of them do. Otherwise another namespace
-// has a device of that name, or two processes share a queue. Then the descriptors themselves tell, which requires
-// CAP_NET_ADMIN.
+// the kernel counts as many queues as there are files of a device's name, those of this namespace's processes do: a
+// process of another one may have a device of that name, and be counted for a program that has just detached. If the
+// numbers differ, another namespace has a device of that name, or two processes share a queue. Then the descriptors
+// themselves tell, which requires CAP_NET_ADMIN.
 func (x *examiner) prove(may bool) bool {
 	count := map[string]int{}
 	for _, s := range x.suspects {
@@ -19,9 +22,10 @@ func (x *examiner) prove(may bool) bool {
 	}
 	here := files.Inode("/proc/thread-self/ns/net")
 	for _, s := range x.suspects {
+		near := x.hidden == 0 && files.Inode(fmt.Sprintf("/proc/%d/ns/net", s.PID)) == here
 		for _, f := range s.files {
 			switch {
-			case x.queues[f.device] == 0 || x.hidden == 0 && count[f.device] == x.queues[f.device]:
+			case x.queues[f.device] == 0 || near && count[f.device] == x.queues[f.device]:
 			case !may:
 				f.unproven = true
 			case x.late():

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // sleeper starts a program that is not this one, until the test ends, in new namespaces if flags name some.
@@ -57,6 +58,28 @@ func TestNoLookAtAFileIfTheNumbersTell(t *testing.T) {
 		}
 		if found := parse(out.Bytes()); c.want > 0 && found.Sight != Whole {
 			t.Errorf("%s: %+v", c.name, found)
+		}
+	}
+}
+
+// TestNumbersProveNothingOfAnotherNamespace has as many files of a device's name as the kernel counts queues, of a
+// process of this namespace or of another. There is no descriptor that would tell.
+func TestNumbersProveNothingOfAnotherNamespace(t *testing.T) {
+	here, elsewhere := sleeper(t, 0), sleeper(t, syscall.CLONE_NEWUSER|syscall.CLONE_NEWNET)
+	for process, proved := range map[int]bool{here.Process.Pid: true, elsewhere.Process.Pid: false} {
+		for _, may := range []bool{true, false} {
+			var out bytes.Buffer
+			s := &suspect{Process: Process{PID: process}}
+			s.files = []*queueFile{{descriptor: 3, descriptors: 1, device: "tun7"}}
+			x := &examiner{out: &out, queues: map[string]int{"tun7": 1}, suspects: []*suspect{s},
+				end: time.Now().Add(time.Minute)}
+			if !x.prove(may) {
+				t.Error("it did not come to the end")
+			}
+			got := parse(out.Bytes()).Processes["tun7"]
+			if (len(got) == 1 && !got[0].Probable) != proved {
+				t.Errorf("proved %t, may ask %t: got %+v", proved, may, got)
+			}
 		}
 	}
 }
