@@ -102,7 +102,7 @@ healthy(
         tun
         mkdir -p /run/systemd/netif/links /etc/systemd/network
         i=$(cat /sys/class/net/tun0/ifindex)
-        printf '%s\n' '[Match]' Name=tun0 '[Network]' Address=10.0.0.1/24 \\
+        printf '%s\n' '[Match]' Name=tun0 '[Network]' Address=10.0.0.1/24 \
           ConfigureWithoutCarrier=yes >/etc/systemd/network/30-tun0.network
         printf '%s\n' '[NetDev]' Name=tun0 Kind=tun '[Tun]' User=nobody >/etc/systemd/network/30-tun0.netdev
         echo ADMIN_STATE=configured >/run/systemd/netif/links/$i
