@@ -74,7 +74,7 @@ broken(
 
 broken(
     "Docker 28 protects a container in the raw table: a VPN does not reach it",
-    "tun0 --to 203.0.113.2",
+    "tun0 --from 10.0.0.2 --to 203.0.113.2",
     setup="""
         forward; tun; far return
         chain ip raw PREROUTING prerouting -300
@@ -155,7 +155,7 @@ broken(
 
 broken(
     "Kubernetes: a port is redirected to 127.0.0.1, and route_localnet is off",
-    "tun0 --proto udp --port 53",
+    "tun0 --from 10.0.0.2 --to 10.0.0.1 --proto udp --port 53",
     setup="""
         tun
         S server 127.0.0.1 53 &

@@ -115,7 +115,7 @@ broken(
 
 broken(
     "a counter proves that the firewall drops the DNS queries of guests",
-    "tun0 --from 10.0.0.2 --proto udp --port 53",
+    "tun0 --from 10.0.0.2 --to 10.0.0.1 --proto udp --port 53",
     setup="""
         tun
         S server 10.0.0.1 53 &

@@ -140,7 +140,7 @@ broken(
 
 broken(
     "the host does not answer ARP for its address on another device (arp_ignore, a recipe for load balancers)",
-    "tap0 --to 10.0.0.1",
+    "tap0 --from 10.0.0.2 --to 10.0.0.1",
     setup="""
         make_tap tap0 10.0.0.250/24; ip addr add 10.0.0.1/32 dev lo
         sysctl -qw net.ipv4.conf.all.arp_ignore=1
