@@ -20,7 +20,8 @@ func TestTheKernelAgreesOnMasquerading(t *testing.T) {
 		"udp dport 5000 masquerade", "meta mark 7 masquerade",
 		"ct status dnat masquerade", "fib saddr type unicast masquerade", "",
 	} {
-		if err := l.load("table ip n { chain p { type nat hook postrouting priority 100; " + rule + "; }; }"); err != nil {
+		base := "table ip n { chain p { type nat hook postrouting priority 100; "
+		if err := l.load(base + rule + "; }; }"); err != nil {
 			t.Fatal(err)
 		}
 		rs := l.rules()
