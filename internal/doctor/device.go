@@ -26,23 +26,27 @@ func absent(v *view) []Finding {
 			fix.Sentence("choose another name: tunadm list prints the existing devices"))
 	}
 	what := "there is no device " + words.Escape(v.Device)
-	if elsewhere := namespacesWith(v.Device); len(elsewhere) > 0 {
-		return one(Error,
-			what+" in this network namespace, but another one has it: "+words.Escape(strings.Join(elsewhere, ", ")),
-			"a device is visible only in its own network namespace",
-			fix.Run(fix.Tunadm("doctor", v.Device, "--netns", elsewhere[0])))
-	}
+	means := "a program without CAP_NET_ADMIN cannot create a device; it can only attach to an existing one"
 	var names []string
 	for _, l := range v.network.Links {
 		if l.Kind == "tun" {
 			names = append(names, l.Name)
 		}
 	}
-	means := "a program without CAP_NET_ADMIN cannot create a device; it can only attach to an existing one"
 	var fixes []fix.Fix
 	if near := words.Nearest(v.Device, names); near != "" {
 		what += ", but there is " + words.Escape(near)
 		fixes = append(fixes, fix.Run(fix.Tunadm("doctor", near)))
+	}
+	if elsewhere := namespacesWith(v.Device); len(elsewhere) > 0 {
+		if len(fixes) == 0 {
+			what += " in this network namespace, but another one has it: "
+		} else {
+			what += "; another network namespace has it: "
+		}
+		what += words.Escape(strings.Join(elsewhere, ", "))
+		means = "a device is visible only in its own network namespace"
+		fixes = append(fixes, fix.Run(fix.Tunadm("doctor", v.Device, "--netns", elsewhere[0])))
 	}
 	var flags []string
 	if link.ModeOf(v.Device) == 0 {

@@ -109,7 +109,8 @@ func deviceChecks() []check {
 	return []check{
 		{"attach", attach}, {"programs", programs}, {"access", impossibleAccess}, {"owner", unknownIDs},
 		{"anyone", anyone}, {"mode", modeOfName}, {"queues", queues}, {"bridge-down", bridgeDown}, {"down", down},
-		{"queue-length", queueLength}, {"no-carrier", noCarrier}, {"reader", reader},
+		{"queue-length", queueLength}, {"detached", detached}, {"own-device", besides}, {"no-carrier", noCarrier},
+		{"reader", reader},
 		{"companions", companions}, {"left-over", leftOver},
 		{"mtu", mtuOfMaster}, {"mtu-ipv6", mtuIPv6}, {"mac-twice", macTwice}, {"declared", declared},
 		{"other-mac", otherMACs}, {"bridge-address", bridgeAddress}, {"address", noAddress}, {"ipv6-off", ipv6Off},

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,12 +23,12 @@ func networkManager(v *view) []Finding {
 	means := "NetworkManager changes addresses and routes, removes the device from its bridge, " +
 		"and stores a connection profile for it"
 	if !plain(name) {
-		return one(Warning, what, means,
-			fix.Sentence("rename the device: its name has characters that are special in NetworkManager's files"))
+		return opinion(one(Warning, what, means,
+			fix.Sentence("rename the device: its name has characters that are special in NetworkManager's files")))
 	}
 	write := fix.ByRoot("printf", `[keyfile]\nunmanaged-devices+=interface-name:%s\n`, name)
 	write.Output = "/etc/NetworkManager/conf.d/90-" + name + ".conf"
-	return one(Warning, what, means, fix.Run(write, fix.ByRoot("nmcli", "general", "reload")))
+	return opinion(one(Warning, what, means, fix.Run(write, fix.ByRoot("nmcli", "general", "reload"))))
 }
 
 // managed reads the file of a network manager for a device, if its directory has one.
@@ -65,17 +66,36 @@ func networkd(v *view) []Finding {
 	if file == "" {
 		return ok("systemd-networkd does not manage it")
 	}
+	if v.intended(file) {
+		return ok("systemd-networkd manages it, by " + words.Escape(file) + ", which names it")
+	}
 	name, what := d.Name, "systemd-networkd manages it, by "+words.Escape(file)
 	means := "systemd-networkd changes addresses and routes, and removes them when the carrier is lost"
 	if !plain(name) {
-		return one(Warning, what, means,
-			fix.Sentence("rename the device: its name has characters that are special in systemd-networkd's files"))
+		return opinion(one(Warning, what, means,
+			fix.Sentence("rename the device: its name has characters that are special in systemd-networkd's files")))
 	}
 	write := fix.ByRoot("printf", `[Match]\nName=%s\n\n[Link]\nUnmanaged=yes\n`, name)
 	write.Output = "/etc/systemd/network/05-" + name + ".network"
-	return one(Warning, what, means,
+	return opinion(one(Warning, what, means,
 		fix.Run(write, fix.ByRoot("networkctl", "reload"),
-			fix.ByRoot("networkctl", "reconfigure", "--", name)))
+			fix.ByRoot("networkctl", "reconfigure", "--", name))))
+}
+
+// intended reports whether an administrator made the file of systemd-networkd for this device: it matches the very name.
+func (v *view) intended(file string) bool {
+	b, err := v.file(file)
+	section := ""
+	for line := range strings.Lines(string(b)) {
+		key, value, assigned := strings.Cut(strings.TrimSpace(line), "=")
+		switch {
+		case !assigned:
+			section = key
+		case section == "[Match]" && strings.TrimSpace(key) == "Name":
+			return err == nil && slices.Contains(strings.Fields(value), v.device.Name)
+		}
+	}
+	return false
 }
 
 // plain reports whether a name has no special character of the network managers' files: no pattern, no negation, no

@@ -28,6 +28,14 @@ func TestNetworkManagers(t *testing.T) {
 		"networkd": {look: networkd, device: tun0(), files: managed,
 			want: "warning systemd-networkd manages it, by /etc/systemd/network/x",
 			fix:  networks + " && networkctl reload && networkctl reconfigure -- tun0"},
+		"networkd by intent": {look: networkd, device: tun0(), want: "ok", files: tree{
+			"/run/systemd/netif/links/5": managed["/run/systemd/netif/links/5"],
+			"/etc/systemd/network/x":     "[Match]\nName=tun0\n[Network]\nAddress=10.0.0.1/24\n"}},
+		"networkd by a pattern": {look: networkd, device: tun0(), files: tree{
+			"/run/systemd/netif/links/5": managed["/run/systemd/netif/links/5"],
+			"/etc/systemd/network/x":     "[Match]\nName=t*\n"},
+			want: "warning systemd-networkd manages it, by /etc/systemd/network/x",
+			fix:  networks + " && networkctl reload && networkctl reconfigure -- tun0"},
 		"unmanaged by networkd": {look: networkd, device: tun0(), want: "ok",
 			files: tree{"/run/systemd/netif/links/5": "ADMIN_STATE=unmanaged\n"}},
 		"in another namespace": {look: networkd, device: tun0(), files: managed, question: Question{Netns: "blue"}},

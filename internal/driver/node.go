@@ -91,13 +91,22 @@ func OpenError(node string, err error) error {
 	case errors.Is(err, unix.EPERM): // the file's mode would give EACCES: this is a device cgroup
 		e.Cause, e.Detail = cause.NodeForbidden, "a device cgroup forbids it"
 		e.Fix = allowNode(surroundings.Here())
-	case errors.Is(err, unix.EACCES) && onNodev():
+	case errors.Is(err, unix.EACCES) && OnNodev():
 		e.Cause, e.Detail = cause.NodeForbidden, "its file system is mounted nodev"
 		e.Fix = fix.Run(fix.ByRoot("mount", "-o", "remount,dev", mountPoint(Path)))
+	case errors.Is(err, unix.EACCES) && permitted():
+		e.Cause = cause.NodeForbidden
+		e.Detail, e.Fix = securityModule()
 	case errors.Is(err, unix.EACCES):
-		e.Cause, e.Fix = cause.NodeForbidden, fix.Run(openWay()).For(os.Geteuid() == 0)
+		return ModeForbids()
 	}
 	return e
+}
+
+// ModeForbids returns the error of a user whom the mode of the node, or of a directory above it, keeps out.
+func ModeForbids() error {
+	return &cause.Error{What: words.Escape(Path), Err: unix.EACCES, Cause: cause.NodeForbidden,
+		Fix: fix.Run(openWay()).For(os.Geteuid() == 0)}
 }
 
 // openWay returns the command that lets every user open the node, or reach it.
@@ -111,8 +120,8 @@ func openWay() fix.Command {
 	return fix.ByRoot("chmod", "0666", Path)
 }
 
-// onNodev reports whether the driver's node is on a file system mounted with nodev.
-func onNodev() bool {
+// OnNodev reports whether the driver's node is on a file system mounted with nodev.
+func OnNodev() bool {
 	var fs unix.Statfs_t
 	return unix.Statfs(Path, &fs) == nil && fs.Flags&unix.ST_NODEV != 0
 }
