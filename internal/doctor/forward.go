@@ -125,9 +125,12 @@ func returnForwarding(j *journey) []Finding {
 
 // hops finds packets of the program whose TTL is used up.
 func hops(j *journey) []Finding {
-	n := j.host.Counter("snmp", "Icmp", "OutTimeExcds")
+	n, told := j.invalid(), j.host.Counter("snmp", "Icmp", "OutTimeExcds")
 	if j.packet.IPv6() {
-		n = j.own6("Icmp6OutTimeExcds")
+		n, told = j.own6("Ip6InHdrErrors"), j.own6("Icmp6OutTimeExcds")
+	}
+	if told == 0 {
+		return nil
 	}
 	b := j.blame(n)
 	if t := j.traffic(); b.level == OK || n*2 < t.sent {

@@ -89,14 +89,14 @@ func (v *view) vanished() uint64 {
 
 // martian finds packets whose source the kernel does not accept from outside: its own addresses.
 func martian(j *journey) []Finding {
-	const few = 3
+	const few = 8 // a host that starts sends some packets to groups that nobody joined
 	dev := j.layer3().Name
 	n := j.vanished()
 	if j.frame() || j.packet.IPv6() || n < few || len(acceptLocal(j.view)) > 0 || j.walled() {
 		return nil
 	}
 	b, t := j.blame(n), j.traffic()
-	if b.level != Error || n*2 < t.sent {
+	if b.level != Error || n*10 < t.sent*8 {
 		return nil
 	}
 	what := fmt.Sprintf("the kernel dropped %s of the program without counting a reason", packets(b.sure))

@@ -84,8 +84,10 @@ func header(j *journey) []Finding {
 		return counted(wrong, "the kernel dropped "+packets(wrong)+
 			" of the program with a wrong IPv6 header (Ip6InHdrErrors, Ip6InTruncatedPkts)", "", j.headerFix())
 	}
-	n := j.host.Counter("snmp", "Ip", "InHdrErrors")
-	n -= min(n, j.host.Counter("netstat", "IpExt", "InCsumErrors")+j.host.Counter("snmp", "Icmp", "OutTimeExcds"))
+	n := j.invalid()
+	if j.host.Counter("snmp", "Icmp", "OutTimeExcds") > 0 {
+		n = 0 // the stage hops reports them
+	}
 	cut := j.host.Counter("netstat", "IpExt", "InTruncatedPkts")
 	b := j.blame(n + cut)
 	found := b.finding("the kernel dropped "+packets(b.part(n+cut))+
@@ -95,6 +97,12 @@ func header(j *journey) []Finding {
 		found[0].Fixes = []fix.Fix{j.headerFix()}
 	}
 	return found
+}
+
+// invalid returns how many IPv4 packets had a wrong header or a TTL that was used up here.
+func (j *journey) invalid() uint64 {
+	n := j.host.Counter("snmp", "Ip", "InHdrErrors")
+	return n - min(n, j.host.Counter("netstat", "IpExt", "InCsumErrors"))
 }
 
 func (j *journey) headerFix() fix.Fix {
