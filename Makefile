@@ -45,11 +45,12 @@ build:
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags $(TAGS) \
 	  -ldflags '-s -w -X main.version=$(VERSION)' -o tunadm .
 
+# One package at a time: attackers in the tests of netcfg block each search for attached programs on the machine.
 check:
 	@testing/prepare --check
 	$(GO) vet -tags $(TAGS) ./...
 	@skips=$$(mktemp) && export TUNADM_TEST_SKIPS="$$skips" && \
-	  { $(GO) test -tags $(TAGS) ./...; code=$$?; sort "$$skips" | uniq -c; rm -f "$$skips"; exit $$code; }
+	  { $(GO) test -p 1 -tags $(TAGS) ./...; code=$$?; sort "$$skips" | uniq -c; rm -f "$$skips"; exit $$code; }
 
 faults: build
 	faults/faultcheck.py all --binary ./tunadm
