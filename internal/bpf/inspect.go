@@ -18,16 +18,13 @@ type Loaded struct {
 
 // programInfo is the beginning of struct bpf_prog_info.
 type programInfo struct {
-	kind, id             uint32
-	tag                  [8]byte
-	jitedSize, codeSize  uint32
-	jited, code          uint64
-	loadTime             uint64
-	user, maps           uint32
-	mapIDs               uint64
-	name                 [16]byte
-	index, gpl           uint32
-	netnsDev, netnsInode uint64
+	_        [5]uint32 // type, ID, tag, length of the machine code
+	codeSize uint32
+	_        uint64
+	code     uint64
+	_        [3]uint64 // load time, user, maps
+	name     [16]byte
+	_        [3]uint64 // device, license, namespace of the device
 }
 
 // Inspect reads a program by its ID, which requires CAP_SYS_ADMIN.

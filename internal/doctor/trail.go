@@ -22,10 +22,8 @@ type journey struct {
 	*view
 	packet flow.Packet
 	course course
-	part   netip.Prefix   // the network of the device to which the destination of a packet of this host belongs
-	route  *evidence.Way  // the kernel's route for the packet; nil: not asked yet, or it is a frame within a bridge
-	walk   *walk          // the way through the firewall; nil: not begun
-	out    *netcfg.Device // the link through which the packet leaves; nil: this host receives it
+	part   netip.Prefix // the network of the device to which the destination of a packet of this host belongs
+	walk   *walk        // the way through the firewall; nil: not begun
 }
 
 // A course is one of the kernel's ways for a packet of the device.
