@@ -24,6 +24,7 @@ var conditions = map[string]func() (bool, error){
 	"others": sync.OnceValues(others),
 	"queues": sync.OnceValues(queues),
 	"traces": sync.OnceValues(traces),
+	"names":  sync.OnceValues(names),
 	"vlans":  sync.OnceValues(vlans),
 	"filter": sync.OnceValues(filter),
 }

@@ -55,14 +55,13 @@ func (o *doctorOptions) summary(r *doctor.Report, named bool) string {
 		}
 	}
 	var unknown []string
-	for _, g := range fold(r.Findings) {
-		if g.Level == doctor.Unknown {
-			what := g.What
-			if !named && g.Device != "" {
-				what = g.label() + ": " + what
-			}
-			unknown = append(unknown, what)
+	examined := func(f doctor.Finding) bool { return f.Level != doctor.Unknown }
+	for _, g := range fold(slices.DeleteFunc(slices.Clone(r.Findings), examined)) {
+		what := g.What
+		if !named && g.Device != "" {
+			what = g.label() + ": " + what
 		}
+		unknown = append(unknown, what)
 	}
 	if len(unknown) > 0 {
 		text += "; not examined: " + strings.Join(unknown, "; ")
@@ -155,7 +154,7 @@ func fold(findings []doctor.Finding) (groups []group) {
 			i, known[key] = len(groups), len(groups)
 			groups = append(groups, group{f, nil})
 		}
-		if !slices.Contains(groups[i].names, f.Device) {
+		if n := groups[i].names; len(n) == 0 || n[len(n)-1] != f.Device { // those of a device are together
 			groups[i].names = append(groups[i].names, f.Device)
 		}
 	}

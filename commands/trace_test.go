@@ -13,13 +13,17 @@ import (
 )
 
 // traces reports whether the kernel gives reasons for dropped packets, and describes its types.
-func traces() (bool, error) {
-	const reasons = "SKB_DROP_REASON_NOT_SPECIFIED\x00"
+func traces() (bool, error) { return hasReason("NOT_SPECIFIED") }
+
+// names reports whether the kernel has the names of reasons that Linux 6.14 introduced.
+func names() (bool, error) { return hasReason("BRIDGE_INGRESS_STP_STATE") }
+
+func hasReason(name string) (bool, error) {
 	types, err := os.ReadFile("/sys/kernel/btf/vmlinux")
 	if os.IsNotExist(err) {
 		return false, nil
 	}
-	return strings.Contains(string(types), reasons), err
+	return strings.Contains(string(types), "SKB_DROP_REASON_"+name+"\x00"), err
 }
 
 // bpfDrop is the program "bpf-drop NAME generic|driver|ingress|egress": it has a BPF program drop all packets of a

@@ -84,10 +84,9 @@ func decodeAddress(body []byte) (ownedAddress, bool) {
 // hops.
 type ownedRoute struct {
 	Route
-	index   int
-	hops    []int
-	barrier string // "unreachable" and the like, of a route that discards packets
-	kernel  bool   // its protocol is the kernel's, which other programs use too
+	index  int
+	hops   []int
+	kernel bool // its protocol is the kernel's, which other programs use too
 }
 
 // through returns the first of the devices through which the route goes, or nil.
@@ -152,7 +151,6 @@ func routeOf(r rtnl.Route, family int) (ownedRoute, bool) {
 		metrics: r.Metrics,
 		expires: r.Expires,
 	}}
-	owned := ownedRoute{Route: to, index: r.Index, hops: r.Hops, barrier: rtnl.Actions[r.Type],
-		kernel: r.Protocol == unix.RTPROT_KERNEL}
+	owned := ownedRoute{Route: to, index: r.Index, hops: r.Hops, kernel: r.Protocol == unix.RTPROT_KERNEL}
 	return owned, int(r.Family) == family && !cached
 }

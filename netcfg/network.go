@@ -52,21 +52,10 @@ func (n *Network) Link(name string) *Device {
 	return nil
 }
 
-// ByIndex returns the link with an index, or nil.
-func (n *Network) ByIndex(index int) *Device {
-	for _, l := range n.Links {
-		if l.Index == index {
-			return l
-		}
-	}
-	return nil
-}
-
 // A NetworkRoute is a route that the kernel did not derive from an address.
 type NetworkRoute struct {
 	Route
-	Index   int    // of its link; 0: none, or several
-	Barrier string // "unreachable" and the like, of a route that discards packets
+	Index int // of its link; 0: none, or several
 }
 
 // readRoutes reads the routes of both families.
@@ -77,7 +66,7 @@ func (n *Network) readRoutes(ns *Namespace) error {
 			return fmt.Errorf("read routes: %w", err)
 		}
 		for _, r := range routes {
-			n.Routes = append(n.Routes, NetworkRoute{r.Route, r.index, r.barrier})
+			n.Routes = append(n.Routes, NetworkRoute{r.Route, r.index})
 		}
 	}
 	return nil

@@ -82,7 +82,8 @@ func networkd(v *view) []Finding {
 			fix.ByRoot("networkctl", "reconfigure", "--", name))))
 }
 
-// intended reports whether an administrator made the file of systemd-networkd for this device: it matches the very name.
+// intended reports whether an administrator made the file of systemd-networkd for this device: it matches the very
+// name.
 func (v *view) intended(file string) bool {
 	b, err := v.file(file)
 	section := ""

@@ -144,6 +144,11 @@ func (j *journey) astray(way evidence.Way) []Finding {
 		other = nil
 	}
 	switch {
+	case other != nil && (last.Route == nil || !slices.Contains(j.host.Links(*last.Route), way.Index)):
+		return one(Error, fmt.Sprintf("packets to %s leave through %s, by table %s", j.packet.To,
+			words.Escape(other.Name), tableWord(way.Table)),
+			"a policy rule with a condition that is not known selects it",
+			fix.Sentence("inspect the rules: ip rule show"))
 	case last.Rule.Action != "":
 		return one(Error, fmt.Sprintf("a policy rule forbids packets to %s: %s", j.packet.To, last.Rule.Words()),
 			"sending fails, with an error such as \"permission denied\" or \"no route to host\"", last.Rule.Delete())

@@ -32,8 +32,8 @@ func position(family, name string) (at int, known bool) {
 	return at, known
 }
 
-// LinkSysctl returns a sysctl below /proc/sys/net/FAMILY/conf of a link. It reads those of all links at once. ok is false
-// if it does not know the sysctl.
+// LinkSysctl returns a sysctl below /proc/sys/net/FAMILY/conf of a link. It reads those of all links at once. ok is
+// false if it does not know the sysctl.
 func (h *Host) LinkSysctl(index int, family, name string) (value string, ok bool) {
 	if h.configurations == nil {
 		h.configurations = map[int]*configuration{}

@@ -36,8 +36,8 @@ type Nexthop struct {
 	Group     []uint32 // the IDs of its members
 }
 
-// Nexthops returns the nexthop objects.
-func (h *Host) Nexthops() []Nexthop {
+// allNexthops returns the nexthop objects.
+func (h *Host) allNexthops() []Nexthop {
 	ask := rtnl.Request(unix.RTM_GETNEXTHOP, unix.NLM_F_DUMP, rawBytes(make([]byte, unix.SizeofNhmsg)))
 	return once(&h.nexthops, dump(h, ask, decodeNexthop))
 }
@@ -74,7 +74,7 @@ func decodeNexthop(body []byte) (n Nexthop, ok bool) {
 
 // Nexthop returns the nexthop object with an ID, or nil.
 func (h *Host) Nexthop(id uint32) *Nexthop {
-	all := h.Nexthops()
+	all := h.allNexthops()
 	if i := slices.IndexFunc(all, func(n Nexthop) bool { return id != 0 && n.ID == id }); i >= 0 {
 		return &all[i]
 	}
@@ -164,5 +164,5 @@ func Matches(r rtnl.Rule, p flow.Packet) bool {
 		p.Mark&mask == r.Mark&mask && r.TOS == 0 && (r.IPProto == 0 || r.IPProto == p.Protocol) &&
 		ports(r.FromPort, p.FromPort) && ports(r.ToPort, p.ToPort) &&
 		(!r.ByUID || r.UIDs[0] <= p.UID && p.UID <= r.UIDs[1])
-	return matches != r.Not && !r.VRF
+	return matches != r.Not && !r.VRF && !r.Odd
 }

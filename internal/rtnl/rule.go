@@ -164,6 +164,7 @@ func (r *Rule) read(kind uint16, value, body []byte) {
 		r.Odd = r.Odd || Uint32(value) != none
 	case nl.FRA_PROTOCOL:
 		r.Protocol = firstByte(value)
+	case nl.FRA_FLOW: // the realm of the packet, which selects no route
 	case nl.FRA_IP_PROTO:
 		r.IPProto = firstByte(value)
 	case nl.FRA_SPORT_RANGE:

@@ -15,7 +15,8 @@ broken(
     repair="""
         ip link set br0 type bridge stp_state 0; ip link set tap0 nomaster
         ip link set tap0 master br0
-        """)
+        """,
+    reason="STP")
 
 broken(
     "the bridge port is disabled by hand (bridge link set state 0)",
@@ -29,7 +30,8 @@ broken(
     want="block|disabled|port state|not forwarding",
     probe="to_host",
     repair="bridge link set dev tap0 state 3",
-    fix=True)
+    fix=True,
+    reason="STP|BRIDGE")
 
 broken(
     "the host's address stayed on the uplink when that joined the bridge",

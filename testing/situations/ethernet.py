@@ -7,7 +7,8 @@ broken(
     "tap0",
     setup="make_tap; S sink tap0 0x1002 & attached tap0; ping -q -c4 -i0.5 -W1 10.0.0.2 || true",
     want=r"\bARP\b|neighbou?r",
-    probe="ip neigh show dev tap0 10.0.0.2 | grep -q REACHABLE")
+    probe="ip neigh show dev tap0 10.0.0.2 | grep -q REACHABLE",
+    traffic="ask 10.0.0.2; sleep 2", reason="NEIGH")
 
 broken(
     "ARP is off on the tap (NOARP)",

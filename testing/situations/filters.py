@@ -9,7 +9,8 @@ broken(
     want="XDP|bpf",
     probe="to_guest",
     repair="ip link set dev tun0 xdp off; ip link set dev tun0 xdpgeneric off",
-    fix=True)
+    fix=True,
+    reason="XDP")
 
 broken(
     "the root qdisc is too small for one packet (tbf)",
@@ -21,7 +22,8 @@ broken(
         """,
     want=r"qdisc|\btbf\b|shap|\btc\b",
     probe="to_guest",
-    repair="tc qdisc del dev tun0 root")
+    repair="tc qdisc del dev tun0 root",
+    reason="QDISC|TOO")
 
 broken(
     "INPUT policy drop, no rule names the device",
@@ -37,7 +39,8 @@ broken(
     want="firewall|policy|input",
     probe="to_host",
     repair="nft flush ruleset",
-    source="KBVE/kbve#10832")
+    source="KBVE/kbve#10832",
+    reason="NETFILTER")
 
 broken(
     "docker's FORWARD policy drop: the guest does not reach other networks",
@@ -54,7 +57,8 @@ broken(
     want="forward|docker|firewall|policy",
     probe="to_far",
     repair="nft flush ruleset",
-    source="kemeter/ring#146")
+    source="kemeter/ring#146",
+    reason="NETFILTER")
 
 broken(
     "br_netfilter: bridged frames pass through FORWARD policy drop",
@@ -68,4 +72,5 @@ broken(
     want="bridge-nf|br_netfilter|firewall|forward",
     probe="g_to_h",
     repair="sysctl -qw net.bridge.bridge-nf-call-iptables=0",
-    source="docker/docs#7370")
+    source="docker/docs#7370",
+    reason="NETFILTER")

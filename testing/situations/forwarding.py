@@ -26,7 +26,8 @@ broken(
     want="does not forward|forward",
     probe="to_far",
     repair="sysctl -w net.ipv4.ip_forward=1",
-    fix=True)
+    fix=True,
+    reason="IP_IN|FORWARD")
 
 broken(
     "ip_forward is on, and forwarding off for the device alone",
@@ -35,7 +36,8 @@ broken(
     want="forward",
     probe="to_far",
     repair="sysctl -w net.ipv4.conf.tun0.forwarding=1",
-    fix=True)
+    fix=True,
+    reason="IP_IN|FORWARD")
 
 broken(
     "rp_filter 1, and the answers come from an address that is routed elsewhere (real traffic)",
@@ -51,7 +53,8 @@ broken(
     want="rp_filter",
     probe="more_echos ip netns exec g ping -c1 -W1 -I 198.51.100.7 203.0.113.2",
     repair="sysctl -w net.ipv4.conf.tun0.rp_filter=2",
-    fix=True)
+    fix=True,
+    reason="RPFILTER")
 
 broken(
     "packets that are too large for the device are dropped, and the ICMP that says so too (MTU black hole)",

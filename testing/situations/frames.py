@@ -45,7 +45,8 @@ broken(
         attached tun0; sleep 1
         """,
     want="TTL|hop limit",
-    probe="more_echos sleep 0.5")
+    probe="more_echos sleep 0.5",
+    traffic="sleep 0.5", reason="IP_INHDR|TTL")
 
 broken(
     "the program calculates for ever and does not read",

@@ -12,7 +12,8 @@ broken(
         """,
     want="stopped|suspend|does not read|not read|reads? no|hang|SIGSTOP|queue is full",
     probe="to_guest",
-    repair="kill -CONT $(cat /run/relay.g)")
+    repair="kill -CONT $(cat /run/relay.g)",
+    traffic="ask 10.0.0.2", reason="FULL_RING|QDISC")
 
 broken(
     "the reader is slower than the traffic",
@@ -59,7 +60,8 @@ broken(
     "tun0",
     setup="make_tun; S talk tun0 0x1001 badip:10.0.0.2:10.0.0.1 & attached tun0; sleep 1",
     want="checksum",
-    probe="replied")
+    probe="replied",
+    traffic="sleep 0.5", reason="IP_CSUM")
 
 broken(
     "the ICMP checksum of what the program writes is wrong",
@@ -67,7 +69,8 @@ broken(
     setup="make_tun; S talk tun0 0x1001 badicmp:10.0.0.2:10.0.0.1 & attached tun0; sleep 1",
     want="checksum",
     probe="replied",
-    source="hidetzu/tcpip-stack#35")
+    source="hidetzu/tcpip-stack#35",
+    traffic="sleep 0.5", reason="ICMP_CSUM")
 
 broken(
     "the program writes packets whose source is this host's own address",
@@ -81,7 +84,8 @@ broken(
     want="martian|accept_local|own (source )?address|address(es)? of this host",
     probe="more_echos sleep 0.7",
     repair="sysctl -w net.ipv4.conf.tun0.accept_local=1",
-    fix=True)
+    fix=True,
+    traffic="sleep 0.5", reason="LOCAL_SOURCE")
 
 broken(
     "two programs share a multi-queue device, each gets half of the packets",
@@ -129,7 +133,8 @@ broken(
         ping -q -c3 -i0.1 -W1 10.0.0.2 || true
         """,
     want="deleted|stale|old descriptor|made again|re-?created|bad state|earlier device|python",
-    probe="ip link show tun0 | grep -q LOWER_UP")
+    probe="ip link show tun0 | grep -q LOWER_UP",
+    traffic="ask 10.0.0.2", reason="DEV_READY|FULL_RING|QDISC")
 
 broken(
     "a child inherited the descriptor: the daemon is gone and the device still busy",
