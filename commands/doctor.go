@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"sync"
 	"strconv"
 	"time"
 
@@ -132,23 +133,16 @@ func (o *doctorOptions) shown(findings []doctor.Finding) []doctor.Finding {
 	})
 }
 
-// declared returns a function that returns how the default files declare a device; nil: not at all, or the files cannot
-// be read or have mistakes.
-func declared() func(device string) *netcfg.Spec {
-	var declarations []declare.Declaration
-	read := false
-	return func(device string) *netcfg.Spec {
-		if !read {
-			read = true
-			declarations, _ = declare.Read(nil)
-		}
+// declared returns the devices that the default files declare, read when they are first asked for; none if the files
+// cannot be read or have mistakes.
+func declared() func() []doctor.Declared {
+	return sync.OnceValue(func() (all []doctor.Declared) {
+		declarations, _ := declare.Read(nil)
 		for i, d := range declarations {
-			if d.Spec.Name == device {
-				return &declarations[i].Spec
-			}
+			all = append(all, doctor.Declared{Spec: &declarations[i].Spec, Place: d.Where()})
 		}
-		return nil
-	}
+		return all
+	})
 }
 
 func renderFindingsJSON(to io.Writer, findings []doctor.Finding) error {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/users"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -34,6 +35,9 @@ type Declaration struct {
 	source string      // the line there, as [Mistake.Source]
 	caret  int         // as [Mistake.Caret]
 }
+
+// Where returns the place of the declaration as FILE:LINE.
+func (d *Declaration) Where() string { return fmt.Sprintf("%s:%d", words.Escape(d.place.Path), d.place.Line) }
 
 // mistake returns a mistake at the start of the declaration.
 func (d *Declaration) mistake(format string, args ...any) *Mistake {

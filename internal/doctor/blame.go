@@ -46,7 +46,7 @@ func (v *view) others(n uint64) (received uint64, busiest string) {
 		if l.Index == v.device.Index || l.Name == v.device.Master || l.Kind == "loopback" || l.Stats.RxPackets == 0 {
 			continue
 		}
-		one := l.Stats.RxPackets
+		one := l.Stats.RxPackets - min(l.Stats.RxPackets, l.Stats.RxOtherHost) // the IP layer does not count those
 		if received <= n {
 			one -= min(one, v.host.Counter("dev_snmp6/"+l.Name, "", "Ip6InMcastPkts"))
 		}

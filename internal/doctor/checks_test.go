@@ -74,7 +74,11 @@ func (s situation) view() *view {
 		people:  map[string]users.Person{},
 		network: &netcfg.Network{Links: links, Rules: s.network.Rules, Routes: s.network.Routes},
 		devices: []*netcfg.Device{s.device}, file: s.files.read}
-	v.Declared = func(string) *netcfg.Spec { return s.declared }
+	v.Declared = func() []Declared { return nil }
+	if s.declared != nil {
+		v.Declared = func() []Declared { return []Declared{{s.declared, "/etc/tunadm.toml:3"}} }
+		s.declared.Name = "tun0"
+	}
 	return v
 }
 
@@ -182,11 +186,15 @@ func TestLinkChecks(t *testing.T) {
 		"as declared": {look: declared, device: tun0(), declared: &netcfg.Spec{Name: "tun0"}},
 		"not as declared": {look: declared, device: tun0(),
 			declared: &netcfg.Spec{Name: "tun0", Link: netcfg.Link{MTU: &br0.MTU}},
-			want:     "warning it differs from its declaration; missing: ip link set tun0 mtu 1400",
+			want:     "warning it differs from its declaration (/etc/tunadm.toml:3); missing: ip link set tun0 mtu 1400",
 			fix:      "tunadm apply"},
 		"other mode than declared": {look: declared, device: tun0(),
 			declared: &netcfg.Spec{Name: "tun0", Mode: link.TAP},
-			want:     "warning it differs from its declaration: it is a tun, not a tap", fix: "tunadm apply --replace"},
+			want:     "warning it differs from its declaration (/etc/tunadm.toml:3): it is a tun, not a tap",
+			fix:      "tunadm apply --replace"},
+		"declared in another bridge": {look: declared, device: tun0(port),
+			declared: &netcfg.Spec{Name: "tun0", Master: &netcfg.Master{Name: "br7"}},
+			want:     "warning it is not a port of br7, as declared (/etc/tunadm.toml:3)", fix: "tunadm apply"},
 		"declared in another namespace": {look: declared, device: tun0(), question: Question{Netns: "blue"},
 			declared: &netcfg.Spec{Name: "tun0", Link: netcfg.Link{MTU: &br0.MTU}}},
 

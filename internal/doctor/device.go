@@ -34,12 +34,16 @@ func absent(v *view) []Finding {
 		}
 	}
 	var fixes []fix.Fix
+	if d := v.declaration(v.Device); d.Spec != nil && v.Netns == "" {
+		what += ", which is declared (" + d.Place + ")"
+		fixes = append(fixes, fix.Run(fix.Tunadm("apply", "")))
+	}
 	if near := words.Nearest(v.Device, names); near != "" {
 		what += ", but there is " + words.Escape(near)
 		fixes = append(fixes, fix.Run(fix.Tunadm("doctor", near)))
 	}
 	if elsewhere := namespacesWith(v.Device); len(elsewhere) > 0 {
-		if len(fixes) == 0 {
+		if what == "there is no device "+words.Escape(v.Device) {
 			what += " in this network namespace, but another one has it: "
 		} else {
 			what += "; another network namespace has it: "

@@ -60,8 +60,14 @@ type Question struct {
 	// Packet is the packet whose way is examined: From, To, Protocol, FromPort and ToPort. Without addresses, the
 	// packets are typical ones of the device.
 	flow.Packet
-	// Declared returns the properties that the default files declare for a device, or nil.
-	Declared func(device string) *netcfg.Spec
+	// Declared returns the devices that the default files declare.
+	Declared func() []Declared
+}
+
+// A Declared is a device as a file declares it.
+type Declared struct {
+	Spec  *netcfg.Spec
+	Place string // FILE:LINE
 }
 
 // A view is everything that the checks look at.
@@ -71,11 +77,12 @@ type view struct {
 	person    users.Person // the user of the question
 	admin     bool         // the invoking user may run commands that require root
 	network   *netcfg.Network
-	settings  map[string]setting // by the path of the sysctl
-	links     *index             // of the network; nil: not made yet
-	all       []*netcfg.Device   // all TUN/TAP devices
-	devices   []*netcfg.Device   // the TUN/TAP devices; if the question names one, that one alone
-	device    *netcfg.Device     // the device of the current check; nil: a check of the machine
+	settings  map[string]setting  // by the path of the sysctl
+	promised  map[string]Declared // the declarations by device; nil: not read yet
+	links     *index              // of the network; nil: not made yet
+	all       []*netcfg.Device    // all TUN/TAP devices
+	devices   []*netcfg.Device    // the TUN/TAP devices; if the question names one, that one alone
+	device    *netcfg.Device      // the device of the current check; nil: a check of the machine
 	people    map[string]users.Person
 	rules     *wall // the firewall; nil: not read yet
 	host      *evidence.Host
@@ -98,7 +105,7 @@ type check struct {
 // machineChecks returns the checks of the machine. A check that explains another comes before it.
 func machineChecks() []check {
 	return []check{
-		{"driver", driver}, {"device", absent}, {"create", create}, {"loopback", loopbackDown},
+		{"driver", driver}, {"device", absent}, {"create", create}, {"loopback", loopbackDown}, {"missing", missing},
 		{"rule-left-over", leftRules},
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tunadm/tunadm/internal/fix"
@@ -22,7 +21,7 @@ func down(v *view) []Finding {
 	if !v.asked() && len(d.Addresses) == 0 && d.Master == "" && !d.InUse() {
 		return ok("it is down, with no address, no master and no program")
 	}
-	if s := v.Declared(d.Name); s != nil && s.Up != nil && !*s.Up {
+	if s := v.declaration(d.Name).Spec; s != nil && s.Up != nil && !*s.Up {
 		return ok("it is down, as declared")
 	}
 	return one(Error, "it is down",
@@ -174,33 +173,6 @@ func ownMAC(d *netcfg.Device) link.MAC {
 	fmt.Fprint(h, d.Index, d.Name)
 	sum := h.Sum(nil)
 	return append(link.MAC{0xfe}, sum[:5]...)
-}
-
-// declared compares the device with its declaration in the default files.
-func declared(v *view) []Finding {
-	spec := v.Declared(v.device.Name)
-	if spec == nil || v.Netns != "" {
-		return nil
-	}
-	want := *spec
-	want.Master = nil // a look-up of the name can fail
-	steps, err := netcfg.Plan(&want, v.device)
-	if err != nil {
-		return one(Warning, "it differs from its declaration: "+err.Error(),
-			"it was created by hand, or the file has changed since",
-			fix.Run(fix.Tunadm("apply", "", "--replace")))
-	}
-	if len(steps) == 0 {
-		return nil
-	}
-	var lacks []string
-	for _, s := range steps {
-		lacks = append(lacks, s.String())
-	}
-	return one(Warning, "it differs from its declaration; missing: "+strings.Join(lacks, "; "),
-		"another program changed it, such as udev, which sets the MAC address of a new device; "+
-			"or it went down, which removes IPv6 addresses and routes",
-		fix.Run(fix.Tunadm("apply", "")))
 }
 
 // unread finds an attached program that has read no packet.

@@ -107,6 +107,12 @@ func (r Rule) Delete() fix.Fix {
 	return fix.Run(fix.InNamespace(append(append(ip, "rule", "del"), r.words()...)...))
 }
 
+// FRA_SPORT_MASK and FRA_DPORT_MASK, since Linux 6.15.
+const (
+	fraFromPortMask = 28
+	fraToPortMask   = 29
+)
+
 // detachedFlags are set if a rule names a device that does not exist.
 const detachedFlags = unix.FIB_RULE_IIF_DETACHED | unix.FIB_RULE_OIF_DETACHED
 
@@ -164,6 +170,8 @@ func (r *Rule) read(kind uint16, value, body []byte) {
 		r.Odd = r.Odd || Uint32(value) != none
 	case nl.FRA_PROTOCOL:
 		r.Protocol = firstByte(value)
+	case fraFromPortMask, fraToPortMask:
+		r.Odd = r.Odd || Uint16(value) != 0xffff
 	case nl.FRA_FLOW: // the realm of the packet, which selects no route
 	case nl.FRA_IP_PROTO:
 		r.IPProto = firstByte(value)

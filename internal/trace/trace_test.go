@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { os.Exit(nstest.Main(m)) }
 func TestTheTablesAreComplete(t *testing.T) {
 	tr := &Trace{target: target{Device: Device{Name: "tun0", Index: 7}}}
 	e := Event{at: 7, Device: "tun0"}
-	e.In, e.InIndex, e.From, e.To = "tun0", 7, netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.1")
+	e.In, e.InIndex, e.From, e.To = "tun0", 7, netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.1")
 	seen := map[string]bool{}
 	for _, rows := range [][]explanation{reasons[:], functions[:]} {
 		for _, row := range rows {

@@ -1,0 +1,78 @@
+package doctor
+
+import (
+	"strings"
+
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// declaration returns how the default files declare a device; its Spec is nil if they do not.
+func (v *view) declaration(device string) Declared {
+	if v.promised == nil {
+		v.promised = map[string]Declared{}
+		for _, d := range v.Declared() {
+			v.promised[d.Spec.Name] = d
+		}
+	}
+	return v.promised[device]
+}
+
+// missing finds declared devices that do not exist. The check device reports a named one.
+func missing(v *view) (found []Finding) {
+	if v.Device != "" || v.User != "" || v.Netns != "" {
+		return nil
+	}
+	for _, d := range v.Declared() {
+		if v.link(d.Spec.Name) == nil {
+			found = append(found, one(Warning, words.Escape(d.Spec.Name)+" is declared, but does not exist", d.Place,
+				fix.Run(fix.Tunadm("apply", "")))...)
+		}
+	}
+	return found
+}
+
+// declared compares the device with its declaration in the default files.
+func declared(v *view) []Finding {
+	d := v.device
+	declaration := v.declaration(d.Name)
+	if declaration.Spec == nil || v.Netns != "" {
+		return nil
+	}
+	place := " (" + declaration.Place + ")"
+	want := *declaration.Spec
+	if m := want.Master; m != nil && m.Name != d.Master {
+		return one(Warning, "it is not a port of "+words.Escape(m.Name)+", as declared"+place, v.insteadOf(m.Name),
+			fix.Run(fix.Tunadm("apply", "")))
+	}
+	want.Master = nil // it is the declared one
+	steps, err := netcfg.Plan(&want, d)
+	if err != nil {
+		return one(Warning, "it differs from its declaration"+place+": "+err.Error(),
+			"it was created by hand, or the file has changed since",
+			fix.Run(fix.Tunadm("apply", "", "--replace")))
+	}
+	if len(steps) == 0 {
+		return nil
+	}
+	var lacks []string
+	for _, s := range steps {
+		lacks = append(lacks, s.String())
+	}
+	return one(Warning, "it differs from its declaration"+place+"; missing: "+strings.Join(lacks, "; "),
+		"another program changed it, such as udev, which sets the MAC address of a new device; "+
+			"or it went down, which removes IPv6 addresses and routes",
+		fix.Run(fix.Tunadm("apply", "")))
+}
+
+// insteadOf tells what the device is instead of a port of the declared master.
+func (v *view) insteadOf(declared string) string {
+	switch {
+	case declared != "" && v.link(declared) == nil:
+		return words.Escape(declared) + " does not exist"
+	case v.device.Master == "":
+		return "another program removed it, or the master was re-created"
+	}
+	return "it is a port of " + words.Escape(v.device.Master)
+}
