@@ -21,7 +21,7 @@ func bridgeStages() []stage {
 // egressStages are the places that a frame passes in a bridge before the port that is the device transmits it.
 func egressStages() []stage {
 	return []stage{{"port-state", portState}, {"port-vlan", portVLAN}, {"port-flood", portFlood},
-		{"port-database", portDatabase},
+		{"port-database", portDatabase}, {"port-mtu", portMTU},
 		{"firewall", hooks(firewall.BridgeForward, firewall.Forward, firewall.BridgePostrouting, firewall.Egress)}}
 }
 

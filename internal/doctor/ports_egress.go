@@ -16,28 +16,48 @@ func portFlood(j *journey) []Finding {
 	if p == nil || br == nil {
 		return nil
 	}
-	set := func(word string) fix.Fix {
-		return fix.Run(fix.InNamespace("bridge", "link", "set", "dev", j.device.Name, word, "on"))
+	set := func(words ...string) fix.Fix {
+		return fix.Run(fix.InNamespace(slices.Concat([]string{"bridge", "link", "set", "dev", j.device.Name}, words)...))
 	}
 	b := j.host.Bridge(br.Index)
 	switch {
 	case !p.FloodBroadcast && !p.AnswersARP:
 		return one(Error,
 			"the bridge "+words.Escape(br.Name)+" sends no broadcast frames to the port (bcast_flood off)",
-			"the program sees no ARP request and no DHCP message", set("bcast_flood"))
+			"the program sees no ARP request and no DHCP message", set("bcast_flood", "on"))
 	case !p.Flood && !p.Learning && len(j.behind(p)) == 0:
 		return one(Error, "the bridge "+words.Escape(br.Name)+" knows no MAC address behind the port, learns none "+
 			"(learning off), and sends it no frames to unknown addresses (flood off)",
-			"only broadcast and multicast frames reach the program", set("learning"))
-	case !p.FloodMulticast && b != nil && !b.MulticastSnooping && slices.ContainsFunc(own(br), ipv6):
-		return one(Warning, "the bridge "+words.Escape(br.Name)+" sends no multicast frames to the port "+
+			"only broadcast and multicast frames reach the program", set("learning", "on", "flood", "on"))
+	case !p.FloodMulticast && b != nil && !b.MulticastSnooping && len(j.otherPorts(p)) > 0:
+		return one(Warning, "the bridge "+words.Escape(br.Name)+" sends no multicast frames of other ports to the port "+
 			"(mcast_flood off, mcast_snooping 0)", "IPv6 neighbour discovery does not reach the program",
-			set("mcast_flood"))
+			set("mcast_flood", "on"))
 	}
 	return nil
 }
 
-func ipv6(a netcfg.Address) bool { return a.Local.Is6() }
+// portMTU finds a port whose MTU is smaller than the one of another port.
+func portMTU(j *journey) []Finding {
+	p, br := j.port()
+	if p == nil || br == nil {
+		return nil
+	}
+	var larger *netcfg.Device
+	for _, o := range j.otherPorts(p) {
+		l := j.byIndex(o.Index)
+		if l != nil && l.Up && l.MTU > j.device.MTU && (larger == nil || l.MTU > larger.MTU) {
+			larger = l
+		}
+	}
+	if larger == nil {
+		return nil
+	}
+	return one(Warning, fmt.Sprintf("its MTU is %d, and %s, another port of the bridge %s, has %d", j.device.MTU,
+		words.Escape(larger.Name), words.Escape(br.Name), larger.MTU),
+		fmt.Sprintf("the bridge silently drops frames to the program with more than %d bytes of content", j.device.MTU),
+		fix.Run(ip("link", "set", "dev", j.device.Name, "mtu", fmt.Sprint(larger.MTU))))
+}
 
 // portDatabase finds entries of the forwarding database that lead the frames of the program's MAC address elsewhere.
 func portDatabase(j *journey) []Finding {
