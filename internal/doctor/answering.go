@@ -30,7 +30,7 @@ func echoIgnored(j *journey) []Finding {
 	fixed := untilBoot(sysctlKey(key, "0"))
 	switch {
 	case n > 0 && b.level != OK:
-		return []Finding{{Level: b.level, What: what, Counted: b.sure, Fixes: fixes(fixed),
+		return []Finding{{Level: b.level, What: what, counted: b.sure, Fixes: fixes(fixed),
 			Means: fmt.Sprintf("%s; it has not answered %s", means, packets(n))}}
 	case j.explicit():
 		return one(Error, what, means, fixed)
@@ -51,7 +51,7 @@ func arp(j *journey) []Finding {
 	}
 	n := j.host.Counter("netstat", "TcpExt", "ArpFilter")
 	if b := j.blame(n); b.level != OK && j.largest("arp_filter", dev.Name) == 1 {
-		return []Finding{{Level: b.level, Counted: b.sure,
+		return []Finding{{Level: b.level, counted: b.sure,
 			What: "this host did not answer " + packets(n) +
 				" of ARP, because the answers would leave through another device (arp_filter 1)",
 			Means: "hosts behind " + words.Escape(dev.Name) + " do not find its MAC address; " + b.evidence,

@@ -71,7 +71,7 @@ func (b blame) finding(what, means string) []Finding {
 	if b.level == OK {
 		return nil
 	}
-	return []Finding{{Level: b.level, What: what, Means: means + "; " + b.evidence, Counted: b.sure}}
+	return []Finding{{Level: b.level, What: what, Means: means + "; " + b.evidence, counted: b.sure}}
 }
 
 // own6 returns an IPv6 counter of the device that receives the packets. It is the device's own.

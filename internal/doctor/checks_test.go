@@ -186,7 +186,8 @@ func TestLinkChecks(t *testing.T) {
 		"as declared": {look: declared, device: tun0(), declared: &netcfg.Spec{Name: "tun0"}},
 		"not as declared": {look: declared, device: tun0(),
 			declared: &netcfg.Spec{Name: "tun0", Link: netcfg.Link{MTU: &br0.MTU}},
-			want:     "warning it differs from its declaration (/etc/tunadm.toml:3); missing: ip link set tun0 mtu 1400",
+			want: "warning it differs from its declaration (/etc/tunadm.toml:3); " +
+				"missing: ip link set tun0 mtu 1400",
 			fix:      "tunadm apply"},
 		"other mode than declared": {look: declared, device: tun0(),
 			declared: &netcfg.Spec{Name: "tun0", Mode: link.TAP},

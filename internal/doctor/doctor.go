@@ -38,8 +38,8 @@ type Finding struct {
 	Fixes  []fix.Fix // the best first
 
 	Way     string // the packet of a stage, and where it goes; "": a check
-	Counted uint64 // packets that the kernel's counters show to be dropped for this reason; 0: not counted
-	Opinion bool   // nothing fails, but an administrator may want to know
+	counted uint64 // packets that the kernel's counters show to be dropped for this reason; 0: not counted
+	opinion bool   // nothing fails, but an administrator may want to know
 }
 
 // A Report is what an examination found.
@@ -226,9 +226,9 @@ func byEvidence(findings []Finding) []Finding {
 	for _, f := range findings {
 		rank := 0
 		switch {
-		case f.Opinion:
+		case f.opinion:
 			rank = 2
-		case f.Counted == 0:
+		case f.counted == 0:
 			rank = 1
 		}
 		at := int(f.Level)*ranks + rank
@@ -248,7 +248,7 @@ func ok(what string) []Finding { return one(OK, what, "") }
 // opinion marks findings as no more than what an administrator may want to know.
 func opinion(found []Finding) []Finding {
 	for i := range found {
-		found[i].Opinion = found[i].Level == Warning
+		found[i].opinion = found[i].Level == Warning
 	}
 	return found
 }

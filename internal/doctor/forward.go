@@ -45,7 +45,7 @@ func forwarding(j *journey) []Finding {
 	what := "this host does not forward " + kind + " packets that arrive through " + words.Escape(dev)
 	switch {
 	case n > 0 && b.level != OK:
-		return []Finding{{Level: b.level, Counted: b.sure,
+		return []Finding{{Level: b.level, counted: b.sure,
 			What:  what + ", and dropped " + packets(n) + " to other hosts",
 			Means: "hosts behind the device reach only this host; " + b.evidence, Fixes: j.forwardFixes()}}
 	case j.explicit():

@@ -28,7 +28,7 @@ func xdp(j *journey) (found []Finding) {
 			found = append(found, ok(what+" passes every packet")...)
 		case p.Drops == evidence.Always:
 			found = append(found, one(Error, what+" drops every packet of the attached program", sent, remove)...)
-			found[len(found)-1].Counted = t.sent
+			found[len(found)-1].counted = t.sent
 		case lost > 0:
 			found = append(found, counted(lost, what+" drops packets of the attached program",
 				fmt.Sprintf("%s, and %s did not reach the IP layer", sent, packets(lost)), remove)...)

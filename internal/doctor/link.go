@@ -77,7 +77,7 @@ func noCarrier(v *view) []Finding {
 	if dropped := v.lost(); dropped > ownPackets || dropped > 0 && v.asked() {
 		found := one(Error, "no program is attached, so the kernel dropped "+packets(dropped)+" sent to it", means,
 			start)
-		found[0].Counted = dropped
+		found[0].counted = dropped
 		return found
 	}
 	if v.asked() {

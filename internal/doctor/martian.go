@@ -42,7 +42,7 @@ func reversePath(j *journey) []Finding {
 		loose = untilBoot(j.zeroes("rp_filter", dev)...)
 		loose.After = "  # all is for every device; until the next boot: add it to a file of /etc/sysctl.d"
 	}
-	return []Finding{{Level: b.level, Counted: b.sure, What: fmt.Sprintf(
+	return []Finding{{Level: b.level, counted: b.sure, What: fmt.Sprintf(
 		"rp_filter is %d, and dropped %s in this network namespace", value, packets(n)),
 		Means: "the kernel drops packets from addresses that are not routed to the device; " + b.evidence,
 		Fixes: []fix.Fix{loose}}}
@@ -101,12 +101,12 @@ func martian(j *journey) []Finding {
 	}
 	what := fmt.Sprintf("the kernel dropped %s of the program without counting a reason", packets(b.sure))
 	if j.largest("accept_local", dev) == 1 {
-		return []Finding{{Level: Warning, What: what, Counted: b.sure,
+		return []Finding{{Level: Warning, What: what, counted: b.sure,
 			Means: "their source or destination is not valid there, such as 127.0.0.1 or a broadcast address, " +
 				"or no program here joined their multicast group; " + b.evidence}}
 	}
 	accept := append([]fix.Command{sysctl("ipv4", dev, "accept_local", "1")}, j.zeroes("rp_filter", dev)...)
-	return []Finding{{Level: Warning, What: what, Counted: b.sure,
+	return []Finding{{Level: Warning, What: what, counted: b.sure,
 		Means: fmt.Sprintf("it drops packets from addresses of this host (%s) as martians (accept_local 0), and those "+
 			"to a multicast group that no program here joined; %s", strings.Join(j.addresses(), ", "), b.evidence),
 		Fixes: fixes(untilBoot(accept...))}}

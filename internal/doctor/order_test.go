@@ -6,10 +6,10 @@ import "testing"
 func TestEvidenceComesBeforeOpinion(t *testing.T) {
 	got := ""
 	for _, f := range byEvidence([]Finding{
-		{What: "i", Level: OK}, {What: "h", Level: Unknown}, {What: "f", Level: Warning, Opinion: true},
+		{What: "i", Level: OK}, {What: "h", Level: Unknown}, {What: "f", Level: Warning, opinion: true},
 		{What: "d", Level: Warning}, {What: "e", Level: Warning}, {What: "b", Level: Error},
-		{What: "g", Level: Warning, Opinion: true}, {What: "c", Level: Warning, Counted: 1},
-		{What: "a", Level: Error, Counted: 3},
+		{What: "g", Level: Warning, opinion: true}, {What: "c", Level: Warning, counted: 1},
+		{What: "a", Level: Error, counted: 3},
 	}) {
 		got += f.What
 	}

@@ -45,7 +45,7 @@ func pathMTU(j *journey) []Finding {
 		if lost == 0 {
 			return ok(what + ", but there were no such packets")
 		}
-		return []Finding{{Level: Error, What: what, Counted: lost,
+		return []Finding{{Level: Error, What: what, counted: lost,
 			Means: packets(lost) + " too large to be forwarded",
 			Fixes: []fix.Fix{j.opening(w, h, drops),
 				fix.Sentence(fmt.Sprintf("give both links the same MTU: %d and %d", narrow.MTU, wide.MTU))}}}

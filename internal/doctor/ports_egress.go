@@ -17,7 +17,8 @@ func portFlood(j *journey) []Finding {
 		return nil
 	}
 	set := func(words ...string) fix.Fix {
-		return fix.Run(fix.InNamespace(slices.Concat([]string{"bridge", "link", "set", "dev", j.device.Name}, words)...))
+		command := []string{"bridge", "link", "set", "dev", j.device.Name}
+		return fix.Run(fix.InNamespace(slices.Concat(command, words)...))
 	}
 	b := j.host.Bridge(br.Index)
 	switch {
@@ -30,7 +31,8 @@ func portFlood(j *journey) []Finding {
 			"(learning off), and sends it no frames to unknown addresses (flood off)",
 			"only broadcast and multicast frames reach the program", set("learning", "on", "flood", "on"))
 	case !p.FloodMulticast && b != nil && !b.MulticastSnooping && len(j.otherPorts(p)) > 0:
-		return one(Warning, "the bridge "+words.Escape(br.Name)+" sends no multicast frames of other ports to the port "+
+		return one(Warning, "the bridge "+words.Escape(br.Name)+
+			" sends no multicast frames of other ports to the port "+
 			"(mcast_flood off, mcast_snooping 0)", "IPv6 neighbour discovery does not reach the program",
 			set("mcast_flood", "on"))
 	}

@@ -41,11 +41,11 @@ func (j *journey) sentFiltersOf(d *netcfg.Device) (found []Finding) {
 				"the program does not get them", remove)...)
 		case f.Dropped > 0:
 			found = append(found, one(Error, what+" dropped "+packets(f.Dropped), "", remove)...)
-			found[len(found)-1].Counted = f.Dropped
+			found[len(found)-1].counted = f.Dropped
 		case f.Kind == "bpf" && hooked.Drops > 0 && len(j.host.Filters(d.Index, evidence.Ingress)) == 0:
 			found = append(found, one(Error, what+" dropped "+packets(uint64(hooked.Drops)),
 				"it is a BPF program", remove)...)
-			found[len(found)-1].Counted = uint64(hooked.Drops)
+			found[len(found)-1].counted = uint64(hooked.Drops)
 		case f.Drops || f.Redirects || f.Kind == "bpf":
 			found = append(found, one(Unknown, what+" may drop or redirect packets",
 				"its conditions were not evaluated; it has dropped none")...)
@@ -105,7 +105,7 @@ func (j *journey) queueingOf(d *netcfg.Device) []Finding {
 		found := one(level, fmt.Sprintf("the queueing discipline %s of %s dropped %d of %s (tc)", worst.Kind,
 			words.Escape(d.Name), worst.Drops, packets(total)),
 			"a limit or a burst that is smaller than the packets, or a rate below the traffic", fixed)
-		found[0].Counted = uint64(worst.Drops)
+		found[0].counted = uint64(worst.Drops)
 		return found
 	case root.Waiting > 0 && d.Carrier && j.stuck(*root):
 		return one(Error, fmt.Sprintf("%s (%d bytes) wait in the queueing discipline %s of %s (tc), and none left "+

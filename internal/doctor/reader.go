@@ -68,7 +68,7 @@ func reader(v *view) []Finding {
 		fmt.Sprintf("the program reads too slowly, so its transmit queue of %d packets overflows", d.TxQueueLen),
 		fix.Run(fix.Tunadm("set", d.Name, "--txqueuelen", strconv.Itoa(max(1000, 4*d.TxQueueLen)))))
 	found[0].Fixes[0].After = "  # helps against bursts only; until the device is deleted"
-	found[0].Counted = lost
+	found[0].counted = lost
 	return found
 }
 
@@ -92,7 +92,7 @@ func (v *view) stopped() []Finding {
 	}
 	found := one(Error, "the attached program is stopped: "+strings.Join(names, ", "), means,
 		fix.Run(fix.ByRoot(append([]string{"kill", "-CONT"}, pids...)...)))
-	found[0].Counted = v.device.Stats.TxDropped
+	found[0].counted = v.device.Stats.TxDropped
 	return found
 }
 
@@ -124,7 +124,7 @@ func (v *view) hangs(missing uint64) []Finding {
 		means = fmt.Sprintf("it runs in a loop (%d ms CPU time in %s): %s", used*10, while, d.UsedBy())
 	}
 	found := one(Error, what, means, fix.Sentence("restart the program"))
-	found[0].Counted = d.Stats.TxDropped
+	found[0].counted = d.Stats.TxDropped
 	return found
 }
 

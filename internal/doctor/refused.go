@@ -82,7 +82,7 @@ func (j *journey) formatFixes() []fix.Fix {
 
 // counted returns an error that counters prove.
 func counted(n uint64, what, means string, fixes ...fix.Fix) []Finding {
-	return []Finding{{Level: Error, What: what, Means: means, Counted: n, Fixes: fixes}}
+	return []Finding{{Level: Error, What: what, Means: means, counted: n, Fixes: fixes}}
 }
 
 // unreached returns how many packets of the program did not reach the IP layer, as the counters prove: all devices

@@ -35,7 +35,7 @@ func (j *journey) dropped(w *walk, h firewall.Hook, drops []firewall.Verdict) []
 			opening.Commands = append(opening.Commands, j.opening(back, h, back.steps.Drops(h)).Commands...)
 		}
 	}
-	return []Finding{{Level: level, What: what, Means: evidence, Counted: counted, Fixes: []fix.Fix{opening}}}
+	return []Finding{{Level: level, What: what, Means: evidence, counted: counted, Fixes: []fix.Fix{opening}}}
 }
 
 // those names the packets that a verdict is about.

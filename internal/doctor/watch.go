@@ -146,7 +146,7 @@ func (w *watch) findings(v *view) (found []Finding) {
 		if len(d.fixes) == 0 {
 			level = Warning // such as packets to a port at which no program listens
 		}
-		found = append(found, Finding{Level: level, What: what, Means: d.means, Fixes: d.fixes, Counted: d.packets})
+		found = append(found, Finding{Level: level, What: what, Means: d.means, Fixes: d.fixes, counted: d.packets})
 	}
 	now := v.network.Link(w.device.Name)
 	if now != nil && now.Stats.RxPackets+now.Stats.TxPackets+now.Stats.TxDropped+now.Stats.RxDropped == 0 &&

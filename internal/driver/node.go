@@ -31,12 +31,12 @@ func Open(node string) (int, error) {
 		fd, err = unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC|holders.ClaimMark, 0)
 	}
 	if err != nil {
-		return -1, OpenError(node, err)
+		return -1, openError(node, err)
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil || !isNode(&st) {
 		unix.Close(fd)
-		return -1, OpenError(node, unix.ENOTTY)
+		return -1, openError(node, unix.ENOTTY)
 	}
 	return fd, nil
 }
@@ -62,8 +62,8 @@ func isNode(st *unix.Stat_t) bool {
 	return st.Mode&unix.S_IFMT == unix.S_IFCHR && uint64(st.Rdev) == unix.Mkdev(holders.Major, holders.Minor)
 }
 
-// OpenError returns the reason why a node of the driver could not be opened.
-func OpenError(node string, err error) error {
+// openError returns the reason why a node of the driver could not be opened.
+func openError(node string, err error) error {
 	e := &cause.Error{What: words.Escape(node), Err: err}
 	if node != Path { // the user chose this path
 		if errors.Is(err, unix.ENOTTY) {

@@ -32,7 +32,7 @@ type Queue struct {
 	Drops          uint32
 	Backlog        uint32 // bytes that wait
 	Waiting        uint32 // packets that wait
-	Overlimits     uint32
+	overlimits     uint32
 }
 
 // Queues returns the queueing disciplines of all links.
@@ -77,7 +77,7 @@ func (q *Queue) count(stats []byte) {
 			q.Packets = rtnl.Uint32(value[8:])
 		case kind == nl.TCA_STATS_QUEUE && len(value) >= 20:
 			q.Waiting, q.Backlog = rtnl.Uint32(value), rtnl.Uint32(value[4:])
-			q.Drops, q.Overlimits = rtnl.Uint32(value[8:]), rtnl.Uint32(value[16:])
+			q.Drops, q.overlimits = rtnl.Uint32(value[8:]), rtnl.Uint32(value[16:])
 		}
 	}
 }

@@ -68,7 +68,7 @@ func (m *mark) count(now []Queue) []Queue {
 		if at >= 0 {
 			now[i].Packets -= m.queues[at].Packets
 			now[i].Drops -= min(q.Drops, m.queues[at].Drops)
-			now[i].Overlimits -= min(q.Overlimits, m.queues[at].Overlimits)
+			now[i].overlimits -= min(q.overlimits, m.queues[at].overlimits)
 		}
 	}
 	return now
