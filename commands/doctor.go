@@ -6,8 +6,8 @@ import (
 	"io"
 	"net/netip"
 	"slices"
-	"sync"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"

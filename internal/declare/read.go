@@ -37,7 +37,9 @@ type Declaration struct {
 }
 
 // Where returns the place of the declaration as FILE:LINE.
-func (d *Declaration) Where() string { return fmt.Sprintf("%s:%d", words.Escape(d.place.Path), d.place.Line) }
+func (d *Declaration) Where() string {
+	return fmt.Sprintf("%s:%d", words.Escape(d.place.Path), d.place.Line)
+}
 
 // mistake returns a mistake at the start of the declaration.
 func (d *Declaration) mistake(format string, args ...any) *Mistake {

@@ -209,7 +209,7 @@ func (v *view) complete(check string, findings []Finding) []Finding {
 		f := &findings[i]
 		f.Check = check
 		for i, fix := range f.Fixes {
-			f.Fixes[i] = fix.In(v.Netns).For(v.admin)
+			f.Fixes[i] = lasting(fix).In(v.Netns).For(v.admin)
 		}
 		if v.device != nil {
 			f.Device = v.device.Name

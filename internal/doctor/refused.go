@@ -12,6 +12,7 @@ import (
 func writtenStages() []stage {
 	return []stage{
 		{"format", format}, {"xdp", xdp}, {"tc-ingress", ingress}, {"header", header}, {"checksum", checksum},
+		{"advertisement", advertisement},
 	}
 }
 

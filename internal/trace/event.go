@@ -125,7 +125,7 @@ func (t *Trace) arrives(e Event) bool {
 
 // read reads the packet.
 func (e *Event) read(record []byte) {
-	copied := record[atCopy:][:min(word(record, atCopied), copyMax)]
+	copied := record[atCopy:][:min(max(0, word(record, atCopied)), copyMax)]
 	network, mac := half(record, atNetwork), half(record, atMAC)
 	data := int(double(record, atData) - double(record, atHead))
 	header := 0 // the length of the Ethernet header
