@@ -19,7 +19,7 @@ func advertisement(j *journey) []Finding {
 	if forwarding, _ := j.setting("ipv6", d.Name, "forwarding"); accept != "1" || forwarding != "1" {
 		return nil
 	}
-	return []Finding{{Level: Warning, Counted: n,
+	return []Finding{{Level: Warning, counted: n,
 		What: "the kernel ignored " + packets(n) + " of the program with IPv6 router advertisements: " +
 			"this host forwards IPv6 (forwarding 1, accept_ra 1)",
 		Means: "the device gets no IPv6 address and no route from them",

@@ -188,7 +188,7 @@ func TestLinkChecks(t *testing.T) {
 			declared: &netcfg.Spec{Name: "tun0", Link: netcfg.Link{MTU: &br0.MTU}},
 			want: "warning it differs from its declaration (/etc/tunadm.toml:3); " +
 				"missing: ip link set tun0 mtu 1400",
-			fix:      "tunadm apply"},
+			fix: "tunadm apply"},
 		"other mode than declared": {look: declared, device: tun0(),
 			declared: &netcfg.Spec{Name: "tun0", Mode: link.TAP},
 			want:     "warning it differs from its declaration (/etc/tunadm.toml:3): it is a tun, not a tap",
