@@ -16,7 +16,7 @@ broken(
     "NetworkManager took a declared port out of its bridge",
     "tap0",
     setup="""
-        printf '[device.tap0]\\nmode = "tap"\\nuser = "nobody"\\nbridge = "br0"\\n' >/etc/tunadm.toml
+        printf '[device.tap0]\\nmode = "tap"\\nuser = "nobody"\\nmaster = "br0"\\n' >/etc/tunadm.toml
         bridge_up; ip addr add 10.0.0.1/24 dev br0
         port tap0; guest g tap0 tap 10.0.0.2/24
         ip link set tap0 nomaster

@@ -159,7 +159,7 @@ broken(
         IPV6=yes; sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.forwarding=1
         tap
         S advertise g eth0 fd77:: &
-        sleep 1
+        wait_for "grep -q 'Icmp6InRouterAdvertisements.*[1-9]' /proc/net/dev_snmp6/tap0"
         """,
     want="accept_ra",
     probe="sleep 0.7; ip -6 addr show dev tap0 | grep -q fd77:",
