@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/netip"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
@@ -20,6 +23,9 @@ func localEnd(j *journey) []Finding {
 	what := fmt.Sprintf("packets to %s never reach it: this is an address of this host", to)
 	other := j.holderOf(to)
 	if other == nil {
+		if entry, err := j.host.Match(j.packet); err == nil && entry.Local() {
+			way = j.localEntry(entry)
+		}
 		return one(Error, what, "a local route delivers them through the loopback device lo",
 			fix.Run(ip(append(family(to), "route", "del", "local", way.To.String(), "table", tableWord(way.Table))...)))
 	}
@@ -37,6 +43,17 @@ func localEnd(j *journey) []Finding {
 	divert := diversion(j.device, other, from, to)
 	divert.After = "  # until the next boot, or until a device goes down; see tunadm loop in tunadm-packets(8)"
 	return one(Error, what, means, divert, loop)
+}
+
+// localEntry corrects the table of a local route. The kernel keeps the tables local and main in one until there is a
+// policy rule, and then answers with main for both.
+func (j *journey) localEntry(entry evidence.Way) evidence.Way {
+	for _, r := range j.host.Routes() {
+		if r.Type == unix.RTN_LOCAL && r.To == entry.To {
+			entry.Table = r.Table
+		}
+	}
+	return entry
 }
 
 // diversion returns the commands that lead the traffic between an address of each of two devices through them.
