@@ -56,6 +56,9 @@ func (t *Trace) row(e *Event) *explanation {
 			return &noCarrier
 		}
 	}
+	if e.Reason == "IP_INHDR" && e.Function == "ip_forward" {
+		return &expired
+	}
 	if (e.Reason == "IP_INADDRERRORS" || e.Reason == "IP_INNOROUTES") && deviceOf(e.To) != "" {
 		return &noLocalRoute
 	}

@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/fix"
@@ -104,12 +106,35 @@ func routeLocalnet(_ *Trace, e *Event) []fix.Fix {
 	return []fix.Fix{setting("ipv4", e.In, "route_localnet", "1")}
 }
 
-// forward has this host forward what arrives through the device.
+// forward has this host forward what arrives through the device, unless the destination is behind the same device. IPv6
+// has a setting of all devices, and since Linux 6.17 one of a single device.
 func forward(t *Trace, e *Event) []fix.Fix {
-	if t.host.sysctl(e.family(), e.In, "forwarding") != "0" {
+	where, name := e.In, "forwarding"
+	if e.To.Is6() {
+		where = "all"
+	}
+	if t.host.sysctl(e.family(), where, name) != "0" || behind(e.In, e.To) {
 		return nil
 	}
-	return []fix.Fix{setting(e.family(), e.In, "forwarding", "1")}
+	if e.To.Is6() && t.host.sysctl(e.family(), e.In, "force_forwarding") == "0" {
+		where, name = e.In, "force_forwarding"
+	}
+	return []fix.Fix{setting(e.family(), where, name, "1")}
+}
+
+// behind reports whether an address is in a network of the device.
+func behind(device string, ip netip.Addr) bool {
+	link, err := net.InterfaceByName(device)
+	if err != nil {
+		return false
+	}
+	addresses, _ := link.Addrs()
+	for _, a := range addresses {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Contains(ip) {
+			return true
+		}
+	}
+	return false
 }
 
 func routeOrForward(t *Trace, e *Event) []fix.Fix {

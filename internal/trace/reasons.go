@@ -1,7 +1,10 @@
 package trace
 
-// These explain packets before the reason does: what a device refuses, and a missing local route.
+// These explain packets before the reason does: what a device refuses, a missing local route, and an expired packet.
 var (
+	expired = explanation{"", "its hop count (TTL) is used up: its sender set a small one, or it travels in a circle",
+		nil}
+
 	noLocalRoute = explanation{"", "{to} is an address of this host, but its local route is missing", addLocalRoute}
 
 	isDown    = explanation{"", "the device {device} is down", bringUp}
@@ -61,8 +64,7 @@ var reasons = [...]explanation{
 	{"IP_INVALID_DEST", "its destination {to} is not valid for a packet that arrives through {in}", nil},
 	{"IP_LOCALNET", "its source or destination is in 127.0.0.0/8, which is valid on the loopback device only",
 		routeLocalnet},
-	{"UNICAST_IN_L2_MULTICAST", "its MAC address is a broadcast or multicast address, and its IP address is not" +
-		"its MAC address is a broadcast or multicast address, and its IP address is not", nil},
+	{"UNICAST_IN_L2_MULTICAST", "its MAC address is a broadcast or multicast address, and its IP address is not", nil},
 	{"IP_INADDRERRORS", "{to} is not an address of this host, and this host does not forward packets that " +
 		"arrive through {in}", forward},
 	{"IP_INNOROUTES", "this host has no route to {to}", routeOrForward},
@@ -85,8 +87,8 @@ var reasons = [...]explanation{
 	{"IP_OUTNOROUTES", "this host has no route to {to}", routeOrForward},
 	{"NEIGH_FAILED", "no host behind {device} answers the request for the MAC address of {to}", showNeighbour},
 	{"NEIGH_CREATEFAIL", "the table of neighbours is full", nil},
-	{"NEIGH_QUEUEFULL", "too many packets wait for the MAC address of {to}, for which no answer has come" +
-		"too many packets wait for the MAC address of {to}, for which no answer has come", showNeighbour},
+	{"NEIGH_QUEUEFULL", "too many packets wait for the MAC address of {to}, for which no answer has come",
+		showNeighbour},
 	{"NEIGH_DEAD", "its neighbour entry was removed while it waited", nil},
 	{"NEIGH_HH_FILLFAIL", "the kernel cannot write its Ethernet header", nil},
 	{"PKT_TOO_BIG", "it is larger than the MTU of {out}, and must not be fragmented: its sender has to " +
@@ -105,10 +107,10 @@ var reasons = [...]explanation{
 	// Sockets of this host.
 	{"NO_SOCKET", "no program on this host listens on its port at {to}", nil},
 	{"SOCKET_FILTER", "a filter of the receiving socket drops it", nil},
-	{"SOCKET_RCVBUFF", "the receiving program does not read fast enough: the buffer of its socket is full" +
-		"the receiving program does not read fast enough: the buffer of its socket is full", showSockets},
-	{"SOCKET_BACKLOG", "the receiving program does not read fast enough: the backlog of its socket is full" +
-		"the receiving program does not read fast enough: the backlog of its socket is full", showSockets},
+	{"SOCKET_RCVBUFF", "the receiving program does not read fast enough: the buffer of its socket is full",
+		showSockets},
+	{"SOCKET_BACKLOG", "the receiving program does not read fast enough: the backlog of its socket is full",
+		showSockets},
 	{"SOCKET_CLOSE", "the receiving socket was closed", nil},
 	{"PROTO_MEM", "the kernel's memory for sockets of its protocol is used up", nil},
 	{"TCP_LISTEN_OVERFLOW", "the listening program does not accept connections fast enough", showSockets},
@@ -120,7 +122,8 @@ const (
 		"or a virtio header that it did not ask for, or asked for and did not write"
 	checksum = "its checksum is wrong: the program that writes it does not compute it, changed the packet " +
 		"afterwards, or passes on a packet whose checksum was left to hardware"
-	queueing = "the queueing discipline of {device} drops it: it is full, or shapes the traffic"
+	longFrame = "the frame is longer than the MTU of the port {device}, and a bridge sends no ICMP message about it"
+	queueing  = "the queueing discipline of {device} drops it: it is full, or shapes the traffic"
 )
 
 // functions explains drops without a reason by the function that drops.
@@ -137,6 +140,8 @@ var functions = [...]explanation{
 	{"br_handle_frame_finish", "the bridge does not forward the frame: a VLAN or the state of the port {in} " +
 		"forbids it",
 		showPort},
+	{"br_dev_queue_push_xmit", longFrame, nil},
+	{"br_nf_dev_queue_xmit", longFrame, nil},
 	{"__br_forward", "the bridge does not forward the frame to {device}", showPort},
 	{"arp_process", "it asks for an address that is not one of this host", nil},
 	{"arp_rcv", "it is an ARP message that is not for this host", nil},

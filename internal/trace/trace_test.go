@@ -35,6 +35,9 @@ func TestTheTablesAreComplete(t *testing.T) {
 			if strings.ContainsAny(means, "{}") || strings.Contains(means, "invalid IP") || means == "" {
 				t.Errorf("%s: %q", row.name, means)
 			}
+			if half := len(row.means) / 2; row.means[:half] == row.means[len(row.means)-half:] {
+				t.Errorf("%s says it twice: %s", row.name, row.means)
+			}
 			if seen[row.name] {
 				t.Errorf("%s is explained twice", row.name)
 			}
