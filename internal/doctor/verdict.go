@@ -108,10 +108,20 @@ func (j *journey) weigh(w *walk, h firewall.Hook, v firewall.Verdict) (level Lev
 		}
 	case w.answer, j.frame(), t.received == 0:
 		return Error, evidence, 0
+	case j.course == fromProgram && j.dropsToo(w, h, true) && !j.hasForwarded():
+		return Error, evidence + ", but this host gets no answer from it", 0
 	case t.unanswered():
 		return Warning, evidence, 0
 	}
 	return OK, "", 0
+}
+
+// hasForwarded reports whether this host has forwarded a packet, so that those of the program may be for other hosts.
+func (j *journey) hasForwarded() bool {
+	if j.packet.IPv6() {
+		return j.host.Counter("snmp6", "", "Ip6OutForwDatagrams") > 0
+	}
+	return j.host.Counter("snmp", "Ip", "ForwDatagrams") > 0
 }
 
 // dropsToo reports whether the hook also drops the same packet of a connection that exists, or of a new one.
