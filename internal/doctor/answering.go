@@ -2,8 +2,11 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // echoIgnored finds echo requests of the program that this host does not answer, as it is set.
@@ -49,6 +52,9 @@ func arp(j *journey) []Finding {
 		return one(Error, "this host does not answer ARP requests (arp_ignore 8)",
 			"hosts behind the device do not find its MAC address", untilBoot(j.zeroes("arp_ignore", dev.Name)...))
 	}
+	if found := j.arpElsewhere(dev); found != nil {
+		return found
+	}
 	n := j.host.Counter("netstat", "TcpExt", "ArpFilter")
 	if b := j.blame(n); b.level != OK && j.largest("arp_filter", dev.Name) == 1 {
 		return []Finding{{Level: b.level, counted: b.sure,
@@ -58,4 +64,25 @@ func arp(j *journey) []Finding {
 			Fixes: fixes(untilBoot(j.zeroes("arp_filter", dev.Name)...))}}
 	}
 	return nil
+}
+
+// arpElsewhere finds an address of the question that is in the network of the device, but belongs to another link, so
+// that this host does not answer ARP requests for it.
+func (j *journey) arpElsewhere(dev *netcfg.Device) []Finding {
+	value, to := j.largest("arp_ignore", dev.Name), j.To
+	holder := j.holderOf(to)
+	if value != 1 && value != 2 || holder == nil || slices.ContainsFunc(dev.Addresses, func(a netcfg.Address) bool {
+		return a.Local == to
+	}) || !slices.ContainsFunc(own(dev), func(a netcfg.Address) bool { return a.Subnet().Contains(to) }) {
+		return nil
+	}
+	name := words.Escape(dev.Name)
+	zero := untilBoot(j.zeroes("arp_ignore", dev.Name)...)
+	list := []fix.Fix{zero}
+	if all, _ := j.setting("ipv4", "all", "arp_ignore"); all != "0" {
+		list = []fix.Fix{fix.Run(ip("addr", "add", to.String()+"/32", "dev", dev.Name)), zero}
+	}
+	return one(Error, fmt.Sprintf("this host answers no ARP requests for %s that arrive through %s (arp_ignore %d)",
+		to, name, value), fmt.Sprintf("%s has the address, and not %s; hosts behind %s do not find its MAC address",
+		words.Escape(holder.Name), name, name), list...)
 }

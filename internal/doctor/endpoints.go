@@ -27,6 +27,9 @@ func (v *view) endpoints(layer3 *netcfg.Device) (all []ends) {
 		bound.OutIndex = layer3.MasterIndex()
 	}
 	for _, a := range own(layer3) {
+		if v.foreign(a.Local) {
+			continue
+		}
 		other := v.peer(layer3, a)
 		switch {
 		case v.To.IsValid() && a.Subnet().Contains(v.To):
@@ -50,6 +53,11 @@ func (v *view) endpoints(layer3 *netcfg.Device) (all []ends) {
 		all = append(all, v.routedEndpoints(layer3)...)
 	}
 	return all
+}
+
+// foreign reports whether an address is not of the family of the question.
+func (v *view) foreign(ip netip.Addr) bool {
+	return v.To.IsValid() && v.To.Is6() != ip.Is6() || v.From.IsValid() && v.From.Is6() != ip.Is6()
 }
 
 // routedEndpoints returns an address in the network of each route of the device that is not the network of one of its

@@ -138,12 +138,16 @@ func mtuIPv6(v *view) []Finding {
 	if d.MTU >= link.MTUMinV6 || !v.asked() {
 		return nil
 	}
+	what := fmt.Sprintf("its MTU is %d, but IPv6 requires %d", d.MTU, link.MTUMinV6)
+	means := "the kernel has removed the IPv6 addresses, routes and sysctls of the device"
+	raise := fix.Run(fix.Tunadm("set", d.Name, "--mtu", strconv.Itoa(link.MTUMinV6)))
+	if d.Master == "" && (v.To.Is6() || v.From.Is6()) {
+		return one(Error, what, means+": it carries no IPv6 packet; after the fix, add its addresses again", raise)
+	}
 	for _, l := range v.network.Links {
 		for _, a := range l.Addresses {
 			if a.Local.Is6() && !a.Local.IsLinkLocalUnicast() && !a.Local.IsLoopback() {
-				return one(Warning, fmt.Sprintf("its MTU is %d, but IPv6 requires %d", d.MTU, link.MTUMinV6),
-					"the kernel has removed the IPv6 addresses, routes and sysctls of the device",
-					fix.Run(fix.Tunadm("set", d.Name, "--mtu", strconv.Itoa(link.MTUMinV6))))
+				return one(Warning, what, means, raise)
 			}
 		}
 	}
