@@ -11,7 +11,7 @@ import (
 func receiveStages() []stage {
 	return []stage{
 		{"firewall", hooks(firewall.Ingress, firewall.BridgePrerouting, firewall.Prerouting)},
-		{"rp-filter", reversePath}, {"martian", martian},
+		{"route-localnet", loopbackRoute}, {"rp-filter", reversePath}, {"martian", martian},
 	}
 }
 

@@ -1,6 +1,8 @@
 package firewall
 
 import (
+	"net/netip"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -41,6 +43,14 @@ func action(r *run, e expression) answer {
 			v.word = "snat"
 		}
 		r.translates(v.word == "snat")
+		if _, given := e.attributes[unix.NFTA_NAT_REG_ADDR_MIN]; given && v.word == "dnat" {
+			n := 4
+			if e.number(unix.NFTA_NAT_FAMILY) == unix.NFPROTO_IPV6 {
+				n = 16
+			}
+			to, _ := r.load(e.number(unix.NFTA_NAT_REG_ADDR_MIN), n)
+			r.leads(to)
+		}
 	}
 	r.verdicts = append(r.verdicts, v)
 	return yes
@@ -56,6 +66,13 @@ func (r *run) translates(source bool) {
 		r.source = max(r.source, is)
 	} else {
 		r.target = max(r.target, is)
+	}
+}
+
+// leads notes the new destination of the packet.
+func (r *run) leads(to value) {
+	if r.sure() && to.certain() && !r.goal.IsValid() {
+		r.goal, _ = netip.AddrFromSlice(to.bits)
 	}
 }
 

@@ -97,8 +97,12 @@ func (w *Walk) addresses(header value, from, to int) {
 	if w.From.IsValid() && !w.rewritten {
 		header.put(from, known(w.From.AsSlice()))
 	}
-	if w.target == no && !w.rewritten {
+	switch {
+	case w.rewritten:
+	case w.target == no:
 		header.put(to, known(w.To.AsSlice()))
+	case w.goal.IsValid() && w.goal.Is6() == w.IPv6():
+		header.put(to, known(w.goal.AsSlice()))
 	}
 }
 

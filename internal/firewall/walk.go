@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -68,11 +69,12 @@ type Walk struct {
 	chain     *chain // the base chain
 	mark      value
 	ctMark    value
-	untracked bool   // a rule has taken the packet out of connection tracking
-	rewritten bool   // a rule has written to the headers
-	source    answer // is the source translated?
-	target    answer // is the destination translated?
-	doubt     string // the first rule that is not understood, in this hook
+	untracked bool       // a rule has taken the packet out of connection tracking
+	rewritten bool       // a rule has written to the headers
+	source    answer     // is the source translated?
+	target    answer     // is the destination translated?
+	goal      netip.Addr // the new destination, if it is known
+	doubt     string     // the first rule that is not understood, in this hook
 }
 
 // Walk begins the way of a packet.
@@ -99,6 +101,9 @@ func (rs *Ruleset) Marked(p flow.Packet) (mark uint32, changed bool) {
 	mark = binary.NativeEndian.Uint32(w.mark.bits)
 	return mark, mark != p.Mark
 }
+
+// Goal returns the destination to which a rule has translated the packet; invalid: none, or it is not known.
+func (w *Walk) Goal() netip.Addr { return w.goal }
 
 // MasqueradesFor reports whether a chain translates the source of a packet that is forwarded: yes, no, or not known.
 func (rs *Ruleset) MasqueradesFor(p flow.Packet) (is, known bool) {

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +16,9 @@ func xtTarget(r *run, e expression) answer {
 		r.translates(true)
 	case "DNAT", "REDIRECT":
 		r.translates(false)
+		if name == "DNAT" {
+			r.destination(e)
+		}
 	case "REJECT":
 		v.code, v.action = nfDrop, Reject
 	case "NFQUEUE", "TPROXY":
@@ -38,6 +42,24 @@ func xtTarget(r *run, e expression) answer {
 	}
 	r.verdicts = append(r.verdicts, v)
 	return yes
+}
+
+// destination reads the addresses of struct nf_nat_range, or of struct nf_nat_ipv4_multi_range_compat.
+func (r *run) destination(e expression) {
+	const addresses = 1 // NF_NAT_RANGE_MAP_IPS
+	i, n := info(e.attributes[unix.NFTA_TARGET_INFO]), 4
+	if r.IPv6() {
+		n = 16
+	}
+	at, after := 4, 20
+	if e.number(unix.NFTA_TARGET_REV) == 0 && !r.IPv6() {
+		at, after = 8, 12
+	}
+	flags := i.long(at - 4)
+	if len(i) < after+n || flags&addresses == 0 || !bytes.Equal(i[at:at+n], i[after:after+n]) {
+		return
+	}
+	r.leads(known(i[at : at+n]))
 }
 
 // marks carries out struct xt_mark_tginfo2: mark = mark & ~mask ^ number.
