@@ -42,9 +42,12 @@ func simpletun(args []string) int {
 		for {
 			n, err := device.Read(packet)
 			must(err)
-			must(binary.Write(conn, binary.BigEndian, uint16(n)))
-			_, err = conn.Write(packet[:n])
-			must(err)
+			if binary.Write(conn, binary.BigEndian, uint16(n)) != nil {
+				return // the other end is gone, which the reader below sees
+			}
+			if _, err = conn.Write(packet[:n]); err != nil {
+				return
+			}
 		}
 	}()
 	for {
