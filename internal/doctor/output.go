@@ -5,7 +5,8 @@ import "github.com/tunadm/tunadm/internal/firewall"
 // outputStages are the places that a packet of this host passes before it is handed to a device.
 func outputStages() []stage {
 	return []stage{
-		{"local-end", localEnd}, {"route", route}, {"source", source}, {"mark", marked},
+		{"local-end", localEnd}, {"route", route}, {"source", source},
+		{"route-mtu", routeMTU}, {"mark", marked},
 		{"firewall", hooks(firewall.Output, firewall.Postrouting, firewall.Egress)},
 		{"firewall", resolution},
 		{"firewall", answers(firewall.Ingress, firewall.BridgePrerouting, firewall.Prerouting, firewall.BridgeInput,

@@ -27,7 +27,9 @@ type Way struct {
 	// filter or the check of its source drops; 0: it has a way.
 	Refusal unix.Errno
 	Words   string // the kernel's own explanation of the refusal, or ""
-	MTU     uint32 // of the path, as far as the kernel has learned it; 0: not known
+	MTU     uint32 // of the path: that of the route, or a smaller one that the kernel has learned; 0: not known
+	// MTULocked reports that the kernel learns no other MTU for the path.
+	MTULocked bool
 }
 
 // Local reports whether the destination is this host.
@@ -72,8 +74,11 @@ func (h *Host) ask(p flow.Packet, flags uint32) (way Way, err error) {
 	err = h.socket.Do(r, func(body []byte) {
 		way.Unmarshal(body)
 		for kind, value := range rtnl.Attributes([]byte(way.Metrics)) {
-			if kind == unix.RTAX_MTU {
+			switch kind {
+			case unix.RTAX_MTU:
 				way.MTU = rtnl.Uint32(value)
+			case unix.RTAX_LOCK:
+				way.MTULocked = rtnl.Uint32(value)&(1<<unix.RTAX_MTU) != 0
 			}
 		}
 	})
