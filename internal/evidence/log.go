@@ -1,0 +1,61 @@
+package evidence
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/link"
+)
+
+// OwnSource returns how long ago the kernel last logged that a frame with this source address arrived at a port,
+// although the address is one of the bridge itself. It is false if the log has no such line, or cannot be read.
+func (h *Host) OwnSource(bridge, port string, mac link.MAC) (ago time.Duration, logged bool) {
+	line := fmt.Sprintf("%s: received packet on %s with own address as source address (addr:%s,", bridge, port, mac)
+	var now unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) != nil {
+		return 0, false
+	}
+	for at, text := range kernelLog() {
+		if strings.HasPrefix(text, line) {
+			ago, logged = max(0, time.Duration(now.Nano())-at), true
+		}
+	}
+	return ago, logged
+}
+
+// kernelLog yields the lines of the kernel's log with the time since the boot.
+func kernelLog() func(yield func(time.Duration, string) bool) {
+	return func(yield func(time.Duration, string) bool) {
+		fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return
+		}
+		defer func() { _ = unix.Close(fd) }()
+		const longest = 8192 // of a record
+		record := make([]byte, longest)
+		for {
+			n, err := unix.Read(fd, record)
+			switch {
+			case err == unix.EPIPE || err == unix.EINTR: // a record was overwritten before it was read
+				continue
+			case err != nil || n <= 0:
+				return
+			}
+			head, text, _ := bytes.Cut(record[:n], []byte(";")) // priority,number,microseconds,flags;text
+			text, _, _ = bytes.Cut(text, []byte("\n"))
+			fields := strings.Split(string(head), ",")
+			if len(fields) < 3 {
+				continue
+			}
+			us, err := strconv.ParseInt(fields[2], 10, 64)
+			if err == nil && !yield(time.Duration(us)*time.Microsecond, string(text)) {
+				return
+			}
+		}
+	}
+}
