@@ -87,8 +87,8 @@ func (j *job) join(want *Spec, m *Master) {
 	mac := want.MAC
 	switch {
 	case mac != nil:
-	case j.before != nil && len(j.before.MAC) > 0 && j.before.MAC[0] == bridgePortMAC:
-		mac = j.before.MAC
+	case j.before != nil && len(j.before.MAC) > 0 && (j.before.MAC[0] == bridgePortMAC || j.before.InUse()):
+		mac = j.before.MAC // other hosts have the address of a device in use in their neighbour tables
 	default:
 		mac = link.RandomMAC(bridgePortMAC)
 		want.MAC = mac
