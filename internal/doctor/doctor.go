@@ -117,7 +117,7 @@ func deviceChecks() []check {
 		{"owner", unknownIDs}, {"anyone", anyone},
 		{"mode", modeOfName}, {"queues", queues}, {"bridge-down", bridgeDown}, {"down", down},
 		{"queue-length", queueLength}, {"detached", detached}, {"own-device", besides}, {"no-carrier", noCarrier},
-		{"reader", reader},
+		{"reader", reader}, {"virtio-header", virtioHeader},
 		{"companions", companions}, {"left-over", leftOver},
 		{"mtu", mtuOfMaster}, {"mtu-ipv6", mtuIPv6}, {"mac-twice", macTwice}, {"declared", declared},
 		{"other-mac", otherMACs}, {"bridge-address", bridgeAddress}, {"address", noAddress}, {"ipv6-off", ipv6Off},

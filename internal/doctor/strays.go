@@ -64,15 +64,18 @@ func (v *view) holdsNothing(directory string) bool {
 // besides finds a program that created a device of its own while the named device waits for it.
 func besides(v *view) []Finding {
 	d := v.device
-	if !v.asked() || d.InUse() || !d.Persist {
+	if v.Device == "" || d.InUse() || !d.Persist {
 		return nil
 	}
 	prefix := func(name string) string { return strings.TrimRight(name, "0123456789") }
 	for _, o := range v.all {
-		if o.Persist || o.Mode != d.Mode || !o.InUse() {
+		if o.Persist || o.Mode != d.Mode || o.Index < d.Index || !o.InUse() {
 			continue
 		}
-		owns := func(h netcfg.Holder) bool { return d.Access.User != nil && h.User.Number == d.Access.User.Number }
+		owns := func(h netcfg.Holder) bool {
+			return d.Access.User != nil && h.User.Number == d.Access.User.Number ||
+				v.User != "" && h.User.Number == v.person.ID.Number
+		}
 		if prefix(o.Name) != prefix(d.Name) && !slices.ContainsFunc(o.Holders, owns) {
 			continue
 		}
