@@ -86,8 +86,8 @@ class Case:
         """Runs the natural next commands after a killed or crashed one."""
         r["again"] = []
         for words in self.s.again:
-            same = words == ["@"]
-            command = Command([self.binary, *(self.s.args if same else words)],
+            same = words[0] == "@"
+            command = Command([self.binary, *(self.s.args + words[1:] if same else words)],
                               runner=self.s.runner if same else "plain", device=self.s.own[0])
             r["again"].append((words, *command.run(dict(os.environ, **self.s.env))))
         r["final"], r["final_memory"] = snapshot(), memory()

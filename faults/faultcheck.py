@@ -126,7 +126,7 @@ def one(mode, name, spec, options, report):
     for k, v in r.get("done", []):
         print("--", k, "" if isinstance(v, dict) else v)
     for again, code, out, e in r.get("again", []):
-        print("$ tunadm", *(s.args if again == ["@"] else again))
+        print("$ tunadm", *(s.args + again[1:] if again[0] == "@" else again))
         print(out + e + f"exit {code}")
     if "final" in r:
         print("-- now -> final", *compare(r["now"], r["final"]), sep="\n    ")

@@ -126,7 +126,7 @@ class Baseline:
         if foreign:
             found.append(("foreign object changed", foreign))
         for words, code, _, err in r["again"]:
-            if code not in s.again_exit and (words != ["@"] or code != self.first["code"]):
+            if code not in s.again_exit and (words[0] != "@" or code != self.first["code"]):
                 found.append((f"the next command fails (exit {code})", [" ".join(words) + ": " + err.strip()]))
         expected, mask, wanted = self.after, self.mask, len(self.first["memory"])
         if s.final == "before":

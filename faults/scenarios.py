@@ -16,7 +16,7 @@ class Scenario:
         self.prepare = [p.split() if isinstance(p, str) else p for p in prepare]
         self.whole = whole or len(self.own) <= 1  # one device, or --atomic: all as before, or all as asked
         self.runner = runner                      # plain; ready, carrier: SIGTERM once it says so, or is attached
-        self.again = [a.split() for a in again]   # after a kill; @: the same command
+        self.again = [a.split() for a in again]   # after a kill; @: the same command, with more arguments
         self.final = final                        # the state after that: before or after
         self.remade = remade                      # a device may have another index after the undo
         self.exit = exit                          # the status of the undisturbed command; None: any
@@ -127,9 +127,10 @@ def _packets():
     tun8 = "tuntap add dev tun8 mode tun pi\nlink set tun8 up\naddr add 10.8.0.1/24 dev tun8\n"
     stay = dict(whole=True, again=["@"], final="before", keeps=True)
     end = dict(setup=tun8, runner="carrier", **stay)
+    written = dict(end, again=["@ --force"])  # a file that a killed command wrote is not overwritten otherwise
     fails = dict(exit=1, **stay)
     yield s("dump", "dump tun8", "tun8", **end)
-    yield s("dump-write", "dump tun8 --write /run/cfg/out", "tun8", **end)
+    yield s("dump-write", "dump tun8 --write /run/cfg/out", "tun8", **written)
     yield s("dump-none", "dump tun8 --write /nonexistent/x", "tun8", setup=tun8, **fails)
     yield s("echo", "echo tun8", "tun8", **end)
     yield s("echo-port", "echo tap7", "tap7", setup=TAP7 + "link set tap7 master br0", **fails)
