@@ -78,7 +78,10 @@ func hooks(at ...firewall.Hook) func(*journey) []Finding {
 			}
 			j.walk = &walk{packet: p}
 		}
-		return j.pass(j.walk, at)
+		if found := j.pass(j.walk, at); !passes(found) || !j.frame() || !j.bridgeCalls(true) {
+			return found
+		}
+		return j.pass(j.inIPv6(), at)
 	}
 }
 
@@ -100,6 +103,10 @@ func (j *journey) walkBack() *walk {
 		return nil
 	}
 	p.From, p.To, p.FromPort, p.ToPort = p.To, p.From, p.ToPort, p.FromPort
+	p.FromMAC, p.ToMAC = p.ToMAC, p.FromMAC
+	if j.course == through {
+		p.FromMAC, p.ToMAC = [6]byte{}, [6]byte{}
+	}
 	p.In, p.Out, p.InIndex, p.OutIndex = p.Out, p.In, p.OutIndex, p.InIndex
 	p.Established = true
 	return &walk{packet: p, answer: true, steps: j.wall().rules.Walk(p)}
@@ -131,7 +138,7 @@ func (j *journey) pass(w *walk, at []firewall.Hook) (found []Finding) {
 		w.steps = wall.rules.Walk(w.packet)
 	}
 	for _, h := range at {
-		if !j.meets(h) {
+		if !j.meets(w, h) {
 			continue
 		}
 		j.place(w, h)
@@ -141,6 +148,7 @@ func (j *journey) pass(w *walk, at []firewall.Hook) (found []Finding) {
 				break
 			}
 		}
+		found = append(found, j.strangers(w, h)...)
 	}
 	if len(found) == 0 {
 		return ok("the firewall passes " + w.packet.String())
@@ -153,22 +161,22 @@ func (v *view) bridgePort() bool { return v.device.MasterKind == "bridge" }
 
 // meets reports whether the packet comes to a hook: those of bridges are for ports, and the IP hooks see frames only if
 // br_netfilter passes them on.
-func (j *journey) meets(h firewall.Hook) bool {
+func (j *journey) meets(w *walk, h firewall.Hook) bool {
 	frame := j.frame()
 	switch {
 	case h >= firewall.BridgePrerouting:
-		return j.bridgePort()
+		return j.bridgePort() && (!frame || !w.packet.IPv6())
 	case frame && h != firewall.Ingress && h != firewall.Egress:
-		return j.bridgeCalls()
+		return j.bridgeCalls(w.packet.IPv6())
 	}
 	return true
 }
 
 // bridgeCalls reports whether br_netfilter passes frames of the bridge on to the IP hooks.
-func (j *journey) bridgeCalls() bool {
+func (j *journey) bridgeCalls(ipv6 bool) bool {
 	b := j.host.Bridge(j.device.MasterIndex())
 	name, own := "bridge/bridge-nf-call-iptables", b != nil && b.CallIPTables
-	if j.packet.IPv6() {
+	if ipv6 {
 		name, own = "bridge/bridge-nf-call-ip6tables", b != nil && b.CallIP6Tables
 	}
 	value, loaded := j.host.Sysctl(name)
@@ -202,6 +210,7 @@ func (j *journey) frame() bool { return j.course == bridged || j.course == toPor
 // located adds the devices to a packet. It is false if the packet has no way out.
 func (j *journey) located(p flow.Packet) (flow.Packet, bool) {
 	at := j.layer3()
+	p.FromMAC, p.ToMAC = j.hardware(p)
 	switch j.course {
 	case toProgram:
 		p.Out, p.OutIndex = at.Name, at.Index

@@ -23,6 +23,7 @@ type journey struct {
 	course course
 	part   netip.Prefix // the network of the device to which the destination of a packet of this host belongs
 	walk   *walk        // the way through the firewall; nil: not begun
+	walk6  *walk        // that of an IPv6 frame
 }
 
 // A course is one of the kernel's ways for a packet of the device.

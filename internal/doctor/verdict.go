@@ -13,6 +13,10 @@ import (
 // only the traffic of the device and the counters of the rules make it an error.
 func (j *journey) dropped(w *walk, h firewall.Hook, drops []firewall.Verdict) []Finding {
 	v := drops[0]
+	if v.Action == firewall.MayDrop && v.MAC && v.Named && v.Count != nil && v.Count.Packets > 0 {
+		v.Action = firewall.Drop // the counter shows it
+		drops = append([]firewall.Verdict{v}, drops[1:]...)
+	}
 	if v.Action == firewall.MayDrop {
 		return one(Unknown, "the firewall may drop "+j.those(w)+": "+place(v), "not understood: "+v.Doubt)
 	}
@@ -47,7 +51,11 @@ func (j *journey) those(w *walk) string {
 	case w.packet.Resolves:
 		return "the ARP packets between this host and the program"
 	case j.frame():
-		return fmt.Sprintf("frames between %s and other ports of %s", words.Escape(j.device.Name),
+		kind := "frames"
+		if w.packet.IPv6() {
+			kind = "IPv6 frames"
+		}
+		return fmt.Sprintf("%s between %s and other ports of %s", kind, words.Escape(j.device.Name),
 			words.Escape(j.device.Master))
 	case j.course == through && w.answer:
 		return "answers from other networks to the program"
@@ -105,6 +113,11 @@ func (j *journey) weigh(w *walk, h firewall.Hook, v firewall.Verdict) (level Lev
 	case j.course == through:
 		if t.unanswered() {
 			return Warning, evidence, 0
+		}
+	case j.frame() && w.packet.IPv6():
+		// Every bridge has some IPv6 multicast; it is evidence if there is little else.
+		if n := j.own6("Ip6InMcastPkts"); n*2 >= t.sent || v.Count != nil {
+			return Warning, evidence + fmt.Sprintf("; the bridge received %s of IPv6 multicast", packets(n)), 0
 		}
 	case w.answer, j.frame(), t.received == 0:
 		return Error, evidence, 0

@@ -12,7 +12,7 @@ func fib(r *run, e expression) answer {
 	source := flags&unix.NFTA_FIB_F_SADDR != 0
 	l := label{text: "fib daddr", kind: hostNumber}
 	if source {
-		l.text = "fib saddr"
+		l.text, l.back = "fib saddr", true
 	}
 	v := unknown(4)
 	switch result {
@@ -42,7 +42,8 @@ func (r *run) reverse(source bool, flags uint32) value {
 	if present {
 		size = 1
 	}
-	if !source || r.rules.Route == nil || r.In == "" || r.InIndex == 0 || flags&unix.NFTA_FIB_F_OIF != 0 {
+	if !source || !r.From.IsValid() || r.rules.Route == nil ||
+		r.In == "" || r.InIndex == 0 || flags&unix.NFTA_FIB_F_OIF != 0 {
 		return unknown(size)
 	}
 	p := r.Packet
@@ -63,4 +64,21 @@ func (r *run) reverse(source bool, flags uint32) value {
 		return known([]byte{byte(whether(index != 0) / yes)})
 	}
 	return host(uint32(index))
+}
+
+// matchReversePath is struct xt_rpfilter_info.
+func matchReversePath(r *run, i info) answer {
+	const loose, mark, inverted = 1, 2, 8 // XT_RPFILTER_*
+	flags := uint32(unix.NFTA_FIB_F_PRESENT)
+	if i.byte(0)&loose == 0 {
+		flags |= unix.NFTA_FIB_F_IIF
+	}
+	if i.byte(0)&mark != 0 {
+		flags |= unix.NFTA_FIB_F_MARK
+	}
+	is := r.reverse(true, flags).equals([]byte{1})
+	if is == maybe {
+		r.causes.back = true
+	}
+	return is.flip(i.byte(0)&inverted != 0)
 }

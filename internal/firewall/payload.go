@@ -46,6 +46,7 @@ func (w *Walk) headerBytes(base uint32) (v value, exists bool) {
 		}
 		v = unknown(14)
 		v.put(12, w.etherType())
+		w.hardwareAddresses(v)
 		return v, true
 	case unix.NFT_PAYLOAD_NETWORK_HEADER:
 		switch {
@@ -59,6 +60,20 @@ func (w *Walk) headerBytes(base uint32) (v value, exists bool) {
 		return w.transport(), !w.arp()
 	}
 	return unknown(64), true
+}
+
+// hardwareAddresses puts the MAC addresses into an Ethernet header. A packet that is forwarded leaves with others.
+func (w *Walk) hardwareAddresses(header value) {
+	if w.hook == Egress && w.In != "" && w.Bridge == "" {
+		return
+	}
+	none := [6]byte{}
+	if w.ToMAC != none {
+		header.put(0, known(w.ToMAC[:]))
+	}
+	if w.FromMAC != none {
+		header.put(6, known(w.FromMAC[:]))
+	}
 }
 
 // put copies a part of a header.
@@ -99,6 +114,7 @@ func (w *Walk) addresses(header value, from, to int) {
 	}
 	switch {
 	case w.rewritten:
+	case w.To.IsUnspecified():
 	case w.target == no:
 		header.put(to, known(w.To.AsSlice()))
 	case w.goal.IsValid() && w.goal.Is6() == w.IPv6():
@@ -169,6 +185,10 @@ func (w *Walk) header(base uint32, at, n int) label {
 		{unix.NFT_PAYLOAD_NETWORK_HEADER, true, 8, 16}:  {text: "ip6 saddr", kind: address},
 		{unix.NFT_PAYLOAD_NETWORK_HEADER, true, 24, 16}: {text: "ip6 daddr", kind: address},
 		{unix.NFT_PAYLOAD_NETWORK_HEADER, true, 6, 1}:   {text: "ip6 nexthdr", kind: protocol},
+		{unix.NFT_PAYLOAD_LL_HEADER, false, 0, 6}:       {text: "ether daddr", kind: macAddress},
+		{unix.NFT_PAYLOAD_LL_HEADER, true, 0, 6}:        {text: "ether daddr", kind: macAddress},
+		{unix.NFT_PAYLOAD_LL_HEADER, false, 6, 6}:       {text: "ether saddr", kind: macAddress},
+		{unix.NFT_PAYLOAD_LL_HEADER, true, 6, 6}:        {text: "ether saddr", kind: macAddress},
 		{unix.NFT_PAYLOAD_LL_HEADER, false, 12, 2}:      {text: "ether type"},
 		{unix.NFT_PAYLOAD_LL_HEADER, true, 12, 2}:       {text: "ether type"},
 	}

@@ -109,6 +109,27 @@ func strange(r *run, e expression) answer {
 
 // wonder notes that it is not known whether a rule applies.
 func (r *run) wonder(why string) answer {
+	r.causes.other = true
+	return r.doubts(why)
+}
+
+// lacks notes that a property of the packet is not known.
+func (r *run) lacks(l label) answer {
+	switch {
+	case l.kind == macAddress:
+		r.causes.mac = true
+	case l.back:
+		r.causes.back, r.causes.other = true, true
+	default:
+		r.causes.other = true
+	}
+	return r.doubts(l.text + " is not known")
+}
+
+// causes are the kinds of doubts in a base chain.
+type causes struct{ mac, back, other bool }
+
+func (r *run) doubts(why string) answer {
 	if r.doubt == "" {
 		r.doubt = "rule " + r.rule.place() + ": " + why
 	}
@@ -145,7 +166,7 @@ func comparison(r *run, e expression) answer {
 // judge notes why a comparison is not certain, and whether it names the device.
 func (r *run) judge(l label, is answer, positive bool) answer {
 	if is == maybe {
-		return r.wonder(l.text + " is not known")
+		return r.lacks(l)
 	}
 	r.named = r.named || positive && l.device
 	return is

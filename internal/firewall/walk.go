@@ -1,7 +1,6 @@
 package firewall
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"slices"
 	"strings"
@@ -59,6 +58,8 @@ type Verdict struct {
 	Named  bool     // a condition on the way to it names the device
 	Count  *Counter // nil: neither the rule nor the policy counts
 	Doubt  string   // why the answer is not certain: the first rule that is not understood
+	MAC    bool     // all doubts are about MAC addresses
+	Return bool     // a doubt is about the route back to the source
 }
 
 // A Walk is the way of one packet through the hooks. A hook sees what those before it have changed.
@@ -75,6 +76,7 @@ type Walk struct {
 	target    answer     // is the destination translated?
 	goal      netip.Addr // the new destination, if it is known
 	doubt     string     // the first rule that is not understood, in this hook
+	causes    causes     // of the doubts
 }
 
 // Walk begins the way of a packet.
@@ -86,40 +88,13 @@ func (rs *Ruleset) Walk(p flow.Packet) *Walk {
 	return w
 }
 
-// Marked returns the mark that chains of the type route give a packet of this host: the kernel then routes it again.
-// changed is false if none does, or if the mark is not known.
-func (rs *Ruleset) Marked(p flow.Packet) (mark uint32, changed bool) {
-	routes := func(c *chain) bool { return c.kind == "route" }
-	if !slices.ContainsFunc(rs.at(Output, p), routes) {
-		return 0, false
-	}
-	w := rs.Walk(p)
-	w.Drops(Output)
-	if !w.mark.certain() || len(w.mark.bits) != 4 {
-		return 0, false
-	}
-	mark = binary.NativeEndian.Uint32(w.mark.bits)
-	return mark, mark != p.Mark
-}
-
-// Goal returns the destination to which a rule has translated the packet; invalid: none, or it is not known.
-func (w *Walk) Goal() netip.Addr { return w.goal }
-
-// MasqueradesFor reports whether a chain translates the source of a packet that is forwarded: yes, no, or not known.
-func (rs *Ruleset) MasqueradesFor(p flow.Packet) (is, known bool) {
-	w := rs.Walk(p)
-	for _, h := range []Hook{Prerouting, Forward, Postrouting} { // the first two may set a mark
-		w.Hook(h)
-	}
-	return w.source == yes, w.source != maybe
-}
-
 // An outcome is one possible end of the way through a base chain.
 type outcome struct {
 	action Action
 	rule   *rule // nil: the policy
 	words  string
 	doubt  string
+	causes causes
 	named  bool
 }
 
@@ -146,7 +121,7 @@ func (w *Walk) Drops(h Hook) (all []Verdict) {
 		if c.kind == "nat" && (w.Established || w.TooBig) {
 			continue // only the first packet of a connection meets it
 		}
-		w.chain, w.doubt = c, ""
+		w.chain, w.doubt, w.causes = c, "", causes{}
 		drops, passes := w.base(c)
 		if len(drops) == 0 {
 			continue
@@ -164,7 +139,7 @@ func (w *Walk) Drops(h Hook) (all []Verdict) {
 func (w *Walk) base(c *chain) (drops []outcome, passes bool) {
 	outcomes, falls := w.through(c, path{sure: true})
 	if falls {
-		outcomes = append(outcomes, outcome{action: policy(c), doubt: w.doubt})
+		outcomes = append(outcomes, outcome{action: policy(c), doubt: w.doubt, causes: w.causes})
 	}
 	for _, o := range outcomes {
 		switch o.action {
@@ -188,7 +163,8 @@ func policy(c *chain) Action {
 
 func (w *Walk) verdict(c *chain, o outcome) Verdict {
 	v := Verdict{Action: o.action, Family: families[c.family], Table: c.table, Chain: c.name, Base: c.name,
-		Policy: o.rule == nil, Count: c.counter, Doubt: o.doubt, Named: o.named}
+		Policy: o.rule == nil, Count: c.counter, Doubt: o.doubt, Named: o.named,
+		MAC: o.causes.mac && !o.causes.other, Return: o.causes.back}
 	if o.rule != nil {
 		v.Chain, v.Handle, v.Number, v.Rule = o.rule.chain.name, o.rule.handle, o.rule.number, o.words
 		v.Count = o.rule.counter()
@@ -253,7 +229,8 @@ func (w *Walk) follow(r *run, v verdict, p path) (ends []outcome, on bool) {
 	case unix.NFT_CONTINUE, unix.NFT_BREAK, unix.NFT_RETURN:
 		return nil, true
 	}
-	return []outcome{{action: v.action, rule: r.rule, words: r.text(v), doubt: w.doubt, named: p.named}}, false
+	return []outcome{{action: v.action, rule: r.rule, words: r.text(v), doubt: w.doubt, causes: w.causes,
+		named: p.named}}, false
 }
 
 // at returns the base chains of a hook for a packet.

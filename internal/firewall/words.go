@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ type label struct {
 	text    string // "iifname", "ip saddr", ...
 	kind    kind
 	device  bool // it identifies a device
+	back    bool // it is about the route back to the source
 	swapped bool // from the byte order of this host
 	mask    []byte
 	size    int // of an address of which only the first bytes were read; 0: all
@@ -35,6 +37,7 @@ const (
 	state    // of connection tracking
 	family   // NFPROTO_*
 	icmpType
+	macAddress
 )
 
 // say adds words to the text of the rule.
@@ -97,6 +100,8 @@ func (l label) format(rs *Ruleset, data []byte) string {
 		if ip, ok := netip.AddrFromSlice(data); ok {
 			return ip.String() + prefixLength(l.mask)
 		}
+	case l.kind == macAddress && len(data) == 6:
+		return net.HardwareAddr(data).String()
 	case l.kind == port || l.swapped:
 		return decimal(number)
 	case l.kind == family && len(data) == 1 && families[data[0]] != "":

@@ -14,6 +14,8 @@ type matcher func(r *run, info info) answer
 // matcherOf returns the function of a match, or nil.
 func matcherOf(name string, revision uint32) matcher {
 	switch {
+	case name == "rpfilter":
+		return matchReversePath
 	case name == "conntrack" && revision >= 2:
 		return matchConntrack
 	case name == "state":

@@ -16,6 +16,8 @@ type Packet struct {
 	In, Out     string // the devices through which it arrives and leaves; "": this host
 	InIndex     int
 	OutIndex    int
+	FromMAC     [6]byte // of the frame; 0: not known
+	ToMAC       [6]byte
 	Mark        uint32
 	UID         uint32 // of the sending program
 	Size        int    // bytes, with the IP header
