@@ -65,11 +65,14 @@ func (g *progress) run() {
 func (g *progress) draw() (again bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.ended {
+		return false // the caller may have closed the terminal
+	}
 	fd := int(g.terminal.Fd())
 	group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
 	background := err == nil && group != unix.Getpgrp()
-	if g.ended || g.midLine || background || !poll.Output(fd, time.Now()) {
-		return !g.ended
+	if g.midLine || background || !poll.Output(fd, time.Now()) {
+		return true
 	}
 	line := []rune(g.line())
 	if width := terminalWidth(g.terminal); width > 0 && len(line) >= width {
