@@ -60,7 +60,7 @@ situations: build
 
 # One package at a time, and longer deadlines: with the race detector a search for attached programs takes seconds.
 race:
-	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 TUNADM_TEST_PATIENCE=5 $(GO) test -race -p 1 -tags $(TAGS) ./...
+	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 TUNADM_TEST_PATIENCE=5 $(GO) test -race -p 1 -timeout 30m -tags $(TAGS) ./...
 
 archs:
 	for arch in $$($(GO) tool dist list | sed -n 's|^linux/||p'); do \
