@@ -58,25 +58,8 @@ func FuzzPrinters(f *testing.F) {
 				p.complain(errors.Join(failed, errors.New(text)))
 				return nil
 			},
-			"say": func(p *program, _ *bytes.Buffer) error { p.say(text); p.sayOf(text, text); return nil },
-			"findings": func(_ *program, out *bytes.Buffer) error {
-				found := []doctor.Finding{{Check: "x", Device: text, What: text, Means: text,
-					Fixes: []fix.Fix{fix.Sentence(text)}}}
-				found = append(found, doctor.Finding{Level: doctor.Unknown, Device: text, What: text})
-				devices := []*netcfg.Device{d}
-				var failed error
-				for _, width := range []int{0, usualWidth} {
-					printer := findingPrinter{bufio.NewWriter(out), width}
-					for _, g := range fold(found) {
-						printer.finding(g)
-					}
-					printer.trail(found)
-					o := &doctorOptions{user: text}
-					printer.line("", o.summary(&doctor.Report{Findings: found[1:], Devices: devices}, true))
-					failed = errors.Join(failed, printer.Flush())
-				}
-				return failed
-			},
+			"say":       func(p *program, _ *bytes.Buffer) error { p.say(text); p.sayOf(text, text); return nil },
+			"findings":  func(_ *program, out *bytes.Buffer) error { return printFindings(out, d, text) },
 			"plan":      func(_ *program, out *bytes.Buffer) error { return renderPlan(out, deletion(d), false) },
 			"json plan": func(_ *program, out *bytes.Buffer) error { return renderPlan(out, deletion(d), true) },
 			"toml": func(_ *program, out *bytes.Buffer) error {
@@ -96,6 +79,25 @@ func FuzzPrinters(f *testing.F) {
 			checkPrinted(t, name, text, out.Bytes())
 		}
 	})
+}
+
+// printFindings prints findings of the doctor on a pipe and on a terminal.
+func printFindings(out *bytes.Buffer, d *netcfg.Device, text string) (failed error) {
+	found := []doctor.Finding{{Check: "x", Device: text, What: text, Means: text,
+		Fixes: []fix.Fix{fix.Sentence(text)}}}
+	found = append(found, doctor.Finding{Level: doctor.Unknown, Device: text, What: text})
+	for _, width := range []int{0, usualWidth} {
+		printer := findingPrinter{bufio.NewWriter(out), width}
+		for _, g := range fold(found) {
+			printer.finding(g)
+		}
+		printer.trail(found)
+		o := &doctorOptions{user: text}
+		report := &doctor.Report{Findings: found[1:], Devices: []*netcfg.Device{d}}
+		printer.line("", o.summary(report, true))
+		failed = errors.Join(failed, printer.Flush())
+	}
+	return failed
 }
 
 // checkPrinted reports characters that a terminal should not see, and invalid JSON.
