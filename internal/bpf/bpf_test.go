@@ -101,7 +101,7 @@ func TestTypesOfTheKernel(t *testing.T) {
 	}
 	for _, path := range [][]string{{"daddr", "more"}, {"none"}, {"ihl"}} {
 		if path[0] == "ihl" && !bigEndian() {
-			continue // the first bits of a byte: as good as the byte
+			continue // the first bits of a byte are compared like the byte
 		}
 		if got, err := types.Offset("iphdr", path...); err == nil {
 			t.Errorf("iphdr has %v at %d", path, got)

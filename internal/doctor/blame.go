@@ -8,7 +8,7 @@ import (
 
 // A blame is how many of the packets that a counter of the network namespace shows came from the program.
 type blame struct {
-	level    Level // Error: at least sure of them; Warning: probably; OK: there is no evidence
+	level    Level // Error: some of them for certain; Warning: probably; OK: no evidence
 	sure     uint64
 	evidence string
 }
