@@ -79,7 +79,7 @@ func (p *program) do(args []string) error {
 	}
 	v := findVerb(words[0])
 	if v == nil { // the name of a device is short for show
-		if !exists(words) {
+		if !namesDevice(words) {
 			return unknownVerb(words[0])
 		}
 		words = append([]string{showVerb.name}, words...)

@@ -38,7 +38,7 @@ func (p *program) sayOf(device, text string) {
 
 // complain prints each error, and its hint below it. It returns their exit code: 1 if they have different ones.
 func (p *program) complain(err error) int {
-	code, mistakes := exitDone, 0
+	code, mistakes, absent := exitDone, 0, p.absentHint()
 	for _, err := range each(err) {
 		c := exitCode(err)
 		if p.verb == execVerb.name && c < exitNotExecuted {
@@ -59,7 +59,7 @@ func (p *program) complain(err error) int {
 		}
 		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), words.Printable(err.Error()))
 		p.pointAt(err)
-		if hint := cmp.Or(p.ownerHint(err), fix.HintOf(err).String(), p.patternHint(err)); hint != "" {
+		if hint := cmp.Or(p.ownerHint(err), fix.HintOf(err).String(), p.patternHint(err), absent(err)); hint != "" {
 			fmt.Fprintf(p.stderr, "tunadm: hint: %s\n", words.Printable(hint))
 		}
 	}
