@@ -27,6 +27,7 @@ var conditions = map[string]func() (bool, error){
 	"names":  sync.OnceValues(names),
 	"vlans":  sync.OnceValues(vlans),
 	"filter": sync.OnceValues(filter),
+	"legacy": sync.OnceValues(legacy),
 }
 
 func condition(name string) (bool, error) {
@@ -57,6 +58,15 @@ func extack() (bool, error) {
 // filter reports whether the kernel has br_netfilter, which shows frames of bridges to the chains of IP.
 func filter() (bool, error) {
 	err := exec.Command("unshare", "-n", "sysctl", "-n", "net.bridge.bridge-nf-call-iptables").Run()
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+		return false, err
+	}
+	return err == nil, nil
+}
+
+// legacy reports whether the kernel has the tables of iptables-legacy.
+func legacy() (bool, error) {
+	err := exec.Command("unshare", "-n", "iptables-legacy", "-S").Run()
 	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
 		return false, err
 	}

@@ -128,8 +128,8 @@ func (j *journey) pass(w *walk, at []firewall.Hook) (found []Finding) {
 		return one(Unknown, "the firewall was not read: this requires CAP_NET_ADMIN", "")
 	case wall.err != nil:
 		return one(Unknown, "the firewall was not read: "+wall.err.Error(), "")
-	case len(wall.rules.Legacy) > 0:
-		found = one(Unknown, "the tables of iptables-legacy were not read: "+strings.Join(wall.rules.Legacy, ", "), "")
+	case len(wall.rules.Unread) > 0:
+		found = one(Unknown, "tables of iptables-legacy were not read: "+strings.Join(wall.rules.Unread, ", "), "")
 	}
 	if wall.rules.Empty() {
 		return found

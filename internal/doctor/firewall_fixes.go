@@ -40,12 +40,12 @@ func (j *journey) rule(w *walk, h firewall.Hook, v firewall.Verdict) (command []
 			return []string{"ufw", "route", "allow", "in", "on", m.in, "out", "on", m.out}, "ufw keeps it"
 		}
 	}
-	if tool := iptables(v); tool != "" && !m.nd {
+	if tool, lasts := iptables(v, m.nd); tool != "" {
 		chain := v.Base
 		if h == firewall.Forward && rules.Has(v.Family, v.Table, "DOCKER-USER") {
 			chain = "DOCKER-USER"
 		}
-		return m.iptables(tool, v.Table, chain), "until the next boot: netfilter-persistent save keeps it"
+		return m.iptables(tool, v.Table, chain), lasts
 	}
 	return append(append([]string{"nft", "insert", "rule", v.Family, v.Table, v.Base}, m.nft()...), "accept"),
 		"until the ruleset is loaded again: add it to the file of the ruleset, such as /etc/nftables.conf"
@@ -61,18 +61,27 @@ func installed(program, word string) bool {
 	return err == nil && strings.Contains(filepath.Base(path), word)
 }
 
-// iptables returns the program that owns a chain of iptables-nft, or "".
-func iptables(v firewall.Verdict) string {
-	tool, owns := map[string]string{"ip": "iptables", "ip6": "ip6tables"}[v.Family]
-	owns = owns && slices.Contains([]string{"filter", "mangle", "raw", "security"}, v.Table) &&
+// iptables returns the program that owns a chain of iptables, and how long its rules last; "": none. iptables-nft has
+// no single rule for neighbour discovery.
+func iptables(v firewall.Verdict, discovery bool) (tool, lasts string) {
+	if name, legacy := strings.CutSuffix(v.Family, "-legacy"); legacy {
+		if !installed(v.Family, "") && installed(name, "") && !installed(name, "nft") {
+			return name, kept
+		}
+		return v.Family, "until the next boot: add it to the file or the script that loads the rules"
+	}
+	name, owns := map[string]string{"ip": "iptables", "ip6": "ip6tables"}[v.Family]
+	owns = owns && !discovery && slices.Contains([]string{"filter", "mangle", "raw", "security"}, v.Table) &&
 		slices.Contains([]string{"INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING"}, v.Base)
-	for _, name := range []string{tool, tool + "-nft"} {
-		if owns && installed(name, "nft") {
-			return name
+	for _, tool := range []string{name, name + "-nft"} {
+		if owns && installed(tool, "nft") {
+			return tool, kept
 		}
 	}
-	return ""
+	return "", ""
 }
+
+const kept = "until the next boot: netfilter-persistent save keeps it"
 
 // A match is the conditions of a rule.
 type match struct {
@@ -139,6 +148,8 @@ func (m match) iptables(tool, table, chain string) (words []string) {
 		words = append(words, "-o", m.out)
 	}
 	switch {
+	case m.nd:
+		words = append(words, "-p", "ipv6-icmp")
 	case m.tooBig && m.ipv6:
 		words = append(words, "-p", "ipv6-icmp", "--icmpv6-type", "packet-too-big")
 	case m.tooBig:

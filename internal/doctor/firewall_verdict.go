@@ -76,7 +76,11 @@ func place(v firewall.Verdict) string {
 	chain := strings.Join([]string{v.Family, v.Table, v.Chain}, " ")
 	text := "the policy of the chain " + chain
 	if !v.Policy {
-		text = fmt.Sprintf("rule %d of the chain %s (handle %d): %s", v.Number, chain, v.Handle, v.Rule)
+		handle := ""
+		if v.Handle != 0 {
+			handle = fmt.Sprintf(" (handle %d)", v.Handle)
+		}
+		text = fmt.Sprintf("rule %d of the chain %s%s: %s", v.Number, chain, handle, v.Rule)
 	}
 	if v.Count != nil {
 		text += ", " + packets(v.Count.Packets)

@@ -128,7 +128,7 @@ func (v *view) addresses() (all []string) {
 // walled reports whether the firewall may have dropped packets that this host received.
 func (v *view) walled() bool {
 	w := v.wall()
-	return w.err != nil || !w.rules.Empty() || len(w.rules.Legacy) > 0
+	return w.err != nil || !w.rules.Empty() || len(w.rules.Unread) > 0
 }
 
 // zeroes returns the commands that turn off an IPv4 sysctl of which the larger value of all and of the device counts.

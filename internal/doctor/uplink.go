@@ -43,7 +43,7 @@ func masquerade(j *journey) []Finding {
 	}
 	p, known := j.located(j.packet)
 	wall := j.wall()
-	if !known || wall.err != nil || len(wall.rules.Legacy) > 0 {
+	if !known || wall.err != nil || len(wall.rules.Unread) > 0 {
 		return nil
 	}
 	if is, sure := wall.rules.MasqueradesFor(p); is || !sure {

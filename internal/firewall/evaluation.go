@@ -47,11 +47,11 @@ func (a Action) String() string { return [...]string{"pass", "may drop", "drop",
 // A Verdict is the answer of one hook. Unless the action is Pass, it names the rule or the policy.
 type Verdict struct {
 	Action Action
-	Family string // the words of nft(8): "inet", "ip", ...
+	Family string // the words of nft(8): "inet", "ip", ...; "iptables-legacy", "ip6tables-legacy"
 	Table  string
 	Chain  string
-	Base   string // the base chain that led to it
-	Handle uint64
+	Base   string   // the base chain that led to it
+	Handle uint64   // 0: it has none
 	Number int      // of the rule in its chain, from 1
 	Rule   string   // in the words of nft(8), as far as it is understood
 	Policy bool     // the policy of the chain, not a rule
@@ -245,9 +245,9 @@ func (rs *Ruleset) at(h Hook, p flow.Packet) (all []*chain) {
 	case h >= BridgePrerouting:
 		number, fits = uint32(h-BridgePrerouting), []uint8{unix.NFPROTO_BRIDGE}
 	case p.IPv6():
-		number, fits = uint32(h-Prerouting), []uint8{unix.NFPROTO_INET, unix.NFPROTO_IPV6}
+		number, fits = uint32(h-Prerouting), []uint8{unix.NFPROTO_INET, unix.NFPROTO_IPV6, legacyIPv6}
 	default:
-		number, fits = uint32(h-Prerouting), []uint8{unix.NFPROTO_INET, unix.NFPROTO_IPV4}
+		number, fits = uint32(h-Prerouting), []uint8{unix.NFPROTO_INET, unix.NFPROTO_IPV4, legacyIPv4}
 	}
 	const inetIngress = 5 // NF_INET_INGRESS
 	for _, c := range rs.bases {

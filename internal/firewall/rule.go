@@ -258,6 +258,9 @@ func either(found []*element) (v value) {
 
 // place names a rule for a reader of nft -a list ruleset.
 func (r *rule) place() string {
+	if r.handle == 0 {
+		return decimal(uint64(r.number)) + " of " + r.chain.place.String()
+	}
 	return "handle " + decimal(r.handle) + " of " + r.chain.place.String()
 }
 

@@ -1,6 +1,6 @@
-// Package firewall reads the nftables ruleset of the thread's network namespace, which iptables-nft uses too, and
-// evaluates it for a packet. Where the ruleset uses what is not understood, the answer says so: it is never taken for a
-// rule that lets the packet pass.
+// Package firewall reads the nftables ruleset of the thread's network namespace, which iptables-nft uses too, and the
+// tables of iptables-legacy, and evaluates them for a packet. Where the ruleset uses what is not understood, the
+// answer says so: it is never taken for a rule that lets the packet pass.
 package firewall
 
 import (
@@ -12,15 +12,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
 // A Ruleset is the firewall of a network namespace.
 type Ruleset struct {
-	// Legacy names the tables of iptables-legacy, which are not read: "ip filter", "ip6 nat".
-	Legacy []string
+	// Unread names the tables of iptables-legacy that were not read, with the reason: "ip filter: permission denied".
+	Unread []string
 	// Link returns what is known of a link by its index; nil: nothing is known.
 	Link func(index int) Link
 	// Route returns the index of the link through which the kernel answers a packet that arrives, 0 if there is no
@@ -66,8 +65,8 @@ type Counter struct{ Packets, Bytes uint64 }
 // A rule is a list of expressions. They are decoded when a packet meets the rule.
 type rule struct {
 	chain       *chain
-	number      int // from 1
-	handle      uint64
+	number      int    // from 1
+	handle      uint64 // 0: a rule of iptables-legacy
 	expressions []byte
 	decoded     []expression // nil: not decoded yet
 	before      *Counter     // what it had counted when the watch began; nil: count from its start
@@ -79,11 +78,13 @@ func Read() (*Ruleset, error) {
 	if err != nil {
 		return nil, err
 	}
-	rs := &Ruleset{socket: s, chains: map[place]*chain{}, sets: map[place]*set{}, Legacy: legacy()}
+	rs := &Ruleset{socket: s, chains: map[place]*chain{}, sets: map[place]*set{}}
 	if err := rs.read(); err != nil {
 		s.Close()
 		return nil, err
 	}
+	rs.readLegacy()
+	slices.SortStableFunc(rs.bases, func(a, b *chain) int { return cmp.Compare(a.priority, b.priority) })
 	return rs, nil
 }
 
@@ -96,12 +97,17 @@ func (rs *Ruleset) Since(older *Ruleset) {
 		}
 		c.counter = c.counter.since(before.counter)
 		for _, r := range c.rules {
-			i := slices.IndexFunc(before.rules, func(o *rule) bool { return o.handle == r.handle })
+			i := slices.IndexFunc(before.rules, r.same)
 			if i >= 0 {
 				r.before = before.rules[i].counter()
 			}
 		}
 	}
+}
+
+// same reports whether a rule of an older reading is the same one. Those of iptables-legacy have no handle.
+func (r *rule) same(older *rule) bool {
+	return r.handle == older.handle && (r.handle != 0 || r.number == older.number)
 }
 
 // since returns how much a counter has grown. One that is smaller was reset.
@@ -130,9 +136,10 @@ func (rs *Ruleset) Has(family, table string, chains ...string) bool {
 
 func (rs *Ruleset) read() error {
 	tables, err := rtnl.Dump(rs.socket, ask(unix.NFT_MSG_GETTABLE, 0), decodeTable)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) || err == nil && len(tables) == 0 {
+	switch {
+	case errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) || err == nil && len(tables) == 0:
 		return nil // the kernel has no nftables, or there is no table
-	} else if err != nil {
+	case err != nil:
 		return err
 	}
 	asleep := map[place]bool{}
@@ -151,7 +158,6 @@ func (rs *Ruleset) read() error {
 	}
 	// Of chains with the same priority the kernel calls the one that was added last first.
 	slices.Reverse(rs.bases)
-	slices.SortStableFunc(rs.bases, func(a, b *chain) int { return cmp.Compare(a.priority, b.priority) })
 	if len(rs.bases) == 0 {
 		return nil
 	}
@@ -177,18 +183,6 @@ func (rs *Ruleset) readRules() error {
 	return err
 }
 
-// legacy returns the tables that iptables-legacy has made.
-func legacy() (all []string) {
-	for _, family := range []string{"ip", "ip6"} {
-		b, _ := files.Read("/proc/thread-self/net/" + family + "_tables_names")
-		for _, table := range strings.Fields(string(b)) {
-			all = append(all, family+" "+table)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
-
 // String names the chain as nft(8) does: ip filter FORWARD.
 func (c place) String() string {
 	word := families[c.family]
@@ -198,8 +192,9 @@ func (c place) String() string {
 	return strings.TrimSpace(word + " " + c.table + " " + c.name)
 }
 
-// families are the words of nft(8) for NFPROTO_*.
+// families are the words of nft(8) for NFPROTO_*, and the programs that own the other tables.
 var families = map[uint8]string{
 	unix.NFPROTO_INET: "inet", unix.NFPROTO_IPV4: "ip", unix.NFPROTO_ARP: "arp", unix.NFPROTO_NETDEV: "netdev",
 	unix.NFPROTO_BRIDGE: "bridge", unix.NFPROTO_IPV6: "ip6",
+	legacyIPv4: "iptables-legacy", legacyIPv6: "ip6tables-legacy",
 }

@@ -143,3 +143,19 @@ broken(
     probe="to_far",
     repair="nft flush ruleset",
     fix=True, reason=NETFILTER)
+
+broken(
+    "a table of iptables-legacy drops what the rules do not name",
+    "tun0",
+    setup="""
+        tun
+        iptables-legacy -A INPUT -i lo -j ACCEPT
+        iptables-legacy -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+        iptables-legacy -P INPUT DROP
+        ask_from g 10.0.0.1
+        """,
+    want="firewall|iptables-legacy|INPUT",
+    probe="to_host",
+    requires="iptables-legacy -S >/dev/null",
+    repair="iptables-legacy -I INPUT -i tun0 -j ACCEPT",
+    fix=True, reason=NETFILTER)
