@@ -101,16 +101,12 @@ func differs(name string, steps []Step, never error) error {
 	}
 	var each []string
 	for _, s := range steps {
-		if s.Kind == StepAccess { // ip(8) has no command for it
-			each = append(each, s.what())
-		} else {
-			each = append(each, s.String())
-		}
+		each = append(each, strings.TrimPrefix(s.String(), "# "))
 	}
 	return &cause.Error{
 		Device: name, Cause: cause.Differs, Fix: fix.Fix{Commands: []fix.Command{fix.Tunadm("set", name)},
 			After: " with the flags of this add changes it"},
-		Detail: "exists already, and differs by: " + strings.Join(each, "; "),
+		Detail: "exists already, and differs; missing steps: " + strings.Join(each, "; "),
 	}
 }
 

@@ -118,7 +118,7 @@ var planned = []struct {
 			Access: &users.Access{User: &users.ID{Number: 5}}},
 		live(link.TUN, func(d *Device) { d.Master = "vrf0" }),
 		[]string{"ip link set tun7 txqueuelen 5", "ip link set tun7 mtu 1000", "ip link set tun7 nomaster",
-			"ip link set tun7 down", "# tun7: owner 5"}},
+			"ip link set tun7 down", "# tunadm set tun7 --user 5"}},
 	{"an empty bridge keeps its address",
 		&Spec{Master: &Master{Name: "br0", kind: "bridge", mac: link.MAC{2, 0, 0, 0, 0, 9},
 			hold: true}}, live(link.TAP, nil),

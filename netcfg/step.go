@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
@@ -116,7 +117,7 @@ func (s Step) String() string {
 	case StepRename:
 		return "ip link set " + linkName(s.Device) + " name " + words.Quote(s.name)
 	case StepAccess:
-		return "# " + dev + ": " + accessWords(*s.access)
+		return "# " + fix.Tunadm("set", s.Device, s.access.Flags()...).String() // ip(8) has no command for it
 	}
 	return "# " + dev + ": " + string(s.Kind)
 }
@@ -175,19 +176,6 @@ func (s *Spec) createWords() string {
 		}
 	}
 	return b.String()
-}
-
-// accessWords returns who may attach, for a comment.
-func accessWords(a users.Access) string {
-	switch {
-	case a.User != nil && a.Group != nil:
-		return "owner " + words.Escape(a.User.String()) + ", and group " + words.Escape(a.Group.String())
-	case a.User != nil:
-		return "owner " + words.Escape(a.User.String())
-	case a.Group != nil:
-		return "group " + words.Escape(a.Group.String())
-	}
-	return "open to anyone"
 }
 
 // linkProperties are the properties of a Link, in the order in which they must be set.
@@ -266,7 +254,7 @@ func (s Step) what() string {
 	case StepRename:
 		return "name " + words.Escape(s.name)
 	case StepAccess:
-		return accessWords(*s.access)
+		return "access " + words.Escape(s.access.String())
 	}
 	return ""
 }

@@ -45,6 +45,20 @@ func (a Access) String() string {
 	return "anyone"
 }
 
+// Flags returns the access as flags of set.
+func (a Access) Flags() (flags []string) {
+	if a.User != nil {
+		flags = append(flags, "--user", a.User.String())
+	}
+	if a.Group != nil {
+		flags = append(flags, "--group", a.Group.String())
+	}
+	if len(flags) == 0 {
+		return []string{"--anyone"}
+	}
+	return flags
+}
+
 // Words returns who may attach, as a phrase for messages.
 func (a Access) Words() string {
 	switch {
