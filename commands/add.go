@@ -61,7 +61,7 @@ func (o *addOptions) run(operands []string) error {
 		names = []string{spec.Mode.String() + "%d"}
 	}
 	if len(names) > 1 && spec.MAC != nil {
-		return usagef("--mac goes with one device")
+		return usagef("--mac requires a single device")
 	}
 	if spec.Access == nil {
 		spec.Access = users.Root()

@@ -35,10 +35,10 @@ func parseSet(s string) (string, error) {
 
 func (o *applyOptions) flags() []*option {
 	return append([]*option{
-		switchFlag("prune", "delete what an earlier apply of these operands created, if no longer declared", &o.prune),
+		switchFlag("prune", "delete devices of an earlier apply of these operands, if not declared any more", &o.prune),
 		o.setFlag("remember the devices as the set `NAME`, not by the operands"),
 		switchFlag("atomic", "if one device fails, put all devices back", &o.atomic),
-		switchFlag("replace", "re-create a device whose mode or queues differ, if no program uses it", &o.replace),
+		switchFlag("replace", "re-create a device that cannot be changed as declared, if it is not in use", &o.replace),
 		switchFlag("defer-master", "ignore a master that does not exist yet", &o.deferMaster),
 	}, o.changeFlags(jsonOutcome)...)
 }

@@ -46,7 +46,7 @@ func (o *changeOptions) planOnly() bool { return o.dryRun || o.check }
 // not nil, with the names of devices that are as requested; for new devices, before they become permanent.
 func (o *changeOptions) change(changes []netcfg.Change, announce func(names []string) error) ([]netcfg.Result, error) {
 	if o.json && !o.planOnly() {
-		return nil, usagef("--json goes with --dry-run or --check")
+		return nil, usagef("--json requires --dry-run or --check")
 	}
 	ctx := o.signals()
 	ns, err := netcfg.Open(o.netns)

@@ -40,8 +40,8 @@ func (o *doctorOptions) flags() []*option {
 		valueFlag("user", "check whether user `U` may attach", parseNotEmpty, &o.user),
 		valueFlag("to", "follow a packet to `ADDRESS`", parsePlainAddress, &o.To),
 		valueFlag("from", "follow a packet from the program with source `ADDRESS`", parsePlainAddress, &o.From),
-		valueFlag("proto", "of this `PROTOCOL`: icmp, tcp, udp or a number", flow.ParseProtocol, &o.Protocol),
-		valueFlag("port", "to this `PORT`", parsePort, &o.port),
+		valueFlag("proto", "`PROTOCOL` of that packet: icmp, tcp, udp or a number", flow.ParseProtocol, &o.Protocol),
+		valueFlag("port", "destination `PORT` of that packet", parsePort, &o.port),
 		impliedFlag("watch", "judge by what happens within `SECONDS` (5)", "5", parseDuration, &o.watch),
 		switchFlag("json", "print the findings as JSON", &o.json),
 		netnsFlag(&o.netns),
@@ -52,7 +52,11 @@ func (o *doctorOptions) flags() []*option {
 
 func (o *doctorOptions) run(names []string) error {
 	if len(names) > 1 {
-		return usage("name one device or pattern, or none for all", "tunadm doctor "+words.Quote(names[0]))
+		hint := "tunadm doctor " + words.Quote(names[0])
+		if o.watch != 0 {
+			hint += "; the seconds of --watch follow =, as in --watch=10"
+		}
+		return usage("name one device or pattern, or none for all", hint)
 	}
 	if err := o.complete(names); err != nil {
 		return err

@@ -51,7 +51,7 @@ func (o *dumpOptions) flags() []*option {
 func parseCount(s string) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("%q is not a number of packets", s)
+		return 0, fmt.Errorf("%q is not a number of packets from 1", s)
 	}
 	return n, nil
 }
@@ -64,7 +64,7 @@ func (o *dumpOptions) run(names []string) error {
 		return err
 	}
 	if o.force && o.write == "" {
-		return usagef("--force goes with --write")
+		return usagef("--force requires --write")
 	}
 	c := carrier{program: o.program, netns: o.netns}
 	seen := 0

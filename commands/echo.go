@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/internal/words"
@@ -41,8 +42,11 @@ func (o *echoOptions) run(names []string) error {
 // refusePort refuses a device that is in a bridge.
 func refusePort(d *netcfg.Device) (undo func(), err error) {
 	if d.Master != "" && d.MasterKind != "vrf" {
-		detail := "it is a port of " + words.Escape(d.Master) + ", echo would answer for all hosts of its network"
-		return nil, &cause.Error{Device: d.Name, Detail: detail}
+		return nil, &cause.Error{
+			Device: d.Name, Detail: "it is a port of a bridge: echo would answer for all hosts of its network",
+			Fix: fix.Fix{Commands: []fix.Command{fix.Tunadm("set", d.Name, "--no-master")},
+				After: " takes it out of " + words.Escape(d.Master)},
+		}
 	}
 	return func() {}, nil
 }

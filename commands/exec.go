@@ -52,7 +52,7 @@ func (o *execOptions) run(operands []string) error {
 	case len(o.line) == 0 || o.line[0] == "":
 		return usage("no program follows --", example)
 	case o.user == "" && (len(o.ambient) > 0 || o.newPrivileges):
-		return usagef("--ambient and --new-privileges go with --user")
+		return usagef("--ambient and --new-privileges require --user")
 	}
 	ns, err := netcfg.Open(o.netns)
 	if err != nil {

@@ -43,14 +43,14 @@ type loopOptions struct {
 func (o *loopOptions) flags() []*option {
 	end := func(name string, e *loop.End) []*option {
 		return []*option{
-			listFlag(name, "`ADDR` is the address of this end, IPv4 or IPv6; twice for one of each", parseEnd,
+			listFlag(name, "`ADDR` is the address of this end, IPv4 or IPv6; repeat it to give both", parseEnd,
 				&e.Addresses),
-			valueFlag(name+"-device", "use the existing tun `NAME`, and do not change it", parseDevice, &e.Device),
+			valueFlag(name+"-device", "use the existing tun `NAME`, and restore it afterwards", parseDevice, &e.Device),
 		}
 	}
 	return append(append(end("a", &o.ends[0]), end("b", &o.ends[1])...),
 		pointerFlag("mtu", "maximum packet size of both tuns in `BYTES`", parseInt(link.MTUMin, link.MTUMax), &o.mtu),
-		switchFlag("clean", "only remove what a killed loop left", &o.clean),
+		switchFlag("clean", "only remove the remains of a killed loop", &o.clean),
 		switchFlag("dry-run", "print the steps and change nothing", &o.dryRun),
 		netnsFlag(&o.netns),
 		verboseFlag(o.program, "print each packet, and each step on standard error"),
@@ -123,7 +123,7 @@ func (o *loopOptions) check(operands []string) error {
 		hint := "a command follows --: tunadm loop --a ADDR --b ADDR -- CMD"
 		return usage(quote(operands[0])+": loop has no operands", hint)
 	case o.clean && (addresses != [2]int{} || o.line != nil || o.dryRun):
-		return usagef("--clean goes with --netns, --verbose and --quiet only")
+		return usagef("--clean can be combined with --netns, --verbose and --quiet only")
 	case o.clean:
 		return nil
 	case addresses[0] == 0 || addresses[1] == 0:
@@ -164,12 +164,15 @@ func (o *loopOptions) plan(ctx context.Context, l *loop.Loop) error {
 		clean := []fix.Command{fix.Tunadm("loop", "", "--clean")}
 		e.Fix = fix.Fix{Before: "if a killed loop left it: ", Commands: clean}
 	}
+	if err != nil {
+		return err // the loop would do none of the steps
+	}
 	for _, s := range steps {
-		if _, failed := fmt.Fprintln(o.stdout, s); failed != nil {
-			return errors.Join(err, failed)
+		if _, err := fmt.Fprintln(o.stdout, s); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // relay sets the loop up and relays its packets until the run ends.

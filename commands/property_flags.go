@@ -33,7 +33,7 @@ func (q *properties) propertyFlags() []*option {
 		exactFlag("address", addresses, netcfg.ParseAddress, &s.Addresses),
 		exactFlag("route", routes, netcfg.ParseRoute, &s.Routes),
 		pointerFlag("mtu", "maximum packet size in `BYTES`", parseInt(link.MTUMin, link.MTUMax), &s.MTU),
-		valueFlag("mac", "MAC address `MAC` (tap)", link.ParseMAC, &s.MAC),
+		valueFlag("mac", "set `MAC`, the MAC address (tap)", link.ParseMAC, &s.MAC),
 		pointerFlag("txqueuelen", "transmit queue length in `PACKETS`", parseInt(0, math.MaxInt32), &s.TxQueueLen),
 		pointerFlag("alias", "a `TEXT` that describes the device", parseAlias, &s.Alias),
 		pointerFlag("master", "join `DEV`, a bridge (tap) or a VRF", parseMaster, &s.Master),

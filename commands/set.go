@@ -57,10 +57,10 @@ func (o *setOptions) run(operands []string) error {
 		return err
 	}
 	if len(names) > 1 && spec.MAC != nil {
-		return usagef("--mac goes with one device")
+		return usagef("--mac requires a single device")
 	}
 	if len(names) > 1 && spec.Rename != "" {
-		return usagef("--name goes with one device")
+		return usagef("--name requires a single device")
 	}
 	if reflect.DeepEqual(*spec, netcfg.Spec{}) {
 		return usage("no property is given", "tunadm help set")

@@ -39,7 +39,9 @@ var synonyms = map[string]string{
 	"-u": "--user", "-g": "--group", "-f": "--force", "-n": "--netns", "-j": "--json", "-o": "--json",
 	"--output": "--json", "--format": "--json",
 	"create": "add", "new": "add", "remove": "delete", "destroy": "delete", "monitor": "watch", "capture": "dump",
-	"ping": "echo", "check": "doctor", "diagnose": "doctor", "change": "set", "mod": "set", "run": "exec",
+	"ping": "echo", "check": "doctor", "diagnose": "doctor", "change": "set", "mod": "set", "edit": "set",
+	"run": "exec", "status": "list", "ps": "list", "save": "export", "start": "apply", "reload": "apply",
+	"restart": "apply", "stop": "teardown",
 }
 
 // elsewhere are hints for words that have no flag and no verb of the same meaning. The names of the tools that as
@@ -53,5 +55,6 @@ var elsewhere = map[string]string{
 	"version":       "tunadm --version", "up": "tunadm set NAME --up", "down": "tunadm set NAME --down",
 	"rename": "tunadm set NAME --name NEW", "stats": "tunadm list --stats",
 	"attach": "tunadm exec NAME -- PROGRAM runs a program with the device; dump, echo and tunnel attach too",
-	"tuntap": "tunadm as ip tuntap",
+	"tuntap": "tunadm as ip tuntap", "link": "ip link, or tunadm set NAME",
+	"addr": "tunadm set NAME --add-address ADDRESS",
 }

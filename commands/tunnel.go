@@ -55,11 +55,12 @@ func (o *tunnelOptions) check(names []string) error {
 		return usage("packets would travel in clear text, to an unauthenticated host: confirm that with --plain",
 			"wg(8) encrypts; so does ssh -L around a tunnel, see the EXAMPLES of tunadm-packets(8)")
 	case o.listen == "" && o.connect == "":
-		return usagef("neither --listen nor --connect")
+		return usage("neither --listen nor --connect is given",
+			"one host waits with --listen ADDRESS, the other one connects with --connect HOST")
 	case o.listen != "" && o.connect != "":
 		return usagef("--listen and --connect exclude each other")
 	case o.peer.IsValid() && (!o.udp || o.listen == ""):
-		return usagef("--peer goes with --listen and --udp")
+		return usagef("--peer requires --listen and --udp")
 	case o.peer.IsValid() && !hears(o.listen, o.peer.Addr()):
 		return usagef("--peer %s: the other address family cannot reach %s", o.peer.Addr(), o.listen)
 	}

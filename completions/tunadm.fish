@@ -179,10 +179,10 @@ complete -c tunadm -n '__tunadm_is delete' -l if-exists -d 'Succeed if the devic
 complete -c tunadm -n '__tunadm_is delete' -l force -d 'Delete a device even if a program uses it'
 complete -c tunadm -n '__tunadm_is teardown' -l force \
     -d 'Delete also devices in use, and those that apply did not create'
-complete -c tunadm -n '__tunadm_is apply' -l prune -d 'Delete what is no longer declared'
+complete -c tunadm -n '__tunadm_is apply' -l prune -d 'Delete devices that are no longer declared'
 complete -c tunadm -n '__tunadm_is apply teardown' -l set -x -d 'The name of the set of devices'
 complete -c tunadm -n '__tunadm_is apply' -l atomic -d 'If one device fails, put all back'
-complete -c tunadm -n '__tunadm_is apply' -l replace -d 'Re-create a device whose mode or queues differ'
+complete -c tunadm -n '__tunadm_is apply' -l replace -d 'Re-create a device that cannot be changed'
 complete -c tunadm -n '__tunadm_is apply' -l defer-master -d 'Ignore a master that does not exist yet'
 complete -c tunadm -n '__tunadm_is export' -l format -x -a 'toml ip networkd' -d 'Output format'
 
@@ -223,7 +223,7 @@ complete -c tunadm -n '__tunadm_is loop' -l a -x -d 'Address of one end'
 complete -c tunadm -n '__tunadm_is loop' -l a-device -x -a '(__tunadm_devices)' -d 'Use an existing tun for this end'
 complete -c tunadm -n '__tunadm_is loop' -l b -x -d 'Address of the other end'
 complete -c tunadm -n '__tunadm_is loop' -l b-device -x -a '(__tunadm_devices)' -d 'Use an existing tun for this end'
-complete -c tunadm -n '__tunadm_is loop' -l clean -d 'Only remove what a killed loop left'
+complete -c tunadm -n '__tunadm_is loop' -l clean -d 'Only remove the remains of a killed loop'
 
 complete -c tunadm -n __tunadm_as_flags -l explain -d 'Print the equivalent line of tunadm'
 complete -c tunadm -n __tunadm_as_flags -a 'tunctl openvpn ip' -d 'Old tool'

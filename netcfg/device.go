@@ -122,7 +122,7 @@ func (d *Device) Unseen() string {
 	case d.HoldersComplete():
 		return ""
 	case d.sight == holders.Forbidden:
-		return "a program that this user may not look into"
+		return "a program that this user may not examine"
 	case d.CutShort():
 		return "a program that could not be examined"
 	}

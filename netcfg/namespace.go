@@ -102,7 +102,7 @@ func explainNamespace(ns, path string, err error) error {
 	case errors.Is(err, unix.EINVAL):
 		e.Cause, e.Detail = cause.NoNamespace, "not a network namespace"
 	case errors.Is(err, unix.EACCES):
-		e.Cause, e.Fix, e.Detail = cause.NotPermitted, surroundings.AsRoot(), "this user may not inspect the process"
+		e.Cause, e.Fix, e.Detail = cause.NotPermitted, surroundings.Inspecting(), "the process may not be inspected"
 	case errors.Is(err, unix.EPERM):
 		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
 		pid, ok := strings.CutSuffix(strings.TrimPrefix(path, "/proc/"), "/ns/net")

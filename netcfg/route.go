@@ -79,7 +79,7 @@ func (r *Route) parseDestination(s string) error {
 	}
 	switch {
 	case p != p.Masked():
-		return fmt.Errorf("%s has bits set beyond its length: %s", p, p.Masked())
+		return fmt.Errorf("%s has bits set beyond its length: write %s", p, p.Masked())
 	case r.Via.IsValid() && r.Via.Is4() != p.Addr().Is4():
 		return fmt.Errorf("%q via %s mixes IPv4 and IPv6", s, r.Via)
 	}

@@ -83,7 +83,7 @@ var causes = [...]struct {
 	NoPort:        {"accepts no devices", sentence("a master is a bridge or a VRF")},
 	TunInBridge: {"a bridge needs Ethernet frames, and a tun carries none",
 		sentence("only a tap can join a bridge")},
-	TunHasNoMAC: {"a tun has no MAC address", sentence("only a tap has one")},
+	TunHasNoMAC: {"a tun has no MAC address", sentence("leave it out, or use a tap")},
 	MTUBelowIPv6: {"the kernel would remove IPv6 from the device",
 		sentence("use an MTU of 1280 or more, or remove the IPv6 addresses and routes first")},
 	IPv6Off: {means: "IPv6 is off"},

@@ -48,7 +48,11 @@ func absent(v *view) []Finding {
 		} else {
 			what += "; another network namespace has it: "
 		}
-		what += words.Escape(strings.Join(elsewhere, ", "))
+		labels := make([]string, len(elsewhere))
+		for i, called := range elsewhere {
+			labels[i] = netns.Label(called)
+		}
+		what += words.Escape(strings.Join(labels, ", "))
 		means = "a device is visible only in its own network namespace"
 		fixes = append(fixes, fix.Run(fix.Tunadm("doctor", v.Device, "--netns", elsewhere[0])))
 	}

@@ -50,8 +50,10 @@ func forwarding(j *journey) []Finding {
 			Means: "hosts behind the device reach only this host; " + b.evidence, Fixes: j.forwardFixes()}}
 	case j.explicit():
 		return one(Error, what, "hosts behind the device reach only this host", j.forwardFixes()...)
+	case n > 0:
+		return ok(what + ", and no packet of this device is known to be dropped for it")
 	}
-	return ok(what)
+	return ok(what + ", and none was dropped")
 }
 
 // forwards reports whether packets that arrive through a link are forwarded. IPv6 has one switch for all links, and

@@ -48,7 +48,7 @@ func (l *Loop) Check() error {
 		for i, ip := range e.Addresses {
 			switch {
 			case slices.Contains(seen, ip):
-				return bad("%s stands on both ends", ip)
+				return bad("both ends have the address %s", ip)
 			case i > 0 && slices.ContainsFunc(e.Addresses[:i], sameFamily(ip)):
 				return bad("%s and %s: an end has one address a family", e.Addresses[0], ip)
 			case ip.IsLoopback() || ip.IsLinkLocalUnicast():
@@ -60,7 +60,7 @@ func (l *Loop) Check() error {
 	for i, e := range l.Ends {
 		for _, ip := range e.Addresses {
 			if !slices.ContainsFunc(l.Ends[1-i].Addresses, sameFamily(ip)) {
-				return bad("%s has no address of its family on the other end", ip)
+				return bad("the other end of %s has no address of this family", ip)
 			}
 		}
 	}

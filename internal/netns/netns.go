@@ -74,6 +74,14 @@ func Others(end time.Time, match func(called string) bool) []string {
 	return found
 }
 
+// Label returns the name of a network namespace, or "PID " and the number, for a value that Others returned.
+func Label(called string) string {
+	if _, err := os.Lstat(filepath.Join(Directory, called)); err != nil {
+		return "PID " + called
+	}
+	return called
+}
+
 func matches(path string, match func() bool) (found bool) {
 	var done sync.WaitGroup
 	done.Go(func() {

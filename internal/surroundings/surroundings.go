@@ -113,6 +113,15 @@ func Grant(capability, otherwise string) fix.Fix {
 	return fix.Sentence(lacks + otherwise)
 }
 
+// Inspecting returns the fix for a process that this user may not inspect.
+func Inspecting() fix.Fix {
+	if os.Geteuid() == 0 {
+		return fix.Sentence("root here lacks CAP_SYS_PTRACE over the user namespace of that process: " +
+			"run it outside the container")
+	}
+	return fix.Sentence("run it as root")
+}
+
 // AsRoot returns the fix for a missing CAP_NET_ADMIN.
 func AsRoot() fix.Fix {
 	if os.Geteuid() == 0 && Here() == UserNamespace {
