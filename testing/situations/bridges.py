@@ -48,3 +48,34 @@ broken(
     probe="to_host",
     repair="ip addr del 10.0.0.1/24 dev v0; ip addr add 10.0.0.1/24 dev br0",
     fix=True)
+
+broken(
+    "the guest has the MAC address of another port of its bridge (a pod network taken over for a VM)",
+    "tap0",
+    setup="""
+        bridge_up
+        ip link set br0 address 02:00:00:00:00:01; ip addr add 10.0.0.1/24 dev br0
+        veth; ip link set v0 master br0
+        port tap0; guest g tap0 tap 10.0.0.2/24
+        ip -n g link set eth0 address $(mac_of v0)
+        ask_from g 10.0.0.1
+        """,
+    want="(MAC|address|entry).*v0|v0.*(MAC|address|entry)",
+    probe="to_host",
+    repair="ip link set v0 address 02:00:00:00:00:77",
+    fix=True, source="kubevirt/kubevirt#1620")
+
+broken(
+    "two guests have the same MAC address (a cloned image)",
+    "tap0",
+    setup="""
+        two_taps; ip addr add 10.0.0.1/24 dev br0
+        ip -n h link set eth0 address $(guest_mac g)
+        for n in g h; do ip netns exec $n ping -q -i0.1 10.0.0.1 >/dev/null & done
+        sleep 1.2
+        """,
+    want=("(same|duplicate|both|two|also|moves?).*(MAC|lladdr|hardware address)"
+          "|(MAC|lladdr).*(same|duplicate|both|two|also|moves)"),
+    probe="g_to_h",
+    repair="ip -n h link set eth0 address 02:00:00:00:00:33; ip -n g neigh flush all; ip -n h neigh flush all",
+    source="utmapp/UTM#7035")

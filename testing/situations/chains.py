@@ -168,3 +168,82 @@ broken(
     probe='more_udp ip netns exec g "$PY" "$HELPER" send 10.0.0.1 53',
     repair="sysctl -w net.ipv4.conf.tun0.route_localnet=1",
     reason="LOCALNET|MARTIAN|IP_|INVALID")
+
+broken(
+    "Docker isolates its networks: the VM on one does not reach the container on the other",
+    "tap0 --from 10.0.0.2 --to 203.0.113.2",
+    setup="""
+        forward; A=br-3f1c0e2a9d47; B=br-77b2d41c5e08
+        bridge_up $A; ip addr add 10.0.0.1/24 dev $A; port tap0 $A; guest g tap0 tap 10.0.0.2/24 10.0.0.1
+        far return; bridge_up $B; ip addr del 203.0.113.1/24 dev v0
+        ip link set v0 master $B; ip addr add 203.0.113.1/24 dev $B
+        chain ip filter FORWARD forward 0 drop
+        for c in DOCKER DOCKER-USER DOCKER-ISOLATION-STAGE-1 DOCKER-ISOLATION-STAGE-2; do
+          nft add chain ip filter $c
+        done
+        rule ip filter FORWARD counter jump DOCKER-USER
+        rule ip filter FORWARD counter jump DOCKER-ISOLATION-STAGE-1
+        for b in $A $B; do
+          rule ip filter FORWARD oifname $b ct state related,established counter accept
+          rule ip filter FORWARD oifname $b counter jump DOCKER
+          rule ip filter FORWARD iifname $b oifname != $b counter accept
+          rule ip filter FORWARD iifname $b oifname $b counter accept
+          rule ip filter DOCKER-ISOLATION-STAGE-1 iifname $b oifname != $b counter jump DOCKER-ISOLATION-STAGE-2
+          rule ip filter DOCKER-ISOLATION-STAGE-2 oifname $b counter drop
+        done
+        for c in DOCKER-USER DOCKER-ISOLATION-STAGE-1 DOCKER-ISOLATION-STAGE-2; do
+          rule ip filter $c counter return
+        done
+        ask_from g 203.0.113.2
+        """,
+    want="ISOLATION",
+    probe="to_far",
+    repair="""
+        nft insert rule ip filter DOCKER-USER iifname br-3f1c0e2a9d47 oifname br-77b2d41c5e08 accept
+        nft insert rule ip filter DOCKER-USER iifname br-77b2d41c5e08 oifname br-3f1c0e2a9d47 accept
+        """,
+    reason=NETFILTER)
+
+broken(
+    "fail2ban has banned the guest",
+    "tun0",
+    setup="""
+        tun
+        chain inet f2b-table f2b-chain input -1
+        nft 'add set inet f2b-table addr-set-sshd { type ipv4_addr; }'
+        nft 'add element inet f2b-table addr-set-sshd { 192.0.2.44, 10.0.0.2, 198.51.100.23 }'
+        rule inet f2b-table f2b-chain ip saddr @addr-set-sshd drop
+        ask_from g 10.0.0.1
+        """,
+    want="f2b|addr-set-sshd",
+    probe="to_host",
+    repair="nft delete element inet f2b-table addr-set-sshd { 10.0.0.2 }",
+    fix=True, reason=NETFILTER)
+
+broken(
+    "a rule against tethering sets the TTL of the guest's packets to 1, and they are to be forwarded",
+    "tun0",
+    setup="""
+        forward; tun; far return
+        chain ip mangle PREROUTING prerouting -150
+        rule ip mangle PREROUTING iifname tun0 counter ip ttl set 1
+        ask_from g 203.0.113.2
+        """,
+    want=r"\bttl\b.*(mangle|PREROUTING|rule|set 1)|(mangle|PREROUTING|rule).*\bttl\b",
+    probe="to_far",
+    repair="nft delete table ip mangle",
+    fix=True, reason="IP_INHDR|TTL")
+
+broken(
+    "the tunnel is for one user alone (skuid)",
+    "tun0 --user nobody",
+    setup="""
+        tun
+        chain inet vpnonly output output 0
+        rule inet vpnonly output oifname tun0 meta skuid != 1000 counter reject
+        S send 10.0.0.2 53 65534 || true
+        """,
+    want="vpnonly|skuid",
+    probe="a=$(tx tun0); S send 10.0.0.2 53 65534; [ $(tx tun0) -gt $a ]",
+    repair="nft insert rule inet vpnonly output meta skuid nobody accept",
+    fix=True, reason=NETFILTER)

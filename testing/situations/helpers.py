@@ -81,11 +81,31 @@ def sink(device, flags, pause="0"):
 
 
 def relay(device, mode, namespace, guest, flags=None):
-    """Joins a device with one in another namespace."""
+    """Joins a device with one in another namespace. The flags N*4: of four queues, it reads the first alone."""
     wanted = "0x1001" if mode == "tun" else "0x1002"
-    f = open_device(device, flags or wanted)
+    flags, _, queues = (flags or wanted).partition("*")
+    kept = [open_device(device, flags) for _ in range(int(queues or 1))]
     enter(namespace)
-    copy(f, open_device(guest, wanted))
+    copy(kept[0], open_device(guest, wanted))
+
+
+def header_size(device, size):
+    """Sets the size of the virtio header, and leaves the device."""
+    fcntl.ioctl(open_device(device, "0x5002"), 0x400454D8, struct.pack("i", int(size)))
+
+
+def ten(device, namespace, guest):
+    """Joins a tap with one in another namespace, and takes its virtio header for 10 bytes long."""
+    f = open_device(device, "0x5002")
+    enter(namespace)
+    g = open_device(guest, "0x1002")
+    while True:
+        for ready in select.select([f, g], [], [])[0]:
+            try:
+                data = os.read(ready, 70000)
+                os.write(g if ready == f else f, data[10:] if ready == f else bytes(10) + data)
+            except OSError:
+                time.sleep(0.01)
 
 
 def patch(a, b):
@@ -137,6 +157,41 @@ def server(address, port):
         open("/run/udp", "w").close()
 
 
+def echo(address, port):
+    """Answers UDP."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((address, int(port)))
+    while True:
+        try:
+            s.sendto(*s.recvfrom(99))
+        except OSError:  # there is no way back
+            pass
+
+
+def beat(address, port):
+    """Sends UDP from one port each 0.2 s, and creates /run/reply for an answer."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("", int(port)))
+    s.settimeout(0.2)
+    while True:
+        try:
+            s.sendto(b"ping", (address, int(port)))
+            s.recv(99)
+            open("/run/reply", "w").close()
+            time.sleep(0.2)
+        except OSError:
+            pass
+
+
+def forget():
+    """Removes all entries of connection tracking of this namespace."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as s:
+        s.send(struct.pack("IHHIIBBH", 20, 1 << 8 | 2, 5, 1, 0, socket.AF_INET, 0, 0))
+        error = struct.unpack("i", s.recv(4096)[16:20])[0]
+    if error:
+        raise OSError(-error, os.strerror(-error))
+
+
 def send(address, port, uid="0"):
     """Sends a UDP packet, as a user."""
     if uid != "0":
@@ -173,6 +228,7 @@ def advertise(namespace, device, prefix):
 
 HELPERS = {"hold": hold, "spin": spin, "sink": sink, "slow": sink, "relay": relay, "patch": patch, "talk": talk,
            "attach": attach, "leak": leak, "server": server, "send": send, "tunnel": tunnel, "advertise": advertise,
+           "headersize": header_size, "ten": ten, "echo": echo, "beat": beat, "forget": forget,
            "xdpdrop": bpf.xdp_drop, "tcprog": bpf.tc}
 
 if __name__ == "__main__":

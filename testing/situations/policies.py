@@ -138,3 +138,83 @@ broken(
     want="MTU|600",
     probe="ping -c1 -W1 -s 1000 -M do 10.0.0.2",
     repair="ip route replace 10.0.0.0/24 dev tun0 src 10.0.0.1")
+
+broken(
+    "the rule of another VPN catches all but its own marks, before the table main: the network of the tap too",
+    "tap0",
+    setup="""
+        tap
+        ip tuntap add outline-tun0 mode tun; ip addr add 10.0.85.1/24 dev outline-tun0; ip link set outline-tun0 up
+        S sink outline-tun0 0x1001 & attached outline-tun0
+        ip route add default dev outline-tun0 table 7113
+        ip rule add pref 28958 not fwmark 0x711e lookup 7113
+        ask 10.0.0.2
+        """,
+    want="28958|7113",
+    probe="to_guest",
+    repair="ip rule add pref 28000 to 10.0.0.0/24 lookup main",
+    fix=True, source="OutlineFoundation/outline-sdk#181")
+
+broken(
+    "mwan3 marks what the guest sends, and its policy has no uplink left",
+    "tun0 --from 10.0.0.2 --to 203.0.113.2",
+    setup="""
+        forward; tun; far return
+        chain ip mangle PREROUTING prerouting -150
+        for c in mwan3_hook mwan3_rules mwan3_policy_balanced; do nft add chain ip mangle $c; done
+        rule ip mangle PREROUTING counter jump mwan3_hook
+        rule ip mangle mwan3_hook meta mark and 0x3f00 == 0 counter jump mwan3_rules
+        rule ip mangle mwan3_rules iifname tun0 counter jump mwan3_policy_balanced
+        rule ip mangle mwan3_policy_balanced meta mark set meta mark and 0xffffc0ff or 0x3e00
+        ip rule add pref 2061 fwmark 0x3d00/0x3f00 blackhole
+        ip rule add pref 2062 fwmark 0x3e00/0x3f00 unreachable
+        ask_from g 203.0.113.2
+        """,
+    want="2062|0x3e00|mwan3",
+    probe="to_far",
+    repair="ip rule del pref 2062",
+    fix=True)
+
+broken(
+    "an IPsec policy that a tunnel left covers the network of the device",
+    "tun0",
+    setup="""
+        tun; far
+        ip xfrm policy add dir out src 0.0.0.0/0 dst 10.0.0.0/8 \\
+          tmpl src 203.0.113.1 dst 203.0.113.2 proto esp mode tunnel
+        ask 10.0.0.2
+        """,
+    want="xfrm|IPsec",
+    probe="to_guest",
+    repair="ip xfrm policy delete dir out src 0.0.0.0/0 dst 10.0.0.0/8",
+    fix=True)
+
+broken(
+    "a Docker network, without a container, covers a part of the network of the VPN",
+    "tun0",
+    setup="""
+        tun
+        bridge_up br-5c1d9e07ab32; ip addr add 10.0.0.126/25 dev br-5c1d9e07ab32
+        ask 10.0.0.2
+        """,
+    want="br-5c1d9e07ab32",
+    probe="to_guest",
+    repair="ip addr del 10.0.0.126/25 dev br-5c1d9e07ab32",
+    fix=True, source="docker/for-linux#288")
+
+broken(
+    "the kernel remembers an MTU of a path that has since been mended",
+    "tun0 --to 10.20.0.1",
+    setup="""
+        tun; ip route add 10.20.0.0/24 via 10.0.0.2
+        ip netns add h; ip link add w0 netns g type veth peer name eth0 netns h
+        ip -n g addr add 10.20.0.2/24 dev w0; ip -n g link set w0 mtu 600 up
+        ip -n h addr add 10.20.0.1/24 dev eth0; ip -n h link set eth0 up; ip -n h route add default via 10.20.0.2
+        ip netns exec g sysctl -qw net.ipv4.ip_forward=1
+        ask -s 1000 -M do 10.20.0.1
+        ip -n g link set w0 mtu 1500
+        """,
+    want=r"\b600\b|path MTU|exception",
+    probe="ping -c1 -W1 -s 1000 -M do 10.20.0.1",
+    repair="ip route flush cache",
+    fix=True)

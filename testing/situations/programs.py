@@ -144,3 +144,40 @@ broken(
     level="error",
     probe="as_nobody tun0 0x1001",
     fix=False)
+
+broken(
+    "the program has four queues and reads one",
+    "tun0",
+    setup="""
+        ip tuntap add dev tun0 mode tun user nobody multi_queue
+        ip addr add 10.0.0.1/24 dev tun0; ip link set tun0 up
+        RELAY_FLAGS='0x1101*4' guest g tun0 tun 10.0.0.2/24 10.0.0.1; more_guests
+        for i in $(seq 2 13); do ping -q -c800 -l800 -W0.1 10.0.0.$i || true; done
+        """,
+    want=r"queue.*(not read|unread|does not|full|nobody|no one|stuck|wait)|\bread(s|ing)?\b.*queue",
+    probe="guests")
+
+broken(
+    "QEMU left virtio headers of 12 bytes, and the next program takes them for 10",
+    "tap0",
+    setup="""
+        ip tuntap add dev tap0 mode tap user nobody vnet_hdr; S headersize tap0 12
+        ip addr add 10.0.0.1/24 dev tap0; ip link set tap0 up
+        ip netns add g; ip -n g link set lo up
+        S ten tap0 g eth0 & wait_for 'ip -n g link show eth0'
+        ip -n g addr add 10.0.0.2/24 dev eth0; ip -n g link set eth0 up; attached tap0
+        ask 10.0.0.2; ask_from g 10.0.0.1
+        """,
+    want="(virtio|vnet).{0,40}(header|hdr)|vnet_hdr",
+    probe="to_host")
+
+broken(
+    "the resolver of the host listens on 127.0.0.53 alone, and the guest asks the address of the device",
+    "tun0 --from 10.0.0.2 --to 10.0.0.1 --proto udp --port 53",
+    setup="""
+        tun; S server 127.0.0.53 53 &
+        sleep 0.3; ip netns exec g "$PY" "$HELPER" send 10.0.0.1 53
+        """,
+    want=r"127\.0\.0\.53|listen|no (program|socket|process)",
+    probe='more_udp ip netns exec g "$PY" "$HELPER" send 10.0.0.1 53',
+    repair="S server 10.0.0.1 53 & sleep 0.5")

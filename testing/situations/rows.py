@@ -4,8 +4,8 @@ import importlib
 
 from table import SITUATIONS
 
-FILES = ("programs", "frames", "filters", "firewalls", "chains", "forwarding", "routes", "policies", "ethernet",
-         "bridges", "ports", "rights", "drift", "healthy", "unusual")
+FILES = ("programs", "frames", "filters", "firewalls", "chains", "forwarding", "nat", "routes", "policies", "ethernet",
+         "neighbours", "bridges", "ports", "rights", "drift", "healthy", "unusual")
 for name in FILES:
     importlib.import_module(name)
 

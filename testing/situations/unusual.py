@@ -208,3 +208,36 @@ healthy(
     "tun0",
     setup="sysctl -qw net.ipv4.ip_forward=0; tun; ask 10.0.0.2",
     probe="to_guest && to_host")
+
+healthy(
+    "ports of virtual machines that neither learn nor flood, with a permanent entry for each guest",
+    "tap0",
+    setup="""
+        two_taps; ip addr add 10.0.0.1/24 dev br0
+        for n in g:tap0 h:tap1; do
+          bridge link set dev ${n#*:} isolated on learning off flood off
+          bridge fdb replace $(guest_mac ${n%:*}) dev ${n#*:} master static
+        done
+        """,
+    probe="to_host", source="kernel/hypeman#476")
+
+healthy(
+    "an IPsec tunnel for 10.0.0.0/8 with an exception for the device, bans of strangers, and counted invalid packets",
+    "tun0",
+    setup="""
+        forward; tun; far return
+        ip xfrm policy add dir out src 0.0.0.0/0 dst 10.0.0.0/8 priority 400 \\
+          tmpl src 203.0.113.1 dst 203.0.113.2 proto esp mode tunnel
+        for d in out in fwd; do
+          ip xfrm policy add dir $d src 0.0.0.0/0 dst 10.0.0.0/24 priority 100 action allow
+          ip xfrm policy add dir $d src 10.0.0.0/24 dst 0.0.0.0/0 priority 100 action allow
+        done
+        chain inet f2b-table f2b-chain input -1
+        nft 'add set inet f2b-table addr-set-sshd { type ipv4_addr; }'
+        nft 'add element inet f2b-table addr-set-sshd { 192.0.2.44, 198.51.100.23 }'
+        rule inet f2b-table f2b-chain ip saddr @addr-set-sshd drop
+        chain inet filter forward forward 0
+        rule inet filter forward ct state invalid counter packets 217 bytes 14322 drop
+        ask 10.0.0.2; ask_from g 203.0.113.2
+        """,
+    probe="to_far && to_guest")
