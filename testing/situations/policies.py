@@ -173,7 +173,7 @@ broken(
     want="2062|0x3e00|mwan3",
     probe="to_far",
     repair="ip rule del pref 2062",
-    fix=True)
+    fix=True, reason="NOROUTE|ADDR")
 
 broken(
     "an IPsec policy that a tunnel left covers the network of the device",
@@ -187,7 +187,7 @@ broken(
     want="xfrm|IPsec",
     probe="to_guest",
     repair="ip xfrm policy delete dir out src 0.0.0.0/0 dst 10.0.0.0/8",
-    fix=True)
+    fix=True, requires="ip xfrm policy")
 
 broken(
     "a Docker network, without a container, covers a part of the network of the VPN",

@@ -155,7 +155,7 @@ broken(
         for i in $(seq 2 13); do ping -q -c800 -l800 -W0.1 10.0.0.$i || true; done
         """,
     want=r"queue.*(not read|unread|does not|full|nobody|no one|stuck|wait)|\bread(s|ing)?\b.*queue",
-    probe="guests")
+    probe="guests", reason="FULL_RING")
 
 broken(
     "QEMU left virtio headers of 12 bytes, and the next program takes them for 10",
@@ -169,7 +169,7 @@ broken(
         ask 10.0.0.2; ask_from g 10.0.0.1
         """,
     want="(virtio|vnet).{0,40}(header|hdr)|vnet_hdr",
-    probe="to_host")
+    probe="to_host", reason="UNHANDLED_PROTO|OTHERHOST")
 
 broken(
     "the resolver of the host listens on 127.0.0.53 alone, and the guest asks the address of the device",

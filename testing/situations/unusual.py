@@ -240,4 +240,4 @@ healthy(
         rule inet filter forward ct state invalid counter packets 217 bytes 14322 drop
         ask 10.0.0.2; ask_from g 203.0.113.2
         """,
-    probe="to_far && to_guest")
+    probe="to_far && to_guest", requires="ip xfrm policy")
