@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,17 @@ func written(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestTheManualHasAComplaint compares the example of tunadm.toml(5) with what is printed for such a file.
+func TestTheManualHasAComplaint(t *testing.T) {
+	_, example, _ := strings.Cut(read(t, "../man/tunadm.toml.5"), "\n# tunadm apply --check lab.toml\n")
+	example, _, _ = strings.Cut(example, ".Ed\n")
+	out := complaint(t, "[device.tun1]\nowner = \"waldner\"\nmtu = \"1400\"\n")
+	out = regexp.MustCompile(`/\S+/f:`).ReplaceAllString(out, "lab.toml:")
+	if out != example {
+		t.Errorf("the manual has\n%s\nthe program prints\n%s", example, out)
+	}
 }
 
 // FuzzComplain prints the mistakes of any file: without characters that a terminal interprets, and with the caret below
