@@ -11,7 +11,7 @@ func inputStages() []stage {
 	return []stage{
 		{"local-route", localRoute},
 		{"firewall", hooks(firewall.BridgeInput, firewall.Input)},
-		{"echo", echoIgnored}, {"arp", arp},
+		{"listener", listener}, {"echo", echoIgnored}, {"arp", arp},
 		{"firewall", answers(firewall.Output, firewall.Postrouting, firewall.Egress)},
 	}
 }
