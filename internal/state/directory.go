@@ -58,8 +58,12 @@ func (d Directory) Lock(ctx context.Context, waiting func()) (*os.File, error) {
 }
 
 // lockFile opens a file of the directory that flock(2) can lock. It creates both if they are missing, and refuses a
-// directory in which another user could have written the records.
+// directory in which another user could have written the records. An ordinary user never creates the program's
+// directory: where everyone may write to /run, root would refuse it from then on.
 func (d Directory) lockFile(name string) (*os.File, error) {
+	if d == Run && os.Geteuid() != 0 {
+		return nil, d.refused(&fs.PathError{Op: "open", Path: string(d), Err: fs.ErrPermission})
+	}
 	if err := os.Mkdir(string(d), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, d.refused(err)
 	}
