@@ -79,7 +79,8 @@ var importers = map[string][]string{
 	module + "internal/accounts": {"internal/users"},
 	module + "internal/bpf":      {"internal/evidence", "internal/trace"},
 	module + "internal/cause":    {"commands", "internal/", "netcfg"},
-	module + "internal/declare":  {"commands"},
+	module + "internal/convert":  {"commands"},
+	module + "internal/declare":  {"commands", "internal/convert"},
 	module + "internal/doctor":   {"commands"},
 	module + "internal/driver":   {"commands", "internal/standin", "internal/users", "netcfg"},
 	module + "internal/evidence": {"internal/doctor", "internal/trace"},
@@ -97,7 +98,7 @@ var importers = map[string][]string{
 	module + "internal/poll":    {"commands", "internal/", "netcfg"},
 	module + "internal/rtnl": {
 		"internal/doctor", "internal/evidence", "internal/firewall", "internal/loop", "netcfg"},
-	module + "internal/standin":      {"commands"},
+	module + "internal/standin":      {"commands", "internal/convert"},
 	module + "internal/state":        {"commands", "internal/loop"},
 	module + "internal/surroundings": {"commands", "internal/", "netcfg"},
 	module + "internal/nstest":       {},

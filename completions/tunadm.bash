@@ -105,6 +105,7 @@ _tunadm() {
     case $flag in
         --mode) _tunadm_values <<<$'tun\ntap' ;;
         --format) _tunadm_values <<<$'toml\nip\nnetworkd' ;;
+        --from) _tunadm_values <<<$'ifupdown\nscript' ;;
         --columns)
             [[ $cur == *,* ]] && prefix+=${cur%,*}, cur=${cur##*,}
             _tunadm_values < <(printf '%s\n' "${columns[@]}")
@@ -135,6 +136,7 @@ _tunadm() {
         apply) flags=(--prune --set --atomic --replace --defer-master "${change[@]}") ;;
         teardown) flags=(--force --set "${change[@]}") ;;
         export) flags=(--format --netns --help -h) ;;
+        import) flags=(--from --help -h) ;;
         doctor) flags=(--user --to --from --proto --port --watch --json --netns --verbose -v --quiet -q --help -h) ;;
         trace) flags=(--for --count --json --netns --verbose -v --help -h) ;;
         watch) flags=(--json --netns --help -h) ;;
@@ -151,14 +153,14 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply teardown export doctor trace \
-            watch exec dump echo loop tunnel as help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply teardown export import \
+            doctor trace watch exec dump echo loop tunnel as help)
     elif [[ $verb == help ]]; then
         ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply \
-            teardown export doctor trace watch exec dump echo loop tunnel as)
+            teardown export import doctor trace watch exec dump echo loop tunnel as)
     elif [[ $verb == exec && $ended && ${COMP_WORDS[COMP_CWORD - 1]} == -- ]]; then
         _tunadm_values < <(compgen -c -- "$cur" | sort -u)
-    elif [[ $verb == apply || $verb == teardown || $verb == exec && $ended ]]; then
+    elif [[ $verb == apply || $verb == teardown || $verb == import || $verb == exec && $ended ]]; then
         _tunadm_files
     elif [[ $verb == loop ]]; then
         [[ ! $ended ]] || _tunadm_values < <(compgen -c -- "$cur")

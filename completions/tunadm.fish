@@ -130,7 +130,7 @@ for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' \
         'rm\tdelete' 'list\tList devices, one per line' 'ls\tlist' 'show\tShow all details of devices' \
         'top\tShow packets, bytes and drops per second' \
         'apply\tCreate and change devices as files declare them' 'teardown\tDelete what apply created' \
-        'export\tPrint devices as a file' \
+        'export\tPrint devices as a file' 'import\tPrint a file for apply from the files of other tools' \
         'doctor\tFind out why a device does not work' 'trace\tPrint the packets that the kernel drops' \
         'watch\tPrint events of devices' \
         'exec\tRun a program with the queues of devices' \
@@ -143,9 +143,9 @@ end
 complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
 complete -c tunadm -n '__tunadm_is set delete list show top export watch; or __tunadm_unnamed; or __tunadm_exec_own' \
     -a '(__tunadm_devices)' -d Device
-complete -c tunadm -n '__tunadm_is apply teardown' -F
+complete -c tunadm -n '__tunadm_is apply teardown import' -F
 complete -c tunadm -n '__tunadm_is exec; and not __tunadm_exec_own' -x -a '(__tunadm_program)'
-complete -c tunadm -n '__tunadm_own; or __tunadm_as_flags' -s h -l help -d 'Show help'
+complete -c tunadm -n '__tunadm_own; or __tunadm_is import; or __tunadm_as_flags' -s h -l help -d 'Show help'
 complete -c tunadm -n __tunadm_own -l netns -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
 
 complete -c tunadm -n '__tunadm_is add delete' -l mode -x -a 'tun tap' -d 'Packets or Ethernet frames'
@@ -185,6 +185,7 @@ complete -c tunadm -n '__tunadm_is apply' -l atomic -d 'If one device fails, put
 complete -c tunadm -n '__tunadm_is apply' -l replace -d 'Re-create a device that cannot be changed'
 complete -c tunadm -n '__tunadm_is apply' -l defer-master -d 'Ignore a master that does not exist yet'
 complete -c tunadm -n '__tunadm_is export' -l format -x -a 'toml ip networkd' -d 'Output format'
+complete -c tunadm -n '__tunadm_is import' -l from -x -a 'ifupdown script' -d 'Format of the files'
 
 complete -c tunadm -n '__tunadm_is doctor' -l user -x -a '(__fish_complete_users)' -d 'Answer for this user'
 complete -c tunadm -n '__tunadm_is doctor' -l to -x -d 'Follow a packet to this address'

@@ -42,7 +42,9 @@ type ipOption struct {
 var ipOptions = []ipOption{
 	{name: "-loops", value: true},
 	{name: "-family", value: true, set: checkFamily},
-	{name: "-4", exact: true}, {name: "-6", exact: true}, {name: "-0", exact: true}, {name: "-M", exact: true},
+	{name: "-4", exact: true},
+	{name: "-6", exact: true, set: func(r *Request, _ string) error { r.six = true; return nil }},
+	{name: "-0", exact: true}, {name: "-M", exact: true},
 	{name: "-B", exact: true},
 	{name: "-human-readable"}, {name: "-iec"}, {name: "-statistics"},
 	{name: "-details", set: func(r *Request, _ string) error { r.Format.details = true; return nil }},
@@ -58,7 +60,8 @@ var ipOptions = []ipOption{
 	{name: "-Numeric"}, {name: "-all"}, {name: "-echo", exact: true},
 }
 
-func checkFamily(_ *Request, value string) error {
+func checkFamily(r *Request, value string) error {
+	r.six = value == "inet6"
 	if !slices.Contains([]string{"inet", "inet6", "mpls", "bridge", "link"}, value) {
 		return refuse(ipUsage, "-family: %q is not inet, inet6, mpls, bridge or link", value)
 	}
@@ -77,18 +80,26 @@ func setNetns(r *Request, value string) error {
 	return nil
 }
 
-func parseIP(words []string) (*Request, error) {
-	r := &Request{}
+// ipOptions reads the options before the object, and returns the words after them.
+func (r *Request) ipOptions(words []string) ([]string, error) {
 	for len(words) > 0 && strings.HasPrefix(words[0], "-") {
 		if words[0] == "--" {
-			words = words[1:]
-			break
+			return words[1:], nil
 		}
 		rest, err := r.ipOption(words)
 		if err != nil {
 			return nil, err
 		}
 		words = rest
+	}
+	return words, nil
+}
+
+func parseIP(words []string) (*Request, error) {
+	r := &Request{}
+	words, err := r.ipOptions(words)
+	if err != nil {
+		return nil, err
 	}
 	if len(words) == 0 || abbreviates(words[0], "help") {
 		return nil, refuse(ipUsage, ipHelp)

@@ -16,28 +16,50 @@ import (
 // syntax around the commands, and here-documents are copied too.
 func Translate(script string) string {
 	var b strings.Builder
+	for _, s := range Split(script) {
+		switch {
+		case s.broken:
+			b.WriteString(comments("",
+				[]string{"copied unchanged from here on: this here-document is not supported"}) + s.Text)
+		case s.Document:
+			b.WriteString(s.Text)
+		default:
+			b.WriteString(translateLine(s.Text))
+		}
+	}
+	return b.String()
+}
+
+// A Section is a line of a script with those that continue it, or a line with its here-document.
+type Section struct {
+	Text     string
+	Lines    int
+	Document bool // with a here-document
+	broken   bool // with a here-document that is not supported, and the rest of the script
+}
+
+// Split returns the sections of a script.
+func Split(script string) (all []Section) {
 	lines := strings.SplitAfter(script, "\n")
 	for len(lines) > 0 {
 		n := 1
 		for n < len(lines) && continued(lines[n-1]) {
 			n++
 		}
-		line := strings.Join(lines[:n], "")
-		if strings.Contains(line, "<<") && !strings.Contains(line, "((") {
-			body, ok := document(line, lines[n:])
-			if !ok {
-				b.WriteString(comments("",
-					[]string{"copied unchanged from here on: this here-document is not supported"}))
+		s := Section{Text: strings.Join(lines[:n], "")}
+		if strings.Contains(s.Text, "<<") && !strings.Contains(s.Text, "((") {
+			body, ok := document(s.Text, lines[n:])
+			if s.Document, s.broken = true, !ok; s.broken {
 				body = len(lines) - n
 			}
-			b.WriteString(strings.Join(lines[:n+body], ""))
-			lines = lines[n+body:]
-			continue
+			n += body
+			s.Text = strings.Join(lines[:n], "")
 		}
-		b.WriteString(translateLine(line))
+		s.Lines = n
+		all = append(all, s)
 		lines = lines[n:]
 	}
-	return b.String()
+	return all
 }
 
 // hereDocument matches the beginning of a here-document, up to the character after its delimiter.
@@ -132,13 +154,18 @@ func comments(indent string, texts []string) (lines string) {
 type command struct {
 	words  []string // without their quotes
 	opaque []string // the expansions; each is one rune of the private use area in the words
+	quoted []bool   // for each expansion: it is in double quotes
+	then   string   // the operator before the next command
+	odd    string   // of a lenient scanner: the first syntax that is not supported
 	tail   string   // redirections, the operator before the next command, a comment
 	source string   // the whole text
 	read   bool     // another command or a file receives the output
 }
 
-// firstOpaque is the rune for the first expansion of a command.
-const firstOpaque = '\uE000'
+// The runes for the expansions of a command.
+const firstOpaque, lastOpaque = '\uE000', '\uF8FF'
+
+func isOpaque(r rune) bool { return r >= firstOpaque && r <= lastOpaque }
 
 // prefixes are the words that may precede a command, in a script and in an iface stanza of ifupdown.
 var prefixes = []string{"sudo", "exec", "command", "if", "while", "until", "do", "then", "else", "!",

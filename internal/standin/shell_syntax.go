@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -10,15 +11,17 @@ import (
 
 // A scanner reads the commands of a line of a shell script. It does not support all of the shell's syntax.
 type scanner struct {
-	left string // the unread rest
-	err  string // the unsupported syntax; the whole line is then copied unchanged
+	left    string // the unread rest
+	err     string // the unsupported syntax; the whole line is then copied unchanged
+	lenient bool   // characters that are not supported stay in the word, see [Command.Odd]
 }
 
 // The patterns between and in words. They are compiled on first use, because few runs of the program use them.
 var (
 	operator    = lazily(`^[ \t]*(&&|\|\||;|&|\||#.*|$)[ \t]*`)
 	redirection = lazily(`^([0-9]*)(>>|>\||>|<)(&[0-9-])?[ \t]*`)
-	expansion   = lazily("^(\\$[A-Za-z_][A-Za-z0-9_]*|\\$[0-9#?$!-]|\\$\\{[^{}]*\\}|\\$\\([^()]*\\)|`[^`]*`)")
+	expansion   = lazily("^(\\$[A-Za-z_][A-Za-z0-9_]*|\\$[0-9#?$!-]|\\$\\{[^{}]*\\}|" +
+		"\\$\\((?:[^()]|\\([^()]*\\)|\\(\\([^()]*\\)\\))*\\)|`[^`]*`)")
 )
 
 // lazily returns a function that compiles the pattern once.
@@ -37,6 +40,7 @@ func (s *scanner) command() command {
 		if op != "" || s.left == "" {
 			s.left = s.left[len(op):]
 			c.tail += op
+			c.then = strings.TrimSpace(op)
 			c.read = c.read || strings.TrimSpace(op) == "|"
 			break
 		}
@@ -62,7 +66,7 @@ func (s *scanner) redirection(c *command, parts []string) {
 	s.left = s.left[len(text):]
 	target := s.left
 	if parts[3] == "" && s.word(&command{}) == "" && s.err == "" {
-		s.err = "shell syntax that is not supported: " + strconv.Quote(text)
+		s.err = unsupported + strconv.Quote(text)
 	}
 	target = target[:len(target)-len(s.left)]
 	c.tail += " " + strings.TrimRight(text, " \t") + target
@@ -71,8 +75,10 @@ func (s *scanner) redirection(c *command, parts []string) {
 	}
 }
 
-// unclosed is the error of a quote without its end.
-const unclosed = "a quote is not closed"
+const (
+	unclosed    = "a quote is not closed"
+	unsupported = "shell syntax that is not supported: " // before the quoted character
+)
 
 // word reads one word.
 func (s *scanner) word(c *command) string {
@@ -108,6 +114,7 @@ func (s *scanner) piece(c *command, b *strings.Builder, quote string) {
 	if text := expansion().FindString(s.left); text != "" {
 		b.WriteRune(firstOpaque + rune(len(c.opaque)))
 		c.opaque = append(c.opaque, `"`+text+`"`) // quoted, because an empty value must stay a word
+		c.quoted = append(c.quoted, quote != "")
 		s.left = s.left[len(text):]
 		return
 	}
@@ -120,8 +127,15 @@ func (s *scanner) piece(c *command, b *strings.Builder, quote string) {
 		first, special = s.left[0], ""
 	}
 	if strings.IndexByte(special, first) >= 0 || first >= 0x80 {
-		r, _ := utf8.DecodeRuneInString(s.left)
-		s.err = "shell syntax that is not supported: " + strconv.Quote(string(r))
+		r, n := utf8.DecodeRuneInString(s.left)
+		odd := unsupported + strconv.Quote(string(r))
+		if !s.lenient || isOpaque(r) {
+			s.err = odd
+			return
+		}
+		c.odd = cmp.Or(c.odd, odd)
+		b.WriteString(s.left[:n])
+		s.left = s.left[n:]
 		return
 	}
 	if first != '\n' || special != "" { // an escaped line end is removed

@@ -88,6 +88,7 @@ type Request struct {
 	caller bool        // the line names no owner, so the owner is the invoking user, usually root
 	brief  bool        // the output is only the name, as with add
 	Silent bool        // the line asks for no output but errors
+	six    bool        // -6 of ip(8)
 	say    func(Done) string
 }
 
