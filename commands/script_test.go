@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -220,7 +221,31 @@ func diagnose(ts *testscript.TestScript, args []string) (found []jsonFinding) {
 		ts.Fatalf("doctor: %v", err)
 	}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &found))
+	for _, f := range found {
+		checkFixes(ts, f.Fix)
+	}
 	return found
+}
+
+// The programs of fixes that change the running kernel, and the changes of more than one device.
+var (
+	changing = regexp.MustCompile(`^(ask root for: )?(ip netns exec \S+ |nsenter \S+ )?` +
+		`(sysctl -w|ip (-[46] )?(addr|link|neigh|route|rule)|bridge|tc (qdisc|filter) (add|del)|nft|ip6?tables) `)
+	wide = regexp.MustCompile(`sysctl -w (\S+\.(all|default)\.|net\.ipv4\.[^.]+=)`)
+)
+
+// checkFixes checks that each change of the running kernel says how long it lasts, and whether it opens more than one
+// device, and that the first fix does so only if no other does not.
+func checkFixes(ts *testscript.TestScript, fixes []string) {
+	for _, f := range fixes {
+		switch {
+		case !changing.MatchString(f):
+		case !strings.Contains(f, "  # "), wide.MatchString(f) != strings.Contains(f, "all devices"):
+			ts.Fatalf("the fix does not say how long it lasts or what it opens: %s", f)
+		case wide.MatchString(fixes[0]) && !wide.MatchString(f):
+			ts.Fatalf("the fix for all devices comes before a narrower one: %q", fixes)
+		}
+	}
 }
 
 // install is the command "install PATH": tunadm stands at PATH, a file that is there, in the script's mount namespace.

@@ -209,8 +209,9 @@ func (v *view) complete(check string, findings []Finding) []Finding {
 	for i := range findings {
 		f := &findings[i]
 		f.Check = check
+		f.Fixes = fix.Narrowest(f.Fixes)
 		for i, fix := range f.Fixes {
-			f.Fixes[i] = lasting(fix).In(v.Netns).For(v.admin)
+			f.Fixes[i] = fix.Lasting().In(v.Netns).For(v.admin)
 		}
 		if v.device != nil {
 			f.Device = v.device.Name

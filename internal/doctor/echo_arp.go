@@ -30,7 +30,7 @@ func echoIgnored(j *journey) []Finding {
 	if j.packet.IPv6() && n > 0 {
 		b.level, b.sure = Error, n
 	}
-	fixed := untilBoot(sysctlKey(key, "0"))
+	fixed := fix.Run(sysctlKey(key, "0"))
 	switch {
 	case n > 0 && b.level != OK:
 		return []Finding{{Level: b.level, What: what, counted: b.sure, Fixes: fixes(fixed),
@@ -50,7 +50,7 @@ func arp(j *journey) []Finding {
 	}
 	if j.largest("arp_ignore", dev.Name) == never {
 		return one(Error, "this host does not answer ARP requests (arp_ignore 8)",
-			"hosts behind the device do not find its MAC address", untilBoot(j.zeroes("arp_ignore", dev.Name)...))
+			"hosts behind the device do not find its MAC address", fix.Run(j.zeroes("arp_ignore", dev.Name)...))
 	}
 	if found := j.arpElsewhere(dev); found != nil {
 		return found
@@ -61,7 +61,7 @@ func arp(j *journey) []Finding {
 			What: "this host did not answer " + packets(n) +
 				" of ARP, because the answers would leave through another device (arp_filter 1)",
 			Means: "hosts behind " + words.Escape(dev.Name) + " do not find its MAC address; " + b.evidence,
-			Fixes: fixes(untilBoot(j.zeroes("arp_filter", dev.Name)...))}}
+			Fixes: fixes(fix.Run(j.zeroes("arp_filter", dev.Name)...))}}
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (j *journey) arpElsewhere(dev *netcfg.Device) []Finding {
 		return nil
 	}
 	name := words.Escape(dev.Name)
-	zero := untilBoot(j.zeroes("arp_ignore", dev.Name)...)
+	zero := fix.Run(j.zeroes("arp_ignore", dev.Name)...)
 	list := []fix.Fix{zero}
 	if all, _ := j.setting("ipv4", "all", "arp_ignore"); all != "0" {
 		list = []fix.Fix{fix.Run(ip("addr", "add", to.String()+"/32", "dev", dev.Name)), zero}

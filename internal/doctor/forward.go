@@ -74,8 +74,7 @@ func (j *journey) forwardFixes() []fix.Fix {
 	if j.packet.IPv6() {
 		family, name, global = "ipv6", "force_forwarding", "net.ipv6.conf.all.forwarding"
 	}
-	wide := untilBoot(sysctlKey(global, "1"))
-	wide.After = "  # between all devices; until the next boot: add it to a file of /etc/sysctl.d"
+	wide := fix.Run(sysctlKey(global, "1"))
 	on, known := j.setting(family, dev, name)
 	if !known {
 		return []fix.Fix{wide}
@@ -91,9 +90,9 @@ func (j *journey) forwardFixes() []fix.Fix {
 		return []fix.Fix{wide}
 	}
 	if all, _ := j.setting("ipv4", "all", "forwarding"); family == "ipv4" && all == "1" {
-		return []fix.Fix{untilBoot(narrow...)} // ip_forward is on already
+		return []fix.Fix{fix.Run(narrow...)} // ip_forward is on already
 	}
-	return []fix.Fix{untilBoot(narrow...), wide}
+	return []fix.Fix{fix.Run(narrow...), wide}
 }
 
 // outlet returns the link through which this host would send the packet, or nil.

@@ -12,11 +12,6 @@ import (
 	"github.com/tunadm/tunadm/internal/words"
 )
 
-// untilBoot returns a fix that changes only the running kernel.
-func untilBoot(commands ...fix.Command) fix.Fix {
-	return fix.Fix{Commands: commands, After: "  # until the next boot: add it to a file of /etc/sysctl.d"}
-}
-
 // reversePath finds a reverse path filter that drops packets of the program: the typical one, or those that the kernel
 // has counted.
 func reversePath(j *journey) []Finding {
@@ -29,7 +24,7 @@ func reversePath(j *journey) []Finding {
 		return one(Error,
 			fmt.Sprintf("the kernel drops packets from %s that arrive through it (rp_filter %d)", j.packet.From, value),
 			"the return path to that address leaves through another device, so the kernel treats them as spoofed",
-			untilBoot(sysctl("ipv4", dev, "rp_filter", "2")))
+			fix.Run(sysctl("ipv4", dev, "rp_filter", "2")))
 	}
 	n := j.host.Counter("netstat", "TcpExt", "IPReversePathFilter")
 	b := j.blame(n)
@@ -37,10 +32,9 @@ func reversePath(j *journey) []Finding {
 		return ok(fmt.Sprintf("rp_filter is %d: the kernel drops packets from addresses that are not routed to it",
 			value))
 	}
-	loose := untilBoot(sysctl("ipv4", dev, "rp_filter", "2"))
+	loose := fix.Run(sysctl("ipv4", dev, "rp_filter", "2"))
 	if value == 2 || !j.defaultRoute() {
-		loose = untilBoot(j.zeroes("rp_filter", dev)...)
-		loose.After = "  # all is for every device; until the next boot: add it to a file of /etc/sysctl.d"
+		loose = fix.Run(j.zeroes("rp_filter", dev)...)
 	}
 	return []Finding{{Level: b.level, counted: b.sure, What: fmt.Sprintf(
 		"rp_filter is %d, and dropped %s in this network namespace", value, packets(n)),
@@ -109,7 +103,7 @@ func martian(j *journey) []Finding {
 	return []Finding{{Level: Warning, What: what, counted: b.sure,
 		Means: fmt.Sprintf("it drops packets from addresses of this host (%s) as martians (accept_local 0), and those "+
 			"to a multicast group that no program here joined; %s", strings.Join(j.addresses(), ", "), b.evidence),
-		Fixes: fixes(untilBoot(accept...))}}
+		Fixes: fixes(fix.Run(accept...))}}
 }
 
 // addresses returns the first IPv4 addresses of this host.

@@ -81,11 +81,10 @@ func natFix(from netip.Prefix, out string) fix.Fix {
 	if from.Addr().Is6() {
 		family, match = "ip6", "ip6"
 	}
-	return fix.Fix{Commands: []fix.Command{
+	return fix.Run(
 		fix.InNamespace("nft", "add", "table", family, table),
 		fix.InNamespace("nft", "add", "chain", family, table, "postrouting",
 			"{ type nat hook postrouting priority srcnat; }"),
 		fix.InNamespace("nft", "add", "rule", family, table, "postrouting", match, "saddr", from.String(),
-			"oifname", out, "masquerade"),
-	}, After: "  # until the ruleset is loaded again: add it to its file, such as /etc/nftables.conf"}
+			"oifname", out, "masquerade"))
 }

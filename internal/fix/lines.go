@@ -46,10 +46,14 @@ func (f Fix) Lines(width int) (lines []string) {
 // tokens returns the words of String.
 func (f Fix) tokens() (all []token) {
 	prose := func(text string) {
-		note := false
+		note, sign := false, ""
 		for word := range strings.FieldsSeq(text) {
-			all = append(all, token{text: word, note: note})
-			note = note || word == "#" && len(f.Commands) > 0
+			if word == "#" && len(f.Commands) > 0 {
+				sign = "# " // on the line of the next word
+				continue
+			}
+			all = append(all, token{text: sign + word, note: note})
+			note, sign = note || sign != "", ""
 		}
 	}
 	before, after := f.Before, f.After

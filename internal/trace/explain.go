@@ -28,6 +28,9 @@ func (t *Trace) Explain(e *Event) (means string, fixes []fix.Fix) {
 	if row.fix != nil {
 		fixes = row.fix(t, e)
 	}
+	for i, f := range fixes {
+		fixes[i] = f.Lasting()
+	}
 	from, to := address(e.From, "its source"), address(e.To, "its destination")
 	text := strings.NewReplacer("{device}", e.Device, "{in}", e.In, "{out}", cmp.Or(e.Out, e.Device),
 		"{from}", from, "{to}", to, "{hook}", e.hook(), "{mac}", e.toMAC.String(),

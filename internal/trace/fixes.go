@@ -19,13 +19,7 @@ func see(words ...string) []fix.Fix {
 // setting returns the fix that sets a sysctl of a device.
 func setting(family, device, name, value string) fix.Fix {
 	key := "net." + family + ".conf." + strings.ReplaceAll(device, ".", "/") + "." + name
-	return fix.Fix{Commands: []fix.Command{fix.InNamespace("sysctl", "-w", key+"="+value)},
-		After: "  # until the next boot: add it to a file of /etc/sysctl.d"}
-}
-
-// lasting returns a fix that is one command, and says how long it lasts.
-func lasting(how string, words ...string) []fix.Fix {
-	return []fix.Fix{{Commands: []fix.Command{fix.InNamespace(words...)}, After: "  # until " + how}}
+	return fix.Run(fix.InNamespace("sysctl", "-w", key+"="+value))
 }
 
 // family returns the name of the packet's family below /proc/sys/net.
@@ -61,8 +55,7 @@ func longerQueue(t *Trace, _ *Event) []fix.Fix {
 }
 
 func longerBacklog(*Trace, *Event) []fix.Fix {
-	return []fix.Fix{{Commands: []fix.Command{fix.ByRoot("sysctl", "-w", "net.core.netdev_max_backlog=5000")},
-		After: "  # for all devices; until the next boot: add it to a file of /etc/sysctl.d"}}
+	return []fix.Fix{fix.Run(fix.ByRoot("sysctl", "-w", "net.core.netdev_max_backlog=5000"))}
 }
 
 // removeXDP removes the program: behind the driver, or in the driver of a tap.
@@ -87,7 +80,7 @@ func showQueueing(_ *Trace, e *Event) []fix.Fix {
 }
 
 func forwardPort(_ *Trace, e *Event) []fix.Fix {
-	return lasting("the port leaves the bridge", "bridge", "link", "set", "dev", e.In, "state", "3")
+	return command("bridge", "link", "set", "dev", e.In, "state", "3")
 }
 
 func showPort(_ *Trace, e *Event) []fix.Fix { return see("bridge", "-d", "link", "show", "dev", e.In) }
@@ -155,7 +148,7 @@ func routeOrForward(t *Trace, e *Event) []fix.Fix {
 
 func addLocalRoute(_ *Trace, e *Event) []fix.Fix {
 	own := e.To.String()
-	return lasting("the device goes down", "ip", e.familyFlag(), "route", "add", "local", own, "dev", deviceOf(e.To),
+	return command("ip", e.familyFlag(), "route", "add", "local", own, "dev", deviceOf(e.To),
 		"table", "local", "proto", "kernel", "scope", "host", "src", own)
 }
 
