@@ -123,7 +123,7 @@ func deviceChecks() []check {
 		{"other-mac", otherMACs}, {"bridge-address", bridgeAddress}, {"address", noAddress}, {"ipv6-off", ipv6Off},
 		{"duplicate", duplicate}, {"tentative", tentative}, {"link-local", noLinkLocal},
 		{"subnet-twice", subnetTwice}, {"gateway", swallowedGateway},
-		{"own-tunnel", ownTunnel}, {"linkdown", linkdownIgnored}, {"route", routeElsewhere},
+		{"own-tunnel", ownTunnel}, {"linkdown", linkdownIgnored}, {"route", routeElsewhere}, {"proxy-arp", proxyARP},
 		{"own-address", ownAddress}, {"accept-local", acceptLocal},
 		{"networkmanager", networkManager}, {"networkd", networkd},
 	}
