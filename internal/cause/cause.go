@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/tunadm/tunadm/internal/fix"
 )
@@ -147,7 +148,8 @@ type Error struct {
 	Released bool   // no program uses the device any more
 }
 
-// Error returns "what: why: kernel's error", without the device. It leaves out an error that repeats the words before.
+// Error returns "what: why: kernel's error", without the device. It leaves out an error that repeats the words before,
+// or that the cause has named.
 func (e *Error) Error() string {
 	why := e.Detail
 	if why == "" {
@@ -159,7 +161,7 @@ func (e *Error) Error() string {
 			parts = append(parts, part)
 		}
 	}
-	said := strings.HasPrefix(why, "no such ") && errors.Is(e.Err, fs.ErrNotExist)
+	said := strings.HasPrefix(why, "no such ") && errors.Is(e.Err, fs.ErrNotExist) || e.Cause.names(e.Err)
 	if e.Err != nil && !said && !slices.Contains(parts, e.Err.Error()) {
 		parts = append(parts, e.Err.Error())
 	}
@@ -167,6 +169,17 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// named are the kernel's errors that add nothing to the text of some causes.
+var named = map[Cause][]error{
+	Exists: {syscall.EEXIST}, RouteTaken: {syscall.EEXIST}, InUse: {syscall.EBUSY}, NoPort: {syscall.EOPNOTSUPP},
+	NotPermitted: {syscall.EPERM, syscall.EACCES}, NotOwner: {syscall.EPERM}, ForeignNamespace: {syscall.EPERM},
+}
+
+// names reports whether the text of the cause says all that an error does.
+func (c Cause) names(err error) bool {
+	return slices.ContainsFunc(named[c], func(errno error) bool { return err != nil && err.Error() == errno.Error() })
+}
 
 // Hint returns the fix of this case, or else the fix of the cause.
 func (e *Error) Hint() fix.Fix {

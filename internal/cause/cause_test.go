@@ -27,7 +27,7 @@ func TestErrorsKeepTheKernelsWordsLastAndHintsPasteable(t *testing.T) {
 		{&Error{Device: "a b", Cause: Exists}, "exists already",
 			"tunadm set 'a b' changes it; --if-missing accepts a device with these properties"},
 		{&Error{Device: "tun7", Cause: InUse, Detail: "in use by x", Err: unix.EBUSY},
-			"in use by x: device or resource busy", ""},
+			"in use by x", ""},
 		{&Error{What: "master br0", Cause: NoMaster,
 			Fix: fix.Run(fix.InNamespace("ip", "link", "add", "br0", "type", "bridge")),
 			Err: errors.New("no such device")},
