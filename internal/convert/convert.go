@@ -27,6 +27,16 @@ type format struct {
 func formats() []format {
 	return []format{
 		{
+			name: "networkd", places: []string{"/etc/systemd/network"},
+			suffix: []string{".netdev", ".network", ".link"},
+			marks:  regexp.MustCompile(`(?m)^[ \t]*\[(NetDev|Match)\]`), empty: noContent("#;"), read: networkdFiles,
+		},
+		{
+			name: "networkmanager", places: []string{"/etc/NetworkManager/system-connections"},
+			suffix: []string{".nmconnection"},
+			marks:  regexp.MustCompile(`(?m)^[ \t]*\[connection\]`), empty: noContent("#;"), read: profiles,
+		},
+		{
 			name: "ifupdown", places: []string{"/etc/network/interfaces"},
 			marks: regexp.MustCompile(`(?m)^[ \t]*(iface|auto|allow-[a-z]+|source|source-directory)[ \t]+[^ \t=]`),
 			empty: noContent("#"), read: interfaces,
