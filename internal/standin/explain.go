@@ -70,14 +70,31 @@ func (r *Request) properties() (words []string) {
 	number := func(flag string, n *int) { value(flag, n != nil, func() string { return strconv.Itoa(*n) }) }
 	value("--user", r.Access.User != nil && !r.caller, func() string { return *r.Access.User })
 	value("--group", r.Access.Group != nil, func() string { return *r.Access.Group })
+	if s.Addresses != nil {
+		for _, a := range *s.Addresses {
+			words = append(words, "--address", a.String())
+		}
+	}
+	if s.Routes != nil {
+		for _, r := range *s.Routes {
+			words = append(words, "--route", r.String())
+		}
+	}
 	number("--mtu", s.MTU)
 	value("--mac", s.MAC != nil, s.MAC.String)
 	number("--txqueuelen", s.TxQueueLen)
+	value("--alias", s.Alias != nil, func() string { return *s.Alias })
+	value("--master", s.Master != nil, func() string { return s.Master.Name })
+	truth := func(flag string, on *bool) {
+		value(flag, on != nil, func() string { return map[bool]string{true: "on", false: "off"}[*on] })
+	}
+	truth("--promisc", s.Promisc)
+	truth("--multicast", s.Multicast)
 	for _, flag := range []struct {
 		set  bool
 		word string
 	}{
-		{r.Ownerless(), "--anyone"}, {s.MultiQueue != nil && *s.MultiQueue, "--multi-queue"}, {s.VnetHdr, "--vnet-hdr"},
+		{s.Up != nil && *s.Up, "--up"}, {r.Ownerless(), "--anyone"}, {s.MultiQueue != nil && *s.MultiQueue, "--multi-queue"}, {s.VnetHdr, "--vnet-hdr"},
 		{s.PI, "--pi"},
 		{r.take && !link.IsTemplate(s.Name), "--if-missing"},
 	} {
@@ -90,9 +107,11 @@ func (r *Request) properties() (words []string) {
 
 // An Explanation is the tunadm line for a line of another tool.
 type Explanation struct {
-	Line   string
-	Notes  []string // the differences that the caller should know
-	prints bool     // Line prints the same as the line of the other tool
+	Line    string
+	Notes   []string // the differences that the caller should know
+	prints  bool     // Line prints the same as the line of the other tool
+	request *Request
+	prefix  string // the words before tunadm
 }
 
 // Explain returns the tunadm line for the words of a line. It quotes each word with quote. The error is a [*Refusal].
@@ -106,5 +125,5 @@ func Explain(words []string, quote func(string) string) (Explanation, error) {
 		return Explanation{}, err
 	}
 	line, err := r.explain(quote)
-	return Explanation{line, r.Notes, r.brief}, err
+	return Explanation{Line: line, Notes: r.Notes, prints: r.brief, request: r}, err
 }

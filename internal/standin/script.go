@@ -1,7 +1,6 @@
 package standin
 
 import (
-	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,20 +13,23 @@ import (
 // Translate replaces the lines of a shell script that call an emulated tool with lines that call tunadm. An unsupported
 // line of these tools is copied unchanged, after a comment with the reason. All other lines, the shell
 // syntax around the commands, and here-documents are copied too.
+//
+// A line of ip link, ip addr, ip route, ifconfig or brctl about a device that the lines before it create becomes flags of
+// tunadm add, unless there is another command in between.
 func Translate(script string) string {
-	var b strings.Builder
+	var t translator
 	for _, s := range Split(script) {
 		switch {
 		case s.broken:
-			b.WriteString(comments("",
+			t.copy(comments("",
 				[]string{"copied unchanged from here on: this here-document is not supported"}) + s.Text)
 		case s.Document:
-			b.WriteString(s.Text)
+			t.copy(s.Text)
 		default:
-			b.WriteString(translateLine(s.Text))
+			t.line(s.Text)
 		}
 	}
-	return b.String()
+	return t.text()
 }
 
 // A Section is a line of a script with those that continue it, or a line with its here-document.
@@ -108,39 +110,6 @@ var oldWords = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`\b(` + strings.Join(all, "|") + `)\b`)
 })
 
-// translateLine translates the commands of one line.
-func translateLine(line string) string {
-	text := strings.Trim(line, blanks)
-	if text == "" || text[0] == '#' {
-		return line
-	}
-	indent := line[:strings.Index(line, text)]
-	translated, notes, done := "", []string(nil), false
-	s := scanner{left: text}
-	for s.left != "" && s.err == "" {
-		c := s.command()
-		to, err := c.translate()
-		done = done || err == nil
-		if r := new(Refusal); errors.As(err, &r) && !r.foreign {
-			to.Notes = []string{leftAlone + c.reveal(err.Error())}
-		}
-		translated += to.Line
-		notes = append(notes, to.Notes...)
-	}
-	switch {
-	case s.err != "" && oldWords().MatchString(text):
-		notes = []string{leftAlone + s.err}
-	case s.err != "":
-		return line
-	case done:
-		return comments(indent, notes) + indent + translated + line[len(indent)+len(text):]
-	case len(notes) > 0:
-	case oldWords().MatchString(text):
-		notes = []string{leftAlone + "a line of " + Lines() + " in a form that is not supported"}
-	}
-	return comments(indent, notes) + line
-}
-
 // comments returns a comment line for the first line of each text.
 func comments(indent string, texts []string) (lines string) {
 	for _, text := range texts {
@@ -200,7 +169,8 @@ func (c command) translate() (Explanation, error) {
 	if err != nil {
 		return unchanged, err
 	}
-	to.Line = strings.Join(append(slices.Clone(c.words[:n]), unit+to.Line), " ") + c.tail
+	to.prefix = strings.Join(append(slices.Clone(c.words[:n]), unit), " ")
+	to.Line = to.prefix + to.Line + c.tail
 	return to, nil
 }
 
