@@ -20,7 +20,7 @@ type importOptions struct {
 
 func (o *importOptions) flags() []*option {
 	usage := "the format of the files: `" + strings.Join(convert.Formats(), "|") +
-		"`; by default, tell it from their content"
+		"`; by default, detected from their content"
 	parse := func(s string) (string, error) { return s, convert.CheckFormat(s) }
 	return []*option{valueFlag("from", usage, parse, &o.from)}
 }

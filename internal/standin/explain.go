@@ -94,7 +94,9 @@ func (r *Request) properties() (words []string) {
 		set  bool
 		word string
 	}{
-		{s.Up != nil && *s.Up, "--up"}, {r.Ownerless(), "--anyone"}, {s.MultiQueue != nil && *s.MultiQueue, "--multi-queue"}, {s.VnetHdr, "--vnet-hdr"},
+		{s.Up != nil && *s.Up, "--up"},
+		{r.Ownerless(), "--anyone"},
+		{s.MultiQueue != nil && *s.MultiQueue, "--multi-queue"}, {s.VnetHdr, "--vnet-hdr"},
 		{s.PI, "--pi"},
 		{r.take && !link.IsTemplate(s.Name), "--if-missing"},
 	} {

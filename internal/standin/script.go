@@ -14,8 +14,8 @@ import (
 // line of these tools is copied unchanged, after a comment with the reason. All other lines, the shell
 // syntax around the commands, and here-documents are copied too.
 //
-// A line of ip link, ip addr, ip route, ifconfig or brctl about a device that the lines before it create becomes flags of
-// tunadm add, unless there is another command in between.
+// A line of ip link, ip addr, ip route, ifconfig or brctl about a device that the lines before it create becomes flags
+// of tunadm add, unless there is another command in between.
 func Translate(script string) string {
 	var t translator
 	for _, s := range Split(script) {
