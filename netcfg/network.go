@@ -4,16 +4,14 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
 )
 
 // A Network is everything outside a device that decides where its packets go.
 type Network struct {
-	Links  []*Device   // all links of the namespace, of every kind, with their addresses, without routes
-	Rules  []rtnl.Rule // in the kernel's order, IPv4 first
-	Routes []NetworkRoute
+	Links []*Device   // all links of the namespace, of every kind, with their addresses, without routes
+	Rules []rtnl.Rule // in the kernel's order, IPv4 first
 }
 
 // Network reads the namespace. It reuses the devices, which were read before, for their links.
@@ -35,12 +33,12 @@ func (ns *Namespace) Network(devices []*Device) (*Network, error) {
 			links[i] = d
 		}
 	}
-	n := &Network{Links: links}
-	if n.Rules, err = rtnl.Rules(ns.socket); err != nil {
-		return nil, err
-	}
-	return n, n.readRoutes(ns)
+	rules, err := ns.Rules()
+	return &Network{Links: links, Rules: rules}, err
 }
+
+// Rules reads the policy rules in the kernel's order, IPv4 first.
+func (ns *Namespace) Rules() ([]rtnl.Rule, error) { return rtnl.Rules(ns.socket) }
 
 // Link returns the link with a name or an alternative name, or nil.
 func (n *Network) Link(name string) *Device {
@@ -52,25 +50,35 @@ func (n *Network) Link(name string) *Device {
 	return nil
 }
 
-// A NetworkRoute is a route that the kernel did not derive from an address.
-type NetworkRoute struct {
-	Route
-	Index int // of its link; 0: none, or several
+// AnyLink reads a link of any kind by its index, or by its name if that is 0, as [Network] has it. It returns nil if
+// there is none. A TUN/TAP device is read as Links does.
+func (ns *Namespace) AnyLink(index int, name string) (*Device, error) {
+	found, err := ns.askLinks([]target{{name: name, index: index}}, true)
+	switch {
+	case err != nil || len(found) == 0:
+		return nil, err
+	case found[0].Kind == "tun":
+		if found, err = ns.Links(found[0].Name); err != nil {
+			return nil, err
+		}
+		return found[0], nil
+	}
+	if err := ns.readMasters(found); err != nil {
+		return nil, err
+	}
+	return found[0], ns.readAddresses(found)
 }
 
-// readRoutes reads the routes of both families.
-func (n *Network) readRoutes(ns *Namespace) error {
+// RoutesThrough reads the routes through a link that the kernel did not derive from an address.
+func (ns *Namespace) RoutesThrough(index int) (all []Route, err error) {
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		routes, err := ns.routes(family, unix.RTPROT_UNSPEC, 0)
+		routes, err := ns.routes(family, unix.RTPROT_UNSPEC, index)
 		if err != nil {
-			return fmt.Errorf("read routes: %w", err)
+			return nil, fmt.Errorf("read routes: %w", err)
 		}
 		for _, r := range routes {
-			n.Routes = append(n.Routes, NetworkRoute{r.Route, r.index})
+			all = append(all, r.Route)
 		}
 	}
-	return nil
+	return all, nil
 }
-
-// Main reports whether the route is in the main table.
-func (r NetworkRoute) Main() bool { return r.table() == link.TableMain }

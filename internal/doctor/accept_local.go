@@ -28,8 +28,8 @@ func acceptLocal(v *view) []Finding {
 	if !v.asked() || len(own(d)) == 0 || d.Stats.RxPackets == 0 {
 		return nil
 	}
-	for _, l := range v.network.Links {
-		if l.Index == d.Index || l.Kind != "tun" || len(own(l)) == 0 || !sameHolder(l, d) {
+	for _, l := range v.heldToo(d) {
+		if len(own(l)) == 0 || !sameHolder(l, d) {
 			continue
 		}
 		a, is := own(l)[0], own(d)[0]
@@ -52,7 +52,7 @@ func acceptLocal(v *view) []Finding {
 // overridden reports whether a rule comes before the local table, as in recipes for traffic between two devices of one
 // host.
 func (v *view) overridden() bool {
-	return slices.ContainsFunc(v.network.Rules, func(r rtnl.Rule) bool {
+	return slices.ContainsFunc(v.policies, func(r rtnl.Rule) bool {
 		return !r.IPv6 && r.Table == tableLocal && r.Priority != 0
 	})
 }

@@ -32,38 +32,43 @@ func bridgeAddress(v *view) []Finding {
 
 // siblingAddress finds an address on another port of the bridge, such as the network card that joined it.
 func (v *view) siblingAddress() []Finding {
-	for _, l := range v.network.Links {
-		if l.Master != v.device.Master || l.Index == v.device.Index || len(own(l)) == 0 {
-			continue
-		}
-		var move []fix.Command
-		for _, a := range own(l) {
-			move = append(move, ip("addr", "del", a.String(), "dev", l.Name),
-				ip("addr", "replace", a.String(), "dev", l.Master))
-		}
-		for _, r := range v.network.Routes {
-			if r.Index == l.Index && r.Via.IsValid() && !r.Foreign() {
-				move = append(move, ip(append(family(r.To.Addr()), append([]string{"route", "replace"},
-					append(strings.Fields(r.Route.String()), "dev", l.Master)...)...)...))
-			}
-		}
-		return one(Error, fmt.Sprintf("%s, another port of its bridge %s, has the address %s", words.Escape(l.Name),
-			words.Escape(l.Master), own(l)[0]),
-			"a port passes every frame to its bridge, so nothing answers at this address",
-			fix.Fix{Commands: move, After: "  # until the next boot; configure the bridge with it"})
+	l := v.addressedSibling()
+	if l == nil {
+		return nil
 	}
-	return nil
+	var move []fix.Command
+	for _, a := range own(l) {
+		move = append(move, ip("addr", "del", a.String(), "dev", l.Name),
+			ip("addr", "replace", a.String(), "dev", l.Master))
+	}
+	routes, err := v.namespace.RoutesThrough(l.Index)
+	if err != nil {
+		v.fail(err)
+	}
+	for _, r := range routes {
+		if r.Via.IsValid() && !r.Foreign() {
+			move = append(move, ip(append(family(r.To.Addr()), append([]string{"route", "replace"},
+				append(strings.Fields(r.String()), "dev", l.Master)...)...)...))
+		}
+	}
+	return one(Error, fmt.Sprintf("%s, another port of its bridge %s, has the address %s", words.Escape(l.Name),
+		words.Escape(l.Master), own(l)[0]),
+		"a port passes every frame to its bridge, so nothing answers at this address",
+		fix.Fix{Commands: move, After: "  # until the next boot; configure the bridge with it"})
 }
 
 // own returns the addresses of a device without IPv6 link-local ones.
 func own(d *netcfg.Device) (addresses []netcfg.Address) {
 	for _, a := range d.Addresses {
-		if a.Local.Is4() || !a.Local.IsLinkLocalUnicast() {
+		if usable(a) {
 			addresses = append(addresses, a)
 		}
 	}
 	return addresses
 }
+
+// usable reports whether an address is not an IPv6 link-local one.
+func usable(a netcfg.Address) bool { return a.Local.Is4() || !a.Local.IsLinkLocalUnicast() }
 
 // noAddress finds a device named in the question that is up but has no usable address.
 func noAddress(v *view) []Finding {
@@ -96,16 +101,21 @@ func (v *view) freeAddress(ipv6 bool) netcfg.Address {
 		if ipv6 {
 			a = netcfg.Address{Local: netip.AddrFrom16([16]byte{0: 0xfd, 2: 0x77, 7: byte(n), 15: 1}), Bits: 64}
 		}
-		if !slices.ContainsFunc(v.network.Links, func(l *netcfg.Device) bool { return overlap(l, a) }) {
+		if !v.overlaps(a.Subnet()) {
 			return a
 		}
 	}
 	return netcfg.Address{Local: netip.AddrFrom4([4]byte{10, 77, 0, 1}), Bits: 24}
 }
 
-// overlap reports whether the network of an address of the link overlaps that of a.
-func overlap(l *netcfg.Device, a netcfg.Address) bool {
-	return slices.ContainsFunc(own(l), func(b netcfg.Address) bool { return b.Subnet().Overlaps(a.Subnet()) })
+// overlaps reports whether the network of an address of this host overlaps another network.
+func (v *view) overlaps(other netip.Prefix) bool {
+	for _, a := range v.addressesOf(other.Addr().Is6()) {
+		if usable(a) && a.Subnet().Overlaps(other) {
+			return true
+		}
+	}
+	return false
 }
 
 // sameSubnet returns a link other than d that is up, in the same VRF, and has an address in the same network as a. It

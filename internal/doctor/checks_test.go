@@ -71,8 +71,8 @@ type situation struct {
 func (s situation) view() *view {
 	links := append([]*netcfg.Device{s.device}, s.network.Links...)
 	v := &view{Question: s.question, namespace: &netcfg.Namespace{}, person: s.person, admin: true, device: s.device,
-		people:  map[string]users.Person{},
-		network: &netcfg.Network{Links: links, Rules: s.network.Rules, Routes: s.network.Routes},
+		people: map[string]users.Person{},
+		links:  indexOf(links), policies: s.network.Rules,
 		devices: []*netcfg.Device{s.device}, file: s.files.read}
 	v.Declared = func() []Declared { return nil }
 	if s.declared != nil {

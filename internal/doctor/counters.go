@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 
+	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
@@ -42,11 +43,11 @@ func (v *view) blame(n uint64) blame {
 // others returns how many packets the other devices have received, at least if they are fewer than n, and one of these.
 func (v *view) others(n uint64) (received uint64, busiest string) {
 	var most uint64
-	for _, l := range v.network.Links {
-		if l.Index == v.device.Index || l.Name == v.device.Master || l.Kind == "loopback" || l.Stats.RxPackets == 0 {
+	for _, l := range v.receivers() {
+		if l.Index == v.device.Index || l.Name == v.device.Master || l.Loopback || l.Packets == 0 {
 			continue
 		}
-		one := l.Stats.RxPackets - min(l.Stats.RxPackets, l.Stats.RxOtherHost) // the IP layer does not count those
+		one := l.Packets - min(l.Packets, l.OtherHost) // the IP layer does not count those
 		if received <= n {
 			one -= min(one, v.host.Counter("dev_snmp6/"+l.Name, "", "Ip6InMcastPkts"))
 		}
@@ -56,6 +57,20 @@ func (v *view) others(n uint64) (received uint64, busiest string) {
 		}
 	}
 	return received, busiest
+}
+
+// receivers returns the links that have received packets.
+func (v *view) receivers() (all []evidence.Receiver) {
+	if v.links.all == nil {
+		if all, few := v.host.Receivers(); few {
+			return all
+		}
+	}
+	for _, l := range v.every() {
+		all = append(all, evidence.Receiver{Index: l.Index, Name: l.Name, Loopback: l.Kind == "loopback",
+			Packets: l.Stats.RxPackets, OtherHost: l.Stats.RxOtherHost})
+	}
+	return all
 }
 
 // part returns how many of n packets to report.

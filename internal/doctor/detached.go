@@ -1,8 +1,7 @@
 package doctor
 
 import (
-	"os"
-	"path/filepath"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,16 +18,17 @@ func detached(v *view) []Finding {
 	if d := v.device; !v.asked() || d.InUse() || v.names == nil {
 		return nil
 	}
-	here := files.Inode("/proc/thread-self/ns/net")
 	var programs []string
-	for _, entry := range v.names("/proc") {
-		directory := "/proc/" + entry
-		if _, err := strconv.Atoi(entry); err != nil || files.Inode(directory+"/ns/net") != here ||
-			!v.holdsNothing(directory) {
+	openers, _ := v.programsWithDriver()
+	here := files.Inode("/proc/thread-self/ns/net")
+	for _, o := range openers {
+		directory := "/proc/" + strconv.Itoa(o.pid)
+		if slices.ContainsFunc(o.devices, func(name string) bool { return name != "" }) ||
+			files.Inode(directory+"/ns/net") != here {
 			continue
 		}
 		comm, _ := v.file(directory + "/comm")
-		programs = append(programs, words.Escape(strings.TrimSpace(string(comm)))+" (pid "+entry+")")
+		programs = append(programs, fmt.Sprintf("%s (pid %d)", words.Escape(strings.TrimSpace(string(comm))), o.pid))
 	}
 	if len(programs) == 0 {
 		return nil
@@ -39,28 +39,6 @@ func detached(v *view) []Finding {
 		fix.Sentence("restart the program"))
 }
 
-// holdsNothing reports whether a process has the driver open, and no file of it is attached to a device. The names of
-// its files are read first, so no file of another file system is asked.
-func (v *view) holdsNothing(directory string) bool {
-	open := false
-	for _, fd := range v.names(directory + "/fd") {
-		to, err := os.Readlink(directory + "/fd/" + fd)
-		if err != nil || filepath.Base(to) != "tun" {
-			continue
-		}
-		info, err := v.file(directory + "/fdinfo/" + fd)
-		for line := range strings.Lines(string(info)) {
-			if device, is := strings.CutPrefix(line, "iff:"); is && err == nil {
-				if strings.TrimSpace(device) != "" {
-					return false
-				}
-				open = true
-			}
-		}
-	}
-	return open
-}
-
 // besides finds a program that created a device of its own while the named device waits for it.
 func besides(v *view) []Finding {
 	d := v.device
@@ -68,7 +46,7 @@ func besides(v *view) []Finding {
 		return nil
 	}
 	prefix := func(name string) string { return strings.TrimRight(name, "0123456789") }
-	for _, o := range v.all {
+	for _, o := range v.inUse() {
 		if o.Persist || o.Mode != d.Mode || o.Index < d.Index || !o.InUse() {
 			continue
 		}

@@ -28,7 +28,7 @@ func absent(v *view) []Finding {
 	what := "there is no device " + words.Escape(v.Device)
 	means := "a program without CAP_NET_ADMIN cannot create a device; it can only attach to an existing one"
 	var names []string
-	for _, l := range v.network.Links {
+	for _, l := range v.every() {
 		if l.Kind == "tun" {
 			names = append(names, l.Name)
 		}
@@ -119,7 +119,7 @@ func leftOver(v *view) []Finding {
 
 // leftRules finds policy rules that name a device that does not exist.
 func leftRules(v *view) (found []Finding) {
-	for _, r := range v.network.Rules {
+	for _, r := range v.policies {
 		if !r.Detached {
 			continue
 		}

@@ -4,13 +4,13 @@ package doctor
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -73,20 +73,23 @@ type Declared struct {
 // A view is everything that the checks look at.
 type view struct {
 	Question
-	namespace *netcfg.Namespace
-	person    users.Person // the user of the question
-	admin     bool         // the invoking user may run commands that require root
-	network   *netcfg.Network
-	settings  map[string]setting  // by the path of the sysctl
-	promised  map[string]Declared // the declarations by device; nil: not read yet
-	links     *index              // of the network; nil: not made yet
-	all       []*netcfg.Device    // all TUN/TAP devices
-	devices   []*netcfg.Device    // the TUN/TAP devices; if the question names one, that one alone
-	device    *netcfg.Device      // the device of the current check; nil: a check of the machine
-	people    map[string]users.Person
-	rules     *wall // the firewall; nil: not read yet
-	host      *evidence.Host
-	moving    bool // the counters are those of the time of the question only
+	namespace  *netcfg.Namespace
+	person     users.Person        // the user of the question
+	admin      bool                // the invoking user may run commands that require root
+	links      *index              // see link, byIndex and every
+	policies   []rtnl.Rule         // in the kernel's order, IPv4 first
+	settings   map[string]setting  // by the path of the sysctl
+	promised   map[string]Declared // the declarations by device; nil: not read yet
+	candidates []*netcfg.Device    // the TUN/TAP devices of the whole question
+	devices    []*netcfg.Device    // the TUN/TAP devices; if the question names one, that one alone
+	device     *netcfg.Device      // the device of the current check; nil: a check of the machine
+	people     map[string]users.Person
+	rules      *wall // the firewall; nil: not read yet
+	host       *evidence.Host
+	moving     bool     // the counters are those of the time of the question only
+	drivers    []opener // see programsWithDriver; nil: not read yet
+	sight      bool     // drivers has those of all processes
+	err        error    // the first one of the kernel while a check looked at more
 
 	file  func(path string) ([]byte, error) // reads a file of /proc or /run
 	names func(directory string) []string   // the entries of a directory; nil: not known
@@ -132,6 +135,18 @@ func deviceChecks() []check {
 // Examine runs all checks. The most serious findings come first, and a finding that explains another before it. The
 // error is the kernel's, or that of an unknown user.
 func Examine(ns *netcfg.Namespace, q Question) (*Report, error) {
+	// Beside thousands of devices, a few are read alone. To watch is to compare the counters of all.
+	const few = 16
+	v, err := open(ns, q, q.Device == "" || q.Watch > 0 || len(q.More) >= few)
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	return v.examine()
+}
+
+// open opens the network namespace, and reads the devices of the question, or all links.
+func open(ns *netcfg.Namespace, q Question, every bool) (*view, error) {
 	self := ns.Directory.Self()
 	v := &view{Question: q, namespace: ns, person: self, admin: self.Admin || self.ID.Number == 0,
 		people: map[string]users.Person{}, file: files.Read, names: files.Names,
@@ -145,18 +160,27 @@ func Examine(ns *netcfg.Namespace, q Question) (*Report, error) {
 	if v.host, err = evidence.Open(); err != nil {
 		return nil, err
 	}
-	defer v.host.Close()
-	defer func() { v.rules.close() }()
-	if err := v.read(); err != nil {
+	if err := v.read(every); err != nil {
+		v.close()
 		return nil, err
 	}
+	return v, nil
+}
+
+func (v *view) close() {
+	v.host.Close()
+	v.rules.close()
+}
+
+func (v *view) examine() (report *Report, err error) {
+	q := v.Question
 	var seen []Finding
 	if q.Watch > 0 {
 		if seen, err = v.observe(); err != nil {
 			return nil, err
 		}
 	}
-	report := &Report{Findings: v.ask(machineChecks())}
+	report = &Report{Findings: v.ask(machineChecks())}
 	for _, name := range append([]string{q.Device}, q.More...) {
 		v.name(name)
 		for _, d := range v.devices {
@@ -171,27 +195,42 @@ func Examine(ns *netcfg.Namespace, q Question) (*Report, error) {
 	}
 	report.Findings = append(report.Findings, seen...)
 	report.Findings = byEvidence(report.Findings)
-	return report, nil
+	return report, v.err
 }
 
-// read reads the devices and the network.
-func (v *view) read() error {
-	all, err := v.namespace.Devices()
+// read reads the devices of the question, or all links.
+func (v *view) read(every bool) (err error) {
+	v.links = newIndex()
+	if !every {
+		err = v.readNamed()
+	} else if v.candidates, err = v.namespace.Devices(); err == nil {
+		err = v.readNetwork(v.candidates)
+	}
+	v.name(v.Device)
+	return err
+}
+
+// readNamed reads the named devices alone, and the policy rules.
+func (v *view) readNamed() error {
+	found, err := v.namespace.Devices(append([]string{v.Device}, v.More...)...)
 	if err != nil {
 		return err
 	}
-	if v.network, err = v.namespace.Network(all); err != nil {
-		return err
+	v.candidates = nil
+	for _, d := range found {
+		if d != nil && d.Kind == "tun" && !slices.Contains(v.candidates, d) {
+			v.candidates = append(v.candidates, d)
+			v.links.add(d)
+		}
 	}
-	v.all = all
-	v.name(v.Device)
-	return nil
+	v.policies, err = v.namespace.Rules()
+	return err
 }
 
 // name makes the question one about a device; "": about all devices.
 func (v *view) name(device string) {
 	v.Device = device
-	v.devices = slices.DeleteFunc(slices.Clone(v.all), func(d *netcfg.Device) bool {
+	v.devices = slices.DeleteFunc(slices.Clone(v.candidates), func(d *netcfg.Device) bool {
 		return device != "" && d.Name != device && !slices.Contains(d.AltNames, device)
 	})
 }
@@ -218,57 +257,6 @@ func (v *view) complete(check string, findings []Finding) []Finding {
 		}
 	}
 	return findings
-}
-
-// byEvidence orders findings: errors first, and of one level counted drops first, opinions last. Equal ones stay in
-// their order.
-func byEvidence(findings []Finding) []Finding {
-	const ranks = 3
-	var ranked [(int(OK) + 1) * ranks][]Finding // a sort would move the findings of 10,000 devices many times
-	for _, f := range findings {
-		rank := 0
-		switch {
-		case f.opinion:
-			rank = 2
-		case f.counted == 0:
-			rank = 1
-		}
-		at := int(f.Level)*ranks + rank
-		ranked[at] = append(ranked[at], f)
-	}
-	return slices.Concat(ranked[:]...)
-}
-
-// one returns a list of one finding.
-func one(level Level, what, means string, fixes ...fix.Fix) []Finding {
-	return []Finding{{Level: level, What: what, Means: means, Fixes: fixes}}
-}
-
-// ok returns a finding of level OK.
-func ok(what string) []Finding { return one(OK, what, "") }
-
-// opinion marks findings as no more than what an administrator may want to know.
-func opinion(found []Finding) []Finding {
-	for i := range found {
-		found[i].opinion = found[i].Level == Warning
-	}
-	return found
-}
-
-// known returns a finding with the text and the hint of an error.
-func known(level Level, err error) []Finding {
-	if fix := fix.HintOf(err); !fix.IsZero() {
-		return one(level, err.Error(), "", fix)
-	}
-	return one(level, err.Error(), "")
-}
-
-// packets returns a number of packets in words.
-func packets(n uint64) string {
-	if n == 1 {
-		return "1 packet"
-	}
-	return strconv.FormatUint(n, 10) + " packets"
 }
 
 // asked reports whether the question names the device, but no user.

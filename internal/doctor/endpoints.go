@@ -64,15 +64,15 @@ func (v *view) foreign(ip netip.Addr) bool {
 // addresses. The default route and other large networks have no typical address.
 func (v *view) routedEndpoints(d *netcfg.Device) (all []ends) {
 	const most, wide = 4, 8
-	for _, r := range v.host.Routes() {
+	for _, r := range v.host.RoutesThrough(d.Index) {
 		to := hostIn(r.To)
 		known := func(a netcfg.Address) bool { return a.Subnet().Contains(to) }
 		if len(all) == most || r.Type != unix.RTN_UNICAST || r.To.Bits() < wide || !to.IsGlobalUnicast() ||
 			!slices.Contains(v.host.Links(r), d.Index) || slices.ContainsFunc(own(d), known) {
 			continue
 		}
-		for _, n := range v.host.Neighbours() {
-			if n.Index == d.Index && r.To.Contains(n.To) {
+		for _, n := range v.host.Neighbours(d.Index) {
+			if r.To.Contains(n.To) {
 				to = n.To
 			}
 		}
@@ -98,7 +98,7 @@ func hostIn(p netip.Prefix) netip.Addr {
 
 // keysOf returns what a packet requires so that a rule looks up the table of a route for it.
 func (v *view) keysOf(r rtnl.Route, to netip.Addr) (keys flow.Packet) {
-	for _, rule := range v.network.Rules {
+	for _, rule := range v.policies {
 		plain := rule.In == "" && rule.Out == "" && !rule.From.IsValid() && rule.IPProto == 0 &&
 			rule.FromPort[1]+rule.ToPort[1] == 0
 		if rule.IPv6 != to.Is6() || rule.Table != r.Table || !plain || rule.To.IsValid() && !rule.To.Contains(to) {
@@ -123,27 +123,18 @@ func (v *view) sourceTo(layer3 *netcfg.Device, to netip.Addr, keys flow.Packet) 
 	if err == nil && way.Refusal == 0 && way.Source.IsValid() && way.Index == layer3.Index {
 		return way.Source
 	}
-	for _, l := range append([]*netcfg.Device{layer3}, v.network.Links...) {
-		for _, a := range own(l) {
-			if a.Local.Is6() == to.Is6() && !a.Tentative() && !a.Duplicate() && !a.Local.IsLoopback() {
-				return a.Local
-			}
+	fits := func(a netcfg.Address) bool {
+		return usable(a) && a.Local.Is6() == to.Is6() && !a.Tentative() && !a.Duplicate() && !a.Local.IsLoopback()
+	}
+	if i := slices.IndexFunc(layer3.Addresses, fits); i >= 0 {
+		return layer3.Addresses[i].Local
+	}
+	for _, a := range v.addressesOf(to.Is6()) {
+		if fits(a) {
+			return a.Local
 		}
 	}
 	return netip.Addr{}
-}
-
-// isOwn reports whether an address is one of this host.
-func (v *view) isOwn(ip netip.Addr) bool { return v.holderOf(ip) != nil }
-
-// holderOf returns the link that has an address, or nil.
-func (v *view) holderOf(ip netip.Addr) *netcfg.Device {
-	for _, l := range v.network.Links {
-		if slices.ContainsFunc(l.Addresses, func(a netcfg.Address) bool { return a.Local == ip }) {
-			return l
-		}
-	}
-	return nil
 }
 
 // peer returns an address in the network of an address of this host: that of a neighbour that was seen, or any.
@@ -152,8 +143,8 @@ func (v *view) peer(l *netcfg.Device, a netcfg.Address) netip.Addr {
 		return a.Peer
 	}
 	seen := netip.Addr{}
-	for _, n := range v.host.Neighbours() {
-		if n.Index == l.Index && a.Subnet().Contains(n.To) && n.To != a.Local && !n.To.IsMulticast() &&
+	for _, n := range v.host.Neighbours(l.Index) {
+		if a.Subnet().Contains(n.To) && n.To != a.Local && !n.To.IsMulticast() &&
 			v.mayBeBehind(n) && (!seen.IsValid() || n.Confirmed()) {
 			seen = n.To
 		}
@@ -178,7 +169,7 @@ func (v *view) mayBeBehind(n evidence.Neighbour) bool {
 	if n.Index == v.device.Index {
 		return true
 	}
-	for _, f := range v.host.Frames() {
+	for _, f := range v.host.Frames(n.Index) {
 		if f.Bridge == n.Index && f.Index != v.device.Index && len(n.MAC) > 0 && slices.Equal(f.MAC, n.MAC) {
 			return false
 		}

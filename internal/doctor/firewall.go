@@ -3,7 +3,6 @@ package doctor
 import (
 	"errors"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -26,7 +25,7 @@ func (v *view) wall() *wall {
 		v.rules = &wall{}
 		if v.rules.rules, v.rules.err = firewall.Read(); v.rules.err == nil {
 			r := v.rules.rules
-			r.Link, r.Route, r.Own = v.linkFacts, v.wayBack, v.ownAddresses()
+			r.Link, r.Route, r.Own = v.linkFacts, v.wayBack, v.isOwn
 		}
 	}
 	return v.rules
@@ -41,12 +40,11 @@ func (w *wall) close() {
 
 // linkFacts returns what firewall rules ask about a link.
 func (v *view) linkFacts(index int) firewall.Link {
-	for _, d := range append(slices.Clone(v.devices), v.network.Links...) {
-		if d.Index == index {
-			return firewall.Link{Name: d.Name, Kind: d.Kind, Tun: d.Kind == "tun" && d.Mode == link.TUN}
-		}
+	l := v.byIndex(index)
+	if l == nil {
+		return firewall.Link{}
 	}
-	return firewall.Link{}
+	return firewall.Link{Name: l.Name, Kind: l.Kind, Tun: l.Kind == "tun" && l.Mode == link.TUN}
 }
 
 // wayBack returns the index of the link through which the kernel sends packets to the source of a packet.
@@ -56,16 +54,6 @@ func (v *view) wayBack(p flow.Packet) (index int, known bool) {
 		return 0, err == nil
 	}
 	return way.Index, true
-}
-
-// ownAddresses returns the addresses of this host.
-func (v *view) ownAddresses() (all []netip.Addr) {
-	for _, l := range v.network.Links {
-		for _, a := range l.Addresses {
-			all = append(all, a.Local)
-		}
-	}
-	return all
 }
 
 // hooks returns a stage in which the packet passes hooks of the firewall.
@@ -241,8 +229,8 @@ func (j *journey) located(p flow.Packet) (flow.Packet, bool) {
 
 // otherPort returns another port of the bridge, or nil.
 func (v *view) otherPort() *netcfg.Device {
-	for _, l := range v.network.Links {
-		if l.Index != v.device.Index && l.Master == v.device.Master && l.Up {
+	for l := range v.siblings() {
+		if l.Up {
 			return l
 		}
 	}

@@ -175,7 +175,7 @@ func nextHop(j *journey) []Finding {
 
 // missingRoute says why there may be no route to other networks.
 func (j *journey) missingRoute() string {
-	for _, l := range j.network.Links {
+	for _, l := range j.every() {
 		if !l.Up && l.Index != j.device.Index && len(own(l)) > 0 {
 			return "the link " + words.Escape(l.Name) + " is down, so its routes are gone"
 		}
@@ -188,7 +188,7 @@ func (j *journey) missingRoute() string {
 
 // routeFix returns how to get a route to other networks.
 func (j *journey) routeFix() fix.Fix {
-	for _, l := range j.network.Links {
+	for _, l := range j.every() {
 		if !l.Up && l.Index != j.device.Index && len(own(l)) > 0 {
 			return fix.Run(ip("link", "set", "dev", l.Name, "up"))
 		}
@@ -199,7 +199,7 @@ func (j *journey) routeFix() fix.Fix {
 // stopped names the rule by which this host does not forward packets of the program.
 func (j *journey) stopped() []Finding {
 	t := j.traffic()
-	steps := j.host.Explain(j.network.Rules, j.packet)
+	steps := j.host.Explain(j.policies, j.packet)
 	if len(steps) == 0 || t.sent == 0 && !j.explicit() {
 		return nil
 	}

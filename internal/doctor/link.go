@@ -144,11 +144,9 @@ func mtuIPv6(v *view) []Finding {
 	if d.Master == "" && (v.To.Is6() || v.From.Is6()) {
 		return one(Error, what, means+": it carries no IPv6 packet; after the fix, add its addresses again", raise)
 	}
-	for _, l := range v.network.Links {
-		for _, a := range l.Addresses {
-			if a.Local.Is6() && !a.Local.IsLinkLocalUnicast() && !a.Local.IsLoopback() {
-				return one(Warning, what, means, raise)
-			}
+	for _, a := range v.addressesOf(true) {
+		if usable(a) && !a.Local.IsLoopback() {
+			return one(Warning, what, means, raise)
 		}
 	}
 	return nil
@@ -160,15 +158,13 @@ func macTwice(v *view) []Finding {
 	if d.MasterKind != "bridge" || d.Mode != link.TAP {
 		return nil
 	}
-	for _, l := range v.sharing(d) {
-		if l.Index != d.Index {
-			return one(Error, fmt.Sprintf("%s, a port of the same bridge, has the same MAC address: %s",
-				words.Escape(l.Name), d.MAC),
-				"the bridge confuses the two, so frames leave through the wrong port",
-				fix.Run(fix.Tunadm("set", d.Name, "--mac", ownMAC(d).String())))
-		}
+	l := v.sharing(d)
+	if l == nil {
+		return nil
 	}
-	return nil
+	return one(Error, fmt.Sprintf("%s, a port of the same bridge, has the same MAC address: %s", words.Escape(l.Name),
+		d.MAC), "the bridge confuses the two, so frames leave through the wrong port",
+		fix.Run(fix.Tunadm("set", d.Name, "--mac", ownMAC(d).String())))
 }
 
 // ownMAC returns a MAC address that depends only on the name and the index, so the same question gets the same answer.

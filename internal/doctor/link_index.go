@@ -9,24 +9,24 @@ import (
 
 // An index finds links without a walk through all of them.
 type index struct {
-	names   map[string]*netcfg.Device // with alternative names
-	numbers map[int]*netcfg.Device
-	subnets map[netip.Prefix][]*netcfg.Device // in the order of the links
-	macs    map[string][]*netcfg.Device       // by master and MAC address
+	all     []*netcfg.Device          // every link, in the kernel's order; nil: only some are known
+	names   map[string]*netcfg.Device // with alternative names; nil: there is none
+	numbers map[int]*netcfg.Device    // nil: there is none
+	subnets map[netip.Prefix][]*netcfg.Device
+	macs    map[string][]*netcfg.Device // by master and MAC address
 }
 
-// index returns the index of the links of the network.
-func (v *view) index() *index {
-	if v.links != nil {
-		return v.links
-	}
-	x := &index{map[string]*netcfg.Device{}, map[int]*netcfg.Device{}, map[netip.Prefix][]*netcfg.Device{},
-		map[string][]*netcfg.Device{}}
-	for _, l := range v.network.Links {
-		x.numbers[l.Index] = l
-		for _, name := range append([]string{l.Name}, l.AltNames...) {
-			x.names[name] = l
-		}
+func newIndex() *index {
+	return &index{names: map[string]*netcfg.Device{}, numbers: map[int]*netcfg.Device{},
+		subnets: map[netip.Prefix][]*netcfg.Device{}, macs: map[string][]*netcfg.Device{}}
+}
+
+// indexOf returns the index of all links.
+func indexOf(all []*netcfg.Device) *index {
+	x := newIndex()
+	x.all = all
+	for _, l := range all {
+		x.add(l)
 		for _, a := range own(l) {
 			if s := a.Subnet(); !slices.Contains(x.subnets[s], l) {
 				x.subnets[s] = append(x.subnets[s], l)
@@ -37,20 +37,13 @@ func (v *view) index() *index {
 			x.macs[key] = append(x.macs[key], l)
 		}
 	}
-	v.links = x
 	return x
 }
 
-// link returns the link with a name or an alternative name, or nil.
-func (v *view) link(name string) *netcfg.Device { return v.index().names[name] }
-
-// byIndex returns the link with an index, or nil.
-func (v *view) byIndex(number int) *netcfg.Device { return v.index().numbers[number] }
-
-// inSubnet returns the links with an address in this very network.
-func (v *view) inSubnet(s netip.Prefix) []*netcfg.Device { return v.index().subnets[s] }
-
-// sharing returns the ports of the master of a device that have its MAC address, with the device.
-func (v *view) sharing(d *netcfg.Device) []*netcfg.Device {
-	return v.index().macs[d.Master+" "+d.MAC.String()]
+// add adds a link by its index and its names.
+func (x *index) add(l *netcfg.Device) {
+	x.numbers[l.Index] = l
+	for _, name := range append([]string{l.Name}, l.AltNames...) {
+		x.names[name] = l
+	}
 }

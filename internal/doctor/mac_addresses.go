@@ -29,8 +29,8 @@ func (j *journey) hardware(p flow.Packet) (from, to [6]byte) {
 		if j.course == toProgram {
 			other = p.To
 		}
-		for _, n := range j.host.Neighbours() {
-			if n.Index == j.layer3().Index && n.To == other && n.State&unix.NUD_REACHABLE != 0 {
+		for _, n := range j.host.Neighbours(j.layer3().Index) {
+			if n.To == other && n.State&unix.NUD_REACHABLE != 0 {
 				program = n.MAC
 			}
 		}

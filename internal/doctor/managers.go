@@ -34,7 +34,7 @@ func networkManager(v *view) []Finding {
 // managed reads the file of a network manager for a device, if its directory has one.
 func (v *view) managed(directory string, d *netcfg.Device) ([]byte, error) {
 	name := strconv.Itoa(d.Index)
-	if v.names != nil {
+	if v.names != nil && v.Device == "" { // one listing instead of a file for each device
 		list, read := v.managers[directory]
 		if !read {
 			list = map[string]bool{}

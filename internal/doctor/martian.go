@@ -109,11 +109,12 @@ func martian(j *journey) []Finding {
 // addresses returns the first IPv4 addresses of this host.
 func (v *view) addresses() (all []string) {
 	const most = 4
-	for _, l := range v.network.Links {
-		for _, a := range own(l) {
-			if a.Local.Is4() && !a.Local.IsLoopback() && len(all) < most {
-				all = append(all, a.Local.String()+" of "+words.Escape(l.Name))
-			}
+	for number, a := range v.addressesOf(false) {
+		if l := v.byIndex(number); l != nil && !a.Local.IsLoopback() {
+			all = append(all, a.Local.String()+" of "+words.Escape(l.Name))
+		}
+		if len(all) == most {
+			break
 		}
 	}
 	return all

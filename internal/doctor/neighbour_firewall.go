@@ -34,8 +34,8 @@ func resolution(j *journey) []Finding {
 
 // weighNeighbours judges a drop of these packets by the neighbours whose MAC address this host did not find.
 func (j *journey) weighNeighbours(w *walk) (level Level, means string, counted uint64) {
-	for _, n := range j.host.Neighbours() {
-		if n.Index == j.layer3().Index && n.To.IsValid() && n.To.Is6() == w.packet.IPv6() && unresolved(n) {
+	for _, n := range j.host.Neighbours(j.layer3().Index) {
+		if n.To.IsValid() && n.To.Is6() == w.packet.IPv6() && unresolved(n) {
 			return Error, fmt.Sprintf("this host found no MAC address of %s", n.To), 0
 		}
 	}

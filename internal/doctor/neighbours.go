@@ -23,8 +23,8 @@ func neighbour(j *journey) []Finding {
 	}
 	var all []evidence.Neighbour // of the destination's family, which may be behind the device
 	var entry *evidence.Neighbour
-	for _, n := range j.host.Neighbours() {
-		if n.Index != layer3.Index || n.To.Is6() != to.Is6() || n.To.IsMulticast() || !j.mayBeBehind(n) {
+	for _, n := range j.host.Neighbours(layer3.Index) {
+		if n.To.Is6() != to.Is6() || n.To.IsMulticast() || !j.mayBeBehind(n) {
 			continue
 		}
 		all = append(all, n)
@@ -90,7 +90,7 @@ func (j *journey) otherPortsUp() (up []*evidence.Port) {
 // fixedNeighbour finds a permanent entry that contradicts what the neighbours or the bridge say, or that no packet
 // from the program confirms.
 func (j *journey) fixedNeighbour(n evidence.Neighbour, all []evidence.Neighbour) []Finding {
-	known := slices.Concat(all, j.host.Frames())
+	known := slices.Concat(all, j.host.Frames(0))
 	confirms := func(o evidence.Neighbour) bool {
 		return slices.Equal(o.MAC, n.MAC) && (o.Confirmed() || o.Bridge == j.layer3().Index)
 	}

@@ -34,24 +34,24 @@ func (j *journey) port() (*evidence.Port, *netcfg.Device) {
 	return j.host.Ports()[j.device.Index], j.link(j.device.Master)
 }
 
-// enabled reads a disabled port again: the kernel enables it up to a second after a program attached.
-func (j *journey) enabled() *evidence.Port {
+// enabled reads a disabled port again: the kernel enables it up to a second after a program attached to it.
+func (j *journey) enabled(number int) *evidence.Port {
 	const pause, longest = 20 * time.Millisecond, 1200 * time.Millisecond
 	for range longest / pause {
 		j.host.ForgetPorts()
-		if p := j.host.Ports()[j.device.Index]; p == nil || p.State != evidence.PortDisabled {
+		if p := j.host.Ports()[number]; p == nil || p.State != evidence.PortDisabled {
 			return p
 		}
 		time.Sleep(pause)
 	}
-	return j.host.Ports()[j.device.Index]
+	return j.host.Ports()[number]
 }
 
 // portState finds a port that does not forward: by STP, by BPDU guard, or by hand.
 func portState(j *journey) []Finding {
 	p, br := j.port()
 	if p != nil && p.State == evidence.PortDisabled {
-		p = j.enabled()
+		p = j.enabled(p.Index)
 	}
 	if p == nil || br == nil || p.State == evidence.PortForwarding {
 		return nil
@@ -98,8 +98,13 @@ func otherPort(j *journey) []Finding {
 	}
 	for _, o := range j.otherPorts(p) {
 		l := j.byIndex(o.Index)
-		if l == nil || !l.Up || !l.Carrier || o.State == evidence.PortForwarding || o.State == evidence.PortLearning ||
-			o.State == evidence.PortListening {
+		if l == nil || !l.Up || !l.Carrier {
+			continue
+		}
+		if o.State == evidence.PortDisabled {
+			o = j.enabled(o.Index)
+		}
+		if o == nil || o.State != evidence.PortDisabled && o.State != evidence.PortBlocking {
 			continue
 		}
 		state := fix.Run(fix.InNamespace("bridge", "link", "set", "dev", l.Name, "state", "3"))
@@ -147,7 +152,7 @@ func portIsolated(j *journey) []Finding {
 
 // behind returns the MAC addresses that the bridge knows behind a port, learned or configured.
 func (j *journey) behind(p *evidence.Port) (all []evidence.Neighbour) {
-	for _, n := range j.host.Frames() {
+	for _, n := range j.host.Frames(p.Bridge) {
 		if n.Bridge == p.Bridge && n.Index == p.Index && !n.Permanent() {
 			all = append(all, n)
 		}

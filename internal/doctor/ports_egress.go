@@ -6,6 +6,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -67,13 +68,10 @@ func portDatabase(j *journey) []Finding {
 	if p == nil || br == nil {
 		return nil
 	}
-	links := map[string]bool{}
-	for _, l := range j.network.Links {
-		links[string(l.MAC)] = true
-	}
-	for _, n := range j.host.Frames() {
+	for _, n := range j.host.Frames(br.Index) {
 		other := j.byIndex(n.Index)
-		if n.Bridge != br.Index || other == nil || len(n.MAC) == 0 || n.MAC[0]&1 != 0 || links[string(n.MAC)] {
+		if n.Bridge != br.Index || !n.Static() || other == nil || len(n.MAC) == 0 || n.MAC[0]&1 != 0 ||
+			j.ofALink(n.MAC, br) {
 			continue
 		}
 		flush := fix.InNamespace(slices.Concat([]string{"bridge", "fdb", "del", n.MAC.String(), "dev", other.Name},
@@ -93,6 +91,17 @@ func portDatabase(j *journey) []Finding {
 		}
 	}
 	return nil
+}
+
+// ofALink reports whether a link has a MAC address. Those of the bridge and its ports are the usual ones.
+func (j *journey) ofALink(mac link.MAC, br *netcfg.Device) bool {
+	has := func(l *netcfg.Device) bool { return slices.Equal(l.MAC, mac) }
+	for _, p := range j.host.Ports() {
+		if p.Bridge == br.Index && slices.Equal(p.MAC, mac) {
+			return true
+		}
+	}
+	return has(br) || slices.ContainsFunc(j.every(), has)
 }
 
 // where returns the words of bridge(8) for the VLAN and the database of an entry.

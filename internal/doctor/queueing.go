@@ -56,8 +56,8 @@ func (j *journey) sentFiltersOf(d *netcfg.Device) (found []Finding) {
 
 // queueOf returns the first queueing discipline of a link that fits, or nil.
 func (j *journey) queueOf(d *netcfg.Device, fits func(evidence.Queue) bool) *evidence.Queue {
-	all := j.host.Queues()
-	i := slices.IndexFunc(all, func(q evidence.Queue) bool { return q.Index == d.Index && fits(q) })
+	all := j.host.Queues(d.Index)
+	i := slices.IndexFunc(all, fits)
 	if i < 0 {
 		return nil
 	}
@@ -70,8 +70,8 @@ const stuckWhile = 100 * time.Millisecond
 // stuck reports whether no packet leaves a queueing discipline meanwhile.
 func (j *journey) stuck(q evidence.Queue) bool {
 	time.Sleep(stuckWhile)
-	return slices.ContainsFunc(j.host.QueuesNow(), func(o evidence.Queue) bool {
-		return o.Index == q.Index && o.Handle == q.Handle && o.Parent == q.Parent && o.Packets == q.Packets &&
+	return slices.ContainsFunc(j.host.QueuesNow(q.Index), func(o evidence.Queue) bool {
+		return o.Handle == q.Handle && o.Parent == q.Parent && o.Packets == q.Packets &&
 			o.Waiting >= q.Waiting
 	})
 }
@@ -85,9 +85,9 @@ func (j *journey) queueingOf(d *netcfg.Device) []Finding {
 		return nil
 	}
 	worst := root // the one of a class, if it is the one that drops
-	for i, q := range j.host.Queues() {
-		if q.Index == d.Index && q.Kind != "clsact" && q.Kind != "ingress" && q.Drops > 0 && q.Drops >= worst.Drops {
-			worst = &j.host.Queues()[i]
+	for i, q := range j.host.Queues(d.Index) {
+		if q.Kind != "clsact" && q.Kind != "ingress" && q.Drops > 0 && q.Drops >= worst.Drops {
+			worst = &j.host.Queues(d.Index)[i]
 		}
 	}
 	total := uint64(worst.Drops) + uint64(worst.Packets)

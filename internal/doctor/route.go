@@ -123,7 +123,7 @@ func tableWord(table uint32) string {
 
 // astray names the rule or the route by which a packet leaves through another link, or not at all.
 func (j *journey) astray(way evidence.Way) []Finding {
-	steps := j.host.Explain(j.network.Rules, j.packet)
+	steps := j.host.Explain(j.policies, j.packet)
 	layer3 := j.layer3()
 	mine := func(r *rtnl.Route) bool { return r != nil && slices.Contains(j.host.Links(*r), layer3.Index) }
 	for _, s := range steps {

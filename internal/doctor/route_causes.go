@@ -18,7 +18,7 @@ import (
 
 // hidden reports whether the table of a route has one through a link to the same or a larger network.
 func (j *journey) hidden(by *rtnl.Route, layer3 *netcfg.Device) bool {
-	return slices.ContainsFunc(j.host.Routes(), func(r rtnl.Route) bool {
+	return slices.ContainsFunc(j.host.RoutesThrough(layer3.Index), func(r rtnl.Route) bool {
 		return r.Table == by.Table && r.To.Contains(j.packet.To) && r.To.Bits() <= by.To.Bits() &&
 			slices.Contains(j.host.Links(r), layer3.Index)
 	})
@@ -86,13 +86,13 @@ func (j *journey) away(level Level, r *rtnl.Route, other *netcfg.Device) Finding
 // parted finds routes of other links to parts of the device's networks.
 func (j *journey) parted() (found []Finding) {
 	subnet, layer3 := j.part, j.layer3()
-	for i, r := range j.host.Routes() {
-		other := j.byIndex(r.Index)
-		if other == nil || other.Index == layer3.Index || r.Table != tableMain || r.Type != unix.RTN_UNICAST ||
-			r.To.Bits() <= subnet.Bits() || !subnet.Contains(r.To.Addr()) {
+	for _, r := range j.host.RoutesWithin(subnet) {
+		if r.Type != unix.RTN_UNICAST || r.Index == layer3.Index {
 			continue
 		}
-		found = append(found, j.away(Warning, &j.host.Routes()[i], other))
+		if other := j.byIndex(r.Index); other != nil {
+			found = append(found, j.away(Warning, &r, other))
+		}
 	}
 	return found
 }
@@ -142,7 +142,7 @@ func (j *journey) noRoute(way evidence.Way) []Finding {
 	if j.linkdown(to) {
 		return nil // the check linkdown reports it
 	}
-	for _, r := range j.host.Routes() {
+	for _, r := range j.host.RoutesThrough(layer3.Index) {
 		if r.To == subnet && !ordinary(r.Table) && slices.Contains(j.host.Links(r), layer3.Index) {
 			add := append(family(to), "rule", "add", "pref", "32765", "lookup", tableWord(r.Table))
 			return one(Error,
@@ -164,7 +164,7 @@ func (j *journey) noRoute(way evidence.Way) []Finding {
 
 // looksIntoMain reports whether a rule looks up the main routing table.
 func (v *view) looksIntoMain(ipv6 bool) bool {
-	return slices.ContainsFunc(v.network.Rules, func(r rtnl.Rule) bool {
+	return slices.ContainsFunc(v.policies, func(r rtnl.Rule) bool {
 		return r.IPv6 == ipv6 && r.Table == tableMain
 	})
 }

@@ -145,15 +145,18 @@ func (v *view) layer3() *netcfg.Device {
 // farHosts returns an address behind each other link that is up, to which a program may send through this host; if
 // there is none, one of an unknown network.
 func (v *view) farHosts(layer3 *netcfg.Device, ipv6 bool) (all []netip.Addr) {
-	const most = 4
-	for _, l := range v.network.Links {
-		if l.Index == layer3.Index || l.Index == v.device.Index || !l.Up || l.Kind == "loopback" || l.Kind == "tun" {
+	const most, looked = 4, 64
+	seen := map[int]bool{}
+	for number, a := range v.addressesOf(ipv6) {
+		to := target(a)
+		if number == layer3.Index || number == v.device.Index || !usable(a) || !to.IsValid() {
 			continue
 		}
-		for _, a := range own(l) {
-			if to := target(a); to.IsValid() && to.Is6() == ipv6 && len(all) < most {
-				all = append(all, to)
-			}
+		if seen[number] = true; len(all) == most || len(seen) > looked {
+			break
+		}
+		if l := v.byIndex(number); l != nil && l.Up && l.Kind != "loopback" && l.Kind != "tun" {
+			all = append(all, to)
 		}
 	}
 	if len(all) == 0 {
@@ -179,12 +182,8 @@ func (v *view) question(p flow.Packet) flow.Packet {
 
 // courseTo returns the course of a packet from the program to an address.
 func (v *view) courseTo(to netip.Addr) course {
-	for _, l := range v.network.Links {
-		for _, a := range l.Addresses {
-			if a.Local == to {
-				return fromProgram
-			}
-		}
+	if v.isOwn(to) {
+		return fromProgram
 	}
 	return through
 }

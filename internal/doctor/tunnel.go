@@ -19,10 +19,9 @@ func swallowedGateway(v *view) []Finding {
 	if !v.asked() || !layer3.Up {
 		return nil
 	}
-	for _, r := range v.host.Routes() {
+	for _, r := range v.gatewaysWithin(layer3) {
 		other := v.byIndex(r.Index)
-		if other == nil || !r.Via.IsValid() || other.Index == layer3.Index || other.Index == v.device.Index ||
-			r.Via.IsLinkLocalUnicast() || !other.Up {
+		if other == nil || other.Index == v.device.Index || !other.Up {
 			continue
 		}
 		way, err := v.host.Find(flow.Packet{To: r.Via})
@@ -46,6 +45,26 @@ func swallowedGateway(v *view) []Finding {
 			"DNS and everything else at the gateway is unreachable: the two networks overlap", fixes...)
 	}
 	return nil
+}
+
+// gatewaysWithin returns the routes of other links whose gateway is in the network of a route of this one.
+func (v *view) gatewaysWithin(l *netcfg.Device) (found []rtnl.Route) {
+	mine := v.host.RoutesThrough(l.Index)
+	for _, ipv6 := range []bool{false, true} {
+		if !slices.ContainsFunc(mine, func(r rtnl.Route) bool {
+			return r.To.Addr().Is6() == ipv6 && !r.To.Addr().IsLinkLocalUnicast() && !r.To.Addr().IsMulticast()
+		}) {
+			continue
+		}
+		all, _ := v.host.SomeRoutes(ipv6)
+		for _, r := range all {
+			if r.Index != l.Index && r.Via.IsValid() && !r.Via.IsLinkLocalUnicast() &&
+				slices.ContainsFunc(mine, func(m rtnl.Route) bool { return m.To.Contains(r.Via) }) {
+				found = append(found, r)
+			}
+		}
+	}
+	return found
 }
 
 // ownTunnel finds packets of the attached program itself that are routed into the device.

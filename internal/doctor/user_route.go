@@ -14,7 +14,7 @@ import (
 func userRoute(v *view) (found []Finding) {
 	who := v.person.ID
 	if v.Device == "" || v.User == "" || who.Number == 0 || !v.layer3().Up ||
-		!slices.ContainsFunc(v.network.Rules, func(r rtnl.Rule) bool { return r.ByUID }) {
+		!slices.ContainsFunc(v.policies, func(r rtnl.Rule) bool { return r.ByUID }) {
 		return nil
 	}
 	for _, e := range v.endpoints(v.layer3()) {
@@ -24,7 +24,7 @@ func userRoute(v *view) (found []Finding) {
 		}
 		p.UID = who.Number
 		way, err := v.host.Find(p)
-		steps := v.host.Explain(v.network.Rules, p)
+		steps := v.host.Explain(v.policies, p)
 		if err != nil || way.Refusal == 0 || len(steps) == 0 || !steps[len(steps)-1].Rule.ByUID {
 			continue
 		}

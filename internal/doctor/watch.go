@@ -24,21 +24,21 @@ func (v *view) observe() ([]Finding, error) {
 		traces = append(traces, w)
 	}
 	links, indexes := map[int]string{}, []int{}
-	for _, l := range v.network.Links {
+	for _, l := range v.every() {
 		links[l.Index] = l.Name
 	}
 	for _, d := range watched {
 		indexes = append(indexes, d.Index)
 	}
 	v.host.Mark(links, indexes)
-	wall, before := v.wall(), v.network.Links
+	wall, before := v.wall(), v.every()
 	const pause = 50 * time.Millisecond // the room for reports is that of 4000 packets
 	for end := time.Now().Add(v.Watch); time.Now().Before(end); time.Sleep(min(pause, time.Until(end))) {
 		for _, w := range traces {
 			w.collect()
 		}
 	}
-	if err := v.read(); err != nil {
+	if err := v.read(true); err != nil {
 		return nil, err
 	}
 	v.grow(before)
@@ -57,7 +57,7 @@ func (v *view) observe() ([]Finding, error) {
 
 // named returns the devices of the question.
 func (v *view) named() []*netcfg.Device {
-	return slices.DeleteFunc(slices.Clone(v.all), func(d *netcfg.Device) bool {
+	return slices.DeleteFunc(slices.Clone(v.candidates), func(d *netcfg.Device) bool {
 		return !slices.ContainsFunc(append([]string{v.Question.Device}, v.More...), func(name string) bool {
 			return d.Name == name || slices.Contains(d.AltNames, name)
 		})
@@ -66,7 +66,7 @@ func (v *view) named() []*netcfg.Device {
 
 // grow makes the counters of all links count from those of an earlier reading.
 func (v *view) grow(before []*netcfg.Device) {
-	for _, l := range v.network.Links {
+	for _, l := range v.every() {
 		i := slices.IndexFunc(before, func(o *netcfg.Device) bool { return o.Index == l.Index })
 		if i < 0 {
 			continue
@@ -148,7 +148,7 @@ func (w *watch) findings(v *view) (found []Finding) {
 		}
 		found = append(found, Finding{Level: level, What: what, Means: d.means, Fixes: d.fixes, counted: d.packets})
 	}
-	now := v.network.Link(w.device.Name)
+	now := v.link(w.device.Name)
 	if now != nil && now.Stats.RxPackets+now.Stats.TxPackets+now.Stats.TxDropped+now.Stats.RxDropped == 0 &&
 		v.host.Sent(now.Index) == 0 && len(found) == 0 {
 		found = one(Unknown, fmt.Sprintf("no packet passed the device within %v", v.Watch),

@@ -46,13 +46,13 @@ func xdp(j *journey) (found []Finding) {
 // ingress finds traffic control filters that discard or redirect what the program writes.
 func ingress(j *journey) (found []Finding) {
 	d := j.device
-	hooked := slices.IndexFunc(j.host.Queues(), func(q evidence.Queue) bool {
-		return q.Index == d.Index && (q.Kind == "clsact" || q.Kind == "ingress")
+	hooked := slices.IndexFunc(j.host.Queues(d.Index), func(q evidence.Queue) bool {
+		return q.Kind == "clsact" || q.Kind == "ingress"
 	})
 	if hooked < 0 {
 		return nil
 	}
-	bpf := uint64(j.host.Queues()[hooked].Drops) // by filters whose actions have no counter
+	bpf := uint64(j.host.Queues(d.Index)[hooked].Drops) // by filters whose actions have no counter
 	for _, f := range j.host.Filters(d.Index, evidence.Ingress) {
 		preference := strconv.FormatUint(uint64(f.Preference), 10)
 		remove := fix.Fix{Commands: []fix.Command{

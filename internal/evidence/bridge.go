@@ -6,6 +6,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
@@ -21,6 +22,7 @@ const (
 // A Port is a port of a bridge, as bridge(8) shows it.
 type Port struct {
 	Index, Bridge  int // of the links
+	MAC            link.MAC
 	State          uint8
 	Isolated       bool
 	Learning       bool
@@ -79,6 +81,8 @@ func decodePort(body []byte) (p Port, ok bool) {
 		switch kind {
 		case unix.IFLA_MASTER:
 			p.Bridge = int(rtnl.Uint32(value))
+		case unix.IFLA_ADDRESS:
+			p.MAC = append(link.MAC{}, value...)
 		case unix.IFLA_PROTINFO:
 			p.decode(value)
 		case unix.IFLA_AF_SPEC:

@@ -16,11 +16,15 @@ func key(group, name string) string {
 	return group + "." + name
 }
 
-// Counters returns all counters of a file below /proc/net by Group.Name; in snmp6, by name.
+// Counters returns all counters of a file below /proc/net by Group.Name; in snmp6, by name. Do not change them.
 func (h *Host) Counters(file string) map[string]uint64 {
-	now := h.absolute(file)
-	if h.since != nil {
-		return h.since.counters(file, now)
+	now, read := h.counts[file]
+	if !read {
+		now = h.absolute(file)
+		if h.since != nil {
+			now = h.since.counters(file, now)
+		}
+		h.counts[file] = now
 	}
 	return now
 }

@@ -24,19 +24,21 @@ type linkMark struct {
 func (h *Host) Mark(links map[int]string, devices []int) {
 	h.since = nil
 	m := &mark{files: map[string]map[string]uint64{}, links: map[int]linkMark{}}
-	m.queues = slices.Clone(h.QueuesNow())
+	clear(h.queues)
+	m.queues = slices.Clone(h.allQueues())
 	files := []string{"snmp", "netstat", "snmp6"}
 	for name := range maps.Values(links) {
 		files = append(files, "dev_snmp6/"+name)
 	}
 	for _, file := range files {
-		m.files[file] = h.Counters(file)
+		m.files[file] = h.absolute(file)
 	}
 	for _, index := range devices {
 		m.links[index] = linkMark{frameErrors: h.FrameErrors(index), sent: h.Read(index),
 			ingress: h.Filters(index, Ingress), egress: h.Filters(index, Egress)}
 	}
-	*h = Host{socket: h.socket, file: h.file, since: m}
+	*h = *fresh(h.socket, h.file)
+	h.since = m
 }
 
 // less returns by how much a counter has grown. One that is smaller was reset.
@@ -49,14 +51,15 @@ func less(now, before uint64) uint64 {
 
 // counters returns how much the counters of a file have grown.
 func (m *mark) counters(file string, now map[string]uint64) map[string]uint64 {
+	grown := map[string]uint64{}
 	before, known := m.files[file]
 	if !known {
-		return map[string]uint64{}
+		return grown
 	}
 	for name, n := range now {
-		now[name] = less(n, before[name])
+		grown[name] = less(n, before[name])
 	}
-	return now
+	return grown
 }
 
 // count returns how much the counters of queueing disciplines have grown.

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
@@ -16,13 +17,17 @@ type Host struct {
 	socket *rtnl.Socket
 	file   func(path string) ([]byte, error)
 
-	neighbours *[]Neighbour
-	frames     *[]Neighbour // forwarding databases of bridges
-	ports      map[int]*Port
-	queues     *[]Queue
-	since      *mark // what counters count from; nil: their start
-	routes     *[]rtnl.Route
+	since *mark // what counters count from; nil: their start
+
+	counts     map[string]map[string]uint64 // by file and name, since their start
+	ways       map[flow.Packet]Way          // of Find
+	addresses  map[addressed]*[]rtnl.Address
+	neighbours map[int]*[]Neighbour // by link
+	frames     map[int]*[]Neighbour // by bridge; 0: those of all
+	queues     map[int]*[]Queue     // by link
+	routes     map[selection]*[]rtnl.Route
 	nexthops   *[]Nexthop
+	ports      map[int]*Port
 
 	configurations map[int]*configuration // by the index of the link
 	connected      *[]Socket
@@ -34,7 +39,14 @@ func Open() (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Host{socket: s, file: files.Read}, nil
+	return fresh(s, files.Read), nil
+}
+
+// fresh returns a host of which nothing was read.
+func fresh(s *rtnl.Socket, file func(path string) ([]byte, error)) *Host {
+	return &Host{socket: s, file: file, counts: map[string]map[string]uint64{}, ways: map[flow.Packet]Way{},
+		addresses: map[addressed]*[]rtnl.Address{}, neighbours: map[int]*[]Neighbour{}, frames: map[int]*[]Neighbour{},
+		queues: map[int]*[]Queue{}, routes: map[selection]*[]rtnl.Route{}}
 }
 
 // Close closes the socket.
@@ -48,6 +60,13 @@ func once[T any](known **[]T, read func() ([]T, error)) []T {
 		*known = &list
 	}
 	return **known
+}
+
+// onceOf returns the list of a key, as once does.
+func onceOf[K comparable, T any](known map[K]*[]T, key K, read func() ([]T, error)) []T {
+	list := known[key]
+	defer func() { known[key] = list }()
+	return once(&list, read)
 }
 
 // dump reads all objects of a kind.

@@ -44,11 +44,11 @@ func (n Neighbour) Static() bool {
 // sticky reports whether the entry stays although frames of its address come from another port.
 func (n Neighbour) sticky() bool { return n.Flags&ntfSticky != 0 }
 
-// Neighbours returns the neighbour table of both families.
-func (h *Host) Neighbours() []Neighbour {
-	return once(&h.neighbours, func() (all []Neighbour, err error) {
+// Neighbours returns the neighbour table of a link, of both families.
+func (h *Host) Neighbours(index int) []Neighbour {
+	return onceOf(h.neighbours, index, func() (all []Neighbour, err error) {
 		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-			found, err := rtnl.Dump(h.socket, askNeighbours(family), decodeNeighbour)
+			found, err := rtnl.Dump(h.socket, askNeighbours(family, unix.NDA_IFINDEX, index), decodeNeighbour)
 			if err != nil {
 				return nil, err
 			}
@@ -58,28 +58,21 @@ func (h *Host) Neighbours() []Neighbour {
 	})
 }
 
-// Frames returns the forwarding databases of all bridges.
-func (h *Host) Frames() []Neighbour {
-	return once(&h.frames, dump(h, askNeighbours(unix.AF_BRIDGE), decodeNeighbour))
+// Frames returns the forwarding database of a bridge, or of all bridges and links if its index is 0.
+func (h *Host) Frames(bridge int) []Neighbour {
+	return onceOf(h.frames, bridge,
+		dump(h, askNeighbours(unix.AF_BRIDGE, unix.NDA_MASTER, bridge), decodeNeighbour))
 }
 
-func askNeighbours(family uint8) *nl.NetlinkRequest {
-	return rtnl.Request(unix.RTM_GETNEIGH, unix.NLM_F_DUMP, &ndMsg{Family: family})
-}
-
-// ndMsg is struct ndmsg.
-type ndMsg struct {
-	Family uint8
-	Index  uint32
-}
-
-func (m *ndMsg) Len() int { return unix.SizeofNdMsg }
-
-func (m *ndMsg) Serialize() []byte {
-	b := make([]byte, unix.SizeofNdMsg)
-	b[0] = m.Family
-	copy(b[4:], nl.Uint32Attr(m.Index))
-	return b
+// askNeighbours returns a request for the entries of a family, those with a number in one attribute unless it is 0.
+func askNeighbours(family uint8, attribute, number int) *nl.NetlinkRequest {
+	header := make(rawBytes, unix.SizeofNdMsg)
+	header[0] = family
+	r := rtnl.Request(unix.RTM_GETNEIGH, unix.NLM_F_DUMP, header)
+	if number != 0 {
+		r.AddData(nl.NewRtAttr(attribute, nl.Uint32Attr(uint32(number))))
+	}
+	return r
 }
 
 func decodeNeighbour(body []byte) (n Neighbour, ok bool) {

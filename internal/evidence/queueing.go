@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink/nl"
@@ -35,21 +36,49 @@ type Queue struct {
 	overlimits     uint32
 }
 
-// Queues returns the queueing disciplines of all links.
-func (h *Host) Queues() []Queue {
-	return once(&h.queues, func() ([]Queue, error) {
-		all, err := rtnl.Dump(h.socket, rtnl.Request(unix.RTM_GETQDISC, unix.NLM_F_DUMP, &nl.TcMsg{}), decodeQueue)
-		if h.since != nil {
-			all = h.since.count(all)
+// Queues returns the queueing disciplines of a link.
+func (h *Host) Queues(index int) []Queue {
+	return onceOf(h.queues, index, func() ([]Queue, error) {
+		found, all := h.rootQueues(index)
+		if !all {
+			found = slices.DeleteFunc(slices.Clone(h.allQueues()), func(q Queue) bool { return q.Index != index })
 		}
-		return all, err
+		if h.since != nil {
+			found = h.since.count(found)
+		}
+		return found, nil
 	})
 }
 
-// QueuesNow reads the queueing disciplines again.
-func (h *Host) QueuesNow() []Queue {
-	h.queues = nil
-	return h.Queues()
+// QueuesNow reads the queueing disciplines of a link again.
+func (h *Host) QueuesNow(index int) []Queue {
+	delete(h.queues, 0)
+	delete(h.queues, index)
+	return h.Queues(index)
+}
+
+// allQueues returns the queueing disciplines of all links, with their absolute counters.
+func (h *Host) allQueues() []Queue {
+	return onceOf(h.queues, 0,
+		dump(h, rtnl.Request(unix.RTM_GETQDISC, unix.NLM_F_DUMP, &nl.TcMsg{}), decodeQueue))
+}
+
+// rootQueues returns the queueing disciplines for sent and for arriving packets of a link, and whether the link has no
+// others: the kernel lists those inside others only with those of all links.
+func (h *Host) rootQueues(index int) (found []Queue, all bool) {
+	single := []string{"noqueue", "pfifo_fast", "fq_codel", "fq", "pfifo", "bfifo", "sfq", "cake", "clsact", "ingress"}
+	const arriving = 0xFFFFFFF1 // TC_H_INGRESS
+	var requests []*nl.NetlinkRequest
+	for _, parent := range []uint32{Root, arriving} {
+		requests = append(requests, rtnl.Request(unix.RTM_GETQDISC, unix.NLM_F_ACK|unix.NLM_F_ECHO,
+			&nl.TcMsg{Ifindex: int32(index), Parent: parent}))
+	}
+	h.socket.Exchange(requests, func(_ int, body []byte) {
+		if q, ok := decodeQueue(body); ok {
+			found = append(found, q)
+		}
+	})
+	return found, !slices.ContainsFunc(found, func(q Queue) bool { return !slices.Contains(single, q.Kind) })
 }
 
 func decodeQueue(body []byte) (q Queue, ok bool) {
@@ -174,8 +203,8 @@ func (h *Host) XDP(index int) (attached bool) {
 
 // Sent returns how many packets the queueing discipline of a link handed to its driver; 0: it does not count them.
 func (h *Host) Sent(index int) uint64 {
-	for _, q := range h.Queues() {
-		if q.Index == index && q.Parent == Root {
+	for _, q := range h.Queues(index) {
+		if q.Parent == Root {
 			return uint64(q.Packets)
 		}
 	}

@@ -37,12 +37,21 @@ func (w Way) Local() bool { return w.Refusal == 0 && w.Type == unix.RTN_LOCAL }
 
 // Find asks the kernel for the route that it chooses for a packet, with the cached path MTU. A packet with an In
 // arrives there, so the kernel applies the checks of arriving packets, such as the reverse path filter.
-func (h *Host) Find(p flow.Packet) (Way, error) { return h.ask(p, 0) }
+func (h *Host) Find(p flow.Packet) (way Way, err error) {
+	way, known := h.ways[p]
+	if !known {
+		if way, err = h.ask(p, 0); err == nil {
+			h.ways[p] = way
+		}
+	}
+	return way, err
+}
 
 // Match asks the kernel for the entry of the routing table that a packet of this host matches, with all its hops.
 func (h *Host) Match(p flow.Packet) (Way, error) { return h.ask(p, unix.RTM_F_FIB_MATCH) }
 
-func (h *Host) ask(p flow.Packet, flags uint32) (way Way, err error) {
+// askRoute returns a request for the route of a packet.
+func askRoute(p flow.Packet, flags uint32) *nl.NetlinkRequest {
 	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET, Dst_len: uint8(p.To.BitLen()), Flags: flags}}
 	if p.IPv6() {
 		msg.Family = unix.AF_INET6
@@ -71,7 +80,11 @@ func (h *Host) ask(p flow.Packet, flags uint32) (way Way, err error) {
 	}
 	port(rtaFromPort, p.FromPort)
 	port(rtaToPort, p.ToPort)
-	err = h.socket.Do(r, func(body []byte) {
+	return r
+}
+
+func (h *Host) ask(p flow.Packet, flags uint32) (way Way, err error) {
+	err = h.socket.Do(askRoute(p, flags), func(body []byte) {
 		way.Unmarshal(body)
 		for kind, value := range rtnl.Attributes([]byte(way.Metrics)) {
 			switch kind {

@@ -4,27 +4,108 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
+// A selection is which routes to read. Zero fields select all.
+type selection struct {
+	family int
+	index  int // of a link through which they lead
+	table  uint32
+	most   int // how many
+}
+
 // Routes returns the routes of all tables and types, of both families.
-func (h *Host) Routes() []rtnl.Route {
-	return once(&h.routes, func() (all []rtnl.Route, err error) {
-		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-			found, err := rtnl.Dump(h.socket, rtnl.AskRoutes(family, 0, 0), func(body []byte) (r rtnl.Route, ok bool) {
-				ok = r.Unmarshal(body)
-				return r, ok && r.Flags&unix.RTM_F_CLONED == 0
-			})
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, found...)
+func (h *Host) Routes() []rtnl.Route { return h.both(selection{}) }
+
+// RoutesThrough returns the routes of all tables and types, of both families, that lead through a link, also by nexthop
+// objects.
+func (h *Host) RoutesThrough(index int) []rtnl.Route { return h.both(selection{index: index}) }
+
+func (h *Host) both(s selection) (all []rtnl.Route) {
+	for _, s.family = range []int{unix.AF_INET, unix.AF_INET6} {
+		all = append(all, h.selected(s)...)
+	}
+	return all
+}
+
+// selected returns routes of one family. The kernel selects them, so that a million others cost little.
+func (h *Host) selected(s selection) []rtnl.Route {
+	return onceOf(h.routes, s, func() ([]rtnl.Route, error) {
+		ask := rtnl.AskRoutes(s.family, 0, s.index)
+		if s.table != 0 {
+			ask.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(s.table)))
 		}
-		return all, nil
+		decode := func(body []byte) (r rtnl.Route, ok bool) {
+			ok = r.Unmarshal(body)
+			return r, ok && r.Flags&unix.RTM_F_CLONED == 0
+		}
+		if s.most != 0 {
+			return rtnl.DumpSome(ask, s.most, decode)
+		}
+		return rtnl.Dump(h.socket, ask, decode)
 	})
+}
+
+// few is how many routes of a family are read where the kernel can answer for each address instead. More are those of
+// a routing daemon.
+const few = 1000
+
+// SomeRoutes returns routes of a family: all, or the first ones of all tables and of the main table if there are very
+// many.
+func (h *Host) SomeRoutes(ipv6 bool) (found []rtnl.Route, all bool) {
+	s := selection{family: familyOf(ipv6), most: few}
+	if found = h.selected(s); len(found) < few {
+		return found, true
+	}
+	s.table = unix.RT_TABLE_MAIN
+	return slices.Concat(found, h.selected(s)), false
+}
+
+func familyOf(ipv6 bool) int {
+	if ipv6 {
+		return unix.AF_INET6
+	}
+	return unix.AF_INET
+}
+
+// RoutesWithin returns the routes of the main table to parts of a network. If there are very many routes and the
+// network is small, these are the routes that the kernel takes to each of its addresses.
+func (h *Host) RoutesWithin(whole netip.Prefix) (found []rtnl.Route) {
+	const small = 10 // bits: 1024 addresses
+	ipv6 := whole.Addr().Is6()
+	known, complete := h.SomeRoutes(ipv6)
+	switch {
+	case !complete && whole.Addr().BitLen()-whole.Bits() <= small:
+		known = h.taken(whole)
+	case !complete:
+		known = h.selected(selection{family: familyOf(ipv6), table: unix.RT_TABLE_MAIN})
+	}
+	for _, r := range known {
+		if r.Table == unix.RT_TABLE_MAIN && r.To.Bits() > whole.Bits() && whole.Contains(r.To.Addr()) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// taken returns the routes that the kernel takes to the addresses of a network.
+func (h *Host) taken(to netip.Prefix) (found []rtnl.Route) {
+	var requests []*nl.NetlinkRequest
+	for ip := to.Addr(); to.Contains(ip); ip = ip.Next() {
+		requests = append(requests, askRoute(flow.Packet{To: ip}, unix.RTM_F_FIB_MATCH))
+	}
+	h.socket.Exchange(requests, func(_ int, body []byte) {
+		var r rtnl.Route
+		if r.Unmarshal(body) && !slices.ContainsFunc(found, func(o rtnl.Route) bool { return o.To == r.To }) {
+			found = append(found, r)
+		}
+	})
+	return found
 }
 
 // A Nexthop is a nexthop object, see ip-nexthop(8).
@@ -135,14 +216,15 @@ func (h *Host) Explain(rules []rtnl.Rule, p flow.Packet) (steps []Step) {
 
 // best returns the route of a table that the kernel prefers for a packet, or nil.
 func (h *Host) best(table uint32, p flow.Packet) (found *rtnl.Route) {
-	for i, r := range h.Routes() {
+	all := h.selected(selection{family: familyOf(p.IPv6()), table: table})
+	for i, r := range all {
 		if r.Table != table || !r.To.Contains(p.To) || r.TOS != 0 || r.Flags&unix.RTNH_F_DEAD != 0 ||
 			p.OutIndex != 0 && len(h.Links(r)) > 0 && !slices.Contains(h.Links(r), p.OutIndex) {
 			continue
 		}
 		if found == nil || r.To.Bits() > found.To.Bits() ||
 			r.To.Bits() == found.To.Bits() && r.Metric < found.Metric {
-			found = &h.Routes()[i]
+			found = &all[i]
 		}
 	}
 	return found

@@ -25,8 +25,8 @@ type Ruleset struct {
 	// Route returns the index of the link through which the kernel answers a packet that arrives, 0 if there is no
 	// route; nil: it is not known.
 	Route func(p flow.Packet) (index int, known bool)
-	// Own are the addresses of this host.
-	Own []netip.Addr
+	// Own reports whether an address is one of this host; nil: none is.
+	Own func(netip.Addr) bool
 
 	socket *rtnl.Socket
 	bases  []*chain // the base chains, in the order in which the kernel calls them

@@ -2,7 +2,6 @@ package firewall
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -246,7 +245,7 @@ func (w *Walk) addressType(source bool) addressType {
 		return unix.RTN_MULTICAST
 	case here:
 		return unix.RTN_LOCAL
-	case slices.Contains(w.rules.Own, ip):
+	case w.rules.Own != nil && w.rules.Own(ip):
 		return unix.RTN_LOCAL
 	}
 	return unix.RTN_UNICAST

@@ -28,6 +28,15 @@ type Address struct {
 
 // Unmarshal reads the body of a message. It returns false if the body is too short or has no address.
 func (a *Address) Unmarshal(body []byte) bool {
+	if !a.Decode(body) {
+		return false
+	}
+	a.Message = slices.Clone(body)
+	return true
+}
+
+// Decode is Unmarshal without the Message.
+func (a *Address) Decode(body []byte) bool {
 	if len(body) < unix.SizeofIfAddrmsg {
 		return false
 	}
@@ -52,7 +61,6 @@ func (a *Address) Unmarshal(body []byte) bool {
 			a.Peer = other
 		}
 	}
-	a.Message = slices.Clone(body)
 	return a.Local.IsValid()
 }
 

@@ -151,17 +151,35 @@ func Dump[T any](s *Socket, r *nl.NetlinkRequest, decode func(body []byte) (T, b
 	interrupted := true
 	for try := 0; try < tries && interrupted && err == nil; try++ {
 		found = nil
-		interrupted, err = s.dump(r, func(body []byte) {
+		interrupted, err = s.dump(r, func(body []byte) (more bool) {
 			if x, ok := decode(body); ok {
 				found = append(found, x)
 			}
+			return true
 		})
 	}
 	return found, err
 }
 
-// dump sends a dump request once. It reports whether the objects changed meanwhile.
-func (s *Socket) dump(r *nl.NetlinkRequest, each func(body []byte)) (interrupted bool, err error) {
+// DumpSome is Dump on a socket of its own, which it closes as soon as it has that many objects.
+func DumpSome[T any](r *nl.NetlinkRequest, most int, decode func(body []byte) (T, bool)) (found []T, err error) {
+	s, err := Open(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	_, err = s.dump(r, func(body []byte) (more bool) {
+		if x, ok := decode(body); ok {
+			found = append(found, x)
+		}
+		return len(found) < most
+	})
+	return found, err
+}
+
+// dump sends a dump request once, and reads until each returns false or there is no more. It reports whether the
+// objects changed meanwhile.
+func (s *Socket) dump(r *nl.NetlinkRequest, each func(body []byte) (more bool)) (interrupted bool, err error) {
 	r.Flags = unix.NLM_F_REQUEST | unix.NLM_F_DUMP
 	if err := s.send([]*nl.NetlinkRequest{r}); err != nil {
 		return false, err
@@ -177,7 +195,7 @@ func (s *Socket) dump(r *nl.NetlinkRequest, each func(body []byte)) (interrupted
 			case unix.NLMSG_DONE, unix.NLMSG_ERROR:
 				done, refusal = true, refused(h, body)
 			default:
-				each(body)
+				done = !each(body)
 			}
 		})
 		if err != nil {

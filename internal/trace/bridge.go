@@ -45,13 +45,13 @@ func (t *Trace) readBridge() database {
 		return d
 	}
 	defer h.Close()
-	for _, n := range h.Frames() {
+	for _, n := range h.Frames(t.target.Master) {
 		if n.Bridge == t.target.Master && !n.Permanent() {
 			d.ports[string(n.MAC)] = n.Index
 		}
 	}
-	for _, n := range h.Neighbours() {
-		if n.Index == t.target.Master && n.MAC != nil {
+	for _, n := range h.Neighbours(t.target.Master) {
+		if n.MAC != nil {
 			d.hosts[n.To.String()] = n.MAC
 		}
 	}

@@ -84,10 +84,8 @@ func (t *Trace) tally() tally {
 		now[c.title()] = tables[c.file][c.title()]
 	}
 	now["Ip.InHdrErrors"] -= now["IpExt.InCsumErrors"] // the one includes the other
-	for _, q := range h.Queues() {
-		if q.Index == t.target.Index {
-			now[queueDrop] += uint64(q.Drops)
-		}
+	for _, q := range h.Queues(t.target.Index) {
+		now[queueDrop] += uint64(q.Drops)
 	}
 	return now
 }
