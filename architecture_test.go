@@ -45,7 +45,7 @@ var importers = map[string][]string{
 	"github.com/pelletier/go-toml/v2/unstable": {"internal/declare"},
 	"github.com/urfave/cli/v2":                 {"commands"},
 	"github.com/vishvananda/netlink/nl": {
-		"internal/doctor", "internal/evidence", "internal/firewall", "internal/rtnl", "netcfg"},
+		"internal/doctor", "internal/evidence", "internal/firewall", "internal/rtnl", "internal/trace", "netcfg"},
 	"github.com/xrash/smetrics":       {"internal/words"},
 	"github.com/rogpeppe/go-internal": {},
 	"golang.org/x/sys/unix": {
@@ -93,11 +93,11 @@ var importers = map[string][]string{
 	module + "internal/holders": {"commands", "internal/doctor", "internal/driver", "netcfg"},
 	module + "internal/link":    {"commands", "internal/", "netcfg"},
 	module + "internal/loop":    {"commands"},
-	module + "internal/netns":   {"commands", "internal/doctor", "internal/fix", "netcfg"},
+	module + "internal/netns":   {"commands", "internal/doctor", "internal/fix", "internal/trace", "netcfg"},
 	module + "internal/packet":  {"commands", "internal/trace"},
 	module + "internal/poll":    {"commands", "internal/", "netcfg"},
 	module + "internal/rtnl": {
-		"internal/doctor", "internal/evidence", "internal/firewall", "internal/loop", "netcfg"},
+		"internal/doctor", "internal/evidence", "internal/firewall", "internal/loop", "internal/trace", "netcfg"},
 	module + "internal/standin":      {"commands", "internal/convert"},
 	module + "internal/state":        {"commands", "internal/loop"},
 	module + "internal/surroundings": {"commands", "internal/", "netcfg"},

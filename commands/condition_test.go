@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
@@ -19,15 +20,16 @@ import (
 // conditions are the features of the kernel on which lines of the scripts depend. Such a line begins with [NAME] or
 // [!NAME]. Each is probed in a separate network namespace, without the code under test.
 var conditions = map[string]func() (bool, error){
-	"extack": sync.OnceValues(extack),
-	"counts": sync.OnceValues(counts),
-	"others": sync.OnceValues(others),
-	"queues": sync.OnceValues(queues),
-	"traces": sync.OnceValues(traces),
-	"names":  sync.OnceValues(names),
-	"vlans":  sync.OnceValues(vlans),
-	"filter": sync.OnceValues(filter),
-	"legacy": sync.OnceValues(legacy),
+	"extack":  sync.OnceValues(extack),
+	"counts":  sync.OnceValues(counts),
+	"others":  sync.OnceValues(others),
+	"queues":  sync.OnceValues(queues),
+	"traces":  sync.OnceValues(traces),
+	"names":   sync.OnceValues(names),
+	"vlans":   sync.OnceValues(vlans),
+	"filter":  sync.OnceValues(filter),
+	"monitor": sync.OnceValues(monitor),
+	"legacy":  sync.OnceValues(legacy),
 }
 
 func condition(name string) (bool, error) {
@@ -62,6 +64,13 @@ func filter() (bool, error) {
 		return false, err
 	}
 	return err == nil, nil
+}
+
+// monitor reports whether the kernel's drop monitor is loaded, and reports what trace cannot find out with BPF.
+func monitor() (bool, error) {
+	_, err := os.Stat("/sys/module/drop_monitor")
+	better, failed := traces()
+	return err == nil && !better, failed
 }
 
 // legacy reports whether the kernel has the tables of iptables-legacy.

@@ -113,10 +113,13 @@ func (r *traceReport) follow(ctx context.Context, ns *netcfg.Namespace, d trace.
 		return err
 	}
 	defer stop()
-	if why := r.trace.Without(); why != "" {
-		r.sayOf(d.Name, "printing counters only, no packets: "+why)
-	} else {
+	switch why := r.trace.Without(); {
+	case why == "":
 		r.sayOf(d.Name, "printing the packets that the kernel drops")
+	case r.trace.Reports():
+		r.sayOf(d.Name, "printing the packets that the kernel's drop monitor reports: "+why)
+	default:
+		r.sayOf(d.Name, "printing counters only, no packets: "+why)
 	}
 	if r.trace.XDP() {
 		r.sayOf(d.Name, "an XDP program is attached: frames that it drops in the driver are not reported")

@@ -154,7 +154,7 @@ func (w *watch) findings(v *view) (found []Finding) {
 		found = one(Unknown, fmt.Sprintf("no packet passed the device within %v", v.Watch),
 			"run the program that fails meanwhile, such as ping")
 	}
-	if why := w.Without(); why != "" {
+	if why := w.Without(); why != "" && !w.Reports() {
 		found = append(found, one(Unknown, "the kernel's reports of dropped packets were not read: "+why, "")...)
 	}
 	before := v.device

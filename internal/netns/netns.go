@@ -83,16 +83,27 @@ func Label(called string) string {
 }
 
 func matches(path string, match func() bool) (found bool) {
+	_ = Inside(path, func() error {
+		found = match()
+		return nil
+	})
+	return found
+}
+
+// Inside runs a function on a separate thread, which is in a network namespace and ends afterwards.
+func Inside(path string, run func() error) (err error) {
 	var done sync.WaitGroup
 	done.Go(func() {
 		runtime.LockOSThread()
-		fd, err := Open(path)
-		if err != nil {
+		var fd int
+		if fd, err = Open(path); err != nil {
 			return
 		}
 		defer unix.Close(fd)
-		found = unix.Setns(fd, unix.CLONE_NEWNET) == nil && match()
+		if err = unix.Setns(fd, unix.CLONE_NEWNET); err == nil {
+			err = run()
+		}
 	})
 	done.Wait()
-	return found
+	return err
 }

@@ -26,7 +26,7 @@ const (
 // receiveSize holds the largest part of a dump that the kernel sends at once (32 KiB).
 const receiveSize = 64 << 10
 
-// Open opens a socket of a netlink protocol: NETLINK_ROUTE or NETLINK_NETFILTER.
+// Open opens a socket of a netlink protocol: NETLINK_ROUTE, NETLINK_NETFILTER or NETLINK_GENERIC.
 func Open(protocol int) (*Socket, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
@@ -49,21 +49,31 @@ func Subscribe(size int, groups ...int) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.Join(size, groups...); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Join makes the kernel announce changes to these multicast groups on the socket. size is as for [Subscribe].
+func (s *Socket) Join(size int, groups ...int) error {
 	if unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size) != nil {
 		_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size)
 	}
-	// The kernel announces nothing to a socket without a port.
-	if err := unix.Bind(s.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		s.Close()
-		return nil, fmt.Errorf("bind a netlink socket: %w", err)
+	// The kernel announces nothing to a socket without a port. It has given one to a socket that has sent a request.
+	name, _ := unix.Getsockname(s.fd)
+	if self, ok := name.(*unix.SockaddrNetlink); !ok || self.Pid == 0 {
+		if err := unix.Bind(s.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+			return fmt.Errorf("bind a netlink socket: %w", err)
+		}
 	}
 	for _, group := range groups {
 		if err := unix.SetsockoptInt(s.fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group); err != nil {
-			s.Close()
-			return nil, fmt.Errorf("subscribe to netlink group %d: %w", group, err)
+			return fmt.Errorf("subscribe to netlink group %d: %w", group, err)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // Close closes the socket.

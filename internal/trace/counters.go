@@ -68,7 +68,7 @@ func (t *Trace) tally() tally {
 			now[txDropped], _ = strconv.ParseUint(fields[11], 10, 64)
 		}
 	}
-	if t.ring != nil {
+	if t.Reports() {
 		return now
 	}
 	h, err := evidence.Open()
@@ -94,13 +94,11 @@ func (t *Trace) tally() tally {
 // becomes an event. Call it each second and at the end.
 func (t *Trace) Look() {
 	now := t.tally()
-	if t.ring != nil {
-		for t.take() { // what was reported is not missing
-		}
+	for t.take() { // what was reported is not missing
 	}
 	t.moved(now, rxDropped, false, "")
 	t.moved(now, txDropped, true, "")
-	if t.ring != nil {
+	if t.Reports() {
 		return
 	}
 	t.moved(now, queueDrop, true, "QDISC_DROP")

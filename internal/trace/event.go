@@ -34,7 +34,8 @@ type Event struct {
 	ethernet uint16 // the Ethernet type
 	Text     string // what dump prints of the packet, without its size
 
-	toHost bool // it is routed to this host
+	toHost  bool // it is routed to this host
+	partial bool // the route and the device that has the packet are not known
 }
 
 // prefixes are those of the names of reasons.

@@ -32,6 +32,9 @@ func (t *Trace) Explain(e *Event) (means string, fixes []fix.Fix) {
 		fixes[i] = f.Lasting()
 	}
 	from, to := address(e.From, "its source"), address(e.To, "its destination")
+	if e.partial {
+		row = &explanation{means: strings.Replace(row.means, " at the hook {hook}", "", 1)}
+	}
 	text := strings.NewReplacer("{device}", e.Device, "{in}", e.In, "{out}", cmp.Or(e.Out, e.Device),
 		"{from}", from, "{to}", to, "{hook}", e.hook(), "{mac}", e.toMAC.String(),
 		"{type}", fmt.Sprintf("0x%04x", e.ethernet)).Replace(row.means)
@@ -49,7 +52,8 @@ func address(ip netip.Addr, otherwise string) string {
 
 // row returns the explanation of an event, or nil.
 func (t *Trace) row(e *Event) *explanation {
-	if e.Reason == "QDISC_DROP" || e.Reason == "DEV_READY" {
+	if e.Reason == "QDISC_DROP" || e.Reason == "DEV_READY" || e.Reason == notSpecified &&
+		(e.Function == "kfree_skb_list" || e.Function == "tun_net_xmit") {
 		switch ours := e.at == t.target.Index; {
 		case t.host.down(e.Device):
 			return &isDown

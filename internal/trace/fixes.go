@@ -91,6 +91,19 @@ func loosenFilter(_ *Trace, e *Event) []fix.Fix {
 	return []fix.Fix{setting("ipv4", e.In, "rp_filter", "2")}
 }
 
+// acceptSource accepts the source of a packet that the kernel refused for one of several reasons.
+func acceptSource(t *Trace, e *Event) []fix.Fix {
+	if deviceOf(e.From) != "" {
+		return acceptLocal(t, e)
+	}
+	for _, where := range []string{"all", e.In} {
+		if value := t.host.sysctl("ipv4", where, "rp_filter"); value == "1" {
+			return loosenFilter(t, e)
+		}
+	}
+	return nil
+}
+
 func acceptLocal(_ *Trace, e *Event) []fix.Fix {
 	return []fix.Fix{setting("ipv4", e.In, "accept_local", "1")}
 }

@@ -122,8 +122,9 @@ const (
 		"or a virtio header that it did not ask for, or asked for and did not write"
 	checksum = "its checksum is wrong: the program that writes it does not compute it, changed the packet " +
 		"afterwards, or passes on a packet whose checksum was left to hardware"
-	longFrame = "the frame is longer than the MTU of the port {device}, and a bridge sends no ICMP message about it"
-	queueing  = "the queueing discipline of {device} drops it: it is full, or shapes the traffic"
+	longFrame  = "the frame is longer than the MTU of the port {device}, and a bridge sends no ICMP message about it"
+	noListener = "no program on this host listens on its port at {to}, or its checksum is wrong"
+	queueing   = "the queueing discipline of {device} drops it: it is full, or shapes the traffic"
 )
 
 // functions explains drops without a reason by the function that drops.
@@ -148,6 +149,20 @@ var functions = [...]explanation{
 	{"tun_net_xmit", "the queue of the device is full, or no program is attached", longerQueue},
 	{"tun_queue_purge", "it waited for the program, which ended", nil},
 	{"sch_direct_xmit", queueing, showQueueing},
+	{"kfree_skb_list", queueing, showQueueing}, // of a full queueing discipline
+	{"__netif_receive_skb_core", "a traffic control filter on the ingress of {device} drops it, or no part of this " +
+		"host handles its Ethernet type {type}", showIngress},
+	{"ip_rcv_core", "its IP header is malformed, or the checksum of the header is wrong", nil},
+	{"ip6_rcv_core", "its IPv6 header is malformed", nil},
+	{"ip_rcv_finish_core", "its source {from} is not routed to {in} (rp_filter), or is an address of this host or " +
+		"one that no host has", acceptSource},
+	{"nf_hook_slow", "a firewall rule or a chain policy at the hook {hook} drops it", showFirewall},
+	{"icmp_rcv", checksum, nil},
+	{"icmpv6_rcv", checksum, nil},
+	{"__udp4_lib_rcv", noListener, nil},
+	{"__udp6_lib_rcv", noListener, nil},
+	{"tcp_v4_rcv", noListener, nil},
+	{"tcp_v6_rcv", noListener, nil},
 	{"neigh_hh_output", "the kernel cannot write its Ethernet header", nil},
 	{"ip_finish_output", "it is larger than the MTU of {device}, or a control group drops it", nil},
 }

@@ -25,7 +25,8 @@ type Device struct {
 type Trace struct {
 	*layout
 	target  target
-	ring    *bpf.Ring // nil: the kernel reports nothing
+	ring    *bpf.Ring // nil: no BPF program reports packets
+	monitor *monitor  // nil: the drop monitor reports no packets
 	lost    *bpf.Map
 	probes  []interface{ Close() }
 	symbols *symbols // nil: not read yet
@@ -34,7 +35,7 @@ type Trace struct {
 	counted tally     // the counters of drops: how far they have been reported
 	waiting []Event   // not returned by Next yet
 	bridge  database  // of the device's bridge
-	without error     // why the kernel reports nothing; nil: it does
+	without error     // why no BPF program reports packets; nil: it does
 }
 
 // ringSize is the room for reports that were not read yet: 4000 packets.
@@ -42,7 +43,7 @@ const ringSize = 1 << 20
 
 // Open starts a trace of a device of the thread's network namespace: of the packets that the kernel drops, and with
 // passes also of those that it hands to the device or takes from it. If that is not possible, the events are those of
-// counters, and Without returns why.
+// the drop monitor or of counters, and Without returns why.
 func Open(d Device, passes bool) (*Trace, error) {
 	var st unix.Stat_t
 	if err := unix.Stat("/proc/thread-self/ns/net", &st); err != nil {
@@ -53,7 +54,9 @@ func Open(d Device, passes bool) (*Trace, error) {
 		return nil, err
 	}
 	t := &Trace{boot: bootTime(), host: h, target: target{d, uint32(st.Ino)}}
-	t.without = t.open(passes)
+	if t.without = t.open(passes); t.without != nil {
+		t.monitor, _ = openMonitor() // most kernels have none; the first reason is the one that helps
+	}
 	t.counted = t.tally()
 	return t, nil
 }
@@ -112,22 +115,26 @@ func (t *Trace) detach() {
 	if t.lost != nil {
 		t.lost.Close()
 	}
-	t.probes, t.ring, t.lost = nil, nil, nil
+	if t.monitor != nil {
+		t.monitor.close()
+	}
+	t.probes, t.ring, t.lost, t.monitor = nil, nil, nil, nil
 }
 
 // FD returns the descriptor that is readable when there is an event; -1: events come from Look only.
 func (t *Trace) FD() int {
-	if t.ring == nil {
-		return -1
+	switch {
+	case t.ring != nil:
+		return t.ring.FD()
+	case t.monitor != nil:
+		return t.monitor.socket.FD()
 	}
-	return t.ring.FD()
+	return -1
 }
 
 // Next returns the next event; false: there is none yet.
 func (t *Trace) Next() (e Event, ok bool) {
-	if len(t.waiting) == 0 && t.ring != nil {
-		for len(t.waiting) == 0 && t.take() {
-		}
+	for len(t.waiting) == 0 && t.take() {
 	}
 	if len(t.waiting) == 0 {
 		return e, false
@@ -139,6 +146,12 @@ func (t *Trace) Next() (e Event, ok bool) {
 // take reads a report of the kernel. One of a packet that nobody misses, or of another port, is left out. It returns
 // false if there is none.
 func (t *Trace) take() bool {
+	switch {
+	case t.monitor != nil:
+		return t.monitor.take(t)
+	case t.ring == nil:
+		return false
+	}
 	return t.ring.Next(func(record []byte) {
 		e := t.event(record)
 		t.reported(&e)
@@ -150,13 +163,19 @@ func (t *Trace) take() bool {
 
 // Lost returns the number of events that the kernel could not report, because those before had not been read.
 func (t *Trace) Lost() (n uint64) {
-	if t.lost != nil {
+	switch {
+	case t.lost != nil:
 		n, _ = t.lost.Number()
+	case t.monitor != nil:
+		n = t.monitor.lost
 	}
 	return n
 }
 
-// Without returns why the kernel reports no packets, so that the events are those of counters; "": it does.
+// Reports reports whether the kernel reports packets. Otherwise all events are those of counters.
+func (t *Trace) Reports() bool { return t.ring != nil || t.monitor != nil }
+
+// Without returns why the events are those of the drop monitor or of counters; "": a BPF program reports them.
 func (t *Trace) Without() string {
 	switch err := t.without; {
 	case err == nil:
