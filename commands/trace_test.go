@@ -9,6 +9,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,11 +27,12 @@ func hasReason(name string) (bool, error) {
 	return strings.Contains(string(types), "SKB_DROP_REASON_"+name+"\x00"), err
 }
 
-// bpfDrop is the program "bpf-drop NAME generic|driver|ingress|egress": it has a BPF program drop all packets of a
-// device there, prints "dropping", and stays until it is killed.
+// bpfDrop is the program "bpf-drop NAME generic|driver|ingress|egress|left": it has a BPF program drop all packets of a
+// device there, prints "dropping", and stays until it is killed; "left" leaves a generic XDP program behind.
 func bpfDrop(args []string) int {
 	hook := map[string]struct{ program, attach, flags, verdict uint32 }{
 		"generic": {unix.BPF_PROG_TYPE_XDP, unix.BPF_XDP, unix.XDP_FLAGS_SKB_MODE, 1},
+		"left":    {unix.BPF_PROG_TYPE_XDP, unix.BPF_XDP, unix.XDP_FLAGS_SKB_MODE, 1},
 		"driver":  {unix.BPF_PROG_TYPE_XDP, unix.BPF_XDP, unix.XDP_FLAGS_DRV_MODE, 1},
 		"ingress": {unix.BPF_PROG_TYPE_SCHED_CLS, unix.BPF_TCX_INGRESS, 0, 2},
 		"egress":  {unix.BPF_PROG_TYPE_SCHED_CLS, unix.BPF_TCX_EGRESS, 0, 2},
@@ -53,6 +55,12 @@ func bpfDrop(args []string) int {
 	runtime.KeepAlive(license)
 	if errno != 0 {
 		must(errno)
+	}
+	if args[1] == "left" {
+		l, err := netlink.LinkByName(args[0])
+		must(err)
+		must(netlink.LinkSetXdpFdWithFlags(l, int(program), unix.XDP_FLAGS_SKB_MODE))
+		return 0
 	}
 	link := struct{ program, device, attach, flags uint32 }{
 		uint32(program), uint32(device.Index), hook.attach, hook.flags}

@@ -19,22 +19,23 @@ func xdp(j *journey) (found []Finding) {
 			what += ", " + words.Escape(p.Name)
 		}
 		what += ")"
-		remove := fix.Fix{Commands: []fix.Command{fix.InNamespace("ip", "link", "set", "dev", d.Name, p.Mode, "off")},
-			After: "  # until the program that attaches it runs again"}
+		remove := []fix.Fix{{Commands: []fix.Command{fix.InNamespace("ip", "link", "set", "dev", d.Name, p.Mode, "off")},
+			After: "  # until the program that attaches it runs again"},
+			fix.Sentence("if it belongs to a BPF link (ip: device or resource busy): stop the program that attached it")}
 		t, lost := j.traffic(), j.unreached()
 		sent := "it has sent " + packets(t.sent)
 		switch {
 		case p.Drops == evidence.Never:
 			found = append(found, ok(what+" passes every packet")...)
 		case p.Drops == evidence.Always:
-			found = append(found, one(Error, what+" drops every packet of the attached program", sent, remove)...)
+			found = append(found, one(Error, what+" drops every packet of the attached program", sent, remove...)...)
 			found[len(found)-1].counted = t.sent
 		case lost > 0:
 			found = append(found, counted(lost, what+" drops packets of the attached program",
-				fmt.Sprintf("%s, and %s did not reach the IP layer", sent, packets(lost)), remove)...)
+				fmt.Sprintf("%s, and %s did not reach the IP layer", sent, packets(lost)), remove...)...)
 		case t.unanswered():
 			found = append(found, one(Warning, what+" may drop packets of the attached program",
-				fmt.Sprintf("%s, and received %s", sent, packets(t.received)), remove)...)
+				fmt.Sprintf("%s, and received %s", sent, packets(t.received)), remove...)...)
 		default:
 			found = append(found, one(Unknown, what+" may drop packets of the attached program",
 				"what it does was not evaluated")...)

@@ -28,13 +28,14 @@ func (h *Host) OwnSource(bridge, port string, mac link.MAC) (ago time.Duration, 
 	return ago, logged
 }
 
-// kernelLog yields the lines of the kernel's log with the time since the boot.
+// kernelLog yields the lines of the kernel's log with the time since the boot. A container has no /dev/kmsg, and some
+// hosts let nobody but root open it.
 func kernelLog() func(yield func(time.Duration, string) bool) {
+	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return oldLog
+	}
 	return func(yield func(time.Duration, string) bool) {
-		fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return
-		}
 		defer func() { _ = unix.Close(fd) }()
 		const longest = 8192 // of a record
 		record := make([]byte, longest)
@@ -56,6 +57,28 @@ func kernelLog() func(yield func(time.Duration, string) bool) {
 			if err == nil && !yield(time.Duration(us)*time.Microsecond, string(text)) {
 				return
 			}
+		}
+	}
+}
+
+// oldLog yields the same lines by syslog(2), without those that have no time.
+func oldLog(yield func(time.Duration, string) bool) {
+	const readAll, size = 3, 10 // SYSLOG_ACTION_*
+	n, err := unix.Klogctl(size, nil)
+	if err != nil || n <= 0 {
+		return
+	}
+	b := make([]byte, n)
+	if n, err = unix.Klogctl(readAll, b); err != nil {
+		return
+	}
+	for line := range strings.Lines(string(b[:n])) { // <priority>[ seconds.microseconds] text
+		_, line, _ = strings.Cut(strings.TrimSuffix(line, "\n"), ">[")
+		stamp, text, found := strings.Cut(line, "] ")
+		seconds, us, _ := strings.Cut(strings.TrimLeft(stamp, " "), ".")
+		at, err := strconv.ParseInt(seconds+us, 10, 64)
+		if found && err == nil && len(us) == 6 && !yield(time.Duration(at)*time.Microsecond, text) {
+			return
 		}
 	}
 }
