@@ -19,9 +19,10 @@ func xdp(j *journey) (found []Finding) {
 			what += ", " + words.Escape(p.Name)
 		}
 		what += ")"
-		remove := []fix.Fix{{Commands: []fix.Command{fix.InNamespace("ip", "link", "set", "dev", d.Name, p.Mode, "off")},
-			After: "  # until the program that attaches it runs again"},
-			fix.Sentence("if it belongs to a BPF link (ip: device or resource busy): stop the program that attached it")}
+		off := fix.Run(fix.InNamespace("ip", "link", "set", "dev", d.Name, p.Mode, "off"))
+		off.After = "  # until the program that attaches it runs again"
+		remove := []fix.Fix{off, fix.Sentence("if it belongs to a BPF link (ip: device or resource busy): " +
+			"stop the program that attached it")}
 		t, lost := j.traffic(), j.unreached()
 		sent := "it has sent " + packets(t.sent)
 		switch {
