@@ -16,11 +16,11 @@ import (
 // forwardStages are the places that a packet of the program for another host passes after its receipt.
 func forwardStages() []stage {
 	return []stage{
-		{"forwarding", forwarding}, {"hops", hops}, {"next-hop", nextHop},
+		{"forwarding", forwarding}, {"hops", hops}, {"next-hop", nextHop}, {"route-cache", routeCache},
 		{"firewall", hooks(firewall.Forward, firewall.Postrouting, firewall.Egress)},
 		{"path-mtu", pathMTU}, {"uplink", uplink},
 		{"firewall", answers(firewall.Prerouting, firewall.Forward, firewall.Postrouting, firewall.Egress)},
-		{"return-forwarding", returnForwarding}, {"masquerade", masquerade},
+		{"return-route", returnRoute}, {"return-forwarding", returnForwarding}, {"masquerade", masquerade},
 	}
 }
 

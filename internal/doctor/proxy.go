@@ -40,9 +40,8 @@ func proxyARP(v *view) (found []Finding) {
 func (v *view) proxiedHosts() (all []proxied) {
 	const most, wide = 4, 8
 	layer3 := v.layer3()
-	for _, r := range v.host.Routes() {
-		if len(all) == most || r.Type != unix.RTN_UNICAST || r.To.Bits() < wide || !r.To.Addr().IsGlobalUnicast() ||
-			!slices.Contains(v.host.Links(r), layer3.Index) {
+	for _, r := range v.host.RoutesThrough(layer3.Index) {
+		if len(all) == most || r.Type != unix.RTN_UNICAST || r.To.Bits() < wide || !r.To.Addr().IsGlobalUnicast() {
 			continue
 		}
 		p := proxied{host: hostIn(r.To), part: r.To}
@@ -64,11 +63,14 @@ func (v *view) proxiedHosts() (all []proxied) {
 
 // lanAround returns the smallest network of another Ethernet link that contains a smaller one; nil: there is none.
 func (v *view) lanAround(part netip.Prefix) (lan netip.Prefix, at *netcfg.Device) {
-	for _, r := range v.host.Routes() {
+	some, _ := v.host.SomeRoutes(part.Addr().Is6())
+	for _, r := range some {
+		if !connected(r) || r.To.Bits() >= part.Bits() || !r.To.Contains(part.Addr()) ||
+			r.Index == v.layer3().Index || r.Index == v.device.Index || at != nil && lan.Bits() >= r.To.Bits() {
+			continue
+		}
 		l := v.byIndex(r.Index)
-		if l == nil || l.Index == v.layer3().Index || l.Index == v.device.Index || !l.Up || len(l.MAC) == 0 ||
-			l.Kind == "loopback" || !connected(r) || r.To.Bits() >= part.Bits() || !r.To.Contains(part.Addr()) ||
-			at != nil && lan.Bits() >= r.To.Bits() || v.host.WithoutARP(l.Index) {
+		if l == nil || !l.Up || len(l.MAC) == 0 || l.Kind == "loopback" || v.host.WithoutARP(l.Index) {
 			continue
 		}
 		lan, at = r.To, l

@@ -165,7 +165,8 @@ func (j *journey) astray(way evidence.Way) []Finding {
 	case !ordinary(last.Rule.Table) && !j.hidden(&rtnl.Route{Table: last.Rule.Table, To: last.Route.To}, layer3):
 		return one(Error, fmt.Sprintf("packets to %s leave through %s, because of a policy rule: %s", j.packet.To,
 			words.Escape(other.Name), last.Rule.Words()),
-			"the kernel evaluates the rule before the device's own routes", last.Rule.Delete())
+			"the kernel evaluates the rule before the device's own routes",
+			append(j.exempt(j.packet, last.Rule), last.Rule.Delete())...)
 	case j.sameSubnetBy(other):
 		return nil // the check subnet-twice reports it
 	case last.Route.To.Bits() < j.part.Bits():

@@ -78,9 +78,23 @@ func (j *journey) away(level Level, r *rtnl.Route, other *netcfg.Device) Finding
 	if r.Protocol != unix.RTPROT_BOOT && r.Protocol != unix.RTPROT_STATIC {
 		return one(level, what,
 			"the route belongs to an address of "+name+" or to a routing daemon: the two networks overlap",
-			fix.Sentence("move the device or "+name+" to another network: ip addr"))[0]
+			append(j.hostRoute(r), fix.Sentence("give the device or "+name+" an address of another network"))...)[0]
 	}
 	return one(level, what, "", deleteRoute(r, other))[0]
+}
+
+// hostRoute returns the command that leads the destination of the packet through the device in spite of a route to its
+// network, and no other destination.
+func (j *journey) hostRoute(r *rtnl.Route) []fix.Fix {
+	to := j.packet.To
+	if !r.To.Contains(to) {
+		return nil
+	}
+	command := append(family(to), "route", "replace", to.String(), "dev", j.layer3().Name)
+	if from := j.packet.From; j.indexOf(from) == j.layer3().Index {
+		command = append(command, "src", from.String())
+	}
+	return fixes(fix.Run(ip(inTable(command, r.Table)...)))
 }
 
 // parted finds routes of other links to parts of the device's networks.

@@ -15,7 +15,7 @@ func routeMTU(j *journey) []Finding {
 	way, err := j.host.Find(j.packet)
 	layer3 := j.layer3()
 	if err != nil || way.Refusal != 0 || way.Local() || way.Index != layer3.Index || way.MTU == 0 ||
-		int(way.MTU) >= layer3.MTU {
+		int(way.MTU) >= layer3.MTU || way.Learned() {
 		return nil
 	}
 	if !way.MTULocked || int(way.MTU) >= link.MTUMinV6 && !j.explicit() {

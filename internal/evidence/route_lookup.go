@@ -86,14 +86,7 @@ func askRoute(p flow.Packet, flags uint32) *nl.NetlinkRequest {
 func (h *Host) ask(p flow.Packet, flags uint32) (way Way, err error) {
 	err = h.socket.Do(askRoute(p, flags), func(body []byte) {
 		way.Unmarshal(body)
-		for kind, value := range rtnl.Attributes([]byte(way.Metrics)) {
-			switch kind {
-			case unix.RTAX_MTU:
-				way.MTU = rtnl.Uint32(value)
-			case unix.RTAX_LOCK:
-				way.MTULocked = rtnl.Uint32(value)&(1<<unix.RTAX_MTU) != 0
-			}
-		}
+		way.readMetrics()
 	})
 	var refusal *rtnl.Refusal
 	if errors.As(err, &refusal) {

@@ -1,0 +1,100 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/evidence"
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// returnRoute finds answers to the program that this host does not forward to it: the reverse path filter of the link
+// drops them, or a rule or a route leads them elsewhere. It also names the rule that selects this link.
+func returnRoute(j *journey) []Finding {
+	out, t := j.outlet(), j.traffic()
+	if out == nil || out.Index == j.layer3().Index {
+		return nil
+	}
+	p := flow.Packet{From: j.packet.To, To: j.packet.From, Protocol: j.packet.Protocol, FromPort: j.packet.ToPort,
+		ToPort: j.packet.FromPort, In: out.Name, InIndex: out.Index}
+	way, err := j.host.Find(p)
+	lost := t.sent > 0 && t.unanswered()
+	switch {
+	case err != nil || !lost && !j.explicit():
+		return nil
+	case way.Refusal == unix.EXDEV && !p.IPv6() && j.largest("rp_filter", out.Name) > 0:
+		return one(Error, fmt.Sprintf("the reverse path filter of %s drops answers from %s (rp_filter %d)",
+			words.Escape(out.Name), p.From, j.largest("rp_filter", out.Name)),
+			"the route to that address leaves through another device, so the kernel treats them as spoofed",
+			fix.Run(sysctl("ipv4", out.Name, "rp_filter", "2")))
+	case way.Refusal == 0 && way.Index == j.layer3().Index:
+		return j.detour(out, lost)
+	case way.Local():
+		return nil
+	}
+	where := "are not forwarded"
+	if other := j.byIndex(way.Index); other != nil && way.Refusal == 0 {
+		where = "leave through " + words.Escape(other.Name)
+	}
+	what := fmt.Sprintf("answers to %s that arrive through %s %s", p.To, words.Escape(out.Name), where)
+	last := decisive(j.host.Explain(j.policies, p))
+	if last == nil || ordinary(last.Rule.Table) && last.Rule.Action == "" {
+		return nil // the way of packets of this host to the program has the same route
+	}
+	return one(Error, what+", because of a policy rule: "+last.Rule.Words(),
+		"the kernel evaluates the rule before the device's own routes", append(j.exempt(p, last.Rule),
+			last.Rule.Delete())...)
+}
+
+// detour names the policy rule that selects the link for packets of the program, if nothing comes back.
+func (j *journey) detour(out *netcfg.Device, lost bool) []Finding {
+	last := decisive(j.host.Explain(j.policies, j.packet))
+	if last == nil || ordinary(last.Rule.Table) || last.Rule.Table == 0 {
+		return nil
+	}
+	what := fmt.Sprintf("packets of the program to %s leave through %s, because of a policy rule: %s", j.packet.To,
+		words.Escape(out.Name), last.Rule.Words())
+	const few = 3
+	t := j.traffic()
+	if !lost || t.sent-t.received < few {
+		return ok(what)
+	}
+	return one(Warning, what, fmt.Sprintf("the program has sent %s, and received %s", packets(t.sent),
+		packets(t.received)), fix.Sentence("inspect the routes of its table: ip route show table "+
+		strconv.FormatUint(uint64(last.Rule.Table), 10)))
+}
+
+// decisive returns the step that ends the look-up of a route, or nil.
+func decisive(steps []evidence.Step) *evidence.Step {
+	if len(steps) == 0 || !steps[len(steps)-1].Decisive {
+		return nil
+	}
+	return &steps[len(steps)-1]
+}
+
+// exempt returns the rule that leads a packet to the device's own route before another rule leads it elsewhere.
+func (j *journey) exempt(p flow.Packet, before rtnl.Rule) []fix.Fix {
+	const first = 2 // priorities that rules of administrators have
+	mine := j.host.RoutesThrough(j.layer3().Index)
+	i := slices.IndexFunc(mine, func(r rtnl.Route) bool {
+		return r.To.Contains(p.To) && r.Type == unix.RTN_UNICAST && r.To.Bits() > 0
+	})
+	if i < 0 || before.Priority < first {
+		return nil
+	}
+	r := mine[i]
+	table := tableWord(r.Table)
+	if r.Table == tableMain {
+		table = "main"
+	}
+	pref := strconv.FormatUint(uint64(before.Priority)-1, 10)
+	return fixes(fix.Run(ip(append(family(p.To), "rule", "add", "pref", pref, "to", r.To.String(), "lookup",
+		table)...)))
+}
