@@ -105,7 +105,7 @@ _tunadm() {
     case $flag in
         --mode) _tunadm_values <<<$'tun\ntap' ;;
         --format) _tunadm_values <<<$'toml\nip\nnetworkd' ;;
-        --from) _tunadm_values <<<$'ifupdown\nnetworkd\nnetworkmanager\nscript' ;;
+        --from) _tunadm_values <<<$'ifupdown\nnetplan\nnetworkd\nnetworkmanager\nopenwrt\nscript' ;;
         --columns)
             [[ $cur == *,* ]] && prefix+=${cur%,*}, cur=${cur##*,}
             _tunadm_values < <(printf '%s\n' "${columns[@]}")

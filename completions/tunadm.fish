@@ -186,7 +186,7 @@ complete -c tunadm -n '__tunadm_is apply' -l replace -d 'Re-create a device that
 complete -c tunadm -n '__tunadm_is apply' -l defer-master -d 'Ignore a master that does not exist yet'
 complete -c tunadm -n '__tunadm_is export' -l format -x -a 'toml ip networkd' -d 'Output format'
 complete -c tunadm -n '__tunadm_is import' -l from -x -d 'Format of the files' \
-    -a 'ifupdown networkd networkmanager script'
+    -a 'ifupdown netplan networkd networkmanager openwrt script'
 
 complete -c tunadm -n '__tunadm_is doctor' -l user -x -a '(__fish_complete_users)' -d 'Answer for this user'
 complete -c tunadm -n '__tunadm_is doctor' -l to -x -d 'Follow a packet to this address'

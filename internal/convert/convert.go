@@ -37,6 +37,15 @@ func formats() []format {
 			marks:  regexp.MustCompile(`(?m)^[ \t]*\[connection\]`), empty: noContent("#;"), read: profiles,
 		},
 		{
+			name: "netplan", places: []string{"/etc/netplan"}, suffix: []string{".yaml", ".yml"},
+			marks: regexp.MustCompile(`(?m)^network:`), empty: noContent("#"), read: netplan,
+		},
+		{
+			name: "openwrt", places: []string{"/etc/config/network"},
+			marks: regexp.MustCompile(`(?m)^[ \t]*config[ \t]+'?(interface|device|globals|route)\b`),
+			empty: noContent("#"), read: openwrtNetwork,
+		},
+		{
 			name: "ifupdown", places: []string{"/etc/network/interfaces"},
 			marks: regexp.MustCompile(`(?m)^[ \t]*(iface|auto|allow-[a-z]+|source|source-directory)[ \t]+[^ \t=]`),
 			empty: noContent("#"), read: interfaces,

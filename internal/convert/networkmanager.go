@@ -27,6 +27,12 @@ func profiles(h *host, all []*Source) []*Source {
 			found = append(found, p)
 		}
 	}
+	importProfiles(h, found)
+	return nil
+}
+
+// importProfiles adds the devices and bridges of profiles, and then configures them.
+func importProfiles(h *host, found []*profile) {
 	names := map[string]string{} // interfaces by UUID
 	for _, p := range found {
 		names[p.main.value("uuid")] = p.main.value("interface-name")
@@ -49,7 +55,6 @@ func profiles(h *host, all []*Source) []*Source {
 			s.rest()
 		}
 	}
-	return nil
 }
 
 func (p *profile) section(names ...string) *section {

@@ -1,0 +1,181 @@
+package convert
+
+import "strings"
+
+// A node is a value of a YAML file: a scalar, or a mapping or a list of other nodes. The key of a list's item is "-".
+type node struct {
+	setting
+	items []*node
+}
+
+// A yamlReader reads the part of YAML that files of netplan consist of: mappings and lists by indentation, lists in
+// brackets on one line, and scalars with or without quotes.
+type yamlReader struct {
+	source *Source
+	lines  []yamlLine
+	at     int
+}
+
+// A yamlLine is a line without its comment.
+type yamlLine struct {
+	number, indent int
+	text           string
+}
+
+// yaml returns the nodes of a file, up to the first line that is not supported.
+func yaml(s *Source) []*node {
+	r := &yamlReader{source: s}
+	for n, line := range s.lines {
+		text := strings.TrimLeft(line, " ")
+		if clean := uncomment(text); clean != "" && clean != "---" {
+			r.lines = append(r.lines, yamlLine{n + 1, len(line) - len(text), clean})
+		}
+	}
+	all := r.block(0, 0)
+	if r.at < len(r.lines) {
+		n := r.lines[r.at].number
+		s.leave(n, n, "the file is read only up to here: YAML that is not supported")
+	}
+	return all
+}
+
+// uncomment removes a comment, and blanks at the end.
+func uncomment(text string) string {
+	quote := rune(0)
+	for i, c := range text {
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '#' && (i == 0 || text[i-1] == ' ' || text[i-1] == '\t'):
+			return strings.TrimRight(text[:i], " \t\r")
+		}
+	}
+	return strings.TrimRight(text, " \t\r")
+}
+
+// depthMax is the depth of the deepest node that is read.
+const depthMax = 20
+
+// block reads the nodes of one indentation.
+func (r *yamlReader) block(indent, depth int) (all []*node) {
+	for r.at < len(r.lines) && r.lines[r.at].indent == indent && depth < depthMax {
+		line := &r.lines[r.at]
+		n := &node{setting: setting{source: r.source, first: line.number, last: line.number}}
+		if rest, item := strings.CutPrefix(line.text+" ", "- "); item {
+			n.key = "-"
+			rest = strings.TrimLeft(rest, " ")
+			if _, _, mapping := pair(strings.TrimRight(rest, " ")); mapping {
+				line.indent += len(line.text) + 1 - len(rest)
+				line.text = strings.TrimRight(rest, " ")
+				n.items = r.block(line.indent, depth+1)
+				all = append(all, n)
+				continue
+			}
+			n.value = strings.TrimRight(rest, " ")
+		} else {
+			key, value, ok := pair(line.text)
+			if !ok {
+				return all
+			}
+			n.key, n.value = key, value
+		}
+		if !n.scalar() {
+			return all
+		}
+		r.at++
+		if n.value == "" && len(n.items) == 0 && r.at < len(r.lines) {
+			next := r.lines[r.at]
+			if next.indent > indent || next.indent == indent && n.key != "-" && strings.HasPrefix(next.text, "-") {
+				n.items = r.block(next.indent, depth+1)
+			}
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// pair splits "key: value". The key may be in quotes.
+func pair(text string) (key, value string, ok bool) {
+	end := 0
+	if text != "" && (text[0] == '"' || text[0] == '\'') {
+		if end = strings.IndexByte(text[1:], text[0]) + 2; end == 1 {
+			return "", "", false
+		}
+	}
+	colon := strings.Index(text[end:]+" ", ": ")
+	if colon < 0 || colon == 0 && end == 0 {
+		return "", "", false
+	}
+	key = strings.Trim(text[:end+colon], `"'`)
+	return key, strings.TrimSpace(strings.TrimPrefix(text[end+colon:], ":")), true
+}
+
+// scalar removes the quotes of a value, and splits a list in brackets. It returns false for a value that is not
+// supported.
+func (n *node) scalar() bool {
+	v := n.value
+	switch {
+	case v == "" || v == "{}" || v == "[]" || v == "null" || v == "~":
+		n.value = ""
+	case v[0] == '[':
+		if !strings.HasSuffix(v, "]") || strings.ContainsAny(v[1:], "[{") {
+			return false
+		}
+		for _, item := range strings.Split(v[1:len(v)-1], ",") {
+			one := &node{setting: n.setting}
+			one.key, one.value = "-", strings.Trim(strings.TrimSpace(item), `"'`)
+			n.items = append(n.items, one)
+		}
+		n.value = ""
+	case v[0] == '"' || v[0] == '\'':
+		if len(v) < 2 || v[len(v)-1] != v[0] || strings.ContainsAny(v[1:len(v)-1], `\`+v[:1]) {
+			return false
+		}
+		n.value = v[1 : len(v)-1]
+	case strings.ContainsAny(v[:1], "{&*!|>%@`"):
+		return false
+	}
+	return true
+}
+
+// item returns the node of a key, or nil.
+func (n *node) item(key string) *node {
+	for _, i := range n.items {
+		if i.key == key {
+			return i
+		}
+	}
+	return nil
+}
+
+// text returns the value of a key, or "".
+func (n *node) text(key string) string {
+	if i := n.item(key); i != nil {
+		return i.value
+	}
+	return ""
+}
+
+// mark marks a node and all nodes below it as imported.
+func (n *node) mark() {
+	n.said()
+	for _, i := range n.items {
+		i.mark()
+	}
+}
+
+// rest adds remarks to the nodes that nobody has read.
+func (n *node) rest() {
+	for _, i := range n.items {
+		if n := len(i.items); n > 0 && (i.key == "-" || i.items[n-1].first > i.first) {
+			i.said()
+			i.rest()
+		} else if !i.source.read[i.first-1] {
+			i.leave("not supported")
+		}
+	}
+}
