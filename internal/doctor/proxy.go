@@ -63,17 +63,27 @@ func (v *view) proxiedHosts() (all []proxied) {
 
 // lanAround returns the smallest network of another Ethernet link that contains a smaller one; nil: there is none.
 func (v *view) lanAround(part netip.Prefix) (lan netip.Prefix, at *netcfg.Device) {
-	some, _ := v.host.SomeRoutes(part.Addr().Is6())
-	for _, r := range some {
-		if !connected(r) || r.To.Bits() >= part.Bits() || !r.To.Contains(part.Addr()) ||
-			r.Index == v.layer3().Index || r.Index == v.device.Index || at != nil && lan.Bits() >= r.To.Bits() {
-			continue
+	ipv6 := part.Addr().Is6()
+	look := func(network netip.Prefix, number int) {
+		if network.Bits() >= part.Bits() || !network.Contains(part.Addr()) ||
+			at != nil && lan.Bits() >= network.Bits() || number == v.layer3().Index || number == v.device.Index {
+			return
 		}
-		l := v.byIndex(r.Index)
-		if l == nil || !l.Up || len(l.MAC) == 0 || l.Kind == "loopback" || v.host.WithoutARP(l.Index) {
-			continue
+		if l := v.byIndex(number); l != nil && l.Up && len(l.MAC) > 0 && l.Kind != "loopback" &&
+			!v.host.WithoutARP(number) {
+			lan, at = network, l
 		}
-		lan, at = r.To, l
+	}
+	routes, all := v.host.SomeRoutes(ipv6)
+	for _, r := range routes {
+		if connected(r) {
+			look(r.To, r.Index)
+		}
+	}
+	if !all { // very many routes; those to the networks of its links are derived from its addresses
+		for number, a := range v.addressesOf(ipv6) {
+			look(a.Subnet(), number)
+		}
 	}
 	return lan, at
 }
