@@ -30,6 +30,9 @@ var conditions = map[string]func() (bool, error){
 	"filter":  sync.OnceValues(filter),
 	"monitor": sync.OnceValues(monitor),
 	"legacy":  sync.OnceValues(legacy),
+	"xfrm":    sync.OnceValues(succeeds("ip", "xfrm", "policy", "list")),
+	"esp": sync.OnceValues(succeeds("ip", "xfrm", "state", "add", "src", "192.0.2.1", "dst", "192.0.2.2", "proto",
+		"esp", "spi", "7", "mode", "tunnel", "enc", "cipher_null", "")),
 }
 
 func condition(name string) (bool, error) {
@@ -80,6 +83,17 @@ func legacy() (bool, error) {
 		return false, err
 	}
 	return err == nil, nil
+}
+
+// succeeds reports whether the kernel has what a command requires.
+func succeeds(command ...string) func() (bool, error) {
+	return func() (bool, error) {
+		err := exec.Command("unshare", append([]string{"-n"}, command...)...).Run()
+		if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+			return false, err
+		}
+		return err == nil, nil
+	}
 }
 
 // counts reports whether the kernel counts the packets that it drops since a device has no carrier. Linux 5.10 does

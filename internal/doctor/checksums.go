@@ -10,8 +10,9 @@ import (
 // receiveStages are the places between the program that writes a packet and the routing of this host.
 func receiveStages() []stage {
 	return []stage{
+		{"tracking", tracking},
 		{"firewall", hooks(firewall.Ingress, firewall.BridgePrerouting, firewall.Prerouting)},
-		{"route-localnet", loopbackRoute}, {"rp-filter", reversePath}, {"martian", martian},
+		{"route-localnet", loopbackRoute}, {"changed", changed}, {"rp-filter", reversePath}, {"martian", martian},
 	}
 }
 

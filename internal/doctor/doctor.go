@@ -116,8 +116,8 @@ func machineChecks() []check {
 // deviceChecks returns the checks of each device. A check that explains another comes before it.
 func deviceChecks() []check {
 	return []check{
-		{"user-route", userRoute}, {"attach", attach}, {"programs", programs}, {"access", impossibleAccess},
-		{"owner", unknownIDs}, {"anyone", anyone},
+		{"user-route", userRoute}, {"user-firewall", userFirewall}, {"attach", attach},
+		{"programs", programs}, {"access", impossibleAccess}, {"owner", unknownIDs}, {"anyone", anyone},
 		{"mode", modeOfName}, {"queues", queues}, {"bridge-down", bridgeDown}, {"down", down},
 		{"queue-length", queueLength}, {"detached", detached}, {"own-device", besides}, {"no-carrier", noCarrier},
 		{"reader", reader}, {"virtio-header", virtioHeader},

@@ -44,7 +44,11 @@ func (v *view) linkFacts(index int) firewall.Link {
 	if l == nil {
 		return firewall.Link{}
 	}
-	return firewall.Link{Name: l.Name, Kind: l.Kind, Tun: l.Kind == "tun" && l.Mode == link.TUN}
+	facts := firewall.Link{Name: l.Name, Kind: l.Kind, Tun: l.Kind == "tun" && l.Mode == link.TUN}
+	for _, a := range own(l) {
+		facts.Addresses = append(facts.Addresses, a.Local)
+	}
+	return facts
 }
 
 // wayBack returns the index of the link through which the kernel sends packets to the source of a packet.

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -28,6 +29,9 @@ func (j *journey) opening(w *walk, h firewall.Hook, drops []firewall.Verdict) fi
 // rule returns the command that adds a rule to a chain, and how it lasts.
 func (j *journey) rule(w *walk, h firewall.Hook, v firewall.Verdict) (command []string, lasts string) {
 	m := matchOf(h, w)
+	if w.packet.Resolves && j.dropsIP(w, h) {
+		m.arp, m.nd = false, false // one rule for both
+	}
 	rules := j.wall().rules
 	switch {
 	case v.Table == "firewalld" && installed("firewall-cmd", "") && m.plain() && h == firewall.Input:
@@ -51,6 +55,18 @@ func (j *journey) rule(w *walk, h firewall.Hook, v firewall.Verdict) (command []
 		"until the ruleset is loaded again: add it to the file of the ruleset, such as /etc/nftables.conf"
 }
 
+// dropsIP reports whether a hook that drops the requests for MAC addresses would also drop the packets that follow.
+func (j *journey) dropsIP(w *walk, h firewall.Hook) bool {
+	p := w.steps.Packet
+	p.Resolves, p.Established, p.Protocol = false, w.answer, echo(p.To)
+	for _, v := range j.wall().rules.Walk(p).Drops(h) {
+		if v.Action > firewall.MayDrop {
+			return true
+		}
+	}
+	return false
+}
+
 // installed reports whether a program is installed, as a link to a file whose name contains a word.
 func installed(program, word string) bool {
 	path, err := exec.LookPath(program)
@@ -71,7 +87,7 @@ func iptables(v firewall.Verdict, discovery bool) (tool, lasts string) {
 		return v.Family, "until the next boot: add it to the file or the script that loads the rules"
 	}
 	name, owns := map[string]string{"ip": "iptables", "ip6": "ip6tables"}[v.Family]
-	owns = owns && !discovery && slices.Contains([]string{"filter", "mangle", "raw", "security"}, v.Table) &&
+	owns = owns && !discovery && slices.Contains([]string{"filter", "mangle", "raw", "security", "nat"}, v.Table) &&
 		slices.Contains([]string{"INPUT", "FORWARD", "OUTPUT", "PREROUTING", "POSTROUTING"}, v.Base)
 	for _, tool := range []string{name, name + "-nft"} {
 		if owns && installed(tool, "nft") {
@@ -87,6 +103,9 @@ const kept = "until the next boot: netfilter-persistent save keeps it"
 type match struct {
 	in, out string // the devices; "": any
 	answers bool   // only packets of connections that exist
+	invalid bool   // only packets of connections that are not known
+	user    uint32 // only packets of this user, if there is one
+	owned   bool   // there is one
 	tooBig  bool   // only ICMP messages about packets that are larger than an MTU
 	ipv6    bool
 	arp     bool // only ARP
@@ -100,6 +119,8 @@ func matchOf(h firewall.Hook, w *walk) match {
 	m.nd = w.packet.Resolves && m.ipv6
 	tracked := h != firewall.Ingress && h != firewall.Egress && !w.packet.Resolves
 	m.answers = w.answer && tracked
+	m.invalid = w.packet.Invalid
+	m.user, m.owned = w.packet.UID, w.packet.Sender
 	switch h {
 	case firewall.Output, firewall.Egress, firewall.BridgeOutput, firewall.ARPOutput:
 		m.in = ""
@@ -111,7 +132,9 @@ func matchOf(h firewall.Hook, w *walk) match {
 }
 
 // plain reports whether the only conditions are devices.
-func (m match) plain() bool { return !m.answers && !m.tooBig && !m.arp && !m.nd }
+func (m match) plain() bool {
+	return !m.answers && !m.tooBig && !m.arp && !m.nd && !m.invalid && !m.owned
+}
 
 func (m match) nft() (words []string) {
 	if m.in != "" {
@@ -131,6 +154,10 @@ func (m match) nft() (words []string) {
 		words = append(words, "icmp", "type", "destination-unreachable", "icmp", "code", "frag-needed")
 	case m.answers:
 		words = append(words, "ct", "state", "established,related")
+	case m.invalid:
+		words = append(words, "ct", "state", "invalid")
+	case m.owned:
+		words = append(words, "meta", "skuid", fmt.Sprint(m.user))
 	}
 	return words
 }
@@ -156,6 +183,10 @@ func (m match) iptables(tool, table, chain string) (words []string) {
 		words = append(words, "-p", "icmp", "--icmp-type", "fragmentation-needed")
 	case m.answers:
 		words = append(words, "-m", "conntrack", "--ctstate", "ESTABLISHED,RELATED")
+	case m.invalid:
+		words = append(words, "-m", "conntrack", "--ctstate", "INVALID")
+	case m.owned:
+		words = append(words, "-m", "owner", "--uid-owner", fmt.Sprint(m.user))
 	}
 	return append(words, "-j", "ACCEPT")
 }

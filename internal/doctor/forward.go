@@ -16,9 +16,11 @@ import (
 // forwardStages are the places that a packet of the program for another host passes after its receipt.
 func forwardStages() []stage {
 	return []stage{
-		{"forwarding", forwarding}, {"hops", hops}, {"next-hop", nextHop}, {"route-cache", routeCache},
+		{"forwarding", forwarding}, {"hops", hops}, {"next-hop", nextHop}, {"ipsec", decrypted},
+		{"route-cache", routeCache},
 		{"firewall", hooks(firewall.Forward, firewall.Postrouting, firewall.Egress)},
-		{"path-mtu", pathMTU}, {"uplink", uplink},
+		{"source-nat", sourceNAT}, {"path-mtu", pathMTU}, {"uplink", uplink},
+		{"far-neighbour", farNeighbour}, {"invalid", unknownConnection}, {"old-connection", oldConnection},
 		{"firewall", answers(firewall.Prerouting, firewall.Forward, firewall.Postrouting, firewall.Egress)},
 		{"return-route", returnRoute}, {"return-forwarding", returnForwarding}, {"masquerade", masquerade},
 	}
@@ -126,6 +128,9 @@ func returnForwarding(j *journey) []Finding {
 
 // hops finds packets of the program whose TTL is used up.
 func hops(j *journey) []Finding {
+	if found := j.shortLived(); found != nil {
+		return found
+	}
 	n, told := j.invalid(), j.host.Counter("snmp", "Icmp", "OutTimeExcds")
 	if j.packet.IPv6() {
 		n, told = j.own6("Ip6InHdrErrors"), j.own6("Icmp6OutTimeExcds")
@@ -151,8 +156,11 @@ func nextHop(j *journey) []Finding {
 	if err != nil {
 		return nil
 	}
-	if way.Refusal != 0 && way.Refusal != unix.EXDEV && way.Refusal != unix.ENETUNREACH && j.forwards(j.layer3().Name) {
-		return j.stopped()
+	if way.Refusal != 0 && way.Refusal != unix.EXDEV && j.forwards(j.layer3().Name) {
+		// A rule that says "unreachable" is refused as a destination without a route is.
+		if found := j.stopped(); found != nil || way.Refusal != unix.ENETUNREACH {
+			return found
+		}
 	}
 	n := j.host.Counter("netstat", "IpExt", "InNoRoutes")
 	b := j.blame(n)

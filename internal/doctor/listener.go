@@ -20,8 +20,8 @@ func listener(j *journey) []Finding {
 	if p.Protocol != unix.IPPROTO_TCP && p.Protocol != unix.IPPROTO_UDP || p.ToPort == 0 {
 		return j.refusedPorts()
 	}
-	if j.layer3().MasterKind == "vrf" || j.walk != nil && j.walk.steps != nil && j.walk.steps.Goal().IsValid() {
-		return nil // a VRF has sockets of its own, and a rule may lead the packet to another port
+	if j.layer3().MasterKind == "vrf" || j.misled() {
+		return nil // a VRF has sockets of its own, and the packet may have another port
 	}
 	all, err := j.host.Listeners(p.Protocol, p.ToPort)
 	if err != nil {

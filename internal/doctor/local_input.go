@@ -10,8 +10,8 @@ import (
 func inputStages() []stage {
 	return []stage{
 		{"local-route", localRoute},
-		{"firewall", hooks(firewall.BridgeInput, firewall.Input)},
-		{"listener", listener}, {"echo", echoIgnored}, {"arp", arp},
+		{"firewall", hooks(firewall.BridgeInput, firewall.Input)}, {"ipsec", decrypted},
+		{"listener", listener}, {"echo", echoIgnored}, {"arp", arp}, {"firewall", resolution},
 		{"firewall", answers(firewall.Output, firewall.Postrouting, firewall.Egress)},
 	}
 }

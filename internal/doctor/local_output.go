@@ -6,7 +6,8 @@ import "github.com/tunadm/tunadm/internal/firewall"
 func outputStages() []stage {
 	return []stage{
 		{"local-end", localEnd}, {"route", route}, {"source", source},
-		{"route-cache", routeCache}, {"route-mtu", routeMTU}, {"mark", marked},
+		{"route-cache", routeCache}, {"route-mtu", routeMTU}, {"mark", marked}, {"ipsec", encrypted},
+		{"tracking", tracking},
 		{"firewall", hooks(firewall.Output, firewall.Postrouting, firewall.Egress)},
 		{"firewall", resolution},
 		{"firewall", answers(firewall.Ingress, firewall.BridgePrerouting, firewall.Prerouting, firewall.BridgeInput,

@@ -13,7 +13,7 @@ func loopbackRoute(j *journey) []Finding {
 	if j.walk == nil || j.walk.steps == nil || j.frame() {
 		return nil
 	}
-	to, dev := j.walk.steps.Goal(), j.layer3().Name
+	to, dev := j.walk.steps.Goal().Addr(), j.layer3().Name
 	if !to.Is4() || !to.IsLoopback() {
 		return nil
 	}

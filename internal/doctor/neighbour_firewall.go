@@ -9,8 +9,8 @@ import (
 	"github.com/tunadm/tunadm/internal/firewall"
 )
 
-// resolution lets the packets pass the firewall with which this host asks for the MAC address of the program: ARP, or
-// IPv6 neighbour discovery.
+// resolution lets the packets pass the firewall with which this host asks for the MAC address of the program, or the
+// program for that of this host: ARP, or IPv6 neighbour discovery.
 func resolution(j *journey) []Finding {
 	p, known := j.located(j.packet)
 	if !known || !j.frames() || j.wall().err != nil {
@@ -24,11 +24,15 @@ func resolution(j *journey) []Finding {
 		out = append([]firewall.Hook{firewall.Output, firewall.Postrouting}, out[1:]...)
 		in = append(in[:3:3], firewall.Prerouting, firewall.Input)
 	}
+	if j.course == fromProgram {
+		out, in = in, out
+	}
 	if found := j.pass(&walk{packet: p}, out); len(found) > 0 && found[0].Level != OK {
 		return found
 	}
 	p.From, p.To, p.In, p.Out, p.InIndex, p.OutIndex = p.To, p.From, p.Out, p.In, p.OutIndex, p.InIndex
 	p.Established = true
+	p.FromMAC, p.ToMAC = p.ToMAC, p.FromMAC
 	return j.pass(&walk{packet: p, answer: true}, in)
 }
 
@@ -38,6 +42,9 @@ func (j *journey) weighNeighbours(w *walk) (level Level, means string, counted u
 		if n.To.IsValid() && n.To.Is6() == w.packet.IPv6() && unresolved(n) {
 			return Error, fmt.Sprintf("this host found no MAC address of %s", n.To), 0
 		}
+	}
+	if t := j.traffic(); j.course == fromProgram && t.sent > 0 && t.received == 0 {
+		return Error, fmt.Sprintf("the program has sent %s, and received none", packets(t.sent)), 0
 	}
 	return OK, "", 0
 }

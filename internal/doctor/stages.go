@@ -24,6 +24,7 @@ type journey struct {
 	part   netip.Prefix // the network of the device to which the destination of a packet of this host belongs
 	walk   *walk        // the way through the firewall; nil: not begun
 	walk6  *walk        // that of an IPv6 frame
+	rules  []string     // of the firewall, which have changed where the packet goes
 }
 
 // A course is one of the kernel's ways for a packet of the device.
@@ -59,9 +60,11 @@ func (c course) stages() []stage {
 // several packets is found once; the trail has them all. A packet that is surely dropped goes no further.
 func (v *view) follow() (found, trail []Finding) {
 	for _, j := range v.journeys() {
-		for _, s := range j.course.stages() {
+		for i := 0; i < len(j.course.stages()); i++ { // a firewall may change the course
+			s := j.course.stages()[i]
 			answers := v.complete(s.name, s.look(j))
 			for _, f := range answers {
+				f = j.because(s.name, f)
 				f.Way = j.String()
 				trail = append(trail, f)
 				if !slices.ContainsFunc(found, f.same) {

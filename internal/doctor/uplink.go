@@ -49,12 +49,7 @@ func masquerade(j *journey) []Finding {
 	if is, sure := wall.rules.MasqueradesFor(p); is || !sure {
 		return nil
 	}
-	subnet := netip.PrefixFrom(j.packet.From, j.packet.From.BitLen())
-	for _, a := range own(j.layer3()) {
-		if a.Subnet().Contains(j.packet.From) {
-			subnet = a.Subnet()
-		}
-	}
+	subnet := j.subnetOf(j.packet.From)
 	return []Finding{{Level: Warning, What: fmt.Sprintf(
 		"packets from %s leave through %s with their private source address, and nothing comes back",
 		subnet, words.Escape(out.Name)),
@@ -63,6 +58,45 @@ func masquerade(j *journey) []Finding {
 			packets(t.received), packets(forwarded)),
 		Fixes: []fix.Fix{natFix(subnet, out.Name), fix.Sentence("or add a route to " + subnet.String() +
 			" through this host on the routers of the other network")}}}
+}
+
+// subnetOf returns the network of the device that contains an address, or the address alone.
+func (v *view) subnetOf(ip netip.Addr) netip.Prefix {
+	for _, a := range own(v.layer3()) {
+		if a.Subnet().Contains(ip) {
+			return a.Subnet()
+		}
+	}
+	return netip.PrefixFrom(ip, ip.BitLen())
+}
+
+// farNeighbour finds a next hop behind another link that does not answer, for packets of the question and for those
+// that the firewall has sent to another destination.
+func farNeighbour(j *journey) []Finding {
+	way, err := j.host.Find(j.packet)
+	if err != nil || way.Refusal != 0 || way.Local() || way.Index == j.layer3().Index {
+		return nil
+	}
+	hop := j.packet.To
+	if way.Via.IsValid() {
+		hop = way.Via
+	}
+	for _, n := range j.host.Neighbours(way.Index) {
+		if n.Index != way.Index || n.To != hop || !n.Unanswered() {
+			continue
+		}
+		out := j.byIndex(way.Index)
+		what := fmt.Sprintf("nobody on %s answers for %s, the next hop of packets to %s", words.Escape(out.Name), hop,
+			j.packet.To)
+		t := j.traffic()
+		if !t.unanswered() && !j.explicit() && len(j.rules) == 0 {
+			return ok(what)
+		}
+		return one(Warning, what, fmt.Sprintf("this host has no MAC address for it; the program has sent %s, and "+
+			"received %s", packets(t.sent), packets(t.received)), fix.Sentence("start the host "+hop.String()+
+			", or correct its address"))
+	}
+	return nil
 }
 
 func isPrivate(ip netip.Addr) bool {

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Counter returns a counter of the network namespace: file is snmp, netstat, snmp6 or sctp/snmp below /proc/net, group
-// is Ip, Icmp, TcpExt and the like, "" in snmp6. It returns 0 if there is no such counter.
+// Counter returns a counter of the network namespace: file is snmp, netstat, snmp6, xfrm_stat or sctp/snmp below
+// /proc/net, or [Tracking]; group is Ip, Icmp, TcpExt and the like, "" in snmp6 and xfrm_stat. It returns 0 if there
+// is no such counter.
 func (h *Host) Counter(file, group, name string) uint64 { return h.Counters(file)[key(group, name)] }
 
 func key(group, name string) string {
@@ -34,6 +35,9 @@ func (h *Host) absolute(file string) map[string]uint64 {
 	b, err := h.file("/proc/thread-self/net/" + file)
 	if err != nil {
 		return found
+	}
+	if file == Tracking {
+		return perProcessor(string(b))
 	}
 	var names []string // the fields of the line before
 	for line := range strings.Lines(string(b)) {

@@ -31,6 +31,8 @@ type Host struct {
 
 	configurations map[int]*configuration // by the index of the link
 	connected      *[]Socket
+	policies       *[]Policy
+	states         *[]Template
 }
 
 // Open opens the network namespace of the thread.

@@ -1,22 +1,21 @@
 package firewall
 
-import (
-	"net/netip"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // aside is an expression that changes nothing for the packet, except that it may lose its connection.
 func aside(r *run, e expression) answer {
 	switch e.name {
 	case "notrack":
-		r.untracked = r.untracked || r.sure()
+		r.untracks()
 		r.say("notrack")
 	case "log":
 		r.say("log")
 	}
 	return yes
 }
+
+// untracks takes the packet out of connection tracking, unless that has seen it already.
+func (r *run) untracks() { r.untracked = r.untracked || r.sure() && !r.tracked() }
 
 // action is an expression that ends the way through the chain.
 func action(r *run, e expression) answer {
@@ -32,48 +31,16 @@ func action(r *run, e expression) answer {
 		r.wonder(e.name)
 	case "masq":
 		v.word = "masquerade"
-		r.translates(true)
+		r.translates(true, value{}, value{})
 	case "redir":
+		const low, high = 1, 2 // NFTA_REDIR_REG_PROTO_MIN, NFTA_REDIR_REG_PROTO_MAX
 		v.word = "redirect"
-		r.translates(false)
+		r.translates(false, r.redirects(), r.natRange(e, low, high, 2))
 	case "nat":
-		const source = 0 // NFT_NAT_SNAT
-		v.word = "dnat"
-		if e.number(unix.NFTA_NAT_TYPE) == source {
-			v.word = "snat"
-		}
-		r.translates(v.word == "snat")
-		if _, given := e.attributes[unix.NFTA_NAT_REG_ADDR_MIN]; given && v.word == "dnat" {
-			n := 4
-			if e.number(unix.NFTA_NAT_FAMILY) == unix.NFPROTO_IPV6 {
-				n = 16
-			}
-			to, _ := r.load(e.number(unix.NFTA_NAT_REG_ADDR_MIN), n)
-			r.leads(to)
-		}
+		v.word = nat(r, e)
 	}
 	r.verdicts = append(r.verdicts, v)
 	return yes
-}
-
-// translates notes that the source or the destination of the packet changes.
-func (r *run) translates(source bool) {
-	is := maybe
-	if r.sure() {
-		is = yes
-	}
-	if source {
-		r.source = max(r.source, is)
-	} else {
-		r.target = max(r.target, is)
-	}
-}
-
-// leads notes the new destination of the packet.
-func (r *run) leads(to value) {
-	if r.sure() && to.certain() && !r.goal.IsValid() {
-		r.goal, _ = netip.AddrFromSlice(to.bits)
-	}
 }
 
 // object refers to a named object of the table.

@@ -27,7 +27,7 @@ const trackingPriority = -200
 // tracked reports whether the packet has a connection at this chain.
 func (w *Walk) tracked() bool {
 	early := (w.hook == Prerouting || w.hook == Output) && w.chain.priority <= trackingPriority
-	return !early && !w.untracked && !w.Resolves && w.hook != Ingress && w.hook != Egress
+	return !early && !w.untracked && !w.Invalid && !w.Resolves && w.hook != Ingress && w.hook != Egress
 }
 
 // conntrack reads or writes a property of the connection.
@@ -38,6 +38,8 @@ func conntrack(r *run, e expression) answer {
 		if key == unix.NFT_CT_MARK {
 			v, _ := r.load(e.number(unix.NFTA_CT_SREG), 4)
 			r.ctMark = r.written(r.ctMark, v)
+			r.say(l.text + " set" + markWords(v))
+			return yes
 		}
 		r.say(l.text + " set")
 		return yes

@@ -70,13 +70,16 @@ type Walk struct {
 	chain     *chain // the base chain
 	mark      value
 	ctMark    value
-	untracked bool       // a rule has taken the packet out of connection tracking
-	rewritten bool       // a rule has written to the headers
-	source    answer     // is the source translated?
-	target    answer     // is the destination translated?
-	goal      netip.Addr // the new destination, if it is known
-	doubt     string     // the first rule that is not understood, in this hook
-	causes    causes     // of the doubts
+	untracked bool // a rule has taken the packet out of connection tracking
+	headers   headers
+	rewritten bool           // a rule has written to the addresses
+	source    answer         // is the source translated?
+	target    answer         // is the destination translated?
+	origin    netip.Addr     // the new source, if it is known
+	goal      netip.AddrPort // the new destination, if it is known
+	changes   []change
+	doubt     string // the first rule that is not understood, in this hook
+	causes    causes // of the doubts
 }
 
 // Walk begins the way of a packet.
@@ -85,6 +88,7 @@ func (rs *Ruleset) Walk(p flow.Packet) *Walk {
 	if p.Established {
 		w.ctMark = unknown(4)
 	}
+	w.headers = headersOf(w)
 	return w
 }
 
@@ -117,6 +121,9 @@ func (w *Walk) Hook(h Hook) Verdict {
 // those before had accepted it.
 func (w *Walk) Drops(h Hook) (all []Verdict) {
 	w.hook = h
+	if h == Forward && w.Bridge == "" {
+		w.forwarded()
+	}
 	for _, c := range w.rules.at(h, w.Packet) {
 		if c.kind == "nat" && (w.Established || w.TooBig) {
 			continue // only the first packet of a connection meets it

@@ -8,8 +8,9 @@ import (
 
 // The keys of meta that golang.org/x/sys/unix lacks.
 const (
-	metaKindIn  = 26 // NFT_META_IIFKIND
-	metaKindOut = 27 // NFT_META_OIFKIND
+	metaSecurityPath = 25 // NFT_META_SECPATH
+	metaKindIn       = 26 // NFT_META_IIFKIND
+	metaKindOut      = 27 // NFT_META_OIFKIND
 )
 
 // meta reads or writes a property of the packet that is not in its headers.
@@ -18,7 +19,9 @@ func meta(r *run, e expression) answer {
 	if _, writes := e.attributes[unix.NFTA_META_SREG]; writes {
 		if key == unix.NFT_META_MARK {
 			v, _ := r.load(e.number(unix.NFTA_META_SREG), 4)
-			r.mark = r.written(r.mark, v)
+			r.setMark(v)
+			r.say("meta mark set" + markWords(v))
+			return yes
 		}
 		r.say(metaLabel(key).text + " set")
 		return yes
@@ -85,12 +88,20 @@ func (w *Walk) meta(key uint32) (v value, exists bool) {
 		return number8(w.Protocol), !w.arp()
 	case unix.NFT_META_PROTOCOL:
 		return w.etherType(), true
-	case unix.NFT_META_SKUID:
-		if w.UID != 0 {
-			return host(w.UID), true
-		}
+	case unix.NFT_META_SKUID, unix.NFT_META_SKGID, unix.NFT_META_CGROUP:
+		return w.owner(key)
+	case metaSecurityPath:
+		return known([]byte{0}), true // it was not decrypted by IPsec
 	}
 	return unknown(16), true
+}
+
+// markWords returns a mark that is set, with a space before it; "": it is not known.
+func markWords(v value) string {
+	if !v.certain() {
+		return ""
+	}
+	return " " + label{kind: hostNumber}.format(nil, v.bits)
 }
 
 // A device is one through which the packet arrives or leaves. Without a name it is not known, or there is none.
@@ -172,6 +183,8 @@ func (w *Walk) hardware(d device) (v value, exists bool) {
 
 func (w *Walk) packetType() value {
 	switch to := w.To; {
+	case w.arp() && w.In != "":
+		return known([]byte{byte(whether(!w.Established) / yes)}) // PACKET_BROADCAST
 	case !to.IsValid() || w.Resolves || w.hook >= BridgePrerouting:
 		return unknown(1)
 	case to.IsMulticast() && w.In != "":
@@ -258,7 +271,13 @@ func metaLabel(key uint32) label {
 	case unix.NFT_META_PROTOCOL:
 		return label{text: "meta protocol"}
 	case unix.NFT_META_SKUID:
-		return label{text: "meta skuid", kind: hostNumber}
+		return label{text: "meta skuid", kind: decimalNumber}
+	case unix.NFT_META_SKGID:
+		return label{text: "meta skgid", kind: decimalNumber}
+	case unix.NFT_META_CGROUP:
+		return label{text: "meta cgroup", kind: decimalNumber}
+	case metaSecurityPath:
+		return label{text: "meta ipsec"}
 	case unix.NFT_META_IIFGROUP:
 		return label{text: "iifgroup", kind: hostNumber}
 	case unix.NFT_META_OIFGROUP:

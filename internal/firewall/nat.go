@@ -1,8 +1,6 @@
 package firewall
 
 import (
-	"encoding/binary"
-	"net/netip"
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/flow"
@@ -17,15 +15,9 @@ func (rs *Ruleset) Marked(p flow.Packet) (mark uint32, changed bool) {
 	}
 	w := rs.Walk(p)
 	w.Drops(Output)
-	if !w.mark.certain() || len(w.mark.bits) != 4 {
-		return 0, false
-	}
-	mark = binary.NativeEndian.Uint32(w.mark.bits)
-	return mark, mark != p.Mark
+	mark, known := w.MarkNow()
+	return mark, known && mark != p.Mark
 }
-
-// Goal returns the destination to which a rule has translated the packet; invalid: none, or it is not known.
-func (w *Walk) Goal() netip.Addr { return w.goal }
 
 // MasqueradesFor reports whether a chain translates the source of a packet that is forwarded: yes, no, or not known.
 func (rs *Ruleset) MasqueradesFor(p flow.Packet) (is, known bool) {
@@ -33,5 +25,5 @@ func (rs *Ruleset) MasqueradesFor(p flow.Packet) (is, known bool) {
 	for _, h := range []Hook{Prerouting, Forward, Postrouting} { // the first two may set a mark
 		w.Hook(h)
 	}
-	return w.source == yes, w.source != maybe
+	return w.Translated()
 }

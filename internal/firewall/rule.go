@@ -44,7 +44,8 @@ type run struct {
 	verdicts []verdict // empty: none; several: one of them, which is not known
 	named    bool
 	registers
-	words []string
+	words   []string
+	changed []Property // of the packet, for certain
 }
 
 // rule evaluates one rule.
@@ -56,6 +57,9 @@ func (w *Walk) rule(r *rule, p path) *run {
 		if run.match == no || len(run.verdicts) > 0 {
 			break
 		}
+	}
+	if run.match == yes {
+		w.noteChanges(run)
 	}
 	return run
 }
@@ -82,6 +86,12 @@ func understood(name string) func(*run, expression) answer {
 		return payload
 	case "ct":
 		return conntrack
+	case "rt":
+		return routing
+	case "socket":
+		return socket
+	case "tproxy":
+		return tproxy
 	case "fib":
 		return fib
 	case "match":
@@ -168,7 +178,7 @@ func (r *run) judge(l label, is answer, positive bool) answer {
 	if is == maybe {
 		return r.lacks(l)
 	}
-	r.named = r.named || positive && l.device
+	r.named = r.named || positive && is == yes && l.identifies()
 	return is
 }
 
@@ -181,24 +191,6 @@ func rangeOf(r *run, e expression) answer {
 	}
 	r.compare(l, not+l.format(r.rules, from)+"-"+l.format(r.rules, to))
 	return r.judge(l, is, not == "")
-}
-
-func bitwise(r *run, e expression) answer {
-	const op = 6 // NFTA_BITWISE_OP
-	n := int(e.number(unix.NFTA_BITWISE_LEN))
-	v, l := r.load(e.number(unix.NFTA_BITWISE_SREG), n)
-	mask := e.data(unix.NFTA_BITWISE_MASK)
-	switch {
-	case e.number(op) == 0 && mask != nil:
-		flip := e.data(unix.NFTA_BITWISE_XOR)
-		v = v.and(mask, flip)
-		l = l.masked(mask, flip)
-	default: // shifts, and operations with two registers
-		v = unknown(n)
-		l.text += " shifted"
-	}
-	r.store(e.number(unix.NFTA_BITWISE_DREG), v, l)
-	return yes
 }
 
 func byteorder(r *run, e expression) answer {
@@ -265,15 +257,18 @@ func (r *rule) place() string {
 }
 
 // text returns the rule in the words of nft(8), with its verdict.
-func (r *run) text(v verdict) string {
+func (r *run) text(v verdict) string { return r.sentence(v.words()) }
+
+// sentence returns the rule in the words of nft(8), with that of its verdict; "": it has none.
+func (r *run) sentence(end string) string {
 	var all []string
 	for i, word := range r.words {
 		if i+1 == len(r.words) || !implied(word, r.words[i+1]) {
 			all = append(all, word)
 		}
 	}
-	if word := v.words(); word != "" {
-		all = append(all, word)
+	if end != "" {
+		all = append(all, end)
 	}
 	return strings.Join(all, " ")
 }

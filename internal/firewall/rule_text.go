@@ -31,14 +31,19 @@ const (
 	linkName
 	linkIndex
 	address
-	port // a number in network byte order
+	bigNumber // in network byte order
+	operation // of ARP
 	hostNumber
-	protocol // IPPROTO_*
-	state    // of connection tracking
-	family   // NFPROTO_*
+	decimalNumber // as hostNumber
+	protocol      // IPPROTO_*
+	state         // of connection tracking
+	family        // NFPROTO_*
 	icmpType
 	macAddress
 )
+
+// identifies reports whether a value is that of one device or of one host.
+func (l label) identifies() bool { return l.device || l.kind == address || l.kind == macAddress }
 
 // say adds words to the text of the rule.
 func (r *run) say(text string) { r.words = append(r.words, text) }
@@ -102,14 +107,18 @@ func (l label) format(rs *Ruleset, data []byte) string {
 		}
 	case l.kind == macAddress && len(data) == 6:
 		return net.HardwareAddr(data).String()
-	case l.kind == port || l.swapped:
+	case l.kind == bigNumber || l.swapped:
 		return decimal(number)
 	case l.kind == family && len(data) == 1 && families[data[0]] != "":
 		return map[uint8]string{unix.NFPROTO_IPV4: "ipv4", unix.NFPROTO_IPV6: "ipv6"}[data[0]]
+	case l.kind == operation && number > 0 && number <= 2:
+		return [...]string{"", "request", "reply"}[number]
 	case l.kind == icmpType && len(data) == 1:
 		return icmpName(data[0])
 	case l.kind == protocol && len(data) == 1:
 		return protocolName(data[0])
+	case l.kind == decimalNumber && len(data) == 4 && !l.swapped:
+		return decimal(uint64(binary.NativeEndian.Uint32(data)))
 	case (l.kind == hostNumber || l.kind == state) && len(data) == 4:
 		if n := binary.NativeEndian.Uint32(data); l.kind == hostNumber || n == 0 {
 			return fmt.Sprintf("0x%08x", n)

@@ -38,6 +38,7 @@ type Ruleset struct {
 type Link struct {
 	Name, Kind string // Kind: "tun", "bridge", "veth", ...
 	Tun        bool   // a tun, whose packets have no Ethernet header
+	Addresses  []netip.Addr
 }
 
 // A place identifies a chain, a set or a table without a name.

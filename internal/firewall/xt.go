@@ -176,7 +176,7 @@ func matchPorts(r *run, i info) answer {
 	is := min(inRange(from, i.short(0), i.short(2)).flip(inverted&1 != 0),
 		inRange(to, i.short(4), i.short(6)).flip(inverted&2 != 0))
 	if r.Protocol == unix.IPPROTO_TCP {
-		flags := value{r.transport().bits[13:14], r.transport().known[13:14]}
+		flags := r.transport().part(13, 1)
 		is = min(is, flags.and([]byte{i.byte(9)}, nil).equals([]byte{i.byte(10)}).flip(inverted&4 != 0))
 	}
 	return is
@@ -189,7 +189,7 @@ func matchICMP(r *run, i info) answer {
 		return maybe
 	}
 	t := r.transport()
-	kind, code := value{t.bits[:1], t.known[:1]}, value{t.bits[1:2], t.known[1:2]}
+	kind, code := t.part(0, 1), t.part(1, 1)
 	is := min(kind.equals(i[:1]), code.within(i[1:2], i[2:3]))
 	if i.byte(0) == anyType && !r.IPv6() {
 		is = yes
@@ -235,11 +235,14 @@ func (t addressType) in(mask uint16, ipv6 bool) answer {
 // addressType returns the kind of an address: one of this host has type local.
 func (w *Walk) addressType(source bool) addressType {
 	ip, here := w.To, w.Out == "" && w.In != ""
-	if source {
+	switch {
+	case source:
 		ip, here = w.From, w.In == ""
+	case w.target != no:
+		ip, here = w.goal.Addr(), false
 	}
 	switch {
-	case !ip.IsValid() || ip.IsUnspecified() || w.rewritten || !source && w.target != no || w.hook >= BridgePrerouting:
+	case !ip.IsValid() || ip.IsUnspecified() || w.rewritten || w.hook >= BridgePrerouting:
 		return unix.RTN_UNSPEC
 	case ip.IsMulticast():
 		return unix.RTN_MULTICAST

@@ -13,6 +13,7 @@ const (
 	untilPort    = "until the port leaves the bridge or the next boot"
 	untilDeleted = "until the device is deleted or the next boot"
 	untilRuleset = "until the ruleset is loaded again: add it to its file, such as /etc/nftables.conf"
+	untilIPsec   = "until the IPsec program starts again: change its configuration"
 	untilAgain   = "until it is configured again, such as at the next boot"
 )
 
@@ -103,6 +104,8 @@ func lastsInIP(object, verb string, rest []string) string {
 		return changes(verb, untilDown, untilAgain)
 	case "rule":
 		return changes(verb, untilBoot, untilAgain)
+	case "xfrm":
+		return untilIPsec
 	case "addr":
 		return changes(verb, untilDeleted, untilAgain)
 	case "link":

@@ -20,9 +20,12 @@ type Packet struct {
 	ToMAC       [6]byte
 	Mark        uint32
 	UID         uint32 // of the sending program
+	GID         uint32
+	Sender      bool   // UID and GID are known, also if they are 0
 	Size        int    // bytes, with the IP header
 	Bridge      string // the bridge, if In or Out is its port and the packet is forwarded as a frame
 	Established bool   // it answers a packet that passed, so that connection tracking knows it
+	Invalid     bool   // it answers a packet that this host did not see: connection tracking does not know it
 	TooBig      bool   // the ICMP message about a packet that was larger than the MTU
 	Resolves    bool   // it asks for a MAC address, or answers: ARP, or IPv6 neighbour discovery
 }
