@@ -48,6 +48,7 @@ func programs() map[string]func(args []string) int {
 		"pour":      pour,
 		"drain":     drain,
 		"carry":     carry,
+		"chatter":   chatter,
 		"relay":     relay,
 		"socket":    socket,
 		"terminal":  terminal,

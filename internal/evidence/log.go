@@ -3,29 +3,30 @@ package evidence
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/tunadm/tunadm/internal/link"
 )
 
-// OwnSource returns how long ago the kernel last logged that a frame with this source address arrived at a port,
-// although the address is one of the bridge itself. It is false if the log has no such line, or cannot be read.
-func (h *Host) OwnSource(bridge, port string, mac link.MAC) (ago time.Duration, logged bool) {
-	line := fmt.Sprintf("%s: received packet on %s with own address as source address (addr:%s,", bridge, port, mac)
+// OwnSource returns the source address of the frame that arrived at a port although the address is one of the bridge or
+// of a port, as the kernel logged last, and how long ago. It is nil if the log has no such line, or cannot be read.
+func (h *Host) OwnSource(bridge, port string) (mac net.HardwareAddr, ago time.Duration) {
+	line := fmt.Sprintf("%s: received packet on %s with own address as source address (addr:", bridge, port)
 	var now unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) != nil {
-		return 0, false
+		return nil, 0
 	}
 	for at, text := range kernelLog() {
-		if strings.HasPrefix(text, line) {
-			ago, logged = max(0, time.Duration(now.Nano())-at), true
+		rest, found := strings.CutPrefix(text, line)
+		address, _, _ := strings.Cut(rest, ",")
+		if parsed, err := net.ParseMAC(address); found && err == nil {
+			mac, ago = parsed, max(0, time.Duration(now.Nano())-at)
 		}
 	}
-	return ago, logged
+	return mac, ago
 }
 
 // kernelLog yields the lines of the kernel's log with the time since the boot. A container has no /dev/kmsg, and some

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -13,16 +14,20 @@ import (
 // ntfSticky is NTF_STICKY.
 const ntfSticky = 1 << 6
 
+// clockTick is the unit in which the kernel gives ages: 1 / USER_HZ.
+const clockTick = 10 * time.Millisecond
+
 // A Neighbour is an entry of the neighbour table (ARP, IPv6 neighbour discovery), or of a bridge's forwarding database.
 type Neighbour struct {
-	Index  int        // of the link; of the port in a forwarding database
-	To     netip.Addr // invalid in a forwarding database
-	MAC    link.MAC   // nil: not known
-	State  uint16     // NUD_*
-	Flags  uint8      // NTF_*
-	Bridge int        // the index of the bridge; 0: no forwarding database
-	VLAN   uint16     // 0: none
-	Asked  uint32     // requests that were not answered
+	Index  int           // of the link; of the port in a forwarding database
+	To     netip.Addr    // invalid in a forwarding database
+	MAC    link.MAC      // nil: not known
+	State  uint16        // NUD_*
+	Flags  uint8         // NTF_*
+	Bridge int           // the index of the bridge; 0: no forwarding database
+	VLAN   uint16        // 0: none
+	Asked  uint32        // requests that were not answered
+	Age    time.Duration // since the last packet from the address; in a forwarding database only
 }
 
 // Unanswered reports whether nobody has answered the requests for the address yet.
@@ -64,6 +69,12 @@ func (h *Host) Frames(bridge int) []Neighbour {
 		dump(h, askNeighbours(unix.AF_BRIDGE, unix.NDA_MASTER, bridge), decodeNeighbour))
 }
 
+// FramesNow reads the forwarding database of a bridge again.
+func (h *Host) FramesNow(bridge int) []Neighbour {
+	delete(h.frames, bridge)
+	return h.Frames(bridge)
+}
+
 // askNeighbours returns a request for the entries of a family, those with a number in one attribute unless it is 0.
 func askNeighbours(family uint8, attribute, number int) *nl.NetlinkRequest {
 	header := make(rawBytes, unix.SizeofNdMsg)
@@ -92,6 +103,8 @@ func decodeNeighbour(body []byte) (n Neighbour, ok bool) {
 			n.Asked = rtnl.Uint32(value)
 		case unix.NDA_VLAN:
 			n.VLAN = rtnl.Uint16(value)
+		case unix.NDA_CACHEINFO:
+			n.Age = time.Duration(rtnl.Uint32(value[min(2*4, len(value)):])) * clockTick // the third number
 		}
 	}
 	return n, true

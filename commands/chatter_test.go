@@ -1,0 +1,32 @@
+package commands
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/tunadm/tunadm/internal/nstest"
+)
+
+// chatter is the program "chatter FRAME NAME...": it attaches to taps, prints "ready", and writes one frame, in
+// hexadecimal digits, to one after the other for a minute.
+func chatter(args []string) int {
+	frame, err := hex.DecodeString(args[0])
+	must(err)
+	var queues []io.Writer
+	for _, name := range args[1:] {
+		f, err := nstest.Attach(name, 0x1002)
+		must(err)
+		queues = append(queues, f)
+	}
+	fmt.Println("ready")
+	const pause = 5 * time.Millisecond
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(pause) {
+		for _, q := range queues {
+			_, _ = q.Write(frame) // a bridge port may still be disabled
+			time.Sleep(pause)
+		}
+	}
+	return 0
+}
