@@ -19,8 +19,8 @@ type importOptions struct {
 }
 
 func (o *importOptions) flags() []*option {
-	usage := "the format of the files: `" + strings.Join(convert.Formats(), "|") +
-		"`; by default, detected from their content"
+	usage := "the `FORMAT` of the files, detected from their content by default: " +
+		strings.Join(convert.Formats(), ", ")
 	parse := func(s string) (string, error) { return s, convert.CheckFormat(s) }
 	return []*option{valueFlag("from", usage, parse, &o.from)}
 }

@@ -56,7 +56,7 @@ func readOperand(path, format string) ([]*Source, error) {
 	if path == Stdin {
 		text, err := io.ReadAll(io.LimitReader(os.Stdin, sizeMax+1))
 		if err == nil && len(text) > sizeMax {
-			err = tooLarge
+			err = errTooLarge
 		}
 		return []*Source{newSource(stdinName, string(text))}, err
 	}
@@ -87,7 +87,7 @@ func readOperand(path, format string) ([]*Source, error) {
 	return all, errors.Join(errs...)
 }
 
-var tooLarge = errors.New("larger than 1 MiB")
+var errTooLarge = errors.New("larger than 1 MiB")
 
 // readFile reads a regular file.
 func readFile(path string) (*Source, error) {
@@ -101,7 +101,7 @@ func readFile(path string) (*Source, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(f, sizeMax+1))
 	if err == nil && len(text) > sizeMax {
-		err = tooLarge
+		err = errTooLarge
 	}
 	if err != nil {
 		return nil, unreadable(path, err)
