@@ -262,21 +262,25 @@ func (h *host) request(r *standin.Request) error {
 	if name != r.Spec.Name {
 		d.note("the kernel chooses the name: " + name + " is the first one that is free")
 	}
-	d.Access = r.Access
+	d.own(r)
+	return nil
+}
+
+// own sets who may attach. A line that takes over a device keeps the owner and the group that it does not name. An
+// unknown owner is root.
+func (d *device) own(r *standin.Request) {
 	root := "root"
-	if r.RootOwns() {
-		d.Access = users.Names{User: &root}
+	if user := r.Access.User; user != nil && (r.RootOwns() || !standin.Known(*user)) {
+		d.Access.User = &root
+	} else if user != nil {
+		d.Access.User = user
 	}
-	if r.Access.User != nil && !standin.Known(*r.Access.User) {
+	if group := r.Access.Group; group != nil && standin.Known(*group) {
+		d.Access.Group = group
+	} else if group != nil && d.Access.User == nil {
 		d.Access.User = &root
 	}
-	if r.Access.Group != nil && !standin.Known(*r.Access.Group) {
-		if d.Access.Group = nil; d.Access.User == nil {
-			d.Access.User = &root
-		}
-	}
-	d.Access.Anyone = d.Access == users.Names{}
-	return nil
+	d.Access.Anyone = d.Access.User == nil && d.Access.Group == nil
 }
 
 // free returns the name that the kernel makes from a template, if there are no other links.

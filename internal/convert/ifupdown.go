@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A stanza is one iface stanza of interfaces(5).
@@ -50,10 +51,12 @@ type ifupdown struct {
 	joins   []join
 }
 
-// A join is a port of a bridge. Ports join after all interfaces are there.
+// A join is a port of a bridge. Ports join after all interfaces are there. bridge-utils brings them up, and gives them
+// the MTU of the stanza.
 type join struct {
 	setting      *setting
 	bridge, port string
+	mtu          *setting
 }
 
 // interfaces imports files in the format of interfaces(5).
@@ -81,6 +84,13 @@ func interfaces(h *host, all []*Source) []*Source {
 	}
 	for _, j := range u.joins {
 		j.setting.result(h.join(j.bridge, j.port))
+		if d := h.device(j.port); d != nil {
+			up := true
+			d.Up = &up
+			if j.mtu != nil {
+				j.mtu.setsNumber(&d.Spec, func(s *netcfg.Spec, n *int) { s.MTU = n })
+			}
+		}
 	}
 	for _, s := range u.stanzas {
 		u.rest(s)

@@ -121,7 +121,7 @@ func (u *ifupdown) bridge(s *stanza) {
 			ports.leave("ports that are chosen by a pattern")
 			return
 		default:
-			u.joins = append(u.joins, join{ports, s.name, port})
+			u.joins = append(u.joins, join{ports, s.name, port, s.option("mtu")})
 		}
 	}
 	for _, o := range s.options {

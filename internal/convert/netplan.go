@@ -11,7 +11,7 @@ import (
 // netplan imports files of netplan. netplan has no TUN/TAP devices: it can give addresses and a bridge to those that
 // another program creates, and pass profiles of NetworkManager on.
 func netplan(h *host, all []*Source) []*Source {
-	var links, bridges, others []*node
+	var links, bridges []*node
 	for _, s := range all {
 		for _, top := range yaml(s) {
 			if top.key != "network" {
@@ -19,15 +19,12 @@ func netplan(h *host, all []*Source) []*Source {
 			}
 			for _, kind := range top.items {
 				switch kind.key {
-				case "version", "renderer":
 				case "bridges", "vrfs":
 					bridges = append(bridges, kind)
 				case "ethernets", "dummy-devices":
 					links = append(links, kind)
 				case "nm-devices":
 					passthrough(h, kind)
-				default:
-					others = append(others, kind)
 				}
 			}
 		}

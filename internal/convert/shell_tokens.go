@@ -123,11 +123,17 @@ func (s *shell) finish() {
 		case s.relevant(t):
 			t.leave(s.source, why)
 		case imported[t.first]:
-			s.source.without(t.first, t.last, strconv.Quote(t.command.Text), "it is not about a TUN/TAP device")
+			what := strconv.Quote(oneLine(t.command.Text))
+			s.source.without(t.first, t.last, what, "it is not about a TUN/TAP device")
 		case s.source.read[t.first-1]:
 			s.source.read[t.first-1] = false // only keywords of the line have been read
 		}
 	}
+}
+
+// oneLine returns a text without the ends of lines.
+func oneLine(text string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(text, "\\\n", " ")), " ")
 }
 
 // relevant reports whether a command that was not run creates a TUN/TAP device, or configures one of the host's links.

@@ -12,7 +12,7 @@ import (
 var (
 	assignment = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)=(.*)$`)
 	variable   = regexp.MustCompile(`^\$(?:([A-Za-z_][A-Za-z0-9_]*|[0-9])|\{([A-Za-z_][A-Za-z0-9_]*|[0-9])\})$`)
-	arithmetic = regexp.MustCompile(`^\$\(\(\s*\$?(\w+)\s*(?:([-+*])\s*\$?(\w+)\s*)?\)\)$`)
+	arithmetic = regexp.MustCompile(`^\$\(\(((?:\s*\$?\w+\s*[-+*])*\s*\$?\w+\s*)\)\)$`)
 	captured   = regexp.MustCompile("^(?:\\$\\(([^(].*)\\)|`([^`]*)`)$")
 )
 
@@ -26,7 +26,7 @@ func (s *shell) value(text string) (value string, known bool) {
 		return value, known
 	}
 	if m := arithmetic.FindStringSubmatch(text); m != nil {
-		return s.compute(m[1], m[2], m[3])
+		return s.compute(strings.ReplaceAll(m[1], "$", ""))
 	}
 	m := captured.FindStringSubmatch(text)
 	if m == nil {
@@ -84,22 +84,22 @@ func numbers(words []string) (list string, known bool) {
 // valuesMax is the largest number of values of one loop.
 const valuesMax = 1024
 
-// compute returns the value of a simple arithmetic expression.
-func (s *shell) compute(left, operator, right string) (string, bool) {
-	a, known := s.integer(left)
-	if !known || operator == "" {
-		return strconv.Itoa(a), known
+// compute returns the value of an arithmetic expression of sums, differences and products.
+func (s *shell) compute(expression string) (string, bool) {
+	sum, known := 0, true
+	for _, term := range strings.Split(strings.ReplaceAll(expression, "-", "+-"), "+") {
+		product := 1
+		rest, negative := strings.CutPrefix(term, "-")
+		for _, factor := range strings.Split(rest, "*") {
+			n, ok := s.integer(strings.TrimSpace(factor))
+			product, known = product*n, known && ok
+		}
+		if negative {
+			product = -product
+		}
+		sum += product
 	}
-	b, known := s.integer(right)
-	switch operator {
-	case "+":
-		a += b
-	case "-":
-		a -= b
-	case "*":
-		a *= b
-	}
-	return strconv.Itoa(a), known
+	return strconv.Itoa(sum), known
 }
 
 // integer returns the value of a number or of a variable.

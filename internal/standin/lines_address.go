@@ -87,8 +87,8 @@ func (l *Line) skip(c *cursor, keyword, usual string) error {
 	return err
 }
 
-// ParseAddress returns an address and its peer, which may be "". Its length may be a netmask. With a peer, the length
-// belongs to the peer.
+// ParseAddress returns an address and its peer, which may be "". Its length may be a netmask. With a peer, ip(8)
+// ignores the length of the address, and that of the peer counts.
 func ParseAddress(local, peer string) (netcfg.Address, error) {
 	local, err := withMask(local)
 	if err != nil {
@@ -97,10 +97,7 @@ func ParseAddress(local, peer string) (netcfg.Address, error) {
 	if peer == "" {
 		return netcfg.ParseAddress(local)
 	}
-	local, bits, lengthy := strings.Cut(local, "/")
-	if lengthy && !strings.Contains(peer, "/") {
-		peer += "/" + bits
-	}
+	local, _, _ = strings.Cut(local, "/")
 	if peer, err = withMask(peer); err != nil {
 		return netcfg.Address{}, err
 	}

@@ -153,7 +153,12 @@ func (i *ifconfigLine) set(s *netcfg.Spec, local netip.Addr, bits int) error {
 			bits = 32
 		}
 	}
-	a, err := ParseAddress(local.String()+"/"+strconv.Itoa(bits), i.peer)
+	length := "/" + strconv.Itoa(bits)
+	peer := i.peer
+	if peer != "" {
+		peer += length
+	}
+	a, err := ParseAddress(local.String()+length, peer)
 	if err != nil {
 		return err
 	}
