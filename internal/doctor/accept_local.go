@@ -44,7 +44,7 @@ func acceptLocal(v *view) []Finding {
 			words.Escape(l.Name)),
 			fmt.Sprintf("the kernel drops packets from %s that the program writes to it, as martians, "+
 				"and delivers packets to %s locally", a.Local, a.Local),
-			fix.Run(append(v.zeroes("rp_filter", d.Name), sysctl("ipv4", d.Name, "accept_local", "1"))...))
+			fix.Run(append(v.zeroes("rp_filter", d.Name), fix.Sysctl("ipv4", d.Name, "accept_local", "1"))...))
 	}
 	return nil
 }

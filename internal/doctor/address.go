@@ -162,12 +162,6 @@ type setting struct {
 	known bool
 }
 
-// sysctl returns the command that sets a sysctl of a device.
-func sysctl(family, device, name, value string) fix.Command {
-	key := "net." + family + ".conf." + strings.ReplaceAll(device, ".", "/") + "." + name
-	return fix.InNamespace("sysctl", "-w", key+"="+value)
-}
-
 // ip returns a command of ip(8).
 func ip(words ...string) fix.Command {
 	return fix.InNamespace(append([]string{"ip"}, words...)...)
@@ -183,7 +177,7 @@ func ipv6Off(v *view) []Finding {
 	}
 	return one(Warning, "IPv6 is off on it (disable_ipv6)",
 		"it has no IPv6 address, and adding one fails: \"permission denied\"",
-		fix.Run(sysctl("ipv6", d.Name, "disable_ipv6", "0")))
+		fix.Run(fix.Sysctl("ipv6", d.Name, "disable_ipv6", "0")))
 }
 
 // duplicate finds IPv6 addresses that another host on the link also has.
@@ -234,7 +228,7 @@ func noLinkLocal(v *view) []Finding {
 	}
 	return one(Warning, "it has an IPv6 address, but no link-local one (addrgenmode none)",
 		"routing protocols and router advertisements do not work",
-		fix.Run(sysctl("ipv6", d.Name, "addr_gen_mode", "3")))
+		fix.Run(fix.Sysctl("ipv6", d.Name, "addr_gen_mode", "3")))
 }
 
 // subnetTwice finds another link with an address in the same network.

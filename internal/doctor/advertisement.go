@@ -23,7 +23,7 @@ func advertisement(j *journey) []Finding {
 		What: "the kernel ignored " + packets(n) + " of the program with IPv6 router advertisements: " +
 			"this host forwards IPv6 (forwarding 1, accept_ra 1)",
 		Means: "the device gets no IPv6 address and no route from them",
-		Fixes: []fix.Fix{fix.Run(sysctl("ipv6", d.Name, "accept_ra", "2"))}}}
+		Fixes: []fix.Fix{fix.Run(fix.Sysctl("ipv6", d.Name, "accept_ra", "2"))}}}
 }
 
 func ipv6(a netcfg.Address) bool { return a.Local.Is6() }

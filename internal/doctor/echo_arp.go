@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -17,7 +18,7 @@ func echoIgnored(j *journey) []Finding {
 		name, key = "ipv6/icmp/echo_ignore_all", "net.ipv6.icmp.echo_ignore_all"
 		asked, answered = j.own6("Icmp6InEchos"), j.own6("Icmp6OutEchoReplies")
 	}
-	if value, _ := j.host.Sysctl(name); value != "1" || j.packet.Protocol != echo(j.packet.To) {
+	if value, _ := evidence.Sysctl(name); value != "1" || j.packet.Protocol != echo(j.packet.To) {
 		return nil
 	}
 	n := asked - min(asked, answered)

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/link"
@@ -171,7 +172,7 @@ func (j *journey) bridgeCalls(ipv6 bool) bool {
 	if ipv6 {
 		name, own = "bridge/bridge-nf-call-ip6tables", b != nil && b.CallIP6Tables
 	}
-	value, loaded := j.host.Sysctl(name)
+	value, loaded := evidence.Sysctl(name)
 	return loaded && (value == "1" || own)
 }
 

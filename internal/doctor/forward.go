@@ -83,10 +83,10 @@ func (j *journey) forwardFixes() []fix.Fix {
 	}
 	var narrow []fix.Command
 	if on == "0" {
-		narrow = append(narrow, sysctl(family, dev, name, "1"))
+		narrow = append(narrow, fix.Sysctl(family, dev, name, "1"))
 	}
 	if out := j.outlet(); out != nil && !j.forwards(out.Name) {
-		narrow = append(narrow, sysctl(family, out.Name, name, "1"))
+		narrow = append(narrow, fix.Sysctl(family, out.Name, name, "1"))
 	}
 	if len(narrow) == 0 {
 		return []fix.Fix{wide}

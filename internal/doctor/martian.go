@@ -24,7 +24,7 @@ func reversePath(j *journey) []Finding {
 		return one(Error,
 			fmt.Sprintf("the kernel drops packets from %s that arrive through it (rp_filter %d)", j.packet.From, value),
 			"the return path to that address leaves through another device, so the kernel treats them as spoofed",
-			fix.Run(sysctl("ipv4", dev, "rp_filter", "2")))
+			fix.Run(fix.Sysctl("ipv4", dev, "rp_filter", "2")))
 	}
 	n := j.host.Counter("netstat", "TcpExt", "IPReversePathFilter")
 	b := j.blame(n)
@@ -32,7 +32,7 @@ func reversePath(j *journey) []Finding {
 		return ok(fmt.Sprintf("rp_filter is %d: the kernel drops packets from addresses that are not routed to it",
 			value))
 	}
-	loose := fix.Run(sysctl("ipv4", dev, "rp_filter", "2"))
+	loose := fix.Run(fix.Sysctl("ipv4", dev, "rp_filter", "2"))
 	if value == 2 || !j.defaultRoute() {
 		loose = fix.Run(j.zeroes("rp_filter", dev)...)
 	}
@@ -99,7 +99,7 @@ func martian(j *journey) []Finding {
 			Means: "their source or destination is not valid there, such as 127.0.0.1 or a broadcast address, " +
 				"or no program here joined their multicast group; " + b.evidence}}
 	}
-	accept := append([]fix.Command{sysctl("ipv4", dev, "accept_local", "1")}, j.zeroes("rp_filter", dev)...)
+	accept := append([]fix.Command{fix.Sysctl("ipv4", dev, "accept_local", "1")}, j.zeroes("rp_filter", dev)...)
 	return []Finding{{Level: Warning, What: what, counted: b.sure,
 		Means: fmt.Sprintf("it drops packets from addresses of this host (%s) as martians (accept_local 0), and those "+
 			"to a multicast group that no program here joined; %s", strings.Join(j.addresses(), ", "), b.evidence),
@@ -130,7 +130,7 @@ func (v *view) walled() bool {
 func (v *view) zeroes(name, device string) (commands []fix.Command) {
 	for _, where := range []string{"all", device} {
 		if value, _ := v.setting("ipv4", where, name); value != "0" {
-			commands = append(commands, sysctl("ipv4", where, name, "0"))
+			commands = append(commands, fix.Sysctl("ipv4", where, name, "0"))
 		}
 	}
 	return commands

@@ -23,5 +23,5 @@ func loopbackRoute(j *journey) []Finding {
 	return one(Error, fmt.Sprintf("the firewall redirects %s to %s, and the kernel drops it as a martian "+
 		"(net.ipv4.conf.%s.route_localnet 0)", j.packet, to, words.Escape(dev)),
 		"the kernel accepts a loopback destination from a device only if route_localnet is 1",
-		fix.Run(sysctl("ipv4", dev, "route_localnet", "1")))
+		fix.Run(fix.Sysctl("ipv4", dev, "route_localnet", "1")))
 }

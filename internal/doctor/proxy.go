@@ -145,7 +145,7 @@ func (v *view) proxy4(p proxied) (why string, begun bool, add []fix.Fix) {
 	forwarding, _ := v.setting("ipv4", name, "forwarding")
 	entered := slices.Contains(entries, p.link.Index) || slices.Contains(entries, 0)
 	answers := v.largest("proxy_arp", name) == 1 || entered
-	forward := sysctl("ipv4", name, "forwarding", "1")
+	forward := fix.Sysctl("ipv4", name, "forwarding", "1")
 	switch {
 	case answers && forwarding != "0":
 		return "", true, nil
@@ -159,7 +159,7 @@ func (v *view) proxy4(p proxied) (why string, begun bool, add []fix.Fix) {
 		why = "proxy_arp 0 on " + words.Escape(name) + ", no proxy entry"
 	}
 	entry := fix.Run(ip("neigh", "add", "proxy", p.host.String(), "dev", name))
-	wide := fix.Run(sysctl("ipv4", name, "proxy_arp", "1"))
+	wide := fix.Run(fix.Sysctl("ipv4", name, "proxy_arp", "1"))
 	if forwarding == "0" {
 		entry.Commands, wide.Commands = append(entry.Commands, forward), append(wide.Commands, forward)
 	}
@@ -181,12 +181,13 @@ func (v *view) proxy6(p proxied) (why string, begun bool, add []fix.Fix) {
 	var commands []fix.Command
 	if !on {
 		why = "proxy_ndp 0 on " + words.Escape(name)
-		commands = append(commands, sysctl("ipv6", name, "proxy_ndp", "1"))
+		commands = append(commands, fix.Sysctl("ipv6", name, "proxy_ndp", "1"))
 	}
 	add6 := ip("-6", "neigh", "add", "proxy", p.host.String(), "dev", name)
 	switch {
 	case entry && on && forwarding == "0":
-		return "forwarding 0 on " + words.Escape(name), true, fixes(fix.Run(sysctl("ipv6", "all", "forwarding", "1")))
+		return "forwarding 0 on " + words.Escape(name), true,
+			fixes(fix.Run(fix.Sysctl("ipv6", "all", "forwarding", "1")))
 	case entry && on:
 		return "", true, nil
 	case entry:

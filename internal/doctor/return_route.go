@@ -33,7 +33,7 @@ func returnRoute(j *journey) []Finding {
 		return one(Error, fmt.Sprintf("the reverse path filter of %s drops answers from %s (rp_filter %d)",
 			words.Escape(out.Name), p.From, j.largest("rp_filter", out.Name)),
 			"the route to that address leaves through another device, so the kernel treats them as spoofed",
-			fix.Run(sysctl("ipv4", out.Name, "rp_filter", "2")))
+			fix.Run(fix.Sysctl("ipv4", out.Name, "rp_filter", "2")))
 	case way.Refusal == 0 && way.Index == j.layer3().Index:
 		return j.detour(out, lost)
 	case way.Local():

@@ -223,7 +223,7 @@ func linkdownIgnored(v *view) []Finding {
 		}
 		var use []fix.Command
 		for _, where := range v.ignoring(familyOf(to), d.Name) {
-			use = append(use, sysctl(familyOf(to), where, "ignore_routes_with_linkdown", "0"))
+			use = append(use, fix.Sysctl(familyOf(to), where, "ignore_routes_with_linkdown", "0"))
 		}
 		return one(Warning, "the kernel ignores its routes while it has no carrier (ignore_routes_with_linkdown)",
 			"until a program attaches, packets to "+to.String()+" take another route or none",

@@ -3,6 +3,8 @@ package evidence
 import (
 	"strconv"
 	"strings"
+
+	"github.com/tunadm/tunadm/internal/files"
 )
 
 // Counter returns a counter of the network namespace: file is snmp, netstat, snmp6, xfrm_stat or sctp/snmp below
@@ -62,7 +64,7 @@ func (h *Host) absolute(file string) map[string]uint64 {
 }
 
 // Sysctl returns a sysctl below /proc/sys/net, such as ipv4/conf/tun0/rp_filter; ok is false if there is none.
-func (h *Host) Sysctl(path string) (value string, ok bool) {
-	b, err := h.file("/proc/sys/net/" + path)
+func Sysctl(path string) (value string, ok bool) {
+	b, err := files.Read("/proc/sys/net/" + path)
 	return strings.TrimSpace(string(b)), err == nil
 }

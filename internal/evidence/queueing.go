@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -209,23 +208,4 @@ func (h *Host) Sent(index int) uint64 {
 		}
 	}
 	return 0
-}
-
-// Read returns how many packets a link has sent until now, as its counters say.
-func (h *Host) Read(index int) (packets uint64) {
-	const sent = 8 // the offset of tx_packets in struct rtnl_link_stats64
-	_ = h.socket.Do(rtnl.AskLink(unix.NLM_F_ACK, index, "", true), func(body []byte) {
-		if len(body) < unix.SizeofIfInfomsg {
-			return
-		}
-		for kind, value := range rtnl.Attributes(body[unix.SizeofIfInfomsg:]) {
-			if kind == unix.IFLA_STATS64 && len(value) >= sent+8 {
-				packets = binary.NativeEndian.Uint64(value[sent:])
-			}
-		}
-	})
-	if h.since != nil {
-		return less(packets, h.since.links[index].sent)
-	}
-	return packets
 }

@@ -45,7 +45,7 @@ type Connection struct {
 // Tracked returns how many connections the kernel tracks, and how many it may; 0: it tracks none.
 func (h *Host) Tracked() (now, most uint64) {
 	for name, n := range map[string]*uint64{"nf_conntrack_count": &now, "nf_conntrack_max": &most} {
-		text, _ := h.Sysctl("netfilter/" + name)
+		text, _ := Sysctl("netfilter/" + name)
 		*n, _ = strconv.ParseUint(text, 10, 64)
 	}
 	return now, most

@@ -136,3 +136,9 @@ func HintOf(err error) Fix {
 	}
 	return Fix{}
 }
+
+// Sysctl returns the command that sets a sysctl of a device. The family is ipv4 or ipv6.
+func Sysctl(family, device, name, value string) Command {
+	key := "net." + family + ".conf." + strings.ReplaceAll(device, ".", "/") + "." + name
+	return InNamespace("sysctl", "-w", key+"="+value)
+}

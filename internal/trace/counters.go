@@ -1,12 +1,9 @@
 package trace
 
 import (
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tunadm/tunadm/internal/evidence"
-	"github.com/tunadm/tunadm/internal/files"
 )
 
 // A counter counts lost packets, of one reason or several.
@@ -60,22 +57,15 @@ func (c counter) title() string {
 // tally reads the counters of the device, and in a trace without reports also all others that count drops.
 func (t *Trace) tally() tally {
 	now := tally{}
-	text, _ := files.Read("/proc/thread-self/net/dev")
-	for line := range strings.Lines(string(text)) {
-		name, numbers, found := strings.Cut(strings.TrimSpace(line), ":")
-		if fields := strings.Fields(numbers); found && name == t.target.Name && len(fields) >= 12 {
-			now[rxDropped], _ = strconv.ParseUint(fields[3], 10, 64)
-			now[txDropped], _ = strconv.ParseUint(fields[11], 10, 64)
-		}
-	}
-	if t.Reports() {
-		return now
-	}
 	h, err := evidence.Open()
 	if err != nil {
 		return now
 	}
 	defer h.Close()
+	now[rxDropped], now[txDropped] = h.Dropped(t.target.Index)
+	if t.Reports() {
+		return now
+	}
 	tables := map[string]map[string]uint64{}
 	for _, c := range losses {
 		if tables[c.file] == nil {

@@ -3,10 +3,10 @@ package trace
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
 )
 
@@ -66,7 +66,7 @@ func (t *Trace) row(e *Event) *explanation {
 	if e.Reason == "IP_INHDR" && e.Function == "ip_forward" {
 		return &expired
 	}
-	if (e.Reason == "IP_INADDRERRORS" || e.Reason == "IP_INNOROUTES") && deviceOf(e.To) != "" {
+	if (e.Reason == "IP_INADDRERRORS" || e.Reason == "IP_INNOROUTES") && t.deviceOf(e.To) != "" {
 		return &noLocalRoute
 	}
 	if e.Reason == notSpecified {
@@ -87,14 +87,15 @@ func (t *Trace) row(e *Event) *explanation {
 }
 
 // deviceOf returns the device that has an address; "": this host does not have it.
-func deviceOf(ip netip.Addr) string {
-	links, _ := net.Interfaces()
-	for _, l := range links {
-		addresses, _ := l.Addrs()
-		for _, a := range addresses {
-			if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr() == ip {
-				return l.Name
-			}
+func (t *Trace) deviceOf(ip netip.Addr) string {
+	h, err := evidence.Open()
+	if err != nil {
+		return ""
+	}
+	defer h.Close()
+	for _, a := range h.Addresses(0, ip.Is6()) {
+		if a.Local == ip {
+			return t.host.name(a.Index)
 		}
 	}
 	return ""

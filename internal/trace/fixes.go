@@ -1,10 +1,9 @@
 package trace
 
 import (
-	"net"
 	"net/netip"
-	"strings"
 
+	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
 )
 
@@ -14,12 +13,6 @@ func command(words ...string) []fix.Fix { return []fix.Fix{fix.Run(fix.InNamespa
 // see returns a fix that shows the reader where to look.
 func see(words ...string) []fix.Fix {
 	return []fix.Fix{{Before: "look at ", Commands: []fix.Command{fix.InNamespace(words...)}}}
-}
-
-// setting returns the fix that sets a sysctl of a device.
-func setting(family, device, name, value string) fix.Fix {
-	key := "net." + family + ".conf." + strings.ReplaceAll(device, ".", "/") + "." + name
-	return fix.Run(fix.InNamespace("sysctl", "-w", key+"="+value))
 }
 
 // family returns the name of the packet's family below /proc/sys/net.
@@ -88,12 +81,12 @@ func showPort(_ *Trace, e *Event) []fix.Fix { return see("bridge", "-d", "link",
 // loosenFilter accepts packets whose source is routed through any device. The larger value of the device and of all
 // counts, so that of the device is enough.
 func loosenFilter(_ *Trace, e *Event) []fix.Fix {
-	return []fix.Fix{setting("ipv4", e.In, "rp_filter", "2")}
+	return []fix.Fix{fix.Run(fix.Sysctl("ipv4", e.In, "rp_filter", "2"))}
 }
 
 // acceptSource accepts the source of a packet that the kernel refused for one of several reasons.
 func acceptSource(t *Trace, e *Event) []fix.Fix {
-	if deviceOf(e.From) != "" {
+	if t.deviceOf(e.From) != "" {
 		return acceptLocal(t, e)
 	}
 	for _, where := range []string{"all", e.In} {
@@ -105,11 +98,11 @@ func acceptSource(t *Trace, e *Event) []fix.Fix {
 }
 
 func acceptLocal(_ *Trace, e *Event) []fix.Fix {
-	return []fix.Fix{setting("ipv4", e.In, "accept_local", "1")}
+	return []fix.Fix{fix.Run(fix.Sysctl("ipv4", e.In, "accept_local", "1"))}
 }
 
 func routeLocalnet(_ *Trace, e *Event) []fix.Fix {
-	return []fix.Fix{setting("ipv4", e.In, "route_localnet", "1")}
+	return []fix.Fix{fix.Run(fix.Sysctl("ipv4", e.In, "route_localnet", "1"))}
 }
 
 // forward has this host forward what arrives through the device, unless the destination is behind the same device. IPv6
@@ -119,24 +112,28 @@ func forward(t *Trace, e *Event) []fix.Fix {
 	if e.To.Is6() {
 		where = "all"
 	}
-	if t.host.sysctl(e.family(), where, name) != "0" || behind(e.In, e.To) {
+	if t.host.sysctl(e.family(), where, name) != "0" || behind(e.InIndex, e.To) {
 		return nil
 	}
 	if e.To.Is6() && t.host.sysctl(e.family(), e.In, "force_forwarding") == "0" {
 		where, name = e.In, "force_forwarding"
 	}
-	return []fix.Fix{setting(e.family(), where, name, "1")}
+	return []fix.Fix{fix.Run(fix.Sysctl(e.family(), where, name, "1"))}
 }
 
 // behind reports whether an address is in a network of the device.
-func behind(device string, ip netip.Addr) bool {
-	link, err := net.InterfaceByName(device)
+func behind(device int, ip netip.Addr) bool {
+	h, err := evidence.Open()
 	if err != nil {
 		return false
 	}
-	addresses, _ := link.Addrs()
-	for _, a := range addresses {
-		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Contains(ip) {
+	defer h.Close()
+	for _, a := range h.Addresses(device, ip.Is6()) {
+		network := a.Local
+		if a.Peer.IsValid() {
+			network = a.Peer
+		}
+		if netip.PrefixFrom(network, a.Bits).Contains(ip) {
 			return true
 		}
 	}
@@ -159,14 +156,14 @@ func routeOrForward(t *Trace, e *Event) []fix.Fix {
 	return see(get...)
 }
 
-func addLocalRoute(_ *Trace, e *Event) []fix.Fix {
+func addLocalRoute(t *Trace, e *Event) []fix.Fix {
 	own := e.To.String()
-	return command("ip", e.familyFlag(), "route", "add", "local", own, "dev", deviceOf(e.To),
+	return command("ip", e.familyFlag(), "route", "add", "local", own, "dev", t.deviceOf(e.To),
 		"table", "local", "proto", "kernel", "scope", "host", "src", own)
 }
 
 func enableIPv6(_ *Trace, e *Event) []fix.Fix {
-	return []fix.Fix{setting("ipv6", e.In, "disable_ipv6", "0")}
+	return []fix.Fix{fix.Run(fix.Sysctl("ipv6", e.In, "disable_ipv6", "0"))}
 }
 
 func showFirewall(*Trace, *Event) []fix.Fix { return see("nft", "list", "ruleset") }

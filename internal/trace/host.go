@@ -2,11 +2,10 @@ package trace
 
 import (
 	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/evidence"
 )
 
 // A host answers questions about the network namespace of the thread that opened it.
@@ -54,6 +53,6 @@ func (h host) idle(device string) bool {
 
 // sysctl returns a sysctl of a device, such as rp_filter; "": not known.
 func (h host) sysctl(family, device, name string) string {
-	text, _ := files.Read("/proc/sys/net/" + family + "/conf/" + device + "/" + name)
-	return strings.TrimSpace(string(text))
+	value, _ := evidence.Sysctl(family + "/conf/" + device + "/" + name)
+	return value
 }
