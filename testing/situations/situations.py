@@ -4,14 +4,17 @@
     situations.py PATH-OF-TUNADM [--only REGEX] [--jobs N] [--show] [--json FILE]
     situations.py PATH-OF-TUNADM --trace   does trace print the reason for which the kernel drops the packets?
     situations.py --verify                 no doctor: does the probe fail, and does the known repair repair it?
+    situations.py PATH-OF-TUNADM --sample N [--seed WORD]  N broken and all healthy ones; the seed is the date
     situations.py --list                   the table
 
 The exit status is 1 if a check does not hold.
 """
 
 import argparse
+import datetime
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -48,6 +51,8 @@ def arguments():
     parser.add_argument("--only", default="")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json")
+    parser.add_argument("--sample", type=int)
+    parser.add_argument("--seed", default=str(datetime.datetime.now(datetime.timezone.utc).date()))
     for flag in ("--show", "--verify", "--trace", "--list"):
         parser.add_argument(flag, action="store_true")
     args = parser.parse_args()
@@ -62,6 +67,14 @@ def listing():
     print("%d broken, %d healthy" % (sum(not s.healthy for s in SITUATIONS), sum(s.healthy for s in SITUATIONS)))
 
 
+def sample(todo, size, seed):
+    """Returns all healthy situations, and some of the others: the same ones for a seed, in their order."""
+    broken = [n for n in todo if not SITUATIONS[n].healthy]
+    chosen = set(random.Random(seed).sample(broken, min(size, len(broken))))
+    print("seed %s: %d of %d broken situations" % (seed, len(chosen), len(broken)), flush=True)
+    return [n for n in todo if SITUATIONS[n].healthy or n in chosen]
+
+
 def main():
     args = arguments()
     if args.list:
@@ -69,6 +82,8 @@ def main():
         return 0
     mode = "verify" if args.verify else "trace" if args.trace else "examine"
     todo = [n for n, s in enumerate(SITUATIONS) if re.search(args.only, s.name) and (mode != "trace" or s.reason)]
+    if args.sample is not None:
+        todo = sample(todo, args.sample, args.seed)
     program = os.path.abspath(args.program or "/bin/false")
     held, failed, figures = 0, 0, dict.fromkeys(FIGURES, 0)
     results = []
