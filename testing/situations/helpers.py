@@ -211,6 +211,35 @@ def tunnel(device, peer):
             s.send(data[:1000])
 
 
+def vpn(device, port, server=""):
+    """Carries the packets of the device in UDP, as a VPN daemon does: to the server, or to who sent last."""
+    f = open_device(device, "0x1001")
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("", int(port)))
+    peer = (server, int(port)) if server else None
+    while True:
+        for ready in select.select([f, s], [], [])[0]:
+            try:
+                if ready == s:
+                    data, peer = s.recvfrom(70000)
+                    os.write(f, data)
+                else:
+                    data = os.read(f, 70000)
+                    if peer:
+                        s.sendto(data, peer)
+            except OSError:  # the device is down, or there is no way
+                time.sleep(0.01)
+
+
+def discover(device):
+    """Sends a DHCP request from a device without an address."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+    s.bind(("", 68))
+    s.sendto(b"\1\1\6" + bytes(237), ("255.255.255.255", 67))
+
+
 def advertise(namespace, device, prefix):
     """Sends router advertisements for a prefix."""
     enter(namespace)
@@ -229,6 +258,7 @@ def advertise(namespace, device, prefix):
 HELPERS = {"hold": hold, "spin": spin, "sink": sink, "slow": sink, "relay": relay, "patch": patch, "talk": talk,
            "attach": attach, "leak": leak, "server": server, "send": send, "tunnel": tunnel, "advertise": advertise,
            "headersize": header_size, "ten": ten, "echo": echo, "beat": beat, "forget": forget,
+           "vpn": vpn, "discover": discover,
            "xdpdrop": bpf.xdp_drop, "tcprog": bpf.tc}
 
 if __name__ == "__main__":

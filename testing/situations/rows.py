@@ -5,7 +5,7 @@ import importlib
 from table import SITUATIONS
 
 FILES = ("programs", "frames", "filters", "firewalls", "chains", "forwarding", "nat", "routes", "policies", "ethernet",
-         "neighbours", "bridges", "ports", "rights", "drift", "healthy", "unusual")
+         "neighbours", "bridges", "ports", "rights", "drift", "servers", "machines", "healthy", "ordinary", "unusual")
 for name in FILES:
     importlib.import_module(name)
 
