@@ -48,6 +48,9 @@ func reader(v *view) []Finding {
 	if found := v.stopped(); found != nil {
 		return found
 	}
+	if found := v.unreadQueues(); found != nil {
+		return found
+	}
 	sent := v.host.Sent(d.Index)
 	read, dropped := d.Stats.TxPackets, d.Stats.TxDropped
 	if sent < read {
