@@ -48,6 +48,9 @@ func (j *journey) those(w *walk) string {
 	switch {
 	case w.packet.Resolves && w.packet.IPv6():
 		return "the packets of IPv6 neighbour discovery between this host and the program"
+	case w.packet.Resolves && j.frame():
+		return fmt.Sprintf("the ARP packets between %s and other ports of %s", words.Escape(j.device.Name),
+			words.Escape(j.device.Master))
 	case w.packet.Resolves:
 		return "the ARP packets between this host and the program"
 	case j.frame():

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -36,8 +38,40 @@ func resolution(j *journey) []Finding {
 	return j.pass(&walk{packet: p, answer: true}, in)
 }
 
+// frameResolution lets the ARP packets between the program and other ports of its bridge pass the firewall.
+func frameResolution(j *journey) []Finding {
+	p, known := j.located(j.packet)
+	if !known || j.wall().err != nil || p.IPv6() {
+		return nil
+	}
+	if p.From = j.seenAt(p.FromMAC); !p.From.IsValid() {
+		p.From = netip.IPv4Unspecified()
+	}
+	p.Resolves, p.Protocol, p.Size = true, 0, 0
+	at := []firewall.Hook{firewall.Ingress, firewall.BridgePrerouting, firewall.BridgeForward,
+		firewall.BridgePostrouting, firewall.Egress}
+	if found := j.pass(&walk{packet: p}, at); len(found) > 0 && found[0].Level != OK {
+		return found
+	}
+	p.Established = true
+	return j.pass(&walk{packet: p, answer: true}, at)
+}
+
+// seenAt returns the IPv4 address of the neighbour with a MAC address, if there is one.
+func (j *journey) seenAt(mac [6]byte) netip.Addr {
+	for _, n := range j.host.Neighbours(j.layer3().Index) {
+		if n.To.Is4() && n.Confirmed() && slices.Equal(n.MAC, mac[:]) {
+			return n.To
+		}
+	}
+	return netip.Addr{}
+}
+
 // weighNeighbours judges a drop of these packets by the neighbours whose MAC address this host did not find.
 func (j *journey) weighNeighbours(w *walk) (level Level, means string, counted uint64) {
+	if j.frame() {
+		return OK, "", 0 // this host does not see who asks whom
+	}
 	for _, n := range j.host.Neighbours(j.layer3().Index) {
 		if n.To.IsValid() && n.To.Is6() == w.packet.IPv6() && unresolved(n) {
 			return Error, fmt.Sprintf("this host found no MAC address of %s", n.To), 0

@@ -15,14 +15,16 @@ import (
 func bridgeStages() []stage {
 	return []stage{{"port-state", portState}, {"port-vlan", portVLAN}, {"port-locked", portLocked},
 		{"port-mac", portMAC}, {"port-isolated", portIsolated}, {"other-port", otherPort},
-		{"firewall", hooks(firewall.BridgeForward, firewall.Forward, firewall.BridgePostrouting)}}
+		{"firewall", hooks(firewall.BridgeForward, firewall.Forward, firewall.BridgePostrouting)},
+		{"firewall", frameResolution}}
 }
 
 // egressStages are the places that a frame passes in a bridge before the port that is the device transmits it.
 func egressStages() []stage {
 	return []stage{{"port-state", portState}, {"port-vlan", portVLAN}, {"port-flood", portFlood},
 		{"port-database", portDatabase}, {"port-mtu", portMTU},
-		{"firewall", hooks(firewall.BridgeForward, firewall.Forward, firewall.BridgePostrouting, firewall.Egress)}}
+		{"firewall", hooks(firewall.BridgeForward, firewall.Forward, firewall.BridgePostrouting, firewall.Egress)},
+		{"firewall", frameResolution}}
 }
 
 // port returns the device as a port of its bridge; nil: it is none, is down, or has no carrier. The kernel disables a

@@ -108,7 +108,7 @@ func arpHeader(p flow.Packet) value {
 	if p.FromMAC != none {
 		v.put(sender, known(p.FromMAC[:]))
 	}
-	if p.From.Is4() {
+	if p.From.Is4() && !p.From.IsUnspecified() {
 		v.put(senderIP, known(p.From.AsSlice()))
 	}
 	if !p.Established {
