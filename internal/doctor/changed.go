@@ -165,7 +165,11 @@ func unknownConnection(j *journey) []Finding {
 	}
 	p.Established, p.Invalid = true, true
 	w := &walk{packet: p, steps: j.wall().rules.Walk(p)}
-	for _, h := range []firewall.Hook{firewall.Prerouting, firewall.Forward, firewall.Postrouting} {
+	hooks := []firewall.Hook{firewall.Prerouting, firewall.Forward, firewall.Postrouting}
+	if j.course == fromProgram {
+		hooks = []firewall.Hook{firewall.Prerouting, firewall.Input}
+	}
+	for _, h := range hooks {
 		j.place(w, h)
 		drops := w.steps.Drops(h)
 		if len(drops) == 0 || drops[0].Action <= firewall.MayDrop {

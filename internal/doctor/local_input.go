@@ -10,7 +10,8 @@ import (
 func inputStages() []stage {
 	return []stage{
 		{"local-route", localRoute},
-		{"firewall", hooks(firewall.BridgeInput, firewall.Input)}, {"ipsec", decrypted},
+		{"firewall", hooks(firewall.BridgeInput, firewall.Input)}, {"invalid", unknownConnection},
+		{"ipsec", decrypted},
 		{"listener", listener}, {"echo", echoIgnored}, {"arp", arp}, {"firewall", resolution},
 		{"firewall", answers(firewall.Output, firewall.Postrouting, firewall.Egress)},
 	}

@@ -12,7 +12,8 @@ import (
 // transmitStages are the places between the routing of a packet and the program that reads the device. Requests for a
 // neighbour pass traffic control, so it comes first.
 func transmitStages() []stage {
-	return []stage{{"traffic-control", sentFilters}, {"queueing", queueing}, {"neighbour", neighbour}}
+	return []stage{{"traffic-control", sentFilters}, {"queueing", queueing},
+		{"neighbour-table", neighbourTable}, {"neighbour", neighbour}}
 }
 
 // neighbour finds a destination on a tap or its bridge whose MAC address the kernel does not know, or knows wrongly.

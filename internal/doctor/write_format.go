@@ -11,7 +11,8 @@ import (
 // writtenStages are the places between the program that writes a packet and the network stack, whatever the packet is.
 func writtenStages() []stage {
 	return []stage{
-		{"format", format}, {"xdp", xdp}, {"tc-ingress", ingress}, {"header", header}, {"checksum", checksum},
+		{"format", format}, {"xdp", xdp}, {"tc-ingress", ingress}, {"header", header},
+		{"checksum", checksum},
 		{"advertisement", advertisement},
 	}
 }

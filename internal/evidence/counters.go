@@ -8,7 +8,7 @@ import (
 )
 
 // Counter returns a counter of the network namespace: file is snmp, netstat, snmp6, xfrm_stat or sctp/snmp below
-// /proc/net, or [Tracking]; group is Ip, Icmp, TcpExt and the like, "" in snmp6 and xfrm_stat. It returns 0 if there
+// /proc/net, or one in stat; group is Ip, Icmp, TcpExt and the like, "" in snmp6 and xfrm_stat. It returns 0 if there
 // is no such counter.
 func (h *Host) Counter(file, group, name string) uint64 { return h.Counters(file)[key(group, name)] }
 
@@ -38,7 +38,7 @@ func (h *Host) absolute(file string) map[string]uint64 {
 	if err != nil {
 		return found
 	}
-	if file == Tracking {
+	if strings.HasPrefix(file, "stat/") {
 		return perProcessor(string(b))
 	}
 	var names []string // the fields of the line before

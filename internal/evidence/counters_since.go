@@ -26,7 +26,7 @@ func (h *Host) Mark(links map[int]string, devices []int) {
 	m := &mark{files: map[string]map[string]uint64{}, links: map[int]linkMark{}}
 	clear(h.queues)
 	m.queues = slices.Clone(h.allQueues())
-	files := []string{"snmp", "netstat", "snmp6", "xfrm_stat", Tracking}
+	files := []string{"snmp", "netstat", "snmp6", "xfrm_stat", Tracking, "stat/arp_cache", "stat/ndisc_cache"}
 	for name := range maps.Values(links) {
 		files = append(files, "dev_snmp6/"+name)
 	}

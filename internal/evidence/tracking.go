@@ -13,6 +13,15 @@ import (
 // Tracking is the file of connection tracking's counters, for [Host.Counter]: invalid, drop, insert_failed and others.
 const Tracking = "stat/nf_conntrack"
 
+// Entries returns how many entries the neighbour table of a file below /proc/net/stat has: those of all network
+// namespaces.
+func (h *Host) Entries(file string) uint64 {
+	b, _ := h.file("/proc/thread-self/net/stat/" + file)
+	names, rows, _ := strings.Cut(string(b), "\n")
+	first, _, _ := strings.Cut(rows, "\n") // each processor reports the same number
+	return perProcessor(names + "\n" + first)["entries"]
+}
+
 // perProcessor adds the rows of a file that has one for each processor, in hexadecimal digits below their names.
 func perProcessor(text string) map[string]uint64 {
 	sums, names := map[string]uint64{}, []string(nil)

@@ -125,7 +125,7 @@ func (w *Walk) Drops(h Hook) (all []Verdict) {
 		w.forwarded()
 	}
 	for _, c := range w.rules.at(h, w.Packet) {
-		if c.kind == "nat" && (w.Established || w.TooBig) {
+		if c.kind == "nat" && (w.Established || w.TooBig || w.Invalid) {
 			continue // only the first packet of a connection meets it
 		}
 		w.chain, w.doubt, w.causes = c, "", causes{}
