@@ -163,6 +163,7 @@ func unknownConnection(j *journey) []Finding {
 	if !known || j.wall().err != nil || j.frame() {
 		return nil
 	}
+	first := &walk{packet: p, steps: j.wall().rules.Walk(p)} // of a new connection
 	p.Established, p.Invalid = true, true
 	w := &walk{packet: p, steps: j.wall().rules.Walk(p)}
 	hooks := []firewall.Hook{firewall.Prerouting, firewall.Forward, firewall.Postrouting}
@@ -171,6 +172,9 @@ func unknownConnection(j *journey) []Finding {
 	}
 	for _, h := range hooks {
 		j.place(w, h)
+		if j.place(first, h); first.steps.Hook(h).Action > firewall.MayDrop {
+			return nil // the firewall drops new connections too, which its own stage finds
+		}
 		drops := w.steps.Drops(h)
 		if len(drops) == 0 || drops[0].Action <= firewall.MayDrop {
 			continue
