@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
 )
 
@@ -29,7 +30,7 @@ func neighbourTable(j *journey) []Finding {
 
 // number returns a sysctl below /proc/sys/net that is a number; 0: not known.
 func (v *view) number(path string) uint64 {
-	text, _ := v.host.Sysctl(path)
+	text, _ := evidence.Sysctl(path)
 	n, _ := strconv.ParseUint(text, 10, 64)
 	return n
 }
