@@ -4,7 +4,7 @@ import re
 
 FIGURES = {"first": "cause found first", "three": "second or third", "later": "later", "never": "never",
            "fixed": "pasted fixes work", "unfixed": "fail", "silent": "healthy silent", "alarms": "false alarms",
-           "skipped": "skipped", "invalid": "invalid"}
+           "missed": "known misses", "skipped": "skipped", "invalid": "invalid"}
 
 
 def texts(found, levels):
@@ -13,6 +13,14 @@ def texts(found, levels):
 
 def judge(s, r, mode):
     """Returns the checks of one situation: for each whether it holds, and a message."""
+    checks = unmarked(s, r, mode)
+    if mode != "examine" or not s.missed or r.get("invalid") or r.get("skipped"):
+        return checks
+    return [(not all(holds for holds, _ in checks), "it holds: remove its mark: " + s.missed)]
+
+
+def unmarked(s, r, mode):
+    """Returns the checks of a situation as if it were not marked as missed."""
     if r.get("invalid"):
         return [(False, "INVALID: " + r["invalid"])]
     if r.get("skipped"):
@@ -52,6 +60,8 @@ def count(figures, s, r):
         figures["invalid"] += 1
     elif r.get("skipped"):
         figures["skipped"] += 1
+    elif s.missed:
+        figures["missed"] += 1
     elif s.healthy and "code" in r:
         figures["silent" if judge(s, r, "examine")[0][0] else "alarms"] += 1
     elif not s.healthy and "code" in r:

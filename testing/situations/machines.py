@@ -28,7 +28,8 @@ broken(
     want=r"virbr0|\bbridge\b|\bmaster\b",
     probe="to_host",
     repair="ip link set vnet0 master virbr0",
-    needfix="virbr0")
+    needfix="virbr0",
+    missed="it does not look for a bridge that lost its ports")
 
 broken(
     "the uplink is a port of the bridge, and nobody set it up",
@@ -42,7 +43,8 @@ broken(
     want=r"\bv0\b",
     probe="to_far",
     repair="ip link set v0 up",
-    fix=True)
+    fix=True,
+    missed="it does not judge the state of the bridge's other ports")
 
 broken(
     "the uplink is not a port of the bridge: the guest has an address of the LAN, and is alone",
@@ -54,7 +56,8 @@ broken(
         """,
     want=r"\bbr0\b.*(uplink|other port|only port|one port|alone|nowhere)|\bv0\b",
     probe="to_far",
-    repair="ip link set v0 master br0")
+    repair="ip link set v0 master br0",
+    missed="it does not judge a bridge with a single port and no address")
 
 broken(
     "ufw drops the DHCP requests of the guests on the bridge of LXD",
@@ -87,7 +90,8 @@ broken(
     want="(?-i:ufw-|INPUT)",
     probe='more_udp ip netns exec g "$PY" "$HELPER" discover eth0',
     repair="nft add rule ip filter ufw-user-input iifname lxdbr0 accept",
-    fix=True, reason=NETFILTER, source="canonical/lxd#14808")
+    fix=True, reason=NETFILTER, source="canonical/lxd#14808",
+    missed="it walks no broadcast from a host without an address")
 
 broken(
     "a port of the host leads to a machine of libvirt's NAT network, and libvirt rejects new connections",
@@ -115,7 +119,8 @@ broken(
     want="LIBVIRT_FWI",
     probe='more_udp ip netns exec far "$PY" "$HELPER" send 203.0.113.1 8080',
     repair="nft insert rule ip filter LIBVIRT_FWI oifname virbr0 udp dport 8080 accept",
-    fix=True, reason=NETFILTER)
+    fix=True, reason=NETFILTER,
+    missed="it walks no packets from outside to a host behind the device")
 
 broken(
     "the tap belongs to the user of another program",
@@ -138,7 +143,8 @@ broken(
     want=(r"10\.0\.0\.2\b.*(two|both|duplicate|another|twice|second|conflict)"
           r"|(two|both|duplicate|twice|conflict).*10\.0\.0\.2\b"),
     probe="ip netns exec g ping -c1 -W1 10.0.0.1 && ip netns exec h ping -c1 -W1 10.0.0.1",
-    repair="ip -n h addr flush dev eth0; ip -n h addr add 10.0.0.3/24 dev eth0; ip neigh flush dev br0")
+    repair="ip -n h addr flush dev eth0; ip -n h addr add 10.0.0.3/24 dev eth0; ip neigh flush dev br0",
+    missed="it does not compare the senders of ARP packets")
 
 broken(
     "the network behind the guest has a route to the tap without a gateway",
@@ -153,4 +159,5 @@ broken(
         """,
     want=r"10\.20\.0\.0/16.*(gateway|\bvia\b|router|on.?link)|(gateway|\bvia\b|router|on.?link).*10\.20\.0\.0/16",
     probe="ping -c1 -W1 10.20.0.2",
-    repair="ip route replace 10.20.0.0/16 via 10.0.0.2")
+    repair="ip route replace 10.20.0.0/16 via 10.0.0.2",
+    missed="it does not blame the route without a gateway")

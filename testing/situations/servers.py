@@ -23,7 +23,8 @@ broken(
     want=r"\b1194\b",
     probe="ip netns exec far ping -c1 -W1 10.0.0.1",
     repair="nft insert rule ip filter INPUT udp dport 1194 accept",
-    fix=True, source="Nyr/openvpn-install#45")
+    fix=True, source="Nyr/openvpn-install#45",
+    missed="it does not walk packets from the uplink to the program's own socket")
 
 broken(
     "ufw does not forward by default: the pings of VPN clients pass, and their DNS does not",
@@ -145,7 +146,8 @@ broken(
           r"|(masquerad|\bNAT\b|translat|(way|route) back).*\btun1\b"),
     probe="ip netns exec g ping -c1 -W1 198.51.100.7",
     repair="nft add rule ip nat POSTROUTING oifname tun1 masquerade",
-    needfix="masquerade", source="casualsnek/cassowary#51")
+    needfix="masquerade", source="casualsnek/cassowary#51",
+    missed="it does not ask for masquerading on an outlet that is a tun")
 
 broken(
     "tailscale accepts a route for the network of the tap, and its rule is before the table main",
@@ -172,7 +174,8 @@ broken(
     want=r"\btun0\b",
     probe="to_guest",
     repair="ip link del tun0",
-    fix=True)
+    fix=True,
+    missed="its fix changes the device in question, not the one without a program")
 
 broken(
     "IPv4 is masqueraded, and the local IPv6 addresses (fd00::/64) are not",
@@ -188,4 +191,5 @@ broken(
     want=(r"(IPv6|fd00::).*(masquerad|\bNAT\b|translat|(way|route) back|return (path|route))"
           r"|(masquerad|\bNAT\b|translat|(way|route) back|return (path|route)).*(IPv6|fd00::)"),
     probe="to_far6",
-    repair="TYPE=nat chain ip6 n p postrouting 100; rule ip6 n p oifname v0 masquerade")
+    repair="TYPE=nat chain ip6 n p postrouting 100; rule ip6 n p oifname v0 masquerade",
+    missed="it reads the count of forwarded IPv6 packets on the wrong device")

@@ -63,16 +63,17 @@ def arguments():
 
 def listing():
     for s in SITUATIONS:
-        print("%-8s %s%s" % ("healthy" if s.healthy else "broken", s.name, " [%s]" % s.source if s.source else ""))
+        print("%-8s %s%s" % ("missed" if s.missed else "healthy" if s.healthy else "broken", s.name,
+                             " [%s]" % s.source if s.source else ""))
     print("%d broken, %d healthy" % (sum(not s.healthy for s in SITUATIONS), sum(s.healthy for s in SITUATIONS)))
 
 
 def sample(todo, size, seed):
     """Returns all healthy situations, and some of the others: the same ones for a seed, in their order."""
-    broken = [n for n in todo if not SITUATIONS[n].healthy]
+    broken = [n for n in todo if not SITUATIONS[n].healthy and not SITUATIONS[n].missed]
     chosen = set(random.Random(seed).sample(broken, min(size, len(broken))))
     print("seed %s: %d of %d broken situations" % (seed, len(chosen), len(broken)), flush=True)
-    return [n for n in todo if SITUATIONS[n].healthy or n in chosen]
+    return [n for n in todo if (SITUATIONS[n].healthy and not SITUATIONS[n].missed) or n in chosen]
 
 
 def main():

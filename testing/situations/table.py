@@ -27,6 +27,7 @@ class Situation:
     device: str = ""            # the device to trace; by default the first word of args
     requires: str = ""          # a script that fails if the kernel cannot build the situation
     own_pids: bool = True       # the situation has its own PID namespace
+    missed: str = ""            # what doctor lacks to find it: the row must fail, and is no part of a sample
     source: str = ""            # who reported it
 
 
