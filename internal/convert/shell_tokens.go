@@ -181,13 +181,13 @@ func braces(word string) (words []string, ok bool) {
 	if m == nil {
 		return []string{word}, !strings.ContainsAny(word, "{}*?[~$`()")
 	}
-	first, err := strconv.Atoi(m[2])
-	last, err2 := strconv.Atoi(m[3])
+	first, err := strconv.ParseInt(m[2], 10, 32)
+	last, err2 := strconv.ParseInt(m[3], 10, 32)
 	if err != nil || err2 != nil || last < first || last-first > valuesMax || len(m[2]) > 1 && m[2][0] == '0' {
 		return nil, false
 	}
 	for n := first; n <= last; n++ {
-		words = append(words, m[1]+strconv.Itoa(n)+m[4])
+		words = append(words, m[1]+strconv.FormatInt(n, 10)+m[4])
 	}
 	return words, true
 }

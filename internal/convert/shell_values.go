@@ -53,15 +53,15 @@ func (s *shell) value(text string) (value string, known bool) {
 
 // numbers returns the output of seq(1) for one to three whole numbers.
 func numbers(words []string) (list string, known bool) {
-	bounds := []int{1, 1, 1}
+	bounds := []int64{1, 1, 1}
 	for i, word := range words {
-		n, err := strconv.Atoi(word)
+		n, err := strconv.ParseInt(word, 10, 32)
 		if err != nil || i > 2 {
 			return "", false
 		}
 		bounds[i] = n
 	}
-	first, step, last := 1, 1, bounds[0]
+	first, step, last := int64(1), int64(1), bounds[0]
 	switch len(words) {
 	case 1:
 	case 2:
@@ -76,7 +76,7 @@ func numbers(words []string) (list string, known bool) {
 	}
 	var all []string
 	for n := first; n <= last; n += step {
-		all = append(all, strconv.Itoa(n))
+		all = append(all, strconv.FormatInt(n, 10))
 	}
 	return strings.Join(all, "\n"), true
 }
@@ -86,9 +86,9 @@ const valuesMax = 1024
 
 // compute returns the value of an arithmetic expression of sums, differences and products.
 func (s *shell) compute(expression string) (string, bool) {
-	sum, known := 0, true
+	sum, known := int64(0), true
 	for _, term := range strings.Split(strings.ReplaceAll(expression, "-", "+-"), "+") {
-		product := 1
+		product := int64(1)
 		rest, negative := strings.CutPrefix(term, "-")
 		for _, factor := range strings.Split(rest, "*") {
 			n, ok := s.integer(strings.TrimSpace(factor))
@@ -99,16 +99,16 @@ func (s *shell) compute(expression string) (string, bool) {
 		}
 		sum += product
 	}
-	return strconv.Itoa(sum), known
+	return strconv.FormatInt(sum, 10), known
 }
 
-// integer returns the value of a number or of a variable.
-func (s *shell) integer(text string) (int, bool) {
+// integer returns the value of a number of 32 bits or of a variable.
+func (s *shell) integer(text string) (int64, bool) {
 	if value, set := s.variables[text]; set {
 		text = value
 	}
-	n, err := strconv.Atoi(text)
-	return n, err == nil && n > -1<<31 && n < 1<<31 && (len(text) < 2 || text[0] != '0')
+	n, err := strconv.ParseInt(text, 10, 32)
+	return n, err == nil && (len(text) < 2 || text[0] != '0')
 }
 
 // assign sets the variables at the beginning of a command, and returns the words after them. The values of variables
