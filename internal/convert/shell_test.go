@@ -45,3 +45,18 @@ func TestBraces(t *testing.T) {
 		}
 	}
 }
+
+// TestCounted replaces the heads of counting loops. The numbers of a loop have 32 bits.
+func TestCounted(t *testing.T) {
+	for line, want := range map[string]string{
+		"for ((i=0; i<3; i++)); do":                                      "for i in 0 1 2; do",
+		"for (( i = 1; i <= 2; ++i )) ; do":                              "for i in 1 2 ; do",
+		"for ((i=0; i<9000; i++)); do":                                   "for _ in $(unknown); do",
+		"for ((i=0; j<3; i++)); do":                                      "for _ in $(unknown); do",
+		"for ((i=9223372036854775807; i<=9223372036854775807; i++)); do": "for _ in $(unknown); do",
+	} {
+		if got := counted(line); got != want {
+			t.Errorf("counted(%q) = %q, want %q", line, got, want)
+		}
+	}
+}

@@ -160,17 +160,17 @@ func counted(line string) string {
 	if m == nil {
 		return otherLoop.ReplaceAllString(line, "${1}for _ in $$(unknown)")
 	}
-	first, _ := strconv.Atoi(m[3])
-	last, err := strconv.Atoi(m[6])
+	first, err := strconv.ParseInt(m[3], 10, 32)
+	last, err2 := strconv.ParseInt(m[6], 10, 32)
 	if m[5] == "<" {
 		last--
 	}
-	if m[2] != m[4] || m[2] != m[7]+m[8] || err != nil || last-first > valuesMax {
+	if m[2] != m[4] || m[2] != m[7]+m[8] || err != nil || err2 != nil || last-first > valuesMax {
 		return otherLoop.ReplaceAllString(line, "${1}for _ in $$(unknown)")
 	}
 	head := fmt.Sprintf("%sfor %s in", m[1], m[2])
 	for n := first; n <= last; n++ {
-		head += " " + strconv.Itoa(n)
+		head += " " + strconv.FormatInt(n, 10)
 	}
 	return head + line[len(m[0]):]
 }
