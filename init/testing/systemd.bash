@@ -72,7 +72,7 @@ test_restart() {
 	check 'it leaves that device alone' same "$index" "$(attribute tun77 ifindex)"
 	check 'and its program' same "$process" "$(property MainPID vpnd)"
 	check 'the journal says why' contains "$(journal --unit=tunadm)" \
-		'in use by a program that this user may not look into'
+		'in use by a program that this user may not examine'
 	check 'the other devices are there again' same 'foreign tap0 tun77' "$(devices)"
 	check 'in their bridge too' wait_for 60 tap_is_in_bridge
 	check 'tunadm-late.service is done again' wait_for 60 late_is_active
