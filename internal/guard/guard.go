@@ -26,7 +26,11 @@ func Start(socket int, request []byte) (dismiss func()) {
 		attributes.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN}
 	}
 	pid, err := syscall.ForkExec("/proc/self/exe", []string{Name, hex.EncodeToString(request)},
-		&syscall.ProcAttr{Files: []uintptr{uintptr(pipe[0]), uintptr(socket), uintptr(socket)}, Sys: attributes})
+		&syscall.ProcAttr{
+			Env:   os.Environ(),
+			Files: []uintptr{uintptr(pipe[0]), uintptr(socket), uintptr(socket)},
+			Sys:   attributes,
+		})
 	unix.Close(pipe[0])
 	if err != nil {
 		unix.Close(pipe[1])

@@ -91,7 +91,7 @@ func (s *Search) Find(queues map[string]int, end time.Time) Findings {
 		}
 	}
 	out := uintptr(pipe[1])
-	process := &syscall.ProcAttr{Files: []uintptr{out, out, out}, Sys: attributes}
+	process := &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{out, out, out}, Sys: attributes}
 	pid, err := syscall.ForkExec("/proc/self/exe", words, process)
 	unix.Close(pipe[1])
 	if err != nil {
