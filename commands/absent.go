@@ -12,7 +12,7 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// namesDevice reports whether the first word of a command line, which is no verb, means a device: a pattern, a name
+// namesDevice reports whether the first word of a command line, if it is not a verb, means a device: a pattern, a name
 // with a number at its end, or the name of a device of any kind in the namespace that the line names.
 func namesDevice(line []string) bool {
 	if devicePattern(line[0]) != nil {

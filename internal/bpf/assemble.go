@@ -90,7 +90,7 @@ type instruction struct {
 	source      Register
 	offset      int16
 	constant    int32
-	destination string // a jump's label; "": it is no jump
+	destination string // a jump's label; "": not a jump
 }
 
 // A Program is assembled by its methods, one instruction after the other. The zero Program is empty.

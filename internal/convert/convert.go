@@ -67,7 +67,7 @@ func Formats() (names []string) {
 	return names
 }
 
-// CheckFormat returns an error if there is no format of that name.
+// CheckFormat returns an error if the format is unknown.
 func CheckFormat(name string) error {
 	if names := Formats(); !slices.Contains(names, name) {
 		last := len(names) - 1

@@ -267,13 +267,5 @@ func (u *ifupdown) gateway(s *stanza, spec *netcfg.Spec, via, metric string) err
 	if o := s.option("metric"); o != nil {
 		o.said()
 	}
-	return change(spec, func(c *netcfg.Spec) error {
-		routes := []netcfg.Route{}
-		if c.Routes != nil {
-			routes = slices.Clone(*c.Routes)
-		}
-		routes = append(routes, r)
-		c.Routes = &routes
-		return nil
-	})
+	return addRoute(spec, r)
 }

@@ -205,7 +205,7 @@ func matches(patterns, name string) bool {
 	})
 }
 
-// port adds a link that is no TUN/TAP device to its bridge.
+// port adds a link that is not a TUN/TAP device to its bridge.
 func (u *unit) port(h *host) {
 	m, network := u.section("Match"), u.section("Network")
 	if u.used || m == nil || network == nil || m.sure() == nil || strings.ContainsAny(m.sure().value, "*?[! ") {

@@ -124,7 +124,7 @@ func sourceNAT(j *journey) []Finding {
 		return nil
 	}
 	what := fmt.Sprintf("the firewall translates the source of packets to other networks, such as %s, to %s, which "+
-		"is no address of this host: %s", j.packet.To, from, place(*rule))
+		"is not an address of this host: %s", j.packet.To, from, place(*rule))
 	if unused(*rule) || !t.unanswered() && (t.sent != 0 || !j.explicit()) {
 		return ok(what)
 	}

@@ -177,8 +177,8 @@ func (v *view) traffic() traffic {
 	return t
 }
 
-// unanswered reports whether the program has sent more than it received. A download is no such case: its packets are
-// large.
+// unanswered reports whether the program has sent more than it received. A download does not
+// count: its packets are large.
 func (t traffic) unanswered() bool {
 	const large = 300
 	return t.sent > t.received && t.bytes < t.sent*large

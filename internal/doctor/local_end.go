@@ -105,7 +105,7 @@ func source(j *journey) []Finding {
 			to = append(to, "metric", fmt.Sprint(match.Metric))
 		}
 		return one(Warning,
-			fmt.Sprintf("packets to %s have the source %s, which is no address of it", match.To, way.Source),
+			fmt.Sprintf("packets to %s have the source %s, which is not one of its addresses", match.To, way.Source),
 			"hosts behind it answer to an address that they may not reach", fix.Run(ip(inTable(to, match.Table)...)))
 	}
 	return nil

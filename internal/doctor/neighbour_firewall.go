@@ -70,7 +70,7 @@ func (j *journey) seenAt(mac [6]byte) netip.Addr {
 // weighNeighbours judges a drop of these packets by the neighbours whose MAC address this host did not find.
 func (j *journey) weighNeighbours(w *walk) (level Level, means string, counted uint64) {
 	if j.frame() {
-		return OK, "", 0 // this host does not see who asks whom
+		return OK, "", 0 // this host does not see these ARP packets
 	}
 	for _, n := range j.host.Neighbours(j.layer3().Index) {
 		if n.To.IsValid() && n.To.Is6() == w.packet.IPv6() && unresolved(n) {

@@ -59,7 +59,7 @@ func neighbour(j *journey) []Finding {
 // unanswered reports that nobody answers the requests for a neighbour, if nobody on the link answers any.
 func (j *journey) unanswered(n evidence.Neighbour, all []evidence.Neighbour) []Finding {
 	if slices.ContainsFunc(all, evidence.Neighbour.Confirmed) || len(j.otherPortsUp()) > 0 {
-		return nil // a host that does not exist is no fault of the device
+		return nil // a host that does not exist is not a fault of the device
 	}
 	protocol := "ARP"
 	if n.To.Is6() {

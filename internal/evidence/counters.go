@@ -8,8 +8,8 @@ import (
 )
 
 // Counter returns a counter of the network namespace: file is snmp, netstat, snmp6, xfrm_stat or sctp/snmp below
-// /proc/net, or one in stat; group is Ip, Icmp, TcpExt and the like, "" in snmp6 and xfrm_stat. It returns 0 if there
-// is no such counter.
+// /proc/net, or one in stat; group is Ip, Icmp, TcpExt and the like, "" in snmp6 and xfrm_stat. It returns 0 if
+// the kernel does not have that counter.
 func (h *Host) Counter(file, group, name string) uint64 { return h.Counters(file)[key(group, name)] }
 
 func key(group, name string) string {

@@ -43,7 +43,7 @@ func (h *Host) Dropped(index int) (received, sent uint64) {
 	return h.linkCounter(index, receivedDropped), h.linkCounter(index, sentDropped)
 }
 
-// linkCounter returns a counter of a link; 0 if there is no such link.
+// linkCounter returns a counter of a link; 0 if the link does not exist.
 func (h *Host) linkCounter(index, place int) (n uint64) {
 	_ = h.socket.Do(rtnl.AskLink(unix.NLM_F_ACK, index, "", true), func(body []byte) {
 		if len(body) < unix.SizeofIfInfomsg {

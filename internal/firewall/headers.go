@@ -122,7 +122,7 @@ func arpHeader(p flow.Packet) value {
 	return v
 }
 
-// ipv4 returns the header of a packet that is no fragment and has no options. Its identification is not known.
+// ipv4 returns the header of an unfragmented packet without options. Its identification is not known.
 func (w *Walk) ipv4() value {
 	v := unknown(20)
 	v.put(0, known([]byte{0x45, 0}))

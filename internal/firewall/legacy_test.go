@@ -2,12 +2,9 @@ package firewall
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
-	"os"
 	"os/exec"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -16,64 +13,47 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
+// needLegacyTables skips a test if the kernel is built without the tables of iptables-legacy.
+func needLegacyTables(t *testing.T) {
+	t.Helper()
+	nstest.NeedProgram(t, "iptables-legacy-restore")
+	if out, err := exec.Command("iptables-legacy", "-S").CombinedOutput(); err != nil {
+		nstest.Skip(t, fmt.Sprintf("requires the tables of iptables-legacy: %s", out))
+	}
+}
+
 // TestTheKernelAgreesOnLegacyTables loads random tables of iptables-legacy and sends packets: what is evaluated as
 // passed arrives, and what is evaluated as dropped does not.
 func TestTheKernelAgreesOnLegacyTables(t *testing.T) {
-	nstest.NeedProgram(t, "iptables-legacy-restore")
 	l := newLab(t)
-	if out, err := exec.Command("iptables-legacy", "-S").CombinedOutput(); err != nil {
-		t.Logf("the kernel has no tables of iptables-legacy: %s", out)
-		return
-	}
-	seed := rand.Uint64()
-	if n, err := strconv.ParseUint(os.Getenv("TUNADM_TEST_SEED"), 10, 64); err == nil {
-		seed = n
-	}
-	g := &generator{rand.New(rand.NewPCG(seed, 3))}
-	sure, unsure, drops := 0, 0, 0
+	needLegacyTables(t)
+	c := agree(l, 3)
 	for range 60 {
-		before := g.flows(l)
-		tool, ipv6 := "iptables-legacy-restore", g.IntN(2) == 0
+		before := c.flows(l)
+		tool, ipv6 := "iptables-legacy-restore", c.IntN(2) == 0
 		if ipv6 {
 			tool = "ip6tables-legacy-restore"
 		}
-		rules := g.legacyTable(ipv6)
+		rules := c.legacyTable(ipv6)
 		restore(t, tool, rules)
 		rs := l.rules()
 		if len(rs.Unread) > 0 {
 			t.Fatal(rs.Unread)
 		}
-		for _, trip := range append(before, g.trips(l)...) {
-			v, passes := evaluate(rs, trip), l.passes(trip)
-			switch {
-			case v.Action == MayDrop:
-				unsure++
-				continue
-			case (v.Action == Pass) != passes:
-				t.Fatalf("seed %d: passes %v, evaluated as %+v\n%+v\n%s", seed, passes, v, trip, rules)
-			case !passes:
-				drops++
-			}
-			sure++
+		for _, trip := range append(before, c.trips(l)...) {
+			c.send(rs, trip, rules)
 		}
 		rs.Close()
 		empty, _, _ := strings.Cut(regexp.MustCompile(`:x. .*\n`).ReplaceAllString(rules, ""), "-A")
 		restore(t, tool, strings.ReplaceAll(empty, " DROP ", " ACCEPT ")+"COMMIT\n")
 	}
-	t.Logf("%d packets: %d dropped, %d not known", sure+unsure, drops, unsure)
-	if unsure*5 > sure || drops*10 < sure {
-		t.Errorf("%d known, of which %d dropped; %d not known", sure, drops, unsure)
-	}
+	c.end(5, 10)
 }
 
 // TestLegacyCounters compares the rules, policies and counters of a table with those of iptables-legacy-save.
 func TestLegacyCounters(t *testing.T) {
-	nstest.NeedProgram(t, "iptables-legacy-restore")
 	l := newLab(t)
-	if exec.Command("iptables-legacy", "-S").Run() != nil {
-		t.Log("the kernel has no tables of iptables-legacy")
-		return
-	}
+	needLegacyTables(t)
 	const rules = `*filter
 :FORWARD ACCEPT [0:0]
 :OUTPUT DROP [7:700]

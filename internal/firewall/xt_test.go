@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 
 	"github.com/vishvananda/netlink/nl"
@@ -26,42 +23,24 @@ type xtRule struct {
 // TestTheKernelAgreesOnMatches adds rules as iptables-nft does, one match and a drop, with random data.
 func TestTheKernelAgreesOnMatches(t *testing.T) {
 	l := newLab(t)
-	seed := rand.Uint64()
-	if n, err := strconv.ParseUint(os.Getenv("TUNADM_TEST_SEED"), 10, 64); err == nil {
-		seed = n
-	}
-	g := &generator{rand.New(rand.NewPCG(seed, 2))}
-	sure, unsure, drops := 0, 0, 0
+	c := agree(l, 2)
 	for range 60 {
-		trips := g.flows(l)
-		family, hook := g.one("ip", "ip6"), g.one("input", "forward", "prerouting")
+		trips := c.flows(l)
+		family, hook := c.one("ip", "ip6"), c.one("input", "forward", "prerouting")
 		base := " t { chain c { type filter hook " + hook + " priority 1; meta mark set 0x5; }; }"
 		if err := l.load("table " + family + base); err != nil {
 			t.Fatal(err)
 		}
-		m := g.match()
+		m := c.match()
 		l.append(family, m)
 		rs := l.rules()
-		for _, trip := range append(trips, g.trips(l)...) {
-			v, passes := evaluate(rs, trip), l.passes(trip)
-			switch {
-			case v.Action == MayDrop:
-				unsure++
-				continue
-			case (v.Action == Pass) != passes:
-				t.Errorf("seed %d, %s: passes %v, evaluated as %+v\n%+v\n%+v", seed, hook, passes, v, trip, m)
-			case !passes:
-				drops++
-			}
-			sure++
+		for _, trip := range append(trips, c.trips(l)...) {
+			c.send(rs, trip, fmt.Sprintf("%s %+v", hook, m))
 		}
 		rs.Close()
 		nstest.Run(t, "nft", "delete", "table", family, "t")
 	}
-	t.Logf("%d packets: %d dropped, %d not known", sure+unsure, drops, unsure)
-	if unsure*5 > sure || drops*20 < sure {
-		t.Errorf("%d known, of which %d dropped; %d not known", sure, drops, unsure)
-	}
+	c.end(5, 20)
 }
 
 // match returns a match with random data.

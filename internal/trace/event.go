@@ -20,7 +20,7 @@ type Event struct {
 	Time      time.Time
 	Reason    string // the kernel's name without its prefix, such as IP_RPFILTER; "": the packet passes
 	Function  string // the function of the kernel that drops it; "": not known
-	Counter   string // the event is no packet, but what this counter counted; "": it is a packet
+	Counter   string // the counter whose increase this event is; "": the event is a packet
 	Packets   int    // 1, or what the counter counted
 	ToProgram bool   // from this host or another device to the program; false: from the program
 
@@ -50,8 +50,8 @@ const sizeMax = 1 << 20
 // notSpecified is the reason of code that gives none: the function says more.
 const notSpecified = "NOT_SPECIFIED"
 
-// noReason reports whether a reason of the enumeration is no loss: the packet was used, or a socket of a program that
-// captures packets refused its own copy.
+// noReason reports whether a reason of the enumeration is not a loss: the packet was used, or a socket of a program
+// that captures packets refused its own copy.
 func noReason(name string) bool {
 	switch strings.TrimPrefix(name, prefixReason) {
 	case "SKB_CONSUMED", "SKB_NOT_DROPPED_YET", "PACKET_SOCK_ERROR":
