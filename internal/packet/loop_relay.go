@@ -73,13 +73,11 @@ type direction struct {
 
 func (d *direction) carry() error {
 	buffer := make([]byte, relayBuffer)
-	for !d.ended.Load() {
+	for {
 		n, err := d.in.Read(buffer)
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case errors.Is(err, unix.EAGAIN): // poll(2) reports an error that the queue does not tell
-			return netcfg.QueueError(d.Names[d.from], unix.EBADFD)
 		case err != nil:
 			return netcfg.QueueError(d.Names[d.from], err)
 		}
@@ -95,6 +93,8 @@ func (d *direction) carry() error {
 		if cause.Gone(err) { // any other error costs a packet
 			return netcfg.QueueError(d.Names[1-d.from], err)
 		}
+		if d.ended.Load() { // under load, the reader does not wait
+			return nil
+		}
 	}
-	return nil
 }

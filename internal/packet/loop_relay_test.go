@@ -64,6 +64,22 @@ func relayDevices(t *testing.T, ns *netcfg.Namespace) *Relay {
 	return r
 }
 
+// TestRelayReportsADeletedDevice stops a relay whose device was deleted.
+func TestRelayReportsADeletedDevice(t *testing.T) {
+	ns, err := netcfg.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	r := relayDevices(t, ns)
+	nstest.Run(t, "ip", "link", "del", r.Names[1])
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if e := new(cause.Error); !errors.As(r.Run(ctx), &e) || e.Device != r.Names[1] || e.Cause != cause.NoDevice {
+		t.Errorf("ends with %v", e)
+	}
+}
+
 func relayOnce(t *testing.T, load bool, end func(cancel func()), deleted string) {
 	ns, err := netcfg.Open("")
 	if err != nil {

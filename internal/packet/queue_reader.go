@@ -34,7 +34,8 @@ func NewReader(ctx context.Context, queue, out *os.File) (r *Reader, stop func()
 	return &Reader{fd, w}, stop, nil
 }
 
-// Read reads one packet and returns its length in bytes. At the end the error is io.EOF.
+// Read reads one packet and returns its length in bytes. At the end the error is io.EOF, and EBADFD if the device is
+// deleted, also if both happened at the same time.
 func (r *Reader) Read(packet []byte) (int, error) {
 	dead := false
 	for {
@@ -44,15 +45,17 @@ func (r *Reader) Read(packet []byte) (int, error) {
 			return n, nil
 		case errors.Is(err, unix.EINTR):
 			continue
-		case !errors.Is(err, unix.EAGAIN), dead:
+		case !errors.Is(err, unix.EAGAIN):
 			return 0, err
+		case dead:
+			return 0, unix.EBADFD
 		}
 		if err := r.waiter.Wait(time.Time{}); err != nil {
 			return 0, fmt.Errorf("wait for packets: %w", err)
 		}
-		if r.waiter.Stopped() || r.waiter.Unread() {
+		dead = r.waiter.Failed(0) // the next read returns why
+		if !dead && (r.waiter.Stopped() || r.waiter.Unread()) {
 			return 0, io.EOF
 		}
-		dead = r.waiter.Failed(0)
 	}
 }
