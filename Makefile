@@ -46,11 +46,14 @@ build:
 	  -ldflags '-s -w -X main.version=$(VERSION)' -o tunadm .
 
 # One package at a time: attackers in the tests of netcfg block each search for attached programs on the machine.
+# The tests mostly wait for programs and the kernel: more of them at a time than processors.
+TEST = $(GO) test -p 1 -parallel 4 -tags $(TAGS)
+
 check:
 	@testing/prepare --check
 	$(GO) vet -tags $(TAGS) ./...
 	@skips=$$(mktemp) && export TUNADM_TEST_SKIPS="$$skips" && \
-	  { $(GO) test -p 1 -tags $(TAGS) ./...; code=$$?; sort "$$skips" | uniq -c; rm -f "$$skips"; exit $$code; }
+	  { $(TEST) ./...; code=$$?; sort "$$skips" | uniq -c; rm -f "$$skips"; exit $$code; }
 
 faults: build
 	faults/faultcheck.py all --binary ./tunadm
@@ -58,9 +61,9 @@ faults: build
 situations: build
 	testing/situations/situations.py ./tunadm
 
-# One package at a time, and longer deadlines: with the race detector a search for attached programs takes seconds.
+# Longer deadlines: with the race detector a search for attached programs takes seconds.
 race:
-	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 TUNADM_TEST_PATIENCE=5 $(GO) test -race -p 1 -timeout 30m -tags $(TAGS) ./...
+	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 TUNADM_TEST_PATIENCE=5 $(TEST) -race -timeout 30m ./...
 
 archs:
 	for arch in $$($(GO) tool dist list | sed -n 's|^linux/||p'); do \

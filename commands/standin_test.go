@@ -30,6 +30,7 @@ func TestStandsInLineByLine(t *testing.T) {
 		}
 		rows++
 		t.Run(row, func(t *testing.T) {
+			t.Parallel()
 			// ip(8) shows the programs of other namespaces, if their devices have the same names.
 			row := strings.ReplaceAll(row, "twin", unique())
 			var old, now played
