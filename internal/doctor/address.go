@@ -242,14 +242,30 @@ func subnetTwice(v *view) []Finding {
 			continue
 		}
 		if other := v.sameSubnet(a, d); other != nil {
-			return one(Error, fmt.Sprintf("%s also has an address in %s", words.Escape(other.Name), a.Subnet()),
-				"the kernel sends packets to that network through only one of the two; "+
-					"the address below is an example (an unused network)",
+			what := fmt.Sprintf("%s also has an address in %s", words.Escape(other.Name), a.Subnet())
+			means := "the kernel sends packets to that network through only one of the two"
+			if other.Kind == "tun" && !other.InUse() && other.Master == "" && d.InUse() {
+				return one(Error, what, means+"; no program is attached to "+words.Escape(other.Name),
+					withoutNetwork(other, a.Subnet()), fix.Fix{After: ", if it is no longer needed",
+						Commands: []fix.Command{fix.Tunadm("delete", other.Name)}})
+			}
+			return one(Error, what, means+"; the address below is an example (an unused network)",
 				fix.Run(fix.Tunadm("set", d.Name, "--remove-address", a.String(), "--add-address",
 					v.freeAddress(a.Local.Is6()).String())))
 		}
 	}
 	return nil
+}
+
+// withoutNetwork returns the command that removes the addresses of a network from a TUN/TAP device.
+func withoutNetwork(l *netcfg.Device, subnet netip.Prefix) fix.Fix {
+	var flags []string
+	for _, a := range own(l) {
+		if a.Subnet() == subnet {
+			flags = append(flags, "--remove-address", a.String())
+		}
+	}
+	return fix.Run(fix.Tunadm("set", l.Name, flags...))
 }
 
 // ownAddress explains why a ping to the device's own address proves nothing.

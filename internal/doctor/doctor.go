@@ -250,7 +250,7 @@ func (v *view) complete(check string, findings []Finding) []Finding {
 		f.Check = check
 		f.Fixes = fix.Narrowest(f.Fixes)
 		for i, fix := range f.Fixes {
-			f.Fixes[i] = fix.Lasting().In(v.Netns).For(v.admin)
+			f.Fixes[i] = fix.Distinct().Lasting().In(v.Netns).For(v.admin)
 		}
 		if v.device != nil {
 			f.Device = v.device.Name

@@ -31,7 +31,7 @@ func (j *journey) dropped(w *walk, h firewall.Hook, drops []firewall.Verdict) []
 	if level == OK {
 		return ok(what + ", but no such packet was seen")
 	}
-	w.dropped = true
+	w.dropped, j.refused = true, true
 	opening := j.opening(w, h, drops)
 	if j.course == through && !w.answer {
 		if back := j.walkBack(); back != nil {

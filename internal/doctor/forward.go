@@ -118,7 +118,7 @@ func returnForwarding(j *journey) []Finding {
 	what := fmt.Sprintf("this host does not forward IPv4 packets that arrive through %s, such as answers to the "+
 		"program", words.Escape(out.Name))
 	n := j.host.Counter("snmp", "Ip", "InAddrErrors")
-	if n == 0 && !j.explicit() || !t.unanswered() && !j.explicit() {
+	if !j.explicit() && (n == 0 || out.Stats.RxPackets == 0 || !t.unanswered()) {
 		return ok(what)
 	}
 	return []Finding{{Level: Error, What: what, Fixes: j.forwardFixes(), Means: fmt.Sprintf(

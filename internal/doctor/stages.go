@@ -25,6 +25,8 @@ type journey struct {
 	walk   *walk        // the way through the firewall; nil: not begun
 	walk6  *walk        // that of an IPv6 frame
 	rules  []string     // of the firewall, which have changed where the packet goes
+
+	refused bool // by the firewall, the packet or the answer to it, and this was reported
 }
 
 // A course is one of the kernel's ways for a packet of the device.
@@ -114,8 +116,7 @@ func (v *view) journeys() (all []*journey) {
 			InIndex: layer3.Index}
 		switch {
 		case v.From.IsValid() && v.From == a.other:
-			p := v.question(back)
-			add(v.courseTo(p.To), p)
+			all = append(all, v.askedFrom(back))
 		case v.From.IsValid() && !v.isOwn(v.From):
 			// another network of the device has it
 		case v.To.IsValid():
@@ -130,7 +131,7 @@ func (v *view) journeys() (all []*journey) {
 			}
 		}
 	}
-	if d.MasterKind == "bridge" {
+	if d.MasterKind == "bridge" && !slices.ContainsFunc(all, (*journey).frame) {
 		add(toPort, flow.Packet{Out: d.Name, OutIndex: d.Index, Bridge: d.Master})
 		add(bridged, flow.Packet{In: d.Name, InIndex: d.Index, Bridge: d.Master})
 	}
@@ -145,11 +146,11 @@ func (v *view) layer3() *netcfg.Device {
 	return v.device
 }
 
-// farHosts returns an address behind each other link that is up, to which a program may send through this host; if
-// there is none, one of an unknown network.
+// farHosts returns an address behind each other link that is up, to which a program may send through this host, and one
+// of an unknown network if another link leads there, or if there is no other.
 func (v *view) farHosts(layer3 *netcfg.Device, ipv6 bool) (all []netip.Addr) {
 	const most, looked = 4, 64
-	seen := map[int]bool{}
+	seen, chosen := map[int]bool{}, map[int]bool{v.device.Index: true, layer3.Index: true}
 	for number, a := range v.addressesOf(ipv6) {
 		to := target(a)
 		if number == layer3.Index || number == v.device.Index || !usable(a) || !to.IsValid() {
@@ -158,37 +159,15 @@ func (v *view) farHosts(layer3 *netcfg.Device, ipv6 bool) (all []netip.Addr) {
 		if seen[number] = true; len(all) == most || len(seen) > looked {
 			break
 		}
-		if l := v.byIndex(number); l != nil && l.Up && l.Kind != "loopback" && l.Kind != "tun" {
-			all = append(all, to)
+		if l := v.byIndex(number); l != nil && l.Up && l.Kind != "loopback" && (l.Kind != "tun" || l.Carrier) {
+			all, chosen[number] = append(all, to), true
 		}
 	}
-	if len(all) == 0 {
-		return []netip.Addr{unknownHost(ipv6)}
+	way, err := v.host.Find(flow.Packet{To: unknownHost(ipv6)})
+	if len(all) == 0 || err == nil && way.Refusal == 0 && !way.Local() && !chosen[way.Index] {
+		all = append(all, unknownHost(ipv6))
 	}
 	return all
-}
-
-// question completes a packet with the protocol and the ports of the question.
-func (v *view) question(p flow.Packet) flow.Packet {
-	if v.From.IsValid() {
-		p.From = v.From
-	}
-	if v.To.IsValid() {
-		p.To = v.To
-	}
-	if v.Protocol != 0 {
-		p.Protocol = v.Protocol
-	}
-	p.FromPort, p.ToPort = v.FromPort, v.ToPort
-	return p
-}
-
-// courseTo returns the course of a packet from the program to an address.
-func (v *view) courseTo(to netip.Addr) course {
-	if v.isOwn(to) {
-		return fromProgram
-	}
-	return through
 }
 
 // echo returns the protocol of ping(8) for the family of an address.

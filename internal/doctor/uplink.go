@@ -33,12 +33,14 @@ var private = []netip.Prefix{
 // knows no return path.
 func masquerade(j *journey) []Finding {
 	out, t := j.outlet(), j.traffic()
-	forwarded := j.host.Counter("snmp", "Ip", "ForwDatagrams")
-	if j.packet.IPv6() {
-		forwarded = j.own6("Ip6OutForwDatagrams")
+	if out == nil || out.Index == j.layer3().Index || !isPrivate(j.packet.From) || j.refused {
+		return nil
 	}
-	if out == nil || out.Index == j.layer3().Index || out.Kind == "tun" || !isPrivate(j.packet.From) ||
-		forwarded == 0 && !j.explicit() || !t.unanswered() && !j.explicit() || t.sent-min(t.sent, t.received) < 3 {
+	forwarded := j.host.Counter("snmp", "Ip", "ForwDatagrams")
+	if j.packet.IPv6() { // the kernel counts them on the link through which they leave
+		forwarded = j.host.Counter("dev_snmp6/"+out.Name, "", "Ip6OutForwDatagrams")
+	}
+	if forwarded == 0 && !j.explicit() || !t.unanswered() && !j.explicit() || t.sent-min(t.sent, t.received) < 3 {
 		return nil
 	}
 	p, known := j.located(j.packet)

@@ -88,6 +88,18 @@ func (c Command) String() string {
 	return line
 }
 
+// Distinct returns the fix without commands that repeat an earlier one.
+func (f Fix) Distinct() Fix {
+	var all []Command
+	for _, c := range f.Commands {
+		if !slices.ContainsFunc(all, func(o Command) bool { return o.String() == c.String() }) {
+			all = append(all, c)
+		}
+	}
+	f.Commands = all
+	return f
+}
+
 // In returns the fix with its commands in a network namespace, named as --netns names it; "": the namespace of the
 // reader.
 func (f Fix) In(netns string) Fix {

@@ -5,7 +5,8 @@ import importlib
 from table import SITUATIONS
 
 FILES = ("programs", "frames", "filters", "firewalls", "chains", "forwarding", "nat", "routes", "policies", "ethernet",
-         "neighbours", "bridges", "ports", "rights", "drift", "servers", "machines", "healthy", "ordinary", "unusual")
+         "neighbours", "bridges", "ports", "rights", "drift", "servers", "machines", "journeys", "healthy",
+         "ordinary", "unusual")
 for name in FILES:
     importlib.import_module(name)
 

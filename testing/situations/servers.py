@@ -146,8 +146,7 @@ broken(
           r"|(masquerad|\bNAT\b|translat|(way|route) back).*\btun1\b"),
     probe="ip netns exec g ping -c1 -W1 198.51.100.7",
     repair="nft add rule ip nat POSTROUTING oifname tun1 masquerade",
-    needfix="masquerade", source="casualsnek/cassowary#51",
-    missed="it does not ask for masquerading on an outlet that is a tun")
+    needfix="masquerade", source="casualsnek/cassowary#51")
 
 broken(
     "tailscale accepts a route for the network of the tap, and its rule is before the table main",
@@ -174,8 +173,7 @@ broken(
     want=r"\btun0\b",
     probe="to_guest",
     repair="ip link del tun0",
-    fix=True,
-    missed="its fix changes the device in question, not the one without a program")
+    fix=True)
 
 broken(
     "IPv4 is masqueraded, and the local IPv6 addresses (fd00::/64) are not",
@@ -191,5 +189,4 @@ broken(
     want=(r"(IPv6|fd00::).*(masquerad|\bNAT\b|translat|(way|route) back|return (path|route))"
           r"|(masquerad|\bNAT\b|translat|(way|route) back|return (path|route)).*(IPv6|fd00::)"),
     probe="to_far6",
-    repair="TYPE=nat chain ip6 n p postrouting 100; rule ip6 n p oifname v0 masquerade",
-    missed="it reads the count of forwarded IPv6 packets on the wrong device")
+    repair="TYPE=nat chain ip6 n p postrouting 100; rule ip6 n p oifname v0 masquerade")
