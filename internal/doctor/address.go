@@ -85,13 +85,7 @@ func noAddress(v *view) []Finding {
 		}
 		return nil
 	}
-	if !d.Up || d.Master != "" || !v.asked() || len(d.Routes) > 0 {
-		return ok("it has no address")
-	}
-	return one(Warning, "it has no address",
-		"no route leads to it, so this host sends no packet to it; "+
-			"the address below is an example (an unused network)",
-		fix.Run(fix.Tunadm("set", d.Name, "--address", v.freeAddress(false).String())))
+	return v.noAddressNorBridge()
 }
 
 // freeAddress returns an address from a network that no link of this host uses.

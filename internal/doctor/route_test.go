@@ -11,8 +11,8 @@ func TestAddressChecks(t *testing.T) {
 	lan := &netcfg.Device{Index: 9, Name: "eth1", Up: true, Addresses: addresses("10.0.0.9/24")}
 	checkAll(t, map[string]situation{
 		"an address": {look: noAddress, device: tun0(), question: named},
-		"no address": {look: noAddress, device: tun0(func(d *netcfg.Device) { d.Addresses = nil }), question: named,
-			want: "warning it has no address", fix: "tunadm set tun0 --address 192.168.77.1/24"},
+		"no address": {look: noAddress, device: tun0(idle, func(d *netcfg.Device) { d.Addresses = nil }),
+			question: named, want: "warning it has no address", fix: "tunadm set tun0 --address 192.168.77.1/24"},
 		"no address, not named": {look: noAddress, device: tun0(func(d *netcfg.Device) { d.Addresses = nil }),
 			want: "ok"},
 		"a single host": {look: noAddress, question: named,

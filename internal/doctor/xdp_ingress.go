@@ -62,6 +62,8 @@ func ingress(j *journey) (found []Finding) {
 			After: "  # until the program that added it runs again"}
 		what := fmt.Sprintf("a traffic control filter (ingress, pref %s, %s)", preference, f.Kind)
 		switch {
+		case f.Redirects && j.notOurs():
+			found = append(found, ok(what+" redirects packets of the program to another device")...)
 		case f.Dropped > 0 && f.Redirects:
 			found = append(found, counted(f.Dropped, what+" redirected "+packets(f.Dropped)+
 				" of the program to another device", "this host does not receive them", remove)...)
@@ -76,4 +78,11 @@ func ingress(j *journey) (found []Finding) {
 		}
 	}
 	return found
+}
+
+// notOurs reports whether nothing on this host could receive the packets of the program without a redirection: a
+// filter hands them to another link on purpose, such as that of a container in which the machine runs.
+func (j *journey) notOurs() bool {
+	d := j.device
+	return len(own(d))+len(d.Routes) == 0 && d.Master == ""
 }

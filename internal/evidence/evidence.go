@@ -32,6 +32,7 @@ type Host struct {
 	configurations map[int]*configuration // by the index of the link
 	connected      *[]Socket
 	policies       *[]Policy
+	uppers         *[]Upper
 	states         *[]Template
 }
 

@@ -29,6 +29,19 @@ func (h *Host) OwnSource(bridge, port string) (mac net.HardwareAddr, ago time.Du
 	return mac, ago
 }
 
+// LoggedBridge returns the bridge of which a link was a port last, as the kernel logged; "": the log has no such line,
+// or cannot be read. The log has the links of all network namespaces.
+func (h *Host) LoggedBridge(port string) (bridge string) {
+	for _, text := range kernelLog() { // BRIDGE: port NUMBER(PORT) entered STATE state
+		name, rest, _ := strings.Cut(text, ": port ")
+		_, rest, _ = strings.Cut(rest, "(")
+		if strings.HasPrefix(rest, port+") entered ") {
+			bridge = name
+		}
+	}
+	return bridge
+}
+
 // kernelLog yields the lines of the kernel's log with the time since the boot. A container has no /dev/kmsg, and some
 // hosts let nobody but root open it.
 func kernelLog() func(yield func(time.Duration, string) bool) {

@@ -28,8 +28,7 @@ broken(
     want=r"virbr0|\bbridge\b|\bmaster\b",
     probe="to_host",
     repair="ip link set vnet0 master virbr0",
-    needfix="virbr0",
-    missed="it does not look for a bridge that lost its ports")
+    needfix="virbr0")
 
 broken(
     "the uplink is a port of the bridge, and nobody set it up",

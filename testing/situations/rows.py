@@ -5,7 +5,7 @@ import importlib
 from table import SITUATIONS
 
 FILES = ("programs", "frames", "filters", "firewalls", "chains", "forwarding", "nat", "routes", "policies", "ethernet",
-         "neighbours", "bridges", "ports", "rights", "drift", "servers", "machines", "journeys", "healthy",
+         "neighbours", "bridges", "ports", "uplinks", "rights", "drift", "servers", "machines", "journeys", "healthy",
          "ordinary", "unusual")
 for name in FILES:
     importlib.import_module(name)
