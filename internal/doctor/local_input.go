@@ -1,6 +1,9 @@
 package doctor
 
 import (
+	"net/netip"
+	"time"
+
 	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/flow"
@@ -22,7 +25,7 @@ func inputStages() []stage {
 func localRoute(j *journey) []Finding {
 	own := j.packet.To
 	way, err := j.host.Find(flow.Packet{To: own})
-	if err != nil || way.Local() {
+	if err != nil || way.Local() || own.Is6() && j.becomesLocal(own) {
 		return nil
 	}
 	dev := j.layer3().Name
@@ -31,4 +34,16 @@ func localRoute(j *journey) []Finding {
 	return one(Error, "the local route of its own address "+own.String()+" is missing",
 		"this host does not accept packets to that address: ping gets no answer",
 		fix.Run(ip(add...)))
+}
+
+// becomesLocal waits for the entry of an IPv6 address: the kernel adds it in a work queue, after the address.
+func (j *journey) becomesLocal(own netip.Addr) bool {
+	const pause, longest = 20 * time.Millisecond, 1200 * time.Millisecond
+	for range longest / pause {
+		if way, err := j.host.Match(flow.Packet{To: own}); err == nil && way.Local() {
+			return true
+		}
+		time.Sleep(pause)
+	}
+	return false
 }
