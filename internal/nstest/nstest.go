@@ -150,8 +150,17 @@ func Enter(t T) {
 	}
 }
 
-// Attach attaches to a device as a program does, with these IFF_ flags, and returns the descriptor.
-func Attach(name string, flags uint16) (*os.File, error) {
+// Attach attaches to a device as a program does, with these IFF_ flags, and returns the descriptor. It retries EBUSY
+// for a second: a program that reads /proc/PID/fdinfo keeps the file of a program that has just ended for a moment.
+func Attach(name string, flags uint16) (f *os.File, err error) {
+	for deadline := time.Now().Add(Patience(time.Second)); ; time.Sleep(time.Millisecond) {
+		if f, err = attach(name, flags); !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return f, err
+		}
+	}
+}
+
+func attach(name string, flags uint16) (*os.File, error) {
 	fd, err := unix.Open(Driver, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err

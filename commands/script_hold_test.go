@@ -1,0 +1,79 @@
+package commands
+
+import (
+	"encoding/hex"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/nstest"
+)
+
+// hold is the command "hold NAME FLAGS": the test itself is a program that attaches, with hexadecimal IFF_ flags, until
+// release. Its process is $HOLDER.
+func hold(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: hold NAME FLAGS")
+	}
+	flags, err := strconv.ParseUint(args[1], 16, 16)
+	ts.Check(err)
+	f, err := nstest.Attach(args[0], uint16(flags))
+	ts.Check(err)
+	files := ts.Value(held{}).(*[]*os.File)
+	*files = append(*files, f)
+	ts.Defer(func() { f.Close() })
+	ts.Setenv("HOLDER", strconv.Itoa(os.Getpid()))
+	if flags&unix.IFF_NO_CARRIER == 0 {
+		awaitRunning(ts, args[0])
+	}
+}
+
+// awaitRunning waits until a device that is up runs: until then, the kernel drops packets to it uncounted.
+func awaitRunning(ts *testscript.TestScript, name string) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	ts.Check(err)
+	defer unix.Close(fd)
+	ifr, err := unix.NewIfreq(name)
+	ts.Check(err)
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		ts.Check(unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, ifr))
+		if flags := ifr.Uint16(); flags&unix.IFF_UP == 0 || flags&unix.IFF_RUNNING != 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s is up and attached, and does not run", name)
+		}
+	}
+}
+
+// send is the command "send HEX...": what was held last writes a packet to its device. With "!", the driver refuses
+// the packet.
+func send(ts *testscript.TestScript, neg bool, args []string) {
+	packet, err := hex.DecodeString(strings.Join(args, ""))
+	ts.Check(err)
+	files := *ts.Value(held{}).(*[]*os.File)
+	fd := int(files[len(files)-1].Fd())
+	ts.Check(unix.SetNonblock(fd, true)) // as most programs: the driver then has other ways for packets
+	_, err = unix.Write(fd, packet)
+	if neg && err == nil {
+		ts.Fatalf("the driver accepts the packet")
+	} else if !neg {
+		ts.Check(err)
+	}
+}
+
+// release is the command that lets go all that the script holds.
+func release(ts *testscript.TestScript, _ bool, _ []string) {
+	files := ts.Value(held{}).(*[]*os.File)
+	syscall.ForkLock.Lock() // a child of another test has the descriptors too, until it has become its program
+	defer syscall.ForkLock.Unlock()
+	for _, f := range *files {
+		ts.Check(f.Close())
+	}
+	*files = nil
+}
