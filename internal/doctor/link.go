@@ -126,9 +126,15 @@ func mtuOfMaster(v *view) []Finding {
 	if m == nil || d.MasterKind != "bridge" || d.MTU <= m.MTU {
 		return nil
 	}
+	means := "the bridge silently drops packets larger than its own MTU"
+	for l := range v.siblings() {
+		if v.asked() && l.MTU == m.MTU {
+			means += ", which is the smallest one of its ports: that of " + words.Escape(l.Name)
+			break
+		}
+	}
 	return one(Warning,
-		fmt.Sprintf("its MTU is %d, but that of its bridge %s is %d", d.MTU, words.Escape(m.Name), m.MTU),
-		"the bridge silently drops packets larger than its own MTU",
+		fmt.Sprintf("its MTU is %d, but that of its bridge %s is %d", d.MTU, words.Escape(m.Name), m.MTU), means,
 		fix.Run(fix.Tunadm("set", d.Name, "--mtu", strconv.Itoa(m.MTU))))
 }
 

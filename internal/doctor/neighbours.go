@@ -47,6 +47,9 @@ func neighbour(j *journey) []Finding {
 			}
 		}
 	}
+	if found := j.withoutGateway(layer3); found != nil {
+		return found
+	}
 	switch {
 	case entry == nil || permanent:
 		return nil

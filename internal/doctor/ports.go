@@ -15,6 +15,7 @@ import (
 func bridgeStages() []stage {
 	return []stage{{"port-state", portState}, {"port-vlan", portVLAN}, {"port-locked", portLocked},
 		{"port-mac", portMAC}, {"port-isolated", portIsolated}, {"other-port", otherPort},
+		{"bridge-alone", bridgeAlone},
 		{"firewall", hooks(firewall.BridgeForward, firewall.Forward, firewall.BridgePostrouting)},
 		{"firewall", frameResolution}}
 }
@@ -87,34 +88,6 @@ func portState(j *journey) []Finding {
 	}
 	return one(Error, what, "an administrator or a program set the state",
 		fix.Run(fix.InNamespace("bridge", "link", "set", "dev", name, "state", "3")))
-}
-
-// otherPort finds another port of the bridge that was disabled by hand.
-func otherPort(j *journey) []Finding {
-	p, br := j.port()
-	if p == nil || br == nil {
-		return nil
-	}
-	if b := j.host.Bridge(br.Index); b == nil || b.STP {
-		return nil // STP blocks ports on purpose
-	}
-	for _, o := range j.otherPorts(p) {
-		l := j.byIndex(o.Index)
-		if l == nil || !l.Up || !l.Carrier {
-			continue
-		}
-		if o.State == evidence.PortDisabled {
-			o = j.enabled(o.Index)
-		}
-		if o == nil || o.State != evidence.PortDisabled && o.State != evidence.PortBlocking {
-			continue
-		}
-		state := fix.Run(fix.InNamespace("bridge", "link", "set", "dev", l.Name, "state", "3"))
-		return one(Warning, fmt.Sprintf(
-			"%s, another port of its bridge %s, is disabled or blocked, although STP is off",
-			words.Escape(l.Name), words.Escape(br.Name)), "the bridge passes no frame between the two", state)
-	}
-	return nil
 }
 
 // portLocked finds a locked port behind which the forwarding database has no MAC address.

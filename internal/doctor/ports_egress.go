@@ -17,24 +17,27 @@ func portFlood(j *journey) []Finding {
 	if p == nil || br == nil {
 		return nil
 	}
+	return j.unflooded(p, br, "the port", "the program")
+}
+
+// unflooded finds a port to which the bridge does not flood frames that the hosts behind it require.
+func (j *journey) unflooded(p *evidence.Port, br *netcfg.Device, port, behind string) []Finding {
 	set := func(words ...string) fix.Fix {
-		command := []string{"bridge", "link", "set", "dev", j.device.Name}
+		command := []string{"bridge", "link", "set", "dev", j.called(p.Index)}
 		return fix.Run(fix.InNamespace(slices.Concat(command, words)...))
 	}
-	b := j.host.Bridge(br.Index)
+	b, master := j.host.Bridge(br.Index), words.Escape(br.Name)
 	switch {
 	case !p.FloodBroadcast && !p.AnswersARP:
-		return one(Error,
-			"the bridge "+words.Escape(br.Name)+" sends no broadcast frames to the port (bcast_flood off)",
-			"the program sees no ARP request and no DHCP message", set("bcast_flood", "on"))
+		return one(Error, "the bridge "+master+" sends no broadcast frames to "+port+" (bcast_flood off)",
+			behind+" sees no ARP request and no DHCP message", set("bcast_flood", "on"))
 	case !p.Flood && !p.Learning && len(j.behind(p)) == 0:
-		return one(Error, "the bridge "+words.Escape(br.Name)+" knows no MAC address behind the port, learns none "+
+		return one(Error, "the bridge "+master+" knows no MAC address behind "+port+", learns none "+
 			"(learning off), and sends it no frames to unknown addresses (flood off)",
-			"only broadcast and multicast frames reach the program", set("learning", "on", "flood", "on"))
+			"only broadcast and multicast frames reach "+behind, set("learning", "on", "flood", "on"))
 	case !p.FloodMulticast && b != nil && !b.MulticastSnooping && len(j.otherPorts(p)) > 0:
-		return one(Warning, "the bridge "+words.Escape(br.Name)+
-			" sends no multicast frames of other ports to the port "+
-			"(mcast_flood off, mcast_snooping 0)", "IPv6 neighbour discovery does not reach the program",
+		return one(Warning, "the bridge "+master+" sends no multicast frames of other ports to "+port+
+			" (mcast_flood off, mcast_snooping 0)", "IPv6 neighbour discovery does not reach "+behind,
 			set("mcast_flood", "on"))
 	}
 	return nil

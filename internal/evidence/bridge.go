@@ -23,6 +23,8 @@ const (
 type Port struct {
 	Index, Bridge  int // of the links
 	MAC            link.MAC
+	MTU            int
+	Up, Carrier    bool
 	State          uint8
 	Isolated       bool
 	Learning       bool
@@ -76,11 +78,14 @@ func decodePort(body []byte) (p Port, ok bool) {
 	if len(body) < unix.SizeofIfInfomsg {
 		return p, false
 	}
-	p.Index = int(rtnl.Uint32(body[4:]))
+	flags := rtnl.Uint32(body[8:])
+	p.Index, p.Up, p.Carrier = int(rtnl.Uint32(body[4:])), flags&unix.IFF_UP != 0, flags&unix.IFF_LOWER_UP != 0
 	for kind, value := range rtnl.Attributes(body[unix.SizeofIfInfomsg:]) {
 		switch kind {
 		case unix.IFLA_MASTER:
 			p.Bridge = int(rtnl.Uint32(value))
+		case unix.IFLA_MTU:
+			p.MTU = int(rtnl.Uint32(value))
 		case unix.IFLA_ADDRESS:
 			p.MAC = append(link.MAC{}, value...)
 		case unix.IFLA_PROTINFO:
