@@ -42,7 +42,8 @@ const flowsMost = 10_000
 
 // drain prints the packets that have been reported. It returns true if the last one of --count was among them.
 func (r *traceReport) drain() (done bool, err error) {
-	for !done {
+	const most = 8192 // then signals and the end of the run come first: packets may arrive faster than they are printed
+	for n := 0; !done && n < most; n++ {
 		e, ok := r.trace.Next()
 		if !ok {
 			break
@@ -150,7 +151,7 @@ func (r *traceReport) summary() error {
 	}
 	err := r.flush()
 	text := fmt.Sprintf("the kernel dropped %s", packets(r.dropped))
-	if r.verbose {
+	if r.verbose && r.trace.Without() == "" {
 		text += fmt.Sprintf(", and passed %s", packets(r.passing))
 	}
 	if lost := r.trace.Lost(); lost > 0 {

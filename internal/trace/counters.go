@@ -36,6 +36,15 @@ var losses = [...]counter{
 	{"snmp6", "", "Udp6NoPorts", "NO_SOCKET"}, {"snmp6", "", "Udp6RcvbufErrors", "SOCKET_RCVBUFF"},
 }
 
+// refusals are the counters of packets of this host that IPsec refuses before there is a packet to report, and of
+// packets that it may not forward, which are reported.
+var refusals = [...]counter{
+	{"xfrm_stat", "", "XfrmOutNoStates", reasonIPsec}, {"xfrm_stat", "", "XfrmOutPolBlock", reasonIPsec},
+	{"xfrm_stat", "", "XfrmOutPolError", reasonIPsec}, {"xfrm_stat", "", "XfrmOutBundleGenError", reasonIPsec},
+}
+
+const reasonIPsec = "XFRM_POLICY"
+
 // The counters of the device itself.
 const (
 	rxDropped = "rx_dropped"
@@ -63,6 +72,9 @@ func (t *Trace) tally() tally {
 	}
 	defer h.Close()
 	now[rxDropped], now[txDropped] = h.Dropped(t.target.Index)
+	for _, c := range refusals {
+		now[c.name] = h.Counter(c.file, c.group, c.name)
+	}
 	if t.Reports() {
 		return now
 	}
@@ -84,18 +96,28 @@ func (t *Trace) tally() tally {
 // becomes an event. Call it each second and at the end.
 func (t *Trace) Look() {
 	now := t.tally()
-	for t.take() { // what was reported is not missing
+	for n := 0; n < atOnce && t.take(); n++ { // what was reported is not missing
 	}
 	t.moved(now, rxDropped, false, "")
 	t.moved(now, txDropped, true, "")
+	for _, c := range refusals {
+		known := min(now[c.name]-min(now[c.name], t.counted[c.name]), t.refused)
+		t.counted[c.name], t.refused = t.counted[c.name]+known, t.refused-known
+		t.movedHere(now, c, true)
+	}
 	if t.Reports() {
 		return
 	}
 	t.moved(now, queueDrop, true, "QDISC_DROP")
 	for _, c := range losses {
-		if t.moved(now, c.title(), false, c.reason) {
-			t.waiting[len(t.waiting)-1].Text = " of this network namespace, possibly of another device"
-		}
+		t.movedHere(now, c, false)
+	}
+}
+
+// movedHere adds an event if a counter of the network namespace has moved.
+func (t *Trace) movedHere(now tally, c counter, toProgram bool) {
+	if t.moved(now, c.title(), toProgram, c.reason) {
+		t.waiting[len(t.waiting)-1].Text = " of this network namespace, possibly of another device"
 	}
 }
 
@@ -126,9 +148,11 @@ func (t *Trace) moved(now tally, name string, toProgram bool, reason string) boo
 	return true
 }
 
-// reported counts a reported drop, which the counters of the device count as well.
+// reported counts a reported drop, which the counters of the device or of IPsec count as well.
 func (t *Trace) reported(e *Event) {
 	switch {
+	case e.Reason == reasonIPsec && (e.Function == "ip_forward" || e.Function == "ip6_forward"):
+		t.refused++
 	case e.Reason == "" || e.at != t.target.Index:
 	case e.ToProgram:
 		t.counted[txDropped]++

@@ -33,6 +33,7 @@ type Trace struct {
 	host    host
 	boot    time.Time // when the kernel's clock was 0
 	counted tally     // the counters of drops: how far they have been reported
+	refused uint64    // reported packets that IPsec refused to forward, not yet found in its counters
 	waiting []Event   // not returned by Next yet
 	bridge  database  // of the device's bridge
 	without error     // why no BPF program reports packets; nil: it does
@@ -40,6 +41,9 @@ type Trace struct {
 
 // ringSize is the room for reports that were not read yet: 4000 packets.
 const ringSize = 1 << 20
+
+// atOnce is how many reports are read in one go, a full ring. Under load more arrive meanwhile.
+const atOnce = 1 << 13
 
 // Open starts a trace of a device of the thread's network namespace: of the packets that the kernel drops, and with
 // passes also of those that it hands to the device or takes from it. If that is not possible, the events are those of
@@ -134,7 +138,7 @@ func (t *Trace) FD() int {
 
 // Next returns the next event; false: there is none yet.
 func (t *Trace) Next() (e Event, ok bool) {
-	for len(t.waiting) == 0 && t.take() {
+	for n := 0; n < atOnce && len(t.waiting) == 0 && t.take(); n++ {
 	}
 	if len(t.waiting) == 0 {
 		return e, false

@@ -124,10 +124,14 @@ def trace(s):
                              stdout=out, stderr=errors)
         found = False
         while not found and p.poll() is None:
-            shell(s.traffic or s.probe)
+            shell(s.traffic or s.probe, 10)
             found = re.search(s.reason, open("/run/trace").read())
         p.terminate()
-        p.wait()
+        try:
+            p.wait(20)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            return dict(invalid="trace does not end")
     return dict(traced=bool(found), lines=open("/run/trace").read()[-1500:], errors=open("/run/trace.errors").read())
 
 

@@ -187,7 +187,7 @@ broken(
     want="xfrm|IPsec",
     probe="to_guest",
     repair="ip xfrm policy delete dir out src 0.0.0.0/0 dst 10.0.0.0/8",
-    fix=True, requires="ip xfrm policy")
+    fix=True, reason="XFRM", requires="ip xfrm policy")
 
 broken(
     "a Docker network, without a container, covers a part of the network of the VPN",
