@@ -24,7 +24,9 @@ func changed(j *journey) (found []Finding) {
 		if to.Port() != 0 {
 			j.packet.ToPort = to.Port()
 		}
-		j.course = j.courseTo(to.Addr())
+		if j.course != inward || j.isOwn(to.Addr()) {
+			j.course = j.courseTo(to.Addr())
+		}
 		found = j.note(found, "its destination is now "+to.Addr().String(), steps.Changed(firewall.Destination))
 	}
 	if mark, known := steps.MarkNow(); known && mark != before.Mark {

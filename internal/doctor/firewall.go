@@ -69,7 +69,7 @@ func hooks(at ...firewall.Hook) func(*journey) []Finding {
 			if !known {
 				return nil
 			}
-			j.walk = &walk{packet: p}
+			j.walk = &walk{packet: p, narrow: j.narrow()}
 		}
 		if found := j.pass(j.walk, at); !passes(found) || !j.frame() || !j.bridgeCalls(true) {
 			return found
@@ -96,19 +96,23 @@ func (j *journey) walkBack() *walk {
 		return nil
 	}
 	p.From, p.To, p.FromPort, p.ToPort = p.To, p.From, p.ToPort, p.FromPort
+	if p.From == broadcast {
+		p.From, p.To = j.addressFor(p.To), broadcast
+	}
 	p.FromMAC, p.ToMAC = p.ToMAC, p.FromMAC
 	if j.course == through {
 		p.FromMAC, p.ToMAC = [6]byte{}, [6]byte{}
 	}
 	p.In, p.Out, p.InIndex, p.OutIndex = p.Out, p.In, p.OutIndex, p.InIndex
 	p.Established = true
-	return &walk{packet: p, answer: true, steps: j.wall().rules.Walk(p)}
+	return &walk{packet: p, answer: true, narrow: j.narrow(), steps: j.wall().rules.Walk(p)}
 }
 
 // A walk is the way of a packet through the firewall.
 type walk struct {
 	packet  flow.Packet
 	answer  bool // it answers the packet of the journey
+	narrow  bool // a fix is for the port of the packet alone
 	dropped bool // and this was reported
 	steps   *firewall.Walk
 }
@@ -206,6 +210,8 @@ func (j *journey) located(p flow.Packet) (flow.Packet, bool) {
 	p.FromMAC, p.ToMAC = j.hardware(p)
 	switch j.course {
 	case toProgram:
+		p.Out, p.OutIndex = at.Name, at.Index
+	case inward:
 		p.Out, p.OutIndex = at.Name, at.Index
 	case through:
 		way, err := j.host.Find(p)

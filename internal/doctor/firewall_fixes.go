@@ -33,11 +33,16 @@ func (j *journey) rule(w *walk, h firewall.Hook, v firewall.Verdict) (command []
 		m.arp, m.nd = false, false // one rule for both
 	}
 	rules := j.wall().rules
+	ufw := rules.Has(v.Family, v.Table, "ufw-user-input", "ufw6-user-input") && installed("ufw", "")
 	switch {
+	case m.port != 0 && h == firewall.Input && v.Table == "firewalld" && installed("firewall-cmd", ""):
+		return []string{"firewall-cmd", "--add-port=" + fmt.Sprint(m.port) + "/" + m.protocol}, reloaded
+	case m.port != 0 && h == firewall.Input && ufw:
+		return []string{"ufw", "allow", "in", "on", m.in, "to", "any", "port", fmt.Sprint(m.port), "proto",
+			m.protocol}, "ufw keeps it"
 	case v.Table == "firewalld" && installed("firewall-cmd", "") && m.plain() && h == firewall.Input:
-		return []string{"firewall-cmd", "--zone=trusted", "--add-interface=" + m.in},
-			"until firewalld is reloaded: repeat it with --permanent"
-	case rules.Has(v.Family, v.Table, "ufw-user-input", "ufw6-user-input") && installed("ufw", "") && m.plain():
+		return []string{"firewall-cmd", "--zone=trusted", "--add-interface=" + m.in}, reloaded
+	case ufw && m.plain():
 		if h == firewall.Input {
 			return []string{"ufw", "allow", "in", "on", m.in}, "ufw keeps it"
 		} else if h == firewall.Forward {
@@ -97,6 +102,8 @@ func iptables(v firewall.Verdict, discovery bool) (tool, lasts string) {
 	return "", ""
 }
 
+const reloaded = "until firewalld is reloaded: repeat it with --permanent"
+
 const kept = "until the next boot: netfilter-persistent save keeps it"
 
 // A match is the conditions of a rule.
@@ -110,7 +117,14 @@ type match struct {
 	ipv6    bool
 	arp     bool // only ARP
 	nd      bool // only IPv6 neighbour discovery
+
+	protocol string // only packets of tcp or udp to the port
+	port     uint16 // 0: any
 }
+
+// narrow reports whether a fix is to let packets pass to the port of the packet alone: those of a socket, and those
+// that a rule leads to a host behind the device.
+func (j *journey) narrow() bool { return j.at != nil && !j.explicit() || j.socket != nil }
 
 // matchOf returns the conditions for the packets of a walk.
 func matchOf(h firewall.Hook, w *walk) match {
@@ -120,6 +134,9 @@ func matchOf(h firewall.Hook, w *walk) match {
 	tracked := h != firewall.Ingress && h != firewall.Egress && !w.packet.Resolves
 	m.answers = w.answer && tracked
 	m.invalid = w.packet.Invalid
+	if p := w.packet; w.narrow && !w.answer && p.ToPort != 0 {
+		m.protocol, m.port = strings.ToLower(protocolName(p.Protocol)), w.port()
+	}
 	m.user, m.owned = w.packet.UID, w.packet.Sender
 	switch h {
 	case firewall.Output, firewall.Egress, firewall.BridgeOutput, firewall.ARPOutput:
@@ -131,9 +148,17 @@ func matchOf(h firewall.Hook, w *walk) match {
 	return m
 }
 
+// port returns the destination port of a packet as the rules before have changed it.
+func (w *walk) port() uint16 {
+	if to := w.steps.Goal(); to.Port() != 0 {
+		return to.Port()
+	}
+	return w.packet.ToPort
+}
+
 // plain reports whether the only conditions are devices.
 func (m match) plain() bool {
-	return !m.answers && !m.tooBig && !m.arp && !m.nd && !m.invalid && !m.owned
+	return m.port == 0 && !m.answers && !m.tooBig && !m.arp && !m.nd && !m.invalid && !m.owned
 }
 
 func (m match) nft() (words []string) {
@@ -144,6 +169,8 @@ func (m match) nft() (words []string) {
 		words = append(words, "oifname", m.out)
 	}
 	switch {
+	case m.port != 0:
+		words = append(words, m.protocol, "dport", fmt.Sprint(m.port))
 	case m.nd:
 		words = append(words, "icmpv6", "type", "{ nd-neighbor-solicit, nd-neighbor-advert }")
 	case m.arp:
@@ -175,6 +202,8 @@ func (m match) iptables(tool, table, chain string) (words []string) {
 		words = append(words, "-o", m.out)
 	}
 	switch {
+	case m.port != 0:
+		words = append(words, "-p", m.protocol, "--dport", fmt.Sprint(m.port))
 	case m.nd:
 		words = append(words, "-p", "ipv6-icmp")
 	case m.tooBig && m.ipv6:

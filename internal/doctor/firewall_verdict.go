@@ -20,7 +20,7 @@ func (j *journey) dropped(w *walk, h firewall.Hook, drops []firewall.Verdict) []
 	if v.Action == firewall.MayDrop {
 		return one(Unknown, "the firewall may drop "+j.those(w)+": "+place(v), "not understood: "+v.Doubt)
 	}
-	if w.answer && j.course != through && !w.packet.Resolves && j.dropsToo(w, h, false) {
+	if w.answer && j.course != through && j.at == nil && !w.packet.Resolves && j.dropsToo(w, h, false) {
 		return nil // the packets of the other direction show it
 	}
 	what := "the firewall drops " + j.those(w) + ": " + place(v)
@@ -33,7 +33,7 @@ func (j *journey) dropped(w *walk, h firewall.Hook, drops []firewall.Verdict) []
 	}
 	w.dropped, j.refused = true, true
 	opening := j.opening(w, h, drops)
-	if j.course == through && !w.answer {
+	if (j.course == through || j.course == inward) && !w.answer {
 		if back := j.walkBack(); back != nil {
 			j.place(back, h)
 			opening.Commands = append(opening.Commands, j.opening(back, h, back.steps.Drops(h)).Commands...)
@@ -60,6 +60,14 @@ func (j *journey) those(w *walk) string {
 		}
 		return fmt.Sprintf("%s between %s and other ports of %s", kind, words.Escape(j.device.Name),
 			words.Escape(j.device.Master))
+	case j.socket != nil && j.at == nil:
+		return j.serviceWords(w.answer)
+	case j.carried():
+		return j.carriedWords(w.answer)
+	case j.course == inward && w.answer:
+		return "answers to other hosts from behind the device, such as " + w.packet.String()
+	case j.course == inward:
+		return "packets of other hosts to those behind the device, such as " + j.packet.String()
 	case j.course == through && w.answer:
 		return "answers from other networks to the program"
 	case j.course == through:
@@ -95,6 +103,12 @@ func place(v firewall.Verdict) string {
 func (j *journey) weigh(w *walk, h firewall.Hook, v firewall.Verdict) (level Level, evidence string, counted uint64) {
 	if v.Count != nil && v.Count.Packets == 0 {
 		return OK, "", 0
+	}
+	if j.at != nil {
+		return j.weighOutside(w, v)
+	}
+	if j.socket != nil && !w.packet.Resolves {
+		return j.weighService(v)
 	}
 	if v.Named && v.Count != nil {
 		return Error, "the rule has dropped " + packets(v.Count.Packets), v.Count.Packets

@@ -76,6 +76,9 @@ func (j *journey) forwardFixes() []fix.Fix {
 	if j.packet.IPv6() {
 		family, name, global = "ipv6", "force_forwarding", "net.ipv6.conf.all.forwarding"
 	}
+	if j.course == inward {
+		dev = j.at.Name
+	}
 	wide := fix.Run(sysctlKey(global, "1"))
 	on, known := j.setting(family, dev, name)
 	if !known {

@@ -25,7 +25,7 @@ func inputStages() []stage {
 func localRoute(j *journey) []Finding {
 	own := j.packet.To
 	way, err := j.host.Find(flow.Packet{To: own})
-	if err != nil || way.Local() || own.Is6() && j.becomesLocal(own) {
+	if err != nil || way.Local() || own == broadcast || own.Is6() && j.becomesLocal(own) {
 		return nil
 	}
 	dev := j.layer3().Name

@@ -15,7 +15,7 @@ import (
 func (j *journey) hardware(p flow.Packet) (from, to [6]byte) {
 	program, here := link.MAC(nil), j.layer3().MAC
 	switch {
-	case !j.frames():
+	case !j.frames() || j.at != nil:
 		return from, to
 	case j.frame():
 		here = nil

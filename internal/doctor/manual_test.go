@@ -26,7 +26,8 @@ func TestTheManualHasAllChecks(t *testing.T) {
 	for _, c := range slices.Concat(machineChecks(), deviceChecks()) {
 		checks = append(checks, c.name)
 	}
-	for _, c := range []course{toProgram, written, fromProgram, through, toPort, bridged} {
+	for _, c := range []course{toProgram, written, fromProgram, through, toPort, bridged, inward,
+		carriedIn, carriedOut} {
 		for _, s := range c.stages() {
 			if !slices.Contains(slices.Concat(checks, stages), s.name) {
 				stages = append(stages, s.name)

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/evidence"
+	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/netcfg"
@@ -26,7 +28,10 @@ type journey struct {
 	walk6  *walk        // that of an IPv6 frame
 	rules  []string     // of the firewall, which have changed where the packet goes
 
-	refused bool // by the firewall, the packet or the answer to it, and this was reported
+	at      *netcfg.Device    // the link of the other host; nil: the packet is from or to the device alone
+	leads   *firewall.Verdict // the rule that leads it from outside to the program; nil: none
+	socket  *evidence.Socket  // a socket of a program on this host; nil: the packet is a typical one
+	refused bool              // by the firewall, the packet or the answer to it, and this was reported
 }
 
 // A course is one of the kernel's ways for a packet of the device.
@@ -39,6 +44,9 @@ const (
 	toPort                    // from another port of the bridge, as a frame, to the program
 	bridged                   // from the program, as a frame, to another port of the bridge
 	written                   // from the program to this host, whatever the packet is
+	inward                    // from another host, through this host, to the program
+	carriedIn                 // from another host to a socket of the program itself
+	carriedOut                // from a socket of the program itself to another host
 )
 
 // stages returns the places that a packet passes on a course, in the kernel's order.
@@ -54,6 +62,12 @@ func (c course) stages() []stage {
 		return slices.Concat(egressStages(), transmitStages())
 	case written:
 		return writtenStages()
+	case inward:
+		return inwardStages()
+	case carriedIn:
+		return carriedInStages()
+	case carriedOut:
+		return carriedOutStages()
 	}
 	return slices.Concat(receiveStages(), bridgeStages())
 }
@@ -86,7 +100,8 @@ func (j *journey) String() string {
 	course := [...]string{
 		toProgram: "to the program", fromProgram: "from the program", through: "from the program to other hosts",
 		toPort: "from other ports of the bridge", bridged: "to other ports of the bridge",
-		written: "from the program to this host",
+		written: "from the program to this host", inward: "from other hosts to the program",
+		carriedIn: "to a socket of the program", carriedOut: "from a socket of the program",
 	}[j.course]
 	if j.frame() || j.course == written {
 		return course
@@ -106,7 +121,11 @@ func (v *view) journeys() (all []*journey) {
 	layer3 := v.layer3()
 	add := func(c course, p flow.Packet) { all = append(all, &journey{view: v, packet: p, course: c}) }
 	add(written, flow.Packet{})
-	for _, a := range v.endpoints(layer3) {
+	if j := v.askedInward(); j != nil {
+		return append(all, j)
+	}
+	ends := v.endpoints(layer3)
+	for _, a := range ends {
 		ping := flow.Packet{From: a.own, To: a.other, Protocol: echo(a.own), Size: 84, Mark: a.keys.Mark,
 			UID: a.keys.UID, OutIndex: a.keys.OutIndex}
 		to := func(p flow.Packet) {
@@ -130,6 +149,9 @@ func (v *view) journeys() (all []*journey) {
 				add(through, on)
 			}
 		}
+	}
+	if !v.explicit() {
+		all = slices.Concat(all, v.services(ends), v.inward(ends), v.carriers())
 	}
 	if d.MasterKind == "bridge" && !slices.ContainsFunc(all, (*journey).frame) {
 		add(toPort, flow.Packet{Out: d.Name, OutIndex: d.Index, Bridge: d.Master})

@@ -77,7 +77,7 @@ func ownTunnel(v *view) []Finding {
 		for _, s := range v.host.SocketsOf(h.PID) {
 			to := s.Remote.Addr()
 			inside := func(a netcfg.Address) bool { return a.Subnet().Contains(to) }
-			if to.IsLoopback() || v.isOwn(to) || slices.ContainsFunc(own(d), inside) {
+			if !s.Connected() || to.IsLoopback() || v.isOwn(to) || slices.ContainsFunc(own(d), inside) {
 				continue
 			}
 			p := flow.Packet{To: to, Protocol: s.Protocol, FromPort: s.Local.Port(), ToPort: s.Remote.Port(),

@@ -13,16 +13,25 @@ import (
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
-// A Socket is a connected TCP or UDP socket of the network namespace.
+// A Socket is a TCP or UDP socket of the network namespace that has a port.
 type Socket struct {
 	Protocol      uint8 // IPPROTO_*
+	State         uint8 // BPF_TCP_*; of UDP that of connected sockets is BPF_TCP_ESTABLISHED
 	Local, Remote netip.AddrPort
 	Mark, UID     uint32
 	Index         int // the link that the socket is bound to; 0: none
 	inode         string
 }
 
-// SocketsOf returns the connected sockets that a process has open in this network namespace. It returns none if the
+// Connected reports whether the socket exchanges packets with one other end alone.
+func (s Socket) Connected() bool { return s.Remote.Port() != 0 && !s.Remote.Addr().IsUnspecified() }
+
+// Listens reports whether the socket accepts packets or connections from everybody.
+func (s Socket) Listens() bool {
+	return !s.Connected() && (s.Protocol == unix.IPPROTO_UDP || s.State == unix.BPF_TCP_LISTEN)
+}
+
+// SocketsOf returns the sockets that a process has open in this network namespace. It returns none if the
 // caller may not look into the process, or if the kernel does not list sockets (INET_DIAG).
 func (h *Host) SocketsOf(pid int) (all []Socket) {
 	directory := "/proc/" + strconv.Itoa(pid) + "/fd"
@@ -36,7 +45,7 @@ func (h *Host) SocketsOf(pid int) (all []Socket) {
 	if len(open) == 0 {
 		return nil
 	}
-	for _, s := range h.sockets() {
+	for _, s := range h.Sockets() {
 		if open[s.inode] {
 			all = append(all, s)
 		}
@@ -44,7 +53,8 @@ func (h *Host) SocketsOf(pid int) (all []Socket) {
 	return all
 }
 
-func (h *Host) sockets() []Socket {
+// Sockets returns the sockets of all programs. It returns none if the kernel does not list sockets (INET_DIAG).
+func (h *Host) Sockets() []Socket {
 	return once(&h.connected, func() (all []Socket, err error) {
 		s, err := rtnl.Open(unix.NETLINK_SOCK_DIAG)
 		if err != nil {
@@ -72,7 +82,7 @@ func askSockets(family, protocol byte) *nl.NetlinkRequest {
 	return rtnl.Request(byFamily, unix.NLM_F_DUMP, rawBytes(b))
 }
 
-// decodeSocket reads a struct inet_diag_msg, and skips sockets that are not connected.
+// decodeSocket reads a struct inet_diag_msg, and skips sockets without a port.
 func decodeSocket(protocol uint8) func(body []byte) (Socket, bool) {
 	const (
 		length, markAttribute                              = 72, 15
@@ -90,7 +100,7 @@ func decodeSocket(protocol uint8) func(body []byte) (Socket, bool) {
 			ip, _ := netip.AddrFromSlice(b[at : at+size])
 			return netip.AddrPortFrom(ip.Unmap(), binary.BigEndian.Uint16(b[port:]))
 		}
-		s = Socket{Protocol: protocol, Local: end(local, ports), Remote: end(remote, ports+2),
+		s = Socket{Protocol: protocol, State: b[1], Local: end(local, ports), Remote: end(remote, ports+2),
 			UID: rtnl.Uint32(b[user:]), Index: int(rtnl.Uint32(b[link:])),
 			inode: strconv.FormatUint(uint64(rtnl.Uint32(b[inode:])), 10)}
 		for kind, value := range rtnl.Attributes(b[length:]) {
@@ -98,6 +108,6 @@ func decodeSocket(protocol uint8) func(body []byte) (Socket, bool) {
 				s.Mark = rtnl.Uint32(value)
 			}
 		}
-		return s, s.Remote.Port() != 0 && !s.Remote.Addr().IsUnspecified()
+		return s, s.Local.Port() != 0
 	}
 }

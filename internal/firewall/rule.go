@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"bytes"
+	"net/netip"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -46,6 +47,9 @@ type run struct {
 	registers
 	words   []string
 	changed []Property // of the packet, for certain
+
+	conditions *[]condition   // the values for which it asks; nil: they are not noted
+	leads      netip.AddrPort // the destination to which it translates, if it applies
 }
 
 // rule evaluates one rule.
@@ -170,6 +174,9 @@ func comparison(r *run, e expression) answer {
 		return strange(r, e)
 	}
 	r.compare(l, [...]string{"", "!= ", "< ", "<= ", "> ", ">= "}[op]+l.format(r.rules, data))
+	if op == unix.NFT_CMP_EQ || op == unix.NFT_CMP_GTE { // a range of ports begins there
+		r.wants(l, data)
+	}
 	return r.judge(l, is[op], op == unix.NFT_CMP_EQ)
 }
 
@@ -188,6 +195,9 @@ func rangeOf(r *run, e expression) answer {
 	is, not := v.within(from, to), ""
 	if e.number(unix.NFTA_RANGE_OP) == unix.NFT_RANGE_NEQ {
 		is, not = is.not(), "!= "
+	}
+	if not == "" {
+		r.wants(l, from)
 	}
 	r.compare(l, not+l.format(r.rules, from)+"-"+l.format(r.rules, to))
 	return r.judge(l, is, not == "")
@@ -232,20 +242,11 @@ func lookup(r *run, e expression) answer {
 		r.store(register, either(found), label{text: l.text + " map " + s.words(l, r.rules)})
 	default:
 		r.compare(l, map[bool]string{true: "!= "}[not]+s.words(l, r.rules))
-	}
-	return r.judge(l, is, !not)
-}
-
-// either returns what is known of the data if it is that of one of these elements.
-func either(found []*element) (v value) {
-	for i, e := range found {
-		if i == 0 {
-			v = known(e.data)
-		} else {
-			v = v.join(known(e.data))
+		if !not {
+			r.wantsElement(l, s)
 		}
 	}
-	return v
+	return r.judge(l, is, !not)
 }
 
 // place names a rule for a reader of nft -a list ruleset.

@@ -182,3 +182,15 @@ func (s *set) inside(e element, key value) answer {
 	}
 	return is
 }
+
+// either returns what is known of the data if it is that of one of these elements.
+func either(found []*element) (v value) {
+	for i, e := range found {
+		if i == 0 {
+			v = known(e.data)
+		} else {
+			v = v.join(known(e.data))
+		}
+	}
+	return v
+}

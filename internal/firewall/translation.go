@@ -35,24 +35,26 @@ func (r *run) translates(source bool, to, port value) {
 	if len(port.bits) == 2 {
 		r.write(unix.NFT_PAYLOAD_TRANSPORT_HEADER, portAt, port)
 	}
-	if !r.sure() {
-		return
-	}
 	ip := netip.Addr{}
 	if to.certain() {
 		ip, _ = netip.AddrFromSlice(to.bits)
-	}
-	if source {
-		r.origin = ip
-		r.changes(Source)
-		return
 	}
 	number := uint16(0)
 	if len(port.bits) == 2 && port.certain() {
 		number = binary.BigEndian.Uint16(port.bits)
 	}
-	r.goal = netip.AddrPortFrom(ip, number)
-	r.changes(Destination)
+	if !source {
+		r.leads = netip.AddrPortFrom(ip, number)
+	}
+	switch {
+	case !r.sure():
+	case source:
+		r.origin = ip
+		r.changes(Source)
+	default:
+		r.goal = r.leads
+		r.changes(Destination)
+	}
 }
 
 // redirects returns the address of this host to which the packet is redirected: the first of the device through which

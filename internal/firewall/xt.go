@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"encoding/binary"
+	"net/netip"
 
 	"golang.org/x/sys/unix"
 )
@@ -167,6 +168,9 @@ func matchPorts(r *run, i info) answer {
 	}
 	inverted := i.byte(8)
 	from, to := r.ports()
+	if low := i.short(4); low != 0 {
+		r.wants(label{text: "th dport"}, binary.BigEndian.AppendUint16(nil, low))
+	}
 	if r.Protocol == unix.IPPROTO_TCP {
 		inverted = i.byte(11)
 		if i.byte(8) != 0 {
@@ -242,10 +246,14 @@ func (w *Walk) addressType(source bool) addressType {
 		ip, here = w.goal.Addr(), false
 	}
 	switch {
+	case source && w.In != "" && w.Protocol != 0 && ip == netip.IPv4Unspecified() && !w.rewritten:
+		return unix.RTN_BROADCAST // that of a host without an address
 	case !ip.IsValid() || ip.IsUnspecified() || w.rewritten || w.hook >= BridgePrerouting:
 		return unix.RTN_UNSPEC
 	case ip.IsMulticast():
 		return unix.RTN_MULTICAST
+	case ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return unix.RTN_BROADCAST
 	case here:
 		return unix.RTN_LOCAL
 	case w.rules.Own != nil && w.rules.Own(ip):

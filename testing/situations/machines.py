@@ -87,8 +87,7 @@ broken(
     want="(?-i:ufw-|INPUT)",
     probe='more_udp ip netns exec g "$PY" "$HELPER" discover eth0',
     repair="nft add rule ip filter ufw-user-input iifname lxdbr0 accept",
-    fix=True, reason=NETFILTER, source="canonical/lxd#14808",
-    missed="it walks no broadcast from a host without an address")
+    fix=True, reason=NETFILTER, source="canonical/lxd#14808")
 
 broken(
     "a port of the host leads to a machine of libvirt's NAT network, and libvirt rejects new connections",
@@ -116,8 +115,7 @@ broken(
     want="LIBVIRT_FWI",
     probe='more_udp ip netns exec far "$PY" "$HELPER" send 203.0.113.1 8080',
     repair="nft insert rule ip filter LIBVIRT_FWI oifname virbr0 udp dport 8080 accept",
-    fix=True, reason=NETFILTER,
-    missed="it walks no packets from outside to a host behind the device")
+    fix=True, reason=NETFILTER)
 
 broken(
     "the tap belongs to the user of another program",

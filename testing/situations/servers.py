@@ -23,8 +23,7 @@ broken(
     want=r"\b1194\b",
     probe="ip netns exec far ping -c1 -W1 10.0.0.1",
     repair="nft insert rule ip filter INPUT udp dport 1194 accept",
-    fix=True, source="Nyr/openvpn-install#45",
-    missed="it does not walk packets from the uplink to the program's own socket")
+    fix=True, source="Nyr/openvpn-install#45")
 
 broken(
     "ufw does not forward by default: the pings of VPN clients pass, and their DNS does not",

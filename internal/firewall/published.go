@@ -1,0 +1,140 @@
+package firewall
+
+import (
+	"cmp"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/flow"
+)
+
+// A Published is a rule that leads packets to another destination (DNAT, port forwarding).
+type Published struct {
+	Rule   Verdict        // its place and counter; the action says nothing
+	To     netip.AddrPort // the new destination; a port of 0 does not change
+	Packet flow.Packet    // for what the rule asks: In, From, To, Protocol and ToPort; zero, or To ::: it does not ask
+}
+
+// A condition is a value that a rule asks for.
+type condition struct {
+	label label
+	data  []byte
+}
+
+// wants notes a value for which the rule asks.
+func (r *run) wants(l label, data []byte) {
+	if r.conditions != nil {
+		*r.conditions = append(*r.conditions, condition{l, data})
+	}
+}
+
+// wantsElement notes the first element of a set for which the rule asks.
+func (r *run) wantsElement(l label, s *set) {
+	if r.conditions == nil {
+		return
+	}
+	r.rules.load(s)
+	for _, e := range s.elements {
+		if e.flags&(unix.NFT_SET_ELEM_INTERVAL_END|catchAll) == 0 && len(s.fields) == 0 {
+			r.wants(l, e.key)
+			return
+		}
+	}
+}
+
+// Publishes returns the rules that lead packets of a family to an address.
+func (rs *Ruleset) Publishes(ipv6 bool) (all []Published) {
+	p := flow.Packet{To: netip.IPv4Unspecified()}
+	if ipv6 {
+		p.To = netip.IPv6Unspecified()
+	}
+	for _, base := range rs.at(Prerouting, p) {
+		if base.kind != "nat" {
+			continue
+		}
+		for _, c := range rs.chains {
+			if c.family != base.family || c.table != base.table {
+				continue
+			}
+			for _, r := range c.rules {
+				if found, leads := rs.publishes(base, r, p); leads {
+					all = append(all, found)
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Published) int {
+		return cmp.Or(cmp.Compare(a.Rule.Chain, b.Rule.Chain), cmp.Compare(a.Rule.Number, b.Rule.Number))
+	})
+	return all
+}
+
+// publishes reads the conditions of a rule that leads to another destination.
+func (rs *Ruleset) publishes(base *chain, r *rule, p flow.Packet) (found Published, leads bool) {
+	if !r.mayPublish() {
+		return found, false
+	}
+	w := rs.Walk(p)
+	w.hook, w.chain = Prerouting, base
+	run := &run{Walk: w, rule: r, match: yes, conditions: &[]condition{}}
+	run.value = unknown(64)
+	for _, e := range r.decode() {
+		understood(e.name)(run, e)
+	}
+	if !run.leads.Addr().IsValid() {
+		return found, false
+	}
+	o := outcome{rule: r, words: run.sentence("")}
+	if len(run.verdicts) == 1 {
+		o.words = run.sentence(run.verdicts[0].words())
+	}
+	found = Published{Rule: w.verdict(base, o), To: run.leads, Packet: flow.Packet{To: p.To}}
+	for _, c := range *run.conditions {
+		c.apply(rs, &found.Packet)
+	}
+	return found, true
+}
+
+// mayPublish reports whether a rule has an expression for another destination.
+func (r *rule) mayPublish() bool {
+	for _, e := range r.decode() {
+		if e.name == "nat" || e.name == "target" && e.text(unix.NFTA_TARGET_NAME) == "DNAT" {
+			return true
+		}
+	}
+	return false
+}
+
+// apply gives a packet the property for which a condition asks.
+func (c condition) apply(rs *Ruleset, p *flow.Packet) {
+	ip, isIP := netip.AddrFromSlice(c.data)
+	isIP = isIP && c.label.kind == address
+	side, port := "", strings.HasSuffix(c.label.text, " dport") && len(c.data) == 2
+	if isIP {
+		_, side, _ = strings.Cut(c.label.text, " ")
+	}
+	switch {
+	case side == "saddr":
+		p.From = ip
+	case side == "daddr":
+		p.To = ip
+	case port:
+		p.ToPort = binary.BigEndian.Uint16(c.data)
+		switch {
+		case strings.HasPrefix(c.label.text, "tcp "):
+			p.Protocol = unix.IPPROTO_TCP
+		case strings.HasPrefix(c.label.text, "udp "):
+			p.Protocol = unix.IPPROTO_UDP
+		}
+	case c.label.kind == protocol && len(c.data) == 1:
+		p.Protocol = c.data[0]
+	case c.label.text == "iifname":
+		p.In, _, _ = strings.Cut(string(c.data), "\x00")
+	case c.label.text == "iif" && len(c.data) == 4 && rs.Link != nil:
+		p.In = rs.Link(int(binary.NativeEndian.Uint32(c.data))).Name
+	}
+}
