@@ -27,9 +27,10 @@ type opener struct {
 func (v *view) programsWithDriver() (all []opener, whole bool) {
 	if v.drivers == nil {
 		v.drivers, v.sight = []opener{}, true
+		here := files.Inode("/proc/thread-self/ns/net")
 		for _, entry := range v.names("/proc") {
 			pid, err := strconv.Atoi(entry)
-			if err != nil || !mayBeHere(pid) {
+			if err != nil || !mayBeIn(here, pid) {
 				continue
 			}
 			devices, err := driverFiles(pid)
@@ -42,11 +43,11 @@ func (v *view) programsWithDriver() (all []opener, whole bool) {
 	return v.drivers, v.sight
 }
 
-// mayBeHere reports whether a thread of a process may be in the network namespace of this one.
-func mayBeHere(pid int) bool {
+// mayBeIn reports whether a thread of a process may be in a network namespace.
+func mayBeIn(here uint64, pid int) bool {
 	directory := "/proc/" + strconv.Itoa(pid)
 	namespace := files.Inode(directory + "/ns/net")
-	if namespace == 0 || namespace == files.Inode("/proc/thread-self/ns/net") {
+	if namespace == 0 || namespace == here {
 		return true
 	}
 	const alone = 3 // links of a directory with one subdirectory
