@@ -14,7 +14,7 @@ import (
 // bridgeStages are the places that a frame of the program passes on its way to the other ports of the bridge.
 func bridgeStages() []stage {
 	return []stage{{"port-state", portState}, {"port-vlan", portVLAN}, {"port-locked", portLocked},
-		{"port-mac", portMAC}, {"port-isolated", portIsolated}, {"other-port", otherPort},
+		{"port-mac", portMAC}, {"port-ip", portIP}, {"port-isolated", portIsolated}, {"other-port", otherPort},
 		{"bridge-alone", bridgeAlone},
 		{"firewall", hooks(firewall.BridgeForward, firewall.Forward, firewall.BridgePostrouting)},
 		{"firewall", frameResolution}}

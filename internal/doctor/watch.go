@@ -113,9 +113,14 @@ func (v *view) begin(d *netcfg.Device) (*watch, error) {
 	return &watch{Trace: opened, device: d}, nil
 }
 
-// collect reads the reports.
+// collect reads the reports, not more than there is room for: packets may be dropped faster than they are read.
 func (w *watch) collect() {
-	for e, ok := w.Next(); ok; e, ok = w.Next() {
+	const room = 8192
+	for range room {
+		e, ok := w.Next()
+		if !ok {
+			return
+		}
 		i := slices.IndexFunc(w.drops, func(d drop) bool {
 			return d.first.Reason == e.Reason && d.first.Function == e.Function && d.first.ToProgram == e.ToProgram
 		})

@@ -139,7 +139,7 @@ broken(
           r"|(two|both|duplicate|twice|conflict).*10\.0\.0\.2\b"),
     probe="ip netns exec g ping -c1 -W1 10.0.0.1 && ip netns exec h ping -c1 -W1 10.0.0.1",
     repair="ip -n h addr flush dev eth0; ip -n h addr add 10.0.0.3/24 dev eth0; ip neigh flush dev br0",
-    missed="it does not compare the senders of ARP packets")
+    missed="it sees two programs with one IP address only while both send")
 
 broken(
     "the network behind the guest has a route to the tap without a gateway",

@@ -230,3 +230,24 @@ healthy(
         ask 10.20.0.2; ask 10.30.0.1; ask 10.30.0.2; sleep 2.5
         """,
     probe="ping -c1 -W1 10.20.0.2")
+
+CLONES = """
+    bridge_up; ip addr add 10.0.0.1/24 dev br0; port tap0; port tap1
+    guest g tap0 tap 10.0.0.2/24; guest h tap1 tap %s/24
+    for n in g h; do ip netns exec $n ping -q -i0.1 -c400 10.0.0.1 >/dev/null & done
+    sleep 0.5
+    """
+
+broken(
+    "two guests have the same IP address, and both send",
+    "tap1",
+    setup=CLONES % "10.0.0.2",
+    want=r"(two|both|same).*10\.0\.0\.2\b",
+    probe="ip netns exec g ping -c1 -W1 10.0.0.1 && ip netns exec h ping -c1 -W1 10.0.0.1",
+    repair="ip -n h addr flush dev eth0; ip -n h addr add 10.0.0.3/24 dev eth0; ip neigh flush dev br0")
+
+healthy(
+    "two guests with addresses of their own, and both send",
+    "tap1",
+    setup=CLONES % "10.0.0.3" + "ask_from h 10.0.0.2",
+    probe="to_host && g_to_h")
