@@ -128,6 +128,7 @@ func deviceChecks() []check {
 		{"duplicate", duplicate}, {"tentative", tentative}, {"link-local", noLinkLocal},
 		{"subnet-twice", subnetTwice}, {"gateway", swallowedGateway},
 		{"own-tunnel", ownTunnel}, {"linkdown", linkdownIgnored}, {"route", routeElsewhere}, {"proxy-arp", proxyARP},
+		{"other-network", otherNetwork},
 		{"own-address", ownAddress}, {"accept-local", acceptLocal},
 		{"networkmanager", networkManager}, {"networkd", networkd},
 	}

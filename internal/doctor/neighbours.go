@@ -73,6 +73,11 @@ func (j *journey) unanswered(n evidence.Neighbour, all []evidence.Neighbour) []F
 		what += fmt.Sprintf(" (%d without an answer)", n.Asked)
 	}
 	wrote := "the program wrote " + packets(j.device.Stats.RxPackets)
+	if j.device.VnetHdr && j.device.Stats.RxPackets == 0 {
+		return one(Error, what, wrote+": it attached with a virtio header (IFF_VNET_HDR), and does not answer ARP, or "+
+			"does not handle this header before each frame", fix.Sentence("make the program attach without "+
+			"IFF_VNET_HDR, or handle the header; or make it answer "+protocol))
+	}
 	if j.device.Stats.RxPackets == 0 {
 		return one(Error, what, wrote+": it does not answer ARP or ignores Ethernet frames; a program for IP packets "+
 			"requires a tun", fix.Sentence("make the program answer "+protocol+", or use a tun"))

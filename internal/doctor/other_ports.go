@@ -26,6 +26,9 @@ func otherPort(j *journey) []Finding {
 	if found := j.closedByHand(p, b, br); found != nil {
 		return found
 	}
+	if found := j.deaf(p, br); found != nil {
+		return found
+	}
 	var found []Finding
 	ports := j.uplinks(p)
 	for _, o := range ports {
@@ -63,6 +66,26 @@ func (j *journey) closedByHand(p *evidence.Port, b *evidence.Bridge, br *netcfg.
 			"%s, another port of its bridge %s, is disabled or blocked, although STP is off",
 			words.Escape(name), words.Escape(br.Name)), "the bridge passes no frame between the two",
 			fix.Run(fix.InNamespace("bridge", "link", "set", "dev", name, "state", "3")))
+	}
+	return nil
+}
+
+// deaf finds the port of another program to which the bridge does not flood frames, if this program got no answers.
+func (j *journey) deaf(p *evidence.Port, br *netcfg.Device) []Finding {
+	const most = 64
+	others := j.otherPorts(p)
+	for _, o := range others[:min(most, len(others))] {
+		if !o.Up || !o.Carrier || o.State != evidence.PortForwarding || o.FloodBroadcast && (o.Flood || o.Learning) {
+			continue
+		}
+		if l := j.byIndex(o.Index); l == nil || l.Kind != "tun" || !j.heard(p, br).unanswered() {
+			continue
+		}
+		found := j.unflooded(o, br, "the port "+j.nameOf(o.Index), "the program there")
+		if len(found) > 0 && found[0].Level == Error {
+			found[0].Level = Warning
+			return found
+		}
 	}
 	return nil
 }

@@ -251,3 +251,71 @@ healthy(
     "tap1",
     setup=CLONES % "10.0.0.3" + "ask_from h 10.0.0.2",
     probe="to_host && g_to_h")
+
+broken(
+    "the tap is a port of the wrong bridge",
+    "tap0",
+    setup="""
+        bridge_up; ip addr add 10.0.0.1/24 dev br0; port tap1; guest h tap1 tap 10.0.0.3/24
+        bridge_up br1; ip addr add 10.1.0.1/24 dev br1; port tap9 br1; guest i tap9 tap 10.1.0.2/24
+        port tap0 br1; guest g tap0 tap 10.0.0.2/24; ask_from g 10.0.0.1
+        """,
+    want=r"\bbr0\b",
+    probe="to_host",
+    repair="ip link set tap0 master br0",
+    fix=True)
+
+broken(
+    "the guest has another prefix length than the tap: the host has no route to it",
+    "tap0",
+    setup="make_tap; guest g tap0 tap 10.0.5.2/16; ask_from g 10.0.0.1",
+    want=r"10\.0\.5\.2",
+    probe="to_host",
+    repair="ip addr add 10.0.0.1/16 dev tap0",
+    fix=True)
+
+broken(
+    "the address of the bridge covers this host alone",
+    "tap0",
+    setup="""
+        bridge_up; ip addr add 10.0.0.1/32 dev br0; port tap0; guest g tap0 tap 10.0.0.2/24
+        ask_from g 10.0.0.1
+        """,
+    want=r"10\.0\.0\.1/32",
+    probe="to_host",
+    repair="ip addr add 10.0.0.1/24 dev br0",
+    fix=True)
+
+healthy(
+    "a guest with an address in no network of the bridge, which has a route to it",
+    "tap0",
+    setup="""
+        bridge_up; ip addr add 10.0.0.1/24 dev br0; port tap0; guest g tap0 tap 10.0.5.2/16
+        ip route add 10.0.5.2 dev br0; ask_from g 10.0.0.1
+        """,
+    probe="to_host")
+
+healthy(
+    "a router behind the tap: the networks behind it have a route",
+    "tap0",
+    setup="""
+        tap; ip -n g addr add 10.20.0.1/16 dev lo; ip route add 10.20.0.0/16 via 10.0.0.2
+        ask_from g -I 10.20.0.1 10.0.0.1
+        """,
+    probe="to_host && ping -c1 -W1 10.20.0.1")
+
+broken(
+    "the bridge sends no broadcast to the other guest: nobody answers",
+    "tap0",
+    setup="two_taps; bridge link set dev tap1 bcast_flood off; ask_from g 10.0.0.3",
+    want=r"broadcast.*\btap1\b",
+    probe="g_to_h",
+    repair="bridge link set dev tap1 bcast_flood on",
+    fix=True)
+
+broken(
+    "the program relays frames without the virtio header that it asked for",
+    "tap0",
+    setup="make_tap; RELAY_FLAGS=0x5002 guest g tap0 tap 10.0.0.2/24; attached tap0; ask 10.0.0.2; ask_from g 10.0.0.1",
+    want="header",
+    probe="to_host")
