@@ -10,6 +10,7 @@ import (
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
@@ -86,10 +87,11 @@ type view struct {
 	people     map[string]users.Person
 	rules      *wall // the firewall; nil: not read yet
 	host       *evidence.Host
-	moving     bool     // the counters are those of the time of the question only
-	drivers    []opener // see programsWithDriver; nil: not read yet
-	sight      bool     // drivers has those of all processes
-	err        error    // the first one of the kernel while a check looked at more
+	moving     bool          // the counters are those of the time of the question only
+	drivers    []opener      // see programsWithDriver; nil: not read yet
+	sight      bool          // drivers has those of all processes
+	heard      *conversation // that the question is about; nil: none
+	err        error         // the first one of the kernel while a check looked at more
 
 	file  func(path string) ([]byte, error) // reads a file of /proc or /run
 	names func(directory string) []string   // the entries of a directory; nil: not known
@@ -192,6 +194,8 @@ func (v *view) examine() (report *Report, err error) {
 			if v.asked() {
 				found, trail := v.follow()
 				report.Findings, report.Trail = append(report.Findings, found...), append(report.Trail, trail...)
+				found, trail = v.overhear(report.Findings)
+				report.Findings, report.Trail = append(report.Findings, found...), append(report.Trail, trail...)
 			}
 		}
 	}
@@ -200,8 +204,27 @@ func (v *view) examine() (report *Report, err error) {
 	return report, v.err
 }
 
-// read reads the devices of the question, or all links.
-func (v *view) read(every bool) (err error) {
+// read reads the devices of the question, or all links. It waits until the addresses of the devices are settled.
+func (v *view) read(every bool) error {
+	const pause, longest = 20 * time.Millisecond, 1200 * time.Millisecond
+	for range longest / pause {
+		if err := v.readOnce(every); err != nil || !slices.ContainsFunc(v.candidates, unsettled) {
+			return err
+		}
+		time.Sleep(pause)
+	}
+	return nil
+}
+
+// unsettled reports whether a tun has a new IPv6 address: the kernel does not check such addresses for duplicates, and
+// uses them after a moment.
+func unsettled(d *netcfg.Device) bool {
+	return d.Mode == link.TUN && d.Up && slices.ContainsFunc(d.Addresses, func(a netcfg.Address) bool {
+		return a.Tentative() && !a.Duplicate()
+	})
+}
+
+func (v *view) readOnce(every bool) (err error) {
 	v.links = newIndex()
 	if !every {
 		err = v.readNamed()

@@ -32,9 +32,9 @@ func (v *view) endpoints(layer3 *netcfg.Device) (all []ends) {
 		}
 		other := v.peer(layer3, a)
 		switch {
-		case v.To.IsValid() && a.Subnet().Contains(v.To):
+		case v.To.IsValid() && a.Subnet().Contains(v.To) && !v.isOwn(v.To):
 			other = v.To
-		case v.From.IsValid() && a.Subnet().Contains(v.From):
+		case v.From.IsValid() && a.Subnet().Contains(v.From) && !v.isOwn(v.From):
 			other = v.From
 		}
 		if other.IsValid() && !a.Tentative() && !a.Duplicate() {
@@ -78,14 +78,29 @@ func (v *view) routedEndpoints(d *netcfg.Device) (all []ends) {
 		}
 		keys := v.keysOf(r, to)
 		way, err := v.host.Find(flow.Packet{To: to, Mark: keys.Mark, UID: keys.UID, OutIndex: keys.OutIndex})
-		if err != nil || way.Refusal == 0 && way.Index != d.Index {
-			continue // another route comes first, as an administrator may intend
+		if err == nil && way.Refusal == 0 && way.Index != d.Index {
+			if to = v.sought(r.To, way.Index); !to.IsValid() {
+				continue // another route comes first, as an administrator may intend
+			}
+		}
+		if err != nil {
+			continue
 		}
 		if from := v.sourceTo(d, to, keys); from.IsValid() {
 			all = append(all, ends{from, to, r.To, keys})
 		}
 	}
 	return all
+}
+
+// sought returns an address of a network that this host has looked for behind a link without success.
+func (v *view) sought(network netip.Prefix, link int) netip.Addr {
+	for _, n := range v.host.Neighbours(link) {
+		if n.Index == link && network.Contains(n.To) && n.Unanswered() {
+			return n.To
+		}
+	}
+	return netip.Addr{}
 }
 
 // hostIn returns an address of a network that a host may have.

@@ -19,7 +19,7 @@ func forwardStages() []stage {
 		{"forwarding", forwarding}, {"hops", hops}, {"next-hop", nextHop}, {"ipsec", decrypted},
 		{"route-cache", routeCache},
 		{"firewall", hooks(firewall.Forward, firewall.Postrouting, firewall.Egress)},
-		{"source-nat", sourceNAT}, {"path-mtu", pathMTU}, {"uplink", uplink},
+		{"source-nat", sourceNAT}, {"path-mtu", pathMTU}, {"hairpin", hairpin}, {"uplink", uplink},
 		{"far-neighbour", farNeighbour}, {"invalid", unknownConnection}, {"old-connection", oldConnection},
 		{"firewall", answers(firewall.Prerouting, firewall.Forward, firewall.Postrouting, firewall.Egress)},
 		{"return-route", returnRoute}, {"return-forwarding", returnForwarding}, {"masquerade", masquerade},

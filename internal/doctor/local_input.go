@@ -16,6 +16,7 @@ func inputStages() []stage {
 		{"firewall", hooks(firewall.BridgeInput, firewall.Input)}, {"invalid", unknownConnection},
 		{"ipsec", decrypted},
 		{"listener", listener}, {"echo", echoIgnored}, {"arp", arp}, {"firewall", resolution},
+		{"return-route", answerRoute},
 		{"firewall", answers(firewall.Output, firewall.Postrouting, firewall.Egress)},
 	}
 }

@@ -3,9 +3,30 @@ package doctor
 import (
 	"fmt"
 
+	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 )
+
+// hairpin finds packets of the program that a rule of the firewall leads to another host of the same network: that host
+// answers the program directly, from an address that the program did not ask.
+func hairpin(j *journey) []Finding {
+	if len(j.rules) == 0 || j.walk == nil || j.walk.steps == nil || !j.exact() && !j.traffic().unanswered() {
+		return nil
+	}
+	out, layer3, rule := j.outlet(), j.layer3(), j.walk.steps.Changed(firewall.Destination)
+	subnet := j.subnetOf(j.packet.From)
+	if out == nil || rule == nil || out.Index != layer3.Index || !subnet.Contains(j.packet.To) {
+		return nil
+	}
+	p, known := j.located(j.packet)
+	if is, sure := j.wall().rules.MasqueradesFor(p); !known || is || !sure {
+		return nil
+	}
+	return one(Error, fmt.Sprintf("the firewall leads packets from %s to %s, which is in the same network and answers "+
+		"directly: the program does not expect answers from that address (hairpin NAT)", j.packet.From, j.packet.To),
+		"no rule translates the source of these packets: "+place(*rule), natFix(subnet, layer3.Name))
+}
 
 // loopbackRoute finds packets that a rule of the firewall redirects to a loopback address, which the kernel does not
 // accept as the destination of a packet that arrives through a device.

@@ -36,11 +36,7 @@ func (v *view) courseTo(to netip.Addr) course {
 func (v *view) askedFrom(back flow.Packet) *journey {
 	p := v.question(back)
 	j := &journey{view: v, packet: p, course: v.courseTo(p.To)}
-	if j.course == fromProgram || !v.bridgePort() {
-		return j
-	}
-	way, err := v.host.Find(flow.Packet{To: p.To})
-	if err != nil || way.Refusal != 0 || way.Index != v.layer3().Index || way.Via.IsValid() {
+	if j.course == fromProgram || !v.bridgePort() || !v.framed(p) {
 		return j
 	}
 	d := v.device
@@ -51,6 +47,17 @@ func (v *view) askedFrom(back flow.Packet) *journey {
 		j.packet.In, j.packet.InIndex, j.packet.Out, j.packet.OutIndex = "", 0, d.Name, d.Index
 	}
 	return j
+}
+
+// framed reports whether a packet from behind a port of the bridge is forwarded as a frame: as it was seen, or because
+// its destination is in the network of the bridge.
+func (v *view) framed(p flow.Packet) bool {
+	bridge := v.layer3()
+	if v.heard != nil && v.heard.ToMAC != [6]byte{} {
+		return !slices.Equal(v.heard.ToMAC[:], bridge.MAC)
+	}
+	way, err := v.host.Find(flow.Packet{To: p.To})
+	return err == nil && way.Refusal == 0 && way.Index == bridge.Index && !way.Via.IsValid()
 }
 
 // portOf returns the index of the port of the bridge behind which a host was seen; 0: none is known.

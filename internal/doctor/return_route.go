@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 
@@ -51,6 +52,23 @@ func returnRoute(j *journey) []Finding {
 	return one(Error, what+", because of a policy rule: "+last.Rule.Words(),
 		"the kernel evaluates the rule before the device's own routes", append(j.exempt(p, last.Rule),
 			last.Rule.Delete())...)
+}
+
+// answerRoute finds answers of this host to the program that leave through another link.
+func answerRoute(j *journey) []Finding {
+	p := flow.Packet{From: j.packet.To, To: j.packet.From, Protocol: j.packet.Protocol, FromPort: j.packet.ToPort,
+		ToPort: j.packet.FromPort}
+	way, err := j.host.Find(p)
+	if !j.exact() || err != nil || way.Refusal == 0 && (way.Index == j.layer3().Index || way.Local()) {
+		return nil
+	}
+	what := fmt.Sprintf("answers of this host to %s have no route", p.To)
+	if other := j.byIndex(way.Index); other != nil && way.Refusal == 0 {
+		what = fmt.Sprintf("answers of this host to %s leave through %s", p.To, words.Escape(other.Name))
+	}
+	back := ip(append(family(p.To), "route", "add", netip.PrefixFrom(p.To, p.To.BitLen()).String(), "dev",
+		j.layer3().Name)...)
+	return one(Error, what, "no route leads to that address through "+words.Escape(j.layer3().Name), fix.Run(back))
 }
 
 // detour names the policy rule that selects the link for packets of the program, if nothing comes back.

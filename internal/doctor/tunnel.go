@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -86,9 +87,26 @@ func ownTunnel(v *view) []Finding {
 			if err != nil || way.Refusal != 0 || way.Index != d.Index {
 				continue
 			}
-			return one(Error, fmt.Sprintf("the attached program %s (pid %d) sends packets to %s, and the route leads "+
-				"them back into the device", words.Escape(h.Command), h.PID, s.Remote),
-				"the tunnel carries its own packets, so none of them leaves this host", v.around(p)...)
+			return v.carriedBack(h, s.Remote, p)
+		}
+	}
+	return nil
+}
+
+// carriedBack returns the finding about a packet that a program sends into its own device.
+func (v *view) carriedBack(h netcfg.Holder, to netip.AddrPort, p flow.Packet) []Finding {
+	return one(Error, fmt.Sprintf("the attached program %s (pid %d) sends packets to %s, and the route leads them "+
+		"back into the device", words.Escape(h.Command), h.PID, to),
+		"the tunnel carries its own packets, so none of them leaves this host", v.around(p)...)
+}
+
+// carriesItself finds a program that sends the packets of a conversation: it need not connect its socket.
+func (v *view) carriesItself(c *conversation) []Finding {
+	for _, h := range v.device.Holders {
+		for _, s := range v.host.SocketsOf(h.PID) {
+			if s.Protocol == c.Protocol && s.Local.Port() == c.FromPort && c.FromPort != 0 && v.isOwn(c.From) {
+				return v.carriedBack(h, netip.AddrPortFrom(c.To, c.ToPort), c.Packet)
+			}
 		}
 	}
 	return nil

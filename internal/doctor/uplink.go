@@ -40,7 +40,8 @@ func masquerade(j *journey) []Finding {
 	if j.packet.IPv6() { // the kernel counts them on the link through which they leave
 		forwarded = j.host.Counter("dev_snmp6/"+out.Name, "", "Ip6OutForwDatagrams")
 	}
-	if forwarded == 0 && !j.explicit() || !t.unanswered() && !j.explicit() || t.sent-min(t.sent, t.received) < 3 {
+	const few = 3
+	if !j.exact() && (t.sent < t.received+few || !j.explicit() && (forwarded == 0 || !t.unanswered())) {
 		return nil
 	}
 	p, known := j.located(j.packet)

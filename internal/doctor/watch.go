@@ -16,7 +16,7 @@ func (v *view) observe() ([]Finding, error) {
 	watched := v.named()
 	traces := make([]*watch, 0, len(watched))
 	for _, d := range watched {
-		w, err := v.begin(d)
+		w, err := v.begin(d, false)
 		if err != nil {
 			return nil, err
 		}
@@ -100,13 +100,13 @@ type drop struct {
 	fixes   []fix.Fix
 }
 
-// begin begins to watch a device.
-func (v *view) begin(d *netcfg.Device) (*watch, error) {
+// begin begins to watch a device: what the kernel drops, and with passes also the packets that the device carries.
+func (v *view) begin(d *netcfg.Device, passes bool) (*watch, error) {
 	t := trace.Device{Name: d.Name, Index: d.Index}
 	if d.MasterKind == "bridge" {
 		t.Master = d.MasterIndex()
 	}
-	opened, err := trace.Open(t, false)
+	opened, err := trace.Open(t, passes)
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", d.Name, err)
 	}

@@ -144,6 +144,7 @@ func (e *Event) read(record []byte) {
 	}
 	if len(ethernet) >= 14 {
 		e.toMAC, e.fromMAC = append(net.HardwareAddr{}, ethernet[:6]...), append(net.HardwareAddr{}, ethernet[6:12]...)
+		e.ToMAC, e.FromMAC = [6]byte(ethernet[:6]), [6]byte(ethernet[6:12])
 	}
 	e.ethernet = kind
 	e.parse(kind, body)

@@ -1,0 +1,126 @@
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/trace"
+)
+
+// overhear watches for a moment which packets a named device carries if the checks found no error and the stages
+// nothing, and examines the way of each conversation without an answer as if the question were about its packets.
+func (v *view) overhear(found []Finding) (more, trail []Finding) {
+	d := v.device
+	explains := func(f Finding) bool { return f.Level == Error || f.Level == Warning && f.Way != "" }
+	if !v.asked() || v.explicit() || v.Watch > 0 || slices.ContainsFunc(found, explains) || !d.Up || !d.InUse() ||
+		d.Stats.RxPackets+d.Stats.TxPackets == 0 {
+		return nil, nil
+	}
+	before := v.Question.Packet
+	defer func() { v.Question.Packet, v.heard = before, nil }()
+	for _, c := range v.overheard() {
+		v.Question.Packet, v.heard = c.Packet, c
+		seen, way := v.complete("own-tunnel", v.carriesItself(c)), []Finding(nil)
+		if len(seen) == 0 {
+			seen, way = v.follow()
+		}
+		for i := range seen {
+			if seen[i].Level <= Warning {
+				seen[i].Means = also(seen[i].Means, c.String())
+			}
+		}
+		more, trail = append(more, seen...), append(trail, way...)
+	}
+	return more, trail
+}
+
+// also appends a sentence to another, which may be empty.
+func also(text, more string) string {
+	if text == "" {
+		return more
+	}
+	return text + "; " + more
+}
+
+// A conversation is the packets from one address and port to another that passed the device.
+type conversation struct {
+	flow.Packet
+	packets  int
+	answered bool
+	since    time.Time
+}
+
+func (c *conversation) String() string {
+	what := "without an answer"
+	if c.answered {
+		what = "with answers of the program"
+	}
+	return fmt.Sprintf("seen just now: %s of %s, %s", packets(uint64(c.packets)), c.Packet, what)
+}
+
+// overheard returns the conversations that pass the device within two seconds: those without an answer, and the
+// answered ones of this host, which may not get the answers. It stops at the first without an answer.
+func (v *view) overheard() []*conversation {
+	// Programs that fail usually try again each second; answers take less than patience.
+	const longest, patience, pause, most = 2 * time.Second, 300 * time.Millisecond, 10 * time.Millisecond, 4
+	w, err := v.begin(v.device, true)
+	if err != nil {
+		return nil
+	}
+	defer w.Close()
+	var all []*conversation
+	old := func(c *conversation) bool { return time.Since(c.since) > patience }
+	silent := func(c *conversation) bool { return !c.answered && old(c) }
+	for end := time.Now().Add(longest); time.Now().Before(end) && !slices.ContainsFunc(all, silent); time.Sleep(pause) {
+		for e, ok := w.Next(); ok; e, ok = w.Next() {
+			all = v.listen(all, e)
+		}
+	}
+	all = slices.DeleteFunc(all, func(c *conversation) bool { return !old(c) || c.answered && !v.isOwn(c.From) })
+	slices.SortStableFunc(all, func(a, b *conversation) int { // those without an answer first
+		switch {
+		case a.answered == b.answered:
+			return 0
+		case a.answered:
+			return 1
+		}
+		return -1
+	})
+	return all[:min(most, len(all))]
+}
+
+// listen adds the packet of an event to its conversation.
+func (v *view) listen(all []*conversation, e trace.Event) []*conversation {
+	p := flow.Packet{From: e.From, To: e.To, Protocol: e.Protocol, FromPort: e.FromPort, ToPort: e.ToPort}
+	if e.Reason != "" || p.Protocol == 0 || !oneHost(p.From) || !oneHost(p.To) {
+		return all
+	}
+	back := p
+	back.From, back.To, back.FromPort, back.ToPort = p.To, p.From, p.ToPort, p.FromPort
+	p.ToMAC = e.ToMAC
+	for _, c := range all {
+		same := c.Packet
+		same.ToMAC = [6]byte{}
+		switch {
+		case same == back:
+			c.answered = true
+			return all
+		case c.Packet == p:
+			c.packets++
+			return all
+		}
+	}
+	const most = 64
+	if len(all) == most || e.ToProgram && !v.isOwn(p.From) {
+		return all
+	}
+	return append(all, &conversation{Packet: p, packets: 1, since: time.Now()})
+}
+
+// oneHost reports whether an address is that of one host, which can answer.
+func oneHost(ip netip.Addr) bool {
+	return ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() && ip != broadcast
+}
