@@ -27,3 +27,22 @@ func advertisement(j *journey) []Finding {
 }
 
 func ipv6(a netcfg.Address) bool { return a.Local.Is6() }
+
+// ignoresRouters returns another link whose IPv6 router advertisements the kernel ignores because this host forwards,
+// so that there is no default route; nil: there is none.
+func (j *journey) ignoresRouters() *netcfg.Device {
+	if !j.packet.IPv6() {
+		return nil
+	}
+	for _, l := range j.every() {
+		if l.Index == j.device.Index || !l.Up || j.hasDefault(l, true) ||
+			j.host.Counter("dev_snmp6/"+l.Name, "", "Icmp6InRouterAdvertisements") == 0 {
+			continue
+		}
+		accept, _ := j.setting("ipv6", l.Name, "accept_ra")
+		if forwarding, _ := j.setting("ipv6", l.Name, "forwarding"); accept == "1" && forwarding == "1" {
+			return l
+		}
+	}
+	return nil
+}

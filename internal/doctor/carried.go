@@ -27,7 +27,7 @@ func carriedInStages() []stage {
 func carriedOutStages() []stage {
 	return []stage{
 		{"firewall", hooks(firewall.Output, firewall.Postrouting, firewall.Egress)},
-		{"firewall", answers(firewall.Ingress, firewall.Prerouting, firewall.Input)},
+		{"firewall", answers(firewall.Ingress, firewall.Prerouting, firewall.Input)}, {"rp-filter", outerPath},
 		{"own-return", ownReturn},
 	}
 }
@@ -151,12 +151,8 @@ func ownReturn(j *journey) []Finding {
 	if j.traffic().sent > 0 {
 		return ok(what)
 	}
-	p := j.packet
-	out := j.at
-	defer func() { j.at = out }()
-	j.at = holder
 	return one(Warning, what, "another network drops packets with that source, and the program has sent nothing "+
-		"through the device", j.outThrough(p))
+		"through the device", j.outThrough(holder, j.packet))
 }
 
 // carriedWords names the packets of a socket of the program.

@@ -104,7 +104,7 @@ func (j *journey) walkBack() *walk {
 		p.FromMAC, p.ToMAC = [6]byte{}, [6]byte{}
 	}
 	p.In, p.Out, p.InIndex, p.OutIndex = p.Out, p.In, p.OutIndex, p.InIndex
-	p.Established = true
+	p.Established, p.Mark = true, 0
 	return &walk{packet: p, answer: true, narrow: j.narrow(), steps: j.wall().rules.Walk(p)}
 }
 

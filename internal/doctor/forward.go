@@ -186,6 +186,10 @@ func nextHop(j *journey) []Finding {
 
 // missingRoute says why there may be no route to other networks.
 func (j *journey) missingRoute() string {
+	if l := j.ignoresRouters(); l != nil {
+		return fmt.Sprintf("%s takes no default route from router advertisements, because this host forwards IPv6 "+
+			"(accept_ra 1)", words.Escape(l.Name))
+	}
 	for _, l := range j.every() {
 		if !l.Up && l.Index != j.device.Index && len(own(l)) > 0 {
 			return "the link " + words.Escape(l.Name) + " is down, so its routes are gone"
@@ -199,6 +203,9 @@ func (j *journey) missingRoute() string {
 
 // routeFix returns how to get a route to other networks.
 func (j *journey) routeFix() fix.Fix {
+	if l := j.ignoresRouters(); l != nil {
+		return fix.Run(fix.Sysctl("ipv6", l.Name, "accept_ra", "2"))
+	}
 	for _, l := range j.every() {
 		if !l.Up && l.Index != j.device.Index && len(own(l)) > 0 {
 			return fix.Run(ip("link", "set", "dev", l.Name, "up"))

@@ -106,10 +106,7 @@ func (v *view) comesIn(in entrance, p flow.Packet) *journey {
 
 // published returns the journey of a packet that a rule leads to a host behind the device, or nil.
 func (v *view) published(rule firewall.Published, entrances []entrance) *journey {
-	target := rule.To.Addr()
-	way, err := v.host.Find(flow.Packet{To: target})
-	if port := v.portOf(target); err != nil || way.Refusal != 0 || way.Local() || way.Index != v.layer3().Index ||
-		v.bridgePort() && port != 0 && port != v.device.Index {
+	if !v.leadsHere(rule) {
 		return nil
 	}
 	for _, in := range entrances {
@@ -128,7 +125,7 @@ func (v *view) published(rule firewall.Published, entrances []entrance) *journey
 		}
 		j := v.comesIn(in, p)
 		steps := v.wall().rules.Walk(j.packet)
-		if steps.Hook(firewall.Prerouting); steps.Goal().Addr() == target {
+		if steps.Hook(firewall.Prerouting); steps.Goal().Addr() == rule.To.Addr() {
 			j.leads = steps.Changed(firewall.Destination)
 			return j
 		}

@@ -45,11 +45,22 @@ func (j *journey) asWanted() string {
 // outerPath finds a reverse path filter that drops packets of other hosts.
 func outerPath(j *journey) []Finding {
 	value := j.largest("rp_filter", j.at.Name)
-	way, err := j.host.Find(j.packet)
-	if err != nil || way.Refusal != unix.EXDEV || value == 0 || j.packet.IPv6() {
+	p := j.packet
+	p.Mark = j.markOf(j.walk)
+	if j.course == carriedOut {
+		back := j.walkBack()
+		if back == nil {
+			return nil
+		}
+		back.steps.Hook(firewall.Prerouting)
+		p, p.Mark = back.packet, j.markOf(back)
+		p = flow.Packet{From: p.From, To: p.To, Protocol: p.Protocol, FromPort: p.FromPort, ToPort: p.ToPort,
+			In: j.at.Name, InIndex: j.at.Index, Mark: p.Mark}
+	}
+	if value == 0 || p.IPv6() || !j.spoofed(p) {
 		return nil
 	}
-	what := fmt.Sprintf("the kernel drops packets from %s that arrive through %s (rp_filter %d)", j.packet.From,
+	what := fmt.Sprintf("the kernel drops packets from %s that arrive through %s (rp_filter %d)", p.From,
 		words.Escape(j.at.Name), value)
 	n := j.host.Counter("netstat", "TcpExt", "IPReversePathFilter")
 	if n == 0 && !j.explicit() || j.carried() && j.traffic().sent > 0 || j.course == inward && !j.wanted() {
@@ -58,6 +69,30 @@ func outerPath(j *journey) []Finding {
 	return one(Error, what, fmt.Sprintf("the return path to that address leaves through another device, so the "+
 		"kernel treats them as spoofed; it dropped %s in this network namespace", packets(n)),
 		fix.Run(fix.Sysctl("ipv4", j.at.Name, "rp_filter", "2")))
+}
+
+// spoofed reports whether the kernel refuses a packet of another host because of its return path. For a packet to this
+// host it says no more than EINVAL.
+func (j *journey) spoofed(p flow.Packet) bool {
+	way, err := j.host.Find(p)
+	if err != nil || way.Refusal != unix.EINVAL {
+		return err == nil && way.Refusal == unix.EXDEV
+	}
+	back := flow.Packet{From: p.To, To: p.From}
+	if j.largest("src_valid_mark", j.at.Name) != 0 {
+		back.Mark = p.Mark
+	}
+	way, err = j.host.Find(back)
+	return err == nil && !way.Local() && (way.Refusal != 0 || way.Index != j.at.Index)
+}
+
+// markOf returns the mark that rules have given a packet that arrives.
+func (j *journey) markOf(w *walk) uint32 {
+	if w == nil || w.steps == nil {
+		return j.packet.Mark
+	}
+	mark, _ := w.steps.MarkNow()
+	return mark
 }
 
 // outerForwarding finds packets of other hosts that this host does not forward to the program.
@@ -122,7 +157,7 @@ func outerReturn(j *journey) []Finding {
 		return ok(what)
 	}
 	return one(Warning, what, "the other end drops answers from an unexpected address"+prefixed("; ", j.asWanted()),
-		j.outThrough(p))
+		j.outThrough(j.at, p))
 }
 
 // remarked reports whether a rule may give answers a mark, with which the kernel selects another route.
@@ -137,9 +172,9 @@ func (j *journey) remarked() bool {
 }
 
 // outThrough returns how to lead an answer to the link of the request, by a table with its default route.
-func (j *journey) outThrough(p flow.Packet) fix.Fix {
+func (v *view) outThrough(l *netcfg.Device, p flow.Packet) fix.Fix {
 	const table = "100"
-	for _, r := range j.host.RoutesThrough(j.at.Index) {
+	for _, r := range v.host.RoutesThrough(l.Index) {
 		if r.Type != unix.RTN_UNICAST || r.To.Bits() != 0 || r.To.Addr().Is6() != p.IPv6() || !r.Via.IsValid() {
 			continue
 		}
@@ -148,12 +183,12 @@ func (j *journey) outThrough(p flow.Packet) fix.Fix {
 		if r.Table == tableMain {
 			use = table
 			commands = append(commands, ip(append(words[:len(words):len(words)], "route", "replace", "default", "via",
-				r.Via.String(), "dev", j.at.Name, "table", table)...))
+				r.Via.String(), "dev", l.Name, "table", table)...))
 		}
 		return fix.Run(append(commands, ip(append(words[:len(words):len(words)], "rule", "add", "from",
 			p.From.String(), "lookup", use)...))...)
 	}
-	return fix.Sentence("lead packets from " + p.From.String() + " through " + words.Escape(j.at.Name) +
+	return fix.Sentence("lead packets from " + p.From.String() + " through " + words.Escape(l.Name) +
 		": ip rule add from " + p.From.String() + " lookup TABLE, with a default route in that table, such as " +
 		strconv.Itoa(100))
 }
@@ -172,6 +207,8 @@ func (j *journey) weighOutside(w *walk, v firewall.Verdict) (level Level, eviden
 		text = "the rule has dropped " + packets(n)
 	}
 	switch {
+	case w.answer && !j.carried() && j.leads == nil && !j.explicit():
+		return OK, "", 0
 	case j.carried():
 		if j.traffic().sent > 0 || n == 0 {
 			return OK, "", 0

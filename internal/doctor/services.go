@@ -96,9 +96,9 @@ func (j *journey) weighService(v firewall.Verdict) (level Level, evidence string
 }
 
 // addressed reports whether this host knows an IPv4 address behind the device.
-func (j *journey) addressed() bool {
-	return slices.ContainsFunc(j.host.Neighbours(j.layer3().Index), func(n evidence.Neighbour) bool {
-		return n.To.Is4() && !n.To.IsMulticast() && n.Confirmed() && j.mayBeBehind(n)
+func (v *view) addressed() bool {
+	return slices.ContainsFunc(v.host.Neighbours(v.layer3().Index), func(n evidence.Neighbour) bool {
+		return n.To.Is4() && !n.To.IsMulticast() && n.Confirmed() && v.mayBeBehind(n)
 	})
 }
 

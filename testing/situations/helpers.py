@@ -211,11 +211,12 @@ def tunnel(device, peer):
             s.send(data[:1000])
 
 
-def vpn(device, port, server=""):
+def vpn(device, port, server="", mark="0"):
     """Carries the packets of the device in UDP, as a VPN daemon does: to the server, or to who sent last."""
     f = open_device(device, "0x1001")
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.bind(("", int(port)))
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, int(mark, 0))
     peer = (server, int(port)) if server else None
     while True:
         for ready in select.select([f, s], [], [])[0]:
@@ -229,6 +230,27 @@ def vpn(device, port, server=""):
                         s.sendto(data, peer)
             except OSError:  # the device is down, or there is no way
                 time.sleep(0.01)
+
+
+def listen(device, port):
+    """Holds a tun, and listens on a TCP port as a VPN daemon does."""
+    s = socket.create_server(("", int(port)))
+    f = open_device(device, "0x1001")
+    while True:
+        s.accept()
+        os.write(f, packet("echo:10.0.0.2:10.0.0.1"))
+
+
+def listen_only(port):
+    """Listens on a TCP port."""
+    s = socket.create_server(("", int(port)))
+    while True:
+        s.accept()
+
+
+def knock(address, port, source=""):
+    """Opens a TCP connection."""
+    socket.create_connection((address, int(port)), 1, (source, 0)).close()
 
 
 def discover(device):
@@ -258,7 +280,7 @@ def advertise(namespace, device, prefix):
 HELPERS = {"hold": hold, "spin": spin, "sink": sink, "slow": sink, "relay": relay, "patch": patch, "talk": talk,
            "attach": attach, "leak": leak, "server": server, "send": send, "tunnel": tunnel, "advertise": advertise,
            "headersize": header_size, "ten": ten, "echo": echo, "beat": beat, "forget": forget,
-           "vpn": vpn, "discover": discover,
+           "vpn": vpn, "listen": listen, "listen_only": listen_only, "knock": knock, "discover": discover,
            "xdpdrop": bpf.xdp_drop, "tcprog": bpf.tc}
 
 if __name__ == "__main__":

@@ -100,5 +100,6 @@ rule() { nft add rule "$@"; }
 more_udp() { rm -f /run/udp; "$@"; sleep 0.3; test -e /run/udp; }
 more_echos6() { local a; a=$(echos6); "$@" || true; [ "$(echos6)" -gt "$a" ]; }
 echos6() { awk '$1 == "Icmp6InEchos" { print $2 }' /proc/net/snmp6; }
+received() { cat "/sys/class/net/$1/statistics/rx_packets"; }
 tx() { cat "/sys/class/net/$1/statistics/tx_packets"; }
 dropped() { cat "/sys/class/net/$1/statistics/tx_dropped"; }
