@@ -75,14 +75,14 @@ func (j *journey) deaf(p *evidence.Port, br *netcfg.Device) []Finding {
 	const most = 64
 	others := j.otherPorts(p)
 	for _, o := range others[:min(most, len(others))] {
-		if !o.Up || !o.Carrier || o.State != evidence.PortForwarding || o.FloodBroadcast && (o.Flood || o.Learning) {
+		floods := o.FloodBroadcast && o.FloodMulticast && (o.Flood || o.Learning)
+		if !o.Up || !o.Carrier || o.State != evidence.PortForwarding || floods {
 			continue
 		}
 		if l := j.byIndex(o.Index); l == nil || l.Kind != "tun" || !j.heard(p, br).unanswered() {
 			continue
 		}
-		found := j.unflooded(o, br, "the port "+j.nameOf(o.Index), "the program there")
-		if len(found) > 0 && found[0].Level == Error {
+		if found := j.unflooded(o, br, "the port "+j.nameOf(o.Index), "the program there"); len(found) > 0 {
 			found[0].Level = Warning
 			return found
 		}

@@ -319,3 +319,16 @@ broken(
     setup="make_tap; RELAY_FLAGS=0x5002 guest g tap0 tap 10.0.0.2/24; attached tap0; ask 10.0.0.2; ask_from g 10.0.0.1",
     want="header",
     probe="to_host")
+
+broken(
+    "the bridge sends no multicast to the other guest: IPv6 finds no neighbour",
+    "tap1",
+    setup="""
+        IPV6=yes; two_taps br0 mcast_snooping 0; bridge link set dev tap0 mcast_flood off
+        ip -n g addr add fd00::2/64 dev eth0 nodad; ip -n h addr add fd00::3/64 dev eth0 nodad
+        ask_from h fd00::2
+        """,
+    want=r"multicast.*\btap0\b",
+    probe="ip netns exec h ping -c1 -W1 fd00::2",
+    repair="bridge link set dev tap0 mcast_flood on",
+    fix=True)
