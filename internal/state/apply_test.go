@@ -3,12 +3,16 @@ package state
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/nstest"
 	"github.com/tunadm/tunadm/netcfg"
@@ -261,5 +265,18 @@ func TestReservedRoomHoldsOnAFullFileSystem(t *testing.T) {
 	}
 	if got := again(t, dir).Devices(); got[1<<30] != made[0].Device {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestUnknownBoot reads a record while the kernel does not give the boot ID, so that nobody knows whether the record is
+// of this run of the machine.
+func TestUnknownBoot(t *testing.T) {
+	nstest.Enter(t)
+	d := Directory(t.TempDir())
+	if err := unix.Mount("/proc/self/mem", "/proc/sys/kernel/random/boot_id", "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err) // a read of its beginning fails with EIO
+	}
+	if _, _, err := d.Recall(nil, "net"); cause.Of(err) != cause.NotPermitted || !errors.Is(err, unix.EIO) {
+		t.Errorf("the record counts as read: %v", err)
 	}
 }

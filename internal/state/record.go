@@ -44,6 +44,7 @@ const format = 1
 type store struct {
 	directory Directory
 	path      string // without its ending
+	unknown   error  // why the run of the machine is not known, so that no record counts as missing
 	record
 }
 
@@ -53,7 +54,8 @@ func (d Directory) open(prefix, namespace string, operands ...string) store {
 	hash := fnv.New128a()
 	fmt.Fprint(hash, strings.Join(append([]string{namespace}, operands...), "\x00"))
 	s := store{directory: d, path: filepath.Join(string(d), fmt.Sprintf("%s%x", prefix, hash.Sum(nil)))}
-	s.record = record{Format: format, Boot: bootID(), Namespace: namespace}
+	s.record = record{Format: format, Namespace: namespace}
+	s.Boot, s.unknown = bootID()
 	for _, o := range operands {
 		s.Operands = append(s.Operands, Text(o))
 	}
@@ -69,6 +71,9 @@ type damagedError struct{ error }
 // read returns the record of the file, or nil if it counts as missing. The error is a damagedError, or an
 // [*cause.Error] with the cause NotPermitted.
 func (s *store) read() (*record, error) {
+	if s.unknown != nil {
+		return nil, &cause.Error{Cause: cause.NotPermitted, Detail: "the boot ID cannot be read", Err: s.unknown}
+	}
 	text, err := files.Read(s.file())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -148,10 +153,10 @@ func (s *store) remove() (err error) {
 }
 
 // bootID identifies the run of the machine. It is "" if the kernel does not tell.
-func bootID() string {
+func bootID() (string, error) {
 	id, err := files.Read("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
 	}
-	return strings.TrimSpace(string(id))
+	return strings.TrimSpace(string(id)), err
 }
