@@ -13,8 +13,8 @@ import (
 const exitSignal = 128
 
 // runCommand runs a command, and passes signals on to it until it ends. The command does not outlive this process.
-// started is called when the command has its descriptors. After an earlier signal, runCommand returns nil and runs no
-// command.
+// started is called when the command has its descriptors. After an earlier signal, runCommand runs no command, and
+// its error is that of a command which the signal ended.
 func runCommand(caught *interrupts, cmd *exec.Cmd, started func() error) error {
 	runtime.LockOSThread() // the child's Pdeathsig follows this thread
 	defer runtime.UnlockOSThread()
@@ -25,8 +25,8 @@ func runCommand(caught *interrupts, cmd *exec.Cmd, started func() error) error {
 			_ = cmd.Process.Signal(s) // it may have ended already
 		}
 	}
-	if !caught.pass(pass) {
-		return nil
+	if s, _ := caught.pass(pass).(syscall.Signal); s != 0 {
+		return &exitError{code: exitSignal + int(s)}
 	}
 	defer caught.pass(nil)
 	caught.add(syscall.SIGUSR1, syscall.SIGUSR2)

@@ -63,14 +63,13 @@ func (c *interrupts) add(signals ...os.Signal) {
 	}
 }
 
-// pass passes later signals on to a function; nil ends that. It returns false, and passes none on, if a signal has
-// ended the run already.
-func (c *interrupts) pass(to func(os.Signal)) bool {
+// pass passes later signals on to a function; nil ends that. If a signal has ended the run already, it passes none on
+// and returns that signal.
+func (c *interrupts) pass(to func(os.Signal)) (earlier os.Signal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.came != nil {
-		return false
+	if c.came == nil {
+		c.to = to
 	}
-	c.to = to
-	return true
+	return c.came
 }

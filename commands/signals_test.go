@@ -30,7 +30,7 @@ func TestASignalIsPassedOnOnce(t *testing.T) {
 				t.Fatal("the signal is passed on, and ends the run")
 			}
 		case <-ctx.Done():
-			if len(passed) > 0 || caught.pass(nil) {
+			if len(passed) > 0 || caught.pass(nil) == nil {
 				t.Fatal("the signal ends the run, and a command is begun")
 			}
 		case <-time.After(nstest.Patience(10 * time.Second)):
@@ -48,6 +48,24 @@ func TestACommandGetsTheSignalThatCame(t *testing.T) {
 		`trap 'exit 3' INT; trap 'exit 4' TERM; kill -INT $PPID; while :; do sleep 0.01; done`)
 	err := runCommand(caught, cmd, func() error { return nil })
 	if e := new(exitError); !errors.As(err, &e) || e.code != 3 {
+		t.Errorf("it ends with %v", err)
+	}
+}
+
+// TestASignalBeforeTheCommand ends the run before it runs its command, as if the signal had ended the command.
+func TestASignalBeforeTheCommand(t *testing.T) {
+	ctx, caught := catchSignals()
+	defer caught.stop()
+	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(nstest.Patience(10 * time.Second)):
+		t.Fatal("the signal is lost")
+	}
+	err := runCommand(caught, exec.Command("true"), func() error { return nil })
+	if e := new(exitError); !errors.As(err, &e) || e.code != exitSignal+int(syscall.SIGTERM) {
 		t.Errorf("it ends with %v", err)
 	}
 }
