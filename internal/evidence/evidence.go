@@ -31,6 +31,8 @@ type Host struct {
 
 	configurations map[int]*configuration // by the index of the link
 	connected      *[]Socket
+	socketsOf      map[int][]Socket // by process
+	descriptors    int              // looked at for them
 	policies       *[]Policy
 	uppers         *[]Upper
 	states         *[]Template
@@ -49,7 +51,8 @@ func Open() (*Host, error) {
 func fresh(s *rtnl.Socket, file func(path string) ([]byte, error)) *Host {
 	return &Host{socket: s, file: file, counts: map[string]map[string]uint64{}, ways: map[flow.Packet]Way{},
 		addresses: map[addressed]*[]rtnl.Address{}, neighbours: map[int]*[]Neighbour{}, frames: map[int]*[]Neighbour{},
-		queues: map[int]*[]Queue{}, routes: map[selection]*[]rtnl.Route{}}
+		queues: map[int]*[]Queue{}, routes: map[selection]*[]rtnl.Route{},
+		socketsOf: map[int][]Socket{}}
 }
 
 // Close closes the socket.

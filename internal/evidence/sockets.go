@@ -10,6 +10,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
@@ -33,24 +34,43 @@ func (s Socket) Listens() bool {
 
 // SocketsOf returns the sockets that a process has open in this network namespace. It returns none if the
 // caller may not look into the process, or if the kernel does not list sockets (INET_DIAG).
-func (h *Host) SocketsOf(pid int) (all []Socket) {
+func (h *Host) SocketsOf(pid int) []Socket {
+	all, known := h.socketsOf[pid]
+	if known {
+		return all
+	}
+	if open := h.openSockets(pid); len(open) > 0 {
+		for _, s := range h.Sockets() {
+			if open[s.inode] {
+				all = append(all, s)
+			}
+		}
+	}
+	h.socketsOf[pid] = all
+	return all
+}
+
+// descriptorsMost is how many descriptors are looked at, of all processes together: a user's processes can hold
+// millions.
+const descriptorsMost = 1 << 14
+
+// openSockets returns the inodes of the sockets that a process has open.
+func (h *Host) openSockets(pid int) map[string]bool {
 	directory := "/proc/" + strconv.Itoa(pid) + "/fd"
-	entries, _ := os.ReadDir(directory)
+	f, err := files.Open(directory, os.O_RDONLY, 0)
+	if err != nil || h.descriptors >= descriptorsMost {
+		return nil
+	}
+	defer f.Close()
+	names, _ := f.Readdirnames(descriptorsMost - h.descriptors)
+	h.descriptors += len(names)
 	open := map[string]bool{}
-	for _, e := range entries {
-		if target, err := os.Readlink(directory + "/" + e.Name()); err == nil && strings.HasPrefix(target, "socket:[") {
+	for _, name := range names {
+		if target, err := os.Readlink(directory + "/" + name); err == nil && strings.HasPrefix(target, "socket:[") {
 			open[strings.Trim(target, "socket:[]")] = true
 		}
 	}
-	if len(open) == 0 {
-		return nil
-	}
-	for _, s := range h.Sockets() {
-		if open[s.inode] {
-			all = append(all, s)
-		}
-	}
-	return all
+	return open
 }
 
 // Sockets returns the sockets of all programs. It returns none if the kernel does not list sockets (INET_DIAG).
