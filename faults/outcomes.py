@@ -48,7 +48,7 @@ OUTCOMES = [
     Outcome("meddle apply-drift-atomic *", "half made", r"^against (then: tap3: |before: tap3: (linkinfo|sys_owner): )",
             "the kernel cannot unset an owner or a group; it is set after the last look at the other devices",
             says="apply tap3: .* access anyone: the kernel cannot unset"),
-    Outcome("error teardown* *", "failed, but all is done", r": gone$",
+    Outcome("error teardown* *", "*failed, but all is done", r": gone$",
             "teardown deletes what is remembered even if a file cannot be read, as tunadm(8) says",
             says="the files have mistakes; the devices that apply created are deleted nevertheless"),
     Outcome("error as-*-delete *", "*failed, but all is done", "",
