@@ -174,17 +174,37 @@ func ipv6Off(v *view) []Finding {
 		fix.Run(fix.Sysctl("ipv6", d.Name, "disable_ipv6", "0")))
 }
 
-// duplicate finds IPv6 addresses that another host on the link also has.
+// duplicate finds IPv6 addresses that another host on the link also has: those of the device, and of its bridge.
 func duplicate(v *view) (found []Finding) {
-	d := v.device
-	for _, a := range d.Addresses {
-		if a.Duplicate() {
-			found = append(found, one(Error, "another host on its link has the address "+a.String(),
-				"duplicate address detection failed, so the kernel does not use the address",
-				fix.Run(ip("addr", "del", a.String(), "dev", d.Name)))...)
+	links := []*netcfg.Device{v.device}
+	if bridge := v.layer3(); bridge != v.device && v.asked() {
+		links = append(links, bridge)
+	}
+	for _, l := range links {
+		for _, a := range l.Addresses {
+			if !a.Duplicate() {
+				continue
+			}
+			where, of := "its link", ""
+			if l != v.device {
+				where, of = "the link of its bridge", " of "+words.Escape(l.Name)
+			}
+			found = append(found, one(Error, fmt.Sprintf("another host on %s has the address %s%s", where, a, of),
+				"duplicate address detection failed (dadfailed), so the kernel does not use the address"+v.twin(l, a),
+				fix.Run(ip("addr", "del", a.String(), "dev", l.Name)))...)
 		}
 	}
 	return found
+}
+
+// twin names the other host that has an address of this one, if its MAC address is known.
+func (v *view) twin(l *netcfg.Device, a netcfg.Address) string {
+	for _, n := range v.host.Neighbours(l.Index) {
+		if n.Index == l.Index && n.To == a.Local && len(n.MAC) > 0 {
+			return "; the other host has the MAC address " + n.MAC.String()
+		}
+	}
+	return ""
 }
 
 // tentative finds IPv6 addresses that cannot be used until the device has a carrier.

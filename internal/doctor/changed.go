@@ -62,7 +62,7 @@ func (j *journey) note(found []Finding, what string, rule *firewall.Verdict) []F
 
 // because adds the rules that have changed the packet to a finding of a stage that depends on its destination or mark.
 func (j *journey) because(stage string, f Finding) Finding {
-	asks := []string{"forwarding", "next-hop", "ipsec", "uplink", "far-neighbour", "listener"}
+	asks := []string{"delivery", "forwarding", "next-hop", "ipsec", "uplink", "far-neighbour", "listener"}
 	if f.Level > Warning || len(j.rules) == 0 || !slices.Contains(asks, stage) {
 		return f
 	}

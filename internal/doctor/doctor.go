@@ -40,6 +40,7 @@ type Finding struct {
 
 	Way     string // the packet of a stage, and where it goes; "": a check
 	counted uint64 // packets that the kernel's counters show to be dropped for this reason; 0: not counted
+	vague   bool   // a counter is known, but not which packets it counted
 	opinion bool   // nothing fails, but an administrator may want to know
 }
 

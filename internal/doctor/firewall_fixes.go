@@ -29,7 +29,7 @@ func (j *journey) opening(w *walk, h firewall.Hook, drops []firewall.Verdict) fi
 // rule returns the command that adds a rule to a chain, and how it lasts.
 func (j *journey) rule(w *walk, h firewall.Hook, v firewall.Verdict) (command []string, lasts string) {
 	m := matchOf(h, w)
-	if w.packet.Resolves && j.dropsIP(w, h) {
+	if heard := j.view.heard; w.packet.Resolves && j.dropsIP(w, h) && (heard == nil || !heard.Resolves) {
 		m.arp, m.nd = false, false // one rule for both
 	}
 	rules := j.wall().rules

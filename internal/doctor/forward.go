@@ -16,7 +16,7 @@ import (
 // forwardStages are the places that a packet of the program for another host passes after its receipt.
 func forwardStages() []stage {
 	return []stage{
-		{"forwarding", forwarding}, {"hops", hops}, {"next-hop", nextHop}, {"ipsec", decrypted},
+		{"delivery", delivery}, {"forwarding", forwarding}, {"hops", hops}, {"next-hop", nextHop}, {"ipsec", decrypted},
 		{"route-cache", routeCache},
 		{"firewall", hooks(firewall.Forward, firewall.Postrouting, firewall.Egress)},
 		{"source-nat", sourceNAT}, {"path-mtu", pathMTU}, {"hairpin", hairpin}, {"uplink", uplink},

@@ -114,8 +114,10 @@ func (j *journey) refusedPorts() []Finding {
 	b := j.blame(n)
 	if b.level != OK && n*2 >= t.sent {
 		b.level = Warning
-		return b.finding("no program listens on the UDP ports of "+packets(b.part(n))+
+		found := b.finding("no program listens on the UDP ports of "+packets(b.part(n))+
 			" of the program to this host (Udp.NoPorts)", "the kernel answers that the port is unreachable")
+		found[0].vague = true
+		return found
 	}
 	b = j.blame(full)
 	if b.level != OK && full*10 >= t.sent {

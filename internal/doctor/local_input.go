@@ -26,7 +26,7 @@ func inputStages() []stage {
 func localRoute(j *journey) []Finding {
 	own := j.packet.To
 	way, err := j.host.Find(flow.Packet{To: own})
-	if err != nil || way.Local() || own == broadcast || own.Is6() && j.becomesLocal(own) {
+	if err != nil || way.Local() || own == broadcast || j.unused(own) || own.Is6() && j.becomesLocal(own) {
 		return nil
 	}
 	dev := j.layer3().Name
@@ -35,6 +35,17 @@ func localRoute(j *journey) []Finding {
 	return one(Error, "the local route of its own address "+own.String()+" is missing",
 		"this host does not accept packets to that address: ping gets no answer",
 		fix.Run(ip(add...)))
+}
+
+// unused reports whether the kernel does not use an address of this host, because another host has it or may have it:
+// the checks duplicate and tentative report that.
+func (j *journey) unused(own netip.Addr) bool {
+	for _, a := range j.addressesOf(own.Is6()) {
+		if a.Local == own && (a.Tentative() || a.Duplicate()) {
+			return true
+		}
+	}
+	return false
 }
 
 // becomesLocal waits for the entry of an IPv6 address: the kernel adds it in a work queue, after the address.

@@ -72,6 +72,9 @@ func (j *journey) weighNeighbours(w *walk) (level Level, means string, counted u
 	if j.frame() {
 		return OK, "", 0 // this host does not see these ARP packets
 	}
+	if j.view.heard != nil && j.view.heard.Resolves {
+		return Error, "the program does not find the MAC address of this host", 0
+	}
 	for _, n := range j.host.Neighbours(j.layer3().Index) {
 		if n.To.IsValid() && n.To.Is6() == w.packet.IPv6() && unresolved(n) {
 			return Error, fmt.Sprintf("this host found no MAC address of %s", n.To), 0

@@ -63,7 +63,7 @@ func outsideStages() []stage {
 // inwardStages are the places that a packet of another host passes on its way through this host to the program.
 func inwardStages() []stage {
 	return slices.Concat(outsideStages(), []stage{
-		{"forwarding", outerForwarding},
+		{"delivery", delivery}, {"forwarding", outerForwarding},
 		{"firewall", hooks(firewall.Forward, firewall.Postrouting, firewall.Egress)},
 		{"neighbour", publishedHost},
 		{"firewall", answers(firewall.Prerouting, firewall.Forward, firewall.Postrouting, firewall.Egress)},

@@ -14,7 +14,7 @@ import (
 // nothing, and examines the way of each conversation without an answer as if the question were about its packets.
 func (v *view) overhear(found []Finding) (more, trail []Finding) {
 	d := v.device
-	explains := func(f Finding) bool { return f.Level == Error || f.Level == Warning && f.Way != "" }
+	explains := func(f Finding) bool { return f.Level == Error || f.Level == Warning && f.Way != "" && !f.vague }
 	if !v.asked() || v.explicit() || v.Watch > 0 || slices.ContainsFunc(found, explains) || !d.Up || !d.InUse() ||
 		d.Stats.RxPackets+d.Stats.TxPackets == 0 {
 		return nil, nil
@@ -24,7 +24,11 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 	for _, c := range v.overheard() {
 		v.Question.Packet, v.heard = c.Packet, c
 		seen, way := v.complete("own-tunnel", v.carriesItself(c)), []Finding(nil)
-		if len(seen) == 0 {
+		switch {
+		case len(seen) > 0:
+		case c.Resolves:
+			seen, way = v.unresolvable(c)
+		default:
 			seen, way = v.follow()
 		}
 		for i := range seen {
@@ -50,13 +54,17 @@ type conversation struct {
 	flow.Packet
 	packets  int
 	answered bool
+	dropped  bool // by the firewall
 	since    time.Time
 }
 
 func (c *conversation) String() string {
 	what := "without an answer"
-	if c.answered {
+	switch {
+	case c.answered:
 		what = "with answers of the program"
+	case c.dropped:
+		what = "dropped by the firewall"
 	}
 	return fmt.Sprintf("seen just now: %s of %s, %s", packets(uint64(c.packets)), c.Packet, what)
 }
@@ -95,7 +103,10 @@ func (v *view) overheard() []*conversation {
 // listen adds the packet of an event to its conversation.
 func (v *view) listen(all []*conversation, e trace.Event) []*conversation {
 	p := flow.Packet{From: e.From, To: e.To, Protocol: e.Protocol, FromPort: e.FromPort, ToPort: e.ToPort}
-	if e.Reason != "" || p.Protocol == 0 || !oneHost(p.From) || !oneHost(p.To) {
+	if e.Reason != "" {
+		return v.listenForDrop(all, e, p)
+	}
+	if p.Protocol == 0 || !oneHost(p.From) || !oneHost(p.To) {
 		return all
 	}
 	back := p

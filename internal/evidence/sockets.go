@@ -21,7 +21,10 @@ type Socket struct {
 	Local, Remote netip.AddrPort
 	Mark, UID     uint32
 	Index         int // the link that the socket is bound to; 0: none
-	inode         string
+	// Transparent reports that the socket takes packets to other hosts (IP_TRANSPARENT). Kernels before Linux 5.10 do
+	// not say, so there each socket may.
+	Transparent bool
+	inode       string
 }
 
 // Connected reports whether the socket exchanges packets with one other end alone.
@@ -102,10 +105,13 @@ func askSockets(family, protocol byte) *nl.NetlinkRequest {
 	return rtnl.Request(byFamily, unix.NLM_F_DUMP, rawBytes(b))
 }
 
+// transparentBit is that of the sixth bit field, which compilers place by the byte order.
+var transparentBit = map[bool]byte{true: 1 << 5, false: 1 << 2}[binary.NativeEndian.Uint16([]byte{1, 0}) == 1]
+
 // decodeSocket reads a struct inet_diag_msg, and skips sockets without a port.
 func decodeSocket(protocol uint8) func(body []byte) (Socket, bool) {
 	const (
-		length, markAttribute                              = 72, 15
+		length, markAttribute, optionsAttribute            = 72, 15, 22
 		ports, local, remote, link, user, inode, addresses = 4, 8, 24, 40, 64, 68, 16
 	)
 	return func(b []byte) (s Socket, ok bool) {
@@ -123,9 +129,13 @@ func decodeSocket(protocol uint8) func(body []byte) (Socket, bool) {
 		s = Socket{Protocol: protocol, State: b[1], Local: end(local, ports), Remote: end(remote, ports+2),
 			UID: rtnl.Uint32(b[user:]), Index: int(rtnl.Uint32(b[link:])),
 			inode: strconv.FormatUint(uint64(rtnl.Uint32(b[inode:])), 10)}
+		s.Transparent = true
 		for kind, value := range rtnl.Attributes(b[length:]) {
-			if kind == markAttribute {
+			switch {
+			case kind == markAttribute:
 				s.Mark = rtnl.Uint32(value)
+			case kind == optionsAttribute && len(value) > 0: // struct inet_diag_sockopt
+				s.Transparent = value[0]&transparentBit != 0
 			}
 		}
 		return s, s.Local.Port() != 0

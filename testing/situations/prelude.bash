@@ -103,3 +103,5 @@ echos6() { awk '$1 == "Icmp6InEchos" { print $2 }' /proc/net/snmp6; }
 received() { cat "/sys/class/net/$1/statistics/rx_packets"; }
 tx() { cat "/sys/class/net/$1/statistics/tx_packets"; }
 dropped() { cat "/sys/class/net/$1/statistics/tx_dropped"; }
+# again COMMAND...: each 0.3 s in the background
+again() { ( set +e; while :; do "$@"; sleep 0.3; done ) >/dev/null 2>&1 & }
