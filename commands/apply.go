@@ -35,7 +35,7 @@ func parseSet(s string) (string, error) {
 
 func (o *applyOptions) flags() []*option {
 	return append([]*option{
-		switchFlag("prune", "delete devices of an earlier apply of these operands, if not declared any more", &o.prune),
+		switchFlag("prune", "delete undeclared devices that an earlier apply of these operands created", &o.prune),
 		o.setFlag("remember the devices as the set `NAME`, not by the operands"),
 		switchFlag("atomic", "if one device fails, put all devices back", &o.atomic),
 		switchFlag("replace", "re-create a device that cannot be changed as declared, if it is not in use", &o.replace),

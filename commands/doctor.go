@@ -42,7 +42,7 @@ func (o *doctorOptions) flags() []*option {
 		valueFlag("from", "follow a packet from the program with source `ADDRESS`", parsePlainAddress, &o.From),
 		valueFlag("proto", "`PROTOCOL` of that packet: icmp, tcp, udp or a number", flow.ParseProtocol, &o.Protocol),
 		valueFlag("port", "destination `PORT` of that packet", parsePort, &o.port),
-		impliedFlag("watch", "judge by what happens within `SECONDS` (5)", "5", parseDuration, &o.watch),
+		impliedFlag("watch", "watch the devices for `SECONDS`, 5 by default", "5", parseDuration, &o.watch),
 		switchFlag("json", "print the findings as JSON", &o.json),
 		netnsFlag(&o.netns),
 		verboseFlag(o.program, "print passed checks and stages too"),

@@ -32,8 +32,8 @@ func (o *execOptions) flags() []*option {
 		switchFlag("new-privileges", "with --user: set-user-ID programs and file capabilities still work",
 			&o.newPrivileges),
 		listFlag("ambient", "with --user: keep the capability `CAP`, such as net_admin", parseCapability, &o.ambient),
-		switchFlag("vnet-hdr", "each packet follows a virtio header", &o.attachment.VnetHdr),
-		switchFlag("pi", "each packet follows its packet information", &o.attachment.PI),
+		switchFlag("vnet-hdr", "a virtio header precedes each packet", &o.attachment.VnetHdr),
+		switchFlag("pi", "packet information precedes each packet", &o.attachment.PI),
 		netnsFlag(&o.netns),
 	}
 }
