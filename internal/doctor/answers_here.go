@@ -11,19 +11,21 @@ import (
 )
 
 // answersHere finds connections from other networks to the address of another link, whose answers leave through the
-// device, as after a VPN has taken the default route. The other end never sees them.
+// device, as after a VPN has taken the default route. The other end never sees them, so this host repeats them; in a
+// connection from behind the device, the first one is acknowledged.
 func answersHere(v *view) []Finding {
 	d := v.device
 	if !v.asked() || !d.Up {
 		return nil
 	}
 	for _, s := range v.host.Sockets() {
-		if s.Protocol != unix.IPPROTO_TCP || s.State != unix.BPF_TCP_SYN_RECV {
+		if s.Protocol != unix.IPPROTO_TCP || s.State != unix.BPF_TCP_SYN_RECV || s.Retransmits == 0 {
 			continue
 		}
 		local, remote := s.Local.Addr(), s.Remote.Addr()
 		l := v.holderOf(local)
-		if l == nil || l.Index == d.Index || l.Name == d.Master || l.Kind == "loopback" || v.isOwn(remote) {
+		if l == nil || l.Index == d.Index || l.Name == d.Master || l.Kind == "loopback" || v.isOwn(remote) ||
+			v.onSubnet(d, remote) {
 			continue
 		}
 		p := flow.Packet{From: local, To: remote, Protocol: s.Protocol, FromPort: s.Local.Port(),

@@ -23,7 +23,7 @@ func otherNetwork(v *view) []Finding {
 	}
 	for _, n := range v.host.Neighbours(layer3.Index) {
 		if !n.Confirmed() || !n.To.IsGlobalUnicast() || v.onSubnet(layer3, n.To) || v.isOwn(n.To) || !v.isBehind(n) ||
-			v.returns(layer3, n.To) {
+			v.returns(layer3, n.To) || v.answersElsewhere(n.To) {
 			continue
 		}
 		return v.outside(layer3, n.To)
@@ -56,6 +56,14 @@ func (v *view) returns(l *netcfg.Device, to netip.Addr) bool {
 		way, err := v.host.Find(p)
 		return err != nil || way.Refusal == 0 && way.Index == l.Index
 	})
+}
+
+// answersElsewhere reports whether a host answers on the link to which this host routes its packets: a host with several
+// links may ask for MAC addresses on each of them with the IP address of another one.
+func (v *view) answersElsewhere(ip netip.Addr) bool {
+	way, err := v.host.Find(flow.Packet{To: ip})
+	return err == nil && way.Refusal == 0 && slices.ContainsFunc(v.host.Neighbours(way.Index),
+		func(n evidence.Neighbour) bool { return n.To == ip && n.Confirmed() })
 }
 
 // outside reports a host behind the device that is outside of the networks of a link.

@@ -24,6 +24,7 @@ type Socket struct {
 	// Transparent reports that the socket takes packets to other hosts (IP_TRANSPARENT). Kernels before Linux 5.10 do
 	// not say, so there each socket may.
 	Transparent bool
+	Retransmits uint8 // of the last packet, without an answer yet
 	inode       string
 }
 
@@ -59,9 +60,12 @@ const descriptorsMost = 1 << 14
 
 // openSockets returns the inodes of the sockets that a process has open.
 func (h *Host) openSockets(pid int) map[string]bool {
+	if h.descriptors >= descriptorsMost {
+		return nil
+	}
 	directory := "/proc/" + strconv.Itoa(pid) + "/fd"
 	f, err := files.Open(directory, os.O_RDONLY, 0)
-	if err != nil || h.descriptors >= descriptorsMost {
+	if err != nil {
 		return nil
 	}
 	defer f.Close()
@@ -126,8 +130,8 @@ func decodeSocket(protocol uint8) func(body []byte) (Socket, bool) {
 			ip, _ := netip.AddrFromSlice(b[at : at+size])
 			return netip.AddrPortFrom(ip.Unmap(), binary.BigEndian.Uint16(b[port:]))
 		}
-		s = Socket{Protocol: protocol, State: b[1], Local: end(local, ports), Remote: end(remote, ports+2),
-			UID: rtnl.Uint32(b[user:]), Index: int(rtnl.Uint32(b[link:])),
+		s = Socket{Protocol: protocol, State: b[1], Retransmits: b[3], Local: end(local, ports),
+			Remote: end(remote, ports+2), UID: rtnl.Uint32(b[user:]), Index: int(rtnl.Uint32(b[link:])),
 			inode: strconv.FormatUint(uint64(rtnl.Uint32(b[inode:])), 10)}
 		s.Transparent = true
 		for kind, value := range rtnl.Attributes(b[length:]) {
