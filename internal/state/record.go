@@ -44,7 +44,7 @@ const format = 1
 type store struct {
 	directory Directory
 	path      string // without its ending
-	unknown   error  // why the run of the machine is not known, so that no record counts as missing
+	unknown   error  // why the boot ID cannot be read; no record then counts as missing
 	record
 }
 
@@ -152,7 +152,7 @@ func (s *store) remove() (err error) {
 	return s.directory.refused(err)
 }
 
-// bootID identifies the run of the machine. It is "" if the kernel does not tell.
+// bootID returns the kernel's ID of this boot; "" if /proc is not mounted.
 func bootID() (string, error) {
 	id, err := files.Read("/proc/sys/kernel/random/boot_id")
 	if errors.Is(err, fs.ErrNotExist) {

@@ -55,7 +55,7 @@ const (
 // A tally is the present value of each counter, by its name.
 type tally map[string]uint64
 
-// name returns the name of a counter as nstat(8) and the kernel's files have it.
+// title returns the name of a counter as nstat(8) and the kernel's files have it.
 func (c counter) title() string {
 	if c.group == "" {
 		return c.name
