@@ -27,22 +27,42 @@ type condition struct {
 
 // wants notes a value for which the rule asks.
 func (r *run) wants(l label, data []byte) {
-	if r.conditions != nil {
+	part := func(b byte) bool { return b != 0xff }
+	if r.conditions != nil && (!l.here() || !slices.ContainsFunc(l.mask, part)) {
 		*r.conditions = append(*r.conditions, condition{l, data})
 	}
 }
 
+// wantsFrom notes the first value of a range for which the rule asks.
+func (r *run) wantsFrom(l label, data []byte) {
+	if !l.here() {
+		r.wants(l, data)
+	}
+}
+
+// here reports whether a value is a device or an address of this host. The first of several may be one that the host
+// does not have, although the rule matches others.
+func (l label) here() bool {
+	return strings.HasPrefix(l.text, "iif") || strings.HasSuffix(l.text, " daddr")
+}
+
 // wantsElement notes the first element of a set for which the rule asks.
 func (r *run) wantsElement(l label, s *set) {
-	if r.conditions == nil {
+	if r.conditions == nil || len(s.fields) > 0 {
 		return
 	}
 	r.rules.load(s)
+	var keys [][]byte
 	for _, e := range s.elements {
-		if e.flags&(unix.NFT_SET_ELEM_INTERVAL_END|catchAll) == 0 && len(s.fields) == 0 {
-			r.wants(l, e.key)
-			return
+		if e.flags&(unix.NFT_SET_ELEM_INTERVAL_END|catchAll) == 0 {
+			keys = append(keys, e.key)
 		}
+	}
+	switch {
+	case len(keys) > 1 || len(keys) == 1 && s.flags&unix.NFT_SET_INTERVAL != 0:
+		r.wantsFrom(l, keys[0])
+	case len(keys) == 1:
+		r.wants(l, keys[0])
 	}
 }
 
@@ -132,7 +152,7 @@ func (c condition) apply(rs *Ruleset, p *flow.Packet) {
 		}
 	case c.label.kind == protocol && len(c.data) == 1:
 		p.Protocol = c.data[0]
-	case c.label.text == "iifname":
+	case c.label.text == "iifname" && len(c.data) == unix.IFNAMSIZ: // shorter is the beginning of a name
 		p.In, _, _ = strings.Cut(string(c.data), "\x00")
 	case c.label.text == "iif" && len(c.data) == 4 && rs.Link != nil:
 		p.In = rs.Link(int(binary.NativeEndian.Uint32(c.data))).Name

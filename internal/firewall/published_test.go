@@ -24,9 +24,16 @@ func TestPublishes(t *testing.T) {
 			To: netip.MustParseAddr("10.0.0.1"), Protocol: unix.IPPROTO_UDP, ToPort: 80}, 0},
 		{`iifname != "eth7" ip saddr 10.0.0.7 tcp dport 80-90 dnat to 10.1.0.9`, flow.Packet{To: any4,
 			From: netip.MustParseAddr("10.0.0.7"), Protocol: unix.IPPROTO_TCP, ToPort: 80}, 0},
+		{`iifname "eth*" ip daddr 10.0.0.0/20 tcp dport 80 dnat to 10.1.0.9`, flow.Packet{To: any4,
+			Protocol: unix.IPPROTO_TCP, ToPort: 80}, 0},
+		{"iifname { eth7, eth8 } ip daddr { 10.0.0.1, 10.0.0.2 } dnat to 10.1.0.9", flow.Packet{To: any4}, 0},
+		{"iifname { eth7 } ip daddr { 10.0.0.0/24 } dnat to 10.1.0.9", flow.Packet{In: "eth7", To: any4}, 0},
+		{"ip daddr 10.0.0.1-10.0.0.9 dnat to 10.1.0.9", flow.Packet{To: any4}, 0},
+		{"ip daddr @nets dnat to 10.1.0.9", flow.Packet{To: any4}, 0},
 		{"fib daddr type local jump more", flow.Packet{To: any4, Protocol: unix.IPPROTO_UDP, ToPort: 53}, 0},
 	} {
-		base := "table ip n { chain more { udp dport 53 dnat to 10.1.0.9; }; " +
+		base := "table ip n { set nets { type ipv4_addr; flags interval; elements = { 10.0.0.0/20 }; }; " +
+			"chain more { udp dport 53 dnat to 10.1.0.9; }; " +
 			"chain p { type nat hook prerouting priority -100; " + c.rule + "; }; }"
 		if err := l.load("table ip n { }; delete table ip n; " + base); err != nil {
 			t.Fatal(err)

@@ -174,8 +174,11 @@ func comparison(r *run, e expression) answer {
 		return strange(r, e)
 	}
 	r.compare(l, [...]string{"", "!= ", "< ", "<= ", "> ", ">= "}[op]+l.format(r.rules, data))
-	if op == unix.NFT_CMP_EQ || op == unix.NFT_CMP_GTE { // a range of ports begins there
+	switch op {
+	case unix.NFT_CMP_EQ:
 		r.wants(l, data)
+	case unix.NFT_CMP_GTE:
+		r.wantsFrom(l, data)
 	}
 	return r.judge(l, is[op], op == unix.NFT_CMP_EQ)
 }
@@ -197,7 +200,7 @@ func rangeOf(r *run, e expression) answer {
 		is, not = is.not(), "!= "
 	}
 	if not == "" {
-		r.wants(l, from)
+		r.wantsFrom(l, from)
 	}
 	r.compare(l, not+l.format(r.rules, from)+"-"+l.format(r.rules, to))
 	return r.judge(l, is, not == "")
