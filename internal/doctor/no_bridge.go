@@ -62,15 +62,17 @@ func (v *view) joinFixes(bridges []*netcfg.Device) (list []fix.Fix) {
 }
 
 // leadsNowhere reports whether a named device that is up has no address, no route, no master and, if a program uses it,
-// no link on top of it and no filter that redirects its packets: nothing on this host receives them.
+// no link on top of it and no filter or XDP program that redirects its packets: nothing on this host receives them.
 func (v *view) leadsNowhere(d *netcfg.Device) bool {
 	return v.asked() && d.Up && len(own(d))+len(d.Routes) == 0 && d.Master == "" &&
 		(!d.InUse() || len(v.host.Uppers(d.Index)) == 0 && !v.redirects(d))
 }
 
-// redirects reports whether a traffic control filter may send what the program writes to another device.
+// redirects reports whether a traffic control filter or an XDP program may send what the program writes to another
+// device.
 func (v *view) redirects(d *netcfg.Device) bool {
-	return slices.ContainsFunc(v.host.Filters(d.Index, evidence.Ingress), func(f evidence.Filter) bool {
+	filters := v.host.Filters(d.Index, evidence.Ingress)
+	return len(v.host.XDPPrograms(d.Index)) > 0 || slices.ContainsFunc(filters, func(f evidence.Filter) bool {
 		return f.Redirects || f.Kind == "bpf"
 	})
 }
@@ -115,7 +117,7 @@ func (v *view) noAddressNorBridge() []Finding {
 		return one(Warning, what, means, fixes...)
 	}
 	if bridges := v.bridges(); len(bridges) > 0 {
-		what = "it has no address, and is a port of no bridge"
+		what = "it has no address, and is not a port of a bridge"
 		fixes = append(fixes, v.joinFixes(bridges)...)
 	}
 	return one(Warning, what, means, fixes...)

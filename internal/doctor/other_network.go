@@ -58,8 +58,8 @@ func (v *view) returns(l *netcfg.Device, to netip.Addr) bool {
 	})
 }
 
-// answersElsewhere reports whether a host answers on the link to which this host routes its packets: a host with several
-// links may ask for MAC addresses on each of them with the IP address of another one.
+// answersElsewhere reports whether a host answers on the link to which this host routes its packets: a host with
+// several links may ask for MAC addresses on each of them with the IP address of another one.
 func (v *view) answersElsewhere(ip netip.Addr) bool {
 	way, err := v.host.Find(flow.Packet{To: ip})
 	return err == nil && way.Refusal == 0 && slices.ContainsFunc(v.host.Neighbours(way.Index),
@@ -91,6 +91,6 @@ func (v *view) outside(l *netcfg.Device, host netip.Addr) []Finding {
 	to := netip.PrefixFrom(host, host.BitLen()).String()
 	list = append(list, fix.Run(ip(append(family(host), "route", "add", to, "dev", l.Name)...)),
 		fix.Sentence("or give the program an address in a network of "+name+", with the same prefix length"))
-	return one(Warning, fmt.Sprintf("%s is behind it, but in no network of %s: %s", host, name, sends),
+	return one(Warning, fmt.Sprintf("%s is behind it, but not in a network of %s: %s", host, name, sends),
 		has+"; the answers of this host do not reach the program", list...)
 }

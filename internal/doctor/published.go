@@ -38,11 +38,12 @@ func unmatched(v *view) (found []Finding) {
 				slices.ContainsFunc(rules, works) {
 				continue
 			}
-			what := fmt.Sprintf("a rule of the firewall is to lead packets to %s, and %s: %s", r.To.Addr(), why,
-				place(r.Rule))
-			if n := v.refusedHere(r.Packet.Protocol); n > 0 {
-				return one(Warning, what, fmt.Sprintf("no packet matches the rule, and %s came to a closed port of "+
-					"this host", packets(n)), fix.Sentence("correct the rule: ip -br addr prints the links and the "+
+			what := fmt.Sprintf("no packet matches the rule of the firewall that leads packets to %s: %s: %s",
+				r.To.Addr(), why, place(r.Rule))
+			if n, counter := v.refusedHere(r.Packet.Protocol); n > 0 {
+				means := fmt.Sprintf("such packets come to this host itself, which refused or lost %s (%s, and those "+
+					"neither delivered nor forwarded)", packets(n), counter)
+				return one(Warning, what, means, fix.Sentence("correct the rule: ip -br addr prints the links and the "+
 					"addresses of this host"))
 			}
 			found = append(found, ok(what)...)
@@ -63,16 +64,17 @@ func (v *view) why(r firewall.Published) string {
 	for _, in := range v.entrances(p.IPv6()) {
 		if way, err := v.host.Find(flow.Packet{To: p.To}); err == nil && way.Refusal == 0 && !way.Via.IsValid() &&
 			way.Index == in.link.Index && v.largest("proxy_arp", in.link.Name) == 0 {
-			return fmt.Sprintf("%s is no address of this host", p.To)
+			return fmt.Sprintf("this host does not have the address %s", p.To)
 		}
 	}
 	return ""
 }
 
-// refusedHere returns how many packets of a protocol came to a port of this host at which no program listens.
-func (v *view) refusedHere(protocol uint8) uint64 {
+// refusedHere returns how many packets of a protocol this host refused, as it does at a closed port, or did not
+// deliver, and the name of the counter.
+func (v *view) refusedHere(protocol uint8) (n uint64, counter string) {
 	if protocol == unix.IPPROTO_UDP {
-		return v.host.Counter("snmp", "Udp", "NoPorts") + v.vanished()
+		return v.host.Counter("snmp", "Udp", "NoPorts") + v.vanished(), "Udp.NoPorts"
 	}
-	return v.host.Counter("snmp", "Tcp", "OutRsts") + v.vanished()
+	return v.host.Counter("snmp", "Tcp", "OutRsts") + v.vanished(), "Tcp.OutRsts"
 }
