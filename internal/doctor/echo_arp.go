@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/evidence"
@@ -70,20 +71,10 @@ func arp(j *journey) []Finding {
 // arpElsewhere finds an address of the question that is in the network of the device, but belongs to another link, so
 // that this host does not answer ARP requests for it.
 func (j *journey) arpElsewhere(dev *netcfg.Device) []Finding {
-	value, to := j.largest("arp_ignore", dev.Name), j.To
-	holder := j.holderOf(to)
-	if value != 1 && value != 2 || holder == nil || slices.ContainsFunc(dev.Addresses, func(a netcfg.Address) bool {
-		return a.Local == to
-	}) || !slices.ContainsFunc(own(dev), func(a netcfg.Address) bool { return a.Subnet().Contains(to) }) {
+	holder := j.holderOf(j.To)
+	around := func(a netcfg.Address) bool { return a.Subnet().Contains(j.To) }
+	if holder == nil || !slices.ContainsFunc(own(dev), around) {
 		return nil
 	}
-	name := words.Escape(dev.Name)
-	zero := fix.Run(j.zeroes("arp_ignore", dev.Name)...)
-	list := []fix.Fix{zero}
-	if all, _ := j.setting("ipv4", "all", "arp_ignore"); all != "0" {
-		list = []fix.Fix{fix.Run(ip("addr", "add", to.String()+"/32", "dev", dev.Name)), zero}
-	}
-	return one(Error, fmt.Sprintf("this host answers no ARP requests for %s that arrive through %s (arp_ignore %d)",
-		to, name, value), fmt.Sprintf("%s has the address, and not %s; hosts behind %s do not find its MAC address",
-		words.Escape(holder.Name), name, name), list...)
+	return j.ignoresARP(dev, holder, netip.Addr{}, j.To)
 }

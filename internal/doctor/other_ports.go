@@ -5,9 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -237,10 +240,12 @@ func bridgeAlone(j *journey) []Finding {
 	if p == nil || br == nil || !br.Up || len(own(br)) > 0 || len(j.uplinks(p)) > 0 {
 		return nil
 	}
+	routed := func(r rtnl.Route) bool { return r.Type == unix.RTN_UNICAST && r.To.Addr().IsGlobalUnicast() }
 	others := j.otherPorts(p)
 	t := j.heard(p, br)
-	if slices.ContainsFunc(others, func(o *evidence.Port) bool { return o.Up && o.Carrier }) || !t.unanswered() ||
-		len(j.host.Uppers(br.Index)) > 0 {
+	inUse := func(o *evidence.Port) bool { return o.Up && o.Carrier }
+	if slices.ContainsFunc(j.host.RoutesThrough(br.Index), routed) || slices.ContainsFunc(others, inUse) ||
+		!t.unanswered() || len(j.host.Uppers(br.Index)) > 0 {
 		return nil
 	}
 	what := "it is the only port of its bridge " + words.Escape(br.Name) + ", which has no address"

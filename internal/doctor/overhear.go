@@ -7,8 +7,12 @@ import (
 	"time"
 
 	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/trace"
 )
+
+// patience is more time than an answer takes. Programs that get none usually try again each second.
+const patience = 300 * time.Millisecond
 
 // overhear watches for a moment which packets a named device carries if the checks found no error and the stages
 // nothing, and examines the way of each conversation without an answer as if the question were about its packets.
@@ -21,7 +25,11 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 	}
 	before := v.Question.Packet
 	defer func() { v.Question.Packet, v.heard = before, nil }()
-	for _, c := range v.overheard() {
+	conversations, asked := v.overheard()
+	if more = v.unresolved(conversations, asked); len(more) > 0 {
+		return more, nil
+	}
+	for _, c := range conversations {
 		v.Question.Packet, v.heard = c.Packet, c
 		seen, way := v.complete("own-tunnel", v.carriesItself(c)), []Finding(nil)
 		switch {
@@ -52,6 +60,7 @@ func also(text, more string) string {
 // A conversation is the packets from one address and port to another that passed the device.
 type conversation struct {
 	flow.Packet
+	source   link.MAC // of the first one from the program; nil: this host sent it, or the device has no frames
 	packets  int
 	answered bool
 	dropped  bool // by the firewall
@@ -70,21 +79,22 @@ func (c *conversation) String() string {
 }
 
 // overheard returns the conversations that pass the device within two seconds: those without an answer, and the
-// answered ones of this host, which may not get the answers. It stops at the first without an answer.
-func (v *view) overheard() []*conversation {
-	// Programs that fail usually try again each second; answers take less than patience.
-	const longest, patience, pause, most = 2 * time.Second, 300 * time.Millisecond, 10 * time.Millisecond, 4
-	w, err := v.begin(v.device, true)
+// answered ones of this host, which may not get the answers. It stops at the first without an answer. It also returns
+// the requests for MAC addresses that nobody answered, of hosts behind the device or other ports of its bridge.
+func (v *view) overheard() (all []*conversation, asked []*request) {
+	const longest, pause, most = 2 * time.Second, 10 * time.Millisecond, 4
+	w, err := v.begin(v.device, true, v.besidePorts())
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	defer w.Close()
-	var all []*conversation
 	old := func(c *conversation) bool { return time.Since(c.since) > patience }
 	silent := func(c *conversation) bool { return !c.answered && old(c) }
 	for end := time.Now().Add(longest); time.Now().Before(end) && !slices.ContainsFunc(all, silent); time.Sleep(pause) {
 		for e, ok := w.Next(); ok; e, ok = w.Next() {
-			all = v.listen(all, e)
+			if asked = listenRequest(asked, e, v.device.Name); e.Reason != "" || e.Device == v.device.Name {
+				all = v.listen(all, e)
+			}
 		}
 	}
 	all = slices.DeleteFunc(all, func(c *conversation) bool { return !old(c) || c.answered && !v.isOwn(c.From) })
@@ -97,7 +107,7 @@ func (v *view) overheard() []*conversation {
 		}
 		return -1
 	})
-	return all[:min(most, len(all))]
+	return all[:min(most, len(all))], slices.DeleteFunc(asked, (*request).settled)
 }
 
 // listen adds the packet of an event to its conversation.
@@ -128,7 +138,11 @@ func (v *view) listen(all []*conversation, e trace.Event) []*conversation {
 	if len(all) == most || e.ToProgram && !v.isOwn(p.From) {
 		return all
 	}
-	return append(all, &conversation{Packet: p, packets: 1, since: time.Now()})
+	c := &conversation{Packet: p, packets: 1, since: time.Now()}
+	if !e.ToProgram && e.FromMAC != [6]byte{} {
+		c.source = e.FromMAC[:]
+	}
+	return append(all, c)
 }
 
 // oneHost reports whether an address is that of one host, which can answer.

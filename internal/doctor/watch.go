@@ -16,7 +16,7 @@ func (v *view) observe() ([]Finding, error) {
 	watched := v.named()
 	traces := make([]*watch, 0, len(watched))
 	for _, d := range watched {
-		w, err := v.begin(d, false)
+		w, err := v.begin(d, false, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -100,9 +100,10 @@ type drop struct {
 	fixes   []fix.Fix
 }
 
-// begin begins to watch a device: what the kernel drops, and with passes also the packets that the device carries.
-func (v *view) begin(d *netcfg.Device, passes bool) (*watch, error) {
-	t := trace.Device{Name: d.Name, Index: d.Index}
+// begin begins to watch a device: what the kernel drops, and with passes also the packets that the device carries, and
+// those that arrive through others beside it.
+func (v *view) begin(d *netcfg.Device, passes bool, beside []int) (*watch, error) {
+	t := trace.Device{Name: d.Name, Index: d.Index, Beside: beside}
 	if d.MasterKind == "bridge" {
 		t.Master = d.MasterIndex()
 	}

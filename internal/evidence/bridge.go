@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"slices"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -53,8 +54,10 @@ type VLAN struct {
 // A Bridge is the settings of a bridge.
 type Bridge struct {
 	STP, VLANFiltering, MulticastSnooping bool
-	CallIPTables, CallIP6Tables           bool   // nf_call_iptables of this bridge
-	ForwardDelay                          uint32 // hundredths of a second
+	CallIPTables, CallIP6Tables           bool          // nf_call_iptables of this bridge
+	ForwardDelay                          uint32        // hundredths of a second
+	Querier6                              bool          // the bridge itself or a router sends MLD queries
+	QueryResponse                         time.Duration // in which hosts answer them
 }
 
 // Ports returns all ports of bridges by the index of the link, and the bridges themselves with their VLANs.
@@ -161,6 +164,12 @@ func decodeBridge(properties []byte) *Bridge {
 			b.VLANFiltering = on
 		case nl.IFLA_BR_MCAST_SNOOPING:
 			b.MulticastSnooping = on
+		case nl.IFLA_BR_MCAST_QUERY_RESPONSE_INTVL:
+			b.QueryResponse = time.Duration(rtnl.Uint32(value)) * clockTick
+		case nl.IFLA_BR_MCAST_QUERIER:
+			b.Querier6 = b.Querier6 || on
+		case unix.IFLA_BR_MCAST_QUERIER_STATE:
+			b.Querier6 = b.Querier6 || otherQuerier6(value)
 		case nl.IFLA_BR_NF_CALL_IPTABLES:
 			b.CallIPTables = on
 		case nl.IFLA_BR_NF_CALL_IP6TABLES:

@@ -19,7 +19,7 @@ type database struct {
 // is behind that one.
 func (t *Trace) ofOtherPort(e *Event) bool {
 	ours := func(index int) bool { return index == t.target.Index }
-	if t.target.Master == 0 || ours(e.at) || ours(e.InIndex) || ours(e.OutIndex) {
+	if t.target.Master == 0 || e.Passes() || ours(e.at) || ours(e.InIndex) || ours(e.OutIndex) {
 		return false
 	}
 	const fresh = time.Second

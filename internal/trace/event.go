@@ -34,6 +34,10 @@ type Event struct {
 	ethernet uint16 // the Ethernet type
 	Text     string // what dump prints of the packet, without its size
 
+	// Asks is the address whose MAC address an ARP request or a neighbour solicitation asks for, Tells the one whose
+	// MAC address an answer to these has; invalid: the packet is none of these.
+	Asks, Tells netip.Addr
+
 	toHost  bool // it is routed to this host
 	partial bool // the route and the device that has the packet are not known
 }
@@ -167,6 +171,7 @@ func (e *Event) describe(kind uint16, body []byte) {
 
 // parse reads the addresses, the protocol and the ports.
 func (e *Event) parse(kind uint16, p []byte) {
+	const request, reply = 1, 2 // of ARP
 	var transport []byte
 	switch {
 	case kind == 0x0800 && len(p) >= 20:
@@ -183,11 +188,33 @@ func (e *Event) parse(kind uint16, p []byte) {
 		}
 	case kind == 0x0806 && len(p) >= 28:
 		e.From, e.To = netip.AddrFrom4([4]byte(p[14:18])), netip.AddrFrom4([4]byte(p[24:28]))
+		switch binary.BigEndian.Uint16(p[6:]) {
+		case request:
+			e.Asks = e.To
+		case reply:
+			e.Tells = e.From
+		}
 	}
 	switch e.Protocol {
 	case 6, 17, 132:
 		if len(transport) >= 4 {
 			e.FromPort, e.ToPort = binary.BigEndian.Uint16(transport), binary.BigEndian.Uint16(transport[2:])
 		}
+	case unix.IPPROTO_ICMPV6:
+		e.parseDiscovery(transport)
+	}
+}
+
+// parseDiscovery reads the address of an IPv6 neighbour solicitation or advertisement.
+func (e *Event) parseDiscovery(p []byte) {
+	const solicitation, advertisement, size = 135, 136, 24
+	if len(p) < size {
+		return
+	}
+	switch ip := netip.AddrFrom16([16]byte(p[8:size])); p[0] {
+	case solicitation:
+		e.Asks = ip
+	case advertisement:
+		e.Tells = ip
 	}
 }

@@ -142,6 +142,9 @@ func (t *Trace) build(k kind) *bpf.Program {
 		b.follow(object, packet, b.packetDevice, "end")
 		b.device(varDevice, "end")
 		b.Load(bpf.Word, bpf.R1, bpf.R10, varDevice)
+		for _, index := range b.target.Beside {
+			b.JumpWord(bpf.Equal, bpf.R1, uint32(index), "take")
+		}
 		b.JumpWord(bpf.NotEqual, bpf.R1, uint32(b.target.Index), "end")
 	}
 	b.Label("take")

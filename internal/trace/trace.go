@@ -19,6 +19,8 @@ type Device struct {
 	Name   string
 	Index  int
 	Master int // the index of its bridge; 0: none
+	// Beside are the indexes of other devices whose packets are reported when their drivers hand them to the kernel.
+	Beside []int
 }
 
 // A Trace reads what the kernel reports.

@@ -1,0 +1,91 @@
+package evidence
+
+import (
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/rtnl"
+)
+
+// The attributes of RTM_GETMDB (MDBA_*, without the headers of the kernel's struct br_mdb_entry).
+const (
+	mdbTable     = 1 // MDBA_MDB
+	mdbEntry     = 1 // MDBA_MDB_ENTRY
+	mdbEntryInfo = 1 // MDBA_MDB_ENTRY_INFO
+	mdbEntrySize = 28
+	mdbTimer     = 1 // MDBA_MDB_EATTR_TIMER
+	querierIPv6  = 4 // BRIDGE_QUERIER_IPV6_ADDRESS
+)
+
+// A Group is an entry of a bridge's multicast database: a group that hosts behind a port have joined.
+type Group struct {
+	Bridge, Port int // the indexes of the links
+	To           netip.Addr
+	Left         time.Duration // until the entry expires, if no host reports the group again; 0: never
+}
+
+// Groups returns the multicast databases of all bridges.
+func (h *Host) Groups() (all []Group) {
+	const size = 8 // struct br_port_msg
+	header := make(rawBytes, size)
+	header[0] = unix.AF_BRIDGE
+	tables, _ := rtnl.Dump(h.socket, rtnl.Request(unix.RTM_GETMDB, unix.NLM_F_DUMP, header),
+		func(body []byte) (found []Group, ok bool) {
+			if len(body) < size {
+				return nil, false
+			}
+			return decodeGroups(int(rtnl.Uint32(body[4:])), body[size:]), true
+		})
+	for _, t := range tables {
+		all = append(all, t...)
+	}
+	return all
+}
+
+func decodeGroups(bridge int, body []byte) (all []Group) {
+	for kind, table := range rtnl.Attributes(body) {
+		if kind != mdbTable {
+			continue
+		}
+		for kind, entry := range rtnl.Attributes(table) {
+			if kind != mdbEntry {
+				continue
+			}
+			for kind, info := range rtnl.Attributes(entry) {
+				if kind == mdbEntryInfo && len(info) >= mdbEntrySize {
+					all = append(all, decodeGroup(bridge, info))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// decodeGroup reads a struct br_mdb_entry and the attributes behind it.
+func decodeGroup(bridge int, info []byte) Group {
+	g := Group{Bridge: bridge, Port: int(rtnl.Uint32(info))}
+	for kind, value := range rtnl.Attributes(info[mdbEntrySize:]) {
+		if kind == mdbTimer && len(value) >= 4 {
+			g.Left = time.Duration(rtnl.Uint32(value)) * clockTick
+		}
+	}
+	switch kind := info[24:26]; {
+	case kind[0] == 0x08 && kind[1] == 0x00:
+		g.To = netip.AddrFrom4([4]byte(info[8:12]))
+	case kind[0] == 0x86 && kind[1] == 0xdd:
+		g.To = netip.AddrFrom16([16]byte(info[8:24]))
+	}
+	return g
+}
+
+// otherQuerier6 reports whether a bridge has seen MLD queries of a router.
+func otherQuerier6(state []byte) bool {
+	for kind := range rtnl.Attributes(state) {
+		if kind == querierIPv6 {
+			return true
+		}
+	}
+	return false
+}
