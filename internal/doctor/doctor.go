@@ -92,6 +92,7 @@ type view struct {
 	drivers    []opener      // see programsWithDriver; nil: not read yet
 	sight      bool          // drivers has those of all processes
 	heard      *conversation // that the question is about; nil: none
+	unheard    string        // why the packets that the device carries were not watched; "": they were
 	err        error         // the first one of the kernel while a check looked at more
 
 	file  func(path string) ([]byte, error) // reads a file of /proc or /run

@@ -25,6 +25,7 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 	}
 	before := v.Question.Packet
 	defer func() { v.Question.Packet, v.heard = before, nil }()
+	var known []Finding // of several conversations
 	conversations, asked := v.overheard()
 	if more = v.unresolved(conversations, asked); len(more) > 0 {
 		return more, nil
@@ -39,12 +40,17 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 		default:
 			seen, way = v.follow()
 		}
+		seen = slices.DeleteFunc(seen, func(f Finding) bool { return slices.ContainsFunc(known, f.same) })
+		known = append(known, seen...)
 		for i := range seen {
 			if seen[i].Level <= Warning {
 				seen[i].Means = also(seen[i].Means, c.String())
 			}
 		}
 		more, trail = append(more, seen...), append(trail, way...)
+	}
+	if v.unheard != "" {
+		more = append(more, v.complete("dropped", one(Unknown, "what the device carries: "+v.unheard, ""))...)
 	}
 	return more, trail
 }
@@ -85,13 +91,21 @@ func (v *view) overheard() (all []*conversation, asked []*request) {
 	const longest, pause, most = 2 * time.Second, 10 * time.Millisecond, 4
 	w, err := v.begin(v.device, true, v.besidePorts())
 	if err != nil {
+		v.unheard = err.Error()
 		return nil, nil
 	}
 	defer w.Close()
+	if v.unheard = w.Without(); v.unheard != "" {
+		return nil, nil
+	}
 	old := func(c *conversation) bool { return time.Since(c.since) > patience }
 	silent := func(c *conversation) bool { return !c.answered && old(c) }
 	for end := time.Now().Add(longest); time.Now().Before(end) && !slices.ContainsFunc(all, silent); time.Sleep(pause) {
-		for e, ok := w.Next(); ok; e, ok = w.Next() {
+		for range room { // packets may pass faster than they are read
+			e, ok := w.Next()
+			if !ok {
+				break
+			}
 			if asked = listenRequest(asked, e, v.device.Name); e.Reason != "" || e.Device == v.device.Name {
 				all = v.listen(all, e)
 			}
@@ -135,7 +149,7 @@ func (v *view) listen(all []*conversation, e trace.Event) []*conversation {
 		}
 	}
 	const most = 64
-	if len(all) == most || e.ToProgram && !v.isOwn(p.From) {
+	if len(all) == most || e.ToProgram && !v.isOwn(p.From) || !v.awaits(e) {
 		return all
 	}
 	c := &conversation{Packet: p, packets: 1, since: time.Now()}

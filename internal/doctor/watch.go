@@ -114,9 +114,11 @@ func (v *view) begin(d *netcfg.Device, passes bool, beside []int) (*watch, error
 	return &watch{Trace: opened, device: d}, nil
 }
 
+// room is how many reports are read in one go.
+const room = 8192
+
 // collect reads the reports, not more than there is room for: packets may be dropped faster than they are read.
 func (w *watch) collect() {
-	const room = 8192
 	for range room {
 		e, ok := w.Next()
 		if !ok {

@@ -37,6 +37,9 @@ type Event struct {
 	// Asks is the address whose MAC address an ARP request or a neighbour solicitation asks for, Tells the one whose
 	// MAC address an answer to these has; invalid: the packet is none of these.
 	Asks, Tells netip.Addr
+	// Expects reports that an answer is due: the packet is neither a part of an open TCP connection, nor an ICMP
+	// message other than an echo request, nor a later fragment.
+	Expects bool
 
 	toHost  bool // it is routed to this host
 	partial bool // the route and the device that has the packet are not known
@@ -203,6 +206,7 @@ func (e *Event) parse(kind uint16, p []byte) {
 	case unix.IPPROTO_ICMPV6:
 		e.parseDiscovery(transport)
 	}
+	e.Expects = expects(e.Protocol, transport)
 }
 
 // parseDiscovery reads the address of an IPv6 neighbour solicitation or advertisement.
@@ -217,4 +221,18 @@ func (e *Event) parseDiscovery(p []byte) {
 	case advertisement:
 		e.Tells = ip
 	}
+}
+
+// expects reports whether the answer to a packet is due by its transport header.
+func expects(protocol uint8, header []byte) bool {
+	const syn, ack, echo, echo6 = 0x02, 0x10, 8, 128
+	switch protocol {
+	case unix.IPPROTO_TCP:
+		return len(header) > 13 && header[13]&(syn|ack) == syn
+	case unix.IPPROTO_ICMP:
+		return len(header) > 0 && header[0] == echo
+	case unix.IPPROTO_ICMPV6:
+		return len(header) > 0 && header[0] == echo6
+	}
+	return len(header) > 0
 }

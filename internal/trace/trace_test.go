@@ -123,6 +123,25 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestExpects reads the transport headers of packets that require an answer, and of others.
+func TestExpects(t *testing.T) {
+	tcp := func(flags byte) []byte { return append(make([]byte, 13), flags, 0, 0) }
+	for name, c := range map[string]struct {
+		protocol uint8
+		header   []byte
+		want     bool
+	}{
+		"SYN": {6, tcp(2), true}, "SYN-ACK": {6, tcp(0x12), false}, "ACK": {6, tcp(0x10), false},
+		"RST": {6, tcp(4), false}, "cut off": {6, tcp(2)[:13], false}, "UDP": {17, make([]byte, 8), true},
+		"echo": {1, []byte{8}, true}, "echo reply": {1, []byte{0}, false}, "unreachable": {1, []byte{3}, false},
+		"IPv6 echo": {58, []byte{128}, true}, "advertisement": {58, []byte{136}, false}, "fragment": {17, nil, false},
+	} {
+		if got := expects(c.protocol, c.header); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // TestARecordOfGarbage reads records that no program of this package writes.
 func TestARecordOfGarbage(t *testing.T) {
 	tr := &Trace{layout: &layout{reasons: map[uint32]string{}}, symbols: &symbols{}, host: host{-1}}
