@@ -8,35 +8,68 @@ import (
 
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// detached finds programs that have the driver open without a device while the named device is idle: the device that
-// they were attached to was deleted.
+// detached finds programs that have the driver open without a device while the named device is idle: they could not
+// attach, or the device that they were attached to was deleted.
 func detached(v *view) []Finding {
-	if d := v.device; !v.asked() || d.InUse() || v.names == nil {
+	d := v.device
+	if !v.asked() || d.InUse() || v.names == nil {
 		return nil
 	}
 	var programs []string
+	refused := false
 	openers, _ := v.programsWithDriver()
 	here := files.Inode("/proc/thread-self/ns/net")
 	for _, o := range openers {
 		directory := "/proc/" + strconv.Itoa(o.pid)
-		if slices.ContainsFunc(o.devices, func(name string) bool { return name != "" }) ||
-			files.Inode(directory+"/ns/net") != here {
+		p, _ := v.process(o.pid)
+		meant := mentions(p.line, d.Name)
+		other := slices.ContainsFunc(o.devices, func(name string) bool { return name != "" })
+		if !slices.Contains(o.devices, "") || other && !meant || files.Inode(directory+"/ns/net") != here {
 			continue
 		}
+		refused = refused || meant
 		comm, _ := v.file(directory + "/comm")
 		programs = append(programs, fmt.Sprintf("%s (pid %d)", words.Escape(strings.TrimSpace(string(comm))), o.pid))
 	}
 	if len(programs) == 0 {
 		return nil
 	}
-	return one(Warning, "the driver is open, but attached to no device, in "+strings.Join(programs, ", "),
+	what := "the driver is open, but attached to no device, in " + strings.Join(programs, ", ")
+	if refused {
+		return one(Warning, what+", whose command line names "+words.Escape(d.Name),
+			"it could not attach, or the device was deleted and re-created since: "+attachErrors(d),
+			fix.Sentence("compare what the program requests with the device: tunadm show "+words.Escape(d.Name)))
+	}
+	return one(Warning, what,
 		"the device that it was attached to was deleted and re-created, so its reads and writes fail with "+
 			"\"file descriptor in bad state\"; or it has not attached yet",
 		fix.Sentence("restart the program"))
+}
+
+// mentions reports whether a word of a command line is a name, such as tap0 in ifname=tap0,script=no.
+func mentions(line, name string) bool {
+	return slices.Contains(strings.FieldsFunc(line, func(r rune) bool {
+		return r < ' ' || strings.ContainsRune(" ,=:/;\"'{}[]", r)
+	}), name)
+}
+
+// attachErrors returns the errors that a program gets which requests something else than the device is.
+func attachErrors(d *netcfg.Device) string {
+	other := map[link.Mode]string{link.TUN: "a tap", link.TAP: "a tun"}[d.Mode]
+	queues := "several queues (IFF_MULTI_QUEUE, queues=2), as it is single-queue,"
+	if d.MultiQueue {
+		queues = "one queue, as it is multi-queue,"
+	}
+	text := fmt.Sprintf("a program that requests %s or %s gets \"invalid argument\"", queues, other)
+	if d.Access.User != nil || d.Access.Group != nil {
+		text += "; only " + d.Access.Words() + " may attach, others get \"operation not permitted\""
+	}
+	return text
 }
 
 // besides finds a program that created a device of its own while the named device waits for it.
@@ -44,6 +77,9 @@ func besides(v *view) []Finding {
 	d := v.device
 	if v.Device == "" || d.InUse() || !d.Persist {
 		return nil
+	}
+	if found := v.inOtherNamespace(); found != nil {
+		return found
 	}
 	prefix := func(name string) string { return strings.TrimRight(name, "0123456789") }
 	for _, o := range v.inUse() {

@@ -71,7 +71,9 @@ func noCarrier(v *view) []Finding {
 	if d.Mode == link.TAP {
 		means = "ping prints \"destination host unreachable\" after three seconds"
 	}
-	if d.MultiQueue {
+	if v.asked() {
+		means += "; " + attachErrors(d)
+	} else if d.MultiQueue {
 		means += "; it is multi-queue, so a program that requests one queue gets \"invalid argument\""
 	}
 	if dropped := v.lost(); dropped > ownPackets || dropped > 0 && v.asked() {
