@@ -209,6 +209,8 @@ func (j *journey) weighOutside(w *walk, v firewall.Verdict) (level Level, eviden
 	switch {
 	case w.answer && !j.carried() && j.leads == nil && !j.explicit():
 		return OK, "", 0
+	case j.carried() && j.view.heard != nil:
+		return Error, j.view.heard.String(), 0
 	case j.carried():
 		if j.traffic().sent > 0 || n == 0 {
 			return OK, "", 0

@@ -25,7 +25,7 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 	}
 	before := v.Question.Packet
 	defer func() { v.Question.Packet, v.heard = before, nil }()
-	var known []Finding // of several conversations
+	known := slices.Clone(found)
 	conversations, asked := v.overheard()
 	if more = v.unresolved(conversations, asked); len(more) > 0 {
 		return more, nil
@@ -51,6 +51,11 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 	}
 	if v.unheard != "" {
 		more = append(more, v.complete("dropped", one(Unknown, "what the device carries: "+v.unheard, ""))...)
+	}
+	if !slices.ContainsFunc(more, explains) {
+		v.Question.Packet, v.heard = before, nil
+		seen, way := v.carriage()
+		more, trail = append(more, seen...), append(trail, way...)
 	}
 	return more, trail
 }

@@ -74,8 +74,10 @@ func (c course) stages() []stage {
 
 // follow lets each packet of the question, or those that are typical for the device, pass the stages. A finding of
 // several packets is found once; the trail has them all. A packet that is surely dropped goes no further.
-func (v *view) follow() (found, trail []Finding) {
-	for _, j := range v.journeys() {
+func (v *view) follow() (found, trail []Finding) { return v.travel(v.journeys()) }
+
+func (v *view) travel(all []*journey) (found, trail []Finding) {
+	for _, j := range all {
 		for i := 0; i < len(j.course.stages()); i++ { // a firewall may change the course
 			s := j.course.stages()[i]
 			answers := v.complete(s.name, s.look(j))

@@ -14,7 +14,6 @@ import bpf
 from packets import packet
 
 TUNSETIFF = 0x400454CA
-IP_TRANSPARENT = 19
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -233,18 +232,6 @@ def vpn(device, port, server="", mark="0"):
                 time.sleep(0.01)
 
 
-def transparent(port):
-    """Answers TCP connections to other hosts as a transparent proxy does."""
-    s = socket.socket()
-    s.setsockopt(socket.SOL_IP, IP_TRANSPARENT, 1)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.bind(("0.0.0.0", int(port)))
-    s.listen()
-    while True:
-        with s.accept()[0] as c:
-            c.sendall(b"hello")
-
-
 def listen(device, port):
     """Holds a tun, and listens on a TCP port as a VPN daemon does."""
     s = socket.create_server(("", int(port)))
@@ -294,8 +281,9 @@ HELPERS = {"hold": hold, "spin": spin, "sink": sink, "slow": sink, "relay": rela
            "attach": attach, "leak": leak, "server": server, "send": send, "tunnel": tunnel, "advertise": advertise,
            "headersize": header_size, "ten": ten, "echo": echo, "beat": beat, "forget": forget,
            "vpn": vpn, "listen": listen, "listen_only": listen_only, "knock": knock, "discover": discover,
-           "transparent": transparent,
            "xdpdrop": bpf.xdp_drop, "tcprog": bpf.tc}
 
 if __name__ == "__main__":
+    import carriers
+    HELPERS.update(carriers.HELPERS)
     HELPERS[sys.argv[1]](*sys.argv[2:])

@@ -121,3 +121,87 @@ healthy(
     "tap0",
     setup=LANS + "again to_far; again ip netns exec h ping -c1 -W1 203.0.113.2",
     probe="to_far && ip netns exec h ping -c1 -W1 203.0.113.2")
+
+# carrier NS ARGUMENT...: a program of the namespace, attached to its tun0 with the address 10.0.0.2
+CARRIER = """
+    carrier() {
+      ip netns exec far "$PY" "$HELPER" carry tun0 1194 "$@" &
+      wait_for "ip -n far link show tun0"
+      ip -n far addr add 10.0.0.2/24 dev tun0; ip -n far link set tun0 up
+    }
+"""
+SERVICE = CARRIER + """
+    far; ip addr add 198.51.100.1/32 dev lo; ip -n far route add 198.51.100.1 via 203.0.113.1
+    make_tun; S carry tun0 1194 & attached tun0
+"""
+
+broken(
+    "a VPN server is asked at the service address on lo, and answers from the address of the network card",
+    "tun0",
+    setup=SERVICE + """
+        carrier 198.51.100.1; again ip netns exec far ping -c1 -W1 10.0.0.1; again to_guest
+        """,
+    want=r"answers from \S*203\.0\.113\.1 what other hosts send to \S*198\.51\.100\.1",
+    level="error",
+    probe="ip netns exec far ping -c1 -W1 10.0.0.1",
+    repair="ip route replace 203.0.113.0/24 dev v0 src 198.51.100.1",
+    fix=False)
+
+healthy(
+    "a VPN server with a service address on lo is asked at the address of the network card",
+    "tun0",
+    setup=SERVICE + """
+        carrier 203.0.113.1; again ip netns exec far ping -c1 -W1 10.0.0.1; again to_guest
+        """,
+    probe="ip netns exec far ping -c1 -W1 10.0.0.1")
+
+LONG = CARRIER + """
+    IPV6=yes; far; carrier "" "$WHOLE"; ip -n far link set tun0 mtu 1400; make_tun; ip link set tun0 mtu 1460
+    S carry tun0 1194 2001:db8::2 "$WHOLE" & attached tun0
+    wait_for to_guest; again to_guest; again ping -c1 -W1 -s 1432 10.0.0.2
+"""
+
+broken(
+    "the MTU of the tunnel leaves no room for IPv6 and UDP, and the VPN daemon sends no fragments",
+    "tun0",
+    setup="WHOLE=yes" + LONG,
+    want="MTU 1460 is too large for the tunnel",
+    level="error",
+    probe="ping -c1 -W1 -s 1432 10.0.0.2",
+    repair="ip link set tun0 mtu 1400",
+    fix=True)
+
+healthy(
+    "the MTU of the tunnel leaves no room for IPv6 and UDP, and the VPN daemon lets the kernel send fragments",
+    "tun0",
+    setup="WHOLE=" + LONG,
+    probe="ping -c1 -W1 -s 1432 10.0.0.2")
+
+BOGONS = """
+    far; ip -n far addr add 198.51.100.9/32 dev lo; ip route add 198.51.100.9 via 203.0.113.2
+    ip netns exec far "$PY" "$HELPER" vpn tun0 1194 &
+    wait_for "ip -n far link show tun0"; ip -n far addr add 10.0.0.2/24 dev tun0; ip -n far link set tun0 up
+    make_tun; S vpn tun0 1194 198.51.100.9 & attached tun0
+    chain inet filter pre prerouting -300
+"""
+
+broken(
+    "a list of networks that do not exist contains the VPN server: its packets are dropped on arrival",
+    "tun0",
+    setup=BOGONS + """
+        rule inet filter pre ip saddr '{ 192.0.2.0/24, 203.0.113.0/24, 198.51.100.0/24 }' drop
+        again to_guest
+        """,
+    want=r"inet filter pre\b",
+    level="error",
+    probe="to_guest",
+    repair="nft flush chain inet filter pre")
+
+healthy(
+    "a list of networks that do not exist does not contain the VPN server",
+    "tun0",
+    setup=BOGONS + """
+        rule inet filter pre ip saddr '{ 192.0.2.0/24, 233.252.0.0/24 }' drop
+        again to_guest
+        """,
+    probe="to_guest")

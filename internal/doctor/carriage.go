@@ -1,0 +1,282 @@
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/evidence"
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/trace"
+	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// A carriage is what the attached program reads from the device, and what its own UDP sockets send and receive, while
+// doctor watches: a VPN daemon carries the one in the other.
+type carriage struct {
+	*view
+	sockets []evidence.Socket
+	links   []*netcfg.Device    // through which these packets may pass
+	read    map[int]int         // the packets to the program, by their size
+	written map[int]int         // those of its sockets
+	in, out map[flow.Packet]int // the packets of its sockets
+	at      map[flow.Packet]*netcfg.Device
+	lost    *flow.Packet // one to its sockets that the firewall dropped; nil: none
+	quiet   bool         // the program has sent nothing through the device
+}
+
+// carriage watches the packets of the program's own UDP sockets if something may be wrong with them: the host has
+// several addresses, the device's MTU is that of the link to other hosts, or the program sends nothing.
+func (v *view) carriage() (found, trail []Finding) {
+	c := &carriage{view: v, read: map[int]int{}, written: map[int]int{}, in: map[flow.Packet]int{},
+		out: map[flow.Packet]int{}, at: map[flow.Packet]*netcfg.Device{}}
+	if !c.carriesUDP() {
+		return nil, nil
+	}
+	several, long := c.several(), c.long()
+	if c.quiet = v.traffic().sent == 0; !several && !long && !c.quiet {
+		return nil, nil
+	}
+	c.watch(func() bool {
+		answered, asked, _ := c.answers()
+		return c.lost != nil || asked.To.IsValid() ||
+			!c.quiet && (!long || c.carriesLong()) && (!several || answered)
+	})
+	if c.lost != nil {
+		return c.refused()
+	}
+	if _, asked, answer := c.answers(); asked.To.IsValid() {
+		return v.complete("own-return", c.otherSource(asked, answer)), nil
+	}
+	return v.complete("path-mtu", c.tooLong()), nil
+}
+
+// carriesUDP finds the UDP sockets of the attached programs, and the links to other hosts.
+func (c *carriage) carriesUDP() bool {
+	for _, h := range c.device.Holders {
+		for _, s := range c.host.SocketsOf(h.PID) {
+			if s.Protocol == unix.IPPROTO_UDP && !s.Local.Addr().IsLoopback() && !s.Remote.Addr().IsLoopback() {
+				c.sockets = append(c.sockets, s)
+			}
+		}
+	}
+	if len(c.sockets) == 0 {
+		return false
+	}
+	for _, e := range append(c.entrances(false), c.entrances(true)...) {
+		if !slices.Contains(c.links, e.link) {
+			c.links = append(c.links, e.link)
+		}
+	}
+	return len(c.links) > 0
+}
+
+// several reports whether a socket may be asked at several addresses.
+func (c *carriage) several() bool {
+	count := map[bool]int{}
+	for _, ipv6 := range []bool{false, true} {
+		for index, a := range c.addressesOf(ipv6) {
+			if usable(a) && !a.Local.IsLoopback() && index != c.device.Index {
+				count[ipv6]++
+			}
+		}
+	}
+	return max(count[false], count[true]) > 1 && slices.ContainsFunc(c.sockets, func(s evidence.Socket) bool {
+		return !s.Connected() && s.Local.Addr().IsUnspecified()
+	})
+}
+
+// The bytes that carry a packet at least: the headers of IP and UDP, and that of a frame.
+const (
+	carries4, carries6, carriesFrame = 28, 48, 14
+)
+
+// long reports whether the largest packets of the device do not fit into one of a link to other hosts.
+func (c *carriage) long() bool {
+	return slices.ContainsFunc(c.links, func(l *netcfg.Device) bool { return c.device.MTU+carries6 > l.MTU })
+}
+
+// undecided reports whether a few large packets were read, and none left: TCP repeats a lost one after seconds.
+func (c *carriage) undecided() bool {
+	least := c.links[0].MTU
+	for _, l := range c.links {
+		least = min(least, l.MTU)
+	}
+	n := c.count(c.read, least-carries6+1)
+	return n > 0 && n < fewLong && !c.carriesLong()
+}
+
+// fewLong packets that are read, of which none leaves, are no accident.
+const fewLong = 2
+
+// watch collects packets for two seconds, or until there are enough.
+func (c *carriage) watch(enough func() bool) {
+	const longest, pause = 2 * time.Second, 10 * time.Millisecond
+	inner, err := c.begin(c.device, true, nil)
+	if err != nil {
+		return
+	}
+	defer inner.Close()
+	var outer []*watch
+	for _, l := range c.links {
+		w, err := c.begin(l, true, nil)
+		if err != nil {
+			return
+		}
+		defer w.Close()
+		outer = append(outer, w)
+	}
+	begun := time.Now()
+	more := func() bool {
+		passed := time.Since(begun)
+		return passed < longest || passed < 2*longest && c.undecided()
+	}
+	for ; more() && !enough(); time.Sleep(pause) {
+		for e, ok := inner.Next(); ok; e, ok = inner.Next() {
+			if e.Passes() && e.ToProgram && e.Protocol != 0 {
+				c.read[e.Size]++
+			}
+		}
+		for _, w := range outer {
+			for e, ok := w.Next(); ok; e, ok = w.Next() {
+				c.carry(w.device, e)
+			}
+		}
+	}
+}
+
+// carry notes a packet of another link if it is one of the sockets, or a fragment, which has no ports.
+func (c *carriage) carry(l *netcfg.Device, e trace.Event) {
+	p := flow.Packet{From: e.From, To: e.To, Protocol: e.Protocol, FromPort: e.FromPort, ToPort: e.ToPort}
+	from, to := netip.AddrPortFrom(p.From, p.FromPort), netip.AddrPortFrom(p.To, p.ToPort)
+	switch {
+	case e.Passes() && e.ToProgram && fragment(p) && c.isOwn(p.From):
+		c.written[e.Size]++
+	case p.Protocol != unix.IPPROTO_UDP:
+	case e.Passes() && e.ToProgram && c.mine(from):
+		c.out[p]++
+		c.at[p] = l
+		c.written[e.Size]++
+	case e.ToProgram || !c.mine(to):
+	case e.Passes():
+		c.in[p]++
+		c.at[p] = l
+	case e.Reason == "NETFILTER_DROP" && (c.quiet || c.out[mirror(p)] > 0):
+		c.lost, c.at[p] = &p, l
+	}
+}
+
+// fragment reports whether a packet may be a fragment of UDP, which has no ports.
+func fragment(p flow.Packet) bool {
+	return p.FromPort == 0 && (p.Protocol == unix.IPPROTO_UDP || p.Protocol == unix.IPPROTO_FRAGMENT)
+}
+
+// mine reports whether an address and a port are those of a socket of the program.
+func (c *carriage) mine(end netip.AddrPort) bool {
+	return c.isOwn(end.Addr()) && slices.ContainsFunc(c.sockets, func(s evidence.Socket) bool {
+		local := s.Local.Addr()
+		return s.Local.Port() == end.Port() && (local.IsUnspecified() || local == end.Addr())
+	})
+}
+
+// answers reports whether the program has answered from the address that it was asked at, and otherwise returns the
+// packet that asked, and the one that went back from another address.
+func (c *carriage) answers() (right bool, asked, answer flow.Packet) {
+	for p := range c.in {
+		back := mirror(p)
+		right = right || c.out[back] > 0
+		for o := range c.out {
+			if back.From = o.From; o == back && o.From != p.To && c.in[mirror(o)] == 0 && c.out[mirror(p)] == 0 {
+				asked, answer = p, o
+			}
+		}
+	}
+	return right, asked, answer
+}
+
+// mirror returns the answer to a packet.
+func mirror(p flow.Packet) flow.Packet {
+	p.From, p.To, p.FromPort, p.ToPort = p.To, p.From, p.ToPort, p.FromPort
+	return p
+}
+
+// otherSource reports answers from another address than the one that was asked.
+func (c *carriage) otherSource(asked, answer flow.Packet) []Finding {
+	return one(Error, fmt.Sprintf("the attached program answers from %s what other hosts send to %s (UDP port %d)",
+		answer.From, asked.To, asked.ToPort), fmt.Sprintf("the other end drops answers from an unexpected address; "+
+		"seen just now: %s of %s, and %s of %s", packets(uint64(c.in[asked])), asked,
+		packets(uint64(c.out[answer])), answer), fix.Sentence(fmt.Sprintf("bind the program to %s, or use its option "+
+		"for hosts with several addresses, such as multihome of OpenVPN", asked.To)))
+}
+
+// refused follows a packet to a socket of the program that the firewall dropped.
+func (c *carriage) refused() (found, trail []Finding) {
+	p := *c.lost
+	j := &journey{view: c.view, packet: p, course: carriedIn, at: c.at[p]}
+	j.packet.In, j.packet.InIndex = j.at.Name, j.at.Index
+	for i, s := range c.sockets {
+		if s.Local.Port() == p.ToPort {
+			j.socket = &c.sockets[i]
+		}
+	}
+	if back := mirror(p); c.out[back] > 0 || j.socket.Connected() {
+		j.course, j.packet = carriedOut, back
+		j.packet.Mark, j.packet.Out, j.packet.OutIndex = j.socket.Mark, j.at.Name, j.at.Index
+	}
+	c.view.heard = &conversation{Packet: p, packets: 1, dropped: true}
+	return c.travel([]*journey{j})
+}
+
+// carriesLong reports whether a large packet of the sockets left this host.
+func (c *carriage) carriesLong() bool { return c.count(c.written, c.device.MTU*3/4) > 0 }
+
+// count returns how many packets have at least so many bytes.
+func (c *carriage) count(sizes map[int]int, least int) (n int) {
+	for size, packets := range sizes {
+		if size >= least {
+			n += packets
+		}
+	}
+	return n
+}
+
+// tooLong finds large packets that the program read, and did not send: with the headers of IP and UDP, they exceed the
+// MTU of the path, and the kernel refuses them if the program does not allow fragments.
+func (c *carriage) tooLong() []Finding {
+	const room = 100 // for the headers of the usual daemons
+	limit, to, out := 0, netip.Addr{}, (*netcfg.Device)(nil)
+	for p := range c.out {
+		way, err := c.host.Find(flow.Packet{From: p.From, To: p.To, OutIndex: c.at[p].Index})
+		if out, to, limit = c.at[p], p.To, c.at[p].MTU; err == nil && way.Refusal == 0 && way.MTU != 0 {
+			limit = min(limit, int(way.MTU))
+		}
+	}
+	if out == nil {
+		return nil
+	}
+	headers := carries4
+	if to.Is6() {
+		headers = carries6
+	}
+	if c.frames() {
+		headers += carriesFrame
+	}
+	big := c.count(c.read, limit-headers+1)
+	small, sent := c.count(c.read, 0)-big, c.count(c.written, 0)
+	if big < fewLong || c.count(c.written, limit*3/4) > 0 || 2*sent >= 2*small+big {
+		return nil
+	}
+	d := c.device
+	return one(Error, fmt.Sprintf("its MTU %d is too large for the tunnel: the attached program read %s of more than "+
+		"%d bytes and sent none of them to %s", d.MTU, packets(uint64(big)), limit-headers, to),
+		fmt.Sprintf("with the headers of IP and UDP they exceed the MTU %d of %s, and the kernel refuses them with "+
+			"\"message too long\" (EMSGSIZE); the program sent %s that are smaller", limit, words.Escape(out.Name),
+			packets(uint64(sent))),
+		fix.Run(fix.Tunadm("set", d.Name, "--mtu", strconv.Itoa(max(limit-room, headers)))))
+}
