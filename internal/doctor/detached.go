@@ -78,9 +78,6 @@ func besides(v *view) []Finding {
 	if v.Device == "" || d.InUse() || !d.Persist {
 		return nil
 	}
-	if found := v.inOtherNamespace(); found != nil {
-		return found
-	}
 	prefix := func(name string) string { return strings.TrimRight(name, "0123456789") }
 	for _, o := range v.inUse() {
 		if o.Persist || o.Mode != d.Mode || o.Index < d.Index || !o.InUse() {

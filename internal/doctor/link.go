@@ -71,16 +71,17 @@ func noCarrier(v *view) []Finding {
 	if d.Mode == link.TAP {
 		means = "ping prints \"destination host unreachable\" after three seconds"
 	}
-	if v.asked() {
-		means += "; " + attachErrors(d)
-	} else if d.MultiQueue {
-		means += "; it is multi-queue, so a program that requests one queue gets \"invalid argument\""
-	}
 	if dropped := v.lost(); dropped > ownPackets || dropped > 0 && v.asked() {
+		if v.asked() {
+			means += "; " + attachErrors(d)
+		}
 		found := one(Error, "no program is attached, so the kernel dropped "+packets(dropped)+" sent to it", means,
 			start)
 		found[0].counted = dropped
-		return found
+		return append(found, v.inOtherNamespace()...)
+	}
+	if d.MultiQueue {
+		means += "; it is multi-queue, so a program that requests one queue gets \"invalid argument\""
 	}
 	if v.asked() {
 		return one(Warning, "no program is attached, so the kernel drops every packet sent to it", means, start)
