@@ -29,7 +29,7 @@ func advertisement(j *journey) []Finding {
 func ipv6(a netcfg.Address) bool { return a.Local.Is6() }
 
 // ignoresRouters returns another link whose IPv6 router advertisements the kernel ignores because this host forwards,
-// so that there is no default route; nil: there is none.
+// if it has no default route, or nil.
 func (j *journey) ignoresRouters() *netcfg.Device {
 	if !j.packet.IPv6() {
 		return nil

@@ -193,8 +193,8 @@ func (v *view) outThrough(l *netcfg.Device, p flow.Packet) fix.Fix {
 		strconv.Itoa(100))
 }
 
-// weighOutside judges a drop of packets between other hosts and the program, or its sockets. Nobody may want those for
-// which there is no evidence.
+// weighOutside judges a drop of packets between other hosts and the program, or its sockets. Without
+// evidence of them, perhaps nobody sends such packets.
 func (j *journey) weighOutside(w *walk, v firewall.Verdict) (level Level, evidence string, counted uint64) {
 	n := j.vanished()
 	text := fmt.Sprintf("this host received %s that it neither delivered nor forwarded", packets(n))

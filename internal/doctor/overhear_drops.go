@@ -33,8 +33,8 @@ func (v *view) listenForDrop(all []*conversation, e trace.Event, p flow.Packet) 
 	return append(all, &conversation{Packet: p, packets: 1, dropped: true, since: time.Now()})
 }
 
-// solicited returns the address of this host on the link whose owner is asked for at a multicast address; invalid:
-// there is none.
+// solicited returns the address of this host on the link whose owner is asked for at a multicast address. It is invalid
+// if the link has no such address.
 func (v *view) solicited(group netip.Addr) netip.Addr {
 	const same = 3 // the last bytes of the address and of ff02::1:ff00:0/104
 	if !netip.MustParsePrefix("ff02::1:ff00:0/104").Contains(group) {

@@ -171,7 +171,7 @@ func (v *view) layer3() *netcfg.Device {
 }
 
 // farHosts returns an address behind each other link that is up, to which a program may send through this host, and one
-// of an unknown network if another link leads there, or if there is no other.
+// of an unknown network if another link leads there, or if these are none.
 func (v *view) farHosts(layer3 *netcfg.Device, ipv6 bool) (all []netip.Addr) {
 	const most, looked = 4, 64
 	seen, chosen := map[int]bool{}, map[int]bool{v.device.Index: true, layer3.Index: true}
