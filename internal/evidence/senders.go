@@ -3,6 +3,7 @@ package evidence
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,9 +15,10 @@ type Sender struct {
 	MAC  [6]byte
 }
 
-// Senders captures what arrives through a link for a while, and calls each for the sender of each ARP and IPv4 packet,
-// until it returns false. It requires CAP_NET_RAW, and hears nothing without it.
-func (h *Host) Senders(index int, while time.Duration, each func(Sender) bool) {
+// Senders captures what arrives through a link for a while, and calls each for the sender of each ARP packet, and of
+// each IPv4 packet that no router has forwarded. It leaves out frames of VLANs: they are not for the link itself. It
+// requires CAP_NET_RAW, and hears nothing without it.
+func (h *Host) Senders(index int, while time.Duration, each func(Sender)) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return
@@ -26,7 +28,10 @@ func (h *Host) Senders(index int, while time.Duration, each func(Sender) bool) {
 	if unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: order, Ifindex: index}) != nil {
 		return
 	}
-	frame := make([]byte, 64)
+	if unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_AUXDATA, 1) != nil {
+		return
+	}
+	frame, more := make([]byte, 64), make([]byte, 64)
 	for end := time.Now().Add(while); ; {
 		left := time.Until(end)
 		if left <= 0 {
@@ -36,25 +41,41 @@ func (h *Host) Senders(index int, while time.Duration, each func(Sender) bool) {
 		if unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait) != nil {
 			return
 		}
-		n, from, err := unix.Recvfrom(fd, frame, 0)
+		n, length, _, from, err := unix.Recvmsg(fd, frame, more, 0)
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
 			return
 		}
-		if at, is := from.(*unix.SockaddrLinklayer); is && at.Pkttype == unix.PACKET_OUTGOING {
+		if at, is := from.(*unix.SockaddrLinklayer); is && at.Pkttype == unix.PACKET_OUTGOING || tagged(more[:length]) {
 			continue
 		}
-		if s, is := senderOf(frame[:n]); is && !each(s) {
-			return
+		if s, is := senderOf(frame[:n]); is {
+			each(s)
 		}
 	}
 }
 
-// senderOf reads a frame, of which the beginning is enough.
+// tagged reports whether a frame has a VLAN tag, which the kernel removes from it and reports beside it (struct
+// tpacket_auxdata). VLAN 0 is none.
+func tagged(control []byte) bool {
+	const status, tag, length, valid, number = 0, 16, 20, 1 << 4, 0xfff
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(messages, func(m unix.SocketControlMessage) bool {
+		return m.Header.Level == unix.SOL_PACKET && m.Header.Type == unix.PACKET_AUXDATA && len(m.Data) >= length &&
+			binary.NativeEndian.Uint32(m.Data[status:])&valid != 0 &&
+			binary.NativeEndian.Uint16(m.Data[tag:])&number != 0
+	})
+}
+
+// senderOf reads a frame, of which the beginning is enough. Each router makes the TTL smaller, so an IPv4 packet is
+// from the sender of its frame if it has one of the TTLs with which hosts begin.
 func senderOf(frame []byte) (s Sender, ok bool) {
-	const ethernet, arpSender, ipSource = 14, 14, 12
+	const ethernet, arpSender, ipSource, ttl = 14, 14, 12, 8
 	if len(frame) < ethernet+20 {
 		return s, false
 	}
@@ -63,6 +84,9 @@ func senderOf(frame []byte) (s Sender, ok bool) {
 	case unix.ETH_P_ARP:
 		at = ethernet + arpSender
 	case unix.ETH_P_IP:
+		if !slices.Contains([]byte{64, 128, 255}, frame[ethernet+ttl]) {
+			return s, false
+		}
 		at = ethernet + ipSource
 	default:
 		return s, false
