@@ -53,10 +53,24 @@ func TestLinesAreNotTooWide(t *testing.T) {
 	}
 }
 
+// TestNoMergeIsUnfinished looks for the lines with which git marks a conflict.
+func TestNoMergeIsUnfinished(t *testing.T) {
+	mark := regexp.MustCompile(`(?m)^(<{7}|={7}|>{7})( |$)`)
+	for _, path := range texts(t) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := mark.FindString(string(text)); at != "" {
+			t.Errorf("%s: %q: an unfinished merge", path, at)
+		}
+	}
+}
+
 // texts returns the paths of the program's own texts: sources, scripts, pages and test scripts.
 func texts(t *testing.T) (paths []string) {
 	t.Helper()
-	kinds := strings.Fields(".go .c .py .bash .fish .md .txtar .service .lsb .openrc .toml")
+	kinds := strings.Fields(".go .c .py .bash .fish .md .txtar .service .lsb .openrc .toml .5 .8")
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
