@@ -146,8 +146,13 @@ func (j *job) warnOfDown() {
 	if j.want == nil || j.want.Up == nil || *j.want.Up || !j.before.Up {
 		return
 	}
-	addresses := len(matching(j.before.Addresses, func(a Address) bool { return a.Local.Is6() && !a.Foreign() }))
-	routes := len(matching(j.before.Routes, func(r Route) bool { return r.kept.elsewhere == 0 }))
+	removed := setOfAddresses(j.want.RemoveAddresses)
+	addresses := len(matching(j.before.Addresses, func(a Address) bool {
+		return a.Local.Is6() && !a.Foreign() && !removed.has(a)
+	}))
+	routes := len(matching(j.before.Routes, func(r Route) bool {
+		return r.kept.elsewhere == 0 && !slices.ContainsFunc(j.want.RemoveRoutes, r.same)
+	}))
 	if addresses+routes > 0 {
 		j.warn("down drops IPv6 addresses (%d) and routes (%d) permanently", addresses, routes)
 	}

@@ -31,7 +31,7 @@ func (d Directory) OpenLoop(namespace string) (*Loop, error) {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, &cause.Error{
 				Cause: cause.InUse, Detail: "another loop runs in this network namespace",
-				Fix: fix.Sentence("run it in another namespace with --netns: each has one loop at most"),
+				Fix: fix.Sentence("end that loop first, or use another namespace with --netns"),
 			}
 		}
 		return nil, d.refused(err)
