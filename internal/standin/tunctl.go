@@ -13,11 +13,6 @@ var tunctl = &Tool{
 	Name: "tunctl", aliases: []string{"vde_tunctl", "VBoxTunctl"}, line: "tunctl", Parse: parseTunctl, Exit: exitsOne,
 }
 
-const tunctlUsage = `usage:
-  create: tunctl [-b] [-n|-p] [-u OWNER] [-g GROUP] [-t NAME] [-f NODE]
-  delete: tunctl -d NAME [-n|-p] [-f NODE]
-  -b prints only the name; -n is a tun; -p, the default, is a tap; the default NODE is /dev/net/tun`
-
 func tunctlRefusal(format string, args ...any) error {
 	r := refuse(1, format, args...)
 	r.Hint = "tunctl [-b] [-n|-p] [-u OWNER] [-g GROUP] [-t NAME] [-f NODE], or tunctl -d NAME"
@@ -81,7 +76,7 @@ func readTunctl(words []string) (line tunctlLine, err error) {
 			break
 		}
 		if word == "--help" {
-			return line, refuse(1, tunctlUsage)
+			word = "-h"
 		}
 		if len(word) < 2 || word[0] != '-' || word == "--" {
 			return line, tunctlRefusal("%q is not an option: a name follows -t or -d", word)
@@ -117,7 +112,7 @@ func (l *tunctlLine) flag(letter byte) error {
 	case 'p':
 		l.tun = false
 	case 'h':
-		return refuse(1, tunctlUsage)
+		return tunctlRefusal("-b prints only the name; -n is a tun; -p, the default, is a tap; NODE is /dev/net/tun")
 	default:
 		return tunctlRefusal("unknown option %q", "-"+string(rune(letter)))
 	}
