@@ -3,6 +3,7 @@
 package doctor
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -93,6 +94,7 @@ type view struct {
 	sight      bool          // drivers has those of all processes
 	heard      *conversation // that the question is about; nil: none
 	unheard    string        // why the packets that the device carries were not watched; "": they were
+	answering  []netip.Addr  // the hosts of other networks that answer programs behind the device
 	err        error         // the first one of the kernel while a check looked at more
 
 	file  func(path string) ([]byte, error) // reads a file of /proc or /run

@@ -69,7 +69,7 @@ func hooks(at ...firewall.Hook) func(*journey) []Finding {
 			if !known {
 				return nil
 			}
-			j.walk = &walk{packet: p, narrow: j.narrow()}
+			j.walk = &walk{packet: p, narrow: j.narrow(), heard: j.view.heard != nil}
 		}
 		if found := j.pass(j.walk, at); !passes(found) || !j.frame() || !j.bridgeCalls(true) {
 			return found
@@ -105,7 +105,8 @@ func (j *journey) walkBack() *walk {
 	}
 	p.In, p.Out, p.InIndex, p.OutIndex = p.Out, p.In, p.OutIndex, p.InIndex
 	p.Established, p.Mark = true, 0
-	return &walk{packet: p, answer: true, narrow: j.narrow(), steps: j.wall().rules.Walk(p)}
+	return &walk{packet: p, answer: true, narrow: j.narrow(), heard: j.view.heard != nil,
+		steps: j.wall().rules.Walk(p)}
 }
 
 // A walk is the way of a packet through the firewall.
@@ -113,6 +114,7 @@ type walk struct {
 	packet  flow.Packet
 	answer  bool // it answers the packet of the journey
 	narrow  bool // a fix is for the port of the packet alone
+	heard   bool // the packet was seen just now
 	dropped bool // and this was reported
 	steps   *firewall.Walk
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/fix"
 )
@@ -120,11 +122,14 @@ type match struct {
 
 	protocol string // only packets of tcp or udp to the port
 	port     uint16 // 0: any
+	echo     bool   // only echo requests
 }
 
-// narrow reports whether a fix is to let packets pass to the port of the packet alone: those of a socket, and those
-// that a rule leads to a host behind the device.
-func (j *journey) narrow() bool { return j.at != nil && !j.explicit() || j.socket != nil }
+// narrow reports whether a fix is to let packets pass to the port of the packet alone: those of a socket, those that a
+// rule leads to a host behind the device, and those that were seen just now.
+func (j *journey) narrow() bool {
+	return j.at != nil && !j.explicit() || j.socket != nil || j.view.heard != nil
+}
 
 // matchOf returns the conditions for the packets of a walk.
 func matchOf(h firewall.Hook, w *walk) match {
@@ -134,8 +139,12 @@ func matchOf(h firewall.Hook, w *walk) match {
 	tracked := h != firewall.Ingress && h != firewall.Egress && !w.packet.Resolves
 	m.answers = w.answer && tracked
 	m.invalid = w.packet.Invalid
-	if p := w.packet; w.narrow && !w.answer && p.ToPort != 0 {
+	switch p := w.packet; {
+	case !w.narrow || w.answer:
+	case p.ToPort != 0 && (p.Protocol == unix.IPPROTO_TCP || p.Protocol == unix.IPPROTO_UDP):
 		m.protocol, m.port = strings.ToLower(protocolName(p.Protocol)), w.port()
+	case w.heard:
+		m.echo = p.Protocol == echo(p.To)
 	}
 	m.user, m.owned = w.packet.UID, w.packet.Sender
 	switch h {
@@ -158,7 +167,7 @@ func (w *walk) port() uint16 {
 
 // plain reports whether the only conditions are devices.
 func (m match) plain() bool {
-	return m.port == 0 && !m.answers && !m.tooBig && !m.arp && !m.nd && !m.invalid && !m.owned
+	return m.port == 0 && !m.echo && !m.answers && !m.tooBig && !m.arp && !m.nd && !m.invalid && !m.owned
 }
 
 func (m match) nft() (words []string) {
@@ -171,6 +180,10 @@ func (m match) nft() (words []string) {
 	switch {
 	case m.port != 0:
 		words = append(words, m.protocol, "dport", fmt.Sprint(m.port))
+	case m.echo && m.ipv6:
+		words = append(words, "icmpv6", "type", "echo-request")
+	case m.echo:
+		words = append(words, "icmp", "type", "echo-request")
 	case m.nd:
 		words = append(words, "icmpv6", "type", "{ nd-neighbor-solicit, nd-neighbor-advert }")
 	case m.arp:
@@ -204,6 +217,10 @@ func (m match) iptables(tool, table, chain string) (words []string) {
 	switch {
 	case m.port != 0:
 		words = append(words, "-p", m.protocol, "--dport", fmt.Sprint(m.port))
+	case m.echo && m.ipv6:
+		words = append(words, "-p", "ipv6-icmp", "--icmpv6-type", "echo-request")
+	case m.echo:
+		words = append(words, "-p", "icmp", "--icmp-type", "echo-request")
 	case m.nd:
 		words = append(words, "-p", "ipv6-icmp")
 	case m.tooBig && m.ipv6:

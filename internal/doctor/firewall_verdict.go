@@ -101,7 +101,10 @@ func place(v firewall.Verdict) string {
 
 // weigh judges a drop by the traffic of the device. The text is the evidence.
 func (j *journey) weigh(w *walk, h firewall.Hook, v firewall.Verdict) (level Level, evidence string, counted uint64) {
-	if j.exact() && !w.packet.Resolves {
+	switch {
+	case j.exact() && !w.packet.Resolves && j.view.heard != nil:
+		return j.weighHeard(w, v)
+	case j.exact() && !w.packet.Resolves:
 		return Error, "", 0
 	}
 	if v.Count != nil && v.Count.Packets == 0 {

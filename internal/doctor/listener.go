@@ -33,12 +33,19 @@ func listener(j *journey) []Finding {
 		return j.overflowing(all[i])
 	}
 	port := fmt.Sprintf("%s port %d", protocolName(p.Protocol), p.ToPort)
+	if j.shut || j.meaningless() {
+		return ok("no program listens on the " + port)
+	}
 	answer := "the kernel answers that the port is unreachable"
 	if p.Protocol == unix.IPPROTO_TCP {
 		answer = "the kernel refuses the connection"
 	}
 	if len(all) == 0 {
-		return one(Error, fmt.Sprintf("no program listens on the %s", port), answer,
+		level := Error
+		if j.view.heard != nil {
+			level = Warning // perhaps it is meant to be closed
+		}
+		return one(level, fmt.Sprintf("no program listens on the %s", port), answer,
 			fix.Sentence(fmt.Sprintf("start the program that is to listen on %s", to)))
 	}
 	var others []string

@@ -11,8 +11,12 @@ import (
 	"github.com/tunadm/tunadm/internal/trace"
 )
 
-// patience is more time than an answer takes. Programs that get none usually try again each second.
+// patience is more time than most answers take. Programs that get none usually try again each second.
 const patience = 300 * time.Millisecond
+
+// doctor listens to a device for longestWatch, or for shortestWatch if a conversation has surely no answer by then: the
+// kernel asks for a MAC address again after a second.
+const shortestWatch, longestWatch = 1100 * time.Millisecond, 2 * time.Second
 
 // overhear watches for a moment which packets a named device carries if the checks found no error and the stages
 // nothing, and examines the way of each conversation without an answer as if the question were about its packets.
@@ -68,14 +72,15 @@ func also(text, more string) string {
 	return text + "; " + more
 }
 
-// A conversation is the packets from one address and port to another that passed the device.
+// A conversation is the packets from one address to another and its port that passed the device, from whatever ports.
 type conversation struct {
-	flow.Packet
-	source   link.MAC // of the first one from the program; nil: this host sent it, or the device has no frames
-	packets  int
-	answered bool
-	dropped  bool // by the firewall
-	since    time.Time
+	flow.Packet          // the first one
+	source      link.MAC // of the first one from the program; nil: this host sent it, or the device has no frames
+	packets     int
+	answered    bool
+	dropped     bool // by the firewall
+	scan        bool // the sender tries many ports of the other end
+	since       time.Time
 }
 
 func (c *conversation) String() string {
@@ -90,10 +95,10 @@ func (c *conversation) String() string {
 }
 
 // overheard returns the conversations that pass the device within two seconds: those without an answer, and the
-// answered ones of this host, which may not get the answers. It stops at the first without an answer. It also returns
-// the requests for MAC addresses that nobody answered, of hosts behind the device or other ports of its bridge.
+// answered ones of this host, which may not get the answers. It stops if one has surely no answer. It also returns the
+// requests for MAC addresses that nobody answered, of hosts behind the device or other ports of its bridge.
 func (v *view) overheard() (all []*conversation, asked []*request) {
-	const longest, pause, most = 2 * time.Second, 10 * time.Millisecond, 4
+	const pause, most = 10 * time.Millisecond, 4
 	w, err := v.begin(v.device, true, v.besidePorts())
 	if err != nil {
 		v.unheard = err.Error()
@@ -103,29 +108,32 @@ func (v *view) overheard() (all []*conversation, asked []*request) {
 	if v.unheard = w.Without(); v.unheard != "" {
 		return nil, nil
 	}
-	old := func(c *conversation) bool { return time.Since(c.since) > patience }
-	silent := func(c *conversation) bool { return !c.answered && old(c) }
-	for end := time.Now().Add(longest); time.Now().Before(end) && !slices.ContainsFunc(all, silent); time.Sleep(pause) {
+	quiet := true
+	begun := time.Now()
+	more := func() bool {
+		passed := time.Since(begun)
+		return passed < shortestWatch ||
+			passed < longestWatch && !slices.ContainsFunc(all, (*conversation).unanswered)
+	}
+	for ; more(); time.Sleep(pause) {
 		for range room { // packets may pass faster than they are read
 			e, ok := w.Next()
 			if !ok {
 				break
 			}
+			quiet = quiet && e.Device != v.device.Name
 			if asked = listenRequest(asked, e, v.device.Name); e.Reason != "" || e.Device == v.device.Name {
 				all = v.listen(all, e)
 			}
 		}
 	}
-	all = slices.DeleteFunc(all, func(c *conversation) bool { return !old(c) || c.answered && !v.isOwn(c.From) })
-	slices.SortStableFunc(all, func(a, b *conversation) int { // those without an answer first
-		switch {
-		case a.answered == b.answered:
-			return 0
-		case a.answered:
-			return 1
-		}
-		return -1
-	})
+	if quiet {
+		v.unheard = fmt.Sprintf("no packet passed within %v", longestWatch)
+	}
+	noteScans(all, asked)
+	v.noteAnswers(all, asked)
+	all = slices.DeleteFunc(all, func(c *conversation) bool { return !c.old() || c.answered && !v.isOwn(c.From) })
+	slices.SortStableFunc(all, func(a, b *conversation) int { return a.rank() - b.rank() })
 	return all[:min(most, len(all))], slices.DeleteFunc(asked, (*request).settled)
 }
 
@@ -138,22 +146,19 @@ func (v *view) listen(all []*conversation, e trace.Event) []*conversation {
 	if p.Protocol == 0 || !oneHost(p.From) || !oneHost(p.To) {
 		return all
 	}
-	back := p
-	back.From, back.To, back.FromPort, back.ToPort = p.To, p.From, p.ToPort, p.FromPort
+	back := mirror(p)
 	p.ToMAC = e.ToMAC
 	for _, c := range all {
-		same := c.Packet
-		same.ToMAC = [6]byte{}
 		switch {
-		case same == back:
+		case c.has(back):
 			c.answered = true
 			return all
-		case c.Packet == p:
+		case c.has(p) && c.ToMAC == p.ToMAC:
 			c.packets++
 			return all
 		}
 	}
-	const most = 64
+	const most = 128
 	if len(all) == most || e.ToProgram && !v.isOwn(p.From) || !v.awaits(e) {
 		return all
 	}

@@ -8,21 +8,25 @@ import (
 )
 
 // awaits reports whether the sender of a packet misses an answer if none comes. Nobody answers broadcasts and ICMP
-// errors, the last segment of a TCP connection has no answer, and most routers ignore the probes of many programs.
+// errors, the last segment of a TCP connection has no answer, most routers ignore the probes of many programs, and
+// reports are sent in one direction.
 func (v *view) awaits(e trace.Event) bool {
 	const group = 1 // the bit of an Ethernet address for several hosts
-	if !e.Expects || e.ToMAC[0]&group != 0 || e.Protocol == unix.IPPROTO_UDP && isProbe(e.ToPort) {
+	if !e.Expects || e.ToMAC[0]&group != 0 || e.Protocol == unix.IPPROTO_UDP && isOneWay(e.ToPort) {
 		return false
 	}
 	way, err := v.host.Find(flow.Packet{To: e.To})
 	return err != nil || way.Refusal != 0 || way.Type != unix.RTN_BROADCAST
 }
 
-// isProbe reports whether programs send to a UDP port of each router or host to find out what it is.
-func isProbe(port uint16) bool {
+// isOneWay reports whether no answer to packets to a UDP port is due: programs send probes to each router or host to
+// find out what it is, and nobody answers logs, metrics and flows.
+func isOneWay(port uint16) bool {
 	const netBIOS, ssdp, portMapping = 137, 1900, 5351
+	const trap, syslog, netFlow, ipfix, sFlow, statsD, netFlow9, gelf, collectd = 162, 514, 2055, 4739, 6343, 8125,
+		9995, 12201, 25826
 	switch port {
-	case netBIOS, ssdp, portMapping:
+	case netBIOS, ssdp, portMapping, trap, syslog, netFlow, ipfix, sFlow, statsD, netFlow9, gelf, collectd:
 		return true
 	}
 	return false

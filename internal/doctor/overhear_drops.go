@@ -25,7 +25,7 @@ func (v *view) listenForDrop(all []*conversation, e trace.Event, p flow.Packet) 
 		return all
 	}
 	for _, c := range all {
-		if c.dropped && c.Packet == p {
+		if c.dropped && c.has(p) {
 			c.packets++
 			return all
 		}

@@ -25,10 +25,12 @@ type request struct {
 	since      time.Time
 	answered   bool
 	passed     bool // to the program, from another port
+	scan       bool // the host asks for many addresses
+	talks      bool // the host gets answers from other networks through this one
 }
 
-// settled reports whether there is an answer, or one may still come.
-func (r *request) settled() bool { return r.answered || time.Since(r.since) < patience }
+// settled reports whether there is an answer, or none was missed: one may still come, or the host looks around.
+func (r *request) settled() bool { return r.answered || r.scan || time.Since(r.since) < patience }
 
 func (r *request) String() string {
 	what := "ARP request"
@@ -186,11 +188,12 @@ func (v *view) refusesAnswer(r *request) []Finding {
 }
 
 // noProxyFor finds a host behind the device that asks for one elsewhere, such as a gateway that exists nowhere, and for
-// which this host does not answer in its place. A host that tries an address of another network is left out.
+// which this host does not answer in its place. A host that gets answers from other networks has a gateway, and many
+// hosts try whether there is the metadata service of a cloud.
 func (v *view) noProxyFor(r *request) []Finding {
-	dev := v.layer3()
-	if !v.returns(dev, r.from) || v.bridgePort() || v.isOwn(r.asks) || v.onSubnet(dev, r.asks) || r.asks.Is6() &&
-		!r.asks.IsGlobalUnicast() {
+	dev, metadata := v.layer3(), netip.AddrFrom4([4]byte{169, 254, 169, 254})
+	if r.talks || r.asks == metadata || !v.returns(dev, r.from) || v.bridgePort() || v.isOwn(r.asks) ||
+		v.onSubnet(dev, r.asks) || r.asks.Is6() && !r.asks.IsGlobalUnicast() {
 		return nil
 	}
 	way, err := v.host.Find(flow.Packet{To: r.asks})

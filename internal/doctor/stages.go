@@ -32,6 +32,7 @@ type journey struct {
 	leads   *firewall.Verdict // the rule that leads it from outside to the program; nil: none
 	socket  *evidence.Socket  // a socket of a program on this host; nil: the packet is a typical one
 	refused bool              // by the firewall, the packet or the answer to it, and this was reported
+	shut    bool              // the firewall drops it, and no program listens on its port
 }
 
 // A course is one of the kernel's ways for a packet of the device.

@@ -33,7 +33,8 @@ var private = []netip.Prefix{
 // knows no return path.
 func masquerade(j *journey) []Finding {
 	out, t := j.outlet(), j.traffic()
-	if out == nil || out.Index == j.layer3().Index || !isPrivate(j.packet.From) || j.refused {
+	if out == nil || out.Index == j.layer3().Index || !isPrivate(j.packet.From) || j.refused ||
+		j.answersCome(j.packet.To) {
 		return nil
 	}
 	forwarded := j.host.Counter("snmp", "Ip", "ForwDatagrams")

@@ -42,3 +42,119 @@ while True:
         ip netns exec g ping -q -i0.1 -c400 10.0.0.1 >/dev/null & sleep 0.5
         """,
     probe="to_host")
+
+# scan NS ADDRESS: tries one port after the other. strangers: the device leads to the Internet, where somebody scans
+PORTS = """
+    scan() {
+      ip netns exec "$1" "$PY" -c '
+import socket, sys, time
+for port in range(100, 1100):
+    s = socket.socket()
+    s.setblocking(False)
+    s.connect_ex((sys.argv[1], port))
+    time.sleep(0.05)
+    s.close()' "$2" &
+    }
+    closed() {
+      chain ip filter INPUT input 0 drop
+      rule ip filter INPUT iif lo accept; rule ip filter INPUT ct state established,related accept
+      rule ip filter INPUT icmp type echo-request accept; rule ip filter INPUT tcp dport 22 accept
+    }
+"""
+
+healthy(
+    "a guest scans this host, whose firewall closes all ports but one",
+    "tun0",
+    setup=PORTS + "tun; closed; S listen_only 22 & scan g 10.0.0.1; again to_guest; sleep 0.5",
+    probe="to_guest && to_host")
+
+healthy(
+    "the device leads to the Internet: a stranger tries to log in again and again, and the port is closed",
+    "tun0",
+    setup=PORTS + """
+        tun; ip route add default dev tun0; ip -n g addr add 198.51.100.77/32 dev lo; closed; S listen_only 23 &
+        for i in 1 2 3; do again ip netns exec g "$PY" "$HELPER" knock 10.0.0.1 23 198.51.100.77; done; sleep 0.3
+        """,
+    probe="to_guest && to_host")
+
+healthy(
+    "the device leads to the Internet: strangers send UDP to ports of no program",
+    "tun0",
+    setup="""
+        tun; ip route add default dev tun0; ip -n g addr add 198.51.100.77/32 dev lo
+        ip -n g route replace 10.0.0.1 dev eth0 src 198.51.100.77; ping -q -c20 -i0.01 10.0.0.2
+        again ip netns exec g "$PY" "$HELPER" send 10.0.0.1 5060; sleep 0.5
+        """,
+    probe="to_guest")
+
+healthy(
+    "a guest asks a closed port of this host each 0.3 s, such as that of an agent that is not installed",
+    "tun0",
+    setup=PORTS + 'tun; closed; again ip netns exec g "$PY" "$HELPER" knock 10.0.0.1 10050; sleep 0.3',
+    probe="to_guest && to_host")
+
+healthy(
+    "a host of the private network outside scans a guest that is open for the web alone",
+    "tap0",
+    setup=PORTS + """
+        forward; tap; far return; ip addr replace 192.168.5.1/24 dev v0; ip -n far addr add 192.168.5.2/24 dev eth0
+        ip -n far route replace 10.0.0.0/24 via 192.168.5.1
+        chain ip filter FORWARD forward 0 drop
+        rule ip filter FORWARD ct state related,established accept; rule ip filter FORWARD iifname tap0 accept
+        rule ip filter FORWARD icmp type echo-request accept; rule ip filter FORWARD tcp dport 80 accept
+        scan far 10.0.0.2; again to_guest; sleep 0.5
+        """,
+    probe="to_guest && ip netns exec g ping -c1 -W1 192.168.5.2")
+
+healthy(
+    "a guest looks for the metadata service of a cloud, and for a printer of another network",
+    "tap0",
+    setup="""
+        forward; far return; tap; ip route add default via 203.0.113.2
+        for n in 169.254.0.0/16 192.168.1.0/24; do ip -n g route add $n dev eth0; done
+        again ask_from g 169.254.169.254; again ask_from g 192.168.1.9; again to_far
+        """,
+    probe="to_far")
+
+healthy(
+    "guests behind isolated ports, and one looks for all others",
+    "tap1",
+    setup="""
+        two_taps; ip addr add 10.0.0.1/24 dev br0
+        for d in tap0 tap1; do bridge link set dev $d isolated on; done
+        around() { for i in 3 4 5 6 7 8; do ip netns exec g ping -c1 -W0.1 10.0.0.$i; done; }
+        again around; again ip netns exec h ping -c1 -W1 10.0.0.1; sleep 1
+        """,
+    probe="to_host && ip netns exec h ping -c1 -W1 10.0.0.1")
+
+healthy(
+    "a guest gets answers to pings, and sends packets that need none",
+    "tun0",
+    setup="""
+        forward; tun; far return
+        ip netns exec far "$PY" "$HELPER" server 203.0.113.2 7000 & sleep 0.3
+        ip netns exec g "$PY" "$HELPER" beat 203.0.113.2 7000 & again to_far; sleep 0.3
+        """,
+    probe="to_far")
+
+healthy(
+    "a guest asks a service outside that thinks for 0.7 s",
+    "tun0",
+    setup="""
+        forward; tun; far return
+        ip netns exec far "$PY" -c '
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("203.0.113.2", 5000))
+while True:
+    data, sender = s.recvfrom(99)
+    time.sleep(0.7)
+    s.sendto(data, sender)' & sleep 0.3
+        ip netns exec g "$PY" -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+while True:
+    s.sendto(b"ping", ("203.0.113.2", 5000))
+    s.recv(99)' & sleep 0.3
+        """,
+    probe="to_far")
