@@ -21,7 +21,7 @@ type Memory struct {
 }
 
 // Recall returns the memory of the operands in a namespace. Operands are compared as they are. A damaged record counts
-// as empty, and the warning reports it. The error is a [*cause.Error] with the cause NotPermitted.
+// as empty, and the warning reports it. The error is a [*cause.Error].
 func (d Directory) Recall(operands []string, namespace string) (m *Memory, warning string, err error) {
 	m = &Memory{store: d.open("", namespace, operands...), before: map[int]string{}, now: map[int]string{}}
 	r, err := m.read()

@@ -69,17 +69,17 @@ func (s *store) file() string { return s.path + ".json" }
 type damagedError struct{ error }
 
 // read returns the record of the file, or nil if it counts as missing. The error is a damagedError, or an
-// [*cause.Error] with the cause NotPermitted.
+// [*cause.Error], with the cause NotPermitted if permission is missing.
 func (s *store) read() (*record, error) {
 	if s.unknown != nil {
-		return nil, &cause.Error{Cause: cause.NotPermitted, Detail: "the boot ID cannot be read", Err: s.unknown}
+		return nil, &cause.Error{Cause: missing(s.unknown), Detail: "the boot ID cannot be read", Err: s.unknown}
 	}
 	text, err := files.Read(s.file())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		e := &cause.Error{Cause: cause.NotPermitted, Detail: "the record of earlier changes cannot be read", Err: err}
+		e := &cause.Error{Cause: missing(err), Detail: "the record of earlier changes cannot be read", Err: err}
 		if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
 			e.Detail, e.Fix = "only root may read the record of earlier changes", asRoot
 		}
@@ -94,6 +94,14 @@ func (s *store) read() (*record, error) {
 		return nil, nil
 	}
 	return &r, nil
+}
+
+// missing returns the cause of an error of the kernel: a missing permission, or none that is known.
+func missing(err error) cause.Cause {
+	if errors.Is(err, fs.ErrPermission) {
+		return cause.NotPermitted
+	}
+	return cause.Unknown
 }
 
 // write replaces the file, which is to have at least that size in bytes. If there is no space for a second file, it
