@@ -213,7 +213,7 @@ func (v *view) examine() (report *Report, err error) {
 func (v *view) read(every bool) error {
 	const pause, longest = 20 * time.Millisecond, 1200 * time.Millisecond
 	for range longest / pause {
-		if err := v.readOnce(every); err != nil || !slices.ContainsFunc(v.candidates, unsettled) {
+		if err := v.readOnce(every); err != nil || !slices.ContainsFunc(v.candidates, v.unsettled) {
 			return err
 		}
 		time.Sleep(pause)
@@ -221,12 +221,19 @@ func (v *view) read(every bool) error {
 	return nil
 }
 
-// unsettled reports whether a tun has a new IPv6 address: the kernel does not check such addresses for duplicates, and
-// uses them after a moment.
-func unsettled(d *netcfg.Device) bool {
-	return d.Mode == link.TUN && d.Up && slices.ContainsFunc(d.Addresses, func(a netcfg.Address) bool {
+// unsettled reports whether a tun has a new IPv6 address that the kernel does not check for duplicates: it uses such an
+// address after a moment. One that it checks may wait for a carrier.
+func (v *view) unsettled(d *netcfg.Device) bool {
+	if d.Mode != link.TUN || !d.Up || !slices.ContainsFunc(d.Addresses, func(a netcfg.Address) bool {
 		return a.Tentative() && !a.Duplicate()
-	})
+	}) {
+		return false
+	}
+	checks := func(where string) bool {
+		value, _ := v.setting("ipv6", where, "accept_dad")
+		return value >= "1" // not -1
+	}
+	return !checks("all") && !checks(d.Name) || v.host.WithoutARP(d.Index)
 }
 
 func (v *view) readOnce(every bool) (err error) {

@@ -27,7 +27,7 @@ type configuration struct {
 func position(family, name string) (at int, known bool) {
 	at, known = map[string]int{
 		"ipv4/forwarding": 0, "ipv4/rp_filter": 7, "ipv4/accept_local": 22, "ipv4/ignore_routes_with_linkdown": 28,
-		"ipv6/forwarding": 0, "ipv6/disable_ipv6": 26, "ipv6/ignore_routes_with_linkdown": 39,
+		"ipv6/forwarding": 0, "ipv6/disable_ipv6": 26, "ipv6/accept_dad": 27, "ipv6/ignore_routes_with_linkdown": 39,
 	}[family+"/"+name]
 	return at, known
 }
