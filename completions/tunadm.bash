@@ -63,7 +63,8 @@ _tunadm_old() {
 _tunadm() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word file i
     local valued='mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|for'
-    valued+='|count|set|name|write|columns|sort|color|interval|listen|connect|a|b|a-device|b-device'
+    valued+='|count|set|name|write|columns|sort|color|interval|listen|connect|peer|a|b|a-device|b-device'
+    valued+='|from|to|proto|port|ambient'
     valued="^--($valued|(add|remove)-(address|route))\$"
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
     local -a properties=(--user --group --anyone --address --route --mtu --mac --txqueuelen --alias --master --no-master
@@ -105,12 +106,16 @@ _tunadm() {
     case $flag in
         --mode) _tunadm_values <<<$'tun\ntap' ;;
         --format) _tunadm_values <<<$'toml\nip\nnetworkd' ;;
-        --from) _tunadm_values <<<$'ifupdown\nnetplan\nnetworkd\nnetworkmanager\nopenwrt\nscript' ;;
+        --from)
+            [[ $verb != import ]] || _tunadm_values <<<$'ifupdown\nnetplan\nnetworkd\nnetworkmanager\nopenwrt\nscript'
+            ;;
         --columns)
             [[ $cur == *,* ]] && prefix+=${cur%,*}, cur=${cur##*,}
             _tunadm_values < <(printf '%s\n' "${columns[@]}")
             ;;
         --sort) _tunadm_values < <(printf '%s\n' "${columns[@]}") ;;
+        --proto) _tunadm_values <<<$'icmp\ntcp\nudp' ;;
+        --ambient) _tunadm_values <<<$'net_admin\nnet_raw\nnet_bind_service' ;;
         --color) _tunadm_values <<<$'auto\nalways\nnever' ;;
         --promisc | --multicast) _tunadm_values <<<$'on\noff' ;;
         --write) _tunadm_files ;;

@@ -77,7 +77,7 @@ function __tunadm_unnamed
     set -e words[1..2]
     while set -q words[1]
         switch $words[1]
-            case --user --netns --for --count --write --listen --connect
+            case --user --netns --for --count --write --listen --connect --peer --to --from --proto --port
                 set -e words[1]
             case --
                 not set -q words[2]
@@ -98,7 +98,7 @@ end
 
 # __tunadm_own succeeds if a flag of tunadm may follow, and not one of another program.
 function __tunadm_own
-    __tunadm_is none add set delete list show top apply teardown export doctor watch dump echo loop tunnel
+    __tunadm_is none add set delete list show top apply teardown export doctor trace watch dump echo loop tunnel
     or __tunadm_exec_own
 end
 
