@@ -37,7 +37,7 @@ func detached(v *view) []Finding {
 		programs = append(programs, fmt.Sprintf("%s (pid %d)", words.Escape(strings.TrimSpace(string(comm))), o.pid))
 	}
 	if len(programs) == 0 {
-		return nil
+		return v.notSearched()
 	}
 	what := "the driver is open, but attached to no device, in " + strings.Join(programs, ", ")
 	if refused {

@@ -92,6 +92,7 @@ type view struct {
 	moving     bool          // the counters are those of the time of the question only
 	drivers    []opener      // see programsWithDriver; nil: not read yet
 	sight      bool          // drivers has those of all processes
+	search     fileSearch    // for drivers
 	heard      *conversation // that the question is about; nil: none
 	unheard    string        // why the packets that the device carries were not watched; "": they were
 	answering  []netip.Addr  // the hosts of other networks that answer programs behind the device
@@ -159,7 +160,8 @@ func open(ns *netcfg.Namespace, q Question, every bool) (*view, error) {
 	self := ns.Directory.Self()
 	v := &view{Question: q, namespace: ns, person: self, admin: self.Admin || self.ID.Number == 0,
 		people: map[string]users.Person{}, file: files.Read, names: files.Names,
-		managers: map[string]map[string]bool{}, again: ns.Links}
+		managers: map[string]map[string]bool{}, again: ns.Links,
+		search: fileSearch{descriptors: descriptorsMost, files: driverFilesMost}}
 	var err error
 	if q.User != "" {
 		if v.person, err = ns.Directory.Person(q.User); err != nil {

@@ -3,6 +3,7 @@ package doctor
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -22,8 +23,28 @@ type opener struct {
 	devices []string // to which its files are attached; "": to none
 }
 
+// The search for files of the driver looks at so many descriptors, and asks the kernel about so many files of the
+// driver, of all processes together: a user's processes can hold millions.
+const (
+	descriptorsMost = 1 << 18
+	driverFilesMost = 1 << 14
+)
+
+// A fileSearch is the search for files of the driver in the processes.
+type fileSearch struct {
+	descriptors, files int             // that it may still look at
+	known              map[int]ofFiles // by PID
+	cut, told          bool            // it reached a limit; a finding says so
+}
+
+// ofFiles is what was found in one process.
+type ofFiles struct {
+	devices []string
+	err     error
+}
+
 // programsWithDriver returns the processes of this network namespace that have the driver open, and whether these are
-// all: an ordinary user may not look into those of others.
+// all: an ordinary user may not look into those of others, and the search has limits.
 func (v *view) programsWithDriver() (all []opener, whole bool) {
 	if v.drivers == nil {
 		v.drivers, v.sight = []opener{}, true
@@ -33,14 +54,25 @@ func (v *view) programsWithDriver() (all []opener, whole bool) {
 			if err != nil || !mayBeIn(here, pid) {
 				continue
 			}
-			devices, err := driverFiles(pid)
+			devices, err := v.search.of(pid)
 			if len(devices) > 0 {
 				v.drivers = append(v.drivers, opener{pid, devices})
 			}
 			v.sight = v.sight && (os.Geteuid() == 0 || !errors.Is(err, fs.ErrPermission))
 		}
 	}
-	return v.drivers, v.sight
+	return v.drivers, v.sight && !v.search.cut
+}
+
+// notSearched reports once that the search for files of the driver reached a limit.
+func (v *view) notSearched() []Finding {
+	s := &v.search
+	if !s.cut || s.told {
+		return nil
+	}
+	s.told = true
+	return one(Unknown, fmt.Sprintf("not all programs that have the driver open were found: the search is limited to "+
+		"%d descriptors, and to %d of the driver", descriptorsMost, driverFilesMost), "")
 }
 
 // mayBeIn reports whether a thread of a process may be in a network namespace.
@@ -55,22 +87,45 @@ func mayBeIn(here uint64, pid int) bool {
 	return unix.Stat(directory+"/task", &st) == nil && st.Nlink > alone
 }
 
-// driverFiles returns the devices to which the files of a process are attached, "" for a file of the driver without a
-// device. The names of its files are read first, so no file of another file system is asked.
-func driverFiles(pid int) (devices []string, err error) {
+// of returns the devices to which the files of a process are attached, "" for a file of the driver without a device. It
+// looks at each process once.
+func (s *fileSearch) of(pid int) (devices []string, err error) {
+	known, there := s.known[pid]
+	if !there {
+		if s.known == nil {
+			s.known = map[int]ofFiles{}
+		}
+		known.devices, known.err = s.look(pid)
+		s.known[pid] = known
+	}
+	return slices.Clone(known.devices), known.err
+}
+
+// look reads the names of the open files first, so no file of another file system is asked.
+func (s *fileSearch) look(pid int) (devices []string, err error) {
+	if s.cut || s.descriptors == 0 {
+		return nil, nil
+	}
 	directory := "/proc/" + strconv.Itoa(pid)
 	f, err := files.Open(directory+"/fd", os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	names, _ := f.Readdirnames(-1)
+	names, _ := f.Readdirnames(s.descriptors)
+	s.descriptors -= len(names)
+	s.cut = s.descriptors == 0
 	at, driver, to := int(f.Fd()), []byte("/tun"), make([]byte, unix.PathMax)
 	for _, fd := range names {
 		n, err := unix.Readlinkat(at, fd, to)
 		if err != nil || !bytes.HasSuffix(to[:n], driver) {
 			continue
 		}
+		if s.files == 0 {
+			s.cut = true
+			break
+		}
+		s.files--
 		info, _ := files.Read(directory + "/fdinfo/" + fd)
 		for line := range strings.Lines(string(info)) {
 			if device, is := strings.CutPrefix(line, "iff:"); is {
@@ -86,7 +141,7 @@ func driverFiles(pid int) (devices []string, err error) {
 func (v *view) heldToo(d *netcfg.Device) []*netcfg.Device {
 	var names []string
 	for _, h := range d.Holders {
-		devices, _ := driverFiles(h.PID)
+		devices, _ := v.search.of(h.PID)
 		names = append(names, devices...)
 	}
 	found := v.withPrograms(names)

@@ -28,7 +28,7 @@ func (v *view) inOtherNamespace() []Finding {
 		if there == 0 || there == here {
 			continue
 		}
-		if devices, _ := driverFiles(pid); !slices.Contains(devices, name) {
+		if devices, _ := v.search.of(pid); !slices.Contains(devices, name) {
 			continue
 		}
 		comm, _ := v.file(directory + "/comm")
@@ -38,5 +38,5 @@ func (v *view) inOtherNamespace() []Finding {
 			fix.Sentence("start the program in this network namespace (for a container: --network host), or move "+
 				"what requires the device to that one: nsenter -t "+entry+" -n"))
 	}
-	return nil
+	return v.notSearched()
 }
