@@ -22,7 +22,14 @@ func localEnd(j *journey) []Finding {
 	from, to := j.packet.From, j.packet.To
 	what := fmt.Sprintf("packets to %s never reach it: this is an address of this host", to)
 	other := j.holderOf(to)
-	if other == nil {
+	switch {
+	case to.IsLoopback():
+		return one(Error, what, "the kernel delivers packets to a loopback address through the loopback device lo",
+			fix.Sentence("use addresses of another network"))
+	case other != nil && other.Index == j.device.Index:
+		return one(Error, what, "it is its own address, so the kernel delivers the packets through lo",
+			fix.Sentence("choose the address of the program, or another one of the network behind it"))
+	case other == nil:
 		if entry, err := j.host.Match(j.packet); err == nil && entry.Local() {
 			way = j.localEntry(entry)
 		}
