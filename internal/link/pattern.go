@@ -43,6 +43,9 @@ func matches(glob, name string, then func(rest string) bool) bool {
 	case glob == "":
 		return then(name)
 	case glob[0] == '*':
+		for strings.HasPrefix(glob, "**") { // each would multiply the time
+			glob = glob[1:]
+		}
 		for skip := 0; skip <= len(name); skip++ {
 			if matches(glob[1:], name[skip:], then) {
 				return true

@@ -2,6 +2,7 @@ package link
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -18,6 +19,8 @@ func TestPatternsMatchWholeNames(t *testing.T) {
 		"*[0-3]":    {"vm0", "vm10"},
 		"tap":       nil,
 		"m*":        nil,
+
+		strings.Repeat("*", 60) + "x": {"vmx"},
 	} {
 		p, err := ParsePattern(word)
 		if err != nil {
