@@ -14,7 +14,7 @@ const (
 	untilDeleted = "until the device is deleted or the next boot"
 	untilRuleset = "until the ruleset is loaded again: add it to its file, such as /etc/nftables.conf"
 	untilIPsec   = "until the IPsec program starts again: change its configuration"
-	untilAgain   = "until it is configured again, such as at the next boot"
+	untilAgain   = "until a program adds it again, for example at the next boot"
 )
 
 // Lasting adds a comment to commands that change only the running kernel: how long the change lasts, and whether it
