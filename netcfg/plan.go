@@ -178,7 +178,7 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 	return all
 }
 
-// refuseAccess returns an error, with the possible alternatives, if an owner or a group would have to be unset.
+// refuseAccess returns an error, with the possible alternatives, if an owner or a group would have to be removed.
 func (p *planner) refuseAccess() error {
 	want, have := p.want.Access, p.have.Access
 	fix := cause.Recreate(p.have.Name)
@@ -190,7 +190,7 @@ func (p *planner) refuseAccess() error {
 		fix.Before = "keep the owner: --user " + words.Quote(have.User.String()) +
 			" --group " + words.Quote(want.Group.String()) + "; or "
 	}
-	detail := "the kernel cannot unset an owner or a group, and it is " + have.String()
+	detail := "the kernel cannot remove an owner or a group, and the device has " + have.Parts()
 	return &cause.Error{Device: p.have.Name, Cause: cause.OwnerFixed, What: "access " + want.String(), Detail: detail,
 		Fix: fix}
 }

@@ -89,7 +89,8 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 	e := &cause.Error{Device: s.Device, What: s.what(), Err: err}
 	switch is := func(errno unix.Errno) bool { return errors.Is(err, errno) }; {
 	case is(unix.EPERM) && s.link.TxQueueLen != nil && surroundings.MayConfigure():
-		e.Detail = "the kernel has no memory for the queue of the attached program"
+		e.Cause, e.Detail = cause.NoMemory, "the kernel has no memory for the queue of the attached program"
+		e.Fix = fix.Sentence("choose a shorter queue, such as 1000")
 	case is(unix.EPERM):
 		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
 	case s.Kind == StepRename && is(unix.EEXIST):

@@ -152,7 +152,7 @@ func (ns *Namespace) left(j, u *job) error {
 	return e
 }
 
-// accessLost returns the error of an undo that would have to unset an owner or a group, or nil.
+// accessLost returns the error of an undo that would have to remove an owner or a group, or nil.
 func (j *job) accessLost() error {
 	if j.want == nil || j.want.Access == nil || j.now == nil || j.want.Access.Same(j.now.Access) {
 		return nil

@@ -46,7 +46,7 @@ const (
 	AddressTaken           // the device has the address in another form
 	RouteTaken             // another device has the same route
 	DeviceDown             // the device is down
-	OwnerFixed             // the kernel cannot unset an owner or a group
+	OwnerFixed             // the kernel cannot remove an owner or a group
 	NotThere               // the address or route to remove does not exist
 	NoNamespace            // no such network namespace
 	ForeignNamespace       // another user namespace owns the network namespace
@@ -94,7 +94,7 @@ var causes = [...]struct {
 	RouteTaken: {"another device has it",
 		sentence("remove the other route first, or give this one another metric")},
 	DeviceDown:       {"the device is down", sentence("add --up")},
-	OwnerFixed:       {means: "the kernel cannot unset an owner or a group"},
+	OwnerFixed:       {means: "the kernel cannot remove an owner or a group"},
 	NotThere:         {means: "is not on the device"},
 	NoNamespace:      {"no such network namespace", sentence("ip netns list")},
 	ForeignNamespace: {means: "only its own user namespace may enter it"},
@@ -174,6 +174,7 @@ func (e *Error) Unwrap() error { return e.Err }
 var named = map[Cause][]error{
 	Exists: {syscall.EEXIST}, RouteTaken: {syscall.EEXIST}, InUse: {syscall.EBUSY}, NoPort: {syscall.EOPNOTSUPP},
 	NotPermitted: {syscall.EPERM, syscall.EACCES}, NotOwner: {syscall.EPERM}, ForeignNamespace: {syscall.EPERM},
+	NoMemory: {syscall.EPERM},
 }
 
 // names reports whether the text of the cause says all that an error does.

@@ -93,7 +93,7 @@ func (v *view) admit() (how fix.Fix, joins bool) {
 	return how, joins
 }
 
-// keepGroup returns the flag that keeps the group of a device. A group cannot be unset.
+// keepGroup returns the flag that keeps the group of a device. A group cannot be removed.
 func keepGroup(d *netcfg.Device) []string {
 	if d.Access.Group == nil {
 		return nil
@@ -159,7 +159,7 @@ func (v *view) otherGroup() fix.Fix {
 	return fix.Run(fix.Tunadm("set", d.Name, append(keepUser(d), "--group", group)...))
 }
 
-// keepUser returns the flag that keeps the owner of a device. An owner cannot be unset.
+// keepUser returns the flag that keeps the owner of a device. An owner cannot be removed.
 func keepUser(d *netcfg.Device) []string {
 	if d.Access.User == nil {
 		return nil

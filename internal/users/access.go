@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/tunadm/tunadm/internal/accounts"
 	"github.com/tunadm/tunadm/internal/cause"
@@ -72,6 +73,18 @@ func (a Access) Words() string {
 	return "everyone who can open the driver"
 }
 
+// Parts returns the owner and the group, as a phrase for messages.
+func (a Access) Parts() string {
+	var parts []string
+	if a.User != nil {
+		parts = append(parts, "the owner "+words.Escape(a.User.String()))
+	}
+	if a.Group != nil {
+		parts = append(parts, "the group "+words.Escape(a.Group.String()))
+	}
+	return strings.Join(parts, " and ")
+}
+
 // Same reports whether two accesses have the same UID and GID.
 func (a Access) Same(b Access) bool {
 	return SameID(a.User, b.User) && SameID(a.Group, b.Group)
@@ -82,7 +95,7 @@ func SameID(a, b *ID) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Number == b.Number
 }
 
-// Reachable reports whether the kernel can change have into a. It can replace an owner or a group, but not unset it.
+// Reachable reports whether the kernel can change have into a. It can replace an owner or a group, but not remove it.
 func (a Access) Reachable(have Access) bool {
 	return (a.User != nil || have.User == nil) && (a.Group != nil || have.Group == nil)
 }
