@@ -4,6 +4,8 @@ package accounts
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -72,12 +74,19 @@ func (y *Directory) findLocal(d Database, s string) Found {
 	}
 	n, err := strconv.ParseUint(s, 10, 64)
 	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return Found{Err: ErrLarge}
 	case err != nil:
 		return Found{Err: ErrUnknown}
 	case n > Largest:
 		return Found{Err: ErrLarge}
 	}
 	return Found{Number: uint32(n)}
+}
+
+// LocalNames returns the names that /etc has, sorted.
+func (y *Directory) LocalNames(d Database) []string {
+	return slices.Sorted(maps.Keys(y.file(d).byName))
 }
 
 // askable reports whether getent takes a word for a name.

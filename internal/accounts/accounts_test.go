@@ -62,7 +62,7 @@ func TestGroupsOfAUser(t *testing.T) {
 		}
 	}
 	want := map[string]Found{"tun": {Number: 11, Named: true}, "12": {Number: 12}, "": {Err: ErrEmpty},
-		"4294967295": {Err: ErrLarge}, "no such": {Err: ErrUnknown}}
+		"4294967295": {Err: ErrLarge}, "99999999999999999999": {Err: ErrLarge}, "no such": {Err: ErrUnknown}}
 	if got := y.Find(Groups, slices.Collect(maps.Keys(want))...); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -39,19 +39,19 @@ func (y *Directory) parseGroup(s string) (ID, error) {
 }
 
 // parse looks up the keys of words, and fills in the results.
-func (y *Directory) parse(words map[string]found, d accounts.Database) map[string]found {
-	for s, f := range y.accounts.Find(d, slices.Collect(maps.Keys(words))...) {
+func (y *Directory) parse(asked map[string]found, d accounts.Database) map[string]found {
+	for s, f := range y.accounts.Find(d, slices.Collect(maps.Keys(asked))...) {
 		id := ID{Number: f.Number}
 		if f.Named {
 			id.Name = s
 		}
-		words[s] = found{id, unfound(d, s, f.Err)}
+		asked[s] = found{id, y.unfound(d, s, f.Err)}
 	}
-	return words
+	return asked
 }
 
 // unfound returns the [*cause.Error] of a look-up, or nil.
-func unfound(d accounts.Database, s string, err error) error {
+func (y *Directory) unfound(d accounts.Database, s string, err error) error {
 	noun, missing := "user", cause.NoUser
 	if d == accounts.Groups {
 		noun, missing = "group", cause.NoGroup
@@ -65,7 +65,11 @@ func unfound(d accounts.Database, s string, err error) error {
 		detail := fmt.Sprintf("%s %s: larger than %d", noun, s, uint32(IDMax))
 		return &cause.Error{Cause: cause.BadRequest, Detail: detail}
 	case accounts.ErrUnknown:
-		return &cause.Error{Cause: missing, What: fmt.Sprintf("%s %q", noun, s)}
+		e := &cause.Error{Cause: missing, What: fmt.Sprintf("%s %q", noun, s)}
+		if near := words.Nearest(s, y.accounts.LocalNames(d)); near != "" {
+			e.Fix = fix.Sentence("did you mean " + words.Escape(near) + "?")
+		}
+		return e
 	case accounts.ErrSilent:
 		return &cause.Error{Cause: cause.NoNames, What: fmt.Sprintf("%s %q", noun, s), Fix: idFix(string(d), s)}
 	}

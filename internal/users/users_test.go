@@ -35,7 +35,7 @@ func TestAccessInWords(t *testing.T) {
 func TestUsersByNameAndNumber(t *testing.T) {
 	for text, want := range map[string]string{
 		"root": "0", "0": "0", "4294967294": "4294967294", "4294967295": "larger",
-		"99999999999999999999": "no such user", "no-such-user": "no such user", "": "the name is empty",
+		"99999999999999999999": "larger", "no-such-user": "no such user", "": "the name is empty",
 		" 0": "no such user", "+0": "no such user", "-1": "no such user",
 	} {
 		id, err := new(Directory).parseUser(text)
