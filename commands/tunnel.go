@@ -103,8 +103,11 @@ func (o *tunnelOptions) run(names []string) error {
 	}
 	if err = netcfg.Start(attached); err == nil {
 		t.Queue = attached[0].Queues[0]
-		t.Trouble("packets travel in clear text: hosts on the path can read and change them, " +
-			"and any host that reaches the port can send some")
+		warning := "packets travel in clear text: hosts on the path can read and change them"
+		if t.Listen {
+			warning += ", and any host that reaches the port can send packets"
+		}
+		t.Trouble(warning)
 		err = t.Run(ctx)
 	}
 	return errors.Join(err, thread.do(func(ns *netcfg.Namespace) error { return ns.Detach(attached) }))
@@ -169,10 +172,13 @@ func parseListen(s string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if host == "" {
-		return "", fmt.Errorf(
-			"%q has no address; [::]:%s is short for every address, 0.0.0.0:%s for every IPv4 address",
-			s, port, port)
+	_, isPort := strconv.ParseUint(host, 10, 16)
+	if isPort == nil {
+		port = host
+	}
+	if host == "" || isPort == nil {
+		return "", fmt.Errorf("%q has no address: [::]:%s accepts connections to all addresses of this host, "+
+			"0.0.0.0:%s to its IPv4 addresses", s, port, port)
 	}
 	if _, err := netip.ParseAddr(host); err != nil {
 		return "", fmt.Errorf("%q is not an IP address", host)

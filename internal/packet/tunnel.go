@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -82,9 +83,26 @@ func (t *Tunnel) Open(ctx context.Context) (err error) {
 		t.bound, err = config.Listen(ctx, network("tcp", t.Address), t.Address)
 	}
 	if err != nil {
-		return &cause.Error{Device: t.Device, What: "listen on " + t.Address, Err: root(err)}
+		return t.unbound(root(err))
 	}
 	return nil
+}
+
+// unbound explains why the socket of a listener cannot be bound.
+func (t *Tunnel) unbound(err error) error {
+	e := &cause.Error{Device: t.Device, What: "listen on " + t.Address, Err: err}
+	_, port, _ := net.SplitHostPort(t.Address)
+	switch {
+	case errors.Is(err, unix.EADDRNOTAVAIL):
+		e.Detail, e.Err = "this host does not have the address", nil
+		e.Fix = fix.Run(fix.Command{Words: []string{"ip", "addr"}})
+	case errors.Is(err, unix.EACCES):
+		e.Cause, e.Fix = cause.NotPermitted, fix.Sentence("choose a port from 1024 on, or add CAP_NET_BIND_SERVICE")
+	case errors.Is(err, unix.EADDRINUSE):
+		sockets := map[bool]string{false: "-lntp", true: "-lnup"}[t.UDP]
+		e.Fix = fix.Run(fix.Command{Words: []string{"ss", sockets, "sport = :" + port}})
+	}
+	return e
 }
 
 // boundTo returns the address of the listener's socket, or the one that was asked for if the kernel did not report it.
