@@ -72,7 +72,7 @@ func (p *program) absentHint() func(err error) string {
 		}
 		hint := fix.Fix{Commands: []fix.Command{fix.Tunadm("add", e.Device, flags...)}, After: after}
 		if p.verb == deleteVerb.name {
-			hint = fix.Sentence("with --if-exists, this is not an error")
+			hint = fix.Sentence("add --if-exists to accept this")
 		}
 		if existing == nil {
 			existing = tunNames(netns)

@@ -26,6 +26,7 @@ type verb struct {
 	page     string                  // the manual page that describes the flags; "": tunadm(8)
 	verbatim bool                    // the words from the first operand on are another tool's command line
 	lasting  bool                    // it runs until it is stopped, or in place of another program
+	reads    bool                    // it changes nothing, and any signal ends it at once
 	command  func(*program) command
 }
 
@@ -70,7 +71,9 @@ func (p *program) do(args []string) error {
 	case first == "help":
 		return p.help(words[1:])
 	case first == "--help" || first == "-h":
-		return p.help(nil)
+		return p.help(words[1:])
+	case first == "--version" && len(words) > 1:
+		return usage("--version takes no operand", "tunadm --version")
 	case first == "--version":
 		_, err := fmt.Fprintf(p.stdout, "tunadm version %s\n", p.version)
 		return err
@@ -94,7 +97,7 @@ func (p *program) parse(v *verb, args []string, implied bool) error {
 	c := v.command(p)
 	flags := append(c.flags(), helpFlag())
 	own, others := split(v, c, args)
-	arranged, err := arrange(own, flags)
+	arranged, err := arrange(v, own, flags)
 	if e := new(exitError); implied && errors.As(err, &e) && !e.near {
 		e.fix = fix.Sentence("flags follow the verb: tunadm VERB FLAGS")
 	} else if _, ok := c.(launcher); ok && errors.As(err, &e) && !(e.near && slices.Contains(args, "--")) {
@@ -152,7 +155,7 @@ func unknownVerb(name string) error {
 	for _, v := range verbs() {
 		known = append(known, v.name)
 	}
-	return unknown("verb", name, known, "tunadm help")
+	return unknown("verb", name, "", known, "tunadm help")
 }
 
 func quote(s string) string { return strconv.Quote(s) }
@@ -181,6 +184,9 @@ func (p *program) app(v *verb, c command, flags []*option) *cli.App {
 		}
 		if err := roomForDescriptors(); err != nil {
 			return err
+		}
+		if v.reads {
+			quitQuietly()
 		}
 		if !v.lasting {
 			defer p.showProgress(operands)()

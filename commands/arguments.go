@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// arrange returns the arguments in the order that urfave/cli requires, because it stops at the first operand: flags as
-// --name=value, then "--", then operands. It refuses flags that the verb does not have, and spellings that only
-// package flag accepts.
-func arrange(args []string, flags []*option) ([]string, error) {
+// arrange returns the arguments of a verb in the order that urfave/cli requires, because it stops at the first operand:
+// flags as --name=value, then "--", then operands. It refuses flags that the verb does not have, and spellings that
+// only package flag accepts.
+func arrange(v *verb, args []string, flags []*option) ([]string, error) {
 	var options, operands []string
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
@@ -28,7 +28,7 @@ func arrange(args []string, flags []*option) ([]string, error) {
 		flag := find(flags, name)
 		switch {
 		case flag == nil:
-			return nil, unknownFlag(name, flags)
+			return nil, unknownFlag(v, name, flags)
 		case flag.isSwitch && hasValue:
 			return nil, usagef("--%s takes no value", flag.Name)
 		case flag.isSwitch:
@@ -56,6 +56,8 @@ func stray(word string, flags []*option) error {
 			"did you mean --"+word+"? A device of that name follows --")
 		e.near = true
 		return e
+	case find(flags, "--route") == nil:
+		return nil
 	case word == "via" || word == "peer" || word == "metric" || word == "table" || notIP == nil:
 		hint := "quote a value of several words: --route '10.1.0.0/16 via 10.0.0.2'"
 		if word == "peer" {
@@ -78,14 +80,14 @@ func find(flags []*option, spelled string) *option {
 	return nil
 }
 
-func unknownFlag(name string, flags []*option) error {
+func unknownFlag(v *verb, name string, flags []*option) error {
 	var known []string
 	for _, f := range flags {
 		known = append(known, "--"+f.Name)
 	}
-	otherwise := ""
-	if !strings.HasPrefix(name, "--") {
-		otherwise = "a name that begins with - follows --"
+	otherwise := "tunadm help " + v.name + " lists the flags"
+	if !strings.HasPrefix(name, "--") && v.operand != nil {
+		otherwise += "; a name that begins with - follows --"
 	}
-	return unknown("flag", name, known, otherwise)
+	return unknown("flag", name, v.name, known, otherwise)
 }

@@ -20,7 +20,7 @@ func TestArrangePutsFlagsFirst(t *testing.T) {
 		{"--alias=a=b", "--alias=a=b --"},
 		{"", "--"},
 	} {
-		got, err := arrange(strings.Fields(c.args), addVerb.command(&program{}).flags())
+		got, err := arrange(&addVerb, strings.Fields(c.args), addVerb.command(&program{}).flags())
 		if err != nil || strings.Join(got, " ") != c.want {
 			t.Errorf("%q: got %q, %v; want %q", c.args, got, err, c.want)
 		}
@@ -32,14 +32,14 @@ func TestArrangeNamesTheCulprit(t *testing.T) {
 		{"--mod tun", `unknown flag "--mod"`, "did you mean --mode?"},
 		{"-u root", `unknown flag "-u"`, "did you mean --user?"},
 		{"--MTU 1400", `unknown flag "--MTU"`, "did you mean --mtu?"},
-		{"--xyzzy", `unknown flag "--xyzzy"`, ""},
-		{"-m", `unknown flag "-m"`, "a name that begins with - follows --"},
+		{"--xyzzy", `unknown flag "--xyzzy"`, "tunadm help add lists the flags"},
+		{"-m", `unknown flag "-m"`, "tunadm help add lists the flags; a name that begins with - follows --"},
 		{"-mode tun", `unknown flag "-mode"`, "did you mean --mode?"},
 		{"--verbos", `unknown flag "--verbos"`, "did you mean --verbose?"},
 		{"a --mode", "--mode needs a value", ""},
 		{"--up=true", "--up takes no value", ""},
 	} {
-		_, err := arrange(strings.Fields(c.args), addVerb.command(&program{}).flags())
+		_, err := arrange(&addVerb, strings.Fields(c.args), addVerb.command(&program{}).flags())
 		e := new(exitError)
 		if !errors.As(err, &e) || e.Error() != c.text || e.Hint().String() != c.hint {
 			t.Errorf("%q: got %v, want %q and the hint %q", c.args, err, c.text, c.hint)
@@ -78,7 +78,7 @@ func FuzzArrange(f *testing.F) {
 	f.Add("tun77\x00--mode\x00tun\x00--\x00-x")
 	f.Fuzz(func(t *testing.T, line string) {
 		args := strings.Split(line, "\x00")
-		got, err := arrange(args, addVerb.command(&program{}).flags())
+		got, err := arrange(&addVerb, args, addVerb.command(&program{}).flags())
 		if err != nil {
 			return
 		}
@@ -88,7 +88,7 @@ func FuzzArrange(f *testing.F) {
 				t.Errorf("%q: argument %d is not a flag: %q", args, i, got)
 			}
 		}
-		again, err := arrange(got, addVerb.command(&program{}).flags())
+		again, err := arrange(&addVerb, got, addVerb.command(&program{}).flags())
 		if end < 0 || err == nil && !slices.Equal(again[len(again)-len(got[end+1:]):], got[end+1:]) {
 			t.Errorf("%q: got %q, then %q", args, got, again)
 		}

@@ -13,6 +13,7 @@ import (
 
 var exportVerb = verb{
 	name: "export", operands: "[NAME...]", operand: devicePattern, patterns: true,
+	reads:   true,
 	usage:   "print devices as a file for apply, or for another tool",
 	command: func(p *program) command { return &exportOptions{program: p} },
 }

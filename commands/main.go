@@ -15,6 +15,7 @@ import (
 func Main(args []string, version string, stdout, stderr io.Writer) int {
 	p := &program{stdout: stdout, stderr: stderr, version: version}
 	if args[0] == holders.Examiner {
+		quitQuietly()
 		return p.complain(holders.Examine(args[1:], stdout))
 	}
 	if args[0] == guard.Name && len(args) == 2 {

@@ -82,6 +82,8 @@ func forDevices(err error, names ...string) error {
 func (q *properties) exclude() error {
 	return exclusive([]pair{
 		{q.up && q.down, "--up", "--down"},
+		{q.down && q.spec.Routes != nil && len(*q.spec.Routes) > 0, "--down", "--route"},
+		{q.down && len(q.spec.AddRoutes) > 0, "--down", "--add-route"},
 		{q.noMaster && q.spec.Master != nil, "--master", "--no-master"},
 		{q.access.Anyone && q.access.User != nil, "--anyone", "--user"},
 		{q.access.Anyone && q.access.Group != nil, "--anyone", "--group"},

@@ -9,18 +9,18 @@ import (
 	"github.com/tunadm/tunadm/internal/words"
 )
 
-// unknown returns the error for an unknown word, with the best of the hints.
-func unknown(kind, word string, known []string, otherwise string) error {
+// unknown returns the error for an unknown word, which may be a flag of a verb, with the best of the hints.
+func unknown(kind, word, verb string, known []string, otherwise string) error {
 	e := usage("unknown "+kind+" "+quote(word), otherwise)
 	property, hint := words.Property(word)
-	meant := cmp.Or(synonyms[word], "--"+property)
+	meant := cmp.Or(synonymsOf[verb][word], synonyms[word], "--"+property)
 	if !slices.Contains(known, meant) {
 		meant = ""
 	}
 	if tool := standin.Find(word); tool != nil {
 		hint = "tunadm as " + tool.Name
 	}
-	hint = cmp.Or(elsewhere[word], hint)
+	hint = cmp.Or(elsewhereOf[verb][word], elsewhere[word], hint)
 	if meant == "" && hint == "" {
 		meant = words.Nearest(word, known)
 	}
@@ -44,17 +44,36 @@ var synonyms = map[string]string{
 	"restart": "apply", "stop": "teardown",
 }
 
+// synonymsOf are flags of tools that have the same purpose as a verb.
+var synonymsOf = map[string]map[string]string{
+	topVerb.name:    {"-n": "--count", "-d": "--interval"},
+	dumpVerb.name:   {"-c": "--count", "-w": "--write", "-x": "--hex", "-X": "--hex"},
+	traceVerb.name:  {"-c": "--count"},
+	listVerb.name:   {"-s": "--stats"},
+	tunnelVerb.name: {"-l": "--listen"},
+}
+
 // elsewhere are hints for words that have no flag and no verb of the same meaning. The names of the tools that as
 // emulates are in package standin.
 var elsewhere = map[string]string{
-	"-t": "a name needs no flag: tunadm add tap0", "-d": "tunadm delete NAME", "-V": "tunadm --version",
+	"-t": "a name needs no flag: tunadm add tap0", "-V": "tunadm --version",
 	"--dev": "a name needs no flag: tunadm add tap0", "-i": "a name needs no flag: tunadm dump tap0",
 	"-a": "tunadm list prints all devices", "--all": "tunadm list prints all devices",
-	"--mode":        "the mode cannot be changed after creation: tunadm delete NAME, then add it again",
-	"--multi-queue": "it cannot be changed after creation: tunadm delete NAME, then add it again",
-	"version":       "tunadm --version", "up": "tunadm set NAME --up", "down": "tunadm set NAME --down",
+	"version": "tunadm --version", "up": "tunadm set NAME --up", "down": "tunadm set NAME --down",
 	"rename": "tunadm set NAME --name NEW", "stats": "tunadm list --stats",
 	"attach": "tunadm exec NAME -- PROGRAM runs a program with the device; dump, echo and tunnel attach too",
 	"tuntap": "tunadm as ip tuntap", "link": "ip link, or tunadm set NAME",
 	"addr": "tunadm set NAME --add-address ADDRESS",
+}
+
+// elsewhereOf are hints for words in place of a flag of one verb.
+var elsewhereOf = map[string]map[string]string{
+	setVerb.name: {
+		"--mode":        "the mode cannot be changed after creation: tunadm delete NAME, then add it again",
+		"--multi-queue": "it cannot be changed after creation: tunadm delete NAME, then add it again",
+		"--pi":          "each program sets it when it attaches: tunadm exec NAME --pi -- PROGRAM",
+		"--vnet-hdr":    "each program sets it when it attaches: tunadm exec NAME --vnet-hdr -- PROGRAM",
+	},
+	addVerb.name:  {"-d": "tunadm delete NAME"},
+	listVerb.name: {"-l": "tunadm show prints all details", "-d": "tunadm delete NAME"},
 }

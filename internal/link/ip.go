@@ -41,6 +41,8 @@ func CheckHost(ip netip.Addr) error {
 	switch {
 	case ip.IsUnspecified():
 		return fmt.Errorf("%s is the unspecified address", ip)
+	case ip == netip.IPv6Loopback():
+		return fmt.Errorf("%s is the address of the loopback device", ip)
 	case ip.IsMulticast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return fmt.Errorf("%s is not a unicast address", ip)
 	case ip.Zone() != "":
