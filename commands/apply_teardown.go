@@ -29,6 +29,9 @@ func (o *changeOptions) provision(
 	operands []string, needsMemory bool, options netcfg.Options,
 	plan func(context.Context, *provision) ([]netcfg.Change, error),
 ) error {
+	if err := inputOnce(operands); err != nil {
+		return err
+	}
 	start, ctx := time.Now(), o.signals()
 	if !o.planOnly() {
 		lock, err := state.Run.Lock(ctx, func() { o.say("waiting for another apply or teardown to end") })

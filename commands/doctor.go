@@ -21,6 +21,7 @@ import (
 
 var doctorVerb = verb{
 	name: "doctor", page: "tunadm-doctor(8)", operands: "[NAME]", operand: devicePattern, patterns: true,
+	reads:   true,
 	usage:   "find out why a device does not work, and print fixes",
 	command: func(p *program) command { return &doctorOptions{program: p} },
 }
@@ -97,11 +98,16 @@ func (o *doctorOptions) run(names []string) error {
 // complete checks the packet of the question, and adds what is implied.
 func (o *doctorOptions) complete(names []string) error {
 	asks := o.To.IsValid() || o.From.IsValid()
+	withPorts := []uint8{unix.IPPROTO_TCP, unix.IPPROTO_UDP, unix.IPPROTO_DCCP, unix.IPPROTO_SCTP, unix.IPPROTO_UDPLITE}
 	switch {
+	case o.verbose && o.quiet:
+		return usagef("--verbose and --quiet exclude each other")
 	case len(names) == 0 && (asks || o.watch != 0):
 		return usage("--to, --from and --watch need a device", "tunadm doctor NAME ...")
 	case !asks && (o.Protocol != 0 || o.port != 0):
 		return usage("--proto and --port need a packet", "add --to or --from")
+	case o.port != 0 && o.Protocol != 0 && !slices.Contains(withPorts, o.Protocol):
+		return usagef("--port requires a protocol with ports, such as tcp or udp")
 	case o.To.IsValid() && o.From.IsValid() && o.To.Is6() != o.From.Is6():
 		return usagef("%s and %s are not of one address family", o.From, o.To)
 	}

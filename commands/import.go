@@ -9,6 +9,7 @@ import (
 
 var importVerb = verb{
 	name: "import", operands: "[FILE|DIR...]", page: "tunadm-as(8)",
+	reads:   true,
 	usage:   "print a file for apply from the files of other tools",
 	command: func(p *program) command { return &importOptions{program: p} },
 }
@@ -27,6 +28,9 @@ func (o *importOptions) flags() []*option {
 
 // run prints the declarations, and a comment for each line that is not imported. It changes nothing.
 func (o *importOptions) run(operands []string) error {
+	if err := inputOnce(operands); err != nil {
+		return err
+	}
 	sources, err := convert.Read(operands, o.from)
 	if err != nil {
 		return &exitError{code: exitUsage, err: err}

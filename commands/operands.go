@@ -3,8 +3,10 @@ package commands
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/link"
 )
 
@@ -47,6 +49,15 @@ func devicePattern(word string) error {
 		return nil
 	}
 	return deviceName(word)
+}
+
+// inputOnce returns an error if several operands are standard input, which can be read only once.
+func inputOnce(operands []string) error {
+	first := slices.Index(operands, declare.Stdin)
+	if first >= 0 && slices.Contains(operands[first+1:], declare.Stdin) {
+		return usagef("%q is named twice: standard input can be read only once", declare.Stdin)
+	}
+	return nil
 }
 
 // newDevices checks an operand that is the name of a new device, or a range of names.

@@ -42,13 +42,18 @@ func (o *traceOptions) flags() []*option {
 
 // parseDuration parses a time: a number of seconds, or numbers with units.
 func parseDuration(text string) (time.Duration, error) {
-	const most = 1000 * time.Hour
+	const least, most = time.Millisecond, 1000 * time.Hour
 	d, err := time.ParseDuration(text)
-	if seconds, wrong := strconv.ParseFloat(text, 64); wrong == nil && seconds < most.Seconds() {
-		d, err = time.Duration(seconds*float64(time.Second)), nil
+	if seconds, wrong := strconv.ParseFloat(text, 64); wrong == nil {
+		if d, err = most+1, nil; seconds < most.Seconds() {
+			d = time.Duration(seconds * float64(time.Second))
+		}
 	}
-	if err != nil || d < time.Millisecond || d > most {
+	if err != nil {
 		return 0, fmt.Errorf("%q is not a time such as 30s, 5m or 1h30m", text)
+	}
+	if d < least || d > most {
+		return 0, fmt.Errorf("%q is not a time from 1ms to 1000h", text)
 	}
 	return d, nil
 }
@@ -65,9 +70,13 @@ func (o *traceOptions) run(names []string) error {
 		return err
 	}
 	defer ns.Close()
-	devices, missing, err := readIn(ns, names, (*netcfg.Namespace).Links)
-	if err = errors.Join(append(missing, err)...); err != nil {
+	found, err := ns.Links(names...)
+	if err != nil {
 		return err
+	}
+	devices, missing := present(found, names)
+	if len(missing) > 0 {
+		return errors.Join(missing...)
 	}
 	device, err := traced(ns, devices[0])
 	if err != nil {

@@ -77,6 +77,11 @@ func follower(ns *netcfg.Namespace, operands []string) (func(name string) bool, 
 	if err != nil {
 		return nil, err
 	}
+	for _, word := range operands {
+		if _, wrong := link.ParsePattern(word); wrong != nil && link.IsPattern(word) && !exact[word] {
+			return nil, unmatched(word, wrong)
+		}
+	}
 	for name := range exact {
 		devices, err := ns.Counters(name)
 		if err != nil {

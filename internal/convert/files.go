@@ -60,6 +60,9 @@ func readOperand(path, format string) ([]*Source, error) {
 		}
 		return []*Source{newSource(stdinName, string(text))}, err
 	}
+	if path == "" {
+		return nil, errors.New(`"": an empty file name`)
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, unreadable(path, err)
