@@ -39,7 +39,7 @@ func (o *asOptions) run(words []string) error {
 	}
 	tool := standin.Find(words[0])
 	if tool == nil {
-		return usage(quote(words[0])+" is not a supported tool", "supported tools are "+standin.Names())
+		return unsupported(words[0])
 	}
 	o.verb += " " + tool.Name
 	r, err := tool.Parse(words[1:])
@@ -48,15 +48,19 @@ func (o *asOptions) run(words []string) error {
 	}
 	var old []error
 	for _, one := range each(err) {
-		old = append(old, withOldExit(tool, one))
+		old = append(old, o.withOldExit(tool, one))
 	}
 	return errors.Join(old...)
 }
 
+func unsupported(tool string) error {
+	return usage(quote(tool)+" is not a supported tool", "supported tools are "+standin.Names())
+}
+
 // withOldExit gives an error the old tool's exit code.
-func withOldExit(tool *standin.Tool, err error) error {
+func (o *asOptions) withOldExit(tool *standin.Tool, err error) error {
 	if refusal := new(standin.Refusal); errors.As(err, &refusal) {
-		return &exitError{code: refusal.Exit, err: refused(refusal)}
+		return &exitError{code: refusal.Exit, err: o.refused(refusal)}
 	}
 	reason := cause.Unknown
 	if e := new(cause.Error); errors.As(err, &e) {
@@ -65,7 +69,14 @@ func withOldExit(tool *standin.Tool, err error) error {
 	return &exitError{code: tool.Exit(reason), err: err}
 }
 
-func refused(r *standin.Refusal) error { return usage(r.Text, r.Hint) }
+// refused returns the error for a line that is not supported; nil if it is the usage of the tool, which it prints.
+func (o *asOptions) refused(r *standin.Refusal) error {
+	if strings.HasPrefix(r.Text, "usage:") {
+		fmt.Fprintln(o.stderr, r.Text)
+		return nil
+	}
+	return usage(r.Text, r.Hint)
+}
 
 func (o *asOptions) standIn(r *standin.Request) error {
 	o.quiet = r.Silent
@@ -160,9 +171,12 @@ func (o *asOptions) explainOld(line []string) error {
 		_, err := fmt.Fprintln(o.stdout, strings.TrimSuffix(to, "\n"))
 		return err
 	}
+	if standin.Find(line[0]) == nil {
+		return unsupported(line[0])
+	}
 	to, err := standin.Explain(line, words.Quote)
 	if refusal := new(standin.Refusal); errors.As(err, &refusal) {
-		return refused(refusal)
+		return &exitError{code: exitUsage, err: o.refused(refusal)}
 	}
 	for _, note := range to.Notes {
 		o.say(note)

@@ -11,10 +11,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/packet"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -63,8 +65,11 @@ func (o *dumpOptions) run(names []string) error {
 	}); err != nil {
 		return err
 	}
-	if o.force && o.write == "" {
+	switch {
+	case o.force && o.write == "":
 		return usagef("--force requires --write")
+	case o.write == "-" && terminalWidth(o.stdout) > 0:
+		return usage("--write - would print binary data on the terminal", "tunadm dump NAME --write - | tshark -i -")
 	}
 	c := carrier{program: o.program, netns: o.netns}
 	seen := 0
@@ -124,6 +129,9 @@ func (o *dumpOptions) openCapture(*netcfg.Device) (undo func(), err error) {
 	if errors.Is(err, syscall.ENXIO) {
 		return nil, &exitError{code: exitFailed, fix: fix.Sentence("start the program that reads the FIFO first"),
 			err: fmt.Errorf("--write: %s: a FIFO that no program reads, or a socket", o.write)}
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, &cause.Error{What: "--write: " + words.Escape(o.write), Cause: cause.NotPermitted}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--write: %w", err)

@@ -138,7 +138,7 @@ func (o *loopOptions) check(operands []string) error {
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return &exitError{code: exitNoProgram, err: fmt.Errorf("%s: no such command", words.Escape(o.line[0]))}
 	case err != nil:
-		return &exitError{code: exitNotExecutable, err: err}
+		return notExecutable(o.line[0], err)
 	}
 	return nil
 }

@@ -7,6 +7,9 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+
+	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // exitSignal plus the number of a signal is the exit code of a command that the signal ended, as in a shell.
@@ -36,7 +39,7 @@ func runCommand(caught *interrupts, cmd *exec.Cmd, started func() error) error {
 	err := cmd.Start()
 	close(running)
 	if err != nil {
-		return &exitError{code: exitNotExecutable, err: err}
+		return notExecutable(cmd.Path, err)
 	}
 	err = started()
 	failed := cmd.Wait()
@@ -44,6 +47,15 @@ func runCommand(caught *interrupts, cmd *exec.Cmd, started func() error) error {
 		return errors.Join(err, failed)
 	}
 	return errors.Join(err, howItEnded(cmd.ProcessState))
+}
+
+// notExecutable returns the error for a command that package exec found and cannot execute, as exec reports it.
+func notExecutable(name string, err error) error {
+	e := &cause.Error{What: words.Escape(name), Cause: cause.NotExecutable, Err: err}
+	if inner := errors.Unwrap(err); inner != nil {
+		e.Err = inner
+	}
+	return e
 }
 
 // howItEnded returns nil for exit code 0, and otherwise an exitError that is not printed.
