@@ -97,10 +97,10 @@ func columnNames() (names []string) {
 	return names
 }
 
-// parseColumn returns the column of a name.
+// parseColumn returns the column of a name, in lower or upper case.
 func parseColumn(name string) (*column, error) {
 	for _, c := range columns() {
-		if c.name == name {
+		if c.name == strings.ToLower(name) {
 			return &c, nil
 		}
 	}

@@ -49,7 +49,7 @@ func FuzzPrinters(f *testing.F) {
 			},
 			"names": func(_ *program, out *bytes.Buffer) error { return renderNames(out, []*netcfg.Device{d}) },
 			"blocks": func(_ *program, out *bytes.Buffer) error {
-				return renderBlocks(out, []*netcfg.Device{d}, false)
+				return renderBlocks(out, []*netcfg.Device{d}, screen{})
 			},
 			"json":       func(_ *program, out *bytes.Buffer) error { return renderJSON(out, []*netcfg.Device{d}) },
 			"event":      func(_ *program, out *bytes.Buffer) error { return printEvent(out, event) },

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 var listVerb = verb{
 	name: "list", aliases: []string{"ls"}, operands: "[NAME...]", operand: devicePattern, patterns: true,
+	reads:   true,
 	usage:   "list devices, one per line",
 	command: func(p *program) command { return &listOptions{program: p} },
 }
@@ -36,8 +38,8 @@ func (o *listOptions) flags() []*option {
 	return []*option{
 		switchFlag("json", "print all details of each device as JSON", &o.json),
 		switchFlag("names", "print the names only", &o.names),
-		valueFlag("columns", "the `COLUMN,...` to show: "+strings.Join(columnNames(), ", "), parseColumns, &o.columns),
-		valueFlag("sort", "sort by a `COLUMN`", parseColumn, &o.sort),
+		valueFlag("columns", "show the `COLUMN,...`: "+strings.Join(columnNames(), ", "), parseColumns, &o.columns),
+		valueFlag("sort", "sort by `COLUMN`; with --tree, the devices below each master", parseColumn, &o.sort),
 		switchFlag("stats", "show packets, bytes and drops in both directions", &o.stats),
 		switchFlag("tree", "show devices below their masters, and programs below devices", &o.tree),
 		switchFlag("wide", "hide no column on a narrow terminal", &o.wide),
@@ -79,11 +81,11 @@ func (o *listOptions) read(names []string) (devices []*netcfg.Device, missing []
 		read = func(ns *netcfg.Namespace, matched ...string) (found []*netcfg.Device, err error) {
 			if found, err = ns.Devices(matched...); err == nil {
 				devices, _ := present(found, matched)
-				o.roots, err = treeOf(ns, devices, len(names) == 0)
+				o.roots, err = treeOf(ns, devices, len(names) == 0, cmp.Or(o.sort, &column{name: "name"}))
 			}
 			return found, err
 		}
-	case o.stats && (o.sort == nil || o.sort.traffic):
+	case o.stats && !o.json && (o.sort == nil || o.sort.traffic):
 		read = (*netcfg.Namespace).Counters
 	case o.names && o.sort == nil:
 		read = (*netcfg.Namespace).Links
@@ -122,13 +124,11 @@ func (o *listOptions) exclude() error {
 		{o.json && o.names, "--json", "--names"},
 		{o.columns != nil && o.json, "--columns", "--json"},
 		{o.columns != nil && o.names, "--columns", "--names"},
-		{o.stats && o.json, "--stats", "--json"},
 		{o.stats && o.names, "--stats", "--names"},
 		{o.stats && o.columns != nil, "--stats", "--columns"},
 		{o.tree && o.json, "--tree", "--json"},
 		{o.tree && o.names, "--tree", "--names"},
 		{o.tree && o.columns != nil, "--tree", "--columns"},
-		{o.tree && o.sort != nil, "--tree", "--sort"},
 		{o.tree && o.stats, "--tree", "--stats"},
 		{o.tree && o.everywhere, "--tree", "--netns all"},
 		{o.names && o.everywhere, "--names", "--netns all"},

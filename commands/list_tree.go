@@ -19,9 +19,9 @@ type node struct {
 	Ports  []*node
 }
 
-// treeOf returns the devices below their masters, which can have masters themselves. The roots are sorted by name. With
-// whole it adds the other ports of the masters, which are of any kind.
-func treeOf(ns *netcfg.Namespace, devices []*netcfg.Device, whole bool) (roots []*node, err error) {
+// treeOf returns the devices below their masters, which can have masters themselves. The roots and the ports of each
+// master are sorted by a column, and then by name. With whole it adds the other ports of the masters, of any kind.
+func treeOf(ns *netcfg.Namespace, devices []*netcfg.Device, whole bool, by *column) (roots []*node, err error) {
 	links, err := ns.AllLinks()
 	if err != nil {
 		return nil, err
@@ -45,7 +45,9 @@ func treeOf(ns *netcfg.Namespace, devices []*netcfg.Device, whole bool) (roots [
 		}
 	}
 	sorted = append(sorted, ports...)
-	slices.SortFunc(sorted, func(a, b *node) int { return link.CompareNames(a.Device.Name, b.Device.Name) })
+	slices.SortFunc(sorted, func(a, b *node) int {
+		return cmp.Or(by.compare(a.Device, b.Device), link.CompareNames(a.Device.Name, b.Device.Name))
+	})
 	for _, n := range sorted {
 		if master := nodes[n.Device.MasterIndex()]; master != nil {
 			master.Ports = append(master.Ports, n)

@@ -8,6 +8,7 @@ import (
 
 var showVerb = verb{
 	name: "show", operands: "[NAME...]", operand: devicePattern, patterns: true,
+	reads:   true,
 	usage:   "show all details of devices, a block each",
 	command: func(p *program) command { return &showOptions{program: p} },
 }
@@ -30,7 +31,7 @@ func (o *showOptions) run(names []string) error {
 	if o.json {
 		err = renderJSON(o.stdout, devices)
 	} else {
-		err = renderBlocks(o.stdout, devices, inColor(o.color, o.stdout))
+		err = renderBlocks(o.stdout, devices, screen{width: terminalWidth(o.stdout), color: inColor(o.color, o.stdout)})
 	}
 	return errors.Join(append(missing, err)...)
 }

@@ -50,8 +50,9 @@ func user(h netcfg.Holder) string {
 	return s
 }
 
-// renderBlocks prints all details of each device, in the form of wg(8).
-func renderBlocks(to io.Writer, devices []*netcfg.Device, color bool) error {
+// renderBlocks prints all details of each device, in the form of wg(8). On a screen, long lines are broken.
+func renderBlocks(to io.Writer, devices []*netcfg.Device, on screen) error {
+	const indent = 4 // of the rest of a line
 	out := bufio.NewWriter(to)
 	for i, d := range devices {
 		if i > 0 {
@@ -59,10 +60,14 @@ func renderBlocks(to io.Writer, devices []*netcfg.Device, color bool) error {
 		}
 		fmt.Fprintf(out, "device: %s\n", words.Escape(d.Name))
 		for _, line := range blockLines(d) {
-			if color && line[0] == "state" {
+			if on.color && line[0] == "state" {
 				line[1] = paint(line[1])
 			}
-			fmt.Fprintf(out, "  %s: %s\n", line[0], line[1])
+			text := fmt.Sprintf("  %s: %s", line[0], line[1])
+			if on.width > 0 && line[0] != "state" {
+				text = breakLine(text, on.width, indent)
+			}
+			out.WriteString(text + "\n")
 		}
 	}
 	return out.Flush()

@@ -138,6 +138,25 @@ func (t *table) print(out *bufio.Writer, color bool) {
 	}
 }
 
+// breakLine breaks a line into lines of at most width characters, after a space if there is one in the second half of
+// the line. Later lines are indented. All characters of the text remain.
+func breakLine(text string, width, indent int) string {
+	var b strings.Builder
+	rest, before := []rune(text), ""
+	for room := width; len(rest) > room && room > 1; room = width - indent {
+		at := room
+		for i := room; i > room/2; i-- {
+			if rest[i-1] == ' ' {
+				at = i
+				break
+			}
+		}
+		b.WriteString(before + string(rest[:at]) + "\n")
+		rest, before = rest[at:], strings.Repeat(" ", indent)
+	}
+	return b.String() + before + string(rest)
+}
+
 // wrap breaks a text at spaces into lines of at most width characters. A longer word has a line to itself.
 func wrap(text string, width int) (lines []string) {
 	line := ""

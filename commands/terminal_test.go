@@ -130,6 +130,24 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+// TestBreakLine checks that a line is broken after spaces, or within long words, and that no character is lost.
+func TestBreakLine(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"", 9, ""}, {"123456789", 9, "123456789"}, {"1234567890ab", 9, "123456789/  0ab"},
+		{"alias: two  words", 12, "alias: two  /  words"}, {"a 34567890", 8, "a 345678/  90"},
+		{"éééé é", 5, "éééé /  é"},
+		{"abc", 1, "abc"},
+	} {
+		if got := strings.ReplaceAll(breakLine(c.text, c.width, 2), "\n", "/"); got != c.want {
+			t.Errorf("breakLine(%q, %d) = %q, want %q", c.text, c.width, got, c.want)
+		}
+	}
+}
+
 // TestTopSortsByRates checks the rates of devices that grow, come, go, and are replaced.
 func TestTopSortsByRates(t *testing.T) {
 	device := func(index int, name string, rx, tx uint64) *netcfg.Device {
