@@ -11,7 +11,6 @@ import (
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/flow"
-	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
@@ -221,21 +220,6 @@ func (v *view) read(every bool) error {
 		time.Sleep(pause)
 	}
 	return nil
-}
-
-// unsettled reports whether a tun has a new IPv6 address that the kernel does not check for duplicates: it uses such an
-// address after a moment. One that it checks may wait for a carrier.
-func (v *view) unsettled(d *netcfg.Device) bool {
-	if d.Mode != link.TUN || !d.Up || !slices.ContainsFunc(d.Addresses, func(a netcfg.Address) bool {
-		return a.Tentative() && !a.Duplicate()
-	}) {
-		return false
-	}
-	checks := func(where string) bool {
-		value, _ := v.setting("ipv6", where, "accept_dad")
-		return value >= "1" // not -1
-	}
-	return !checks("all") && !checks(d.Name) || v.host.WithoutARP(d.Index)
 }
 
 func (v *view) readOnce(every bool) (err error) {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"hash/fnv"
 	"strconv"
 	"time"
@@ -218,4 +219,19 @@ func bridgeDown(v *view) []Finding {
 	}
 	return one(Error, "its master "+words.Escape(m.Name)+" is down", "packets from the program go no further",
 		fix.Run(ip("link", "set", "dev", m.Name, "up")))
+}
+
+// unsettled reports whether a tun has a new IPv6 address that the kernel does not check for duplicates: it uses such an
+// address after a moment. One that it checks may wait for a carrier.
+func (v *view) unsettled(d *netcfg.Device) bool {
+	if d.Mode != link.TUN || !d.Up || !slices.ContainsFunc(d.Addresses, func(a netcfg.Address) bool {
+		return a.Tentative() && !a.Duplicate()
+	}) {
+		return false
+	}
+	checks := func(where string) bool {
+		value, _ := v.setting("ipv6", where, "accept_dad")
+		return value >= "1" // not -1
+	}
+	return !checks("all") && !checks(d.Name) || v.host.WithoutARP(d.Index)
 }
