@@ -8,20 +8,23 @@ import (
 )
 
 // Likewise returns the fix for several devices, if f is the fix for one of them. A command of this program gets all
-// names. For others, a comment tells that the rest requires the same.
+// names. For others that have the name, a comment tells that the rest requires the same.
 func (f Fix) Likewise(device string, all []string) Fix {
-	if len(f.Commands) == 0 {
+	about := func(c Command) bool { return strings.Contains(c.String(), device) }
+	alone := func(c Command) bool {
+		at := slices.Index(c.Words, device)
+		takesAll := at == 2 && c.Words[0] == "tunadm" && (c.Words[1] == "set" || c.Words[1] == "delete")
+		return about(c) && (!takesAll || slices.Contains(c.Words[at+1:], device))
+	}
+	if slices.ContainsFunc(f.Commands, alone) {
+		f.After += fmt.Sprintf("  # and likewise for the other %d", len(all)-1)
 		return f
 	}
 	f.Commands = slices.Clone(f.Commands)
 	for i, c := range f.Commands {
-		at := slices.Index(c.Words, device)
-		takesAll := at == 2 && c.Words[0] == "tunadm" && (c.Words[1] == "set" || c.Words[1] == "delete")
-		if !takesAll || slices.Contains(c.Words[at+1:], device) {
-			f.After += fmt.Sprintf("  # and likewise for the other %d", len(all)-1)
-			return f
+		if at := slices.Index(c.Words, device); at > 0 {
+			f.Commands[i].Words = slices.Concat(c.Words[:at], span(all), c.Words[at+1:])
 		}
-		f.Commands[i].Words = slices.Concat(c.Words[:at], span(all), c.Words[at+1:])
 	}
 	return f
 }
