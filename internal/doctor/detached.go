@@ -46,8 +46,8 @@ func detached(v *view) []Finding {
 			fix.Sentence("compare what the program requests with the device: tunadm show "+words.Escape(d.Name)))
 	}
 	return one(Warning, what,
-		"the device that it was attached to was deleted and re-created, so its reads and writes fail with "+
-			"\"file descriptor in bad state\"; or it has not attached yet",
+		"it has not attached yet, or the device that it was attached to was deleted: its reads and writes fail with "+
+			"\"file descriptor in bad state\"",
 		fix.Sentence("restart the program"))
 }
 

@@ -27,7 +27,7 @@ func (v *view) endpoints(layer3 *netcfg.Device) (all []ends) {
 		bound.OutIndex = layer3.MasterIndex()
 	}
 	for _, a := range own(layer3) {
-		if v.foreign(a.Local) {
+		if v.foreign(a.Local) || v.asksElsewhere(a) {
 			continue
 		}
 		other := v.peer(layer3, a)
@@ -53,6 +53,12 @@ func (v *view) endpoints(layer3 *netcfg.Device) (all []ends) {
 		all = append(all, v.routedEndpoints(layer3)...)
 	}
 	return all
+}
+
+// asksElsewhere reports whether the question is about another host that is not in the network of an address.
+func (v *view) asksElsewhere(a netcfg.Address) bool {
+	return v.To.IsValid() && !v.isOwn(v.To) && !a.Subnet().Contains(v.To) &&
+		(!v.From.IsValid() || v.isOwn(v.From) || !a.Subnet().Contains(v.From))
 }
 
 // foreign reports whether an address is not of the family of the question.

@@ -169,8 +169,8 @@ func (j *journey) astray(way evidence.Way) []Finding {
 			append(j.exempt(j.packet, last.Rule), last.Rule.Delete())...)
 	case j.sameSubnetBy(other):
 		return nil // the check subnet-twice reports it
-	case last.Route.To.Bits() < j.part.Bits():
-		return j.noRoute(way) // the device's own route would be more specific
+	case last.Route.To.Bits() <= j.part.Bits() && !j.hidden(last.Route, layer3):
+		return j.noRoute(way) // the device's own route would be more specific, or is a candidate
 	}
 	return []Finding{j.away(Error, last.Route, other)}
 }

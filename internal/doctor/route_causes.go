@@ -43,7 +43,7 @@ func (j *journey) forbidden(last evidence.Step) []Finding {
 	kind := rtnl.Actions[last.Route.Type]
 	if last.Route.To.Bits() < j.part.Bits() {
 		if ordinary(last.Rule.Table) {
-			return j.noRoute(evidence.Way{}) // the device's own route would be more specific
+			return j.noRoute(evidence.Way{Route: *last.Route}) // the device's own route would be more specific
 		}
 		return one(Error, fmt.Sprintf("a policy rule leads packets to %s to a route that forbids them: %s", j.packet.To,
 			last.Rule.Words()), kind+" "+last.Route.To.String(), last.Rule.Delete())
@@ -71,7 +71,9 @@ func (j *journey) barred(r *rtnl.Route, kind string) []Finding {
 func (j *journey) away(level Level, r *rtnl.Route, other *netcfg.Device) Finding {
 	name := words.Escape(other.Name)
 	kind := "a more specific route"
-	if r.To.Bits() <= j.part.Bits() {
+	if slices.ContainsFunc(j.host.RoutesThrough(j.layer3().Index), func(o rtnl.Route) bool {
+		return o.Table == r.Table && o.To == r.To
+	}) {
 		kind = "a route with a smaller metric"
 	}
 	what := fmt.Sprintf("packets to %s leave through %s, which has %s", r.To, name, kind)
@@ -144,7 +146,8 @@ func family(a netip.Addr) []string {
 	return nil
 }
 
-// noRoute reports that the device's own route to its network is missing, or that no rule looks it up.
+// noRoute reports that this host has no route through the device to the destination of the packet, that the route of the
+// device to its network is missing, or that no rule looks it up.
 func (j *journey) noRoute(way evidence.Way) []Finding {
 	to, layer3 := j.packet.To, j.layer3()
 	subnet := j.part
@@ -156,24 +159,51 @@ func (j *journey) noRoute(way evidence.Way) []Finding {
 	if j.linkdown(to) {
 		return nil // the check linkdown reports it
 	}
+	exists := false
 	for _, r := range j.host.RoutesThrough(layer3.Index) {
-		if r.To == subnet && !ordinary(r.Table) && slices.Contains(j.host.Links(r), layer3.Index) {
+		switch {
+		case r.To != subnet || !slices.Contains(j.host.Links(r), layer3.Index):
+		case ordinary(r.Table):
+			exists = true
+		default:
 			add := append(family(to), "rule", "add", "pref", "32765", "lookup", tableWord(r.Table))
 			return one(Error,
 				fmt.Sprintf("its route to %s is in table %d, which no policy rule looks up", subnet, r.Table),
 				"packets to that network take another route or none", fix.Run(ip(add...)))
 		}
 	}
-	means := "the route was deleted, or the address has noprefixroute: ping prints \"network is unreachable\""
-	if other := j.byIndex(way.Index); other != nil && way.Refusal == 0 {
-		means = fmt.Sprintf("the route was deleted, or the address has noprefixroute: packets leave through %s",
-			words.Escape(other.Name))
+	what, means := "this host has no route to "+to.String(), "ping prints \"network is unreachable\""
+	switch other := j.byIndex(way.Index); {
+	case rtnl.Actions[way.Type] != "":
+		what = "no route to " + to.String() + " leads through it"
+		means = "a route forbids the packets: " + rtnl.Actions[way.Type] + " " + way.To.String()
+	case other != nil && way.Refusal == 0:
+		what = "no route to " + to.String() + " leads through it"
+		means = "packets leave through " + words.Escape(other.Name)
 		if match, err := j.host.Match(j.packet); err == nil {
 			means += ", by its route to " + match.To.String()
 		}
 	}
-	return one(Error, "its route to "+subnet.String()+" is missing", means,
-		fix.Run(ip("route", "replace", subnet.String(), "dev", layer3.Name)))
+	i := slices.IndexFunc(own(layer3), func(a netcfg.Address) bool { return a.Subnet() == subnet })
+	switch {
+	case exists:
+		return one(Error, "packets to "+to.String()+" do not take its route to "+subnet.String(), means,
+			fix.Sentence("inspect the rules and routes: ip route get "+to.String()))
+	case i >= 0:
+		what = "its route to " + subnet.String() + " is missing"
+		if a := own(layer3)[i]; j.withoutRoute(a) {
+			means = "its address " + a.String() + " has noprefixroute, so the kernel adds no route; " + means
+		}
+	}
+	return one(Error, what, means, fix.Run(ip("route", "replace", subnet.String(), "dev", layer3.Name)))
+}
+
+// withoutRoute reports whether the kernel adds no route to the network of an address.
+func (j *journey) withoutRoute(a netcfg.Address) bool {
+	same := func(o rtnl.Address) bool { return o.Local == a.Local && o.Bits == a.Bits }
+	all := j.host.Addresses(j.layer3().Index, a.Local.Is6())
+	i := slices.IndexFunc(all, same)
+	return i >= 0 && all[i].Flags&unix.IFA_F_NOPREFIXROUTE != 0
 }
 
 // looksIntoMain reports whether a rule looks up the main routing table.
