@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -12,7 +13,8 @@ import (
 )
 
 // noBridge finds a tap with a program, but without an address and a bridge, while a bridge with an address has no port:
-// libvirt and other programs that re-create a bridge do not add the ports again.
+// libvirt and other programs that re-create a bridge do not add the ports again. Or the kernel's log names a bridge of
+// which a link of this name was a port. All network namespaces share the log, so this may be another link.
 func noBridge(v *view) []Finding {
 	d := v.device
 	if d.Mode != link.TAP || !d.InUse() || !v.leadsNowhere(d) {
@@ -25,31 +27,58 @@ func noBridge(v *view) []Finding {
 			empty = append(empty, br)
 		}
 	}
-	if len(empty) == 0 && (logged == nil || logged.Kind != "bridge") {
+	if logged != nil && logged.Kind != "bridge" {
+		logged = nil
+	}
+	if len(empty) == 0 && logged == nil {
 		return nil
 	}
+	what := "it has neither an address nor a bridge, and "
 	means := "the frames of the program, " + packets(d.Stats.RxPackets) + ", reach no address of this host"
-	if logged != nil && logged.Kind == "bridge" {
-		empty = slices.DeleteFunc(empty, func(br *netcfg.Device) bool { return br == logged })
-		empty = slices.Insert(empty, 0, logged)
-		means = "the kernel logged that the tap was a port of " + words.Escape(logged.Name) + "; " + means
+	if logged == nil {
+		return one(Warning, what+portless(empty), means, v.joinFixes(empty)...)
+	}
+	all := slices.DeleteFunc(slices.Clone(empty), func(br *netcfg.Device) bool { return br == logged })
+	switch {
+	case len(empty) == 0:
+		what += "may have been a port of the bridge " + called(logged)
+		all = append(all, logged)
+	case len(all) == len(empty):
+		what += portless(empty)
+		all = append(all, logged)
+	default:
+		all = slices.Insert(all, 0, logged)
+		what += portless(all)
+	}
+	means = fmt.Sprintf("the kernel's log, which does not tell network namespaces apart, names a port %s of a bridge "+
+		"%s; %s", words.Escape(d.Name), words.Escape(logged.Name), means)
+	return one(Warning, what, means, append(v.joinFixes(all), v.addressFix())...)
+}
+
+// portless says which bridges have no port.
+func portless(bridges []*netcfg.Device) string {
+	if len(bridges) == 1 {
+		return "the bridge " + called(bridges[0]) + " has no port"
 	}
 	var names []string
-	for _, br := range empty {
-		name := words.Escape(br.Name)
-		if a := own(br); len(a) > 0 {
-			name += " (" + a[0].String() + ")"
-		}
-		names = append(names, name)
+	for _, br := range bridges {
+		names = append(names, called(br))
 	}
-	what := "it has neither an address nor a bridge, and the bridge " + names[0] + " has no port"
-	switch {
-	case len(names) > 1:
-		what = "it has neither an address nor a bridge, and these bridges have no port: " + strings.Join(names, ", ")
-	case v.hasPorts(empty[0].Index):
-		what = "it is no longer a port of the bridge " + names[0]
+	return "these bridges have no port: " + strings.Join(names, ", ")
+}
+
+// called returns the name of a link, with its first address in parentheses.
+func called(l *netcfg.Device) string {
+	name := words.Escape(l.Name)
+	if a := own(l); len(a) > 0 {
+		name += " (" + a[0].String() + ")"
 	}
-	return one(Warning, what, means, v.joinFixes(empty)...)
+	return name
+}
+
+// addressFix returns the command that gives the device an address of an unused network.
+func (v *view) addressFix() fix.Fix {
+	return fix.Run(fix.Tunadm("set", v.device.Name, "--address", v.freeAddress(false).String()))
 }
 
 // joinFixes returns the commands that make the device a port of a bridge, of the first bridges if there are many.
@@ -112,7 +141,7 @@ func (v *view) noAddressNorBridge() []Finding {
 	what := "it has no address"
 	means := "no route leads to it, so this host sends no packet to it; " +
 		"the address below is an example (an unused network)"
-	fixes := []fix.Fix{fix.Run(fix.Tunadm("set", v.device.Name, "--address", v.freeAddress(false).String()))}
+	fixes := []fix.Fix{v.addressFix()}
 	if v.device.Mode != link.TAP {
 		return one(Warning, what, means, fixes...)
 	}
