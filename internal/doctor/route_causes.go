@@ -146,8 +146,8 @@ func family(a netip.Addr) []string {
 	return nil
 }
 
-// noRoute reports that this host has no route through the device to the destination of the packet, that the route of the
-// device to its network is missing, or that no rule looks it up.
+// noRoute reports that this host has no route through the device to the packet's destination, that the device's own
+// route to its network is missing, or that no rule looks it up.
 func (j *journey) noRoute(way evidence.Way) []Finding {
 	to, layer3 := j.packet.To, j.layer3()
 	subnet := j.part
