@@ -2,8 +2,8 @@ package doctor
 
 import (
 	"fmt"
-	"slices"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"time"
 
