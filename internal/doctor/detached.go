@@ -15,7 +15,10 @@ import (
 
 // detached finds programs that have the driver open without a device while the named device is idle: they could not
 // attach, or the device that they were attached to was deleted.
-func detached(v *view) []Finding {
+func detached(v *view) []Finding { return append(v.withoutDevice(), v.notSearched()...) }
+
+// withoutDevice finds the programs for detached.
+func (v *view) withoutDevice() []Finding {
 	d := v.device
 	if !v.asked() || d.InUse() || v.names == nil {
 		return nil
@@ -37,7 +40,7 @@ func detached(v *view) []Finding {
 		programs = append(programs, fmt.Sprintf("%s (pid %d)", words.Escape(strings.TrimSpace(string(comm))), o.pid))
 	}
 	if len(programs) == 0 {
-		return v.notSearched()
+		return nil
 	}
 	what := "the driver is open, but attached to no device, in " + strings.Join(programs, ", ")
 	if refused {
