@@ -161,19 +161,6 @@ func ip(words ...string) fix.Command {
 	return fix.InNamespace(append([]string{"ip"}, words...)...)
 }
 
-// ipv6Off finds a device without IPv6 where new devices have it.
-func ipv6Off(v *view) []Finding {
-	d := v.device
-	off, _ := v.setting("ipv6", d.Name, "disable_ipv6")
-	usual, _ := v.setting("ipv6", "default", "disable_ipv6")
-	if off != "1" || d.Master != "" || usual == "1" && !v.asked() {
-		return nil
-	}
-	return one(Warning, "IPv6 is off on it (disable_ipv6)",
-		"it has no IPv6 address, and adding one fails: \"permission denied\"",
-		fix.Run(fix.Sysctl("ipv6", d.Name, "disable_ipv6", "0")))
-}
-
 // duplicate finds IPv6 addresses that another host on the link also has: those of the device, and of its bridge.
 func duplicate(v *view) (found []Finding) {
 	links := []*netcfg.Device{v.device}

@@ -19,6 +19,12 @@ func hairpin(j *journey) []Finding {
 	if out == nil || rule == nil || out.Index != layer3.Index || !subnet.Contains(j.packet.To) {
 		return nil
 	}
+	if asked := j.To; asked.IsValid() && !j.isOwn(asked) && !subnet.Contains(asked) {
+		return one(Error, fmt.Sprintf("the firewall leads packets of the program to %s, another host, to %s: %s",
+			asked, j.packet.To, place(*rule)), "the rule is for packets from other networks (DNAT), and also matches "+
+			"those of the program", fix.Sentence("restrict the rule to the link or the address that other "+
+			"networks use: -i or -d of iptables, iifname or ip daddr of nft"))
+	}
 	p, known := j.located(j.packet)
 	if is, sure := j.wall().rules.MasqueradesFor(p); !known || is || !sure {
 		return nil

@@ -43,7 +43,7 @@ func otherPort(j *journey) []Finding {
 	}
 	t := j.heard(p, br)
 	certain := func(o *evidence.Port) bool { // and STP frames to the program look like answers
-		return b.STP && o.Up && o.Carrier || !o.Up && !j.hasForwarded() && t.sent > 0
+		return b.STP && o.Up && o.Carrier || !o.Up && !j.hasForwarded() && t.sent > 0 || j.deadEnd(o, br) != nil
 	}
 	if len(found) == 0 || !t.unanswered() && !slices.ContainsFunc(ports, certain) {
 		return nil
@@ -117,6 +117,18 @@ func (j *journey) uplinks(p *evidence.Port) (all []*evidence.Port) {
 	return all
 }
 
+// deadEnd returns the other end of a port that is a veth if nothing in this network namespace uses it, and this host is
+// no end of the bridge itself; nil: something may.
+func (j *journey) deadEnd(o *evidence.Port, br *netcfg.Device) *netcfg.Device {
+	end := j.byIndex(j.host.Peer(o.Index))
+	if end == nil || end.Master != "" || !end.Up || len(own(end)) > 0 || len(own(br)) > 0 ||
+		len(j.host.Uppers(end.Index)) > 0 ||
+		len(j.host.Filters(end.Index, evidence.Ingress)) > 0 || j.host.Captured(end.Index) {
+		return nil
+	}
+	return end
+}
+
 // called returns the name of a link as a command requires it.
 func (v *view) called(index int) string {
 	if l := v.byIndex(index); l != nil {
@@ -156,6 +168,10 @@ func (j *journey) closed(p, o *evidence.Port, b *evidence.Bridge, br *netcfg.Dev
 	case !o.Carrier:
 		return one(Warning, port+" has no carrier", none,
 			fix.Sentence("connect "+words.Escape(name)+", or bring up its other end"))
+	case j.deadEnd(o, br) != nil:
+		end := words.Escape(j.deadEnd(o, br).Name)
+		return one(Warning, port+" leads nowhere: its other end "+end+" is in no bridge, and has no address", none,
+			fix.Sentence("add "+end+" to the bridge of the other hosts: ip link set dev "+end+" master BRIDGE"))
 	case o.State == evidence.PortListening || o.State == evidence.PortLearning:
 		return one(Warning, port+" is in the STP state "+state,
 			fmt.Sprintf("STP waits twice the forward delay of %d s before a new port forwards: %s",

@@ -62,7 +62,7 @@ func outsideStages() []stage {
 
 // inwardStages are the places that a packet of another host passes on its way through this host to the program.
 func inwardStages() []stage {
-	return slices.Concat(outsideStages(), []stage{
+	return slices.Concat([]stage{{"old-connection", oldFlow}}, outsideStages(), []stage{
 		{"delivery", delivery}, {"forwarding", outerForwarding},
 		{"firewall", hooks(firewall.Forward, firewall.Postrouting, firewall.Egress)},
 		{"neighbour", publishedHost},

@@ -18,6 +18,10 @@ const patience = 300 * time.Millisecond
 // kernel asks for a MAC address again after a second.
 const shortestWatch, longestWatch = 1100 * time.Millisecond, 2 * time.Second
 
+// anotherRequest is how long it listens after a request for the MAC address of a host that may not exist: the kernel
+// asks three times, and again when its program tries again.
+const anotherRequest = 3 * time.Second
+
 // overhear watches for a moment which packets a named device carries if the checks found no error and the stages
 // nothing, and examines the way of each conversation without an answer as if the question were about its packets.
 func (v *view) overhear(found []Finding) (more, trail []Finding) {
@@ -37,6 +41,9 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 	for _, c := range conversations {
 		v.Question.Packet, v.heard = c.Packet, c
 		seen, way := v.complete("own-tunnel", v.carriesItself(c)), []Finding(nil)
+		if len(seen) == 0 {
+			seen = v.complete("ipv6-off", v.wantsIPv6(c))
+		}
 		switch {
 		case len(seen) > 0:
 		case c.Resolves:
@@ -112,8 +119,8 @@ func (v *view) overheard() (all []*conversation, asked []*request) {
 	begun := time.Now()
 	more := func() bool {
 		passed := time.Since(begun)
-		return passed < shortestWatch ||
-			passed < longestWatch && !slices.ContainsFunc(all, (*conversation).unanswered)
+		return passed < shortestWatch || !slices.ContainsFunc(all, (*conversation).unanswered) &&
+			(passed < longestWatch || passed < anotherRequest && slices.ContainsFunc(asked, v.askedOnce))
 	}
 	for ; more(); time.Sleep(pause) {
 		for range room { // packets may pass faster than they are read

@@ -21,6 +21,28 @@ func (c *conversation) unanswered() bool {
 	return !c.answered && !c.dropped && c.old() && c.repeated() && c.Protocol != unix.IPPROTO_UDP
 }
 
+// seen reports whether the packet of this host passed the device, so that its route leads there.
+func (j *journey) seen() bool {
+	heard := j.view.heard
+	return heard != nil && j.isOwn(heard.From) && !heard.dropped
+}
+
+// forThisHost reports whether the program sends the conversation to a MAC address of this host there: that of the
+// device or of its bridge, or of another port, whose frames the bridge takes too.
+func (c *conversation) forThisHost(v *view) bool {
+	if c.source == nil {
+		return true
+	}
+	if v.bridgePort() {
+		for port := range v.siblings() {
+			if slices.Equal(c.ToMAC[:], port.MAC) {
+				return true
+			}
+		}
+	}
+	return slices.Equal(c.ToMAC[:], v.layer3().MAC) || slices.Equal(c.ToMAC[:], v.device.MAC)
+}
+
 // repeated reports whether the sender tries again, as a program does that requires the answer.
 func (c *conversation) repeated() bool { return c.packets > 1 }
 

@@ -98,6 +98,9 @@ func (v *view) unresolved(conversations []*conversation, asked []*request) []Fin
 			if found := v.noProxyFor(r); found != nil {
 				return v.noted("proxy-arp", found, r)
 			}
+			if found := v.nobodyHas(r); found != nil {
+				return v.noted("proxy-arp", found, r)
+			}
 		}
 		if found := j.apart(r, asked); found != nil {
 			return v.noted("port-isolated", found, r)
@@ -183,6 +186,33 @@ func (v *view) refusesAnswer(r *request) []Finding {
 		return one(Error, fmt.Sprintf("this host answers no ARP requests of %s that arrive through %s (arp_filter 1)",
 			r.from, name), "it would send the answers through another device, as its routes are",
 			fix.Run(v.zeroes("arp_filter", dev.Name)...))
+	}
+	return nil
+}
+
+// asksNobody reports whether a host behind the device asks for one of the same network, which does not answer.
+func (v *view) asksNobody(r *request) bool {
+	dev := v.layer3()
+	return !r.answered && r.port == v.device.Name && !v.isOwn(r.asks) && v.onSubnet(dev, r.asks) &&
+		v.onSubnet(dev, r.from)
+}
+
+// askedOnce reports whether such a request may be repeated.
+func (v *view) askedOnce(r *request) bool { return r.count == 1 && v.asksNobody(r) }
+
+// nobodyHas finds a host behind the device that asks again for one of the same network which does not exist, and gets
+// no answers from other networks: that may be its gateway.
+func (v *view) nobodyHas(r *request) []Finding {
+	dev := v.layer3()
+	if r.talks || r.count < 2 || !v.asksNobody(r) {
+		return nil
+	}
+	for _, a := range own(dev) {
+		if a.Subnet().Contains(r.asks) {
+			return one(Warning, fmt.Sprintf("%s, behind it, asks for the MAC address of %s, and nobody answers", r.from,
+				r.asks), fmt.Sprintf("no host has this address; this host, which may be its gateway, has %s", a.Local),
+				fix.Sentence(fmt.Sprintf("start the host %s, or use %s as the gateway of %s", r.asks, a.Local, r.from)))
+		}
 	}
 	return nil
 }

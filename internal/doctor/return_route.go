@@ -59,6 +59,9 @@ func answerRoute(j *journey) []Finding {
 	p := flow.Packet{From: j.packet.To, To: j.packet.From, Protocol: j.packet.Protocol, FromPort: j.packet.ToPort,
 		ToPort: j.packet.FromPort}
 	way, err := j.host.Find(p)
+	if heard := j.view.heard; heard != nil && (!heard.forThisHost(j.view) || !j.routed()) {
+		return nil // this host does not accept the frames of the packet, or they are for its address elsewhere
+	}
 	if !j.exact() || err != nil || way.Refusal == 0 && (way.Index == j.layer3().Index || way.Local()) {
 		return nil
 	}
@@ -69,6 +72,13 @@ func answerRoute(j *journey) []Finding {
 	back := ip(append(family(p.To), "route", "add", netip.PrefixFrom(p.To, p.To.BitLen()).String(), "dev",
 		j.layer3().Name)...)
 	return one(Error, what, "no route leads to that address through "+words.Escape(j.layer3().Name), fix.Run(back))
+}
+
+// routed reports whether this host has an address in the networks of the device, or routes through it.
+func (j *journey) routed() bool {
+	layer3 := j.layer3()
+	return !j.frames() || len(own(layer3)) > 0 || slices.ContainsFunc(j.host.RoutesThrough(layer3.Index),
+		func(r rtnl.Route) bool { return r.Type == unix.RTN_UNICAST && r.To.Addr().IsGlobalUnicast() })
 }
 
 // detour names the policy rule that selects the link for packets of the program, if nothing comes back.

@@ -59,6 +59,9 @@ func routeElsewhere(v *view) (found []Finding) {
 // route finds the rule or the route that keeps a packet away from the device.
 func route(j *journey) []Finding {
 	way, err := j.host.Find(j.packet)
+	if j.seen() {
+		return nil
+	}
 	switch layer3 := j.layer3(); {
 	case err != nil || way.Local():
 		return nil

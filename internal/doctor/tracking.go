@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"net/netip"
 
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/firewall"
@@ -35,8 +36,8 @@ func oldConnection(j *journey) []Finding {
 	const most = 1000
 	for i, c := range j.host.Connections(j.subnetOf(j.packet.From)) {
 		way, err := j.host.Find(flow.Packet{To: c.To.Addr()})
-		if i == most || err != nil || way.Index != out.Index || c.Replied || c.SourceNAT ||
-			c.Answers.Addr() != c.From.Addr() {
+		if i == most || err != nil || way.Index != out.Index || c.Replied || c.SourceNAT || !oneHost(c.To.Addr()) ||
+			c.Answers.Addr() != c.From.Addr() || c.Answerer.Addr() != c.To.Addr() {
 			continue
 		}
 		p := flow.Packet{From: c.From.Addr(), To: c.To.Addr(), Protocol: c.Protocol, FromPort: c.From.Port(),
@@ -53,6 +54,34 @@ func oldConnection(j *journey) []Finding {
 			"leaves through %s without translation: %s", p, words.Escape(out.Name), place(*rule)),
 			fmt.Sprintf("its conntrack entry has no translation and saw no answer, and lives for %d seconds after "+
 				"each packet", c.Lifetime), forget(c))
+	}
+	return nil
+}
+
+// oldFlow finds a tracked connection that is older than the rule which leads it to a host behind the device: only the
+// first packet of a connection meets such a rule.
+func oldFlow(j *journey) []Finding {
+	if j.leads == nil || j.packet.ToPort == 0 {
+		return nil
+	}
+	steps := j.wall().rules.Walk(j.packet)
+	steps.Hook(firewall.Prerouting)
+	goal := steps.Goal().Addr()
+	all := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	if j.packet.IPv6() {
+		all = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	}
+	for _, c := range j.host.Connections(all) {
+		if c.Protocol != j.packet.Protocol || c.To != netip.AddrPortFrom(j.packet.To, j.packet.ToPort) || c.Replied ||
+			c.Answerer.Addr() == goal {
+			continue
+		}
+		p := flow.Packet{From: c.From.Addr(), To: c.To.Addr(), Protocol: c.Protocol, FromPort: c.From.Port(),
+			ToPort: c.To.Port()}
+		return one(Warning, fmt.Sprintf("the connection %s is older than the rule that leads it to %s, and still goes "+
+			"to %s: %s", p, goal, c.Answerer.Addr(), place(*j.leads)),
+			fmt.Sprintf("its conntrack entry saw no answer, and lives for %d seconds after each packet", c.Lifetime),
+			forget(c))
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -55,6 +57,21 @@ func (h *Host) Senders(index int, while time.Duration, each func(Sender)) {
 			each(s)
 		}
 	}
+}
+
+// Captured reports whether a program of this network namespace has a packet socket bound to a link.
+func (h *Host) Captured(index int) bool {
+	const link = 4 // the column Iface
+	text, err := h.file("/proc/thread-self/net/packet")
+	if err != nil {
+		return true
+	}
+	for line := range strings.Lines(string(text)) {
+		if words := strings.Fields(line); len(words) > link && words[link] == strconv.Itoa(index) {
+			return true
+		}
+	}
+	return false
 }
 
 // tagged reports whether a frame has a VLAN tag, which the kernel removes from it and reports beside it (struct

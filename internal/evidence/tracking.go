@@ -46,6 +46,7 @@ type Connection struct {
 	Protocol       uint8 // IPPROTO_*
 	From, To       netip.AddrPort
 	Answers        netip.AddrPort // the destination of the answers: From, unless its source is translated
+	Answerer       netip.AddrPort // the source of the answers: To, unless its destination is translated
 	Replied        bool           // answers were seen
 	SourceNAT      bool
 	Mark, Lifetime uint32 // Lifetime: in seconds, if no packet follows
@@ -104,7 +105,7 @@ func decodeConnection(body []byte) (c Connection, ok bool) {
 		case ctOriginal:
 			c.Protocol, c.From, c.To = decodeTuple(value)
 		case ctReply:
-			_, _, c.Answers = decodeTuple(value)
+			_, c.Answerer, c.Answers = decodeTuple(value)
 		case ctStatus:
 			c.Replied, c.SourceNAT = number&replySeen != 0, number&sourceNAT != 0
 		case ctTimeout:

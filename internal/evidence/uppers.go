@@ -19,12 +19,27 @@ type Upper struct {
 
 // Uppers returns the links of this network namespace on top of a link. It reads all links.
 func (h *Host) Uppers(index int) (all []Upper) {
-	for _, u := range once(&h.uppers, dump(h, rtnl.AskLink(unix.NLM_F_DUMP, 0, "", false), decodeUpper)) {
-		if u.below == index {
+	for _, u := range h.related() {
+		if u.below == index && u.Kind != "veth" {
 			all = append(all, u)
 		}
 	}
 	return all
+}
+
+// Peer returns the index of the other end of a veth; 0: it is in another network namespace.
+func (h *Host) Peer(index int) int {
+	for _, u := range h.related() {
+		if u.Index == index && u.Kind == "veth" {
+			return u.below
+		}
+	}
+	return 0
+}
+
+// related returns the links that name another one of this network namespace.
+func (h *Host) related() []Upper {
+	return once(&h.uppers, dump(h, rtnl.AskLink(unix.NLM_F_DUMP, 0, "", false), decodeUpper))
 }
 
 // decodeUpper skips links whose other end is in another network namespace, where its index is another one.
@@ -46,7 +61,7 @@ func decodeUpper(body []byte) (u Upper, ok bool) {
 			u.decode(value)
 		}
 	}
-	return u, u.below != 0 && u.Kind != "veth" && !elsewhere
+	return u, u.below != 0 && !elsewhere
 }
 
 func (u *Upper) decode(info []byte) {
