@@ -13,8 +13,10 @@ import (
 
 var addVerb = verb{
 	name: "add", aliases: []string{"a"}, operands: "[NAME...]", operand: newDevices,
-	usage:   "create persistent devices",
-	command: func(p *program) command { return &addOptions{changeOptions: changeOptions{program: p}} },
+	usage: "create persistent devices",
+	command: func(p *program) command {
+		return &addOptions{changeOptions: changeOptions{program: p}, properties: properties{creates: true}}
+	},
 }
 
 type addOptions struct {

@@ -16,6 +16,7 @@ type properties struct {
 	access   users.Names // looked up when the device names are known
 	up, down bool
 	noMaster bool
+	creates  bool // the flags are those of add
 }
 
 func (q *properties) propertyFlags() []*option {
@@ -24,7 +25,10 @@ func (q *properties) propertyFlags() []*option {
 		"repeat it for more, '' for none"
 	const routes = "set the routes: `ROUTE` is '10.1.0.0/16 [via 10.0.0.2] [metric N] [table T]'; " +
 		"repeat it for more, '' for none"
-	const user = "allow user `U`, a name or UID, to attach; a new device belongs to root by default"
+	user := "allow user `U`, a name or UID, to attach"
+	if q.creates {
+		user += "; by default root"
+	}
 	const group = "allow members of `G`, a name or GID, to attach; with --user, both must match"
 	return []*option{
 		pointerFlag("user", user, parseText, &q.access.User),

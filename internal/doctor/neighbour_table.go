@@ -24,7 +24,7 @@ func neighbourTable(j *journey) []Finding {
 	return []Finding{{Level: Warning, counted: n,
 		What: fmt.Sprintf("the neighbour table is full: it has %d entries of at most %d (gc_thresh3), and was full "+
 			"%d times", entries, limit, n),
-		Means: "this host finds no further MAC address, and drops packets to those hosts",
+		Means: "the kernel cannot store the MAC addresses of further hosts, and drops packets to them",
 		Fixes: fixes(fix.Run(fix.ByRoot("sysctl", "-w", key)))}}
 }
 

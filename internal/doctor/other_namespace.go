@@ -35,8 +35,8 @@ func (v *view) inOtherNamespace() []Finding {
 		return one(Warning, fmt.Sprintf("%s (pid %d) is attached to a %s of its own in another network namespace "+
 			"(net:[%d])", words.Escape(strings.TrimSpace(string(comm))), pid, words.Escape(name), there),
 			"a program finds and creates devices only in its own network namespace, such as that of its container",
-			fix.Sentence("start the program in this network namespace (for a container: --network host), or move "+
-				"what requires the device to that one: nsenter -t "+entry+" -n"))
+			fix.Sentence("start the program in this network namespace (for a container: --network host), or "+
+				"run the programs that require the device in that one: nsenter -t "+entry+" -n"))
 	}
 	return v.notSearched()
 }
