@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,7 +12,6 @@ import (
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/trace"
-	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -28,6 +26,7 @@ type carriage struct {
 	in, out map[flow.Packet]int // the packets of its sockets
 	at      map[flow.Packet]*netcfg.Device
 	lost    *flow.Packet // one to its sockets that the firewall dropped; nil: none
+	again   bool         // the firewall dropped another one like this
 	quiet   bool         // the program has sent nothing through the device
 }
 
@@ -39,13 +38,13 @@ func (v *view) carriage() (found, trail []Finding) {
 	if !c.carriesUDP() {
 		return nil, nil
 	}
-	several, long := c.several(), c.long()
+	several, long := c.several(), c.long() && !c.hasConnection()
 	if c.quiet = v.traffic().sent == 0; !several && !long && !c.quiet {
 		return nil, nil
 	}
 	c.watch(func() bool {
 		answered, asked, _ := c.answers()
-		return c.lost != nil || asked.To.IsValid() ||
+		return c.lost != nil && (c.again || c.out[mirror(*c.lost)] > 0) || asked.To.IsValid() ||
 			!c.quiet && (!long || c.carriesLong()) && (!several || answered)
 	})
 	if c.lost != nil {
@@ -53,6 +52,9 @@ func (v *view) carriage() (found, trail []Finding) {
 	}
 	if _, asked, answer := c.answers(); asked.To.IsValid() {
 		return v.complete("own-return", c.otherSource(asked, answer)), nil
+	}
+	if !long {
+		return nil, nil
 	}
 	return v.complete("path-mtu", c.tooLong()), nil
 }
@@ -92,29 +94,6 @@ func (c *carriage) several() bool {
 	})
 }
 
-// The bytes that carry a packet at least: the headers of IP and UDP, and that of a frame.
-const (
-	carries4, carries6, carriesFrame = 28, 48, 14
-)
-
-// long reports whether the largest packets of the device do not fit into one of a link to other hosts.
-func (c *carriage) long() bool {
-	return slices.ContainsFunc(c.links, func(l *netcfg.Device) bool { return c.device.MTU+carries6 > l.MTU })
-}
-
-// undecided reports whether a few large packets were read, and none left: TCP repeats a lost one after seconds.
-func (c *carriage) undecided() bool {
-	least := c.links[0].MTU
-	for _, l := range c.links {
-		least = min(least, l.MTU)
-	}
-	n := c.count(c.read, least-carries6+1)
-	return n > 0 && n < fewLong && !c.carriesLong()
-}
-
-// fewLong packets that are read, of which none leaves, are no accident.
-const fewLong = 2
-
 // watch collects packets for two seconds, or until there are enough.
 func (c *carriage) watch(enough func() bool) {
 	const longest, pause = 2 * time.Second, 10 * time.Millisecond
@@ -138,15 +117,13 @@ func (c *carriage) watch(enough func() bool) {
 		return passed < longest || passed < 2*longest && c.undecided()
 	}
 	for ; more() && !enough(); time.Sleep(pause) {
-		for e, ok := inner.Next(); ok; e, ok = inner.Next() {
+		inner.each(func(e trace.Event) {
 			if e.Passes() && e.ToProgram && e.Protocol != 0 {
 				c.read[e.Size]++
 			}
-		}
+		})
 		for _, w := range outer {
-			for e, ok := w.Next(); ok; e, ok = w.Next() {
-				c.carry(w.device, e)
-			}
+			w.each(func(e trace.Event) { c.carry(w.device, e) })
 		}
 	}
 }
@@ -160,15 +137,23 @@ func (c *carriage) carry(l *netcfg.Device, e trace.Event) {
 		c.written[e.Size]++
 	case p.Protocol != unix.IPPROTO_UDP:
 	case e.Passes() && e.ToProgram && c.mine(from):
-		c.out[p]++
-		c.at[p] = l
+		c.note(c.out, p, l)
 		c.written[e.Size]++
 	case e.ToProgram || !c.mine(to):
 	case e.Passes():
-		c.in[p]++
-		c.at[p] = l
+		c.note(c.in, p, l)
 	case e.Reason == "NETFILTER_DROP" && (c.quiet || c.out[mirror(p)] > 0):
+		c.again = c.again || c.lost != nil && *c.lost == p
 		c.lost, c.at[p] = &p, l
+	}
+}
+
+// note counts a packet of a socket. A server has many clients: the first ones are enough.
+func (c *carriage) note(counts map[flow.Packet]int, p flow.Packet, l *netcfg.Device) {
+	const most = 256
+	if counts[p] > 0 || len(counts) < most {
+		counts[p]++
+		c.at[p] = l
 	}
 }
 
@@ -188,13 +173,21 @@ func (c *carriage) mine(end netip.AddrPort) bool {
 // answers reports whether the program has answered from the address that it was asked at, and otherwise returns the
 // packet that asked, and the one that went back from another address.
 func (c *carriage) answers() (right bool, asked, answer flow.Packet) {
+	type ends struct {
+		to               netip.Addr
+		toPort, fromPort uint16
+	}
+	unasked := map[ends]flow.Packet{}
+	for o := range c.out {
+		if c.in[mirror(o)] == 0 {
+			unasked[ends{o.To, o.ToPort, o.FromPort}] = o
+		}
+	}
 	for p := range c.in {
-		back := mirror(p)
-		right = right || c.out[back] > 0
-		for o := range c.out {
-			if back.From = o.From; o == back && o.From != p.To && c.in[mirror(o)] == 0 && c.out[mirror(p)] == 0 {
-				asked, answer = p, o
-			}
+		if c.out[mirror(p)] > 0 {
+			right = true
+		} else if o, is := unasked[ends{p.From, p.FromPort, p.ToPort}]; is {
+			asked, answer = p, o
 		}
 	}
 	return right, asked, answer
@@ -230,53 +223,8 @@ func (c *carriage) refused() (found, trail []Finding) {
 		j.packet.Mark, j.packet.Out, j.packet.OutIndex = j.socket.Mark, j.at.Name, j.at.Index
 	}
 	c.view.heard = &conversation{Packet: p, packets: 1, dropped: true}
+	if c.again {
+		c.view.heard.packets = 2
+	}
 	return c.travel([]*journey{j})
-}
-
-// carriesLong reports whether a large packet of the sockets left this host.
-func (c *carriage) carriesLong() bool { return c.count(c.written, c.device.MTU*3/4) > 0 }
-
-// count returns how many packets have at least so many bytes.
-func (c *carriage) count(sizes map[int]int, least int) (n int) {
-	for size, packets := range sizes {
-		if size >= least {
-			n += packets
-		}
-	}
-	return n
-}
-
-// tooLong finds large packets that the program read, and did not send: with the headers of IP and UDP, they exceed the
-// MTU of the path, and the kernel refuses them if the program does not allow fragments.
-func (c *carriage) tooLong() []Finding {
-	const room = 100 // for the headers of the usual daemons
-	limit, to, out := 0, netip.Addr{}, (*netcfg.Device)(nil)
-	for p := range c.out {
-		way, err := c.host.Find(flow.Packet{From: p.From, To: p.To, OutIndex: c.at[p].Index})
-		if out, to, limit = c.at[p], p.To, c.at[p].MTU; err == nil && way.Refusal == 0 && way.MTU != 0 {
-			limit = min(limit, int(way.MTU))
-		}
-	}
-	if out == nil {
-		return nil
-	}
-	headers := carries4
-	if to.Is6() {
-		headers = carries6
-	}
-	if c.frames() {
-		headers += carriesFrame
-	}
-	big := c.count(c.read, limit-headers+1)
-	small, sent := c.count(c.read, 0)-big, c.count(c.written, 0)
-	if big < fewLong || c.count(c.written, limit*3/4) > 0 || 2*sent >= 2*small+big {
-		return nil
-	}
-	d := c.device
-	return one(Error, fmt.Sprintf("its MTU %d is too large for the tunnel: the attached program read %s of more than "+
-		"%d bytes and sent none of them to %s", d.MTU, packets(uint64(big)), limit-headers, to),
-		fmt.Sprintf("with the headers of IP and UDP they exceed the MTU %d of %s, and the kernel refuses them with "+
-			"\"message too long\" (EMSGSIZE); the program sent %s that are smaller", limit, words.Escape(out.Name),
-			packets(uint64(sent))),
-		fix.Run(fix.Tunadm("set", d.Name, "--mtu", strconv.Itoa(max(limit-room, headers)))))
 }

@@ -209,6 +209,8 @@ func (j *journey) weighOutside(w *walk, v firewall.Verdict) (level Level, eviden
 	switch {
 	case w.answer && !j.carried() && j.leads == nil && !j.explicit():
 		return OK, "", 0
+	case j.carried() && j.view.heard != nil && j.course == carriedIn && !j.view.heard.repeated():
+		return Warning, j.view.heard.String(), 0 // somebody may have tried the port once
 	case j.carried() && j.view.heard != nil:
 		return Error, j.view.heard.String(), 0
 	case j.carried():

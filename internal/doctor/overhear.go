@@ -123,16 +123,12 @@ func (v *view) overheard() (all []*conversation, asked []*request) {
 			(passed < longestWatch || passed < anotherRequest && slices.ContainsFunc(asked, v.askedOnce))
 	}
 	for ; more(); time.Sleep(pause) {
-		for range room { // packets may pass faster than they are read
-			e, ok := w.Next()
-			if !ok {
-				break
-			}
+		w.each(func(e trace.Event) {
 			quiet = quiet && e.Device != v.device.Name
 			if asked = listenRequest(asked, e, v.device.Name); e.Reason != "" || e.Device == v.device.Name {
 				all = v.listen(all, e)
 			}
-		}
+		})
 	}
 	if quiet {
 		v.unheard = fmt.Sprintf("no packet passed within %v", longestWatch)

@@ -117,13 +117,20 @@ func (v *view) begin(d *netcfg.Device, passes bool, beside []int) (*watch, error
 // room is how many reports are read in one go.
 const room = 8192
 
-// collect reads the reports, not more than there is room for: packets may be dropped faster than they are read.
-func (w *watch) collect() {
+// each reads the reports, not more than there is room for: packets may pass faster than they are read.
+func (w *watch) each(look func(trace.Event)) {
 	for range room {
 		e, ok := w.Next()
 		if !ok {
 			return
 		}
+		look(e)
+	}
+}
+
+// collect adds up the reports.
+func (w *watch) collect() {
+	w.each(func(e trace.Event) {
 		i := slices.IndexFunc(w.drops, func(d drop) bool {
 			return d.first.Reason == e.Reason && d.first.Function == e.Function && d.first.ToProgram == e.ToProgram
 		})
@@ -133,7 +140,7 @@ func (w *watch) collect() {
 			i = len(w.drops) - 1
 		}
 		w.drops[i].packets += uint64(e.Packets)
-	}
+	})
 }
 
 // findings returns the drops, and whether nothing moved.

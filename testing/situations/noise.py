@@ -158,3 +158,46 @@ while True:
     s.recv(99)' & sleep 0.3
         """,
     probe="to_far")
+
+# A program that carries TCP in TCP, and asks a name server over UDP, as tun2socks does
+PROXY = r"""
+    far; make_tun
+    ip netns exec far "$PY" -c '
+import socket, threading
+def web():
+    c = socket.create_server(("203.0.113.2", 443)).accept()[0]
+    while c.recv(65536):
+        pass
+threading.Thread(target=web, daemon=True).start()
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("203.0.113.2", 53))
+while True:
+    s.sendto(*s.recvfrom(999))' & sleep 0.4
+    "$PY" -c '
+import os, socket, sys, threading, time
+sys.path.insert(0, sys.argv[1])
+from helpers import open_device
+from packets import checksum
+f = open_device("tun0", "0x1001")
+web = socket.create_connection(("203.0.113.2", 443))
+dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+dns.bind(("", 5353))
+def ask():
+    while True:
+        dns.sendto(bytes(40), ("203.0.113.2", 53))
+        time.sleep(1)
+threading.Thread(target=ask, daemon=True).start()
+while True:
+    p = os.read(f, 70000)
+    if p[0] >> 4 == 4:
+        web.sendall(p)
+        icmp = bytes(4) + p[24:]
+        icmp = icmp[:2] + checksum(icmp).to_bytes(2, "big") + icmp[4:]
+        os.write(f, p[:12] + p[16:20] + p[12:16] + icmp)' "$(dirname "$HELPER")" & attached tun0
+"""
+
+healthy(
+    "the attached program carries large packets in TCP, and uses UDP for DNS alone",
+    "tun0",
+    setup=PROXY + "again ping -c1 -W1 -s 1460 10.0.0.2; again ping -c1 -W1 -s 1460 10.0.0.3",
+    probe="to_guest")
