@@ -11,8 +11,8 @@ import (
 )
 
 // answersHere finds connections from other networks to the address of another link, whose answers leave through the
-// device, as after a VPN has taken the default route. The other end never sees them, so this host repeats them; in a
-// connection from behind the device, the first one is acknowledged.
+// device, as after a VPN has taken the default route. The other end never sees them, so this host repeats them. If a
+// route leads to the network of the other end alone, this end is behind the device, and has vanished.
 func answersHere(v *view) []Finding {
 	d := v.device
 	if !v.asked() || !d.Up {
@@ -30,7 +30,8 @@ func answersHere(v *view) []Finding {
 		}
 		p := flow.Packet{From: local, To: remote, Protocol: s.Protocol, FromPort: s.Local.Port(),
 			ToPort: s.Remote.Port(), Mark: s.Mark}
-		if way, err := v.host.Find(p); err != nil || way.Refusal != 0 || way.Index != d.Index {
+		way, err := v.host.Find(p)
+		if err != nil || way.Refusal != 0 || way.Index != d.Index || !v.byDefault(p) {
 			continue
 		}
 		return one(Warning, fmt.Sprintf("answers from %s, an address of %s, to %s leave through it", local,
@@ -39,6 +40,13 @@ func answersHere(v *view) []Finding {
 			s.Local.Port()), v.outThrough(l, p))
 	}
 	return nil
+}
+
+// byDefault reports whether a default route leads a packet of this host on, or one of the halves that replace it.
+func (v *view) byDefault(p flow.Packet) bool {
+	const halves = 1 // 0.0.0.0/1 and 128.0.0.0/1
+	way, err := v.host.Match(p)
+	return err == nil && (way.Refusal != 0 || way.To.Bits() <= halves)
 }
 
 // noDHCP finds hosts without an address behind a tap, for which no DHCP server of this host listens.
@@ -54,7 +62,7 @@ func noDHCP(v *view) []Finding {
 	}
 	n := v.host.Counter("snmp", "Udp", "IgnoredMulti")
 	b := v.blame(n)
-	if b.level == OK || v.addressed() {
+	if b.sure == 0 || v.addressed() { // networks have many broadcasts
 		return nil
 	}
 	all, err := v.host.Listeners(unix.IPPROTO_UDP, dhcpPort)
@@ -68,7 +76,7 @@ func noDHCP(v *view) []Finding {
 	}
 	b.level = Warning
 	found := b.finding("no DHCP server of this host listens on "+words.Escape(layer3.Name)+" (UDP port 67), and "+
-		"no IPv4 address is known behind it", "this host ignored "+packets(n)+" to a broadcast address, such as "+
+		"no IPv4 address is known behind it", "this host ignored "+packets(b.sure)+" to a broadcast address, such as "+
 		"requests for an address (Udp.IgnoredMulti)")
 	found[0].Fixes = fixes(fix.Sentence("start a DHCP server for " + words.Escape(layer3.Name) +
 		", such as dnsmasq, or configure an address behind the device"))

@@ -61,7 +61,8 @@ func (j *journey) deliverer() (what string, remove fix.Fix) {
 	return what, fix.Run(ip(append(family(j.packet.To), "route", "del", "local", to, "table", table)...))
 }
 
-// proxies reports whether a program of this host may take packets to other hosts, or has the port of the packet.
+// proxies reports whether a program of this host may take packets to other hosts, or has the destination or the port of
+// the packet: a route of the type local gives a host each address of a network (AnyIP).
 func (j *journey) proxies() bool {
 	p := j.packet
 	return slices.ContainsFunc(j.host.Sockets(), func(s evidence.Socket) bool {
@@ -71,6 +72,7 @@ func (j *journey) proxies() bool {
 		case s.Index != 0 && s.Index != j.layer3().Index:
 			return false
 		}
-		return s.Transparent || s.Local.Addr().IsUnspecified() && p.ToPort != 0 && s.Local.Port() == p.ToPort
+		local := s.Local.Addr()
+		return s.Transparent || local == p.To || local.IsUnspecified() && p.ToPort != 0 && s.Local.Port() == p.ToPort
 	})
 }

@@ -29,7 +29,8 @@ func forwardStages() []stage {
 // forwarding finds packets to other hosts that this host does not forward.
 func forwarding(j *journey) []Finding {
 	dev := j.layer3().Name
-	if j.forwards(dev) {
+	way, err := j.host.Find(j.packet)
+	if j.forwards(dev) || err == nil && way.Local() { // see delivery
 		return nil
 	}
 	n := j.host.Counter("snmp", "Ip", "InAddrErrors")

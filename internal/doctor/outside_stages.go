@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -63,12 +64,22 @@ func outerPath(j *journey) []Finding {
 	what := fmt.Sprintf("the kernel drops packets from %s that arrive through %s (rp_filter %d)", p.From,
 		words.Escape(j.at.Name), value)
 	n := j.host.Counter("netstat", "TcpExt", "IPReversePathFilter")
-	if n == 0 && !j.explicit() || j.carried() && j.traffic().sent > 0 || j.course == inward && !j.wanted() {
+	if n == 0 && !j.explicit() || j.carried() && j.traffic().sent > 0 || j.course == inward && !j.wanted() ||
+		j.course == carriedIn && j.view.heard == nil && j.entersElsewhere(p) {
 		return ok(what)
 	}
 	return one(Error, what, fmt.Sprintf("the return path to that address leaves through another device, so the "+
 		"kernel treats them as spoofed; it dropped %s in this network namespace", packets(n)),
 		fix.Run(fix.Sysctl("ipv4", j.at.Name, "rp_filter", "2")))
+}
+
+// entersElsewhere reports whether other hosts reach this one through another of its links to other networks, to which
+// their return path leads.
+func (j *journey) entersElsewhere(p flow.Packet) bool {
+	way, err := j.host.Find(flow.Packet{From: p.To, To: p.From})
+	return err == nil && way.Refusal == 0 && slices.ContainsFunc(j.entrances(p.IPv6()), func(e entrance) bool {
+		return e.link != j.at && e.link.Index == way.Index
+	})
 }
 
 // spoofed reports whether the kernel refuses a packet of another host because of its return path. For a packet to this
@@ -171,22 +182,24 @@ func (j *journey) remarked() bool {
 	return !known || mark != 0
 }
 
-// outThrough returns how to lead an answer to the link of the request, by a table with its default route.
+// outThrough returns how to lead an answer to the link of the request, by a table with its default route. More specific
+// routes of the table main, such as those of other networks of this host, come first.
 func (v *view) outThrough(l *netcfg.Device, p flow.Packet) fix.Fix {
-	const table = "100"
+	const table, halves = "100", "1" // 0.0.0.0/1 and 128.0.0.0/1 replace a default route
+	command := func(words ...string) fix.Command { return ip(append(family(p.To), words...)...) }
 	for _, r := range v.host.RoutesThrough(l.Index) {
 		if r.Type != unix.RTN_UNICAST || r.To.Bits() != 0 || r.To.Addr().Is6() != p.IPv6() || !r.Via.IsValid() {
 			continue
 		}
-		words, use := family(p.To), tableWord(r.Table)
+		use, from := tableWord(r.Table), p.From.String()
 		var commands []fix.Command
 		if r.Table == tableMain {
 			use = table
-			commands = append(commands, ip(append(words[:len(words):len(words)], "route", "replace", "default", "via",
-				r.Via.String(), "dev", l.Name, "table", table)...))
+			commands = append(commands, command("route", "replace", "default", "via", r.Via.String(), "dev", l.Name,
+				"table", table))
 		}
-		return fix.Run(append(commands, ip(append(words[:len(words):len(words)], "rule", "add", "from",
-			p.From.String(), "lookup", use)...))...)
+		return fix.Run(append(commands, command("rule", "add", "from", from, "lookup", use),
+			command("rule", "add", "from", from, "lookup", "main", "suppress_prefixlength", halves))...)
 	}
 	return fix.Sentence("lead packets from " + p.From.String() + " through " + words.Escape(l.Name) +
 		": ip rule add from " + p.From.String() + " lookup TABLE, with a default route in that table, such as " +

@@ -119,12 +119,10 @@ func (j *journey) meaningless() bool {
 
 // stranger reports whether an address is one of the Internet, which only a default route covers.
 func (j *journey) stranger(from netip.Addr) bool {
-	const halves = 1 // 0.0.0.0/1 and 128.0.0.0/1 replace a default route
 	if isPrivate(from) || j.isOwn(from) || !from.IsGlobalUnicast() || j.onSubnet(j.layer3(), from) {
 		return false
 	}
-	way, err := j.host.Match(flow.Packet{To: from})
-	return err == nil && (way.Refusal != 0 || way.To.Bits() <= halves)
+	return j.byDefault(flow.Packet{To: from})
 }
 
 // weighHeard judges a drop of packets that were seen just now. Ports are closed on purpose: what another network sends

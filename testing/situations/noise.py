@@ -201,3 +201,64 @@ healthy(
     "tun0",
     setup=PROXY + "again ping -c1 -W1 -s 1460 10.0.0.2; again ping -c1 -W1 -s 1460 10.0.0.3",
     probe="to_guest")
+
+healthy(
+    "a host of a network behind the VPN asks for a connection to the LAN address, and is gone",
+    "tun0",
+    setup="""
+        make_tun; veth; ip addr add 192.168.7.1/24 dev v0; guest g tun0 tun 10.0.0.2/24 10.0.0.1
+        ip -n g addr add 172.20.0.5/32 dev lo; ip route add 172.20.0.0/16 via 10.0.0.2; S listen_only 8080 & sleep 0.3
+        ip netns exec g nft 'add table ip f; add chain ip f i { type filter hook input priority 0; }'
+        ip netns exec g nft 'add rule ip f i tcp sport 8080 drop'
+        again ip netns exec g "$PY" "$HELPER" knock 192.168.7.1 8080 172.20.0.5
+        wait_for "awk '\\$4 == \\"03\\" && \\$7 != \\"00000000\\"' /proc/net/tcp | grep -q ."; sleep 0.3
+        """,
+    probe="to_guest")
+
+healthy(
+    "this host has each address of a network (AnyIP), and a program with one of these answers late",
+    "tun0",
+    setup="""
+        tun; ip route add local 10.5.0.0/24 dev lo
+        "$PY" -c '
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("10.5.0.5", 5000))
+while True:
+    data, sender = s.recvfrom(99)
+    time.sleep(4)
+    s.sendto(data, sender)' & sleep 0.3
+        ip netns exec g "$PY" "$HELPER" beat 10.5.0.5 5000 & sleep 0.5
+        """,
+    probe="ip netns exec g ping -c1 -W1 10.5.0.5")
+
+healthy(
+    "two uplinks with strict reverse path filters, and a VPN server that waits",
+    "tun0",
+    setup="""
+        sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1
+        far; ip route add default via 203.0.113.2 metric 100
+        ip netns add far2; ip link add v2 type veth peer name eth0 netns far2
+        ip addr add 198.51.100.1/24 dev v2; ip link set v2 up
+        for a in "198.51.100.2/24 dev eth0" "192.0.2.7/32 dev lo"; do ip -n far2 addr add $a; done
+        ip -n far2 link set eth0 up; ip route add default via 198.51.100.2 metric 600
+        ask_from far2 198.51.100.1; ask_from far2 -I 192.0.2.7 198.51.100.1
+        make_tun; S carry tun0 1194 & attached tun0; ask 10.0.0.2
+        """,
+    probe="ip netns exec far ping -c1 -W1 203.0.113.1")
+
+healthy(
+    "a guest with IPv6 alone, and broadcasts in the network outside",
+    "tap0",
+    setup="""
+        IPV6=yes; far; make_tap; guest g tap0 tap
+        ip addr add fd00::1/64 dev tap0 nodad; ip -n g addr add fd00::2/64 dev eth0 nodad
+        ip netns exec far "$PY" -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+for _ in range(10):
+    s.sendto(b"here", ("203.0.113.255", 17500))'
+        to_guest6; again to_guest6
+        """,
+    probe="to_guest6")
