@@ -76,13 +76,32 @@ func (o *applyOptions) run(operands []string) error {
 
 // wanted returns a change for each declared device. A user that does not exist fails the device, not the run.
 func (o *applyOptions) wanted(declared []declare.Declaration, directory *users.Directory) []netcfg.Change {
-	changes := make([]netcfg.Change, len(declared))
+	changes := bridges(declared)
 	for i := range declared {
 		spec := &declared[i].Spec
+		if spec.Kind == netcfg.Bridge {
+			continue
+		}
 		access, err := directory.Access(declared[i].Access)
 		spec.Access, spec.Replace = access, o.replace
-		changes[i] = netcfg.Change{Name: spec.Name, Want: spec, Expect: netcfg.PresentOrNot,
-			Fail: forDevices(err, spec.Name)}
+		changes = append(changes, netcfg.Change{Name: spec.Name, Want: spec, Expect: netcfg.PresentOrNot,
+			Fail: forDevices(err, spec.Name)})
+	}
+	return changes
+}
+
+// bridges returns a change for each declared bridge, and one for each of its ports.
+func bridges(declared []declare.Declaration) (changes []netcfg.Change) {
+	for i := range declared {
+		spec := &declared[i].Spec
+		if spec.Kind != netcfg.Bridge {
+			continue
+		}
+		changes = append(changes, netcfg.Change{Name: spec.Name, Want: spec, Expect: netcfg.PresentOrNot})
+		for _, port := range spec.Ports {
+			joins := &netcfg.Spec{Name: port, Kind: netcfg.Port, Master: &netcfg.Master{Name: spec.Name}}
+			changes = append(changes, netcfg.Change{Name: port, Want: joins, Expect: netcfg.Present})
+		}
 	}
 	return changes
 }
@@ -93,5 +112,5 @@ func (r *provision) undeclared(declared []declare.Declaration) []netcfg.Change {
 	for _, d := range declared {
 		names[d.Spec.Name] = true
 	}
-	return slices.DeleteFunc(r.remembered(false), func(c netcfg.Change) bool { return names[c.Name] })
+	return slices.DeleteFunc(r.remembered(false, declared), func(c netcfg.Change) bool { return names[c.Name] })
 }

@@ -45,12 +45,12 @@ func (o *teardownOptions) run(operands []string) error {
 				r.say("the files have mistakes; the devices that apply created are deleted nevertheless")
 			}
 			strangers, err := r.strangers(declared)
-			changes := r.remembered(o.force)
+			changes := r.remembered(o.force, declared)
 			for _, d := range strangers {
-				if o.force {
+				if o.force && d.Kind == "tun" {
 					changes = append(changes, removal(d.Name, d.Index, true))
 				} else {
-					r.keep(d.Name)
+					r.keep(d)
 				}
 			}
 			return changes, err
@@ -59,13 +59,34 @@ func (o *teardownOptions) run(operands []string) error {
 }
 
 // remembered returns the changes that delete the devices that an earlier apply of the same operands created.
-func (r *provision) remembered(force bool) []netcfg.Change {
+func (r *provision) remembered(force bool, declared []declare.Declaration) []netcfg.Change {
 	var changes []netcfg.Change
+	var heirs []netcfg.Change
+	ports := map[string][]string{}
+	for _, d := range declared {
+		ports[d.Spec.Name] = slices.Clip(d.Spec.Ports)
+	}
 	for index, name := range r.memory.Devices() {
-		changes = append(changes, removal(name, index, force))
+		c := removal(name, index, force)
+		if b := r.memory.Bridge(index); b != nil {
+			c.Kind, c.Ports = netcfg.Bridge, ports[name]
+			for _, port := range b.Ports {
+				if c.Ports = append(c.Ports, string(port)); b.Moves {
+					heirs = append(heirs, heir(string(port), name))
+					b.Moves = false // to one port
+				}
+			}
+		}
+		changes = append(changes, c)
 	}
 	slices.SortFunc(changes, func(a, b netcfg.Change) int { return a.Index - b.Index })
-	return changes
+	return append(changes, heirs...)
+}
+
+// heir returns the change of the port to which the addresses and routes of a bridge go back.
+func heir(port, bridge string) netcfg.Change {
+	want := &netcfg.Spec{Name: port, Kind: netcfg.Port, Master: &netcfg.Master{Name: bridge}}
+	return netcfg.Change{Name: port, Want: want, Expect: netcfg.PresentOrNot, Heir: true}
 }
 
 // removal returns the change that deletes the device of this name and index, if it exists.
@@ -85,7 +106,8 @@ func (r *provision) strangers(declared []declare.Declaration) ([]*netcfg.Device,
 	live, err := r.namespace.Links(names...)
 	seen := map[int]bool{}
 	return slices.DeleteFunc(live, func(d *netcfg.Device) bool {
-		if d == nil || d.Kind != "tun" || r.memory.Devices()[d.Index] == d.Name || seen[d.Index] {
+		other := d == nil || d.Kind != "tun" && !declaredBridge(declared, d)
+		if other || r.memory.Devices()[d.Index] == d.Name || seen[d.Index] {
 			return true
 		}
 		seen[d.Index] = true // it may be declared by an alternative name too
@@ -93,9 +115,20 @@ func (r *provision) strangers(declared []declare.Declaration) ([]*netcfg.Device,
 	}), err
 }
 
+// declaredBridge reports whether the device is a bridge that is declared as one.
+func declaredBridge(declared []declare.Declaration, d *netcfg.Device) bool {
+	return d.Kind == netcfg.Bridge && slices.ContainsFunc(declared, func(o declare.Declaration) bool {
+		return o.Spec.Kind == netcfg.Bridge && o.Spec.Name == d.Name
+	})
+}
+
 // keep reports that a device is not deleted.
-func (r *provision) keep(name string) {
+func (r *provision) keep(d *netcfg.Device) {
 	why := "apply did not create it"
-	r.sayOf(name, "warning: "+why+": it is kept, --force deletes it")
-	r.kept = append(r.kept, jsonResult{Device: name, Result: "kept", Steps: toSteps(nil), Error: &why})
+	how := ": it is kept, --force deletes it"
+	if d.Kind == netcfg.Bridge {
+		how = ": it is kept"
+	}
+	r.sayOf(d.Name, "warning: "+why+how)
+	r.kept = append(r.kept, jsonResult{Device: d.Name, Result: "kept", Steps: toSteps(nil), Error: &why})
 }

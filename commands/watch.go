@@ -90,8 +90,8 @@ func follower(ns *netcfg.Namespace, operands []string) (func(name string) bool, 
 		if devices[0] == nil { // it may appear later
 			continue
 		}
-		if _, err := netcfg.Plan(nil, devices[0]); err != nil {
-			return nil, err
+		if devices[0].Kind != "tun" {
+			return nil, devices[0].NotOurs(name)
 		}
 	}
 	return func(name string) bool {

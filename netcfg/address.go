@@ -26,6 +26,7 @@ type kept struct {
 	tentative bool   // of an address: duplicate address detection has not finished
 	duplicate bool   // of an address: another host on the link has it
 	routeless bool   // of an address: the kernel adds no route to its network
+	moved     bool   // from a port to its bridge, or back
 	plain     bool   // of a route: [Route] describes it completely
 	bare      bool   // of a route: it has no source, metrics or lifetime
 	odd       bool   // of a route: the administrator added it, but [Route] cannot express it

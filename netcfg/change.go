@@ -9,9 +9,12 @@ import (
 
 // A Change is the change of one device that the caller asks for.
 type Change struct {
-	Name   string // may contain one %d if the device is created
-	Index  int    // of the device that is meant; 0: the device that has the name
-	Want   *Spec  // nil: delete the device
+	Name   string   // may contain one %d if the device is created
+	Index  int      // of the device that is meant; 0: the device that has the name
+	Want   *Spec    // nil: delete the device
+	Kind   string   // of the device to delete, as in a Spec
+	Ports  []string // of a bridge to delete: the ports that may leave it; it stays if it has others
+	Heir   bool     // the port gets the addresses and routes of its master, which the run deletes
 	Expect Expect
 	Like   *Spec  // the mode and the queues that an existing device must have; nil: any
 	Unused bool   // an existing device must have no program attached, even if nothing changes

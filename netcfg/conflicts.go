@@ -101,6 +101,8 @@ func (p *planner) refuseRoute(r Route, n *networks) error {
 	switch {
 	case !r.Via.IsValid() || r.kept.onlink || r.kept.elsewhere != 0 || n.near.Contains(r.Via) && !(asked && local):
 		return nil
+	case !asked && p.want.MoveAddresses: // it was reachable through the port
+		return nil
 	case !asked:
 		return p.refuse(cause.NoGateway, "route "+r.String(),
 			"the kernel drops it with the last IPv4 address, and without one its gateway cannot be reached")
@@ -168,7 +170,7 @@ func yield(jobs []*job) {
 	wanted := map[routeKey][]*job{}
 	for _, j := range jobs {
 		for _, s := range j.steps {
-			if j.err == nil && s.Kind == StepAddRoute {
+			if j.err == nil && s.Kind == StepAddRoute && !s.Route.kept.moved {
 				wanted[s.Route.key()] = append(wanted[s.Route.key()], j)
 			}
 		}

@@ -15,15 +15,19 @@ import (
 func (ns *Namespace) createAll(ctx context.Context, steps []*task, o Options) []error {
 	driver.MakeRoom(len(steps))
 	errs := make([]error, len(steps))
-	// names with a %d last: the kernel must not choose a name that another step asks for
-	for _, counted := range []bool{false, true} {
+	// bridges first, names with a %d last: the kernel must not choose a name that another step asks for
+	for pass := range 3 {
 		for i, s := range steps {
-			if link.IsTemplate(s.Device) != counted {
+			turn := map[bool]int{false: 1, true: 2}[link.IsTemplate(s.Device)]
+			if s.NewBridge() != nil {
+				turn = 0
+			}
+			if turn != pass {
 				continue
 			}
 			if ctx.Err() != nil {
 				errs[i] = &cause.Error{Device: s.Device, Cause: cause.Interrupted}
-			} else if err := ns.create(s); err != nil {
+			} else if err := ns.create(s, o); err != nil {
 				errs[i] = ns.explainStep(s, err)
 			} else {
 				o.Log(s.Step)
@@ -69,7 +73,10 @@ func (ns *Namespace) discard(devices []*newDevice) {
 }
 
 // create creates the device of a step, exclusively.
-func (ns *Namespace) create(s *task) error {
+func (ns *Namespace) create(s *task, o Options) error {
+	if s.NewBridge() != nil {
+		return ns.createBridge(s, o)
+	}
 	how := ns.createAlone
 	if s.create.MultiQueue != nil && *s.create.MultiQueue {
 		how = ns.createHidden

@@ -17,8 +17,31 @@ type doomed struct {
 	err error
 }
 
-// deleteAll runs delete steps, as many at a time as the limit of descriptors allows claims.
+// deleteAll runs delete steps: those of bridges last.
 func (ns *Namespace) deleteAll(steps []*task) []error {
+	errs := make([]error, len(steps))
+	var devices []*task
+	var at []int
+	for i, s := range steps {
+		if s.old.Kind != Bridge {
+			devices, at = append(devices, s), append(at, i)
+		}
+	}
+	for i, err := range ns.deleteDevices(devices) {
+		errs[at[i]] = err
+	}
+	for i, s := range steps { // after their ports
+		if s.old.Kind == Bridge {
+			if err := ns.deleteBridge(s); err != nil {
+				errs[i] = ns.explainStep(s, err)
+			}
+		}
+	}
+	return errs
+}
+
+// deleteDevices deletes TUN/TAP devices, as many at a time as the limit of descriptors allows claims.
+func (ns *Namespace) deleteDevices(steps []*task) []error {
 	var errs []error
 	for portion := ns.claims(); len(steps) > 0; {
 		n := min(portion, len(steps))

@@ -4,12 +4,13 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
 // A Device is the observed state of one network device. TUN/TAP devices have the kind "tun"; of other devices only
-// Index, Name and Kind are filled in.
+// Index, Name and Kind are filled in, except of bridges and ports in a run that changes them.
 type Device struct {
 	Index    int
 	Name     string
@@ -36,6 +37,9 @@ type Device struct {
 	Alias       string
 	Master      string // "": none
 	MasterKind  string // "bridge", "vrf"
+
+	Settings rtnl.Settings // of a bridge, or of a port of a bridge
+	VLANs    []rtnl.VLAN   // of a port of a bridge
 
 	Addresses []Address // in the kernel's order, with foreign ones
 	Routes    []Route   // through the device, and through others with one of its addresses as source

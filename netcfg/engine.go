@@ -30,6 +30,8 @@ type job struct {
 
 	back   bool // the undo of another job: it goes by the index alone, and continues after an error
 	halted bool // a step on which the others depend failed in this round
+	bridge *job // of a bridge with which this one fails; nil: none
+	left   bool // a port that does not exist yet, and is left out
 }
 
 // Run makes the changes together: one observation, one plan for each device, the steps of all devices in batches, and a
@@ -87,7 +89,7 @@ func (j *job) report(dryRun bool) Result {
 // begin observes the devices and plans. It plans once more, with all devices in view, the changes whose effects depend
 // on each other.
 func (ns *Namespace) begin(jobs []*job, o Options) error {
-	if err := ns.look(jobs, shallow); err != nil {
+	if err := ns.look(jobs, firstLook(jobs)); err != nil {
 		return err
 	}
 	ns.nameOwners(jobs)
@@ -99,9 +101,12 @@ func (ns *Namespace) begin(jobs []*job, o Options) error {
 			j.index, j.Name = j.before.Index, j.before.Name
 		}
 		if j.err == nil {
-			j.err = j.expect()
+			j.err = j.expect(o)
 		}
-		if j.err != nil {
+	}
+	ns.bridges(jobs, masters)
+	for _, j := range jobs {
+		if j.err != nil || j.left {
 			continue
 		}
 		if j.want, j.err = ns.prepare(j, masters, o); j.err == nil {
@@ -118,6 +123,8 @@ func (ns *Namespace) begin(jobs []*job, o Options) error {
 		}
 	}
 	yield(jobs)
+	ns.keepUsed(jobs)
+	failTogether(jobs)
 	return nil
 }
 
@@ -125,6 +132,9 @@ func (ns *Namespace) begin(jobs []*job, o Options) error {
 func (j *job) plan() {
 	if j.Rules != nil {
 		j.steps = planRules(*j.Rules, j.rules)
+		return
+	}
+	if j.left {
 		return
 	}
 	if j.back && j.now == nil && j.want != nil && j.want.Replace {
@@ -136,7 +146,7 @@ func (j *job) plan() {
 	}
 	j.steps, j.err = Plan(j.want, j.now)
 	for i := range j.steps {
-		j.steps[i].force = j.Force
+		j.steps[i].force, j.steps[i].ports = j.Force, j.Ports
 	}
 	if j.Expect == AbsentOrSame && j.before != nil {
 		j.steps, j.err = nil, differs(j.Name, j.steps, j.err)

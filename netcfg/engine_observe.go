@@ -17,7 +17,7 @@ func (ns *Namespace) deepen(jobs []*job, how depth) error {
 		if j.err != nil || j.before == nil || j.now == nil {
 			continue
 		}
-		if _, j.err = Plan(nil, j.now); j.err != nil {
+		if j.err = j.otherKind(); j.err != nil {
 			continue // a device of another kind has the index now
 		}
 		if j.want == nil || how == own {
@@ -82,7 +82,7 @@ func (ns *Namespace) look(jobs []*job, how depth) error {
 	for _, j := range jobs {
 		index := cmp.Or(j.index, j.Index)
 		if j.now = nil; j.Rules == nil && !link.IsTemplate(j.Name) && (index != 0 || !j.back) {
-			wanted, named = append(wanted, target{j.Name, index}), append(named, j)
+			wanted, named = append(wanted, target{j.Name, index, j.kind() != ""}), append(named, j)
 		}
 	}
 	if len(wanted) == 0 {
@@ -116,7 +116,7 @@ func (j *job) renamed(name string) {
 // needed returns how much of the devices must be read to verify them.
 func needed(jobs []*job) depth {
 	for _, j := range jobs {
-		if j.want != nil && j.want.before != nil {
+		if j.want != nil && (j.want.before != nil || j.want.MoveAddresses) {
 			return deep
 		}
 	}

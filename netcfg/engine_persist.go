@@ -36,7 +36,7 @@ func (ns *Namespace) portions(jobs []*job) [][]*job {
 	room := 0
 	for _, j := range jobs {
 		switch {
-		case j.creates():
+		case j.creates() && j.want.Kind == "":
 			creators, room = append(creators, j), room+j.queueLength()
 		case j.want == nil:
 			deletes = append(deletes, j)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/words"
 )
@@ -45,15 +46,21 @@ func refuseTwins(jobs []*job) {
 }
 
 // expect returns an error if the existing device contradicts what the change expects.
-func (j *job) expect() error {
+func (j *job) expect(o Options) error {
 	switch {
+	case j.now == nil && j.kind() == Port && (o.DeferMaster || j.Heir):
+		if j.left = true; !j.Heir {
+			j.warn("it does not exist yet, so it joins %s later", words.Escape(j.Want.Master.Name))
+		}
+		return nil
 	case j.now == nil && j.Expect == Present:
 		return &cause.Error{Device: j.Name, Cause: cause.NoDevice}
-	case j.now != nil && j.now.Kind != "tun" && (j.Expect == Absent || j.Expect == AbsentOrSame):
+	case j.now != nil && j.otherKind() != nil && (j.Expect == Absent || j.Expect == AbsentOrSame):
 		return &cause.Error{Device: j.Name, Cause: cause.OtherKind, Detail: "exists already, as " + j.now.KindWords()}
 	case j.now != nil && j.now.Kind != "tun":
-		_, err := Plan(nil, j.now)
-		return err
+		return j.otherKind()
+	case j.now != nil && j.otherKind() != nil:
+		return j.otherKind()
 	case j.now != nil && !j.now.Persist && j.Want != nil && !j.Unused &&
 		(j.Expect == AbsentOrSame || j.Expect == PresentOrNot):
 		return &cause.Error{Device: j.Name, Cause: cause.Differs,
@@ -130,13 +137,13 @@ func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Sp
 	m, err := ns.cachedMaster(want.Master.Name, masters)
 	if o.DeferMaster && cause.Of(err) == cause.NoMaster {
 		j.warn("%s does not exist yet, so the device joins it later", words.Escape(want.Master.Name))
-		want.Master = nil
+		want.Master, want.PVID, want.VLANs, want.Settings = nil, nil, nil, rtnl.Settings{}
 		return &want, nil
 	}
 	if err != nil {
 		return nil, j.withoutMaster(err)
 	}
-	j.join(&want, m)
+	j.adapt(&want, m)
 	ns.warnOfMTU(j, &want, masters)
 	return &want, nil
 }

@@ -22,6 +22,10 @@ func (j *job) task(s Step) *task {
 	if j.created && s.Kind != StepCreate {
 		t.Device, t.Index, t.hold, t.absent = j.Name, j.index, j.hold, s.Index == 0
 	}
+	if m := s.master; m != nil && m.of != nil { // its index is known by now
+		made := *m
+		made.index, t.master = m.of.index, &made
+	}
 	if s.phase >= phaseRename && s.Device != j.Name && j.now != nil && s.Index == j.now.Index {
 		t.Device = j.Name
 		if s.old != nil {

@@ -7,9 +7,7 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
-	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,6 +21,7 @@ type Master struct {
 	empty bool // no device has joined it, and none joins before this one
 	hold  bool // it would take the device's MAC address; set its own one first
 	met   bool // a device of this run joins it
+	of    *job // that creates it; nil: it exists
 }
 
 // master looks up the master that a device is to join.
@@ -35,12 +34,7 @@ func (ns *Namespace) master(name string) (*Master, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	ask := rtnl.Request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC),
-		nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(m.Index))))
-	ports, err := rtnl.Dump(ns.socket, ask, func(body []byte) (*Device, bool) {
-		port := decodeLink(body)
-		return port, port != nil && port.masterIndex == m.Index
-	})
+	ports, err := ns.ports(m.Index)
 	return &Master{Name: m.Name, index: m.Index, kind: m.Kind, mtu: m.MTU, mac: m.MAC, empty: len(ports) == 0}, err
 }
 
@@ -74,11 +68,11 @@ func (j *job) withoutMaster(err error) error {
 // address of its ports.
 const bridgePortMAC = 0xfe
 
-// join adapts the Spec of a device to the master that it joins, so that the master itself does not change.
-func (j *job) join(want *Spec, m *Master) {
+// adapt fits the Spec of a device to the master that it joins, so that the master itself does not change.
+func (j *job) adapt(want *Spec, m *Master) {
 	joining := *m
 	want.Master = &joining
-	if m.kind != "bridge" || want.Mode == link.TUN ||
+	if m.kind != Bridge || want.Mode == link.TUN || want.Kind == Port ||
 		j.before != nil && (j.before.Master == m.Name || j.before.Mode == link.TUN) {
 		return
 	}
@@ -95,7 +89,7 @@ func (j *job) join(want *Spec, m *Master) {
 		want.MAC = mac
 	}
 	// A bridge that lost its last port has the MAC address zero, and needs one.
-	joining.hold = !m.mac.IsZero() && (m.empty || slices.Compare(mac, m.mac) < 0)
+	joining.hold = m.of == nil && !m.mac.IsZero() && (m.empty || slices.Compare(mac, m.mac) < 0)
 	joining.empty, m.met = m.empty && !m.met, true
 }
 
@@ -119,8 +113,8 @@ func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
 	}
 }
 
-// master plans the device's move into its master.
-func (p *planner) master() {
+// join plans the device's move into its master, in a phase of the run.
+func (p *planner) join(ph phase) {
 	m := p.want.Master
 	if m == nil || m.Name == p.have.Master {
 		return
@@ -135,10 +129,10 @@ func (p *planner) master() {
 		other := *m
 		other.mac = slices.Clone(m.mac)
 		other.mac[len(other.mac)-1] ^= 1
-		p.step(phaseMaster, Step{Kind: StepHold, master: &other})
+		p.step(ph, Step{Kind: StepHold, master: &other})
 	}
 	if m.hold {
-		p.step(phaseMaster, Step{Kind: StepHold, master: m})
+		p.step(ph, Step{Kind: StepHold, master: m})
 	}
-	p.step(phaseMaster, Step{Kind: StepMaster, master: m})
+	p.step(ph, Step{Kind: StepMaster, master: m})
 }

@@ -75,6 +75,7 @@ func (ns *Namespace) Device(index int) (*Device, error) {
 type target struct {
 	name  string
 	index int
+	any   bool // read it whole, whatever its kind is
 }
 
 func wantedNames(names []string) []target {
@@ -105,17 +106,22 @@ func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device,
 		return nil, err
 	}
 	seen := map[*Device]bool{}
-	ours := slices.DeleteFunc(slices.Clone(found), func(d *Device) bool {
-		twice := seen[d] // named twice: by its name and an alternative one
-		seen[d] = true
-		return twice || d == nil || d.Kind != "tun"
-	})
+	var ours []*Device
+	for i, d := range found {
+		any := len(wanted) > 0 && wanted[i].any
+		if d != nil && !seen[d] && (d.Kind == "tun" || any) { // it may be named twice: by an alternative name too
+			ours, seen[d] = append(ours, d), true
+		}
+	}
 	for _, d := range ours {
-		if !d.MultiQueue {
+		if d.Kind == "tun" && !d.MultiQueue {
 			d.Queues = ns.singleQueue(d)
 		}
 	}
 	if err := ns.readMasters(ours); err != nil {
+		return nil, err
+	}
+	if err := ns.readVLANs(ours); err != nil {
 		return nil, err
 	}
 	if err := ns.readAddresses(ours); err != nil {

@@ -14,7 +14,7 @@ import (
 // Impossible returns the errors of all properties that no device can have, in any state of the kernel. It does not
 // check Access.
 func (want *Spec) Impossible() []error {
-	p := planner{want: want, have: fresh(want.Name, want.Mode)}
+	p := planner{want: want, have: want.fresh()}
 	mtu := p.have.MTU
 	if want.MTU != nil {
 		mtu = *want.MTU
@@ -32,7 +32,9 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	switch {
 	case want == nil && have == nil:
 		return nil, nil
-	case have != nil && have.Kind != "tun":
+	case want != nil && have != nil && !isKind(want.Kind, have):
+		return nil, notKind(want.Kind, have)
+	case want == nil && have.Kind != "tun" && have.Kind != Bridge:
 		return nil, have.NotOurs(have.Name)
 	case want == nil:
 		return []Step{{Kind: StepDelete, Device: have.Name, Index: have.Index, old: have, phase: phaseDelete}}, nil
@@ -48,6 +50,9 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
+	if want.Kind == Port && !want.undo { // first: without its addresses, but outside of the bridge, it reaches nobody
+		p.join(phaseReplace)
+	}
 	p.link()
 	p.addresses()
 	p.routes()
@@ -55,7 +60,10 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 		return nil, err
 	}
 	p.shrink()
-	p.master()
+	if want.Kind != Port || want.undo {
+		p.join(phaseMaster)
+	}
+	p.port()
 	p.rename()
 	p.access()
 	slices.SortStableFunc(p.steps, func(a, b Step) int { return int(a.phase - b.phase) })
@@ -83,7 +91,7 @@ func (p *planner) create() {
 	if asked.Access == nil {
 		asked.Access = users.Root()
 	}
-	p.have = fresh(asked.Name, asked.Mode)
+	p.have = asked.fresh()
 	p.have.Access = *asked.Access
 	p.have.MultiQueue = asked.MultiQueue != nil && *asked.MultiQueue
 	p.step(phaseCreate, Step{Kind: StepCreate, create: &asked})
@@ -205,7 +213,9 @@ func (p *planner) link() {
 	w, h := p.want, p.have
 	var l Link
 	if !p.losesIPv6() {
-		l.MTU = change(w.MTU, h.MTU)
+		if l.MTU = change(w.MTU, h.MTU); h.Kind == Bridge && h.Index == 0 {
+			l.MTU = w.MTU // an MTU that was not set follows the ports
+		}
 	}
 	if w.MAC != nil && !slices.Equal(w.MAC, h.MAC) {
 		l.MAC = w.MAC
@@ -215,7 +225,8 @@ func (p *planner) link() {
 	l.Promisc = change(w.Promisc, h.Promisc)
 	l.Multicast = change(w.Multicast, h.Multicast)
 	l.linkGroup = change(w.linkGroup, h.group)
-	if was, doomed := undoomed(h.group); doomed && w.linkGroup == nil {
+	p.settings(&l)
+	if was, doomed := undoomed(h.group); doomed && w.linkGroup == nil && h.Kind == "tun" {
 		l.linkGroup = &was
 	}
 	if up := change(w.Up, h.Up); up != nil && *up {

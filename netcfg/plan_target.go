@@ -194,7 +194,7 @@ func (p *planner) routes() {
 	goes, wanted, there := setOfRoutes(p.want.RemoveRoutes), setOfRoutes(target), setOfRoutes(p.have.Routes)
 	for _, r := range p.have.Routes {
 		// routes with another type of service may have the same way
-		named := !r.Foreign() && (p.want.Routes != nil || goes.has(r))
+		named := !r.Foreign() && p.want.Routes != nil || goes.has(r) && (!r.Foreign() || p.want.Kind == Port)
 		changed := slices.ContainsFunc(wanted[r.way()], r.sameOrigin) // the kernel changed its source or its MTU
 		if (named || changed) && !p.in(wanted, r) {
 			p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: r})
@@ -207,6 +207,10 @@ func (p *planner) routes() {
 	for _, far := range []bool{false, true} { // a gateway may be in the network of another route
 		for _, r := range target {
 			if r.Via.IsValid() == far && (!p.in(there, r) || drops(r)) {
+				ph := ph
+				if p.want.Kind == Port && r.kept.moved && r.To.Addr().Is6() {
+					ph = phaseInherit
+				}
 				p.step(ph, Step{Kind: StepAddRoute, Route: r})
 			}
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 )
 
@@ -13,6 +14,7 @@ import (
 // for an empty one.
 type Spec struct {
 	Name   string    // may contain one %d if the device is created
+	Kind   string    // "": a TUN/TAP device; or [Bridge] or [Port]
 	Mode   link.Mode // zero: any; of a new device, the mode with which the name begins
 	Access *users.Access
 	Keep   bool // keep an owner or a group that Access does not name
@@ -32,12 +34,22 @@ type Spec struct {
 	MultiQueue            *bool
 	PI, VnetHdr, OneQueue bool
 
+	PVID  *int   // of a port: the VLAN of untagged frames; 0: none
+	VLANs *[]int // of a port: all its VLANs with tagged frames
+
+	Ports []string // of a bridge: links of others that join it, each by its own change
+
+	// MoveAddresses moves the addresses and routes of the ports that join a bridge in the same run to the bridge.
+	MoveAddresses bool
+
 	Replace bool // re-create an existing device that cannot be changed
 
 	// before is the device as it was before the change. The engine restores what the kernel removes with other things.
 	before     *Device
 	undo       bool // restore everything in before, with the order of the addresses
 	downRename bool // the kernel renames only devices that are down
+
+	vlans *[]rtnl.VLAN // in an undo: all VLANs of the port
 }
 
 // Check returns the errors of the Spec itself, for any device: properties that are asked for twice, or both to be added
@@ -115,7 +127,7 @@ func badSpec(format string, args ...any) error {
 // spec returns the Spec that restores all properties of the device which the tried steps may have changed. Changes of
 // other programs are kept.
 func (d *Device) spec(tried []*task) *Spec {
-	s := &Spec{Name: d.Name, before: d, undo: true}
+	s := &Spec{Name: d.Name, Kind: d.kindOf(), before: d, undo: true}
 	for _, step := range tried {
 		switch step.Kind {
 		case StepLink:
@@ -138,6 +150,9 @@ func (d *Device) spec(tried []*task) *Spec {
 			}
 		case StepMaster:
 			s.Master = &Master{Name: d.Master, index: d.masterIndex}
+			s.portOf(d)
+		case StepAddVLAN, StepRemoveVLAN:
+			s.portOf(d)
 		case StepAccess:
 			s.Access = &d.Access
 		case StepRename:
@@ -150,28 +165,45 @@ func (d *Device) spec(tried []*task) *Spec {
 // whole returns the Spec that restores all properties of the device.
 func (d *Device) whole() *Spec {
 	s := &Spec{
-		Name: d.Name, Mode: d.Mode, Access: &d.Access, MultiQueue: &d.MultiQueue, PI: d.PI, VnetHdr: d.VnetHdr,
-		Replace: true, before: d, undo: true,
+		Name: d.Name, Kind: d.kindOf(), Mode: d.Mode, Access: &d.Access, MultiQueue: &d.MultiQueue, PI: d.PI,
+		VnetHdr: d.VnetHdr, Replace: true, before: d, undo: true,
 	}
 	s.Link = d.link()
 	s.linkGroup = &d.group
 	if d.Master != "" {
 		s.Master = &Master{Name: d.Master, index: d.masterIndex}
+		s.portOf(d)
 	}
 	return s
+}
+
+// portOf asks for the settings and the VLANs of the port that the device is, if it is one.
+func (s *Spec) portOf(d *Device) {
+	if d.MasterKind != Bridge {
+		return
+	}
+	for i, value := range d.Settings {
+		if rtnl.Setting(i).OfPort() {
+			s.Settings[i] = value
+		}
+	}
+	s.vlans = &d.VLANs
 }
 
 // link returns the properties of the device, without its link group.
 func (d *Device) link() Link {
 	return Link{MTU: &d.MTU, MAC: d.MAC, TxQueueLen: &d.TxQueueLen, Alias: &d.Alias, Promisc: &d.Promisc,
-		Multicast: &d.Multicast, Up: &d.Up}
+		Multicast: &d.Multicast, Up: &d.Up, Settings: d.Settings}
 }
 
 // Spec returns the Spec of a device like this one: all that the administrator set and that differs from a new device.
 // more lists in sentences the state that a Spec cannot express.
 func (d *Device) Spec() (s *Spec, more []string) {
-	usual := fresh(d.Name, d.Mode)
-	s = &Spec{Name: d.Name, Mode: d.Mode, Access: &d.Access, PI: d.PI, VnetHdr: d.VnetHdr}
+	s = &Spec{Name: d.Name, Kind: d.kindOf(), Mode: d.Mode, PI: d.PI, VnetHdr: d.VnetHdr}
+	usual := s.fresh()
+	if s.Kind == "" {
+		s.Access = &d.Access
+	}
 	s.Link = Link{
 		MAC: d.MAC, TxQueueLen: change(&d.TxQueueLen, usual.TxQueueLen), Alias: change(&d.Alias, usual.Alias),
 		Promisc: change(&d.Promisc, usual.Promisc), Multicast: change(&d.Multicast, usual.Multicast), Up: &d.Up,
@@ -182,6 +214,7 @@ func (d *Device) Spec() (s *Spec, more []string) {
 	if d.MultiQueue {
 		s.MultiQueue = &d.MultiQueue
 	}
+	more = s.describePort(d)
 	if list := matching(d.Addresses, func(a Address) bool { return !a.Foreign() }); len(list) > 0 {
 		s.Addresses = &list
 	}

@@ -2,10 +2,10 @@ package netcfg
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/fix"
-	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
@@ -24,6 +24,8 @@ type Step struct {
 	Route   Route         // add-route, remove-route
 	Rule    rtnl.Rule     // add-rule, remove-rule
 	master  *Master       // hold, master
+	vlan    rtnl.VLAN     // add-vlan, remove-vlan
+	ports   []string      // delete: the ports that may leave the bridge
 	access  *users.Access // access
 	name    string        // rename: the new name
 	down    bool          // rename: the kernel renames only devices that are down
@@ -33,18 +35,6 @@ type Step struct {
 	doubtful bool // add-route: a deeper look shows whether the kernel refuses the route
 
 	phase phase
-}
-
-// Link is a set of link properties. A nil field leaves the property unchanged.
-type Link struct {
-	MTU        *int // bytes
-	MAC        link.MAC
-	TxQueueLen *int // packets
-	Alias      *string
-	Promisc    *bool
-	Multicast  *bool
-	Up         *bool
-	linkGroup  *uint32 // see ip link set group; restored after a killed delete, and by an undo
 }
 
 // StepKind is the kind of a step: the "step" of a plan in JSON.
@@ -62,6 +52,8 @@ const (
 	StepRemoveRule    StepKind = "remove-rule"
 	StepHold          StepKind = "hold" // set a bridge's own MAC address, so it stays the same
 	StepMaster        StepKind = "master"
+	StepAddVLAN       StepKind = "add-vlan"
+	StepRemoveVLAN    StepKind = "remove-vlan"
 	StepAccess        StepKind = "access"
 	StepRename        StepKind = "rename"
 	StepDelete        StepKind = "delete"
@@ -84,6 +76,7 @@ const (
 	phaseRename
 	phaseAccess
 	phaseDelete
+	phaseInherit // the kernel merges an IPv6 route with the same one of the bridge, which is gone now
 	phases
 )
 
@@ -92,6 +85,9 @@ func (s Step) String() string {
 	dev := words.Quote(s.Device)
 	switch s.Kind {
 	case StepCreate:
+		if s.NewBridge() != nil {
+			return "ip link add " + linkName(s.Device) + " type bridge"
+		}
 		return "ip tuntap add dev " + dev + " mode " + s.create.Mode.String() + s.create.createWords()
 	case StepDelete:
 		return "ip link delete dev " + dev
@@ -114,6 +110,10 @@ func (s Step) String() string {
 			return "ip link set " + linkName(s.Device) + " nomaster"
 		}
 		return "ip link set " + linkName(s.Device) + " master " + words.Quote(s.master.Name)
+	case StepAddVLAN:
+		return "bridge vlan add dev " + dev + " " + s.vlan.Words()
+	case StepRemoveVLAN:
+		return fmt.Sprintf("bridge vlan del dev %s vid %d", dev, s.vlan.ID)
 	case StepRename:
 		return "ip link set " + linkName(s.Device) + " name " + words.Quote(s.name)
 	case StepAccess:
@@ -132,12 +132,15 @@ func linkName(name string) string {
 }
 
 func (s Step) routeWords(dev string) string {
-	if s.Kind == StepAddRoute && s.Route.kept.message != nil && !s.Route.kept.plain {
+	if s.Kind == StepAddRoute && s.Route.kept.message != nil && !s.Route.kept.plain && !s.Route.kept.moved {
 		return "# " + dev + ": route " + s.Route.String() + " as it was"
 	}
-	verb := "add"
-	if s.Kind == StepRemoveRoute {
+	verb, protocol := "add", "static"
+	switch {
+	case s.Kind == StepRemoveRoute:
 		verb = "del"
+	case s.Route.kept.moved:
+		verb, protocol = "append", strconv.Itoa(int(s.Route.kept.message[5])) // rtm_protocol
 	}
 	to, rest, _ := strings.Cut(s.Route.String(), " ")
 	if strings.HasPrefix(rest, "via ") {
@@ -146,12 +149,12 @@ func (s Step) routeWords(dev string) string {
 	}
 	words := "ip route " + verb + " " + to + " dev " + dev
 	if s.Kind == StepAddRoute {
-		words += " proto static"
+		words += " proto " + protocol
 	}
 	if rest != "" {
 		words += " " + rest
 	}
-	if s.Route.kept.message == nil && s.Route.Source.IsValid() {
+	if (s.Route.kept.message == nil || s.Route.kept.moved) && s.Route.Source.IsValid() {
 		words += " src " + s.Route.Source.String()
 	}
 	return words
@@ -176,53 +179,6 @@ func (s *Spec) createWords() string {
 		}
 	}
 	return b.String()
-}
-
-// linkProperties are the properties of a Link, in the order in which they must be set.
-var linkProperties = []struct {
-	isSet func(Link) bool
-	copy  func(to *Link, from Link)
-	words func(Link) string // as ip link set accepts the property
-}{
-	{func(l Link) bool { return l.MTU != nil }, func(to *Link, from Link) { to.MTU = from.MTU },
-		func(l Link) string { return fmt.Sprintf("mtu %d", *l.MTU) }},
-	{func(l Link) bool { return l.MAC != nil }, func(to *Link, from Link) { to.MAC = from.MAC },
-		func(l Link) string { return "address " + l.MAC.String() }},
-	{func(l Link) bool { return l.TxQueueLen != nil }, func(to *Link, from Link) { to.TxQueueLen = from.TxQueueLen },
-		func(l Link) string { return fmt.Sprintf("txqueuelen %d", *l.TxQueueLen) }},
-	{func(l Link) bool { return l.Alias != nil }, func(to *Link, from Link) { to.Alias = from.Alias },
-		func(l Link) string { return "alias " + words.Quote(*l.Alias) }},
-	{func(l Link) bool { return l.Promisc != nil }, func(to *Link, from Link) { to.Promisc = from.Promisc },
-		func(l Link) string { return "promisc " + onOff(*l.Promisc) }},
-	{func(l Link) bool { return l.Multicast != nil }, func(to *Link, from Link) { to.Multicast = from.Multicast },
-		func(l Link) string { return "multicast " + onOff(*l.Multicast) }},
-	{func(l Link) bool { return l.linkGroup != nil }, func(to *Link, from Link) { to.linkGroup = from.linkGroup },
-		func(l Link) string { return fmt.Sprintf("group %d", *l.linkGroup) }},
-	{func(l Link) bool { return l.Up != nil }, func(to *Link, from Link) { to.Up = from.Up },
-		func(l Link) string { return map[bool]string{true: "up", false: "down"}[*l.Up] }},
-}
-
-// words returns the properties as ip link set accepts them.
-func (l Link) words() string {
-	var each []string
-	for _, p := range linkProperties {
-		if p.isSet(l) {
-			each = append(each, p.words(l))
-		}
-	}
-	return strings.Join(each, " ")
-}
-
-// split returns the properties of the set singly, in the order in which they must be set.
-func (l Link) split() (singly []Link) {
-	for _, p := range linkProperties {
-		if p.isSet(l) {
-			var one Link
-			p.copy(&one, l)
-			singly = append(singly, one)
-		}
-	}
-	return singly
 }
 
 func onOff(on bool) string {
@@ -251,6 +207,8 @@ func (s Step) what() string {
 			return "no-master"
 		}
 		return "master " + words.Escape(s.master.Name)
+	case StepAddVLAN, StepRemoveVLAN:
+		return fmt.Sprintf("vlan %d", s.vlan.ID)
 	case StepRename:
 		return "name " + words.Escape(s.name)
 	case StepAccess:

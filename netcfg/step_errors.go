@@ -102,7 +102,7 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 		e.Cause = cause.NoPort
 	case s.Kind == StepAddAddress && is(unix.EACCES), s.Kind == StepAddRoute && is(unix.EACCES):
 		where := strings.ReplaceAll(s.Device, ".", "/")
-		if s.hold != nil { // the device will be gone when the user reads this
+		if s.hold != nil || s.absent { // the device will be gone when the user reads this
 			where = "default"
 		}
 		e.Cause, e.Fix = cause.IPv6Off,

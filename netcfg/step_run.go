@@ -21,6 +21,8 @@ func (s Step) encode() *nl.NetlinkRequest {
 		return rtnl.ChangeLink(s.master.index, nl.NewRtAttr(unix.IFLA_ADDRESS, s.master.mac))
 	case StepMaster:
 		return rtnl.ChangeLink(s.Index, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.master.index))))
+	case StepAddVLAN, StepRemoveVLAN:
+		return s.vlan.Change(s.Index, s.Kind == StepRemoveVLAN)
 	case StepRename:
 		return rtnl.ChangeLink(s.Index, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(s.name)))
 	case StepAddAddress:
@@ -63,6 +65,11 @@ func (s Step) encodeLink() *nl.NetlinkRequest {
 	}
 	if s.link.linkGroup != nil {
 		r.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(*s.link.linkGroup)))
+	}
+	for _, ofPort := range []bool{false, true} {
+		if data := s.link.Settings.Data(ofPort); data != nil {
+			r.AddData(data)
+		}
 	}
 	return r
 }

@@ -14,8 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// failAll fails, in an atomic run, all jobs with steps if one job has failed.
+// failAll fails, in an atomic run, all jobs with steps if one job has failed; in others, those that depend on it.
 func failAll(jobs []*job, o Options) {
+	failTogether(jobs)
 	if !o.Atomic || !slices.ContainsFunc(jobs, func(j *job) bool { return j.err != nil }) {
 		return
 	}
@@ -75,7 +76,7 @@ func (ns *Namespace) undo(jobs []*job, o Options) {
 		if j.err == nil || len(j.tried) == 0 || !j.undoable() {
 			continue
 		}
-		u := &job{Change: Change{Name: j.Name, Expect: PresentOrNot}, index: j.index, back: true}
+		u := &job{Change: Change{Name: j.Name, Expect: PresentOrNot, Kind: j.kind()}, index: j.index, back: true}
 		switch {
 		case j.Rules != nil:
 			u.Rules = reverseOf(j.tried)

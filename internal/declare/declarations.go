@@ -36,11 +36,18 @@ func (d *document) declare() []Declaration {
 			d.mistake(s.at, "", "%q is not a device name: %v", s.device, err)
 			continue
 		}
-		entries := withDefaults(s.entries, defaults)
+		entries := s.entries
+		if s.head == headDevice {
+			entries = withDefaults(s.entries, defaults)
+		}
 		d.sharedMAC(r, entries)
 		all = slices.Grow(all, r.Last-r.First+1)
 		for n := r.First; n <= r.Last; n++ {
-			if one := (Declaration{Spec: netcfg.Spec{Name: r.Name(n)}}); d.fill(&one, s, r, n, entries) {
+			one := Declaration{Spec: netcfg.Spec{Name: r.Name(n)}}
+			if s.head == headBridge {
+				one.Spec.Kind = netcfg.Bridge
+			}
+			if d.fill(&one, s, r, n, entries) {
 				all = append(all, one)
 			}
 		}
@@ -51,9 +58,12 @@ func (d *document) declare() []Declaration {
 // knownKeys returns the entries whose keys are known. The others are mistakes.
 func (d *document) knownKeys(s *section) (known []entry) {
 	for _, e := range s.entries {
-		if findKey(e.key) == nil {
+		switch {
+		case s.head == headBridge && keyIn(bridgeKeys, e.key) == nil:
+			d.mistake(e.at, nearestKey(e.key, bridgeKeys), "a bridge has no key %q", e.key)
+		case s.head != headBridge && findKey(e.key) == nil:
 			d.mistake(e.at, unknownKeyHint(e.key), "unknown key %q", e.key)
-		} else {
+		default:
 			known = append(known, e)
 		}
 	}
@@ -111,7 +121,11 @@ func (d *document) fill(one *Declaration, s *section, r link.Range, n int, entri
 func (d *document) apply(one *Declaration, e entry, r link.Range, n int) bool {
 	v, err := e.value.filled(r, n)
 	if err == nil {
-		err = findKey(e.key).set(one, v)
+		table := keys
+		if one.Spec.Kind == netcfg.Bridge {
+			table = bridgeKeys
+		}
+		err = keyIn(table, e.key).set(one, v)
 	}
 	switch err := err.(type) {
 	case nil:
@@ -161,7 +175,8 @@ func (d *document) check(one *Declaration, s *section, entries []entry, valid bo
 		return s.at
 	}
 	spec := &one.Spec
-	if spec.Mode == 0 && at("mode") == s.at {
+	valid = d.checkBridge(one, at) && valid
+	if spec.Kind == "" && spec.Mode == 0 && at("mode") == s.at {
 		if spec.Mode = link.ModeOf(spec.Name); spec.Mode == 0 {
 			hint := `mode = "tun" or mode = "tap"`
 			d.mistake(s.at, hint, "%q begins with neither tun nor tap, and no mode is given", spec.Name)

@@ -13,6 +13,7 @@ import (
 const (
 	headDefaults = "defaults"
 	headDevice   = "device"
+	headBridge   = "bridge"
 )
 
 // A document is one file between its bytes and its declarations.
@@ -29,8 +30,9 @@ type document struct {
 	}
 }
 
-// A section is [defaults] or one [device.NAME], in any of TOML's notations.
+// A section is [defaults], one [device.NAME] or one [bridge.NAME], in any of TOML's notations.
 type section struct {
+	head    string // the first part of the header
 	device  string // the name, or a range of names; "": [defaults]
 	at      int    // offset
 	headed  bool   // it has a header
@@ -139,9 +141,12 @@ func (d *document) head(path []string, at int, list bool) bool {
 	switch {
 	case list:
 		d.mistake(at, "use one pair of brackets: [device.NAME]", "an array of tables")
-	case len(path) == 1 && path[0] == headDevice:
+	case len(path) == 1 && path[0] != headDefaults && depths[path[0]] > 0:
 		return true
-	case len(path) == 1 && path[0] == headDefaults, len(path) == 2 && path[0] == headDevice:
+	case len(path) == depths[path[0]] && isTable(path):
+		d.section(path[:len(path)-1], at)
+		return true
+	case len(path) > 0 && len(path) == depths[path[0]]-1:
 		s := d.section(path, at)
 		if s.headed {
 			d.twice(at, "["+strings.Join(path, ".")+"]", s.at)
@@ -157,15 +162,15 @@ func (d *document) head(path []string, at int, list bool) bool {
 // section returns the section of a path. A new one is added.
 func (d *document) section(path []string, at int) *section {
 	device := ""
-	if path[0] == headDevice {
+	if path[0] != headDefaults {
 		device = path[1]
 		if device == "" {
-			d.mistake(at, "", "a device without a name")
+			d.mistake(at, "", "a %s without a name", path[0])
 		}
 	}
 	s := d.sections[strings.Join(path, "\x00")]
 	if s == nil {
-		s = &section{device: device, at: at, keys: map[string]int{}}
+		s = &section{head: path[0], device: device, at: at, keys: map[string]int{}}
 		d.sections[strings.Join(path, "\x00")] = s
 		d.order = append(d.order, s)
 	}
@@ -174,8 +179,10 @@ func (d *document) section(path []string, at int) *section {
 
 // entry adds a value to the section of its path. An inline table can take the place of a header.
 func (d *document) entry(path []string, at int, v value) {
-	depth := map[string]int{headDefaults: 2, headDevice: 3}[path[0]]
+	depth := depths[path[0]]
 	switch {
+	case depth > 0 && len(path) > depth && isTable(path[:depth]):
+		d.pair(path, depth, at, v)
 	case v.kind == unstable.InlineTable && len(path) < depth:
 		if len(path) == depth-1 && !d.head(path, at, false) {
 			return
@@ -196,3 +203,36 @@ func (d *document) entry(path []string, at int, v value) {
 		s.entries = append(s.entries, entry{key, at, v})
 	}
 }
+
+// depths has the number of the parts of a key in the sections of each header.
+var depths = map[string]int{headDefaults: 2, headDevice: 3, headBridge: 3}
+
+// isTable reports whether the last part of the path of a key is a key of type table.
+func isTable(path []string) bool {
+	k := findKey(path[len(path)-1])
+	return path[0] != headBridge && k != nil && k.kind == "table"
+}
+
+// pair adds a value to a table that is the value of a key.
+func (d *document) pair(path []string, depth, at int, v value) {
+	s, key := d.section(path[:depth-1], at), path[depth-1]
+	if _, there := s.keys[key]; !there {
+		s.keys[key] = at
+		s.entries = append(s.entries, entry{key, at, value{kind: unstable.InlineTable, at: at}})
+	}
+	for i := range s.entries {
+		if e := &s.entries[i]; e.key == key {
+			item := value{kind: unstable.KeyValue, text: strings.Join(path[depth:], "\x00"), at: at, items: []value{v}}
+			for _, other := range e.value.items {
+				if other.text == item.text {
+					d.twice(at, dotted(item.text), other.at)
+					return
+				}
+			}
+			e.value.items = append(e.value.items, item)
+		}
+	}
+}
+
+// dotted returns the parts of a key, which have a zero byte in between, with dots.
+func dotted(key string) string { return strings.ReplaceAll(key, "\x00", ".") }

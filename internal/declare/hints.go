@@ -25,12 +25,18 @@ func unknownKeyHint(name string) string {
 	near := strings.ReplaceAll(cmp.Or(property, lower), "-", "_")
 	near = cmp.Or(map[string]string{"address": "addresses", "route": "routes"}[near], near)
 	if findKey(near) == nil {
-		var known []string
-		for _, k := range keys {
-			known = append(known, k.name)
-		}
-		near = words.Nearest(lower, known)
+		return nearestKey(lower, keys)
 	}
+	return "did you mean " + near + "?"
+}
+
+// nearestKey returns the hint that names the key of a table that was probably meant, or "".
+func nearestKey(name string, table []key) string {
+	var known []string
+	for _, k := range table {
+		known = append(known, k.name)
+	}
+	near := words.Nearest(name, known)
 	if near == "" {
 		return ""
 	}
@@ -61,6 +67,10 @@ func (k key) required() string {
 	switch k.kind {
 	case "array":
 		return "an array of strings"
+	case "array of integers":
+		return "an array of integers"
+	case "table":
+		return "a table in braces"
 	case "boolean":
 		return "true or false"
 	case "integer":
@@ -81,6 +91,8 @@ func (k key) right(word string) string {
 		if b, known := truth[strings.ToLower(word)]; known {
 			return fmt.Sprintf("%s = %t", k.name, b)
 		}
+		return ""
+	case "table", "array of integers":
 		return ""
 	case "integer":
 		if n, err := strconv.Atoi(word); err == nil {
@@ -122,16 +134,17 @@ func (d *document) twice(at int, what string, first int) {
 
 // unknownPath refuses a header, or a key outside of the sections. The hint is what was probably meant.
 func (d *document) unknownPath(path []string, at int) {
-	shown, inDevice, last := words.Escape(strings.Join(path, ".")), path[0] == headDevice, path[len(path)-1]
+	shown, last := words.Escape(strings.Join(path, ".")), path[len(path)-1]
+	inDevice := path[0] == headDevice || path[0] == headBridge
 	dotted := func(parts []string) string {
-		return fmt.Sprintf("quote a name with dots: [device.%q]", strings.Join(parts, "."))
+		return fmt.Sprintf("quote a name with dots: [%s.%q]", path[0], strings.Join(parts, "."))
 	}
 	switch {
 	case inDevice && len(path) == 2:
 		name := words.Escape(last)
-		d.mistake(at, "put its keys below [device."+name+"]", "device %q must be a table, not a value", name)
+		d.mistake(at, "put its keys below ["+path[0]+"."+name+"]", "%s %q must be a table, not a value", path[0], name)
 	case inDevice && len(path) == 3 && findKey(last) != nil:
-		hint := last + " is a key: put it in its own line below [device." + words.Escape(path[1]) + "]"
+		hint := last + " is a key: put it in its own line below [" + path[0] + "." + words.Escape(path[1]) + "]"
 		d.mistake(at, hint, "unknown table %q", shown)
 	case inDevice && len(path) > 2 && findKey(last) == nil:
 		d.mistake(at, dotted(path[1:]), "unknown table %q", shown)
@@ -142,10 +155,10 @@ func (d *document) unknownPath(path []string, at int) {
 	case len(path) == 1 && link.ModeOf(last) != 0:
 		d.mistake(at, "did you mean [device."+shown+"]?", "unknown table %q", shown)
 	default:
-		hint := words.Nearest(path[0], []string{headDefaults, headDevice})
+		hint := words.Nearest(path[0], []string{headDefaults, headDevice, headBridge})
 		if hint != "" {
 			hint = "did you mean " + hint + "?"
 		}
-		d.mistake(at, hint, "unknown table %q: the tables are [defaults] and [device.NAME]", shown)
+		d.mistake(at, hint, "unknown table %q: the tables are [defaults], [device.NAME] and [bridge.NAME]", shown)
 	}
 }

@@ -17,10 +17,11 @@ import (
 // A key is a property in the file. Tests compare the table of keys with the manual and the schema.
 type key struct {
 	name        string
-	kind        string // "string", "integer", "boolean", "array" of strings, or "string or integer"
+	kind        string // "string", "integer", "boolean", "array" of strings, "array of integers", "table", ...
 	least, most int64  // bounds of an integer, in the unit of the manual
 
-	set func(*Declaration, value) error // the error may be of type valueErrors
+	set   func(*Declaration, value) error // the error may be of type valueErrors
+	value func(*netcfg.Spec) string       // as it is printed; "": not asked for; nil: not a setting of a bridge or port
 }
 
 // valueErrors are the wrong items of an array, or a wrong value with a hint.
@@ -57,13 +58,16 @@ var keys = []key{
 	truthKey("vnet_hdr", func(d *Declaration, on bool) { d.Spec.VnetHdr = on }),
 	truthKey("pi", func(d *Declaration, on bool) { d.Spec.PI = on }),
 	truthKey("up", func(d *Declaration, on bool) { d.Spec.Up = &on }),
+	tableKey("port", func() []key { return portKeys }),
 }
 
-// findKey returns the key of that name, or nil.
-func findKey(name string) *key {
-	for i := range keys {
-		if keys[i].name == name {
-			return &keys[i]
+// findKey returns the key of a device of that name, or nil.
+func findKey(name string) *key { return keyIn(keys, name) }
+
+func keyIn(table []key, name string) *key {
+	for i := range table {
+		if table[i].name == name {
+			return &table[i]
 		}
 	}
 	return nil

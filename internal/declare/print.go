@@ -15,21 +15,20 @@ import (
 // TOML returns the table of a file that declares the Spec. The error is that of a name or a text that no file can hold.
 func TOML(s *netcfg.Spec) (string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "[device.%s]\n", tomlKey(s.Name))
+	head := headDevice
+	if s.Kind == netcfg.Bridge {
+		head = headBridge
+	}
+	fmt.Fprintf(&b, "[%s.%s]\n", head, tomlKey(s.Name))
 	line := func(key, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, "%s = %s\n", key, value)
 		}
 	}
-	line("mode", tomlText(s.Mode.String()))
-	switch a := s.Access; {
-	case a == nil:
-	case a.User == nil && a.Group == nil:
-		line("anyone", "true")
-	default:
-		line("user", tomlID(a.User))
-		line("group", tomlID(a.Group))
+	if s.Kind == "" {
+		line("mode", tomlText(s.Mode.String()))
 	}
+	printAccess(s.Access, line)
 	if s.Addresses != nil {
 		line("addresses", tomlList(*s.Addresses))
 	}
@@ -56,6 +55,7 @@ func TOML(s *netcfg.Spec) (string, error) {
 	if s.PI {
 		line("pi", "true")
 	}
+	printBridge(s, line)
 	if s.Up != nil && !*s.Up { // a declared device is up by default
 		line("up", "false")
 	}
@@ -67,6 +67,36 @@ func TOML(s *netcfg.Spec) (string, error) {
 		return "", errors.New("in a file the name is a range")
 	}
 	return b.String(), nil
+}
+
+func printAccess(a *users.Access, line func(key, value string)) {
+	switch {
+	case a == nil:
+	case a.User == nil && a.Group == nil:
+		line("anyone", "true")
+	default:
+		line("user", tomlID(a.User))
+		line("group", tomlID(a.Group))
+	}
+}
+
+// printBridge prints the settings of a bridge, or those of a port.
+func printBridge(s *netcfg.Spec, line func(key, value string)) {
+	for _, k := range bridgeKeys {
+		line(k.name, k.print(s))
+	}
+	if s.Kind == netcfg.Bridge && len(s.Ports) > 0 {
+		line("ports", "[\""+strings.Join(s.Ports, "\", \"")+"\"]")
+	}
+	var port []string
+	for _, k := range portKeys {
+		if value := k.print(s); value != "" {
+			port = append(port, k.name+" = "+value)
+		}
+	}
+	if len(port) > 0 {
+		line("port", "{"+strings.Join(port, ", ")+"}")
+	}
 }
 
 func tomlValue[T int | bool](v *T) string {
@@ -122,4 +152,12 @@ func tomlText(s string) string {
 	}
 	b.WriteByte('"')
 	return b.String()
+}
+
+// print returns the value of a key of a bridge or a port, or "" if the key has no function for it or the Spec no value.
+func (k key) print(s *netcfg.Spec) string {
+	if k.value == nil {
+		return ""
+	}
+	return k.value(s)
 }

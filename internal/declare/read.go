@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -75,11 +76,30 @@ func Read(operands []string) ([]Declaration, error) {
 		}
 		mistakes = append(mistakes, wrong...)
 	}
+	mistakes = append(mistakes, wrongPorts(all, declared)...)
 	errs := make([]error, len(mistakes))
 	for i, m := range mistakes {
 		errs[i] = m
 	}
 	return all, errors.Join(errs...)
+}
+
+// wrongPorts returns the mistakes of ports that are declared as something else.
+func wrongPorts(all []Declaration, declared map[string]Place) (wrong []*Mistake) {
+	ports := map[string]Place{}
+	for _, d := range all {
+		for _, port := range d.Spec.Ports {
+			if at, ours := declared[port]; ours {
+				m := d.mistake("port %q of %s is declared at %s", port, words.Escape(d.Spec.Name), at)
+				m.Fix = fix.Sentence(fmt.Sprintf("write master = %q there", d.Spec.Name))
+				wrong = append(wrong, m)
+			} else if at, twice := ports[port]; twice {
+				wrong = append(wrong, d.mistake("port %q is a port of the bridge declared at %s", port, at))
+			}
+			ports[port] = d.place
+		}
+	}
+	return wrong
 }
 
 // Absolute returns operands that name the same files from every working directory. An empty list is short for

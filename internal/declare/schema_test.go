@@ -61,22 +61,38 @@ func readDocument(t *testing.T, path string) string {
 
 // TestTheSchemaHasTheKeysOfTheFile compares the keys, their types and their bounds.
 func TestTheSchemaHasTheKeysOfTheFile(t *testing.T) {
-	_, properties := readSchema(t)
+	all, properties := readSchema(t)
+	compareKeys(t, keys, properties)
+	compareKeys(t, bridgeKeys, all.Definitions["bridge"].Properties)
+	compareKeys(t, portKeys, all.Definitions["port"].Properties)
+	for _, word := range properties["mode"].Enum {
+		if _, err := link.ParseMode(word); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(properties["mode"].Enum) != 2 {
+		t.Errorf("modes: %v", properties["mode"].Enum)
+	}
+}
+
+func compareKeys(t *testing.T, table []key, properties map[string]*schema) {
+	t.Helper()
 	for name, p := range properties {
-		if findKey(name) == nil {
+		if keyIn(table, name) == nil {
 			t.Errorf("%s is not a key", name)
 		}
 		if p.Description == "" {
 			t.Errorf("%s is not described", name)
 		}
 	}
-	for _, k := range keys {
+	for _, k := range table {
 		p := properties[k.name]
 		if p == nil {
 			t.Errorf("no %s", k.name)
 			continue
 		}
-		want := map[string]any{"string or integer": []any{"string", "integer"}}[k.kind]
+		want := map[string]any{"string or integer": []any{"string", "integer"}, "table": "object",
+			"array of integers": "array"}[k.kind]
 		if want == nil {
 			want = k.kind
 		}
@@ -89,17 +105,12 @@ func TestTheSchemaHasTheKeysOfTheFile(t *testing.T) {
 		if !strings.Contains(k.kind, "integer") {
 			continue
 		}
+		if k.kind == "array of integers" {
+			p = p.Items
+		}
 		if p.Minimum == nil || *p.Minimum != k.least || p.Maximum == nil || *p.Maximum != k.most {
 			t.Errorf("%s has other bounds than %d and %d", k.name, k.least, k.most)
 		}
-	}
-	for _, word := range properties["mode"].Enum {
-		if _, err := link.ParseMode(word); err != nil {
-			t.Error(err)
-		}
-	}
-	if len(properties["mode"].Enum) != 2 {
-		t.Errorf("modes: %v", properties["mode"].Enum)
 	}
 }
 
@@ -172,7 +183,14 @@ func isGood(key, text string) bool {
 
 // TestTheManualHasTheKeysOfTheFile finds each key with its type and its bounds, and no other.
 func TestTheManualHasTheKeysOfTheFile(t *testing.T) {
-	_, list, _ := strings.Cut(readDocument(t, "../../man/tunadm.toml.5"), "\n.Sh KEYS\n")
+	describedKeys(t, "KEYS", keys)
+	describedKeys(t, "BRIDGES", bridgeKeys)
+	describedKeys(t, "PORTS OF BRIDGES", portKeys)
+}
+
+func describedKeys(t *testing.T, section string, table []key) {
+	t.Helper()
+	_, list, _ := strings.Cut(readDocument(t, "../../man/tunadm.toml.5"), "\n.Sh "+section+"\n")
 	list, _, _ = strings.Cut(list, "\n.Sh ")
 	described := map[string]string{}
 	for _, item := range regexp.MustCompile(`(?m)^\.It Cm ([a-z_]+)\n\.Pq (.*)\n`).FindAllStringSubmatch(list, -1) {
@@ -181,12 +199,12 @@ func TestTheManualHasTheKeysOfTheFile(t *testing.T) {
 	if n := strings.Count(list, "\n.It "); n != len(described) {
 		t.Errorf("%d items, %d of them keys with a type and a text", n, len(described))
 	}
-	for _, k := range keys {
+	for _, k := range table {
 		want := map[string]string{"array": "array of strings", "string or integer": "string, or integer"}[k.kind]
 		if want == "" {
 			want = k.kind
 		}
-		if k.most != 0 {
+		if k.most != 0 && k.kind != "array of integers" {
 			want = fmt.Sprintf("%s from %d to %d", want, k.least, k.most)
 		}
 		if got := described[k.name]; got != want {

@@ -86,3 +86,25 @@ func (a *Address) Marshal(kind, flags int) *nl.NetlinkRequest {
 	return Request(kind, unix.NLM_F_ACK|flags, msg,
 		nl.NewRtAttr(unix.IFA_LOCAL, a.Local.AsSlice()), nl.NewRtAttr(unix.IFA_ADDRESS, other.AsSlice()))
 }
+
+// MovedAddress returns the body of an address message for another link: without a label, which names the link, and
+// without duplicate address detection, because the address has been in use in the same network.
+func MovedAddress(message []byte) []byte {
+	m := slices.Clone(message[:unix.SizeofIfAddrmsg])
+	inet6 := m[0] == unix.AF_INET6
+	if inet6 {
+		m[2] |= unix.IFA_F_NODAD
+	}
+	for kind, value := range Attributes(message[unix.SizeofIfAddrmsg:]) {
+		switch kind {
+		case unix.IFA_LABEL:
+			continue
+		case unix.IFA_FLAGS:
+			if inet6 {
+				value = nl.Uint32Attr(Uint32(value) | unix.IFA_F_NODAD)
+			}
+		}
+		m = append(m, nl.NewRtAttr(int(kind), slices.Clone(value)).Serialize()...)
+	}
+	return m
+}

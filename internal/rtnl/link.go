@@ -30,6 +30,7 @@ type Link struct {
 
 	Counters [25]uint64 // struct rtnl_link_stats64; the last one since Linux 5.19
 	Tun      Tun        // of a link of the kind "tun"
+	Settings Settings   // of a bridge, or of a port of a bridge
 }
 
 // A Tun is what the TUN/TAP driver reports of a device.
@@ -86,13 +87,23 @@ func (l *Link) Unmarshal(body []byte) bool {
 }
 
 func (l *Link) unmarshalInfo(info []byte) {
+	port := false
 	for kind, value := range Attributes(info) {
 		switch kind {
 		case nl.IFLA_INFO_KIND:
 			l.Kind = text(value)
 		case nl.IFLA_INFO_DATA:
-			if l.Kind == "tun" {
+			switch l.Kind {
+			case "tun":
 				l.Tun.unmarshal(value)
+			case "bridge":
+				l.Settings.unmarshal(value, false)
+			}
+		case nl.IFLA_INFO_SLAVE_KIND:
+			port = text(value) == "bridge"
+		case nl.IFLA_INFO_SLAVE_DATA:
+			if port {
+				l.Settings.unmarshal(value, true)
 			}
 		}
 	}

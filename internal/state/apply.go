@@ -17,13 +17,15 @@ type Memory struct {
 	store
 	before map[int]string // names by index, as they were read
 	now    map[int]string
-	room   int // the least size of the file in bytes
+	bridge map[int]*Bridge // of those that are bridges
+	room   int             // the least size of the file in bytes
 }
 
 // Recall returns the memory of the operands in a namespace. Operands are compared as they are. A damaged record counts
 // as empty, and the warning reports it. The error is a [*cause.Error].
 func (d Directory) Recall(operands []string, namespace string) (m *Memory, warning string, err error) {
-	m = &Memory{store: d.open("", namespace, operands...), before: map[int]string{}, now: map[int]string{}}
+	m = &Memory{store: d.open("", namespace, operands...), before: map[int]string{}, now: map[int]string{},
+		bridge: map[int]*Bridge{}}
 	r, err := m.read()
 	if damaged := (damagedError{}); errors.As(err, &damaged) {
 		return m, fmt.Sprintf("%s is damaged and was ignored: %v", m.file(), err), nil
@@ -41,12 +43,32 @@ func (d Directory) Recall(operands []string, namespace string) (m *Memory, warni
 		}
 		index := int(d.Index)
 		m.before[index], m.now[index] = string(d.Name), string(d.Name)
+		if d.Bridge != nil {
+			m.bridge[index] = d.Bridge
+		}
 	}
 	return m, warning, nil
 }
 
 // Devices returns the remembered devices: their names by index.
 func (m *Memory) Devices() map[int]string { return m.before }
+
+// Bridge returns what is remembered of the device with that index if it is a bridge, and else nil.
+func (m *Memory) Bridge(index int) *Bridge { return m.bridge[index] }
+
+// joined adds the ports of a declared bridge.
+func (m *Memory) joined(index int, want *netcfg.Spec) {
+	b := Bridge{Moves: want.MoveAddresses}
+	if known := m.bridge[index]; known != nil {
+		b = Bridge{Ports: slices.Clone(known.Ports), Moves: known.Moves || b.Moves}
+	}
+	for _, port := range want.Ports {
+		if !slices.Contains(b.Ports, Text(port)) {
+			b.Ports = append(b.Ports, Text(port))
+		}
+	}
+	m.bridge[index] = &b
+}
 
 // Forget removes a remembered device that no longer exists.
 func (m *Memory) Forget(index int) { delete(m.before, index) }
@@ -70,7 +92,9 @@ func (m *Memory) Reserve(gone []netcfg.Step) error {
 func (m *Memory) Remember(made []netcfg.Step) error {
 	for _, s := range made {
 		if _, ours := m.before[s.Restores()]; ours || s.Restores() == 0 {
-			m.now[s.Index] = s.Device
+			if m.now[s.Index] = s.Device; s.NewBridge() != nil {
+				m.joined(s.Index, s.NewBridge())
+			}
 		}
 	}
 	return m.save()
@@ -87,6 +111,9 @@ func (m *Memory) Settle(changes []netcfg.Change, results []netcfg.Result) error 
 		}
 		if r.Index != 0 && (r.Made || ours) {
 			m.now[r.Index] = r.Name
+			if want := changes[i].Want; want != nil && want.Kind == netcfg.Bridge {
+				m.joined(r.Index, want)
+			}
 		}
 		if r.Before == 0 && !r.Renamed {
 			delete(m.now, changes[i].Index)
@@ -102,7 +129,7 @@ func (m *Memory) save() error {
 	}
 	all := make([]device, 0, len(m.now))
 	for index, name := range m.now {
-		all = append(all, device{Text(name), int64(index)})
+		all = append(all, device{Text(name), int64(index), m.bridge[index]})
 	}
 	slices.SortFunc(all, func(a, b device) int { return cmp.Compare(a.Index, b.Index) })
 	m.record.Devices = &all

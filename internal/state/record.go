@@ -33,8 +33,15 @@ type record struct {
 }
 
 type device struct {
-	Name  Text  `json:"name"`
-	Index int64 `json:"index"`
+	Name   Text    `json:"name"`
+	Index  int64   `json:"index"`
+	Bridge *Bridge `json:"bridge,omitempty"`
+}
+
+// A Bridge is what is remembered of a bridge beside its name and index.
+type Bridge struct {
+	Ports []Text `json:"ports,omitempty"` // links of others that apply made join
+	Moves bool   `json:"moves,omitempty"` // the addresses and routes of these ports moved to the bridge
 }
 
 // format is the number of the current format.

@@ -1,0 +1,223 @@
+package rtnl
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// A Setting is a setting of a bridge, or of a port of a bridge.
+type Setting int
+
+// The settings. Those of a bridge come first.
+const (
+	STP Setting = iota
+	ForwardDelay
+	Ageing
+	VLANFiltering
+	MulticastSnooping
+
+	Isolated
+	Learning
+	Flood
+	Cost
+	Priority
+	Hairpin
+
+	settings
+)
+
+// Settings are values by their Setting. Times are in seconds, and switches are 0 or 1. Nil: not reported, or not asked
+// for.
+type Settings [settings]*int
+
+// settingTable has the attribute of each Setting, its size in bytes, its unit as a part of the one of Settings, and its
+// word in ip(8). Least and most are the bounds of the kernel.
+var settingTable = [settings]struct {
+	word        string
+	attribute   int
+	size, part  int
+	least, most int
+}{
+	STP:               {"stp_state", nl.IFLA_BR_STP_STATE, 4, 1, 0, 1},
+	ForwardDelay:      {"forward_delay", nl.IFLA_BR_FORWARD_DELAY, 4, 100, 0, 30},
+	Ageing:            {"ageing_time", nl.IFLA_BR_AGEING_TIME, 4, 100, 0, 1_000_000},
+	VLANFiltering:     {"vlan_filtering", nl.IFLA_BR_VLAN_FILTERING, 1, 1, 0, 1},
+	MulticastSnooping: {"mcast_snooping", nl.IFLA_BR_MCAST_SNOOPING, 1, 1, 0, 1},
+	Isolated:          {"isolated", nl.IFLA_BRPORT_ISOLATED, 1, 1, 0, 1},
+	Learning:          {"learning", nl.IFLA_BRPORT_LEARNING, 1, 1, 0, 1},
+	Flood:             {"flood", nl.IFLA_BRPORT_UNICAST_FLOOD, 1, 1, 0, 1},
+	Cost:              {"cost", nl.IFLA_BRPORT_COST, 4, 1, 1, 65535},
+	Priority:          {"priority", nl.IFLA_BRPORT_PRIORITY, 2, 1, 0, 63},
+	Hairpin:           {"hairpin", nl.IFLA_BRPORT_MODE, 1, 1, 0, 1},
+}
+
+// OfPort reports whether the setting is one of a port.
+func (s Setting) OfPort() bool { return s >= Isolated }
+
+// Bounds returns the smallest and the largest value that the kernel accepts.
+func (s Setting) Bounds() (least, most int) { return settingTable[s].least, settingTable[s].most }
+
+// Words returns a value of the setting as ip link set accepts it after type bridge or type bridge_slave.
+func (s Setting) Words(value int) string {
+	row := settingTable[s]
+	if s.OfPort() && row.most == 1 {
+		return row.word + " " + map[bool]string{true: "on", false: "off"}[value != 0]
+	}
+	return fmt.Sprintf("%s %d", row.word, value*row.part)
+}
+
+// Data returns the attribute of a link request that changes the settings, those of a bridge or those of a port. It is
+// nil if none of them is set.
+func (l *Settings) Data(ofPort bool) *nl.RtAttr {
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	kind, data := nl.IFLA_INFO_KIND, nl.IFLA_INFO_DATA
+	if ofPort {
+		kind, data = nl.IFLA_INFO_SLAVE_KIND, nl.IFLA_INFO_SLAVE_DATA
+	}
+	info.AddRtAttr(kind, nl.NonZeroTerminated("bridge"))
+	list, n := info.AddRtAttr(data, nil), 0
+	for s, value := range l {
+		if value == nil || Setting(s).OfPort() != ofPort {
+			continue
+		}
+		row := settingTable[s]
+		raw := make([]byte, 4)
+		switch v := uint64(*value) * uint64(row.part); row.size {
+		case 1:
+			raw[0] = byte(v)
+		case 2:
+			binary.NativeEndian.PutUint16(raw, uint16(v))
+		default:
+			binary.NativeEndian.PutUint32(raw, uint32(min(v, math.MaxUint32)))
+		}
+		list.AddRtAttr(row.attribute, raw[:row.size])
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	return info
+}
+
+// unmarshal reads the settings of a bridge, or those of a port.
+func (l *Settings) unmarshal(data []byte, ofPort bool) {
+	for kind, raw := range Attributes(data) {
+		for s := range settings {
+			row := settingTable[s]
+			if s.OfPort() != ofPort || row.attribute != int(kind) || len(raw) != row.size {
+				continue
+			}
+			value := 0
+			switch row.size {
+			case 1:
+				value = int(raw[0])
+			case 2:
+				value = int(Uint16(raw))
+			default:
+				value = int(Uint32(raw)) / row.part
+			}
+			if row.most == 1 { // STP in user space is 2
+				value = min(value, 1)
+			}
+			l[s] = &value
+		}
+	}
+}
+
+// NewBridge returns a request to create a bridge. An index of 0 lets the kernel choose; without an address, the kernel
+// gives it that of its ports.
+func NewBridge(name string, index int, address []byte) *nl.NetlinkRequest {
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
+	r := Request(unix.RTM_NEWLINK, unix.NLM_F_ACK|unix.NLM_F_CREATE|unix.NLM_F_EXCL, msg,
+		nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)), info)
+	if address != nil {
+		r.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, address))
+	}
+	return r
+}
+
+// AskPorts returns a request for the links that have a master.
+func AskPorts(master int) *nl.NetlinkRequest {
+	return Request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC),
+		nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(master))))
+}
+
+// A VLAN is one that a port of a bridge is a member of.
+type VLAN struct {
+	ID             uint16
+	PVID, Untagged bool
+}
+
+// flags of struct bridge_vlan_info
+const (
+	vlanPVID     = 1 << 1
+	vlanUntagged = 1 << 2
+)
+
+// AskVLANs returns a request for the VLANs of all ports, which [PortVLANs] reads.
+func AskVLANs() *nl.NetlinkRequest {
+	return Request(unix.RTM_GETLINK, unix.NLM_F_DUMP, nl.NewIfInfomsg(unix.AF_BRIDGE),
+		nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(nl.RTEXT_FILTER_BRVLAN)))
+}
+
+// PortVLANs returns the index of a port and its VLANs.
+func PortVLANs(body []byte) (index int, all []VLAN) {
+	if len(body) < unix.SizeofIfInfomsg {
+		return 0, nil
+	}
+	for kind, spec := range Attributes(body[unix.SizeofIfInfomsg:]) {
+		if kind != unix.IFLA_AF_SPEC {
+			continue
+		}
+		for kind, value := range Attributes(spec) {
+			if kind == nl.IFLA_BRIDGE_VLAN_INFO && len(value) >= 4 {
+				flags := Uint16(value)
+				pvid, untagged := flags&vlanPVID != 0, flags&vlanUntagged != 0
+				all = append(all, VLAN{ID: Uint16(value[2:]), PVID: pvid, Untagged: untagged})
+			}
+		}
+	}
+	return int(Uint32(body[4:])), all
+}
+
+// Change returns the request to add the VLAN to a port, or to remove it. Adding it once more changes its flags.
+func (v VLAN) Change(port int, remove bool) *nl.NetlinkRequest {
+	msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
+	msg.Index = int32(port)
+	raw := make([]byte, 4)
+	flags := uint16(0)
+	if v.PVID {
+		flags |= vlanPVID
+	}
+	if v.Untagged {
+		flags |= vlanUntagged
+	}
+	binary.NativeEndian.PutUint16(raw, flags)
+	binary.NativeEndian.PutUint16(raw[2:], v.ID)
+	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+	spec.AddRtAttr(nl.IFLA_BRIDGE_VLAN_INFO, raw)
+	kind := unix.RTM_SETLINK
+	if remove {
+		kind = unix.RTM_DELLINK
+	}
+	return Request(kind, unix.NLM_F_ACK, msg, spec)
+}
+
+// Words returns the VLAN as bridge vlan add accepts it.
+func (v VLAN) Words() string {
+	words := fmt.Sprintf("vid %d", v.ID)
+	if v.PVID {
+		words += " pvid"
+	}
+	if v.Untagged {
+		words += " untagged"
+	}
+	return words
+}

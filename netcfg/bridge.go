@@ -1,0 +1,225 @@
+package netcfg
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/words"
+)
+
+// The kinds of a Spec that are not TUN/TAP devices. A change of a port asks for its master, and for nothing else.
+const (
+	Bridge = "bridge"
+	Port   = "port" // a link of any kind, which others own
+)
+
+// otherKind returns the error of a device that has the name and is not of the kind that the change means.
+func (j *job) otherKind() error {
+	if isKind(j.kind(), j.now) {
+		return nil
+	}
+	return notKind(j.kind(), j.now)
+}
+
+// kind returns the kind of the device that the change means.
+func (c Change) kind() string {
+	if c.Want != nil {
+		return c.Want.Kind
+	}
+	return c.Kind
+}
+
+// NewBridge returns the Spec of the bridge that the step creates, or nil.
+func (s Step) NewBridge() *Spec {
+	if s.create == nil || s.create.Kind != Bridge {
+		return nil
+	}
+	return s.create
+}
+
+// isKind reports whether the device is of the kind of a Spec.
+func isKind(kind string, d *Device) bool {
+	return kind == Port || d.Kind == Bridge && kind == Bridge || d.Kind == "tun" && kind == ""
+}
+
+func notKind(kind string, d *Device) error {
+	if kind == Bridge {
+		return &cause.Error{Device: d.Name, Cause: cause.OtherKind, Detail: "it is " + d.KindWords() + ", not a bridge"}
+	}
+	return d.NotOurs(d.Name)
+}
+
+// kindOf returns the kind of a Spec that restores the device.
+func (d *Device) kindOf() string {
+	switch d.Kind {
+	case "tun":
+		return ""
+	case Bridge:
+		return Bridge
+	}
+	return Port
+}
+
+// fresh returns the device that the Spec describes as the kernel creates it.
+func (s *Spec) fresh() *Device {
+	if s.Kind == Bridge {
+		return &Device{Name: s.Name, Kind: Bridge, MTU: 1500, TxQueueLen: 1000, Multicast: true}
+	}
+	return fresh(s.Name, s.Mode)
+}
+
+// firstLook returns how much must be read before the run: what moves to a bridge has any origin.
+func firstLook(jobs []*job) depth {
+	if slices.ContainsFunc(jobs, func(j *job) bool { return j.Heir || j.Want != nil && j.Want.MoveAddresses }) {
+		return deep
+	}
+	return shallow
+}
+
+// newMaster chooses the MAC address of a new bridge, and returns it as the master of other devices. A bridge with a MAC
+// address that was set keeps it, whichever ports come and go. The address of its first port is known in the network.
+func (j *job) newMaster(ports []*job) *Master {
+	m := &Master{Name: j.Name, kind: Bridge, mtu: 1500, of: j}
+	first := true
+	for _, k := range ports {
+		if k.now == nil || len(k.now.MAC) != 6 || k.now.MAC.IsZero() { // the kernel will refuse it
+			continue
+		}
+		if j.Want.MAC == nil {
+			j.Want.MAC = k.now.MAC
+		}
+		if first || k.now.MTU < m.mtu {
+			m.mtu = k.now.MTU
+		}
+		first = false
+	}
+	if j.Want.MAC == nil {
+		j.Want.MAC = link.RandomMAC(2) // locally administered
+	}
+	if j.Want.MTU != nil {
+		m.mtu = *j.Want.MTU
+	}
+	m.mac = j.Want.MAC
+	return m
+}
+
+// failTogether fails a bridge with its ports: what moved between them is put back as a whole. It fails the devices that
+// join a new bridge with it.
+func failTogether(jobs []*job) {
+	other := func(j *job) error { return &cause.Error{Device: j.Name, Cause: cause.OtherFailed} }
+	for _, j := range jobs {
+		if b := j.bridge; b != nil && j.err != nil && b.err == nil && j.Want.Kind == Port {
+			b.err = other(b)
+		}
+	}
+	for _, j := range jobs {
+		if j.bridge != nil && j.bridge.err != nil && j.err == nil {
+			j.err = other(j)
+		}
+	}
+}
+
+// createBridge creates the bridge of a step. It is remembered under an index before it exists: the kernel has no bridge
+// that vanishes with its program. The index is random, so no bridge of another program has it by chance.
+func (ns *Namespace) createBridge(s *task, o Options) error {
+	const tries, least, most = 16, 10_000, 1 << 16
+	var err error
+	for range tries {
+		s.Index = least + rand.IntN(most-least)
+		if against := o.ahead([]Step{s.Step}, nil); against != nil {
+			return against
+		}
+		if err = ns.socket.Do(rtnl.NewBridge(s.Device, s.Index, s.create.MAC), nil); err == nil {
+			return nil
+		}
+		if _, missing := ns.link("", s.Index); missing != nil {
+			break
+		}
+	}
+	s.Index = 0
+	return ns.explainCreate(s.Device, err)
+}
+
+// ports returns the links that have joined a master.
+func (ns *Namespace) ports(master int) ([]*Device, error) {
+	return rtnl.Dump(ns.socket, rtnl.AskPorts(master), func(body []byte) (*Device, bool) {
+		port := decodeLink(body)
+		return port, port != nil && port.masterIndex == master
+	})
+}
+
+// keepUsed fails the deletion of bridges with a port that stays and that the change does not name.
+func (ns *Namespace) keepUsed(jobs []*job) {
+	going := map[int]bool{}
+	for _, j := range jobs {
+		going[j.index] = j.err == nil && j.Want == nil
+	}
+	for _, j := range jobs {
+		if j.err == nil && j.Want == nil && j.before != nil && j.before.Kind == Bridge {
+			if j.err = ns.busyBridge(j.before, j.Ports, going); j.err != nil {
+				j.steps = nil
+			}
+		}
+	}
+}
+
+// busyBridge returns the error of a bridge with a port that does not go and may not leave.
+func (ns *Namespace) busyBridge(d *Device, leave []string, going map[int]bool) error {
+	ports, err := ns.ports(d.Index)
+	if err != nil {
+		return unread(d.Name, err)
+	}
+	var names []string
+	for _, p := range ports {
+		if !going[p.Index] && !slices.Contains(leave, p.Name) {
+			names = append(names, words.Escape(p.Name))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	how := fix.Run(fix.InNamespace("ip", "link", "set", "dev", names[0], "nomaster"))
+	return &cause.Error{Device: d.Name, Cause: cause.InUse, Err: errBusy, Fix: how,
+		Detail: fmt.Sprintf("in use by its port %s", strings.Join(names, ", "))}
+}
+
+// deleteBridge deletes the bridge of a step, unless a port has joined it in the meantime.
+func (ns *Namespace) deleteBridge(s *task) error {
+	now, err := ns.link("", s.Index)
+	switch {
+	case err != nil && !cause.Gone(err):
+		return err
+	case err != nil || now.Kind != Bridge || now.Name != s.Device:
+		return cause.Vanished(s.Device)
+	}
+	if err := ns.busyBridge(now, s.ports, nil); err != nil {
+		return err
+	}
+	if err = ns.deleteLink(s.Index); err != nil && !cause.Gone(err) && ns.absent(s.Index) {
+		return nil // the kernel's answer was lost
+	}
+	return err
+}
+
+// Bridge returns the Spec of a bridge like an existing one, with the ports that are not TUN/TAP devices, and in
+// sentences what it cannot express. It returns nil if the device is none.
+func (ns *Namespace) Bridge(name string) (s *Spec, more []string, err error) {
+	found, err := ns.observe([]target{{name: name, any: true}}, shallow, false)
+	if err != nil || found[0] == nil || found[0].Kind != Bridge {
+		return nil, nil, err
+	}
+	s, more = found[0].Spec()
+	ports, err := ns.ports(found[0].Index)
+	for _, p := range ports {
+		if p.Kind != "tun" {
+			s.Ports = append(s.Ports, p.Name)
+		}
+	}
+	return s, more, err
+}

@@ -1,0 +1,152 @@
+package netcfg
+
+import (
+	"slices"
+
+	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/words"
+)
+
+// bridges prepares the changes of bridges in a run: who depends on them, what a new one is like, and the addresses that
+// move between a bridge and its ports.
+func (ns *Namespace) bridges(jobs []*job, masters map[string]*Master) {
+	for _, j := range jobs {
+		if j.kind() != Bridge {
+			continue
+		}
+		var ports []*job
+		for _, k := range jobs {
+			switch {
+			case k == j || k.Want == nil || k.Want.Master == nil || k.Want.Master.Name != j.Name:
+			case k.kind() == Port:
+				k.bridge, ports = j, append(ports, k)
+			case j.now == nil || j.err != nil:
+				k.bridge = j
+			}
+		}
+		switch {
+		case j.err != nil:
+			continue
+		case j.Want == nil:
+			for _, k := range ports {
+				k.inherit(j.now)
+			}
+			continue
+		case j.Want.MoveAddresses || len(ports) > 0:
+			want := *j.Want
+			j.Want = &want
+		}
+		for _, k := range ports {
+			if err := j.move(k); err != nil {
+				k.err = err
+			}
+		}
+		if j.now == nil {
+			masters[j.Name] = j.newMaster(ports)
+		}
+	}
+}
+
+// inherit adds the addresses and routes of a bridge that is deleted to those of its port.
+func (j *job) inherit(bridge *Device) {
+	want := *j.Want
+	want.Master, want.MoveAddresses = nil, true // the port leaves the bridge when that is deleted
+	if j.Want = &want; bridge == nil || j.now == nil || !j.Heir || j.now.Master != bridge.Name {
+		return
+	}
+	addresses, routes := bridge.movable()
+	for _, a := range addresses {
+		want.AddAddresses = append(want.AddAddresses, a.move())
+	}
+	for _, r := range routes {
+		want.AddRoutes = append(want.AddRoutes, r.move())
+	}
+}
+
+// movable returns the addresses and routes that are not the kernel's own for the link.
+func (d *Device) movable() ([]Address, []Route) {
+	return matching(d.Addresses, func(a Address) bool { return !a.Local.IsLinkLocalUnicast() || a.Local.Is4() }),
+		matching(d.Routes, func(r Route) bool { return r.kept.elsewhere == 0 })
+}
+
+func (a Address) move() Address {
+	a.kept.message, a.kept.moved = rtnl.MovedAddress(a.kept.message), true
+	return a
+}
+
+func (r Route) move() Route {
+	r.kept.moved = true
+	return r
+}
+
+// move adds the addresses and routes of a port to those of its bridge, and to those that the port loses. It returns an
+// error if the port may not lose them.
+func (j *job) move(port *job) error {
+	d := port.now
+	if d == nil || port.err != nil {
+		return nil
+	}
+	own, routes := d.movable()
+	switch {
+	case d.Master != "" && d.Master != j.Name:
+		return &cause.Error{Device: d.Name, Cause: cause.InUse, Detail: "it is a port of " + words.Escape(d.Master),
+			Fix: fix.Run(fix.InNamespace("ip", "link", "set", "dev", d.Name, "nomaster")), Err: errBusy}
+	case len(own) == 0:
+		return nil
+	case !j.Want.MoveAddresses:
+		return &cause.Error{Device: d.Name, Cause: cause.AddressTaken, What: "address " + own[0].String(),
+			Detail: "the addresses of a port belong on the bridge",
+			Fix: fix.Sentence("declare them below [bridge." + words.Escape(j.Name) +
+				"], and write move_addresses = true there")}
+	}
+	if err := j.undeclared(d, own, routes); err != nil {
+		return err
+	}
+	spec := *port.Want
+	port.Want = &spec
+	for _, a := range own {
+		spec.RemoveAddresses = append(spec.RemoveAddresses, a)
+		if a.Foreign() {
+			j.warn("%s of %s has a lifetime: the program that renews it must do so on %s", a, words.Escape(d.Name),
+				words.Escape(j.Name))
+		}
+		if j.Want.AddAddresses = append(slices.Clip(j.Want.AddAddresses), a.move()); j.Want.Addresses != nil {
+			j.Want.Addresses = without(*j.Want.Addresses, a.same) // it is sent as the kernel has it
+		}
+	}
+	for _, r := range routes {
+		spec.RemoveRoutes = append(spec.RemoveRoutes, r)
+		if j.Want.AddRoutes = append(slices.Clip(j.Want.AddRoutes), r.move()); j.Want.Routes != nil {
+			j.Want.Routes = without(*j.Want.Routes, r.alike)
+		}
+	}
+	return nil
+}
+
+func without[T any](list []T, match func(T) bool) *[]T {
+	rest := slices.DeleteFunc(slices.Clone(list), match)
+	return &rest
+}
+
+// undeclared returns the error of an address or a route of a port that the next run would remove from the bridge,
+// because the bridge declares others.
+func (j *job) undeclared(port *Device, addresses []Address, routes []Route) error {
+	missing := func(what string) error {
+		return &cause.Error{Device: port.Name, Cause: cause.BadRequest, What: what,
+			Detail: words.Escape(j.Name) + " declares others, without this one",
+			Fix:    fix.Sentence("add it to the declaration of " + words.Escape(j.Name))}
+	}
+	for _, a := range addresses {
+		if j.Want.Addresses != nil && !a.Foreign() && !slices.ContainsFunc(*j.Want.Addresses, a.same) {
+			return missing("address " + a.String())
+		}
+	}
+	for _, r := range routes {
+		if j.Want.Routes != nil && !r.Foreign() && !slices.ContainsFunc(*j.Want.Routes, r.alike) {
+			return missing("route " + r.String())
+		}
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package netcfg
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tunadm/tunadm/internal/rtnl"
+	"golang.org/x/sys/unix"
+)
+
+// settings plans the settings of a bridge, or those of a port whose master stays the same.
+func (p *planner) settings(l *Link) {
+	for s := range p.want.Settings {
+		if rtnl.Setting(s).OfPort() && (p.joins() || p.have.MasterKind != Bridge) {
+			continue
+		}
+		if have := p.have.Settings[s]; have == nil {
+			l.Settings[s] = p.want.Settings[s]
+		} else {
+			l.Settings[s] = change(p.want.Settings[s], *have)
+		}
+	}
+}
+
+// joins reports whether the device changes its master.
+func (p *planner) joins() bool {
+	return p.want.Master != nil && p.want.Master.Name != p.have.Master
+}
+
+// port plans the settings and the VLANs of a port after it has joined its bridge. A new port has only VLAN 1.
+func (p *planner) port() {
+	have, joins := p.have.VLANs, p.joins()
+	if joins {
+		have = []rtnl.VLAN{{ID: 1, PVID: true, Untagged: true}}
+		var l Link
+		for s, value := range p.want.Settings {
+			if rtnl.Setting(s).OfPort() {
+				l.Settings[s] = value
+			}
+		}
+		if len(l.split()) > 0 {
+			p.step(phaseMaster, Step{Kind: StepLink, link: l})
+		}
+	}
+	target := p.want.vlansOf(have)
+	for _, v := range target {
+		if !slices.Contains(have, v) {
+			p.step(phaseMaster, Step{Kind: StepAddVLAN, vlan: v})
+		}
+	}
+	for _, v := range have {
+		if !slices.ContainsFunc(target, func(t rtnl.VLAN) bool { return t.ID == v.ID }) {
+			p.step(phaseMaster, Step{Kind: StepRemoveVLAN, vlan: v})
+		}
+	}
+}
+
+// vlansOf returns the VLANs that a port must have in the end.
+func (s *Spec) vlansOf(have []rtnl.VLAN) (target []rtnl.VLAN) {
+	if s.vlans != nil {
+		return *s.vlans
+	}
+	for _, v := range have {
+		asked := map[bool]bool{true: s.PVID != nil, false: s.VLANs != nil}[v.PVID]
+		taken := s.PVID != nil && v.ID == uint16(*s.PVID)
+		if !asked && !taken {
+			target = append(target, v)
+		}
+	}
+	if s.PVID != nil && *s.PVID != 0 {
+		target = append(target, rtnl.VLAN{ID: uint16(*s.PVID), PVID: true, Untagged: true})
+	}
+	if s.VLANs != nil {
+		for _, id := range *s.VLANs {
+			target = append(target, rtnl.VLAN{ID: uint16(id)})
+		}
+	}
+	return target
+}
+
+// readVLANs fills in the VLANs of the ports of bridges.
+func (ns *Namespace) readVLANs(devices []*Device) error {
+	byIndex := map[int]*Device{}
+	for _, d := range devices {
+		if d.MasterKind == Bridge {
+			byIndex[d.Index] = d
+		}
+	}
+	if len(byIndex) == 0 {
+		return nil
+	}
+	_, err := rtnl.Dump(ns.socket, rtnl.AskVLANs(), func(body []byte) (struct{}, bool) {
+		if index, all := rtnl.PortVLANs(body); byIndex[index] != nil {
+			byIndex[index].VLANs = all
+		}
+		return struct{}{}, false
+	})
+	if err == unix.EOPNOTSUPP {
+		return nil
+	}
+	return err
+}
+
+// usualSettings are the settings of a new bridge and of a new port. The cost of a port follows its speed.
+var usualSettings = map[rtnl.Setting][]int{
+	rtnl.STP: {0}, rtnl.ForwardDelay: {15}, rtnl.Ageing: {300}, rtnl.VLANFiltering: {0}, rtnl.MulticastSnooping: {1},
+	rtnl.Isolated: {0}, rtnl.Learning: {1}, rtnl.Flood: {1}, rtnl.Hairpin: {0}, rtnl.Priority: {32},
+	rtnl.Cost: {2, 100},
+}
+
+// describePort adds the settings and the VLANs of a device that differ from those of a new one. It returns in sentences
+// what a Spec cannot express.
+func (s *Spec) describePort(d *Device) (more []string) {
+	for i, value := range d.Settings {
+		if value != nil && !slices.Contains(usualSettings[rtnl.Setting(i)], *value) {
+			s.Settings[i] = value
+		}
+	}
+	if len(d.VLANs) == 1 && d.VLANs[0] == (rtnl.VLAN{ID: 1, PVID: true, Untagged: true}) || len(d.VLANs) == 0 {
+		return nil
+	}
+	pvid, tagged := 0, []int{}
+	for _, v := range d.VLANs {
+		if v.PVID {
+			pvid = int(v.ID)
+		} else {
+			tagged = append(tagged, int(v.ID))
+		}
+		if v.PVID != v.Untagged {
+			more = append(more, fmt.Sprintf("VLAN %d is only one of pvid and untagged", v.ID))
+		}
+	}
+	if s.PVID = &pvid; len(tagged) > 0 {
+		s.VLANs = &tagged
+	}
+	return more
+}
