@@ -97,7 +97,7 @@ var importers = map[string][]string{
 	module + "internal/packet":  {"commands", "internal/trace"},
 	module + "internal/poll":    {"commands", "internal/", "netcfg"},
 	module + "internal/rtnl": {
-		"internal/declare", "internal/doctor", "internal/evidence", "internal/firewall", "internal/loop",
+		"commands", "internal/declare", "internal/doctor", "internal/evidence", "internal/firewall", "internal/loop",
 		"internal/trace", "netcfg"},
 	module + "internal/standin":      {"commands", "internal/convert"},
 	module + "internal/state":        {"commands", "internal/loop"},

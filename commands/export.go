@@ -20,13 +20,16 @@ var exportVerb = verb{
 
 type exportOptions struct {
 	*program
-	netns  string
-	format string // "": toml
+	netns       string
+	format      string // "": toml
+	withBridges bool
 }
 
 func (o *exportOptions) flags() []*option {
 	const usage = "`toml|ip|networkd`: a file for apply (default), commands of ip(8), or files of systemd-networkd"
-	return []*option{valueFlag("format", usage, parseFormat, &o.format), netnsFlag(&o.netns)}
+	const bridges = "print also the bridges of the devices (default for toml)"
+	return []*option{valueFlag("format", usage, parseFormat, &o.format),
+		switchFlag("with-bridges", bridges, &o.withBridges), netnsFlag(&o.netns)}
 }
 
 // formats lists the values of --format.
@@ -53,6 +56,9 @@ func (o *exportOptions) run(names []string) error {
 		print = (*exporter).networkd
 	}
 	e := &exporter{Writer: bufio.NewWriter(o.stdout)}
+	if err := o.masters(e, devices); err != nil {
+		return err
+	}
 	for i, d := range devices {
 		if i > 0 {
 			e.WriteByte('\n')

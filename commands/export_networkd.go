@@ -121,9 +121,9 @@ func (e *exporter) network(d *netcfg.Device, spec *netcfg.Spec) {
 	e.setting("ConfigureWithoutCarrier", "yes")
 	e.setting("IPv6AcceptRA", "no")
 	if d.Master != "" {
-		e.comment(d, d.Master+" needs a .netdev file of its own")
 		e.setting(map[bool]string{true: "VRF", false: "Bridge"}[d.MasterKind == "vrf"], d.Master)
 	}
+	e.port(spec)
 	if spec.Addresses != nil {
 		for _, a := range *spec.Addresses {
 			e.address(a)

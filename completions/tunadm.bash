@@ -140,7 +140,7 @@ _tunadm() {
         top) flags=(--count --interval --netns --help -h) ;;
         apply) flags=(--prune --set --atomic --replace --defer-master "${change[@]}") ;;
         teardown) flags=(--force --set "${change[@]}") ;;
-        export) flags=(--format --netns --help -h) ;;
+        export) flags=(--format --with-bridges --netns --help -h) ;;
         import) flags=(--from --help -h) ;;
         doctor) flags=(--user --to --from --proto --port --watch --json --netns --verbose -v --quiet -q --help -h) ;;
         trace) flags=(--for --count --json --netns --verbose -v --help -h) ;;
