@@ -5,6 +5,7 @@ import (
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/sysctl"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 )
@@ -54,9 +55,10 @@ type Device struct {
 	how         depth         // how much was read
 	sight       holders.Sight // of the search for Holders
 	masterIndex int
-	group       uint32 // the link group, see ip link set group
-	carrierOn   bool   // the driver's carrier, even if the device is down
-	carrierUps  uint32 // how many times the carrier came on
+	sysctls     []sysctl.Setting // those that a change asks for; nil: not read
+	group       uint32           // the link group, see ip link set group
+	carrierOn   bool             // the driver's carrier, even if the device is down
+	carrierUps  uint32           // how many times the carrier came on
 }
 
 // A Holder is a program that has a device's queue open.

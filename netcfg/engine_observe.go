@@ -102,6 +102,7 @@ func (ns *Namespace) look(jobs []*job, how depth) error {
 			j.now = nil
 		}
 	}
+	readSysctls(named)
 	return nil
 }
 

@@ -53,6 +53,7 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	if want.Kind == Port && !want.undo { // first: without its addresses, but outside of the bridge, it reaches nobody
 		p.join(phaseReplace)
 	}
+	p.sysctls()
 	p.link()
 	p.addresses()
 	p.routes()

@@ -7,6 +7,7 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/sysctl"
 	"github.com/tunadm/tunadm/internal/users"
 )
 
@@ -33,6 +34,8 @@ type Spec struct {
 	// each attaching program sets its own. OneQueue has no effect since Linux 3.8.
 	MultiQueue            *bool
 	PI, VnetHdr, OneQueue bool
+
+	Sysctls []sysctl.Setting
 
 	PVID  *int   // of a port: the VLAN of untagged frames; 0: none
 	VLANs *[]int // of a port: all its VLANs with tagged frames
@@ -153,6 +156,12 @@ func (d *Device) spec(tried []*task) *Spec {
 			s.portOf(d)
 		case StepAddVLAN, StepRemoveVLAN:
 			s.portOf(d)
+		case StepSysctl:
+			for _, was := range d.sysctls {
+				if was.Name() == step.sysctl.Name() && !slices.Contains(s.Sysctls, was) {
+					s.Sysctls = append(s.Sysctls, was)
+				}
+			}
 		case StepAccess:
 			s.Access = &d.Access
 		case StepRename:
@@ -166,7 +175,7 @@ func (d *Device) spec(tried []*task) *Spec {
 func (d *Device) whole() *Spec {
 	s := &Spec{
 		Name: d.Name, Kind: d.kindOf(), Mode: d.Mode, Access: &d.Access, MultiQueue: &d.MultiQueue, PI: d.PI,
-		VnetHdr: d.VnetHdr, Replace: true, before: d, undo: true,
+		VnetHdr: d.VnetHdr, Replace: true, Sysctls: d.sysctls, before: d, undo: true,
 	}
 	s.Link = d.link()
 	s.linkGroup = &d.group

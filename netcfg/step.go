@@ -7,6 +7,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/sysctl"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 )
@@ -18,13 +19,14 @@ type Step struct {
 	Device string // the name, which may contain a %d until the create step has run
 	Index  int    // of the device; 0: not created yet
 
-	create  *Spec         // create: mode, access, MAC and the flags of a new device
-	link    Link          // link: the properties to set in one request
-	address Address       // add-address, remove-address
-	Route   Route         // add-route, remove-route
-	Rule    rtnl.Rule     // add-rule, remove-rule
-	master  *Master       // hold, master
-	vlan    rtnl.VLAN     // add-vlan, remove-vlan
+	create  *Spec     // create: mode, access, MAC and the flags of a new device
+	link    Link      // link: the properties to set in one request
+	address Address   // add-address, remove-address
+	Route   Route     // add-route, remove-route
+	Rule    rtnl.Rule // add-rule, remove-rule
+	master  *Master   // hold, master
+	vlan    rtnl.VLAN // add-vlan, remove-vlan
+	sysctl  sysctl.Setting
 	ports   []string      // delete: the ports that may leave the bridge
 	access  *users.Access // access
 	name    string        // rename: the new name
@@ -54,6 +56,7 @@ const (
 	StepMaster        StepKind = "master"
 	StepAddVLAN       StepKind = "add-vlan"
 	StepRemoveVLAN    StepKind = "remove-vlan"
+	StepSysctl        StepKind = "sysctl"
 	StepAccess        StepKind = "access"
 	StepRename        StepKind = "rename"
 	StepDelete        StepKind = "delete"
@@ -69,6 +72,7 @@ const (
 	phaseClear // delete a device that will be re-created
 	phaseYield // remove routes that another device of the run will have
 	phaseCreate
+	phaseSysctl
 	phaseAdd
 	phaseReplace
 	phaseMaster
@@ -110,6 +114,8 @@ func (s Step) String() string {
 			return "ip link set " + linkName(s.Device) + " nomaster"
 		}
 		return "ip link set " + linkName(s.Device) + " master " + words.Quote(s.master.Name)
+	case StepSysctl:
+		return "sysctl -w " + s.sysctl.Words(s.Device)
 	case StepAddVLAN:
 		return "bridge vlan add dev " + dev + " " + s.vlan.Words()
 	case StepRemoveVLAN:
@@ -207,6 +213,8 @@ func (s Step) what() string {
 			return "no-master"
 		}
 		return "master " + words.Escape(s.master.Name)
+	case StepSysctl:
+		return "sysctl " + s.sysctl.Name() + "=" + words.Escape(s.sysctl.Value)
 	case StepAddVLAN, StepRemoveVLAN:
 		return fmt.Sprintf("vlan %d", s.vlan.ID)
 	case StepRename:

@@ -110,6 +110,8 @@ func (ns *Namespace) do(ctx context.Context, steps []*task, o Options) []error {
 		errs = ns.changeRules(steps)
 	case phaseCreate:
 		errs = ns.createAll(ctx, steps, o)
+	case phaseSysctl:
+		errs = ns.writeSysctls(steps)
 	case phaseAccess:
 		for i, s := range steps {
 			if err := ns.changeAccess(s); err != nil {

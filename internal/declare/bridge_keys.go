@@ -11,6 +11,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/sysctl"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -34,6 +35,7 @@ var bridgeKeys = []key{
 			d.Spec.Ports = append(d.Spec.Ports, string(name))
 		}
 	}),
+	sysctlKey(),
 	truthKey("move_addresses", func(d *Declaration, on bool) { d.Spec.MoveAddresses = on }),
 }
 
@@ -113,6 +115,34 @@ func vlansKey() key {
 			list = append(list, int(n))
 		}
 		d.Spec.VLANs = &list
+		return nil
+	}
+	return k
+}
+
+// sysctlKey returns the key of the sysctls of a device, which are named without it.
+func sysctlKey() key {
+	k := key{name: "sysctl", kind: "table"}
+	k.set = func(d *Declaration, v value) error {
+		if v.kind != unstable.InlineTable {
+			return wrongType(k, v)
+		}
+		d.Spec.Sysctls = nil
+		var wrong valueErrors
+		for _, pair := range v.items {
+			to := pair.items[0]
+			one, err := sysctl.Parse(dotted(pair.text), to.text)
+			if err == nil && to.kind != unstable.String && to.kind != unstable.Integer {
+				err = errors.New("must be a string in quotes or an integer")
+			}
+			if err != nil {
+				wrong = append(wrong, valueErrors{{at: pair.at, text: err.Error()}}...)
+			}
+			d.Spec.Sysctls = append(d.Spec.Sysctls, one)
+		}
+		if len(wrong) > 0 {
+			return wrong
+		}
 		return nil
 	}
 	return k

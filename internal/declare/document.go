@@ -209,8 +209,12 @@ var depths = map[string]int{headDefaults: 2, headDevice: 3, headBridge: 3}
 
 // isTable reports whether the last part of the path of a key is a key of type table.
 func isTable(path []string) bool {
-	k := findKey(path[len(path)-1])
-	return path[0] != headBridge && k != nil && k.kind == "table"
+	table := keys
+	if path[0] == headBridge {
+		table = bridgeKeys
+	}
+	k := keyIn(table, path[len(path)-1])
+	return k != nil && k.kind == "table"
 }
 
 // pair adds a value to a table that is the value of a key.

@@ -59,6 +59,7 @@ var keys = []key{
 	truthKey("pi", func(d *Declaration, on bool) { d.Spec.PI = on }),
 	truthKey("up", func(d *Declaration, on bool) { d.Spec.Up = &on }),
 	tableKey("port", func() []key { return portKeys }),
+	sysctlKey(),
 }
 
 // findKey returns the key of a device of that name, or nil.

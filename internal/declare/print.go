@@ -94,6 +94,13 @@ func printBridge(s *netcfg.Spec, line func(key, value string)) {
 			port = append(port, k.name+" = "+value)
 		}
 	}
+	if len(s.Sysctls) > 0 {
+		var each []string
+		for _, one := range s.Sysctls {
+			each = append(each, tomlText(one.Name())+" = "+tomlText(one.Value))
+		}
+		line("sysctl", "{"+strings.Join(each, ", ")+"}")
+	}
 	if len(port) > 0 {
 		line("port", "{"+strings.Join(port, ", ")+"}")
 	}

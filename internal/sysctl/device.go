@@ -1,0 +1,85 @@
+package sysctl
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/files"
+	"github.com/tunadm/tunadm/internal/words"
+)
+
+// A Setting is a sysctl of a network device: net.FAMILY.conf.DEVICE.KEY or net.FAMILY.neigh.DEVICE.KEY.
+type Setting struct {
+	family, group, key string
+	Value              string // as the kernel prints it, without white space around it
+}
+
+var nameOfSetting = regexp.MustCompile(`^net\.(ipv4|ipv6)\.(conf|neigh)\.([a-z0-9_]+)$`)
+
+// Parse returns the setting of a name without the device, such as net.ipv4.conf.rp_filter.
+func Parse(name, value string) (Setting, error) {
+	parts := nameOfSetting.FindStringSubmatch(name)
+	if parts == nil {
+		return Setting{}, fmt.Errorf("%q is not net.ipv4.conf.KEY, net.ipv4.neigh.KEY, or one of net.ipv6, "+
+			"where the device is left out", name)
+	}
+	value = strings.Join(strings.Fields(value), "\t")
+	if value == "" || strings.ContainsFunc(value, func(r rune) bool { return r != '\t' && !words.Visible(r) }) {
+		return Setting{}, errors.New("an empty value, or an invisible character in it")
+	}
+	return Setting{parts[1], parts[2], parts[3], value}, nil
+}
+
+// Name returns the name without the device.
+func (s Setting) Name() string { return "net." + s.family + "." + s.group + "." + s.key }
+
+// Words returns the setting of a device as sysctl -w accepts it.
+func (s Setting) Words(device string) string {
+	separator := "."
+	if strings.Contains(device, ".") {
+		separator = "/" // sysctl(8) then takes the dots literally
+	}
+	name := strings.Join([]string{"net", s.family, s.group, device, s.key}, separator)
+	return words.Quote(name + "=" + strings.ReplaceAll(s.Value, "\t", " "))
+}
+
+func (s Setting) path(device string) string {
+	return "/proc/sys/net/" + s.family + "/" + s.group + "/" + device + "/" + s.key
+}
+
+// Read returns the setting with the present value of a device in the thread's network namespace. ok is false if the
+// device has no such sysctl, or if it cannot be read.
+func (s Setting) Read(device string) (now Setting, ok bool) {
+	text, err := files.Read(s.path(device))
+	s.Value = strings.Join(strings.Fields(string(text)), "\t")
+	return s, err == nil
+}
+
+// Write changes the value of a device in the thread's network namespace. The error is fs.ErrNotExist if it has no such
+// sysctl.
+func (s Setting) Write(device string) error {
+	f, err := files.Open(s.path(device), os.O_WRONLY, 0)
+	if err != nil {
+		return bare(err)
+	}
+	defer f.Close()
+	for { // the kernel restarts a write that met another change of the network
+		if _, err = f.Write([]byte(s.Value)); !errors.Is(err, unix.EINTR) {
+			return bare(err)
+		}
+	}
+}
+
+// bare returns the errno of an error of a file.
+func bare(err error) error {
+	if e := new(fs.PathError); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
