@@ -102,3 +102,57 @@ link set tun1 address 02:00:00:00:01:01 alias old up
 addr add 10.1.0.7/24 dev tun1
 route add 10.71.0.0/16 dev tun1 proto static
 """
+
+BRIDGE = """
+[bridge.br7]
+addresses = ["10.7.0.1/24", "fd00:7::1/64"]
+routes = ["10.17.0.0/16 via 10.7.0.9"]
+mtu = 1400
+mac = "02:00:00:00:07:b7"
+stp = true
+forward_delay = 4
+sysctl = {"net.ipv4.conf.rp_filter" = 2}
+[device.tap7]
+user = "daemon"
+mac = "02:00:00:00:07:07"
+master = "br7"
+port = {isolated = true, cost = 7}
+[device.tap8]
+mac = "02:00:00:00:08:08"
+master = "br7"
+"""
+
+BRIDGE_DRIFT = """
+link add br7 type bridge
+link set dev br7 address 02:00:00:00:07:b0 addrgenmode none
+link set br7 up
+addr add 10.8.0.1/24 dev br7
+tuntap add dev tap7 mode tap user daemon
+link set dev tap7 address 02:00:00:00:07:07 addrgenmode none
+link set tap7 mtu 1400 master br7 up
+"""
+
+# A port with addresses and routes, by which an administrator reaches the machine.
+NIC = """
+link add nic7 address 02:00:00:00:07:a0 type veth peer name nic8 address 02:00:00:00:07:a1
+link set dev nic7 addrgenmode none
+link set dev nic8 addrgenmode none
+link set nic7 up
+link set nic8 up
+addr add 10.7.0.1/24 dev nic7
+addr add 10.7.0.2/24 dev nic7
+addr add fd00:7::1/64 dev nic7 nodad
+route add 10.17.0.0/16 via 10.7.0.9 dev nic7
+route add 10.18.0.0/16 via 10.7.0.9 dev nic7 proto dhcp metric 100 src 10.7.0.2
+route add fd00:17::/64 via fd00:7::9 dev nic7
+"""
+
+MOVE = """
+[bridge.br7]
+mac = "02:00:00:00:07:a0"
+ports = ["nic7"]
+move_addresses = true
+[device.tap7]
+mac = "02:00:00:00:07:07"
+master = "br7"
+"""

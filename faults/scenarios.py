@@ -1,6 +1,6 @@
 """The scenarios: a command, the devices before it, and the natural next command after a kill."""
 
-from devices import CFG, DRIFT, EVERYTHING, FOUR, THREE, TAP7, TUN7, WRONG
+from devices import BRIDGE, BRIDGE_DRIFT, CFG, DRIFT, EVERYTHING, FOUR, MOVE, NIC, THREE, TAP7, TUN7, WRONG
 
 
 class Scenario:
@@ -108,6 +108,15 @@ def _apply():
     yield case("teardown", "teardown", prepare=["apply " + CFG])
     yield case("teardown-force", "teardown --force", setup="tuntap add dev tun2 mode tun user daemon",
                prepare=["apply " + CFG], held=(("tun1", 0x1001),))
+    yield case("apply-bridge", "apply --atomic", "br7 tap7 tap8", text=BRIDGE, whole=True)
+    yield case("apply-bridge-drift", "apply --atomic", "br7 tap7 tap8", text=BRIDGE, setup=BRIDGE_DRIFT, whole=True)
+    yield case("apply-bridge-move", "apply --atomic", "br7 nic7 tap7", text=MOVE, setup=NIC, whole=True)
+    yield case("apply-bridge-fails", "apply --atomic", "br7 nic7 tap7", setup=NIC, whole=True, exit=1, final="before",
+               text=MOVE + 'routes = ["10.17.0.0/16 via 10.27.0.9"]\naddresses = ["10.27.0.1/24"]\n')
+    yield case("teardown-bridge", "teardown", "br7 tap7 tap8", text=BRIDGE, prepare=["apply " + CFG],
+               absent="br7 tap7 tap8")
+    yield case("teardown-bridge-move", "teardown", "br7 nic7 tap7", text=MOVE, setup=NIC, prepare=["apply " + CFG],
+               absent="br7 tap7")
     damage = "sed -i -E '0,/\"index\": *[0-9]+/s//\"index\": -1/' /run/tunadm/*.json"
     yield case("teardown-index", "teardown", prepare=["apply " + CFG, ["+sh", "-c", damage]], exit=None,
                absent="tun2 tap3 tap4", again_exit=(0, 1, 4, 6))

@@ -109,6 +109,16 @@ func (j *job) newMaster(ports []*job) *Master {
 	return m
 }
 
+// declares gives an existing master the properties that it will have when devices join it.
+func (j *job) declares(m *Master) {
+	if j.Want.MTU != nil {
+		m.mtu = *j.Want.MTU
+	}
+	if j.Want.MAC != nil {
+		m.mac, m.set = j.Want.MAC, true
+	}
+}
+
 // failTogether fails a bridge with its ports: what moved between them is put back as a whole. It fails the devices that
 // join a new bridge with it.
 func failTogether(jobs []*job) {

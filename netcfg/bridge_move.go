@@ -45,6 +45,8 @@ func (ns *Namespace) bridges(jobs []*job, masters map[string]*Master) {
 		}
 		if j.now == nil {
 			masters[j.Name] = j.newMaster(ports)
+		} else if m, err := ns.cachedMaster(j.Name, masters); err == nil {
+			j.declares(m)
 		}
 	}
 }

@@ -22,6 +22,7 @@ type Master struct {
 	hold  bool // it would take the device's MAC address; set its own one first
 	met   bool // a device of this run joins it
 	of    *job // that creates it; nil: it exists
+	set   bool // this run sets its MAC address, which it keeps then
 }
 
 // master looks up the master that a device is to join.
@@ -89,7 +90,7 @@ func (j *job) adapt(want *Spec, m *Master) {
 		want.MAC = mac
 	}
 	// A bridge that lost its last port has the MAC address zero, and needs one.
-	joining.hold = m.of == nil && !m.mac.IsZero() && (m.empty || slices.Compare(mac, m.mac) < 0)
+	joining.hold = m.of == nil && !m.set && !m.mac.IsZero() && (m.empty || slices.Compare(mac, m.mac) < 0)
 	joining.empty, m.met = m.empty && !m.met, true
 }
 
