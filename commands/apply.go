@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/users"
@@ -19,6 +20,7 @@ var applyVerb = verb{
 type applyOptions struct {
 	changeOptions
 	prune, atomic, replace, deferMaster bool
+	wait                                time.Duration // for masters, ports and users that appear late
 }
 
 // setFlag returns --set, the name under which apply remembers devices, and teardown finds them.
@@ -40,6 +42,7 @@ func (o *applyOptions) flags() []*option {
 		switchFlag("atomic", "if one device fails, put all devices back", &o.atomic),
 		switchFlag("replace", "re-create a device that cannot be changed as declared, if it is not in use", &o.replace),
 		switchFlag("defer-master", "ignore a master that does not exist yet", &o.deferMaster),
+		valueFlag("wait", "wait up to `DURATION` for masters, ports and users to appear", parseWait, &o.wait),
 	}, o.changeFlags(jsonOutcome)...)
 }
 
@@ -49,8 +52,17 @@ func (o *applyOptions) run(operands []string) error {
 		return usage("--prune and - require --set NAME: other input would count as the same files",
 			"tunadm apply --prune --set NAME -")
 	}
+	if o.wait > 0 && slices.Contains(operands, declare.Stdin) {
+		return usagef("--wait and - exclude each other: standard input can be read only once")
+	}
+	ctx := o.signals()
+	return o.retry(ctx, func() error { return o.apply(ctx, operands) })
+}
+
+// apply creates and changes the declared devices once.
+func (o *applyOptions) apply(ctx context.Context, operands []string) error {
 	options := netcfg.Options{Atomic: o.atomic, DeferMaster: o.deferMaster}
-	return o.provision(operands, o.prune, options, func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
+	plan := func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
 		directory := &r.namespace.Directory
 		declared, err := untilSignal(ctx, func() ([]declare.Declaration, error) {
 			declared, err := declare.Read(operands) // under the lock, so that no other run acts on older files
@@ -71,7 +83,8 @@ func (o *applyOptions) run(operands []string) error {
 			changes = append(changes, r.undeclared(declared)...)
 		}
 		return changes, nil
-	})
+	}
+	return o.provision(ctx, operands, o.prune, options, plan)
 }
 
 // wanted returns a change for each declared device. A user that does not exist fails the device, not the run.

@@ -26,13 +26,13 @@ type provision struct {
 // provision does the changes that plan returns, and remembers created devices. A run that only prints the plan takes no
 // lock and writes nothing.
 func (o *changeOptions) provision(
-	operands []string, needsMemory bool, options netcfg.Options,
+	ctx context.Context, operands []string, needsMemory bool, options netcfg.Options,
 	plan func(context.Context, *provision) ([]netcfg.Change, error),
 ) error {
 	if err := inputOnce(operands); err != nil {
 		return err
 	}
-	start, ctx := time.Now(), o.signals()
+	start := time.Now()
 	if !o.planOnly() {
 		lock, err := state.Run.Lock(ctx, func() { o.say("waiting for another apply or teardown to end") })
 		if err != nil {

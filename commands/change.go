@@ -19,6 +19,8 @@ type changeOptions struct {
 	dryRun, check bool
 	json          bool
 	set           string // apply, teardown: the name of the set of devices; "": the operands name it
+
+	said map[string]bool // the warnings of earlier attempts, which are not repeated; nil: there is one attempt
 }
 
 // The usage of --json, for verbs that take device names and for verbs that take files.
@@ -76,7 +78,7 @@ func (o *changeOptions) engage(
 		plan = append(plan, r.Steps...)
 		if r.Err == nil {
 			for _, text := range r.Warnings {
-				o.sayOf(r.Name, "warning: "+text)
+				o.warn(r.Name, text)
 			}
 		}
 		errs = append(errs, outcome(r)...)
@@ -97,6 +99,17 @@ func (o *changeOptions) engage(
 		}
 	}
 	return results, errors.Join(errs...)
+}
+
+// warn prints a warning about a device once.
+func (o *changeOptions) warn(device, text string) {
+	if o.said[device+" "+text] {
+		return
+	}
+	if o.said != nil {
+		o.said[device+" "+text] = true
+	}
+	o.sayOf(device, "warning: "+text)
 }
 
 // outcome returns the errors to report for one change: its own failure and a failed undo. A failure that only follows

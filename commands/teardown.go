@@ -30,7 +30,7 @@ func (o *teardownOptions) flags() []*option {
 // run deletes the remembered devices, even if the files have changed since or have mistakes.
 func (o *teardownOptions) run(operands []string) error {
 	var mistakes error
-	err := o.provision(operands, true, netcfg.Options{},
+	err := o.provision(o.signals(), operands, true, netcfg.Options{},
 		func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
 			declared, wrong := untilSignal(ctx, func() ([]declare.Declaration, error) {
 				if o.set != "" && len(operands) == 0 { // the default files need not be those of the set

@@ -63,7 +63,7 @@ _tunadm_old() {
 _tunadm() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb='' flag='' ns='' ended='' prefix='' quoted='' word file i
     local valued='mode|user|group|address|route|mtu|mac|txqueuelen|alias|master|promisc|multicast|netns|format|for'
-    valued+='|count|set|name|write|columns|sort|color|interval|listen|connect|peer|a|b|a-device|b-device'
+    valued+='|count|set|wait|name|write|columns|sort|color|interval|listen|connect|peer|a|b|a-device|b-device'
     valued+='|from|to|proto|port|ambient'
     valued="^--($valued|(add|remove)-(address|route))\$"
     local -a named=() flags=() change=(--dry-run --check --json --netns --verbose -v --quiet -q --help -h)
@@ -138,7 +138,7 @@ _tunadm() {
         list | ls) flags=(--json --names --columns --sort --stats --tree --wide --color --netns --help -h) ;;
         show) flags=(--json --color --netns --help -h) ;;
         top) flags=(--count --interval --netns --help -h) ;;
-        apply) flags=(--prune --set --atomic --replace --defer-master "${change[@]}") ;;
+        apply) flags=(--prune --set --atomic --replace --defer-master --wait "${change[@]}") ;;
         teardown) flags=(--force --set "${change[@]}") ;;
         export) flags=(--format --with-bridges --netns --help -h) ;;
         import) flags=(--from --help -h) ;;

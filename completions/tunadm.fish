@@ -184,6 +184,7 @@ complete -c tunadm -n '__tunadm_is apply teardown' -l set -x -d 'The name of the
 complete -c tunadm -n '__tunadm_is apply' -l atomic -d 'If one device fails, put all back'
 complete -c tunadm -n '__tunadm_is apply' -l replace -d 'Re-create a device that cannot be changed'
 complete -c tunadm -n '__tunadm_is apply' -l defer-master -d 'Ignore a master that does not exist yet'
+complete -c tunadm -n '__tunadm_is apply' -l wait -x -a '45s 2m' -d 'Wait for masters, ports and users'
 complete -c tunadm -n '__tunadm_is export' -l with-bridges -d 'Print also the bridges of the devices'
 complete -c tunadm -n '__tunadm_is export' -l format -x -a 'toml ip networkd' -d 'Output format'
 complete -c tunadm -n '__tunadm_is import' -l from -x -d 'Format of the files' \

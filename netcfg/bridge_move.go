@@ -59,12 +59,29 @@ func (j *job) inherit(bridge *Device) {
 		return
 	}
 	addresses, routes := bridge.movable()
+	j.bridge.gives = matching(routes, func(r Route) bool { return r.move().merges() })
 	for _, a := range addresses {
 		want.AddAddresses = append(want.AddAddresses, a.move())
 	}
 	for _, r := range routes {
 		want.AddRoutes = append(want.AddRoutes, r.move())
 	}
+}
+
+// merges reports whether the kernel merges the moved route with the same one of the other link. The routes are moved
+// in one request, so that no run meets the merged one.
+func (r Route) merges() bool { return r.kept.moved && r.To.Addr().Is6() }
+
+// give plans the removal of the routes that go to the heir of a bridge before it is deleted.
+func (j *job) give() {
+	var steps []Step
+	for _, r := range j.gives {
+		if j.now != nil && slices.ContainsFunc(j.now.Routes, r.same) {
+			steps = append(steps, Step{Kind: StepRemoveRoute, Device: j.now.Name, Index: j.now.Index, Route: r,
+				phase: phaseReplace})
+		}
+	}
+	j.steps = append(steps, j.steps...)
 }
 
 // movable returns the addresses and routes that are not the kernel's own for the link.

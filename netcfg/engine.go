@@ -28,10 +28,11 @@ type job struct {
 	result  Result
 	rules   []rtnl.Rule // the rules of the namespace; set for a change of Rules alone
 
-	back   bool // the undo of another job: it goes by the index alone, and continues after an error
-	halted bool // a step on which the others depend failed in this round
-	bridge *job // of a bridge with which this one fails; nil: none
-	left   bool // a port that does not exist yet, and is left out
+	back   bool    // the undo of another job: it goes by the index alone, and continues after an error
+	halted bool    // a step on which the others depend failed in this round
+	bridge *job    // of a bridge with which this one fails; nil: none
+	gives  []Route // of a bridge that is deleted: the routes that go to its heir
+	left   bool    // a port that does not exist yet, and is left out
 }
 
 // Run makes the changes together: one observation, one plan for each device, the steps of all devices in batches, and a
@@ -144,7 +145,9 @@ func (j *job) plan() {
 		j.steps, j.err = nil, cause.Vanished(j.Name)
 		return
 	}
-	j.steps, j.err = Plan(j.want, j.now)
+	if j.steps, j.err = Plan(j.want, j.now); j.want == nil && j.err == nil {
+		j.give()
+	}
 	for i := range j.steps {
 		j.steps[i].force, j.steps[i].ports = j.Force, j.Ports
 	}

@@ -208,8 +208,8 @@ func (p *planner) routes() {
 		for _, r := range target {
 			if r.Via.IsValid() == far && (!p.in(there, r) || drops(r)) {
 				ph := ph
-				if p.want.Kind == Port && r.kept.moved && r.To.Addr().Is6() {
-					ph = phaseInherit
+				if r.merges() {
+					ph = phaseReplace
 				}
 				p.step(ph, Step{Kind: StepAddRoute, Route: r})
 			}

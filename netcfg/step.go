@@ -80,7 +80,6 @@ const (
 	phaseRename
 	phaseAccess
 	phaseDelete
-	phaseInherit // the kernel merges an IPv6 route with the same one of the bridge, which is gone now
 	phases
 )
 

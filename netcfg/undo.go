@@ -118,7 +118,7 @@ func (j *job) undoable() bool {
 	if j.Rules != nil {
 		return !j.Final
 	}
-	return j.created || j.deleted || j.before != nil && j.want != nil
+	return j.created || j.deleted || j.before != nil && (j.want != nil || len(j.done()) > 0)
 }
 
 // left returns the error of an incomplete undo, with a list of what is missing, or nil.
