@@ -45,8 +45,8 @@ type launcher interface {
 // verbs returns the table, in the order of the help.
 func verbs() []verb {
 	return []verb{
-		addVerb, setVerb, deleteVerb, listVerb, showVerb, topVerb, applyVerb, teardownVerb, exportVerb, importVerb,
-		doctorVerb, traceVerb, watchVerb, execVerb, dumpVerb, echoVerb, loopVerb, tunnelVerb, asVerb,
+		addVerb, setVerb, deleteVerb, listVerb, showVerb, topVerb, applyVerb, statusVerb, teardownVerb, exportVerb,
+		importVerb, doctorVerb, traceVerb, watchVerb, execVerb, dumpVerb, echoVerb, loopVerb, tunnelVerb, asVerb,
 	}
 }
 

@@ -78,7 +78,7 @@ func (o *applyOptions) apply(ctx context.Context, operands []string) error {
 		if err != nil {
 			return nil, err
 		}
-		changes := o.wanted(declared, directory)
+		changes := wanted(declared, directory, o.replace)
 		if o.prune {
 			changes = append(changes, r.undeclared(declared)...)
 		}
@@ -88,7 +88,7 @@ func (o *applyOptions) apply(ctx context.Context, operands []string) error {
 }
 
 // wanted returns a change for each declared device. A user that does not exist fails the device, not the run.
-func (o *applyOptions) wanted(declared []declare.Declaration, directory *users.Directory) []netcfg.Change {
+func wanted(declared []declare.Declaration, directory *users.Directory, replace bool) []netcfg.Change {
 	changes := bridges(declared)
 	for i := range declared {
 		spec := &declared[i].Spec
@@ -96,7 +96,7 @@ func (o *applyOptions) wanted(declared []declare.Declaration, directory *users.D
 			continue
 		}
 		access, err := directory.Access(declared[i].Access)
-		spec.Access, spec.Replace = access, o.replace
+		spec.Access, spec.Replace = access, replace
 		changes = append(changes, netcfg.Change{Name: spec.Name, Want: spec, Expect: netcfg.PresentOrNot,
 			Fail: forDevices(err, spec.Name)})
 	}

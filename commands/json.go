@@ -213,6 +213,19 @@ type jsonResult struct {
 	Exit   int        `json:"exit"`
 }
 
+// A jsonStatus is the state of one device.
+type jsonStatus struct {
+	Name     string     `json:"name"`
+	Kind     string     `json:"kind"`     // tun, tap, bridge, or port: a link of others that joins a bridge
+	State    string     `json:"state"`    // ok, missing, changed, error, left, foreign
+	Created  *bool      `json:"created"`  // apply created it; null: the record of apply cannot be read
+	Declared *string    `json:"declared"` // FILE:LINE; null: not declared
+	Steps    []jsonStep `json:"steps"`    // of apply
+	Error    *string    `json:"error"`
+
+	absent bool // it does not exist
+}
+
 // A jsonTraced is a line of trace --json.
 type jsonTraced struct {
 	Time      string   `json:"time"`

@@ -139,6 +139,7 @@ _tunadm() {
         show) flags=(--json --color --netns --help -h) ;;
         top) flags=(--count --interval --netns --help -h) ;;
         apply) flags=(--prune --set --atomic --replace --defer-master --wait "${change[@]}") ;;
+        status) flags=(--set --json --netns --help -h) ;;
         teardown) flags=(--force --set "${change[@]}") ;;
         export) flags=(--format --with-bridges --netns --help -h) ;;
         import) flags=(--from --help -h) ;;
@@ -158,14 +159,14 @@ _tunadm() {
         named=()
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
-        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply teardown export import \
-            doctor trace watch exec dump echo loop tunnel as help)
+        _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply status teardown export \
+            import doctor trace watch exec dump echo loop tunnel as help)
     elif [[ $verb == help ]]; then
         ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply \
-            teardown export import doctor trace watch exec dump echo loop tunnel as)
+            status teardown export import doctor trace watch exec dump echo loop tunnel as)
     elif [[ $verb == exec && $ended && ${COMP_WORDS[COMP_CWORD - 1]} == -- ]]; then
         _tunadm_values < <(compgen -c -- "$cur" | sort -u)
-    elif [[ $verb == apply || $verb == teardown || $verb == import || $verb == exec && $ended ]]; then
+    elif [[ $verb == @(apply|status|teardown|import) || $verb == exec && $ended ]]; then
         _tunadm_files
     elif [[ $verb == loop ]]; then
         [[ ! $ended ]] || _tunadm_values < <(compgen -c -- "$cur")

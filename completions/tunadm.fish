@@ -98,7 +98,7 @@ end
 
 # __tunadm_own succeeds if a flag of tunadm may follow, and not one of another program.
 function __tunadm_own
-    __tunadm_is none add set delete list show top apply teardown export doctor trace watch dump echo loop tunnel
+    __tunadm_is none add set delete list show top apply status teardown export doctor trace watch dump echo loop tunnel
     or __tunadm_exec_own
 end
 
@@ -130,6 +130,7 @@ for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' \
         'rm\tdelete' 'list\tList devices, one per line' 'ls\tlist' 'show\tShow all details of devices' \
         'top\tShow packets, bytes and drops per second' \
         'apply\tCreate and change devices as files declare them' 'teardown\tDelete what apply created' \
+        'status\tCompare the devices with the files that declare them' \
         'export\tPrint devices as a file' 'import\tPrint a file for apply from the files of other tools' \
         'doctor\tFind out why a device does not work' 'trace\tPrint the packets that the kernel drops' \
         'watch\tPrint events of devices' \
@@ -143,7 +144,7 @@ end
 complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
 complete -c tunadm -n '__tunadm_is set delete list show top export watch; or __tunadm_unnamed; or __tunadm_exec_own' \
     -a '(__tunadm_devices)' -d Device
-complete -c tunadm -n '__tunadm_is apply teardown import' -F
+complete -c tunadm -n '__tunadm_is apply status teardown import' -F
 complete -c tunadm -n '__tunadm_is exec; and not __tunadm_exec_own' -x -a '(__tunadm_program)'
 complete -c tunadm -n '__tunadm_own; or __tunadm_is import; or __tunadm_as_flags' -s h -l help -d 'Show help'
 complete -c tunadm -n __tunadm_own -l netns -x -a '(__tunadm_namespaces)' -d 'Work inside a network namespace'
@@ -180,7 +181,7 @@ complete -c tunadm -n '__tunadm_is delete' -l force -d 'Delete a device even if 
 complete -c tunadm -n '__tunadm_is teardown' -l force \
     -d 'Delete also devices in use, and those that apply did not create'
 complete -c tunadm -n '__tunadm_is apply' -l prune -d 'Delete devices that are no longer declared'
-complete -c tunadm -n '__tunadm_is apply teardown' -l set -x -d 'The name of the set of devices'
+complete -c tunadm -n '__tunadm_is apply status teardown' -l set -x -d 'The name of the set of devices'
 complete -c tunadm -n '__tunadm_is apply' -l atomic -d 'If one device fails, put all back'
 complete -c tunadm -n '__tunadm_is apply' -l replace -d 'Re-create a device that cannot be changed'
 complete -c tunadm -n '__tunadm_is apply' -l defer-master -d 'Ignore a master that does not exist yet'
@@ -241,7 +242,7 @@ complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -l dry-ru
     -d 'Print the steps and change nothing'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown' -l check \
     -d 'Like --dry-run, and exit 8 if there are steps'
-complete -c tunadm -n '__tunadm_is none add set delete list show apply teardown doctor trace watch' \
+complete -c tunadm -n '__tunadm_is none add set delete list show apply status teardown doctor trace watch' \
     -l json -d 'Print JSON'
 complete -c tunadm -n '__tunadm_is none list' -l names -d 'Print the names only'
 complete -c tunadm -n '__tunadm_is none list' -l columns -x -a '(__tunadm_columns)' -d 'Show these columns'
