@@ -187,7 +187,8 @@ func (ns *Namespace) busyBridge(d *Device, leave []string, going map[int]bool) e
 	}
 	var names []string
 	for _, p := range ports {
-		if !going[p.Index] && !slices.Contains(leave, p.Name) {
+		named := func(name string) bool { return name == p.Name || slices.Contains(p.AltNames, name) }
+		if !going[p.Index] && !slices.ContainsFunc(leave, named) {
 			names = append(names, words.Escape(p.Name))
 		}
 	}
