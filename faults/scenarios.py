@@ -111,7 +111,8 @@ def _apply():
     yield case("apply-bridge", "apply --atomic", "br7 tap7 tap8", text=BRIDGE, whole=True)
     yield case("apply-bridge-drift", "apply --atomic", "br7 tap7 tap8", text=BRIDGE, setup=BRIDGE_DRIFT, whole=True)
     yield case("apply-bridge-move", "apply --atomic", "br7 nic7 tap7", text=MOVE, setup=NIC, whole=True)
-    yield case("apply-bridge-fails", "apply --atomic", "br7 nic7 tap7", setup=NIC, whole=True, exit=1, final="before",
+    yield case("apply-bridge-fails", "apply --atomic", "br7 nic7 tap7", again="teardown", setup=NIC, whole=True, exit=1,
+               final="before",
                text=MOVE + 'routes = ["10.17.0.0/16 via 10.27.0.9"]\naddresses = ["10.27.0.1/24"]\n')
     yield case("teardown-bridge", "teardown", "br7 tap7 tap8", text=BRIDGE, prepare=["apply " + CFG],
                absent="br7 tap7 tap8")

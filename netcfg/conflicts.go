@@ -181,7 +181,7 @@ func yield(jobs []*job) {
 		}
 		for i := range j.steps {
 			switch s := &j.steps[i]; {
-			case j.err != nil || len(wanted) == 0:
+			case j.err != nil || len(wanted) == 0 || j.kind() == Port: // a port loses its routes only to its bridge
 			case s.Kind == StepRemoveRoute && byOther(s.Route):
 				s.phase = phaseYield
 			case s.Kind == StepDelete && slices.ContainsFunc(s.old.Routes, byOther):
