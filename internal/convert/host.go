@@ -100,9 +100,10 @@ func (h *host) join(bridge, port string) error {
 	if b == nil {
 		return errOther
 	}
-	if !slices.Contains(b.Ports, port) {
-		b.Ports = append(b.Ports, port)
+	for _, other := range h.bridges {
+		h.leave(other.Name, port)
 	}
+	b.Ports = append(b.Ports, port)
 	return nil
 }
 

@@ -1,11 +1,12 @@
 package convert
 
 import (
-	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/declare"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -25,7 +26,7 @@ func (h *host) print() string {
 		b.WriteString(d.print() + "\n")
 	}
 	for _, bridge := range h.bridges {
-		b.WriteString(bridge.print() + "\n")
+		b.WriteString(bridge.print(h) + "\n")
 	}
 	return b.String()
 }
@@ -69,42 +70,33 @@ func access(n users.Names) *users.Access {
 	return &users.Access{User: id(n.User), Group: id(n.Group)}
 }
 
-// print returns a comment about the bridge.
-func (b *bridge) print() string {
-	var parts []string
-	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	if b.Addresses != nil && len(*b.Addresses) > 0 {
-		say("addresses %s", list(*b.Addresses))
+// print returns the table of a bridge, and comments about the properties that a file cannot declare.
+func (b *bridge) print(h *host) string {
+	if !slices.ContainsFunc(h.devices, func(d *device) bool { return d.Master != nil && d.Master.Name == b.Name }) {
+		return comment("the bridge " + b.Name + " is not declared: no TUN/TAP device joins it")
 	}
-	if b.Routes != nil && len(*b.Routes) > 0 {
-		say("routes %s", list(*b.Routes))
-	}
-	if b.MTU != nil {
-		say("mtu %d", *b.MTU)
-	}
-	if b.MAC != nil {
-		say("mac %s", b.MAC)
-	}
-	if b.Up != nil && *b.Up {
-		say("up")
+	spec, notes := b.Spec, ""
+	spec.Kind = netcfg.Bridge
+	for _, port := range b.Ports {
+		if h.spec(port) == nil && link.CheckName(port) == nil {
+			spec.Ports = append(spec.Ports, port)
+		} else {
+			notes += comment(b.Name + ": the port " + port + " is not declared")
+		}
 	}
 	for _, o := range b.Options {
-		say("%s %s", o.Name, o.Value)
+		value := o.Value
+		if on, err := isYes(value); err == nil && (o.Name == "stp" || strings.Contains(o.Name, "_filtering") ||
+			strings.HasSuffix(o.Name, "_snooping")) {
+			value = strconv.FormatBool(on)
+		}
+		if err := declare.SetBridge(&spec, o.Name, strings.TrimSuffix(value, "s")); err != nil {
+			notes += comment(b.Name + ": " + o.Name + " " + o.Value + " is not declared: " + err.Error())
+		}
 	}
-	if len(b.Ports) > 0 {
-		say("ports %s", strings.Join(b.Ports, ", "))
+	text, err := declare.TOML(&spec)
+	if err != nil {
+		text = comment(b.Name + ": cannot be declared: " + err.Error())
 	}
-	text := "the bridge " + b.Name + " is not declared: another program must create it"
-	if len(parts) > 0 {
-		text += ", with " + strings.Join(parts, "; ")
-	}
-	return comment(text)
-}
-
-func list[T netcfg.Address | netcfg.Route](values []T) string {
-	texts := make([]string, len(values))
-	for i, v := range values {
-		texts[i] = fmt.Sprint(v)
-	}
-	return strings.Join(texts, ", ")
+	return text + notes
 }
