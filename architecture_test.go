@@ -71,6 +71,7 @@ var importers = map[string][]string{
 		"internal/sysctl",
 		"internal/trace",
 		"internal/users",
+		"internal/watch",
 		"netcfg",
 	},
 
@@ -82,7 +83,7 @@ var importers = map[string][]string{
 	module + "internal/convert":  {"commands"},
 	module + "internal/declare":  {"commands", "internal/convert"},
 	module + "internal/doctor":   {"commands"},
-	module + "internal/driver":   {"commands", "internal/standin", "internal/users", "netcfg"},
+	module + "internal/driver":   {"commands", "internal/standin", "internal/users", "internal/watch", "netcfg"},
 	module + "internal/evidence": {"internal/doctor", "internal/trace"},
 	module + "internal/files":    {"commands", "internal/", "netcfg"},
 	module + "internal/firewall": {"internal/doctor"},
@@ -90,7 +91,7 @@ var importers = map[string][]string{
 	module + "internal/flow": {"commands", "internal/doctor", "internal/evidence", "internal/firewall",
 		"internal/trace"},
 	module + "internal/guard":   {"commands", "netcfg"},
-	module + "internal/holders": {"commands", "internal/doctor", "internal/driver", "netcfg"},
+	module + "internal/holders": {"commands", "internal/doctor", "internal/driver", "internal/watch", "netcfg"},
 	module + "internal/link":    {"commands", "internal/", "netcfg"},
 	module + "internal/loop":    {"commands"},
 	module + "internal/netns":   {"commands", "internal/doctor", "internal/fix", "internal/trace", "netcfg"},
@@ -98,7 +99,7 @@ var importers = map[string][]string{
 	module + "internal/poll":    {"commands", "internal/", "netcfg"},
 	module + "internal/rtnl": {
 		"commands", "internal/declare", "internal/doctor", "internal/evidence", "internal/firewall", "internal/loop",
-		"internal/trace", "netcfg"},
+		"internal/trace", "internal/watch", "netcfg"},
 	module + "internal/standin":      {"commands", "internal/convert"},
 	module + "internal/state":        {"commands", "internal/loop"},
 	module + "internal/surroundings": {"commands", "internal/", "netcfg"},
@@ -106,6 +107,7 @@ var importers = map[string][]string{
 	module + "internal/sysctl":       {"internal/declare", "netcfg"},
 	module + "internal/trace":        {"commands", "internal/doctor"},
 	module + "internal/users":        {"commands", "internal/", "netcfg"},
+	module + "internal/watch":        {"commands"},
 	module + "internal/words":        {"commands", "internal/", "netcfg"},
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
+	"github.com/tunadm/tunadm/internal/watch"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -39,7 +40,7 @@ func FuzzPrinters(f *testing.F) {
 			Holders: []netcfg.Holder{{PID: 7, Command: text, User: *id, Queues: 1}},
 		}
 		spec, _ := d.Spec()
-		event := netcfg.Event{Kind: netcfg.EventAlias, Time: time.Unix(0, 0), Before: d, After: d,
+		event := watch.Event{Kind: watch.EventAlias, Time: time.Unix(0, 0), Before: d, After: d,
 			Holder: &d.Holders[0]}
 		failed := &cause.Error{Device: text, Cause: cause.NotOwner, Detail: "only " + d.Access.String() + " may attach",
 			Fix: fix.Sentence("ask " + text)}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/watch"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -51,7 +52,7 @@ func (o *watchOptions) run(names []string) error {
 		print = printJSONEvent
 	}
 	file, _ := plainly(o.stdout).(*os.File)
-	err = ns.Watch(ctx, follows, file, func(events []netcfg.Event) error {
+	err = watch.Run(ctx, ns, follows, file, func(events []watch.Event) error {
 		var text bytes.Buffer
 		for _, e := range events {
 			if err := print(&text, e); err != nil {
@@ -102,7 +103,7 @@ func follower(ns *netcfg.Namespace, operands []string) (func(name string) bool, 
 	}, nil
 }
 
-func printEvent(out io.Writer, e netcfg.Event) error {
+func printEvent(out io.Writer, e watch.Event) error {
 	name := absent
 	if d := e.Device(); d != nil {
 		name = words.Escape(d.Name)
@@ -116,18 +117,18 @@ func printEvent(out io.Writer, e netcfg.Event) error {
 }
 
 // eventDetail returns the text after the kind of an event, or "".
-func eventDetail(e netcfg.Event) string {
+func eventDetail(e watch.Event) string {
 	switch e.Kind {
-	case netcfg.EventLost:
+	case watch.EventLost:
 		return "events were lost; the present differences follow"
-	case netcfg.EventCreated, netcfg.EventJoined:
+	case watch.EventCreated, watch.EventJoined:
 		return e.After.Mode.String()
-	case netcfg.EventAttached, netcfg.EventDetached:
+	case watch.EventAttached, watch.EventDetached:
 		if e.Holder == nil {
 			return "?"
 		}
 		return user(*e.Holder)
-	case netcfg.EventAddress:
+	case watch.EventAddress:
 		if e.Address != nil {
 			return "+" + e.Address.String()
 		}
@@ -140,28 +141,28 @@ func eventDetail(e netcfg.Event) string {
 }
 
 // eventChange returns the old and the new value: a number, a text or an ID, and nil for none.
-func eventChange(e netcfg.Event) (before, after any) {
+func eventChange(e watch.Event) (before, after any) {
 	value := func(of func(d *netcfg.Device) any) (any, any) { return of(e.Before), of(e.After) }
 	switch e.Kind {
-	case netcfg.EventRenamed:
+	case watch.EventRenamed:
 		return value(func(d *netcfg.Device) any { return d.Name })
-	case netcfg.EventAttached, netcfg.EventDetached:
+	case watch.EventAttached, watch.EventDetached:
 		return value(func(d *netcfg.Device) any { return d.Queues + d.DisabledQueues })
-	case netcfg.EventOwner:
+	case watch.EventOwner:
 		return value(func(d *netcfg.Device) any { return orNil(toID(d.Access.User)) })
-	case netcfg.EventGroup:
+	case watch.EventGroup:
 		return value(func(d *netcfg.Device) any { return orNil(toID(d.Access.Group)) })
-	case netcfg.EventMTU:
+	case watch.EventMTU:
 		return value(func(d *netcfg.Device) any { return d.MTU })
-	case netcfg.EventMAC:
+	case watch.EventMAC:
 		return value(func(d *netcfg.Device) any { return d.MAC.String() })
-	case netcfg.EventTxQueueLen:
+	case watch.EventTxQueueLen:
 		return value(func(d *netcfg.Device) any { return d.TxQueueLen })
-	case netcfg.EventAlias:
+	case watch.EventAlias:
 		return value(func(d *netcfg.Device) any { return d.Alias })
-	case netcfg.EventMaster:
+	case watch.EventMaster:
 		return value(func(d *netcfg.Device) any { return orNil(orNull(d.Master)) })
-	case netcfg.EventAddress:
+	case watch.EventAddress:
 		return orNil(e.Removed), orNil(e.Address)
 	}
 	return nil, nil
@@ -191,7 +192,7 @@ func shown(value any) string {
 	return absent
 }
 
-func printJSONEvent(out io.Writer, e netcfg.Event) error {
+func printJSONEvent(out io.Writer, e watch.Event) error {
 	j := jsonEvent{Time: e.Time.Format("2006-01-02T15:04:05.000Z07:00"), Event: string(e.Kind)}
 	if d := e.Device(); d != nil {
 		mode := d.Mode.String()

@@ -16,7 +16,7 @@ import (
 // hear listens to the announcements of links from now on. It forgets the earlier ones.
 func (ns *Namespace) hear() (err error) {
 	if ns.announcements == nil {
-		ns.announcements, err = rtnl.Subscribe(announcementsSize, unix.RTNLGRP_LINK)
+		ns.announcements, err = rtnl.Subscribe(rtnl.AnnouncementsSize, unix.RTNLGRP_LINK)
 		return err
 	}
 	return ns.heard(func(*Device) {})

@@ -59,7 +59,7 @@ func TestANamesakeKeepsItsFlags(t *testing.T) {
 			if after.Index != before.Index || after.flags() != before.flags() {
 				t.Errorf("flags %#x became %#x", before.flags(), after.flags())
 			}
-			if n := ns.singleQueue(after); n != 0 {
+			if n := ns.SingleQueue(after); n != 0 {
 				t.Errorf("%d queues stay attached", n)
 			}
 		})

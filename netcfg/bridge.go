@@ -71,7 +71,7 @@ func (s *Spec) fresh() *Device {
 	if s.Kind == Bridge {
 		return &Device{Name: s.Name, Kind: Bridge, MTU: 1500, TxQueueLen: 1000, Multicast: true}
 	}
-	return fresh(s.Name, s.Mode)
+	return Fresh(s.Name, s.Mode)
 }
 
 // firstLook returns how much must be read before the run: what moves to a bridge has any origin.

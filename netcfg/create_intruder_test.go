@@ -30,7 +30,7 @@ const stranger = 65534
 // intrude attaches to each multi-queue device as soon as the kernel announces it, and changes its persistent settings.
 // It stays attached to every second device. It prints a line for each device that it entered.
 func intrude() error {
-	heard, err := rtnl.Subscribe(announcementsSize, unix.RTNLGRP_LINK)
+	heard, err := rtnl.Subscribe(rtnl.AnnouncementsSize, unix.RTNLGRP_LINK)
 	if err != nil {
 		return err
 	}

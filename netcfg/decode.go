@@ -15,17 +15,17 @@ func decodeLink(body []byte) *Device {
 	if !l.Unmarshal(body) {
 		return nil
 	}
-	return deviceOf(&l)
+	return DeviceOf(&l)
 }
 
-// deviceOf returns the device that a link message describes.
-func deviceOf(l *rtnl.Link) *Device {
+// DeviceOf returns the device that a link message describes.
+func DeviceOf(l *rtnl.Link) *Device {
 	d := &Device{
 		Index: l.Index, Name: l.Name, AltNames: l.AltNames, Kind: l.Kind, Alias: l.Alias,
 		Up: l.Flags&unix.IFF_UP != 0, Promisc: l.Flags&unix.IFF_PROMISC != 0,
 		Multicast: l.Flags&unix.IFF_MULTICAST != 0,
 		MTU:       l.MTU, TxQueueLen: l.TxQueueLen, group: l.Group, masterIndex: l.Master,
-		carrierOn: l.Carrier, carrierUps: l.CarrierUps, Carrier: l.Carrier && l.Flags&unix.IFF_UP != 0,
+		CarrierOn: l.Carrier, CarrierUps: l.CarrierUps, Carrier: l.Carrier && l.Flags&unix.IFF_UP != 0,
 		Mode: link.Mode(l.Tun.Type), Access: users.Access{User: id(l.Tun.Owner), Group: id(l.Tun.Group)},
 		PI: l.Tun.PI, VnetHdr: l.Tun.VnetHdr, Persist: l.Tun.Persist, MultiQueue: l.Tun.MultiQueue,
 		Queues: l.Tun.Queues, DisabledQueues: l.Tun.DisabledQueues, Settings: l.Settings,
@@ -51,13 +51,6 @@ func id(number *uint32) *users.ID {
 		return nil
 	}
 	return &users.ID{Number: *number}
-}
-
-// joins reports whether the announcement of a new device is of one that moved here from another network namespace. A
-// created device is not persistent yet, has no owner, and its carrier has never changed. A device that moved can only
-// look like this if its first program still holds it.
-func joins(l *rtnl.Link) bool {
-	return l.Tun.Persist || l.Tun.Owner != nil || l.Tun.Group != nil || l.CarrierChanges > 0
 }
 
 // An ownedAddress is an address with the index of its device.

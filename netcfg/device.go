@@ -30,6 +30,8 @@ type Device struct {
 	Access users.Access
 
 	Up, Carrier bool
+	CarrierOn   bool   // the driver's carrier, even if the device is down
+	CarrierUps  uint32 // how many times the carrier came on
 	Promisc     bool
 	Multicast   bool
 	MTU         int      // bytes
@@ -57,8 +59,6 @@ type Device struct {
 	masterIndex int
 	sysctls     []sysctl.Setting // those that a change asks for; nil: not read
 	group       uint32           // the link group, see ip link set group
-	carrierOn   bool             // the driver's carrier, even if the device is down
-	carrierUps  uint32           // how many times the carrier came on
 }
 
 // A Holder is a program that has a device's queue open.
@@ -68,8 +68,7 @@ type Holder struct {
 	User     users.ID
 	Queues   int  // descriptors of the device in this program
 	Probable bool // the name matches, but the network namespace could not be verified
-
-	claims int // those of Queues that tunadm opened to observe or change the device
+	Claims   int  // those of Queues that tunadm opened to observe or change the device
 }
 
 // Stats are the counters of a device since its creation, from the host's side: rx is what the attached program wrote.
@@ -117,7 +116,7 @@ func (d *Device) NotOurs(asked string) error {
 func (d *Device) InUse() bool { return d.Queues+d.DisabledQueues > 0 }
 
 // HoldersComplete reports whether a holder was found for every queue.
-func (d *Device) HoldersComplete() bool { return d.unseen() <= 0 }
+func (d *Device) HoldersComplete() bool { return d.Unfound() <= 0 }
 
 // CutShort reports whether the search for holders reached its time limit before it found all.
 func (d *Device) CutShort() bool { return !d.HoldersComplete() && d.sight == holders.Cut }
@@ -135,8 +134,8 @@ func (d *Device) Unseen() string {
 	return "a program that was not found"
 }
 
-// unseen returns the number of queues without a holder.
-func (d *Device) unseen() int {
+// Unfound returns the number of queues without a holder.
+func (d *Device) Unfound() int {
 	n := d.Queues + d.DisabledQueues
 	for _, h := range d.Holders {
 		// if the search was cut short, a probable holder may belong to another namespace
@@ -147,8 +146,8 @@ func (d *Device) unseen() int {
 	return n
 }
 
-// fresh returns a device of that mode as the kernel creates it, with no property set.
-func fresh(name string, mode link.Mode) *Device {
+// Fresh returns a device of that mode as the kernel creates it, with no property set.
+func Fresh(name string, mode link.Mode) *Device {
 	d := &Device{Name: name, Kind: "tun", Mode: mode, Persist: true, MTU: 1500, TxQueueLen: 500, Multicast: true}
 	if mode == link.TAP {
 		d.TxQueueLen = 1000

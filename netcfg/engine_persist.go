@@ -74,7 +74,7 @@ func (j *job) queueLength() int {
 	if j.want.TxQueueLen != nil {
 		return *j.want.TxQueueLen
 	}
-	return fresh(j.Name, j.want.Mode).TxQueueLen
+	return Fresh(j.Name, j.want.Mode).TxQueueLen
 }
 
 func (j *job) order() int {

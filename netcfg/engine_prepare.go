@@ -22,7 +22,7 @@ func (ns *Namespace) nameOwners(jobs []*job) {
 			devices = append(devices, j.now)
 		}
 	}
-	ns.nameAll(devices)
+	ns.NameAll(devices)
 }
 
 // refuseTwins fails the changes of a device that is named twice, by its name and by an alternative one. A device that

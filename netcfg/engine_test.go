@@ -968,7 +968,7 @@ func TestJoiningABridgeDoesNotChangeIt(t *testing.T) {
 // events returns all link messages that arrived while do ran.
 func events(t *testing.T, do func()) (seen []*Device) {
 	t.Helper()
-	monitor, err := rtnl.Subscribe(announcementsSize, unix.RTNLGRP_LINK)
+	monitor, err := rtnl.Subscribe(rtnl.AnnouncementsSize, unix.RTNLGRP_LINK)
 	if err != nil {
 		t.Fatal(err)
 	}

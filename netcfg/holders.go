@@ -14,18 +14,20 @@ import (
 // examineTries is the number of searches for holders while programs attach and detach.
 const examineTries = 3
 
-// findHolders fills in the programs that are attached, except this one, in one pass over /proc, and in none if no
+// FindHolders fills in the programs that are attached, except this one, in one pass over /proc, and in none if no
 // program is. If it finds fewer than the kernel counts, it counts the queues again, since programs come and go.
-func (ns *Namespace) findHolders(devices []*Device) {
+func (ns *Namespace) FindHolders(devices []*Device) {
 	end := time.Now().Add(holders.Longest)
 	open := slices.Clone(devices)
 	for range examineTries {
-		f := ns.examine(open, end)
-		open = slices.DeleteFunc(open, func(d *Device) bool { return d.Kind != "tun" || !d.InUse() || d.unseen() <= 0 })
+		f := ns.Examine(open, end)
+		open = slices.DeleteFunc(open, func(d *Device) bool {
+			return d.Kind != "tun" || !d.InUse() || d.HoldersComplete()
+		})
 		counts := make([]int, len(open))
 		for i, d := range open {
 			counts[i] = d.attached()
-			ns.recount(d) // the caller finds out that it is gone
+			ns.Recount(d) // the caller finds out that it is gone
 		}
 		moved := false
 		for i, d := range open {
@@ -37,14 +39,14 @@ func (ns *Namespace) findHolders(devices []*Device) {
 	}
 }
 
-// recount reads the number of queues of the device again, and reports whether the device still exists.
-func (ns *Namespace) recount(d *Device) bool {
+// Recount reads the number of queues of the device again, and reports whether the device still exists.
+func (ns *Namespace) Recount(d *Device) bool {
 	now, err := ns.link("", d.Index)
 	if err != nil || now.Kind != "tun" {
 		return false
 	}
 	if !now.MultiQueue {
-		now.Queues = ns.singleQueue(now)
+		now.Queues = ns.SingleQueue(now)
 	}
 	d.Queues, d.DisabledQueues, d.Carrier = now.Queues, now.DisabledQueues, now.Carrier
 	if !d.InUse() {
@@ -53,8 +55,8 @@ func (ns *Namespace) recount(d *Device) bool {
 	return true
 }
 
-// examine fills in the holders that are found until end.
-func (ns *Namespace) examine(devices []*Device, end time.Time) (f holders.Findings) {
+// Examine fills in the holders that are found until end.
+func (ns *Namespace) Examine(devices []*Device, end time.Time) (f holders.Findings) {
 	byName, queues := map[string]*Device{}, map[string]int{}
 	for _, d := range devices {
 		if d.Kind == "tun" && d.InUse() {
@@ -69,14 +71,14 @@ func (ns *Namespace) examine(devices []*Device, end time.Time) (f holders.Findin
 		d.Holders, d.sight = nil, f.Sight
 		for _, p := range f.Processes[name] {
 			d.Holders = append(d.Holders, Holder{PID: p.PID, Command: p.Command, User: users.ID{Number: p.UID},
-				Queues: p.Queues, Probable: p.Probable, claims: p.Claims})
+				Queues: p.Queues, Probable: p.Probable, Claims: p.Claims})
 		}
 	}
 	return f
 }
 
-// nameAll sets the names of the users and groups of accesses and holders.
-func (ns *Namespace) nameAll(devices []*Device) {
+// NameAll sets the names of the users and groups of accesses and holders.
+func (ns *Namespace) NameAll(devices []*Device) {
 	var users, groups []*users.ID
 	for _, d := range devices {
 		if d.Access.User != nil {
@@ -92,6 +94,9 @@ func (ns *Namespace) nameAll(devices []*Device) {
 	ns.Directory.Name(users, groups)
 }
 
+// attached returns the number of queues, enabled or not.
+func (d *Device) attached() int { return d.Queues + d.DisabledQueues }
+
 // predictBusy fails the jobs with a step that a device in use does not allow, before the engine changes anything. The
 // errors name the programs. A program that attaches later is found when the step runs.
 func (ns *Namespace) predictBusy(jobs []*job) {
@@ -103,8 +108,8 @@ func (ns *Namespace) predictBusy(jobs []*job) {
 			refused, busy = append(refused, j), append(busy, j.before)
 		}
 	}
-	ns.findHolders(busy)
-	ns.nameAll(busy)
+	ns.FindHolders(busy)
+	ns.NameAll(busy)
 	for _, j := range refused {
 		if !j.before.InUse() { // since the observation
 			continue

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	if attack := attackers[os.Args[0]]; attack != nil {
 		attack(os.Args[1])
 	}
-	roles := map[string]func() error{"": nil, "intruder": intrude, "adder": addUnderAttack, "claimer": claimLoop,
+	roles := map[string]func() error{"": nil, "intruder": intrude, "adder": addUnderAttack,
 		"changer": changeForEver}
 	if play := roles[os.Getenv(role)]; play != nil {
 		if err := play(); err != nil {

@@ -20,7 +20,7 @@ func (ns *Namespace) Network(devices []*Device) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read links: %w", err)
 	}
-	if err := ns.readAddresses(links); err != nil {
+	if err := ns.ReadAddresses(links); err != nil {
 		return nil, err
 	}
 	byIndex := indexed(links)
@@ -66,7 +66,7 @@ func (ns *Namespace) AnyLink(index int, name string) (*Device, error) {
 	if err := ns.readMasters(found); err != nil {
 		return nil, err
 	}
-	return found[0], ns.readAddresses(found)
+	return found[0], ns.ReadAddresses(found)
 }
 
 // RoutesThrough reads the routes through a link that the kernel did not derive from an address.

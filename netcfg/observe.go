@@ -33,8 +33,8 @@ func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
 		return nil, err
 	}
 	present := slices.DeleteFunc(slices.Clone(devices), func(d *Device) bool { return d == nil })
-	ns.findHolders(present)
-	ns.nameAll(present)
+	ns.FindHolders(present)
+	ns.NameAll(present)
 	return devices, nil
 }
 
@@ -115,7 +115,7 @@ func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device,
 	}
 	for _, d := range ours {
 		if d.Kind == "tun" && !d.MultiQueue {
-			d.Queues = ns.singleQueue(d)
+			d.Queues = ns.SingleQueue(d)
 		}
 	}
 	if err := ns.readMasters(ours); err != nil {
@@ -124,18 +124,18 @@ func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device,
 	if err := ns.readVLANs(ours); err != nil {
 		return nil, err
 	}
-	if err := ns.readAddresses(ours); err != nil {
+	if err := ns.ReadAddresses(ours); err != nil {
 		return nil, err
 	}
 	return found, ns.readRoutes(ours, how)
 }
 
-// singleQueue returns the number of programs attached to a single-queue device, 0 or 1.
-func (ns *Namespace) singleQueue(d *Device) int {
+// SingleQueue returns the number of programs attached to a single-queue device, 0 or 1.
+func (ns *Namespace) SingleQueue(d *Device) int {
 	if n, err := driver.Queues(ns.socket.FD(), d.Name); err == nil && ns.features&queueCount != 0 {
 		return n
 	}
-	if d.carrierOn { // on older kernels the carrier follows the attachment
+	if d.CarrierOn { // on older kernels the carrier follows the attachment
 		return 1
 	}
 	return 0
@@ -176,7 +176,7 @@ func (ns *Namespace) dumpLinks(oursOnly, stats bool) ([]*Device, error) {
 		if !l.Unmarshal(body) || oursOnly && l.Kind != "tun" {
 			return nil, false
 		}
-		return deviceOf(&l), true
+		return DeviceOf(&l), true
 	})
 }
 

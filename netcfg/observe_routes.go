@@ -24,7 +24,8 @@ func filters(devices []*Device) []int {
 	return indexes
 }
 
-func (ns *Namespace) readAddresses(devices []*Device) error {
+// ReadAddresses adds the addresses of the devices, foreign ones too.
+func (ns *Namespace) ReadAddresses(devices []*Device) error {
 	byIndex := indexed(devices)
 	for _, index := range filters(devices) {
 		msg := nl.NewIfAddrmsg(unix.AF_UNSPEC)

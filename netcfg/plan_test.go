@@ -45,7 +45,7 @@ func routes(list ...string) *[]Route {
 
 // live returns a device that is up and has an index.
 func live(mode link.Mode, change func(*Device)) *Device {
-	d := fresh(mode.String()+"7", mode)
+	d := Fresh(mode.String()+"7", mode)
 	d.Index, d.Up, d.Access = 7, true, *users.Root()
 	if change != nil {
 		change(d)

@@ -63,7 +63,7 @@ func (ns *Namespace) explainAttach(d *Device, err error) error {
 func (ns *Namespace) busy(d *Device) *cause.Error {
 	now := *d
 	now.Holders, now.Queues = nil, max(d.Queues, 1)
-	ns.findHolders([]*Device{&now})
+	ns.FindHolders([]*Device{&now})
 	e := busyError(ns.named(&now), "")
 	e.Released = !now.InUse()
 	return e
@@ -71,7 +71,7 @@ func (ns *Namespace) busy(d *Device) *cause.Error {
 
 // named returns the device with the names of its users and groups.
 func (ns *Namespace) named(d *Device) *Device {
-	ns.nameAll([]*Device{d})
+	ns.NameAll([]*Device{d})
 	return d
 }
 

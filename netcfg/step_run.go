@@ -171,7 +171,7 @@ func (ns *Namespace) settle(s *task) error {
 	unsettled := func(a Address) bool { return a.Local == s.Route.Source && a.kept.tentative }
 	for deadline := time.Now().Add(most); time.Now().Before(deadline); poll.Sleep(between) {
 		d := &Device{Index: s.Index}
-		if err := ns.readAddresses([]*Device{d}); err != nil {
+		if err := ns.ReadAddresses([]*Device{d}); err != nil {
 			return err
 		}
 		if !slices.ContainsFunc(d.Addresses, unsettled) {

@@ -41,6 +41,10 @@ func Open(protocol int) (*Socket, error) {
 	return &Socket{fd: fd, buffer: make([]byte, receiveSize)}, nil
 }
 
+// AnnouncementsSize is the usual size for [Subscribe]. The kernel allocates it only as needed. An announcement takes
+// about 4 KiB.
+const AnnouncementsSize = 32 << 20
+
 // Subscribe opens a routing socket on which the kernel announces changes to these multicast groups (unix.RTNLGRP_*).
 // size is how much may wait to be read, in bytes of the kernel's memory, which it takes only when required. Without
 // CAP_NET_ADMIN the limit of net.core.rmem_max applies.

@@ -1,4 +1,4 @@
-package netcfg
+package watch
 
 import (
 	"context"
@@ -15,7 +15,9 @@ import (
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/nstest"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/users"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // told returns events in a short form.
@@ -39,55 +41,63 @@ func told(events []Event) string {
 }
 
 // changedBy returns a device before and after a change.
-func changedBy(change func(d *Device)) (before, after *Device) {
-	before = fresh("tun7", link.TUN)
-	before.Index, before.Addresses = 7, []Address{address("10.0.0.1/24")}
+func changedBy(change func(d *netcfg.Device)) (before, after *netcfg.Device) {
+	before = netcfg.Fresh("tun7", link.TUN)
+	before.Index, before.Addresses = 7, []netcfg.Address{address("10.0.0.1/24")}
 	copied := *before
 	copied.Addresses = slices.Clone(before.Addresses)
 	change(&copied)
 	return before, &copied
 }
 
+// joinedTo returns a device like d that has joined the master with an index.
+func joinedTo(d *netcfg.Device, index int) netcfg.Device {
+	port := netcfg.DeviceOf(&rtnl.Link{Master: index, Name: d.Name, Index: d.Index})
+	port.Kind, port.MTU, port.TxQueueLen, port.Multicast = d.Kind, d.MTU, d.TxQueueLen, d.Multicast
+	port.Addresses = d.Addresses
+	return *port
+}
+
 func TestDifferencesAreReported(t *testing.T) {
 	for _, c := range []struct {
-		change func(d *Device)
+		change func(d *netcfg.Device)
 		want   string
 	}{
-		{func(*Device) {}, ""},
-		{func(d *Device) { d.Name = "vpn0" }, "renamed"},
-		{func(d *Device) { d.Up = true }, "up"},
-		{func(d *Device) { d.Access.User = &users.ID{Number: 0} }, "owner"},
-		{func(d *Device) { d.Access.Group = &users.ID{Number: 0} }, "group"},
-		{func(d *Device) { d.MTU = 1400 }, "mtu"},
-		{func(d *Device) { d.MAC = link.MAC{2, 0, 0, 0, 0, 1} }, "mac"},
-		{func(d *Device) { d.TxQueueLen = 1 }, "txqueuelen"},
-		{func(d *Device) { d.Alias = "x" }, "alias"},
-		{func(d *Device) { d.masterIndex = 3 }, "master"},
-		{func(d *Device) { d.Addresses = nil }, "address -10.0.0.1/24"},
-		{func(d *Device) { d.Addresses[0] = address("10.0.0.1/25") }, "address -10.0.0.1/24, address +10.0.0.1/25"},
-		{func(d *Device) { d.Addresses[0].kept.tentative = true }, ""},
-		{func(d *Device) { d.Addresses = append(d.Addresses, address("10.0.0.1 peer 10.0.0.2")) },
+		{func(*netcfg.Device) {}, ""},
+		{func(d *netcfg.Device) { d.Name = "vpn0" }, "renamed"},
+		{func(d *netcfg.Device) { d.Up = true }, "up"},
+		{func(d *netcfg.Device) { d.Access.User = &users.ID{Number: 0} }, "owner"},
+		{func(d *netcfg.Device) { d.Access.Group = &users.ID{Number: 0} }, "group"},
+		{func(d *netcfg.Device) { d.MTU = 1400 }, "mtu"},
+		{func(d *netcfg.Device) { d.MAC = link.MAC{2, 0, 0, 0, 0, 1} }, "mac"},
+		{func(d *netcfg.Device) { d.TxQueueLen = 1 }, "txqueuelen"},
+		{func(d *netcfg.Device) { d.Alias = "x" }, "alias"},
+		{func(d *netcfg.Device) { *d = joinedTo(d, 3) }, "master"},
+		{func(d *netcfg.Device) { d.Addresses = nil }, "address -10.0.0.1/24"},
+		{func(d *netcfg.Device) { d.Addresses[0] = address("10.0.0.1/25") },
+			"address -10.0.0.1/24, address +10.0.0.1/25"},
+		{func(d *netcfg.Device) { d.Addresses = append(d.Addresses, address("10.0.0.1 peer 10.0.0.2")) },
 			"address +10.0.0.1 peer 10.0.0.2"},
-		{func(d *Device) { d.Carrier, d.Persist, d.Stats.RxBytes, d.Queues = true, false, 5, 1 }, ""},
-		{func(d *Device) { d.Name, d.MTU, d.Up = "x", 70, true }, "renamed, mtu, up"},
+		{func(d *netcfg.Device) { d.Carrier, d.Persist, d.Stats.RxBytes, d.Queues = true, false, 5, 1 }, ""},
+		{func(d *netcfg.Device) { d.Name, d.MTU, d.Up = "x", 70, true }, "renamed, mtu, up"},
 	} {
 		before, after := changedBy(c.change)
 		if got := told(compare(before, after)); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
 	}
-	before, after := changedBy(func(d *Device) { d.Up = true })
+	before, after := changedBy(func(d *netcfg.Device) { d.Up = true })
 	if got := told(compare(after, before)); got != "down" {
 		t.Errorf("got %q", got)
 	}
 }
 
 func TestANewDeviceIsReportedWithItsDifferences(t *testing.T) {
-	_, d := changedBy(func(d *Device) { d.MTU, d.Up, d.Access.User = 1400, true, &users.ID{} })
+	_, d := changedBy(func(d *netcfg.Device) { d.MTU, d.Up, d.Access.User = 1400, true, &users.ID{} })
 	if got, want := told(appeared(EventJoined, d)), "joined, owner, mtu, address +10.0.0.1/24, up"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	tap := fresh("tap0", link.TAP)
+	tap := netcfg.Fresh("tap0", link.TAP)
 	tap.MAC = link.MAC{2, 0, 0, 0, 0, 1}
 	if got := told(appeared(EventCreated, tap)); got != "created" {
 		t.Errorf("got %q", got)
@@ -95,22 +105,22 @@ func TestANewDeviceIsReportedWithItsDifferences(t *testing.T) {
 }
 
 // using returns a device with that many queues and their holders: a letter for each queue, for a program of that name.
-func using(queues int, holders string) *Device {
-	d := fresh("tun7", link.TUN)
+func using(queues int, holders string) *netcfg.Device {
+	d := netcfg.Fresh("tun7", link.TUN)
 	d.Queues = queues
 	for _, h := range holders {
-		if i := slices.IndexFunc(d.Holders, func(o Holder) bool { return o.PID == int(h) }); i >= 0 {
+		if i := slices.IndexFunc(d.Holders, func(o netcfg.Holder) bool { return o.PID == int(h) }); i >= 0 {
 			d.Holders[i].Queues++
 			continue
 		}
-		d.Holders = append(d.Holders, Holder{PID: int(h), Command: string(h), Queues: 1})
+		d.Holders = append(d.Holders, netcfg.Holder{PID: int(h), Command: string(h), Queues: 1})
 	}
 	return d
 }
 
 func TestAttachedAndDetachedProgramsAreReported(t *testing.T) {
 	for _, c := range []struct {
-		before, after *Device
+		before, after *netcfg.Device
 		want          string
 	}{
 		{using(0, ""), using(0, ""), ""},
@@ -138,7 +148,7 @@ func TestAttachedAndDetachedProgramsAreReported(t *testing.T) {
 
 func TestAProgramThatIsAboutToEndIsStillThere(t *testing.T) {
 	for _, c := range []struct {
-		before, after *Device
+		before, after *netcfg.Device
 		want          int // of a's queues
 	}{
 		{using(1, "a"), using(1, ""), 1},
@@ -147,7 +157,7 @@ func TestAProgramThatIsAboutToEndIsStillThere(t *testing.T) {
 		{using(2, "aa"), using(2, "b"), 1},
 	} {
 		keepHolders(c.before, c.after)
-		if got := c.after.heldBy('a'); got != c.want {
+		if got := heldBy(c.after, 'a'); got != c.want {
 			t.Errorf("%v: a has %d queues, want %d", c.after.Holders, got, c.want)
 		}
 	}
@@ -163,7 +173,7 @@ func TestDifferencesFollowLostAnnouncements(t *testing.T) {
 	enough := errors.New("enough")
 	count := map[EventKind]int{}
 	lines := ""
-	err := ns.watch(context.Background(), nil, nil, 1, func(events []Event) error {
+	err := run(context.Background(), ns, nil, nil, 1, func(events []Event) error {
 		for _, e := range events {
 			count[e.Kind]++
 			if d := e.Device(); d != nil && d.Index <= 3 {
@@ -205,16 +215,16 @@ func TestAWatchEndsWithItsReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	err = ns.Watch(context.Background(), nil, w, func([]Event) error { return r.Close() })
+	err = Run(context.Background(), ns, nil, w, func([]Event) error { return r.Close() })
 	if err != nil {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := ns.Watch(ctx, nil, nil, func([]Event) error { cancel(); return nil }); err != nil {
+	if err := Run(ctx, ns, nil, nil, func([]Event) error { cancel(); return nil }); err != nil {
 		t.Error(err)
 	}
 	refused := errors.New("refused")
-	if err := ns.Watch(context.Background(), nil, nil, func([]Event) error { return refused }); !errors.Is(err,
+	if err := Run(context.Background(), ns, nil, nil, func([]Event) error { return refused }); !errors.Is(err,
 		refused) {
 		t.Error(err)
 	}
@@ -233,7 +243,7 @@ func TestAFinishedAttachmentIsReported(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	lines := ""
-	err := ns.Watch(ctx, func(name string) bool { return name == "tun0" }, nil, func(events []Event) error {
+	err := Run(ctx, ns, func(name string) bool { return name == "tun0" }, nil, func(events []Event) error {
 		lines += told(events) + "\n"
 		switch {
 		case events[0].Kind == EventWatching:
@@ -256,7 +266,7 @@ func TestAFinishedAttachmentIsReported(t *testing.T) {
 // TestAnEventHasFurtherLooks: a program may open the driver long before it attaches.
 func TestAnEventHasFurtherLooks(t *testing.T) {
 	ns := open(t)
-	announcements, err := openAnnouncements(announcementsSize)
+	announcements, err := openAnnouncements(rtnl.AnnouncementsSize)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,11 @@
-package netcfg
+package watch
 
 import (
 	"slices"
 	"time"
 
 	"github.com/tunadm/tunadm/internal/users"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // An EventKind is the kind of an event. Its text is part of the interface for scripts.
@@ -40,16 +41,16 @@ const (
 type Event struct {
 	Time   time.Time // when the watch received it
 	Kind   EventKind
-	Before *Device // the state before; nil: a new device
-	After  *Device // the state after; nil: the device is gone
+	Before *netcfg.Device // the state before; nil: a new device
+	After  *netcfg.Device // the state after; nil: the device is gone
 
-	Holder           *Holder  // the program that attached or detached; nil: unknown
-	Address, Removed *Address // the address that was added, and the address that was removed
+	Holder           *netcfg.Holder  // the program that attached or detached; nil: unknown
+	Address, Removed *netcfg.Address // the address that was added, and the address that was removed
 }
 
 // Device returns the present state of the device, or the last one if it is gone. It returns nil for an event without a
 // device.
-func (e Event) Device() *Device {
+func (e Event) Device() *netcfg.Device {
 	if e.After != nil {
 		return e.After
 	}
@@ -57,19 +58,19 @@ func (e Event) Device() *Device {
 }
 
 // appeared returns the events of a new device: kind, and its differences from a device that was just created.
-func appeared(kind EventKind, d *Device) []Event {
+func appeared(kind EventKind, d *netcfg.Device) []Event {
 	return append([]Event{{Kind: kind, After: d}}, compare(blank(d), d)...)
 }
 
 // blank returns a device of this name as the kernel creates it.
-func blank(d *Device) *Device {
-	b := fresh(d.Name, d.Mode)
+func blank(d *netcfg.Device) *netcfg.Device {
+	b := netcfg.Fresh(d.Name, d.Mode)
 	b.Index, b.MAC = d.Index, d.MAC
 	return b
 }
 
 // compare returns the events between two states of a device, except those of its queues.
-func compare(before, after *Device) (events []Event) {
+func compare(before, after *netcfg.Device) (events []Event) {
 	tell := func(kind EventKind, differs bool) {
 		if differs {
 			events = append(events, Event{Kind: kind, Before: before, After: after})
@@ -83,14 +84,14 @@ func compare(before, after *Device) (events []Event) {
 	tell(EventMAC, !slices.Equal(before.MAC, after.MAC))
 	tell(EventTxQueueLen, before.TxQueueLen != after.TxQueueLen)
 	tell(EventAlias, before.Alias != after.Alias)
-	tell(EventMaster, before.masterIndex != after.masterIndex)
+	tell(EventMaster, before.MasterIndex() != after.MasterIndex())
 	for _, a := range before.Addresses {
-		if !slices.ContainsFunc(after.Addresses, a.same) {
+		if !slices.ContainsFunc(after.Addresses, same(a)) {
 			events = append(events, Event{Kind: EventAddress, Before: before, After: after, Removed: &a})
 		}
 	}
 	for _, a := range after.Addresses {
-		if !slices.ContainsFunc(before.Addresses, a.same) {
+		if !slices.ContainsFunc(before.Addresses, same(a)) {
 			events = append(events, Event{Kind: EventAddress, Before: before, After: after, Address: &a})
 		}
 	}
@@ -98,16 +99,22 @@ func compare(before, after *Device) (events []Event) {
 	return events
 }
 
+// same returns a function that reports whether an address is a. The other properties of an address, such as its
+// lifetimes, are no events.
+func same(a netcfg.Address) func(netcfg.Address) bool {
+	return func(b netcfg.Address) bool { return a.Local == b.Local && a.Peer == b.Peer && a.Bits == b.Bits }
+}
+
 // attachments returns the events of programs that detached and attached. A program that is not visible is nil. If it is
 // found later, it is not reported again.
-func attachments(before, after *Device) (gone []Event) {
+func attachments(before, after *netcfg.Device) (gone []Event) {
 	var come []Event
-	tell := func(list *[]Event, kind EventKind, h *Holder) {
+	tell := func(list *[]Event, kind EventKind, h *netcfg.Holder) {
 		*list = append(*list, Event{Kind: kind, Before: before, After: after, Holder: h})
 	}
-	hidden := max(after.unseen(), 0) - max(before.unseen(), 0)
+	hidden := max(after.Unfound(), 0) - max(before.Unfound(), 0)
 	for _, h := range after.Holders {
-		found := h.Queues - before.heldBy(h.PID)
+		found := h.Queues - heldBy(before, h.PID)
 		known := max(0, min(found, -hidden))
 		hidden += known
 		if found > known {
@@ -115,7 +122,7 @@ func attachments(before, after *Device) (gone []Event) {
 		}
 	}
 	for _, h := range before.Holders {
-		if after.heldBy(h.PID) < h.Queues {
+		if heldBy(after, h.PID) < h.Queues {
 			tell(&gone, EventDetached, &h)
 		}
 	}
@@ -128,7 +135,7 @@ func attachments(before, after *Device) (gone []Event) {
 }
 
 // heldBy returns the number of queues of a process.
-func (d *Device) heldBy(pid int) int {
+func heldBy(d *netcfg.Device, pid int) int {
 	for _, h := range d.Holders {
 		if h.PID == pid {
 			return h.Queues
@@ -139,22 +146,22 @@ func (d *Device) heldBy(pid int) int {
 
 // keepHolders keeps a program that is no longer found, if the kernel counts a queue that belongs to no other program:
 // the program is ending, and its descriptor is already closed.
-func keepHolders(before, after *Device) {
+func keepHolders(before, after *netcfg.Device) {
 	for _, h := range before.Holders {
-		if after.heldBy(h.PID) == 0 && after.unseen() > 0 {
-			h.Queues = min(h.Queues, after.unseen())
+		if heldBy(after, h.PID) == 0 && after.Unfound() > 0 {
+			h.Queues = min(h.Queues, after.Unfound())
 			after.Holders = append(after.Holders, h)
 		}
 	}
 }
 
 // dropClaims removes the queues that a run of tunadm holds for a moment to observe or change the device.
-func (d *Device) dropClaims() {
-	var others []Holder
+func dropClaims(d *netcfg.Device) {
+	var others []netcfg.Holder
 	for _, h := range d.Holders {
-		d.Queues = max(0, d.Queues-h.claims)
-		if h.Queues > h.claims {
-			h.Queues, h.claims = h.Queues-h.claims, 0
+		d.Queues = max(0, d.Queues-h.Claims)
+		if h.Queues > h.Claims {
+			h.Queues, h.Claims = h.Queues-h.Claims, 0
 			others = append(others, h)
 		}
 	}
@@ -162,4 +169,4 @@ func (d *Device) dropClaims() {
 }
 
 // attached returns the number of queues, enabled or not.
-func (d *Device) attached() int { return d.Queues + d.DisabledQueues }
+func attached(d *netcfg.Device) int { return d.Queues + d.DisabledQueues }

@@ -1,4 +1,5 @@
-package netcfg
+// Package watch reports what happens to TUN/TAP devices, as the kernel announces it or as it is seen.
+package watch
 
 import (
 	"context"
@@ -13,6 +14,7 @@ import (
 	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/poll"
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // pause is the delay between an event and a look for unannounced changes of devices that are down. The event is an open
@@ -26,15 +28,15 @@ const (
 
 // A watcher keeps the last reported state of each device.
 type watcher struct {
-	ns            *Namespace
+	ns            *netcfg.Namespace
 	announcements *rtnl.Socket
 	driver        int                    // -1: the driver cannot be watched
 	follows       func(name string) bool // nil: all devices
 
-	known    map[int]*Device // all TUN/TAP devices, by index; values are replaced, never modified
-	followed map[int]bool    // the devices whose events are reported
-	masters  map[int]string  // the names of the masters that were seen
-	told     map[int]*Device // announced devices, as they were when their attachments were last reported
+	known    map[int]*netcfg.Device // all TUN/TAP devices, by index; values are replaced, never modified
+	followed map[int]bool           // the devices whose events are reported
+	masters  map[int]string         // the names of the masters that were seen
+	told     map[int]*netcfg.Device // announced devices, as they were when their attachments were last reported
 	events   []Event
 
 	lost   bool
@@ -43,17 +45,18 @@ type watcher struct {
 	took   time.Duration
 }
 
-// Watch calls tell with the events of the devices for whose names follows returns true, or of all devices if it is nil.
+// Run calls tell with the events of the devices for whose names follows returns true, or of all devices if it is nil.
 // It returns nil when ctx ends or when out has no reader any more. A renamed device is still followed. tell gets all
 // events of one moment, in order; an error from it ends the watch.
-func (ns *Namespace) Watch(
-	ctx context.Context, follows func(name string) bool, out *os.File, tell func([]Event) error,
+func Run(
+	ctx context.Context, ns *netcfg.Namespace, follows func(name string) bool, out *os.File, tell func([]Event) error,
 ) error {
-	return ns.watch(ctx, follows, out, announcementsSize, tell)
+	return run(ctx, ns, follows, out, rtnl.AnnouncementsSize, tell)
 }
 
-func (ns *Namespace) watch(
-	ctx context.Context, follows func(name string) bool, out *os.File, size int, tell func([]Event) error,
+func run(
+	ctx context.Context, ns *netcfg.Namespace, follows func(name string) bool, out *os.File, size int,
+	tell func([]Event) error,
 ) error {
 	announcements, err := openAnnouncements(size)
 	if err != nil {
@@ -61,7 +64,7 @@ func (ns *Namespace) watch(
 	}
 	defer announcements.Close()
 	w := &watcher{ns: ns, announcements: announcements, driver: openDriverWatch(), follows: follows,
-		followed: map[int]bool{}, masters: map[int]string{}, told: map[int]*Device{}}
+		followed: map[int]bool{}, masters: map[int]string{}, told: map[int]*netcfg.Device{}}
 	if w.driver >= 0 {
 		defer unix.Close(w.driver)
 	}
@@ -131,7 +134,7 @@ func (w *watcher) flush(tell func([]Event) error) error {
 	if len(w.events) == 0 {
 		return nil
 	}
-	var unnamed []*Device
+	var unnamed []*netcfg.Device
 	now := time.Now()
 	for i := range w.events {
 		e := &w.events[i]
@@ -140,7 +143,7 @@ func (w *watcher) flush(tell func([]Event) error) error {
 			unnamed = append(unnamed, e.Before, e.After)
 		}
 	}
-	w.ns.nameAll(unnamed)
+	w.ns.NameAll(unnamed)
 	events := w.events
 	w.events = nil
 	return tell(events)
@@ -154,7 +157,7 @@ func (w *watcher) tell(index int, events ...Event) {
 }
 
 // keep stores the present state of a device.
-func (w *watcher) keep(d *Device) {
+func (w *watcher) keep(d *netcfg.Device) {
 	w.known[d.Index] = d
 	if w.follows == nil || w.follows(d.Name) || slices.ContainsFunc(d.AltNames, w.follows) {
 		w.followed[d.Index] = true
@@ -184,10 +187,6 @@ func (w *watcher) hear() error {
 	}
 	return nil
 }
-
-// announcementsSize is the size of the receive buffer, in bytes of the kernel's memory. The kernel allocates it only as
-// needed. An announcement takes about 4 KiB. Without CAP_NET_ADMIN, net.core.rmem_max is the limit.
-const announcementsSize = 32 << 20
 
 // openAnnouncements opens a socket to which the kernel announces changes to links and addresses.
 func openAnnouncements(size int) (*rtnl.Socket, error) {

@@ -1,4 +1,4 @@
-package netcfg
+package watch
 
 import (
 	"maps"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tunadm/tunadm/internal/poll"
+	"github.com/tunadm/tunadm/netcfg"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,7 +16,7 @@ func (w *watcher) begin() error {
 	if err != nil {
 		return err
 	}
-	w.known = map[int]*Device{}
+	w.known = map[int]*netcfg.Device{}
 	for _, d := range devices {
 		w.keep(d)
 	}
@@ -31,7 +32,10 @@ func (w *watcher) recover() error {
 	if err != nil {
 		return err
 	}
-	there := indexed(devices)
+	there := map[int]*netcfg.Device{}
+	for _, d := range devices {
+		there[d.Index] = d
+	}
 	for _, index := range slices.Sorted(maps.Keys(w.known)) {
 		if d := there[index]; d == nil || d.Mode != w.known[index].Mode {
 			w.gone(w.known[index], w.known[index], false)
@@ -56,7 +60,7 @@ func (w *watcher) recover() error {
 
 // observe reads all devices with their addresses and programs. It drops earlier announcements, because the state that
 // was read includes them.
-func (w *watcher) observe() ([]*Device, error) {
+func (w *watcher) observe() ([]*netcfg.Device, error) {
 	const tries = 5
 	for try := 1; ; try++ {
 		if err := w.announcements.ReceiveWaiting(func(unix.NlMsghdr, []byte) {}); err != nil {
@@ -66,19 +70,19 @@ func (w *watcher) observe() ([]*Device, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := w.ns.readAddresses(devices); err != nil {
+		if err := w.ns.ReadAddresses(devices); err != nil {
 			return nil, err
 		}
 		waiting := poll.Input(w.announcements.FD(), time.Now())
 		if !waiting || try == tries { // later announcements have the last state
-			w.ns.findHolders(devices)
+			w.ns.FindHolders(devices)
 			for _, d := range devices {
-				d.dropClaims()
+				dropClaims(d)
 			}
-			w.ns.nameAll(devices)
+			w.ns.NameAll(devices)
 			for _, d := range devices {
-				for i := range d.Addresses {
-					d.Addresses[i].kept.message = nil
+				for i, a := range d.Addresses { // the kernel's messages would stay in memory
+					d.Addresses[i] = netcfg.Address{Local: a.Local, Peer: a.Peer, Bits: a.Bits}
 				}
 			}
 			return devices, nil
@@ -87,14 +91,14 @@ func (w *watcher) observe() ([]*Device, error) {
 }
 
 // read reads all devices, without addresses and programs.
-func (w *watcher) read() ([]*Device, error) {
-	devices, err := w.ns.dumpLinks(true, false)
+func (w *watcher) read() ([]*netcfg.Device, error) {
+	devices, err := w.ns.Counters()
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range devices {
 		if !d.MultiQueue {
-			d.Queues = w.ns.singleQueue(d)
+			d.Queues = w.ns.SingleQueue(d)
 		}
 		d.Master = w.master(d)
 	}

@@ -1,4 +1,4 @@
-package netcfg
+package watch
 
 import (
 	"maps"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/netcfg"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,7 +27,7 @@ func (w *watcher) link(body []byte, gone bool) {
 	if !message.Unmarshal(body) || message.Family != unix.AF_UNSPEC {
 		return
 	}
-	d := deviceOf(&message)
+	d := netcfg.DeviceOf(&message)
 	switch before := w.known[d.Index]; {
 	case d.Kind != "tun":
 		if _, used := w.masters[d.Index]; used {
@@ -36,7 +37,7 @@ func (w *watcher) link(body []byte, gone bool) {
 		w.gone(before, d, message.Leaves)
 	case gone:
 	case before == nil:
-		w.appeared(d, joins(&message))
+		w.appeared(d, joined(&message))
 	default:
 		if !d.MultiQueue {
 			d.Queues = w.countSingle(d)
@@ -45,24 +46,31 @@ func (w *watcher) link(body []byte, gone bool) {
 	}
 }
 
+// joined reports whether the announcement of a new device is of one that moved here from another network namespace. A
+// created device is not persistent yet, has no owner, and its carrier has never changed. A device that moved can only
+// look like this if its first program still holds it.
+func joined(l *rtnl.Link) bool {
+	return l.Tun.Persist || l.Tun.Owner != nil || l.Tun.Group != nil || l.CarrierChanges > 0
+}
+
 // countSingle returns 1 if a program is attached, else 0. A carrier that is on proves it for the moment of the
 // announcement. If the carrier is off, countSingle asks the kernel, which answers for the present moment.
-func (w *watcher) countSingle(d *Device) int {
+func (w *watcher) countSingle(d *netcfg.Device) int {
 	if d.Carrier {
 		return 1
 	}
-	return w.ns.singleQueue(d)
+	return w.ns.SingleQueue(d)
 }
 
 // appeared handles a new device. The program that created it is still attached, and sets the owner without an
 // announcement.
-func (w *watcher) appeared(d *Device, joined bool) {
+func (w *watcher) appeared(d *netcfg.Device, joined bool) {
 	d.Queues, d.DisabledQueues = 0, 0
 	kind := EventCreated
 	if joined {
 		kind = EventJoined
 	} else {
-		d.carrierOn, d.Carrier = false, false // it is on before the device is configured
+		d.CarrierOn, d.Carrier = false, false // it is on before the device is configured
 	}
 	d.Master = w.master(d)
 	w.keep(d)
@@ -71,7 +79,7 @@ func (w *watcher) appeared(d *Device, joined bool) {
 }
 
 // gone handles a device that was deleted or left the namespace. now is its state in the last announcement.
-func (w *watcher) gone(before, now *Device, left bool) {
+func (w *watcher) gone(before, now *netcfg.Device, left bool) {
 	w.tellUnseen(before, now)
 	if left {
 		w.tell(before.Index, Event{Kind: EventLeft, Before: before})
@@ -89,13 +97,13 @@ func (w *watcher) gone(before, now *Device, left bool) {
 }
 
 // changed handles the present state of a device. Addresses have their own announcements. Programs are looked up later.
-func (w *watcher) changed(before, d *Device) {
+func (w *watcher) changed(before, d *netcfg.Device) {
 	d.Addresses, d.Holders = before.Addresses, before.Holders
 	d.Master = w.master(d)
-	if d.attached() == 0 {
+	if attached(d) == 0 {
 		d.Holders = nil
 	}
-	if before.attached() != d.attached() {
+	if attached(before) != attached(d) {
 		w.tellUnseen(before, d)
 	}
 	if w.told[d.Index] == nil {
@@ -108,21 +116,21 @@ func (w *watcher) changed(before, d *Device) {
 // tellUnseen reports a program that attached or detached, and that cannot be looked up because there is a newer
 // announcement. Only the carrier proves one: a run of tunadm that observes or changes the device leaves the carrier
 // unchanged.
-func (w *watcher) tellUnseen(d, now *Device) {
-	if told := w.told[d.Index]; told != nil && told.attached() != d.attached() && carried(told, now) {
+func (w *watcher) tellUnseen(d, now *netcfg.Device) {
+	if told := w.told[d.Index]; told != nil && attached(told) != attached(d) && carried(told, now) {
 		w.tell(d.Index, attachments(told, d)...)
 		w.told[d.Index] = d
 	}
 }
 
 // carried reports whether the carrier was on between two observations.
-func carried(before, after *Device) bool {
-	return before.carrierOn || after.carrierOn || before.carrierUps != after.carrierUps
+func carried(before, after *netcfg.Device) bool {
+	return before.CarrierOn || after.CarrierOn || before.CarrierUps != after.CarrierUps
 }
 
 // settle looks up the programs of all announced devices in one pass, and reports who attached and detached.
 func (w *watcher) settle() {
-	var news []*Device
+	var news []*netcfg.Device
 	for _, index := range slices.Sorted(maps.Keys(w.told)) {
 		if w.followed[index] && (w.told[index].InUse() || w.known[index].InUse()) {
 			d := *w.known[index]
@@ -132,9 +140,9 @@ func (w *watcher) settle() {
 	}
 	w.findUsers(news)
 	for _, d := range news {
-		d.dropClaims()
+		dropClaims(d)
 	}
-	w.ns.nameAll(slices.DeleteFunc(slices.Clone(news), func(d *Device) bool { return len(d.Holders) == 0 }))
+	w.ns.NameAll(slices.DeleteFunc(slices.Clone(news), func(d *netcfg.Device) bool { return len(d.Holders) == 0 }))
 	for _, d := range news {
 		before := w.told[d.Index]
 		keepHolders(before, d)
@@ -146,19 +154,20 @@ func (w *watcher) settle() {
 
 // findUsers looks up the programs of announced devices. It counts the queues without a program and looks them up again,
 // unless the carrier proves a program: by then a run of tunadm has closed them, or is found.
-func (w *watcher) findUsers(news []*Device) {
+func (w *watcher) findUsers(news []*netcfg.Device) {
+	const tries = 3
 	open, end := slices.Clone(news), time.Now().Add(holders.Longest)
-	for range examineTries {
-		w.ns.examine(open, end)
-		open = slices.DeleteFunc(open, func(d *Device) bool {
-			if d.unseen() <= 0 || carried(w.told[d.Index], d) {
+	for range tries {
+		w.ns.Examine(open, end)
+		open = slices.DeleteFunc(open, func(d *netcfg.Device) bool {
+			if d.Unfound() <= 0 || carried(w.told[d.Index], d) {
 				return true
 			}
-			if told := w.told[d.Index]; !w.ns.recount(d) { // the next announcement brings the rest
+			if told := w.told[d.Index]; !w.ns.Recount(d) { // the next announcement brings the rest
 				d.Queues, d.DisabledQueues, d.Holders = told.Queues, told.DisabledQueues, told.Holders
 				return true
 			}
-			return d.unseen() <= 0
+			return d.Unfound() <= 0
 		})
 		if len(open) == 0 {
 			return
@@ -167,29 +176,30 @@ func (w *watcher) findUsers(news []*Device) {
 }
 
 // master returns the name of a device's master, or "".
-func (w *watcher) master(d *Device) string {
-	if d.masterIndex == 0 {
+func (w *watcher) master(d *netcfg.Device) string {
+	index := d.MasterIndex()
+	if index == 0 {
 		return ""
 	}
-	if _, ok := w.masters[d.masterIndex]; !ok {
-		if m, err := w.ns.link("", d.masterIndex); err == nil {
-			w.masters[d.masterIndex] = m.Name
+	if _, ok := w.masters[index]; !ok {
+		if m, err := w.ns.Device(index); err == nil && m != nil {
+			w.masters[index] = m.Name
 		}
 	}
-	return w.masters[d.masterIndex]
+	return w.masters[index]
 }
 
 func (w *watcher) address(body []byte, gone bool) {
-	a, ok := decodeAddress(body)
-	before := w.known[a.index]
-	if !ok || before == nil {
+	var message rtnl.Address
+	if !message.Unmarshal(body) || w.known[message.Index] == nil {
 		return
 	}
+	before := w.known[message.Index]
+	a := netcfg.Address{Local: message.Local, Peer: message.Peer, Bits: message.Bits}
 	d := *before
-	d.Addresses = slices.DeleteFunc(slices.Clone(d.Addresses), a.same)
+	d.Addresses = slices.DeleteFunc(slices.Clone(d.Addresses), same(a))
 	if !gone {
-		a.kept.message = nil
-		d.Addresses = append(d.Addresses, a.Address)
+		d.Addresses = append(d.Addresses, a)
 	}
 	w.keep(&d)
 	w.tell(d.Index, compare(before, &d)...)
