@@ -225,17 +225,17 @@ func (p *planner) link() {
 	l.Alias = change(w.Alias, h.Alias)
 	l.Promisc = change(w.Promisc, h.Promisc)
 	l.Multicast = change(w.Multicast, h.Multicast)
-	l.linkGroup = change(w.linkGroup, h.group)
+	l.Group = change(w.Group, h.group)
 	p.settings(&l)
-	if was, doomed := undoomed(h.group); doomed && w.linkGroup == nil && h.Kind == "tun" {
-		l.linkGroup = &was
+	if was, doomed := undoomed(h.group); doomed && w.Group == nil && h.Kind == "tun" {
+		l.Group = &was
 	}
 	if up := change(w.Up, h.Up); up != nil && *up {
 		l.Up = up
 	} else if up != nil {
 		p.step(phaseDown, Step{Kind: StepLink, link: Link{Up: up}})
 	}
-	if len(l.split()) > 0 {
+	if len(l.Split()) > 0 {
 		p.step(phaseAdd, Step{Kind: StepLink, link: l})
 	}
 }

@@ -38,7 +38,7 @@ func (p *planner) port() {
 				l.Settings[s] = value
 			}
 		}
-		if len(l.split()) > 0 {
+		if len(l.Split()) > 0 {
 			p.step(phaseMaster, Step{Kind: StepLink, link: l})
 		}
 	}

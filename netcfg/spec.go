@@ -11,6 +11,9 @@ import (
 	"github.com/tunadm/tunadm/internal/users"
 )
 
+// Link is a set of link properties. A nil field leaves the property unchanged.
+type Link = rtnl.LinkChange
+
 // A Spec is the configuration that the administrator asks of one device. A nil field asks nothing; an empty list asks
 // for an empty one.
 type Spec struct {
@@ -134,11 +137,7 @@ func (d *Device) spec(tried []*task) *Spec {
 	for _, step := range tried {
 		switch step.Kind {
 		case StepLink:
-			for _, p := range linkProperties {
-				if p.isSet(step.link) {
-					p.copy(&s.Link, d.link())
-				}
-			}
+			s.Link.Restore(step.link, d.link())
 		case StepAddAddress:
 			if !slices.ContainsFunc(d.Addresses, step.address.same) {
 				s.RemoveAddresses = append(s.RemoveAddresses, step.address)
@@ -178,7 +177,7 @@ func (d *Device) whole() *Spec {
 		VnetHdr: d.VnetHdr, Replace: true, Sysctls: d.sysctls, before: d, undo: true,
 	}
 	s.Link = d.link()
-	s.linkGroup = &d.group
+	s.Group = &d.group
 	if d.Master != "" {
 		s.Master = &Master{Name: d.Master, index: d.masterIndex}
 		s.portOf(d)

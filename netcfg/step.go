@@ -95,7 +95,7 @@ func (s Step) String() string {
 	case StepDelete:
 		return "ip link delete dev " + dev
 	case StepLink:
-		return "ip link set " + linkName(s.Device) + " " + s.link.words()
+		return "ip link set " + linkName(s.Device) + " " + s.link.Words()
 	case StepAddAddress:
 		return "ip addr add " + s.address.String() + " dev " + dev
 	case StepRemoveAddress:
@@ -186,21 +186,14 @@ func (s *Spec) createWords() string {
 	return b.String()
 }
 
-func onOff(on bool) string {
-	if on {
-		return "on"
-	}
-	return "off"
-}
-
 // what returns the name of the property or object that the step changes, for an error.
 func (s Step) what() string {
 	switch s.Kind {
 	case StepLink:
-		if s.link.MAC != nil && len(s.link.split()) == 1 {
+		if s.link.MAC != nil && len(s.link.Split()) == 1 {
 			return "mac " + s.link.MAC.String() // ip link set calls it address, which means an IP address here
 		}
-		return s.link.words()
+		return s.link.Words()
 	case StepAddAddress, StepRemoveAddress:
 		return "address " + s.address.String()
 	case StepAddRoute, StepRemoveRoute:

@@ -16,7 +16,7 @@ import (
 func (s Step) encode() *nl.NetlinkRequest {
 	switch s.Kind {
 	case StepLink:
-		return s.encodeLink()
+		return s.link.Marshal(s.Index)
 	case StepHold:
 		return rtnl.ChangeLink(s.master.index, nl.NewRtAttr(unix.IFLA_ADDRESS, s.master.mac))
 	case StepMaster:
@@ -35,43 +35,6 @@ func (s Step) encode() *nl.NetlinkRequest {
 		return s.encodeRoute(unix.RTM_DELROUTE, 0)
 	}
 	return nil
-}
-
-func (s Step) encodeLink() *nl.NetlinkRequest {
-	r := rtnl.ChangeLink(s.Index)
-	msg := r.Data[0].(*nl.IfInfomsg)
-	flag := func(set *bool, bit uint32) {
-		if set != nil {
-			msg.Change |= bit
-			if *set {
-				msg.Flags |= bit
-			}
-		}
-	}
-	flag(s.link.Promisc, unix.IFF_PROMISC)
-	flag(s.link.Multicast, unix.IFF_MULTICAST)
-	flag(s.link.Up, unix.IFF_UP)
-	if s.link.MTU != nil {
-		r.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(*s.link.MTU))))
-	}
-	if s.link.MAC != nil {
-		r.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, s.link.MAC))
-	}
-	if s.link.TxQueueLen != nil {
-		r.AddData(nl.NewRtAttr(unix.IFLA_TXQLEN, nl.Uint32Attr(uint32(*s.link.TxQueueLen))))
-	}
-	if s.link.Alias != nil {
-		r.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(*s.link.Alias)))
-	}
-	if s.link.linkGroup != nil {
-		r.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(*s.link.linkGroup)))
-	}
-	for _, ofPort := range []bool{false, true} {
-		if data := s.link.Settings.Data(ofPort); data != nil {
-			r.AddData(data)
-		}
-	}
-	return r
 }
 
 // encodeAddress returns the request for an address. An address that was read from the kernel is sent with its
@@ -145,7 +108,7 @@ func (ns *Namespace) configure(steps []*task) []error {
 		if err == nil {
 			continue
 		}
-		switch one := steps[i].link.split(); {
+		switch one := steps[i].link.Split(); {
 		case steps[i].earlyForSource(err):
 			errs[i] = ns.settle(steps[i])
 		case steps[i].needless(err):
