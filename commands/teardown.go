@@ -70,10 +70,9 @@ func (r *provision) remembered(force bool, declared []declare.Declaration) []net
 		c := removal(name, index, force)
 		if b := r.memory.Bridge(index); b != nil {
 			c.Kind, c.Ports = netcfg.Bridge, ports[name]
-			for _, port := range b.Ports {
-				if c.Ports = append(c.Ports, string(port)); b.Moves {
+			for i, port := range b.Ports {
+				if c.Ports = append(c.Ports, string(port)); b.Moves && i == 0 {
 					heirs = append(heirs, heir(string(port), name))
-					b.Moves = false // to one port
 				}
 			}
 		}

@@ -118,6 +118,12 @@ def _apply():
                absent="br7 tap7 tap8")
     yield case("teardown-bridge-move", "teardown", "br7 nic7 tap7", text=MOVE, setup=NIC, prepare=["apply " + CFG],
                absent="br7 tap7")
+    new = '[device.tun1]\naddresses = ["10.1.0.1/24"]\nroutes = ["10.17.0.0/16"]\n'
+    yield case("apply-bridge-prune", "apply --prune --atomic", "br7 tap7 tap8 tun1", again="apply --prune", text=new,
+               files={"/run/cfg/old.toml": BRIDGE}, prepare=later, whole=True, remade=True)
+    yield case("apply-bridge-prune-move", "apply --prune --atomic", "br7 nic7 tap7 tun1", again="apply --prune",
+               text=new.replace(".17.", ".19."), files={"/run/cfg/old.toml": MOVE}, setup=NIC, prepare=later,
+               whole=True, remade=True)
     damage = "sed -i -E '0,/\"index\": *[0-9]+/s//\"index\": -1/' /run/tunadm/*.json"
     yield case("teardown-index", "teardown", prepare=["apply " + CFG, ["+sh", "-c", damage]], exit=None,
                absent="tun2 tap3 tap4", again_exit=(0, 1, 4, 6))
