@@ -1,6 +1,7 @@
 package netcfg
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -164,15 +165,19 @@ func (ns *Namespace) ports(master int) ([]*Device, error) {
 	})
 }
 
-// keepUsed fails the deletion of bridges with a port that stays and that the change does not name.
-func (ns *Namespace) keepUsed(jobs []*job) {
+// keepUsed fails the deletion of bridges with a port that stays and that the change does not name. If an undo may have
+// to re-create the bridges, it reads their ports.
+func (ns *Namespace) keepUsed(jobs []*job, o Options) {
 	going := map[int]bool{}
 	for _, j := range jobs {
 		going[j.index] = j.err == nil && j.Want == nil
 	}
 	for _, j := range jobs {
 		if j.err == nil && j.Want == nil && j.before != nil && j.before.Kind == Bridge {
-			if j.err = ns.busyBridge(j.before, j.Ports, going); j.err != nil {
+			if j.err = ns.busyBridge(j.before, j.Ports, going); j.err == nil && o.Atomic {
+				j.ports, j.err = ns.wholePorts(j.before)
+			}
+			if j.err != nil {
 				j.steps = nil
 			}
 		}
@@ -233,4 +238,31 @@ func (ns *Namespace) Bridge(name string) (s *Spec, more []string, err error) {
 		}
 	}
 	return s, more, err
+}
+
+// wholePorts returns the ports of a bridge with their settings and VLANs.
+func (ns *Namespace) wholePorts(bridge *Device) ([]*Device, error) {
+	ports, err := ns.ports(bridge.Index)
+	for _, p := range ports {
+		p.Master, p.MasterKind = bridge.Name, Bridge
+	}
+	return ports, cmp.Or(err, ns.readVLANs(ports))
+}
+
+// rejoin makes the ports of a deleted bridge join it again when an undo has re-created it: in the job of the undo that
+// changes the port, or in a new one, which it returns.
+func (j *job) rejoin(bridge *job, back, failed []*job) (more []*job) {
+	for _, p := range j.ports {
+		at := slices.IndexFunc(failed, func(k *job) bool { return k.before != nil && k.before.Index == p.Index })
+		u := &job{Change: Change{Name: p.Name, Expect: PresentOrNot, Kind: p.kindOf()}, index: p.Index, back: true,
+			want: &Spec{Name: p.Name, Kind: p.kindOf(), undo: true}}
+		if at >= 0 && back[at].want != nil {
+			u = back[at]
+		} else {
+			more = append(more, u)
+		}
+		u.want.Master = &Master{Name: j.Name, of: bridge}
+		u.want.portOf(p)
+	}
+	return more
 }

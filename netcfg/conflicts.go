@@ -165,7 +165,8 @@ func (p *planner) conflict() (asked Route, other *Route) {
 }
 
 // yield removes a route, or the device that has it, before another device of the run gets the route. The kernel refuses
-// the same route twice, and the order of the devices in a file is not the order of work.
+// the same route twice, and the order of the devices in a file is not the order of work. A bridge stays until its ports
+// are gone.
 func yield(jobs []*job) {
 	wanted := map[routeKey][]*job{}
 	for _, j := range jobs {
@@ -179,14 +180,21 @@ func yield(jobs []*job) {
 		byOther := func(r Route) bool {
 			return slices.ContainsFunc(wanted[r.key()], func(o *job) bool { return o != j }) && r.kept.elsewhere == 0
 		}
+		var early []Step
 		for i := range j.steps {
 			switch s := &j.steps[i]; {
 			case j.err != nil || len(wanted) == 0 || j.kind() == Port: // a port loses its routes only to its bridge
 			case s.Kind == StepRemoveRoute && byOther(s.Route):
 				s.phase = phaseYield
+			case s.Kind == StepDelete && s.old.Kind == Bridge:
+				for _, r := range matching(s.old.Routes, byOther) {
+					early = append(early, Step{Kind: StepRemoveRoute, Device: s.Device, Index: s.Index, Route: r,
+						phase: phaseYield})
+				}
 			case s.Kind == StepDelete && slices.ContainsFunc(s.old.Routes, byOther):
 				s.phase = phaseClear
 			}
 		}
+		j.steps = append(early, j.steps...)
 	}
 }

@@ -28,11 +28,12 @@ type job struct {
 	result  Result
 	rules   []rtnl.Rule // the rules of the namespace; set for a change of Rules alone
 
-	back   bool    // the undo of another job: it goes by the index alone, and continues after an error
-	halted bool    // a step on which the others depend failed in this round
-	bridge *job    // of a bridge with which this one fails; nil: none
-	gives  []Route // of a bridge that is deleted: the routes that go to its heir
-	left   bool    // a port that does not exist yet, and is left out
+	back   bool      // the undo of another job: it goes by the index alone, and continues after an error
+	halted bool      // a step on which the others depend failed in this round
+	bridge *job      // of a bridge with which this one fails; nil: none
+	gives  []Route   // of a bridge that is deleted: the routes that go to its heir
+	ports  []*Device // of a bridge that is deleted in an atomic run: they join it again in an undo
+	left   bool      // a port that does not exist yet, and is left out
 }
 
 // Run makes the changes together: one observation, one plan for each device, the steps of all devices in batches, and a
@@ -124,7 +125,7 @@ func (ns *Namespace) begin(jobs []*job, o Options) error {
 		}
 	}
 	yield(jobs)
-	ns.keepUsed(jobs)
+	ns.keepUsed(jobs, o)
 	failTogether(jobs)
 	return nil
 }

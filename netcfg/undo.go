@@ -1,6 +1,7 @@
 package netcfg
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -93,15 +94,28 @@ func (ns *Namespace) undo(jobs []*job, o Options) {
 	if len(back) == 0 {
 		return
 	}
+	all, bridgeOf := slices.Clone(back), map[*job]*job{}
+	for i, j := range failed {
+		if j.deleted && j.before.Kind == Bridge {
+			for _, port := range j.rejoin(back[i], back, failed) {
+				all, bridgeOf[port] = append(all, port), back[i]
+			}
+		}
+	}
 	o.Atomic, o.Announce = false, nil
 	ns.discardFailed(failed, o)
-	err := ns.lookAgain(back, deep)
-	for _, u := range back {
+	err := ns.lookAgain(all, deep)
+	for _, u := range all {
 		if u.err = err; err == nil {
 			u.plan()
 		}
 	}
-	ns.carryOut(context.Background(), back, o)
+	ns.carryOut(context.Background(), all, o)
+	for port, bridge := range bridgeOf {
+		if err := ns.left(port, port); cause.Of(err) != cause.NoDevice { // another program may have deleted the port
+			bridge.err = cmp.Or(bridge.err, err)
+		}
+	}
 	for i, j := range failed {
 		u := back[i]
 		if u.err != nil && u.now == nil && u.index != 0 { // the state is unknown: assume that the device exists

@@ -73,8 +73,8 @@ func (m *Memory) joined(index int, want *netcfg.Spec) {
 // Forget removes a remembered device that no longer exists.
 func (m *Memory) Forget(index int) { delete(m.before, index) }
 
-// entrySize is the largest size of a device in the record, in bytes.
-const entrySize = 160
+// entrySize is the largest size of a device in the record, in bytes, and portSize that of a port of a bridge.
+const entrySize, portSize = 200, 100
 
 // Reserve takes the space that the record requires if each of the devices that are to be deleted is re-created under
 // another index. So the record can be written then, even if the file system is full.
@@ -84,6 +84,9 @@ func (m *Memory) Reserve(gone []netcfg.Step) error {
 		m.room += 6 * len(o)
 	}
 	m.room += entrySize * (len(m.now) + len(gone))
+	for _, b := range m.bridge { // each may be there twice
+		m.room += 2 * portSize * len(b.Ports)
+	}
 	return m.save()
 }
 
@@ -92,7 +95,10 @@ func (m *Memory) Reserve(gone []netcfg.Step) error {
 func (m *Memory) Remember(made []netcfg.Step) error {
 	for _, s := range made {
 		if _, ours := m.before[s.Restores()]; ours || s.Restores() == 0 {
-			if m.now[s.Index] = s.Device; s.NewBridge() != nil {
+			m.now[s.Index] = s.Device
+			if known := m.bridge[s.Restores()]; known != nil {
+				m.bridge[s.Index] = known
+			} else if s.NewBridge() != nil {
 				m.joined(s.Index, s.NewBridge())
 			}
 		}
