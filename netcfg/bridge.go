@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
+	"golang.org/x/sys/unix"
 )
 
 // The kinds of a Spec that are not TUN/TAP devices. A change of a port asks for its master, and for nothing else.
@@ -149,8 +151,11 @@ func (ns *Namespace) createBridge(s *task, o Options) error {
 		if err = ns.socket.Do(rtnl.NewBridge(s.Device, s.Index, s.create.MAC), nil); err == nil {
 			return nil
 		}
-		if _, missing := ns.link("", s.Index); missing != nil {
+		taken := errors.Is(err, unix.EEXIST) || errors.Is(err, unix.EBUSY)
+		if now, missing := ns.link("", s.Index); missing != nil {
 			break
+		} else if !taken && now.Name == s.Device && now.Kind == Bridge {
+			return nil // the kernel's answer was lost
 		}
 	}
 	s.Index = 0
