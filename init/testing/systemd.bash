@@ -97,11 +97,65 @@ test_broken() {
 	check 'the journal says where' contains "$(journal --unit=tunadm)" \
 		"/etc/tunadm.toml:$(wc -l <"$m/etc/tunadm.toml"):1"
 	check 'nothing is touched' same foreign "$(devices)"
-	inside systemctl restart tunadm-late 2>/dev/null || true
-	check 'a mistake is not tried again' same failed "$(property ActiveState tunadm-late)"
+	check_mistake tunadm-late
 	echo "$good" >"$m/etc/tunadm.toml"
 	check 'it is corrected, and the unit starts' inside systemctl start tunadm
 	check 'with the devices' same 'foreign tap0 tun77' "$(devices)"
+	inside systemctl stop tunadm
+}
+
+# check_mistake UNIT starts a unit whose file has a mistake: it fails at once, and no timer or restart tries it again.
+check_mistake() {
+	local from
+	from=$(milliseconds)
+	check "$1: a mistake fails the unit" refused inside systemctl restart "$1"
+	check "$1: at once" at_most $(($(milliseconds) - from)) 10000
+	check "$1: a mistake is not tried again" same 'failed 0' \
+		"$(property ActiveState "$1") $(property NRestarts "$1")"
+}
+
+# check_user UNIT starts a unit whose file names the user "later", who appears while it waits.
+check_user() {
+	inside systemctl --no-block start "$1"
+	check "$1: a missing user is waited for" wait_for 20 is "$1" activating
+	check "$1: there is no device yet" lacks " $(devices) " ' lab0 '
+	mkdir -p "$m/etc/userdb" # a user that is not in /etc/passwd
+	echo '{"userName": "later", "uid": 7777, "gid": 7777, "disposition": "regular"}' >"$m/etc/userdb/later.user"
+	check "$1: it is done when the name service knows him" wait_for 60 is "$1" active
+	check "$1: he owns the device" same 7777 "$(attribute lab0 owner)"
+	check "$1: the unit was started once" same 0 "$(property NRestarts "$1")"
+	rm "$m/etc/userdb/later.user"
+}
+is() { [[ $(property ActiveState "$1") == "$2" ]]; }
+
+# check_never UNIT starts a unit whose file names a master that never comes. The unit waits for a shorter time here.
+check_never() {
+	local from
+	mkdir -p "$m/etc/systemd/system/$1.service.d"
+	{
+		printf '[Service]\nExecStart=\n'
+		sed -n 's/--wait=45s/--wait=3s/p' "$m/usr/local/lib/systemd/system/$1.service"
+	} >"$m/etc/systemd/system/$1.service.d/wait.conf"
+	inside systemctl daemon-reload
+	from=$(milliseconds)
+	check "$1: a master that never comes fails the unit" refused inside systemctl start "$1"
+	check "$1: after it has waited" at_most 3000 $(($(milliseconds) - from))
+	check "$1: systemctl --failed shows it" contains "$(inside systemctl --failed --plain --no-legend)" "$1.service"
+	check "$1: the journal names the master" contains "$(journal --unit="$1")" 'tunadm: apply lab0: master never0'
+	inside systemctl reset-failed "$1"
+	rm -r "$m/etc/systemd/system/$1.service.d"
+	inside systemctl daemon-reload
+}
+
+test_late() {
+	printf '[device.lab0]\nmode = "tap"\nuser = "later"\n' >"$m/etc/tunadm.d/late.toml"
+	check_user tunadm-late
+	inside systemctl stop tunadm-late
+	inside tunadm delete lab0
+	printf '[device.lab0]\nmode = "tap"\nmaster = "never0"\n' >"$m/etc/tunadm.d/late.toml"
+	check_never tunadm-late
+	rm "$m/etc/tunadm.d/late.toml"
+	inside systemctl start tunadm
 	inside systemctl stop tunadm
 }
 
@@ -111,22 +165,19 @@ test_instance() {
 	check 'and no other' same 'foreign lab0' "$(devices)"
 	check 'stopped, it deletes them' inside systemctl stop tunadm@lab
 	check 'and no other' same foreign "$(devices)"
-	check 'an instance without a file fails' refused inside systemctl start tunadm@missing
+	check_mistake tunadm@missing # its file does not exist
+	inside systemctl reset-failed
 	printf '[device.lab0]\nmode = "tap"\nmaster = "late0"\n' >"$m/etc/tunadm/lab.toml"
-	check 'an instance whose master is missing fails' refused inside systemctl start tunadm@lab
+	inside systemctl --no-block start tunadm@lab
+	check 'an instance waits for its master' wait_for 20 is tunadm@lab activating
 	inside ip link add late0 type bridge
-	check 'and succeeds when the master comes' wait_for 60 instance_is_active
+	check 'and succeeds when the master comes' wait_for 60 is tunadm@lab active
 	check 'with the master' same late0 "$(master lab0)"
 	inside systemctl stop tunadm@lab
 	printf '[device.lab0]\nmode = "tap"\nuser = "later"\n' >"$m/etc/tunadm/lab.toml"
-	check 'an instance whose user is missing fails' refused inside systemctl start tunadm@lab
-	mkdir -p "$m/etc/userdb" # a user that is not in /etc/passwd
-	echo '{"userName": "later", "uid": 7777, "gid": 7777, "disposition": "regular"}' >"$m/etc/userdb/later.user"
-	check 'and succeeds when the name service knows him' wait_for 60 instance_is_active
-	check 'with him as the owner' same 7777 "$(attribute lab0 owner)"
+	check_user tunadm@lab
 	inside systemctl stop tunadm@lab
 }
-instance_is_active() { [[ $(property ActiveState tunadm@lab) == active ]]; }
 
 # A hostile program instead of tunadm finds no way out of the sandbox of the unit.
 test_hostile() {
@@ -180,7 +231,7 @@ test_systemd() {
 		return
 	fi
 	local part
-	for part in boot master mac reload restart stop broken instance hostile score; do
+	for part in boot master mac reload restart stop broken late instance hostile score; do
 		"test_$part"
 	done
 	((failed == 0)) || inside journalctl --boot --no-pager --unit='tunadm*' --unit=vpnd >&2
