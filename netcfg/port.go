@@ -89,11 +89,11 @@ func (ns *Namespace) readVLANs(devices []*Device) error {
 	if len(byIndex) == 0 {
 		return nil
 	}
-	_, err := rtnl.Dump(ns.socket, rtnl.AskVLANs(), func(body []byte) (struct{}, bool) {
-		if index, all := rtnl.PortVLANs(body); byIndex[index] != nil {
-			byIndex[index].VLANs = all
+	_, err := rtnl.Dump(ns.socket, rtnl.AskBridgePorts(), func(body []byte) (p rtnl.Port, ok bool) {
+		if p.Unmarshal(body) && byIndex[p.Index] != nil {
+			byIndex[p.Index].VLANs = p.VLANs
 		}
-		return struct{}{}, false
+		return p, false
 	})
 	if err == unix.EOPNOTSUPP {
 		return nil

@@ -175,7 +175,7 @@ func (j *journey) closed(p, o *evidence.Port, b *evidence.Bridge, br *netcfg.Dev
 	case o.State == evidence.PortListening || o.State == evidence.PortLearning:
 		return one(Warning, port+" is in the STP state "+state,
 			fmt.Sprintf("STP waits twice the forward delay of %d s before a new port forwards: %s",
-				b.ForwardDelay/100, none), fix.Sentence(fmt.Sprintf("wait %d s", 2*b.ForwardDelay/100)))
+				b.ForwardDelay, none), fix.Sentence(fmt.Sprintf("wait %d s", 2*b.ForwardDelay)))
 	case o.State != evidence.PortForwarding:
 		return one(Warning, port+" is in the STP state "+state,
 			"STP found another path, or BPDU guard disabled it: "+none,

@@ -72,7 +72,7 @@ func portState(j *journey) []Finding {
 	off.After = "  # only if no other path leads back to the bridge; until the next boot"
 	switch {
 	case b.STP && (p.State == evidence.PortListening || p.State == evidence.PortLearning):
-		delay := b.ForwardDelay / 100
+		delay := b.ForwardDelay
 		return one(Warning, what,
 			fmt.Sprintf("STP waits twice the forward delay of %d s before a new port forwards", delay),
 			fix.Sentence(fmt.Sprintf("wait %d s", 2*delay)), off)

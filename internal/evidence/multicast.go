@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
@@ -78,6 +79,33 @@ func decodeGroup(bridge int, info []byte) Group {
 		g.To = netip.AddrFrom16([16]byte(info[8:24]))
 	}
 	return g
+}
+
+// unmarshalQueries reads who asks hosts for their groups, from a message about the bridge.
+func (b *Bridge) unmarshalQueries(body []byte) {
+	for kind, info := range rtnl.Attributes(body[unix.SizeofIfInfomsg:]) {
+		if kind != unix.IFLA_LINKINFO {
+			continue
+		}
+		for kind, data := range rtnl.Attributes(info) {
+			if kind == nl.IFLA_INFO_DATA {
+				b.unmarshalQuerier(data)
+			}
+		}
+	}
+}
+
+func (b *Bridge) unmarshalQuerier(properties []byte) {
+	for kind, value := range rtnl.Attributes(properties) {
+		switch kind {
+		case nl.IFLA_BR_MCAST_QUERY_RESPONSE_INTVL:
+			b.QueryResponse = time.Duration(rtnl.Uint32(value)) * clockTick
+		case nl.IFLA_BR_MCAST_QUERIER:
+			b.Querier6 = b.Querier6 || len(value) > 0 && value[0] != 0
+		case unix.IFLA_BR_MCAST_QUERIER_STATE:
+			b.Querier6 = b.Querier6 || otherQuerier6(value)
+		}
+	}
 }
 
 // otherQuerier6 reports whether a bridge has seen MLD queries of a router.

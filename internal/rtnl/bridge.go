@@ -103,6 +103,17 @@ func (l *Settings) Data(ofPort bool) *nl.RtAttr {
 	return info
 }
 
+// Value returns the value of a setting, and 0 if it is not reported.
+func (l *Settings) Value(s Setting) int {
+	if l[s] == nil {
+		return 0
+	}
+	return *l[s]
+}
+
+// On reports whether a switch is reported and on.
+func (l *Settings) On(s Setting) bool { return l.Value(s) != 0 }
+
 // unmarshal reads the settings of a bridge, or those of a port.
 func (l *Settings) unmarshal(data []byte, ofPort bool) {
 	for kind, raw := range Attributes(data) {
@@ -147,77 +158,4 @@ func NewBridge(name string, index int, address []byte) *nl.NetlinkRequest {
 func AskPorts(master int) *nl.NetlinkRequest {
 	return Request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC),
 		nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(master))))
-}
-
-// A VLAN is one that a port of a bridge is a member of.
-type VLAN struct {
-	ID             uint16
-	PVID, Untagged bool
-}
-
-// flags of struct bridge_vlan_info
-const (
-	vlanPVID     = 1 << 1
-	vlanUntagged = 1 << 2
-)
-
-// AskVLANs returns a request for the VLANs of all ports, which [PortVLANs] reads.
-func AskVLANs() *nl.NetlinkRequest {
-	return Request(unix.RTM_GETLINK, unix.NLM_F_DUMP, nl.NewIfInfomsg(unix.AF_BRIDGE),
-		nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(nl.RTEXT_FILTER_BRVLAN)))
-}
-
-// PortVLANs returns the index of a port and its VLANs.
-func PortVLANs(body []byte) (index int, all []VLAN) {
-	if len(body) < unix.SizeofIfInfomsg {
-		return 0, nil
-	}
-	for kind, spec := range Attributes(body[unix.SizeofIfInfomsg:]) {
-		if kind != unix.IFLA_AF_SPEC {
-			continue
-		}
-		for kind, value := range Attributes(spec) {
-			if kind == nl.IFLA_BRIDGE_VLAN_INFO && len(value) >= 4 {
-				flags := Uint16(value)
-				pvid, untagged := flags&vlanPVID != 0, flags&vlanUntagged != 0
-				all = append(all, VLAN{ID: Uint16(value[2:]), PVID: pvid, Untagged: untagged})
-			}
-		}
-	}
-	return int(Uint32(body[4:])), all
-}
-
-// Change returns the request to add the VLAN to a port, or to remove it. Adding it once more changes its flags.
-func (v VLAN) Change(port int, remove bool) *nl.NetlinkRequest {
-	msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
-	msg.Index = int32(port)
-	raw := make([]byte, 4)
-	flags := uint16(0)
-	if v.PVID {
-		flags |= vlanPVID
-	}
-	if v.Untagged {
-		flags |= vlanUntagged
-	}
-	binary.NativeEndian.PutUint16(raw, flags)
-	binary.NativeEndian.PutUint16(raw[2:], v.ID)
-	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
-	spec.AddRtAttr(nl.IFLA_BRIDGE_VLAN_INFO, raw)
-	kind := unix.RTM_SETLINK
-	if remove {
-		kind = unix.RTM_DELLINK
-	}
-	return Request(kind, unix.NLM_F_ACK, msg, spec)
-}
-
-// Words returns the VLAN as bridge vlan add accepts it.
-func (v VLAN) Words() string {
-	words := fmt.Sprintf("vid %d", v.ID)
-	if v.PVID {
-		words += " pvid"
-	}
-	if v.Untagged {
-		words += " untagged"
-	}
-	return words
 }

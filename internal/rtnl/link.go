@@ -31,6 +31,8 @@ type Link struct {
 	Counters [25]uint64 // struct rtnl_link_stats64; the last one since Linux 5.19
 	Tun      Tun        // of a link of the kind "tun"
 	Settings Settings   // of a bridge, or of a port of a bridge
+
+	CallIPTables, CallIP6Tables bool // of a bridge: its own nf_call_iptables
 }
 
 // A Tun is what the TUN/TAP driver reports of a device.
@@ -98,6 +100,7 @@ func (l *Link) unmarshalInfo(info []byte) {
 				l.Tun.unmarshal(value)
 			case "bridge":
 				l.Settings.unmarshal(value, false)
+				l.unmarshalCalls(value)
 			}
 		case nl.IFLA_INFO_SLAVE_KIND:
 			port = text(value) == "bridge"
@@ -105,6 +108,17 @@ func (l *Link) unmarshalInfo(info []byte) {
 			if port {
 				l.Settings.unmarshal(value, true)
 			}
+		}
+	}
+}
+
+func (l *Link) unmarshalCalls(properties []byte) {
+	for kind, value := range Attributes(properties) {
+		switch kind {
+		case nl.IFLA_BR_NF_CALL_IPTABLES:
+			l.CallIPTables = firstByte(value) != 0
+		case nl.IFLA_BR_NF_CALL_IP6TABLES:
+			l.CallIP6Tables = firstByte(value) != 0
 		}
 	}
 }
