@@ -104,7 +104,7 @@ var importers = map[string][]string{
 	module + "internal/state":        {"commands", "internal/loop"},
 	module + "internal/surroundings": {"commands", "internal/", "netcfg"},
 	module + "internal/nstest":       {},
-	module + "internal/sysctl":       {"internal/declare", "netcfg"},
+	module + "internal/sysctl":       {"commands", "internal/declare", "netcfg"},
 	module + "internal/trace":        {"commands", "internal/doctor"},
 	module + "internal/users":        {"commands", "internal/", "netcfg"},
 	module + "internal/watch":        {"commands"},

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/declare"
+	"github.com/tunadm/tunadm/internal/sysctl"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -55,7 +56,7 @@ func (o *exportOptions) run(names []string) error {
 	case "networkd":
 		print = (*exporter).networkd
 	}
-	e := &exporter{Writer: bufio.NewWriter(o.stdout)}
+	e := &exporter{bufio.NewWriter(o.stdout), sysctl.Usual{}}
 	if err := o.masters(e, devices); err != nil {
 		return err
 	}
@@ -68,6 +69,7 @@ func (o *exportOptions) run(names []string) error {
 			continue
 		}
 		spec, more := d.Spec()
+		spec.Sysctls = e.usual.Changed(d.Name)
 		print(e, d, spec)
 		for _, text := range more {
 			e.comment(d, text)
@@ -77,7 +79,10 @@ func (o *exportOptions) run(names []string) error {
 }
 
 // An exporter prints devices in one of the formats.
-type exporter struct{ *bufio.Writer }
+type exporter struct {
+	*bufio.Writer
+	usual sysctl.Usual
+}
 
 // comment prints a comment about a device.
 func (e *exporter) comment(d *netcfg.Device, text string) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
+	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -18,6 +19,10 @@ func (o *exportOptions) masters(e *exporter, devices []*netcfg.Device) error {
 		return err
 	}
 	defer ns.Close()
+	identity, err := ns.Identity()
+	if err != nil {
+		return err
+	}
 	var known []string
 	for _, d := range devices {
 		if !d.Persist || d.Master == "" || slices.Contains(known, d.Master) {
@@ -38,6 +43,9 @@ func (o *exportOptions) masters(e *exporter, devices []*netcfg.Device) error {
 			}
 			e.comment(&netcfg.Device{Name: d.Master}, why)
 		} else {
+			spec.Sysctls = e.usual.Changed(d.Master)
+			was := state.Run.BridgeOf(identity, d.Master, d.MasterIndex())
+			spec.MoveAddresses = was != nil && was.Moves
 			e.bridge(o.format, spec)
 		}
 		for _, text := range more {
@@ -70,6 +78,7 @@ func (e *exporter) bridge(format string, spec *netcfg.Spec) {
 		fmt.Fprintln(e)
 		e.file(d, "network")
 		e.network(d, spec)
+		e.sysctls(d, spec)
 		for _, port := range spec.Ports {
 			fmt.Fprintln(e)
 			e.file(&netcfg.Device{Name: port}, "network")

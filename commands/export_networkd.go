@@ -28,6 +28,18 @@ func (e *exporter) networkd(d *netcfg.Device, spec *netcfg.Spec) {
 		e.file(d, "link")
 		e.link(d, spec)
 	}
+	e.sysctls(d, spec)
+}
+
+// sysctls prints the file from which udev sets the sysctls of a device when it appears.
+func (e *exporter) sysctls(d *netcfg.Device, spec *netcfg.Spec) {
+	if len(spec.Sysctls) == 0 {
+		return
+	}
+	fmt.Fprintf(e, "\n# /etc/sysctl.d/50-%s.conf\n", d.Name)
+	for _, s := range spec.Sysctls {
+		fmt.Fprintln(e, s.Line(d.Name))
+	}
 }
 
 // file prints the heading of a file, in the form of systemctl cat.

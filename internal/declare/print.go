@@ -88,6 +88,9 @@ func printBridge(s *netcfg.Spec, line func(key, value string)) {
 	if s.Kind == netcfg.Bridge && len(s.Ports) > 0 {
 		line("ports", "[\""+strings.Join(s.Ports, "\", \"")+"\"]")
 	}
+	if s.MoveAddresses {
+		line("move_addresses", "true")
+	}
 	var port []string
 	for _, k := range portKeys {
 		if value := k.print(s); value != "" {

@@ -39,15 +39,18 @@ func Parse(name, value string) (Setting, error) {
 // Name returns the name without the device.
 func (s Setting) Name() string { return "net." + s.family + "." + s.group + "." + s.key }
 
-// Words returns the setting of a device as sysctl -w accepts it.
-func (s Setting) Words(device string) string {
+// Line returns the setting of a device as a line of sysctl.d(5).
+func (s Setting) Line(device string) string {
 	separator := "."
 	if strings.Contains(device, ".") {
 		separator = "/" // sysctl(8) then takes the dots literally
 	}
 	name := strings.Join([]string{"net", s.family, s.group, device, s.key}, separator)
-	return words.Quote(name + "=" + strings.ReplaceAll(s.Value, "\t", " "))
+	return name + "=" + strings.ReplaceAll(s.Value, "\t", " ")
 }
+
+// Words returns the setting of a device as sysctl -w accepts it.
+func (s Setting) Words(device string) string { return words.Quote(s.Line(device)) }
 
 func (s Setting) path(device string) string {
 	return "/proc/sys/net/" + s.family + "/" + s.group + "/" + device + "/" + s.key
