@@ -132,7 +132,8 @@ func (j *job) undoable() bool {
 	if j.Rules != nil {
 		return !j.Final
 	}
-	return j.created || j.deleted || j.before != nil && (j.want != nil || len(j.done()) > 0)
+	changed := func(t *task) bool { return j.want != nil || t.Kind != StepDelete } // if an answer was lost, too
+	return j.created || j.deleted || j.before != nil && slices.ContainsFunc(j.tried, changed)
 }
 
 // left returns the error of an incomplete undo, with a list of what is missing, or nil.
