@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"context"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -20,6 +21,10 @@ var numbered = regexp.MustCompile(`(?m)^\d+: |@\S+| state \w+|,?LOWER_UP|,?NO-CA
 func bridged(t *testing.T) string {
 	t.Helper()
 	all := ip(t, "-br addr show br0") + ip(t, "route") + nstest.Run(t, "bridge", "-d", "link")
+	for _, port := range []string{"v7", "tap0"} {
+		vlans, _ := exec.Command("bridge", "vlan", "show", "dev", port).Output() // not each kernel has VLANs of ports
+		all += string(vlans)
+	}
 	return strings.Join(strings.Fields(numbered.ReplaceAllString(all, "")), " ")
 }
 
@@ -40,6 +45,11 @@ func TestADeletedBridgeIsReCreatedWithItsPorts(t *testing.T) {
 		"link set v8 master br0", "link set br0 mtu 1400 up", "addr add 10.7.0.1/24 dev br0",
 		"route add 10.9.0.0/16 via 10.7.0.9 dev br0"} {
 		ip(t, line)
+	}
+	if exec.Command("ip", "link", "set", "br0", "type", "bridge", "vlan_filtering", "1").Run() == nil {
+		for _, line := range []string{"add dev v7 vid 10", "add dev tap0 vid 20 pvid untagged", "del dev tap0 vid 1"} {
+			nstest.Run(t, "bridge", strings.Fields("vlan "+line)...)
+		}
 	}
 	before := bridged(t)
 	joined := false
