@@ -208,8 +208,8 @@ func (p *planner) routes() {
 		for _, r := range target {
 			if r.Via.IsValid() == far && (!p.in(there, r) || drops(r)) {
 				ph := ph
-				if r.merges() {
-					ph = phaseReplace
+				if r.merges() || p.want.undo && p.want.Kind == Bridge && r.To.Addr().Is6() {
+					ph = phaseReplace // in one request with the removal from the port, see merges
 				}
 				p.step(ph, Step{Kind: StepAddRoute, Route: r})
 			}
