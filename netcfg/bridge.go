@@ -30,6 +30,15 @@ func (j *job) otherKind() error {
 	return notKind(j.kind(), j.now)
 }
 
+// isSame reports whether the device with the job's index is still the job's, as far as the kernel tells: an index comes
+// again only where a program asks for it.
+func (j *job) isSame(d *Device) bool {
+	if j.before != nil {
+		return d.Kind == j.before.Kind
+	}
+	return isKind(j.kind(), d)
+}
+
 // kind returns the kind of the device that the change means.
 func (c Change) kind() string {
 	if c.Want != nil {
@@ -216,7 +225,7 @@ func (ns *Namespace) deleteBridge(s *task) error {
 	switch {
 	case err != nil && !cause.Gone(err):
 		return err
-	case err != nil || now.Kind != Bridge || now.Name != s.Device:
+	case err != nil || now.Kind != Bridge: // another name does not matter, as with a claim
 		return cause.Vanished(s.Device)
 	}
 	if err := ns.busyBridge(now, s.ports, nil); err != nil {
@@ -245,19 +254,20 @@ func (ns *Namespace) Bridge(name string) (s *Spec, more []string, err error) {
 	return s, more, err
 }
 
-// wholePorts returns the ports of a bridge with their settings and VLANs.
+// wholePorts returns the ports of a bridge with their settings and VLANs, in the order in which they joined it.
 func (ns *Namespace) wholePorts(bridge *Device) ([]*Device, error) {
 	ports, err := ns.ports(bridge.Index)
 	for _, p := range ports {
 		p.Master, p.MasterKind = bridge.Name, Bridge
 	}
+	slices.SortFunc(ports, func(a, b *Device) int { return cmp.Compare(a.portNo, b.portNo) })
 	return ports, cmp.Or(err, ns.readVLANs(ports))
 }
 
 // rejoin makes the ports of a deleted bridge join it again when an undo has re-created it: in the job of the undo that
-// changes the port, or in a new one, which it returns.
+// changes the port, or in a new one, which it returns. The kernel numbers ports in the order in which they join.
 func (j *job) rejoin(bridge *job, back, failed []*job) (more []*job) {
-	for _, p := range j.ports {
+	for i, p := range j.ports {
 		at := slices.IndexFunc(failed, func(k *job) bool { return k.before != nil && k.before.Index == p.Index })
 		u := &job{Change: Change{Name: p.Name, Expect: PresentOrNot, Kind: p.kindOf()}, index: p.Index, back: true,
 			want: &Spec{Name: p.Name, Kind: p.kindOf(), undo: true}}
@@ -268,6 +278,7 @@ func (j *job) rejoin(bridge *job, back, failed []*job) (more []*job) {
 		}
 		u.want.Master = &Master{Name: j.Name, of: bridge}
 		u.want.portOf(p)
+		u.turn = i
 	}
 	return more
 }

@@ -31,7 +31,9 @@ func (ns *Namespace) bridges(jobs []*job, masters map[string]*Master) {
 			continue
 		case j.Want == nil:
 			for _, k := range ports {
-				k.inherit(j.now)
+				if k.inherit(j.now); j.now == nil && !j.result.Renamed && k.Heir && k.now != nil {
+					k.warn("its bridge %s no longer exists: no address moves back", words.Escape(j.Name))
+				}
 			}
 			continue
 		case j.Want.MoveAddresses || len(ports) > 0:
@@ -55,7 +57,7 @@ func (ns *Namespace) bridges(jobs []*job, masters map[string]*Master) {
 func (j *job) inherit(bridge *Device) {
 	want := *j.Want
 	want.Master, want.MoveAddresses = nil, true // the port leaves the bridge when that is deleted
-	if j.Want = &want; bridge == nil || j.now == nil || !j.Heir || j.now.Master != bridge.Name {
+	if j.Want = &want; bridge == nil || j.now == nil || !j.Heir || j.now.masterIndex != bridge.Index {
 		return
 	}
 	addresses, routes := bridge.movable()
@@ -109,7 +111,7 @@ func (j *job) move(port *job) error {
 	}
 	own, routes := d.movable()
 	switch {
-	case d.Master != "" && d.Master != j.Name:
+	case d.masterIndex != 0 && (j.now == nil || d.masterIndex != j.now.Index): // names may change between two looks
 		return &cause.Error{Device: d.Name, Cause: cause.InUse, Detail: "it is a port of " + words.Escape(d.Master),
 			Fix: fix.Run(fix.InNamespace("ip", "link", "set", "dev", d.Name, "nomaster")), Err: errBusy}
 	case len(own) == 0:

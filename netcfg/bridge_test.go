@@ -17,13 +17,16 @@ import (
 // numbered matches what the kernel chooses anew for a bridge or a tap that is re-created.
 var numbered = regexp.MustCompile(`(?m)^\d+: |@\S+| state \w+|,?LOWER_UP|,?NO-CARRIER| ?fe80\S+| linkdown`)
 
+// portNo matches the number of a port, which the kernel gives it when it joins.
+var portNo = regexp.MustCompile(`port_no \S+`)
+
 // bridged returns what ip(8) and bridge(8) report of bridges, of their ports, addresses and routes.
 func bridged(t *testing.T) string {
 	t.Helper()
 	all := ip(t, "-br addr show br0") + ip(t, "route") + nstest.Run(t, "bridge", "-d", "link")
 	for _, port := range []string{"v7", "tap0"} {
 		vlans, _ := exec.Command("bridge", "vlan", "show", "dev", port).Output() // not each kernel has VLANs of ports
-		all += string(vlans)
+		all += string(vlans) + portNo.FindString(ip(t, "-d link show "+port))
 	}
 	return strings.Join(strings.Fields(numbered.ReplaceAllString(all, "")), " ")
 }
@@ -39,9 +42,10 @@ func TestADeletedBridgeIsReCreatedWithItsPorts(t *testing.T) {
 		"br1 address 02:00:00:00:00:b1 type bridge"} {
 		ip(t, "link add "+line)
 	}
+	ip(t, "link set v7 master br0 up")
 	add(t, k, Spec{Name: "tap0", Mode: link.TAP, Access: users.Root(), Master: &Master{Name: "br0"},
 		Link: Link{MAC: link.MAC{2, 0, 0, 0, 0, 1}, Up: on(true), Settings: rtnl.Settings{rtnl.Isolated: on(1)}}})
-	for _, line := range []string{"link set v7 master br0 up", "link set v7 type bridge_slave cost 9",
+	for _, line := range []string{"link set v7 type bridge_slave cost 9",
 		"link set v8 master br0", "link set br0 mtu 1400 up", "addr add 10.7.0.1/24 dev br0",
 		"route add 10.9.0.0/16 via 10.7.0.9 dev br0"} {
 		ip(t, line)

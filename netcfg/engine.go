@@ -34,6 +34,7 @@ type job struct {
 	gives  []Route   // of a bridge that is deleted: the routes that go to its heir
 	ports  []*Device // of a bridge that is deleted in an atomic run: they join it again in an undo
 	left   bool      // a port that does not exist yet, and is left out
+	turn   int       // of a port that joins a re-created bridge again
 }
 
 // Run makes the changes together: one observation, one plan for each device, the steps of all devices in batches, and a

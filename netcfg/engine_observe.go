@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
 )
@@ -14,11 +15,14 @@ func (ns *Namespace) deepen(jobs []*job, how depth) error {
 		return err
 	}
 	for _, j := range jobs {
-		if j.err != nil || j.before == nil || j.now == nil {
+		if j.err != nil || j.before == nil {
 			continue
 		}
-		if j.err = j.otherKind(); j.err != nil {
-			continue // a device of another kind has the index now
+		if j.now == nil {
+			if j.steps = nil; j.want != nil || j.Expect != PresentOrNot {
+				j.err = cause.Vanished(j.Name)
+			}
+			continue
 		}
 		if j.want == nil || how == own {
 			if j.before = j.now; slices.ContainsFunc(j.steps, func(s Step) bool { return s.doubtful }) {
@@ -95,6 +99,8 @@ func (ns *Namespace) look(jobs []*job, how depth) error {
 	for i, j := range named {
 		switch j.now = devices[i]; {
 		case j.now == nil:
+		case j.index != 0 && !j.isSame(j.now):
+			j.now = nil // the kernel gave the index to another device
 		case j.index != 0:
 			j.Name = j.now.Name // the device may have been renamed
 		case j.Index != 0 && j.now.Name != j.Name:

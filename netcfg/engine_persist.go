@@ -117,7 +117,7 @@ func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 			j.err = &cause.Error{Device: j.Name, What: "make it persistent", Err: err}
 		}
 	}
-	ns.lastLook(finished)
+	ns.lastLook(jobs)
 	failAll(jobs, o)
 	for _, j := range finished {
 		if j.err == nil || j.back {
@@ -127,14 +127,21 @@ func (ns *Namespace) keep(ctx context.Context, jobs []*job, o Options) {
 	}
 }
 
-// lastLook fails the jobs whose new device was deleted, or moved to another network namespace, since the last
+// lastLook fails the jobs whose new device or bridge was deleted, or moved to another network namespace, since the last
 // observation.
 func (ns *Namespace) lastLook(jobs []*job) {
 	for _, j := range jobs {
-		if j.err != nil {
-			continue
+		gone := false
+		switch {
+		case j.err != nil || !j.created:
+		case j.hold != nil:
+			_, index, err := ns.identify(j.hold.fd)
+			gone = err != nil || index != j.hold.index
+		case j.want != nil && j.want.Kind == Bridge:
+			now, err := ns.link("", j.index)
+			gone = cause.Gone(err) || err == nil && !j.isSame(now)
 		}
-		if _, index, err := ns.identify(j.hold.fd); err != nil || index != j.hold.index {
+		if gone {
 			j.err = cause.Vanished(j.Name)
 		}
 	}

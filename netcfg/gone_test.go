@@ -145,7 +145,7 @@ func TestABridgeOfTheIndexIsNotPlannedFor(t *testing.T) {
 			if err := ns.deepen([]*job{j}, how); err != nil {
 				t.Fatal(err)
 			}
-			wantError(t, Result{Err: j.err}, cause.OtherKind, nil)
+			wantError(t, Result{Err: j.err}, cause.NoDevice, nil)
 		}
 	}
 }

@@ -101,18 +101,11 @@ func (ns *Namespace) readVLANs(devices []*Device) error {
 	return err
 }
 
-// usualSettings are the settings of a new bridge and of a new port. The cost of a port follows its speed.
-var usualSettings = map[rtnl.Setting][]int{
-	rtnl.STP: {0}, rtnl.ForwardDelay: {15}, rtnl.Ageing: {300}, rtnl.VLANFiltering: {0}, rtnl.MulticastSnooping: {1},
-	rtnl.Isolated: {0}, rtnl.Learning: {1}, rtnl.Flood: {1}, rtnl.Hairpin: {0}, rtnl.Priority: {32},
-	rtnl.Cost: {2, 100},
-}
-
 // describePort adds the settings and the VLANs of a device that differ from those of a new one. It returns in sentences
 // what a Spec cannot express.
 func (s *Spec) describePort(d *Device) (more []string) {
 	for i, value := range d.Settings {
-		if value != nil && !slices.Contains(usualSettings[rtnl.Setting(i)], *value) {
+		if value != nil && !rtnl.Setting(i).Usual(*value) {
 			s.Settings[i] = value
 		}
 	}

@@ -77,7 +77,8 @@ func (ns *Namespace) undo(jobs []*job, o Options) {
 		if j.err == nil || len(j.tried) == 0 || !j.undoable() {
 			continue
 		}
-		u := &job{Change: Change{Name: j.Name, Expect: PresentOrNot, Kind: j.kind()}, index: j.index, back: true}
+		u := &job{Change: Change{Name: j.Name, Expect: PresentOrNot, Kind: j.kind()}, index: j.index, before: j.before,
+			back: true}
 		switch {
 		case j.Rules != nil:
 			u.Rules = reverseOf(j.tried)
@@ -102,6 +103,7 @@ func (ns *Namespace) undo(jobs []*job, o Options) {
 			}
 		}
 	}
+	slices.SortStableFunc(all, func(a, b *job) int { return a.turn - b.turn })
 	o.Atomic, o.Announce = false, nil
 	ns.discardFailed(failed, o)
 	err := ns.lookAgain(all, deep)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -35,24 +36,26 @@ const (
 type Settings [settings]*int
 
 // settingTable has the attribute of each Setting, its size in bytes, its unit as a part of the one of Settings, and its
-// word in ip(8). Least and most are the bounds of the kernel.
+// word in ip(8). Least and most are the bounds of the kernel. Usual are the values of a new bridge or port: the cost
+// of a port follows its speed.
 var settingTable = [settings]struct {
 	word        string
 	attribute   int
 	size, part  int
 	least, most int
+	usual       []int
 }{
-	STP:               {"stp_state", nl.IFLA_BR_STP_STATE, 4, 1, 0, 1},
-	ForwardDelay:      {"forward_delay", nl.IFLA_BR_FORWARD_DELAY, 4, 100, 0, 30},
-	Ageing:            {"ageing_time", nl.IFLA_BR_AGEING_TIME, 4, 100, 0, 1_000_000},
-	VLANFiltering:     {"vlan_filtering", nl.IFLA_BR_VLAN_FILTERING, 1, 1, 0, 1},
-	MulticastSnooping: {"mcast_snooping", nl.IFLA_BR_MCAST_SNOOPING, 1, 1, 0, 1},
-	Isolated:          {"isolated", nl.IFLA_BRPORT_ISOLATED, 1, 1, 0, 1},
-	Learning:          {"learning", nl.IFLA_BRPORT_LEARNING, 1, 1, 0, 1},
-	Flood:             {"flood", nl.IFLA_BRPORT_UNICAST_FLOOD, 1, 1, 0, 1},
-	Cost:              {"cost", nl.IFLA_BRPORT_COST, 4, 1, 1, 65535},
-	Priority:          {"priority", nl.IFLA_BRPORT_PRIORITY, 2, 1, 0, 63},
-	Hairpin:           {"hairpin", nl.IFLA_BRPORT_MODE, 1, 1, 0, 1},
+	STP:               {"stp_state", nl.IFLA_BR_STP_STATE, 4, 1, 0, 1, []int{0}},
+	ForwardDelay:      {"forward_delay", nl.IFLA_BR_FORWARD_DELAY, 4, 100, 0, 30, []int{15}},
+	Ageing:            {"ageing_time", nl.IFLA_BR_AGEING_TIME, 4, 100, 0, 1_000_000, []int{300}},
+	VLANFiltering:     {"vlan_filtering", nl.IFLA_BR_VLAN_FILTERING, 1, 1, 0, 1, []int{0}},
+	MulticastSnooping: {"mcast_snooping", nl.IFLA_BR_MCAST_SNOOPING, 1, 1, 0, 1, []int{1}},
+	Isolated:          {"isolated", nl.IFLA_BRPORT_ISOLATED, 1, 1, 0, 1, []int{0}},
+	Learning:          {"learning", nl.IFLA_BRPORT_LEARNING, 1, 1, 0, 1, []int{1}},
+	Flood:             {"flood", nl.IFLA_BRPORT_UNICAST_FLOOD, 1, 1, 0, 1, []int{1}},
+	Cost:              {"cost", nl.IFLA_BRPORT_COST, 4, 1, 1, 65535, []int{2, 100}},
+	Priority:          {"priority", nl.IFLA_BRPORT_PRIORITY, 2, 1, 0, 63, []int{32}},
+	Hairpin:           {"hairpin", nl.IFLA_BRPORT_MODE, 1, 1, 0, 1, []int{0}},
 }
 
 // OfPort reports whether the setting is one of a port.
@@ -60,6 +63,9 @@ func (s Setting) OfPort() bool { return s >= Isolated }
 
 // Bounds returns the smallest and the largest value that the kernel accepts.
 func (s Setting) Bounds() (least, most int) { return settingTable[s].least, settingTable[s].most }
+
+// Usual reports whether a new bridge or port has the value.
+func (s Setting) Usual(value int) bool { return slices.Contains(settingTable[s].usual, value) }
 
 // Words returns a value of the setting as ip link set accepts it after type bridge or type bridge_slave.
 func (s Setting) Words(value int) string {

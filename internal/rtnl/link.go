@@ -31,6 +31,7 @@ type Link struct {
 	Counters [25]uint64 // struct rtnl_link_stats64; the last one since Linux 5.19
 	Tun      Tun        // of a link of the kind "tun"
 	Settings Settings   // of a bridge, or of a port of a bridge
+	PortNo   uint16     // of a port of a bridge: in the order in which ports joined it
 
 	CallIPTables, CallIP6Tables bool // of a bridge: its own nf_call_iptables
 }
@@ -107,7 +108,16 @@ func (l *Link) unmarshalInfo(info []byte) {
 		case nl.IFLA_INFO_SLAVE_DATA:
 			if port {
 				l.Settings.unmarshal(value, true)
+				l.unmarshalPortNo(value)
 			}
+		}
+	}
+}
+
+func (l *Link) unmarshalPortNo(properties []byte) {
+	for kind, value := range Attributes(properties) {
+		if kind == nl.IFLA_BRPORT_NO && len(value) == 2 {
+			l.PortNo = Uint16(value)
 		}
 	}
 }
