@@ -18,7 +18,8 @@ LOG = "/run/trace"
 ACTS = re.compile(r"nlmsg_type=RTM_(NEW|DEL)(LINK|ADDR|ROUTE)")
 CRASH = re.compile(r"^(panic|fatal error|goroutine \d+|runtime:)", re.M)
 
-# How others interfere while the process is stopped: {0} is a device of the scenario, {1} its index.
+# How others interfere while the process is stopped: {0} is a device of the scenario, {1} its index, {2} another kind.
+# The kernel tells two devices of one boot apart by kind, name and index.
 FOREIGN_TAP = "tuntap add dev {0} mode tap user games pi vnet_hdr\nlink set {0} address 02:66:66:66:66:66 alias foreign"
 AWAY = "link set {0} down\nlink set {0} name away0"
 MEDDLES = {
@@ -26,7 +27,7 @@ MEDDLES = {
     "rename": AWAY,
     "swap": AWAY + "\n" + FOREIGN_TAP,
     "replace": "link del {0}\n" + FOREIGN_TAP,
-    "replace-index": "link del {0}\nlink add dev {0} index {1} address 02:66:66:66:66:66 type bridge",
+    "replace-index": "link del {0}\nlink add dev {0} index {1} address 02:66:66:66:66:66 type {2}",
     "take": FOREIGN_TAP,
     "mtu": "link set {0} mtu 1666",
     "down": "link set {0} down",
@@ -174,7 +175,9 @@ class Meddler:
                 p = ip(f"link set {self.device} netns {self.helper.pid}", must=False)
                 self.done.append(("did", p.returncode))
         elif bool(there) == (self.action != "take"):
-            p = ip(MEDDLES[self.action].format(self.device, (there or {}).get("index", 0)), must=False)
+            kind = (there or {}).get("linkinfo", {}).get("info_kind")
+            other = "veth peer name away1" if kind == "bridge" else "bridge"
+            p = ip(MEDDLES[self.action].format(self.device, (there or {}).get("index", 0), other), must=False)
             self.done.append(("did", p.stderr.strip() or p.returncode))
         self.done.append(("then", snapshot()))
 

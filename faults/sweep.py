@@ -84,7 +84,8 @@ class Meddle:
         call, n, action, device = spec.split(":")
         before = next(state for k, state in r["done"] if k == "before").get(device) or {}
         told = ", told to end" * any(k == "told to end" and v for k, v in r["done"])
-        kept = before.get("linkinfo", {}).get("info_data", {}).get("persist")
+        info = before.get("linkinfo", {})
+        kept = info.get("info_data", {}).get("persist") or info.get("info_kind") == "bridge"
         at = spec + " kept" * bool(kept) + ", attached" * r["attached"] + ", looked at" * r["looked"] + told
         return (call, action, device, n), at
 
