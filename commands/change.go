@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/words"
@@ -91,6 +92,8 @@ func (o *changeOptions) engage(
 		}
 	}
 	if o.planOnly() {
+		order := func(s netcfg.Step) int { return map[bool]int{true: 1}[s.Last()] }
+		slices.SortStableFunc(plan, func(a, b netcfg.Step) int { return order(a) - order(b) })
 		if err := renderPlan(o.stdout, plan, o.json); err != nil {
 			errs = append(errs, err)
 		}

@@ -32,7 +32,7 @@ func (o *exportOptions) masters(e *exporter, devices []*netcfg.Device) error {
 		var spec *netcfg.Spec
 		var more []string
 		if o.withBridges || o.format == "" || o.format == "toml" {
-			if spec, more, err = ns.Bridge(d.Master); err != nil {
+			if spec, more, err = likeBridge(ns, d.Master); err != nil {
 				return err
 			}
 		}
@@ -54,6 +54,26 @@ func (o *exportOptions) masters(e *exporter, devices []*netcfg.Device) error {
 		e.WriteByte('\n')
 	}
 	return nil
+}
+
+// likeBridge returns the Spec of a bridge like an existing one, with the ports that are not TUN/TAP devices, and in
+// sentences what it cannot express. It returns nil if the device is none.
+func likeBridge(ns *netcfg.Namespace, name string) (s *netcfg.Spec, more []string, err error) {
+	d, err := ns.AnyLink(0, name)
+	if err != nil || d == nil || d.Kind != netcfg.Bridge {
+		return nil, nil, err
+	}
+	if d.Routes, err = ns.RoutesThrough(d.Index); err != nil {
+		return nil, nil, err
+	}
+	s, more = d.Spec()
+	links, err := ns.AllLinks()
+	for _, l := range links {
+		if l.MasterIndex() == d.Index && l.Kind != "tun" {
+			s.Ports = append(s.Ports, l.Name)
+		}
+	}
+	return s, more, err
 }
 
 // bridge prints a bridge and its ports that are not exported themselves.

@@ -39,6 +39,17 @@ func (j *job) isSame(d *Device) bool {
 	return isKind(j.kind(), d)
 }
 
+// still has a last look at a bridge or a port whose steps of a phase are about to run, and reports whether it is the
+// same. Deletions look themselves.
+func (ns *Namespace) still(j *job, ph phase) bool {
+	runs := slices.ContainsFunc(j.steps, func(s Step) bool { return s.phase == ph })
+	if !runs || j.kind() == "" || j.index == 0 || ph == phaseDelete {
+		return true
+	}
+	now, err := ns.link("", j.index)
+	return err != nil && !cause.Gone(err) || err == nil && j.isSame(now)
+}
+
 // kind returns the kind of the device that the change means.
 func (c Change) kind() string {
 	if c.Want != nil {
@@ -235,23 +246,6 @@ func (ns *Namespace) deleteBridge(s *task) error {
 		return nil // the kernel's answer was lost
 	}
 	return err
-}
-
-// Bridge returns the Spec of a bridge like an existing one, with the ports that are not TUN/TAP devices, and in
-// sentences what it cannot express. It returns nil if the device is none.
-func (ns *Namespace) Bridge(name string) (s *Spec, more []string, err error) {
-	found, err := ns.observe([]target{{name: name, any: true}}, shallow, false)
-	if err != nil || found[0] == nil || found[0].Kind != Bridge {
-		return nil, nil, err
-	}
-	s, more = found[0].Spec()
-	ports, err := ns.ports(found[0].Index)
-	for _, p := range ports {
-		if p.Kind != "tun" {
-			s.Ports = append(s.Ports, p.Name)
-		}
-	}
-	return s, more, err
 }
 
 // wholePorts returns the ports of a bridge with their settings and VLANs, in the order in which they joined it.

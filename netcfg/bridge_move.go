@@ -92,6 +92,18 @@ func (d *Device) movable() ([]Address, []Route) {
 		matching(d.Routes, func(r Route) bool { return r.kept.elsewhere == 0 })
 }
 
+// movesAway reports whether the device is a port that loses its addresses to its bridge.
+func (p *planner) movesAway() bool { return p.want.Kind == Port && !p.want.undo }
+
+// order is the position of a step among those of its phase: the routes of a port go before the addresses, which would
+// take them along.
+func (p *planner) order(s Step) int {
+	if !p.movesAway() {
+		return 0
+	}
+	return map[StepKind]int{StepRemoveRoute: 1, StepRemoveAddress: 2}[s.Kind]
+}
+
 func (a Address) move() Address {
 	a.kept.message, a.kept.moved = rtnl.MovedAddress(a.kept.message), true
 	return a
@@ -111,6 +123,9 @@ func (j *job) move(port *job) error {
 	}
 	own, routes := d.movable()
 	switch {
+	case d.Kind == "loopback":
+		return &cause.Error{Device: d.Name, What: "master " + words.Escape(j.Name),
+			Detail: "the device cannot be a port of a bridge"}
 	case d.masterIndex != 0 && (j.now == nil || d.masterIndex != j.now.Index): // names may change between two looks
 		return &cause.Error{Device: d.Name, Cause: cause.InUse, Detail: "it is a port of " + words.Escape(d.Master),
 			Fix: fix.Run(fix.InNamespace("ip", "link", "set", "dev", d.Name, "nomaster")), Err: errBusy}

@@ -203,6 +203,9 @@ func (ns *Namespace) round(ctx context.Context, jobs []*job, end phase, o Option
 		var tasks []*task
 		var owners []*job
 		for _, j := range jobs {
+			if j.err == nil && !j.halted && !ns.still(j, ph) {
+				j.err = cause.Vanished(j.Name)
+			}
 			if j.err != nil || j.halted {
 				continue
 			}

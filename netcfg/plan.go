@@ -1,6 +1,7 @@
 package netcfg
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -50,7 +51,7 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	if want.Kind == Port && !want.undo { // first: without its addresses, but outside of the bridge, it reaches nobody
+	if p.movesAway() { // first: without its addresses, but outside of the bridge, it reaches nobody
 		p.join(phaseReplace)
 	}
 	p.sysctls()
@@ -67,7 +68,7 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	p.port()
 	p.rename()
 	p.access()
-	slices.SortStableFunc(p.steps, func(a, b Step) int { return int(a.phase - b.phase) })
+	slices.SortStableFunc(p.steps, func(a, b Step) int { return cmp.Or(int(a.phase-b.phase), p.order(a)-p.order(b)) })
 	return p.steps, nil
 }
 

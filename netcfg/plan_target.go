@@ -81,6 +81,9 @@ func (p *planner) addresses() {
 	if p.want.undo {
 		remove, add = reorder(target, have, remove, add)
 	}
+	if p.movesAway() {
+		slices.Reverse(remove) // secondary addresses first
+	}
 	for _, a := range remove {
 		p.step(phaseReplace, Step{Kind: StepRemoveAddress, address: a})
 	}

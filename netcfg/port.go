@@ -31,18 +31,17 @@ func (p *planner) joins() bool {
 func (p *planner) port() {
 	have, joins := p.have.VLANs, p.joins()
 	if joins {
-		have = []rtnl.VLAN{{ID: 1, PVID: true, Untagged: true}}
+		have = rtnl.NewPort()
 		var l Link
-		for s, value := range p.want.Settings {
-			if rtnl.Setting(s).OfPort() {
-				l.Settings[s] = value
-			}
-		}
+		l.Settings.SetPort(&p.want.Settings)
 		if len(l.Split()) > 0 {
 			p.step(phaseMaster, Step{Kind: StepLink, link: l})
 		}
 	}
-	target := p.want.vlansOf(have)
+	target := rtnl.Members(have, p.want.PVID, p.want.VLANs)
+	if p.want.vlans != nil {
+		target = *p.want.vlans
+	}
 	for _, v := range target {
 		if !slices.Contains(have, v) {
 			p.step(phaseMaster, Step{Kind: StepAddVLAN, vlan: v})
@@ -53,29 +52,6 @@ func (p *planner) port() {
 			p.step(phaseMaster, Step{Kind: StepRemoveVLAN, vlan: v})
 		}
 	}
-}
-
-// vlansOf returns the VLANs that a port must have in the end.
-func (s *Spec) vlansOf(have []rtnl.VLAN) (target []rtnl.VLAN) {
-	if s.vlans != nil {
-		return *s.vlans
-	}
-	for _, v := range have {
-		asked := map[bool]bool{true: s.PVID != nil, false: s.VLANs != nil}[v.PVID]
-		taken := s.PVID != nil && v.ID == uint16(*s.PVID)
-		if !asked && !taken {
-			target = append(target, v)
-		}
-	}
-	if s.PVID != nil && *s.PVID != 0 {
-		target = append(target, rtnl.VLAN{ID: uint16(*s.PVID), PVID: true, Untagged: true})
-	}
-	if s.VLANs != nil {
-		for _, id := range *s.VLANs {
-			target = append(target, rtnl.VLAN{ID: uint16(id)})
-		}
-	}
-	return target
 }
 
 // readVLANs fills in the VLANs of the ports of bridges.
@@ -109,21 +85,11 @@ func (s *Spec) describePort(d *Device) (more []string) {
 			s.Settings[i] = value
 		}
 	}
-	if len(d.VLANs) == 1 && d.VLANs[0] == (rtnl.VLAN{ID: 1, PVID: true, Untagged: true}) || len(d.VLANs) == 0 {
-		return nil
+	pvid, tagged, odd := rtnl.Membership(d.VLANs)
+	for _, id := range odd {
+		more = append(more, fmt.Sprintf("VLAN %d is only one of pvid and untagged", id))
 	}
-	pvid, tagged := 0, []int{}
-	for _, v := range d.VLANs {
-		if v.PVID {
-			pvid = int(v.ID)
-		} else {
-			tagged = append(tagged, int(v.ID))
-		}
-		if v.PVID != v.Untagged {
-			more = append(more, fmt.Sprintf("VLAN %d is only one of pvid and untagged", v.ID))
-		}
-	}
-	if s.PVID = &pvid; len(tagged) > 0 {
+	if s.PVID = pvid; len(tagged) > 0 {
 		s.VLANs = &tagged
 	}
 	return more

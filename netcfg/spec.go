@@ -190,11 +190,7 @@ func (s *Spec) portOf(d *Device) {
 	if d.MasterKind != Bridge {
 		return
 	}
-	for i, value := range d.Settings {
-		if rtnl.Setting(i).OfPort() {
-			s.Settings[i] = value
-		}
-	}
+	s.Settings.SetPort(&d.Settings)
 	s.vlans = &d.VLANs
 }
 

@@ -97,7 +97,7 @@ func (s Step) String() string {
 	case StepLink:
 		return "ip link set " + linkName(s.Device) + " " + s.link.Words()
 	case StepAddAddress:
-		return "ip addr add " + s.address.String() + " dev " + dev
+		return "ip addr add " + s.address.String() + " dev " + dev + rtnl.AddressWords(s.address.kept.message)
 	case StepRemoveAddress:
 		return "ip addr del " + s.address.String() + " dev " + dev
 	case StepAddRoute, StepRemoveRoute:
@@ -127,6 +127,9 @@ func (s Step) String() string {
 	return "# " + dev + ": " + string(s.Kind)
 }
 
+// Last reports whether the step runs after all others of a run.
+func (s Step) Last() bool { return s.phase == phaseDelete }
+
 // linkName returns the name in the form that ip link set accepts. The word dev separates it from the command's
 // keywords, none of which has a digit.
 func linkName(name string) string {
@@ -137,7 +140,8 @@ func linkName(name string) string {
 }
 
 func (s Step) routeWords(dev string) string {
-	if s.Kind == StepAddRoute && s.Route.kept.message != nil && !s.Route.kept.plain && !s.Route.kept.moved {
+	more, whole := rtnl.RouteWords(s.Route.kept.message)
+	if s.Kind == StepAddRoute && s.Route.kept.message != nil && !s.Route.kept.plain && !(s.Route.kept.moved && whole) {
 		return "# " + dev + ": route " + s.Route.String() + " as it was"
 	}
 	verb, protocol := "add", "static"
@@ -161,6 +165,9 @@ func (s Step) routeWords(dev string) string {
 	}
 	if (s.Route.kept.message == nil || s.Route.kept.moved) && s.Route.Source.IsValid() {
 		words += " src " + s.Route.Source.String()
+	}
+	if s.Route.kept.moved && s.Kind == StepAddRoute {
+		words += more
 	}
 	return words
 }

@@ -98,6 +98,8 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 		e.Fix = fix.Run(fix.Command{Words: []string{"ip", "link", "show", s.name}})
 	case s.master != nil && (is(unix.ENODEV) || is(unix.EINVAL) && ns.absent(s.master.index)):
 		e.Cause = cause.NoMaster // without a fix: the master existed a moment ago
+	case s.Kind == StepMaster && s.master.kind == Bridge && (is(unix.EOPNOTSUPP) || is(unix.EINVAL) || is(unix.ELOOP)):
+		e.Detail = "the device cannot be a port of a bridge"
 	case s.Kind == StepMaster && (is(unix.EOPNOTSUPP) || is(unix.EINVAL)):
 		e.Cause = cause.NoPort
 	case s.Kind == StepAddAddress && is(unix.EACCES), s.Kind == StepAddRoute && is(unix.EACCES):

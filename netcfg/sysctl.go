@@ -1,6 +1,7 @@
 package netcfg
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -46,7 +47,13 @@ func (p *planner) sysctls() {
 func (ns *Namespace) writeSysctls(steps []*task) []error {
 	errs := make([]error, len(steps))
 	for i, s := range steps {
-		if err := s.sysctl.Write(s.Device); err != nil {
+		err := s.sysctl.Write(s.Device, func() error {
+			if now, err := ns.link(s.Device, 0); err != nil || now.Index != s.Index {
+				return cmp.Or(err, error(unix.ENODEV))
+			}
+			return nil
+		})
+		if err != nil {
 			errs[i] = ns.explainSysctl(s, err)
 		}
 	}
@@ -58,6 +65,8 @@ func (ns *Namespace) explainSysctl(s *task, err error) error {
 	switch {
 	case errors.Is(err, unix.ENOENT) && !ns.absent(s.Index):
 		e.Detail, e.Err = "the device has no such sysctl", nil
+	case errors.Is(err, unix.EROFS):
+		e.Detail, e.Err = "it cannot be changed", nil
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
 	case errors.Is(err, unix.EINVAL):

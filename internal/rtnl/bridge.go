@@ -109,6 +109,9 @@ func (l *Settings) Data(ofPort bool) *nl.RtAttr {
 	return info
 }
 
+// SetPort sets the settings of a port to those of another list.
+func (l *Settings) SetPort(from *Settings) { copy(l[Isolated:], from[Isolated:]) }
+
 // Value returns the value of a setting, and 0 if it is not reported.
 func (l *Settings) Value(s Setting) int {
 	if l[s] == nil {

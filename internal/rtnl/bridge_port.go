@@ -3,6 +3,7 @@ package rtnl
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/vishvananda/netlink/nl"
@@ -93,6 +94,53 @@ func (p *Port) unmarshalVLANs(spec []byte) {
 				Untagged: flags&vlanUntagged != 0})
 		}
 	}
+}
+
+// newPort are the VLANs of a new port.
+var newPort = []VLAN{{ID: 1, PVID: true, Untagged: true}}
+
+// NewPort returns the VLANs of a new port.
+func NewPort() []VLAN { return slices.Clone(newPort) }
+
+// Members returns the VLANs of a port that has those of have, with another PVID and other tagged VLANs. Nil leaves them
+// as they are; a PVID of 0 is none.
+func Members(have []VLAN, pvid *int, tagged *[]int) (all []VLAN) {
+	for _, v := range have {
+		asked := map[bool]bool{true: pvid != nil, false: tagged != nil}[v.PVID]
+		taken := pvid != nil && v.ID == uint16(*pvid)
+		if !asked && !taken {
+			all = append(all, v)
+		}
+	}
+	if pvid != nil && *pvid != 0 {
+		all = append(all, VLAN{ID: uint16(*pvid), PVID: true, Untagged: true})
+	}
+	if tagged != nil {
+		for _, id := range *tagged {
+			all = append(all, VLAN{ID: uint16(id)})
+		}
+	}
+	return all
+}
+
+// Membership returns the PVID and the tagged VLANs that make a new port have the VLANs of a list, nil if they are those
+// of a new port or if the list is empty. Odd are the VLANs that are only one of PVID and untagged.
+func Membership(list []VLAN) (pvid *int, tagged []int, odd []uint16) {
+	if len(list) == 0 || slices.Equal(list, newPort) {
+		return nil, nil, nil
+	}
+	pvid = new(int)
+	for _, v := range list {
+		if v.PVID {
+			*pvid = int(v.ID)
+		} else {
+			tagged = append(tagged, int(v.ID))
+		}
+		if v.PVID != v.Untagged {
+			odd = append(odd, v.ID)
+		}
+	}
+	return pvid, tagged, odd
 }
 
 // Change returns the request to add the VLAN to a port, or to remove it. Adding it once more changes its flags.

@@ -64,14 +64,21 @@ func (s Setting) Read(device string) (now Setting, ok bool) {
 	return s, err == nil
 }
 
-// Write changes the value of a device in the thread's network namespace. The error is fs.ErrNotExist if it has no such
-// sysctl.
-func (s Setting) Write(device string) error {
+// Write changes the value of a device in the thread's network namespace, after verify has found that the device still
+// has the name. The file is open by then: the kernel writes to no other device through it. The error is fs.ErrNotExist
+// if the device has no such sysctl, and EROFS if nobody may change it.
+func (s Setting) Write(device string, verify func() error) error {
 	f, err := files.Open(s.path(device), os.O_WRONLY, 0)
+	if info, missing := os.Stat(s.path(device)); err != nil && missing == nil && info.Mode()&0o222 == 0 {
+		return unix.EROFS
+	}
 	if err != nil {
 		return bare(err)
 	}
 	defer f.Close()
+	if err := verify(); err != nil {
+		return err
+	}
 	for { // the kernel restarts a write that met another change of the network
 		if _, err = f.Write([]byte(s.Value)); !errors.Is(err, unix.EINTR) {
 			return bare(err)
