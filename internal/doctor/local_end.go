@@ -27,7 +27,8 @@ func localEnd(j *journey) []Finding {
 		return one(Error, what, "the kernel delivers packets to a loopback address through the loopback device lo",
 			fix.Sentence("use addresses of another network"))
 	case other != nil && other.Index == j.device.Index:
-		return one(Error, what, "it is its own address, so the kernel delivers the packets through lo",
+		return one(Error, fmt.Sprintf("packets to %s never reach it: this is its own address", to),
+			"the kernel delivers them through the loopback device lo",
 			fix.Sentence("choose the address of the program, or another one of the network behind it"))
 	case other == nil:
 		if entry, err := j.host.Match(j.packet); err == nil && entry.Local() {
