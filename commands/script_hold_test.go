@@ -67,6 +67,26 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// receive is the command "receive N": what was held last reads N packets of its device, and waits for them.
+func receive(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: receive N")
+	}
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	files := *ts.Value(held{}).(*[]*os.File)
+	fd, packet := int(files[len(files)-1].Fd()), make([]byte, 1<<16)
+	for range n {
+		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(patience.Milliseconds()))
+		ts.Check(err)
+		if ready == 0 {
+			ts.Fatalf("no packet came")
+		}
+		_, err = unix.Read(fd, packet)
+		ts.Check(err)
+	}
+}
+
 // release is the command that lets go all that the script holds.
 func release(ts *testscript.TestScript, _ bool, _ []string) {
 	files := ts.Value(held{}).(*[]*os.File)

@@ -82,7 +82,7 @@ func TestScripts(t *testing.T) {
 				Setup:    setup,
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"status": status, "hold": hold, "release": release, "need": need, "install": install,
-					"fix": applyFix, "send": send, "listen": listen, "fill": fill,
+					"fix": applyFix, "send": send, "receive": receive, "listen": listen, "fill": fill,
 					"beside": besides, "until": until, "ended": ended, "settled": settled,
 				},
 				Condition:           condition,

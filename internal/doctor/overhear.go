@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/trace"
@@ -28,15 +29,20 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 	d := v.device
 	explains := func(f Finding) bool { return f.Level == Error || f.Level == Warning && f.Way != "" && !f.vague }
 	if !v.asked() || v.explicit() || v.Watch > 0 || slices.ContainsFunc(found, explains) || !d.Up || !d.InUse() ||
-		d.Stats.RxPackets+d.Stats.TxPackets == 0 {
+		v.unused() {
 		return nil, nil
 	}
 	before := v.Question.Packet
 	defer func() { v.Question.Packet, v.heard = before, nil }()
 	known := slices.Clone(found)
-	conversations, asked := v.overheard()
-	if more = v.unresolved(conversations, asked); len(more) > 0 {
+	still := v.newStall()
+	still.ended = !d.Carrier || slices.ContainsFunc(found, func(f Finding) bool { return f.Check == "reader" })
+	conversations, asked := v.overheard(still)
+	if more = v.complete("reader", still.finding()); slices.ContainsFunc(more, explains) {
 		return more, nil
+	}
+	if seen := v.unresolved(conversations, asked); len(seen) > 0 {
+		return append(more, seen...), nil
 	}
 	for _, c := range conversations {
 		v.Question.Packet, v.heard = c.Packet, c
@@ -71,6 +77,14 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 	return more, trail
 }
 
+// unused reports whether the device has carried no packet since its creation, except those of the kernel itself.
+func (v *view) unused() bool {
+	d := v.device
+	uncounted := v.queueOf(d, func(q evidence.Queue) bool { return q.Parent == evidence.Root && q.Kind == "noqueue" })
+	return d.Stats.RxPackets+d.Stats.TxPackets == 0 && uncounted == nil &&
+		v.host.Sent(d.Index) <= v.host.Counter("dev_snmp6/"+d.Name, "", "Ip6OutMcastPkts")
+}
+
 // also appends a sentence to another, which may be empty.
 func also(text, more string) string {
 	if text == "" {
@@ -103,8 +117,9 @@ func (c *conversation) String() string {
 
 // overheard returns the conversations that pass the device within two seconds: those without an answer, and the
 // answered ones of this host, which may not get the answers. It stops if one has surely no answer. It also returns the
-// requests for MAC addresses that nobody answered, of hosts behind the device or other ports of its bridge.
-func (v *view) overheard() (all []*conversation, asked []*request) {
+// requests for MAC addresses that nobody answered, of hosts behind the device or other ports of its bridge. Meanwhile,
+// it observes whether the program reads.
+func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 	const pause, most = 10 * time.Millisecond, 4
 	w, err := v.begin(v.device, true, v.besidePorts())
 	if err != nil {
@@ -113,9 +128,12 @@ func (v *view) overheard() (all []*conversation, asked []*request) {
 	}
 	defer w.Close()
 	if v.unheard = w.Without(); v.unheard != "" {
+		if still.waiting > 0 {
+			still.observe(longestWatch)
+		}
 		return nil, nil
 	}
-	quiet := true
+	quiet, sent := true, uint64(0)
 	begun := time.Now()
 	more := func() bool {
 		passed := time.Since(begun)
@@ -128,7 +146,15 @@ func (v *view) overheard() (all []*conversation, asked []*request) {
 			if asked = listenRequest(asked, e, v.device.Name); e.Reason != "" || e.Device == v.device.Name {
 				all = v.listen(all, e)
 			}
+			if e.Passes() && e.ToProgram && !e.To.IsMulticast() {
+				sent++
+				still.arrive(sent) // some queueing disciplines do not count
+			}
 		})
+		still.look()
+	}
+	if !still.arrived.IsZero() {
+		still.observe(2 * unreadFor)
 	}
 	if quiet {
 		v.unheard = fmt.Sprintf("no packet passed within %v", longestWatch)

@@ -55,8 +55,8 @@ func (j *journey) sentFiltersOf(d *netcfg.Device) (found []Finding) {
 }
 
 // queueOf returns the first queueing discipline of a link that fits, or nil.
-func (j *journey) queueOf(d *netcfg.Device, fits func(evidence.Queue) bool) *evidence.Queue {
-	all := j.host.Queues(d.Index)
+func (v *view) queueOf(d *netcfg.Device, fits func(evidence.Queue) bool) *evidence.Queue {
+	all := v.host.Queues(d.Index)
 	i := slices.IndexFunc(all, fits)
 	if i < 0 {
 		return nil

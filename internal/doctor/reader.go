@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
@@ -51,24 +50,26 @@ func reader(v *view) []Finding {
 	if found := v.unreadQueues(); found != nil {
 		return found
 	}
+	if found := v.unreadPackets(); found != nil {
+		return found
+	}
 	sent := v.host.Sent(d.Index)
 	read, dropped := d.Stats.TxPackets, d.Stats.TxDropped
 	if sent < read {
 		return unread(v)
 	}
 	missing := sent - read // dropped because the queue was full, or still in the queue
-	if missing > dropped && missing-dropped >= uint64(d.TxQueueLen) || missing > uint64(d.TxQueueLen) && read == 0 {
-		if found := v.hangs(missing); found != nil {
-			return found
-		}
-	}
 	lost := min(dropped, missing-min(missing, uint64(d.TxQueueLen)))
 	if read == 0 || lost*100 < sent || lost == 0 {
 		return unread(v)
 	}
+	who := "the program reads too slowly"
+	if v.host.CarrierLosses(d.Index) > 1 {
+		who = "the program, or one that was attached earlier, reads too slowly or not at all"
+	}
 	found := one(Warning, fmt.Sprintf("the kernel dropped at least %d of %d packets sent to it while a program was "+
 		"attached, which read %d", lost, sent, read),
-		fmt.Sprintf("the program reads too slowly, so its transmit queue of %d packets overflows", d.TxQueueLen),
+		fmt.Sprintf("%s, so its transmit queue of %d packets overflows", who, d.TxQueueLen),
 		fix.Run(fix.Tunadm("set", d.Name, "--txqueuelen", strconv.Itoa(max(1000, 4*d.TxQueueLen)))))
 	found[0].Fixes[0].After = "  # helps against bursts only; until the device is deleted"
 	found[0].counted = lost
@@ -96,38 +97,6 @@ func (v *view) stopped() []Finding {
 	found := one(Error, "the attached program is stopped: "+strings.Join(names, ", "), means,
 		fix.Run(fix.ByRoot(append([]string{"kill", "-CONT"}, pids...)...)))
 	found[0].counted = v.device.Stats.TxDropped
-	return found
-}
-
-// hangs finds that the queue is full, and that the program does not read it during a tenth of a second.
-func (v *view) hangs(missing uint64) []Finding {
-	const while = 100 * time.Millisecond
-	d := v.device
-	running := 0 // how often a program was found on a processor or waiting for one
-	cpu := func() (ticks uint64) {
-		for _, h := range d.Holders {
-			p, _ := v.process(h.PID)
-			ticks += p.ticks
-			if p.state == "R" {
-				running++
-			}
-		}
-		return ticks
-	}
-	before := cpu()
-	time.Sleep(while)
-	if v.host.Read(d.Index) != d.Stats.TxPackets {
-		return nil
-	}
-	used := cpu() - before
-	what := fmt.Sprintf("the attached program does not read: %s wait in its queue or were dropped, and it read none "+
-		"in %s", packets(missing), while)
-	means := "it waits for something else: " + d.UsedBy()
-	if used > 5 || running > 1 {
-		means = fmt.Sprintf("it runs in a loop (%d ms CPU time in %s): %s", used*10, while, d.UsedBy())
-	}
-	found := one(Error, what, means, fix.Sentence("restart the program"))
-	found[0].counted = d.Stats.TxDropped
 	return found
 }
 

@@ -12,6 +12,12 @@ import (
 // the kernel does not have that counter.
 func (h *Host) Counter(file, group, name string) uint64 { return h.Counters(file)[key(group, name)] }
 
+// CounterNow reads the counters of a file again, and returns one of them.
+func (h *Host) CounterNow(file, group, name string) uint64 {
+	delete(h.counts, file)
+	return h.Counter(file, group, name)
+}
+
 func key(group, name string) string {
 	if group == "" {
 		return name

@@ -15,7 +15,7 @@ type mark struct {
 // A linkMark is the counters of a link that no other table has.
 type linkMark struct {
 	frameErrors     uint64
-	sent            uint64
+	sent, losses    uint64
 	ingress, egress []Filter
 }
 
@@ -35,7 +35,7 @@ func (h *Host) Mark(links map[int]string, devices []int) {
 	}
 	for _, index := range devices {
 		m.links[index] = linkMark{frameErrors: h.FrameErrors(index), sent: h.Read(index),
-			ingress: h.Filters(index, Ingress), egress: h.Filters(index, Egress)}
+			losses: h.CarrierLosses(index), ingress: h.Filters(index, Ingress), egress: h.Filters(index, Egress)}
 	}
 	*h = *fresh(h.socket, h.file)
 	h.since = m

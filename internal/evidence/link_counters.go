@@ -57,3 +57,17 @@ func (h *Host) linkCounter(index, place int) (n uint64) {
 	})
 	return n
 }
+
+// CarrierLosses returns how often a link has lost its carrier. A TUN/TAP device loses it when the last program
+// detaches; the packets in its queue are lost then, too.
+func (h *Host) CarrierLosses(index int) (n uint64) {
+	h.link(index, func(kind uint16, value []byte) {
+		if kind == unix.IFLA_CARRIER_DOWN_COUNT && len(value) >= 4 {
+			n = uint64(rtnl.Uint32(value))
+		}
+	})
+	if h.since != nil {
+		return less(n, h.since.links[index].losses)
+	}
+	return n
+}

@@ -12,6 +12,16 @@ healthy(
         """)
 
 healthy(
+    "the program before this one ended with packets in its queue",
+    "tun0",
+    setup="""
+        make_tun; "$PY" "$HELPER" hold tun0 0x1001 & attached tun0; ask 10.0.0.2
+        kill $!; wait $! || true
+        guest g tun0 tun 10.0.0.2/24 10.0.0.1
+        """,
+    probe="to_guest")
+
+healthy(
     "a /31",
     "tun0",
     setup="make_tun tun0 10.0.0.0/31; guest g tun0 tun 10.0.0.1/31 ''",

@@ -16,6 +16,29 @@ broken(
     traffic="ask 10.0.0.2", reason="FULL_RING|QDISC")
 
 broken(
+    "the program never reads: the pings wait in its queue, and none is dropped",
+    "tun0",
+    setup="""
+        make_tun; S hold tun0 0x1001 & attached tun0
+        ping -q -c30 -i0.01 -W0.1 10.0.0.2 || true
+        """,
+    want="does not read|reads? no",
+    level="error",
+    probe="to_guest")
+
+broken(
+    "the second program never reads either: a ping is running",
+    "tun0",
+    setup="""
+        make_tun; "$PY" "$HELPER" hold tun0 0x1001 & attached tun0; ask 10.0.0.2
+        kill $!; wait $! || true
+        S hold tun0 0x1001 & attached tun0; again ping -q -c1 -W0.1 10.0.0.2
+        """,
+    want="does not read|reads? no",
+    level="error",
+    probe="to_guest")
+
+broken(
     "the reader is slower than the traffic",
     "tun0",
     setup="""
