@@ -26,7 +26,7 @@ func carriedInStages() []stage {
 // carriedOutStages are the places that a packet passes on its way from a socket of the program to another host.
 func carriedOutStages() []stage {
 	return []stage{
-		{"firewall", hooks(firewall.Output, firewall.Postrouting, firewall.Egress)},
+		{"ipsec", encryptedOwn}, {"firewall", hooks(firewall.Output, firewall.Postrouting, firewall.Egress)},
 		{"firewall", answers(firewall.Ingress, firewall.Prerouting, firewall.Input)}, {"rp-filter", outerPath},
 		{"own-return", ownReturn},
 	}

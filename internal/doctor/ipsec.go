@@ -30,17 +30,13 @@ func (j *journey) encrypts(p flow.Packet, those string) []Finding {
 	if c == nil {
 		return nil
 	}
-	remove := j.without(*c, p)
-	if c.Block {
-		return one(Error, "an IPsec policy blocks "+those+": "+policyWords(*c), j.counted("XfrmOutPolBlock"), remove...)
+	if found := j.keeps(c, p, those); found != nil {
+		return found
 	}
+	remove := j.without(*c, p)
 	for _, t := range c.Templates {
 		if t.Optional {
 			continue
-		}
-		if !j.host.HasState(t) {
-			return one(Error, "an IPsec policy requires that "+those+" are encrypted, and no state (SA) encrypts "+
-				"them: "+policyWords(*c), j.counted("XfrmOutNoStates"), remove...)
 		}
 		way, err := j.host.Find(flow.Packet{To: t.To, Mark: p.Mark})
 		if out := j.byIndex(way.Index); t.Tunnel && err == nil && out != nil && way.Refusal == 0 &&
@@ -51,6 +47,52 @@ func (j *journey) encrypts(p flow.Packet, those string) []Finding {
 		}
 	}
 	return ok("the IPsec policy passes " + those)
+}
+
+// keeps finds a policy by which packets do not leave: it blocks them, or nobody can encrypt them.
+func (j *journey) keeps(c *evidence.Policy, p flow.Packet, those string) []Finding {
+	if c.Block {
+		return one(Error, "an IPsec policy blocks "+those+": "+policyWords(*c), j.counted("XfrmOutPolBlock"),
+			j.without(*c, p)...)
+	}
+	for _, t := range c.Templates {
+		if !t.Optional && !j.host.HasState(t) {
+			return one(Error, "an IPsec policy requires that "+those+" are encrypted, and no state (SA) encrypts "+
+				"them: "+policyWords(*c), j.counted("XfrmOutNoStates"), j.without(*c, p)...)
+		}
+	}
+	return nil
+}
+
+// encryptedOutside finds such a policy for packets that leave through another link: those of the program that this host
+// forwards, or those of its own sockets. A policy that encrypts them is what a tunnel to another network is.
+func (j *journey) encryptedOutside(p flow.Packet, those string) []Finding {
+	out := j.byIndex(p.OutIndex)
+	if out == nil || j.spared(out, "disable_xfrm") {
+		return nil
+	}
+	c := j.host.Policy(evidence.PolicyOut, p)
+	if c == nil {
+		return nil
+	}
+	counter, t := "XfrmOutNoStates", j.traffic()
+	if c.Block {
+		counter = "XfrmOutPolBlock"
+	}
+	found, n := j.keeps(c, p, those), j.host.Counter("xfrm_stat", "", counter)
+	switch proved := n > 0 && t.unanswered() && !j.carried() || n > 0 && t.sent == 0 && j.carried(); {
+	case found == nil || j.exact() || proved:
+	case j.explicit() && !j.carried():
+		found[0].Level = Warning
+	default:
+		return ok(found[0].What)
+	}
+	return found
+}
+
+// encryptedOwn finds a policy that keeps the packets of the program's own sockets.
+func encryptedOwn(j *journey) []Finding {
+	return j.encryptedOutside(j.packet, j.carriedWords(false))
 }
 
 // decrypted finds an IPsec policy by which this host accepts packets of the program only if they were encrypted.
@@ -64,6 +106,11 @@ func decrypted(j *journey) []Finding {
 	}
 	if found := j.refuses(direction, those); found != nil || j.course != through {
 		return found
+	}
+	if p, known := j.located(j.packet); known && p.OutIndex != j.layer3().Index {
+		if found := j.encryptedOutside(p, those); found != nil && found[0].Level < Unknown {
+			return found
+		}
 	}
 	p := j.packet
 	p.From, p.To, p.FromPort, p.ToPort, p.In, p.InIndex = p.To, p.From, p.ToPort, p.FromPort, "", 0
