@@ -99,6 +99,7 @@ func (c *carriage) watch(enough func() bool) {
 	const longest, pause = 2 * time.Second, 10 * time.Millisecond
 	inner, err := c.begin(c.device, true, nil)
 	if err != nil {
+		c.unheard = err.Error()
 		return
 	}
 	defer inner.Close()
@@ -106,6 +107,7 @@ func (c *carriage) watch(enough func() bool) {
 	for _, l := range c.links {
 		w, err := c.begin(l, true, nil)
 		if err != nil {
+			c.unheard = err.Error()
 			return
 		}
 		defer w.Close()

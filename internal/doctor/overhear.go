@@ -66,13 +66,13 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 		}
 		more, trail = append(more, seen...), append(trail, way...)
 	}
-	if v.unheard != "" {
-		more = append(more, v.complete("dropped", one(Unknown, "what the device carries: "+v.unheard, ""))...)
-	}
 	if !slices.ContainsFunc(more, explains) {
 		v.Question.Packet, v.heard = before, nil
 		seen, way := v.carriage()
 		more, trail = append(more, seen...), append(trail, way...)
+	}
+	if v.unheard != "" {
+		more = append(more, v.complete("dropped", one(Unknown, "what the device carries: "+v.unheard, ""))...)
 	}
 	return more, trail
 }
