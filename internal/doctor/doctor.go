@@ -134,7 +134,7 @@ func deviceChecks() []check {
 		{"duplicate", duplicate}, {"tentative", tentative}, {"link-local", noLinkLocal},
 		{"subnet-twice", subnetTwice}, {"gateway", swallowedGateway},
 		{"own-tunnel", ownTunnel}, {"answers", answersHere}, {"dhcp", noDHCP}, {"published", unmatched},
-		{"linkdown", linkdownIgnored}, {"route", routeElsewhere}, {"proxy-arp", proxyARP},
+		{"linkdown", linkdownIgnored}, {"empty-table", emptyTable}, {"route", routeElsewhere}, {"proxy-arp", proxyARP},
 		{"other-network", otherNetwork},
 		{"own-address", ownAddress}, {"accept-local", acceptLocal},
 		{"networkmanager", networkManager}, {"networkd", networkd},

@@ -52,6 +52,8 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 		}
 		switch {
 		case len(seen) > 0:
+		case c.stray:
+			seen = v.complete("return-route", v.strayAnswer(c))
 		case c.Resolves:
 			seen, way = v.unresolvable(c)
 		default:
@@ -101,12 +103,15 @@ type conversation struct {
 	answered    bool
 	dropped     bool // by the firewall
 	scan        bool // the sender tries many ports of the other end
+	stray       bool // it answers packets that did not arrive through the device
 	since       time.Time
 }
 
 func (c *conversation) String() string {
 	what := "without an answer"
 	switch {
+	case c.stray:
+		return "seen just now: " + packets(uint64(c.packets))
 	case c.answered:
 		what = "with answers of the program"
 	case c.dropped:
@@ -161,7 +166,9 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 	}
 	noteScans(all, asked)
 	v.noteAnswers(all, asked)
-	all = slices.DeleteFunc(all, func(c *conversation) bool { return !c.old() || c.answered && !v.isOwn(c.From) })
+	all = slices.DeleteFunc(all, func(c *conversation) bool {
+		return !c.old() && !c.stray || c.answered && !v.isOwn(c.From)
+	})
 	slices.SortStableFunc(all, func(a, b *conversation) int { return a.rank() - b.rank() })
 	return all[:min(most, len(all))], slices.DeleteFunc(asked, (*request).settled)
 }
@@ -182,16 +189,17 @@ func (v *view) listen(all []*conversation, e trace.Event) []*conversation {
 		case c.has(back):
 			c.answered = true
 			return all
-		case c.has(p) && c.ToMAC == p.ToMAC:
+		case c.has(p) && c.ToMAC == p.ToMAC || c.stray && e.Answers && c.From == p.From && c.To == p.To:
 			c.packets++
 			return all
 		}
 	}
 	const most = 128
-	if len(all) == most || e.ToProgram && !v.isOwn(p.From) || !v.awaits(e) {
+	stray := e.ToProgram && e.Answers && v.isOwn(p.From)
+	if len(all) == most || e.ToProgram && !v.isOwn(p.From) || !stray && !v.awaits(e) {
 		return all
 	}
-	c := &conversation{Packet: p, packets: 1, since: time.Now()}
+	c := &conversation{Packet: p, packets: 1, since: time.Now(), stray: stray}
 	if !e.ToProgram && e.FromMAC != [6]byte{} {
 		c.source = e.FromMAC[:]
 	}

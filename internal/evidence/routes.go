@@ -26,6 +26,11 @@ func (h *Host) Routes() []rtnl.Route { return h.both(selection{}) }
 // objects.
 func (h *Host) RoutesThrough(index int) []rtnl.Route { return h.both(selection{index: index}) }
 
+// RoutesIn returns the routes of a table and family.
+func (h *Host) RoutesIn(table uint32, ipv6 bool) []rtnl.Route {
+	return h.selected(selection{family: familyOf(ipv6), table: table})
+}
+
 func (h *Host) both(s selection) (all []rtnl.Route) {
 	for _, s.family = range []int{unix.AF_INET, unix.AF_INET6} {
 		all = append(all, h.selected(s)...)

@@ -40,6 +40,7 @@ type Event struct {
 	// Expects reports that an answer is due: the packet is neither a part of an open TCP connection, nor an ICMP
 	// message other than an echo request, nor a later fragment.
 	Expects bool
+	Answers bool // it is an echo reply, or accepts a TCP connection
 
 	toHost  bool // it is routed to this host
 	partial bool // the route and the device that has the packet are not known
@@ -206,7 +207,7 @@ func (e *Event) parse(kind uint16, p []byte) {
 	case unix.IPPROTO_ICMPV6:
 		e.parseDiscovery(transport)
 	}
-	e.Expects = expects(e.Protocol, transport)
+	e.Expects, e.Answers = expects(e.Protocol, transport), answers(e.Protocol, transport)
 }
 
 // parseDiscovery reads the address of an IPv6 neighbour solicitation or advertisement.
@@ -221,6 +222,20 @@ func (e *Event) parseDiscovery(p []byte) {
 	case advertisement:
 		e.Tells = ip
 	}
+}
+
+// answers reports whether a packet is the first one of the other end.
+func answers(protocol uint8, header []byte) bool {
+	const syn, ack, reply, reply6 = 0x02, 0x10, 0, 129
+	switch protocol {
+	case unix.IPPROTO_TCP:
+		return len(header) > 13 && header[13]&(syn|ack) == syn|ack
+	case unix.IPPROTO_ICMP:
+		return len(header) > 0 && header[0] == reply
+	case unix.IPPROTO_ICMPV6:
+		return len(header) > 0 && header[0] == reply6
+	}
+	return false
 }
 
 // expects reports whether the answer to a packet is due by its transport header.

@@ -139,6 +139,9 @@ func TestExpects(t *testing.T) {
 		if got := expects(c.protocol, c.header); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
+		if got := answers(c.protocol, c.header); got != (name == "SYN-ACK" || name == "echo reply") {
+			t.Errorf("%s: answers: %v", name, got)
+		}
 	}
 }
 

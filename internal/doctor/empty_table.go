@@ -1,0 +1,71 @@
+package doctor
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/rtnl"
+)
+
+// emptyTable finds a policy rule for some packets that looks up a table without routes, if the device may be meant
+// there: the rule names it, or it is a tun that no default route leads to. A table loses its routes with the device.
+func emptyTable(v *view) []Finding {
+	d := v.layer3()
+	if !v.asked() || !d.Up || len(own(d)) == 0 {
+		return nil
+	}
+	for _, r := range v.policies {
+		exit := d.Mode == link.TUN && !v.hasDefault(d, r.IPv6) && r.In != d.Name
+		if r.Action != "" || r.Table == 0 || ordinary(r.Table) || r.VRF || r.Not || r.Detached || !selects(r) ||
+			!exit && r.In != d.Name || len(v.host.RoutesIn(r.Table, r.IPv6)) > 0 {
+			continue
+		}
+		add := fix.Sentence("add the routes of this table: ip route add default via GATEWAY dev DEVICE table " +
+			tableWord(r.Table))
+		if exit {
+			family := map[bool][]string{true: {"-6"}}[r.IPv6]
+			add = fix.Run(ip(append(family, "route", "add", "default", "dev", d.Name, "table", tableWord(r.Table))...))
+			add.Before = "if these packets are for the device: "
+		}
+		return one(Warning, fmt.Sprintf("a policy rule looks up table %s, which has no route: %s", tableWord(r.Table),
+			r.Words()), "the packets take the routes of the next rules; with a device, or when it goes down, the "+
+			"kernel deletes its routes in all tables", add)
+	}
+	return nil
+}
+
+// selects reports whether a rule is for packets that arrive through a device, or that some addresses or users send.
+func selects(r rtnl.Rule) bool {
+	return r.In != "" && r.In != "lo" || r.From.IsValid() && r.From.Bits() > 0 || r.ByUID
+}
+
+// strayAnswer reports that answers of this host to hosts elsewhere leave through the device, and not through the link
+// with the address that was asked.
+func (v *view) strayAnswer(c *conversation) []Finding {
+	at := v.holderOf(c.From)
+	if at == nil || at.Index == v.layer3().Index || at.Index == v.device.Index || at.Kind == "loopback" {
+		return nil
+	}
+	return one(Warning, fmt.Sprintf("answers of this host from %s, the address of %s, to %s leave through it", c.From,
+		v.nameOf(at.Index), c.To), "the packets that they answer arrive through "+v.nameOf(at.Index)+", and the "+
+		"route to their senders leads through the device: other networks drop such answers", v.sameLink(c, at.Index)...)
+}
+
+// sameLink returns how to send packets from an address through the link that has it.
+func (v *view) sameLink(c *conversation, index int) []fix.Fix {
+	const table = "128"
+	for _, r := range v.host.RoutesThrough(index) {
+		if r.Type == unix.RTN_UNICAST && r.To.Bits() == 0 && r.Via.IsValid() && r.To.Addr().Is6() == c.From.Is6() {
+			options := family(c.From)
+			route := ip(append(options, "route", "add", "default", "via", r.Via.String(), "dev", v.called(index),
+				"table", table)...)
+			rule := ip(append(options, "rule", "add", "from", c.From.String(), "lookup", table)...)
+			return fixes(fix.Run(route, rule))
+		}
+	}
+	return fixes(fix.Sentence(fmt.Sprintf("add a policy rule from %s to a table whose default route leads through %s",
+		c.From, v.nameOf(index))))
+}
