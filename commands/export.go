@@ -56,14 +56,12 @@ func (o *exportOptions) run(names []string) error {
 	case "networkd":
 		print = (*exporter).networkd
 	}
-	e := &exporter{bufio.NewWriter(o.stdout), sysctl.Usual{}}
-	if err := o.masters(e, devices); err != nil {
+	e := &exporter{Writer: bufio.NewWriter(o.stdout), usual: sysctl.Usual{}}
+	if missing, err = o.bridges(e, names, devices, missing); err != nil {
 		return err
 	}
-	for i, d := range devices {
-		if i > 0 {
-			e.WriteByte('\n')
-		}
+	for _, d := range devices {
+		e.separate()
 		if !d.Persist {
 			e.comment(d, "left out: it is not persistent, the kernel removes it with its last program")
 			continue
@@ -82,6 +80,15 @@ func (o *exportOptions) run(names []string) error {
 type exporter struct {
 	*bufio.Writer
 	usual sysctl.Usual
+	more  bool // something was printed
+}
+
+// separate begins a device with an empty line, except the first.
+func (e *exporter) separate() {
+	if e.more {
+		e.WriteByte('\n')
+	}
+	e.more = true
 }
 
 // comment prints a comment about a device.

@@ -1,65 +1,103 @@
 package commands
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// masters prints the bridges that exported devices have joined, if the format is to declare them, and a comment for
-// each other master.
-func (o *exportOptions) masters(e *exporter, devices []*netcfg.Device) error {
+// bridges prints the bridges that exported devices have joined, if the format is to declare them, and a comment for
+// each other master. It prints the bridges that the operands name, and without operands those that apply created. It
+// returns the errors of the other names.
+func (o *exportOptions) bridges(
+	e *exporter, names []string, devices []*netcfg.Device, missing []error,
+) (others []error, err error) {
 	ns, err := netcfg.Open(o.netns)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer ns.Close()
 	identity, err := ns.Identity()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var known []string
+	links, err := ns.AllLinks()
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
 	for _, d := range devices {
-		if !d.Persist || d.Master == "" || slices.Contains(known, d.Master) {
+		if !d.Persist || d.Master == "" || known[d.Master] {
 			continue
 		}
-		known = append(known, d.Master)
-		var spec *netcfg.Spec
-		var more []string
-		if o.withBridges || o.format == "" || o.format == "toml" {
-			if spec, more, err = likeBridge(ns, d.Master); err != nil {
-				return err
+		known[d.Master] = true
+		declares := d.MasterKind == netcfg.Bridge && (o.withBridges || o.format == "" || o.format == "toml")
+		at := slices.IndexFunc(links, func(l *netcfg.Device) bool { return l.Index == d.MasterIndex() })
+		if declares && at >= 0 {
+			if err := o.bridge(e, ns, identity, links[at], links); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		why := "is not declared here, and must exist before its devices"
+		if d.MasterKind == netcfg.Bridge {
+			why += ": --with-bridges declares it"
+		}
+		e.separate()
+		e.comment(&netcfg.Device{Name: d.Master}, why)
+	}
+	for _, l := range links {
+		named := slices.ContainsFunc(missing, func(err error) bool { return isAbout(err, l) })
+		made := len(names) == 0 && l.Kind == netcfg.Bridge && state.Run.BridgeOf(identity, l.Name, l.Index) != nil
+		if !known[l.Name] && (named || made) {
+			if err := o.bridge(e, ns, identity, l, links); err != nil {
+				return nil, err
 			}
 		}
-		if spec == nil {
-			why := "is not declared here, and must exist before its devices"
-			if d.MasterKind == netcfg.Bridge {
-				why += ": --with-bridges declares it"
-			}
-			e.comment(&netcfg.Device{Name: d.Master}, why)
-		} else {
-			spec.Sysctls = e.usual.Changed(d.Master)
-			was := state.Run.BridgeOf(identity, d.Master, d.MasterIndex())
-			spec.MoveAddresses = was != nil && was.Moves
-			e.bridge(o.format, spec)
-		}
-		for _, text := range more {
-			fmt.Fprintf(e, "# %s: %s\n", words.Escape(d.Master), words.Escape(text))
-		}
-		e.WriteByte('\n')
+		missing = slices.DeleteFunc(missing, func(err error) bool { return isAbout(err, l) })
+	}
+	return missing, nil
+}
+
+// isAbout reports whether the error of a device is that it is this bridge, and no TUN/TAP device.
+func isAbout(err error, l *netcfg.Device) bool {
+	e := new(cause.Error)
+	return l.Kind == netcfg.Bridge && errors.As(err, &e) && e.Cause == cause.OtherKind &&
+		(e.Device == l.Name || slices.Contains(l.AltNames, e.Device))
+}
+
+// bridge prints a bridge.
+func (o *exportOptions) bridge(
+	e *exporter, ns *netcfg.Namespace, identity string, l *netcfg.Device, links []*netcfg.Device,
+) error {
+	spec, more, err := likeBridge(ns, l, links)
+	if err != nil || spec == nil {
+		return err
+	}
+	spec.Sysctls = e.usual.Changed(l.Name)
+	was := state.Run.BridgeOf(identity, l.Name, l.Index)
+	spec.MoveAddresses = was != nil && was.Moves
+	e.separate()
+	e.bridge(o.format, spec)
+	for _, text := range more {
+		fmt.Fprintf(e, "# %s: %s\n", words.Escape(l.Name), words.Escape(text))
 	}
 	return nil
 }
 
-// likeBridge returns the Spec of a bridge like an existing one, with the ports that are not TUN/TAP devices, and in
-// sentences what it cannot express. It returns nil if the device is none.
-func likeBridge(ns *netcfg.Namespace, name string) (s *netcfg.Spec, more []string, err error) {
-	d, err := ns.AnyLink(0, name)
+// likeBridge returns the Spec of a bridge like an existing one, with those of the links that are its ports and no
+// TUN/TAP devices, and in sentences what it cannot express. It returns nil if the bridge is gone.
+func likeBridge(
+	ns *netcfg.Namespace, l *netcfg.Device, links []*netcfg.Device,
+) (s *netcfg.Spec, more []string, err error) {
+	d, err := ns.AnyLink(l.Index, "")
 	if err != nil || d == nil || d.Kind != netcfg.Bridge {
 		return nil, nil, err
 	}
@@ -67,13 +105,12 @@ func likeBridge(ns *netcfg.Namespace, name string) (s *netcfg.Spec, more []strin
 		return nil, nil, err
 	}
 	s, more = d.Spec()
-	links, err := ns.AllLinks()
-	for _, l := range links {
-		if l.MasterIndex() == d.Index && l.Kind != "tun" {
-			s.Ports = append(s.Ports, l.Name)
+	for _, port := range links {
+		if port.MasterIndex() == d.Index && port.Kind != "tun" {
+			s.Ports = append(s.Ports, port.Name)
 		}
 	}
-	return s, more, err
+	return s, more, nil
 }
 
 // bridge prints a bridge and its ports that are not exported themselves.

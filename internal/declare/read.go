@@ -91,7 +91,11 @@ func wrongPorts(all []Declaration, declared map[string]Place) (wrong []*Mistake)
 		for _, port := range d.Spec.Ports {
 			if at, ours := declared[port]; ours {
 				m := d.mistake("port %q of %s is declared at %s", port, words.Escape(d.Spec.Name), at)
+				isBridge := func(o Declaration) bool { return o.Spec.Name == port && o.Spec.Kind == netcfg.Bridge }
 				m.Fix = fix.Sentence(fmt.Sprintf("write master = %q there", d.Spec.Name))
+				if slices.ContainsFunc(all, isBridge) {
+					m.Fix = fix.Sentence("a bridge cannot be a port of another one")
+				}
 				wrong = append(wrong, m)
 			} else if at, twice := ports[port]; twice {
 				wrong = append(wrong, d.mistake("port %q is a port of the bridge declared at %s", port, at))
