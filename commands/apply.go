@@ -63,28 +63,31 @@ func (o *applyOptions) run(operands []string) error {
 func (o *applyOptions) apply(ctx context.Context, operands []string) error {
 	options := netcfg.Options{Atomic: o.atomic, DeferMaster: o.deferMaster}
 	plan := func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
-		directory := &r.namespace.Directory
-		declared, err := untilSignal(ctx, func() ([]declare.Declaration, error) {
-			declared, err := declare.Read(operands) // under the lock, so that no other run acts on older files
-			if err == nil {
-				var names []users.Names
-				for _, d := range declared {
-					names = append(names, d.Access)
-				}
-				directory.LookUp(names)
-			}
-			return declared, err
-		})
+		// Under the lock, so that no other run acts on older files.
+		declared, err := untilSignal(ctx, func() ([]declare.Declaration, error) { return r.read(operands) })
 		if err != nil {
 			return nil, err
 		}
-		changes := wanted(declared, directory, o.replace)
+		changes := wanted(declared, &r.namespace.Directory, o.replace)
 		if o.prune {
 			changes = append(changes, r.undeclared(declared)...)
 		}
 		return changes, nil
 	}
 	return o.provision(ctx, operands, o.prune, options, plan)
+}
+
+// read returns the declarations, and looks up their users and groups at once.
+func (r *provision) read(operands []string) ([]declare.Declaration, error) {
+	declared, err := declare.Read(operands)
+	if err == nil {
+		var names []users.Names
+		for _, d := range declared {
+			names = append(names, d.Access)
+		}
+		r.namespace.Directory.LookUp(names)
+	}
+	return declared, err
 }
 
 // wanted returns a change for each declared device. A user that does not exist fails the device, not the run.

@@ -17,17 +17,18 @@ var teardownVerb = verb{
 
 type teardownOptions struct {
 	changeOptions
-	force bool
+	force, ifValid bool
 }
 
 func (o *teardownOptions) flags() []*option {
 	return append([]*option{
 		o.setFlag("delete the devices of the set `NAME`"),
+		switchFlag("if-valid", "delete nothing if a file has a mistake, or names an unknown user", &o.ifValid),
 		switchFlag("force", "delete also devices in use, and declared devices that apply did not create", &o.force),
 	}, o.changeFlags(jsonOutcome)...)
 }
 
-// run deletes the remembered devices, even if the files have changed since or have mistakes.
+// run deletes the remembered devices, even if the files have changed since or, without --if-valid, have mistakes.
 func (o *teardownOptions) run(operands []string) error {
 	var mistakes error
 	err := o.provision(o.signals(), operands, true, netcfg.Options{},
@@ -36,9 +37,16 @@ func (o *teardownOptions) run(operands []string) error {
 				if o.set != "" && len(operands) == 0 { // the default files need not be those of the set
 					return nil, nil
 				}
+				if o.ifValid {
+					return r.valid(operands)
+				}
 				return declare.Read(operands)
 			})
 			if ctx.Err() != nil {
+				return nil, wrong
+			}
+			if o.ifValid && wrong != nil {
+				r.say("apply could not create the devices again, so none is deleted; without --if-valid, they are")
 				return nil, wrong
 			}
 			if mistakes = wrong; wrong != nil && len(r.memory.Devices()) > 0 {
@@ -56,6 +64,15 @@ func (o *teardownOptions) run(operands []string) error {
 			return changes, err
 		})
 	return errors.Join(mistakes, err)
+}
+
+// valid returns the declarations, and all errors in them that apply finds without looking at devices.
+func (r *provision) valid(operands []string) ([]declare.Declaration, error) {
+	declared, err := r.read(operands)
+	for _, c := range wanted(declared, &r.namespace.Directory, false) {
+		err = errors.Join(err, c.Fail)
+	}
+	return declared, err
 }
 
 // remembered returns the changes that delete the devices that an earlier apply of the same operands created.

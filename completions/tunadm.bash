@@ -140,7 +140,7 @@ _tunadm() {
         top) flags=(--count --interval --netns --help -h) ;;
         apply) flags=(--prune --set --atomic --replace --defer-master --wait "${change[@]}") ;;
         status) flags=(--set --json --netns --help -h) ;;
-        teardown) flags=(--force --set "${change[@]}") ;;
+        teardown) flags=(--force --if-valid --set "${change[@]}") ;;
         export) flags=(--format --with-bridges --netns --help -h) ;;
         import) flags=(--from --help -h) ;;
         doctor) flags=(--user --to --from --proto --port --watch --json --netns --verbose -v --quiet -q --help -h) ;;

@@ -180,6 +180,7 @@ complete -c tunadm -n '__tunadm_is delete' -l if-exists -d 'Succeed if the devic
 complete -c tunadm -n '__tunadm_is delete' -l force -d 'Delete a device even if a program uses it'
 complete -c tunadm -n '__tunadm_is teardown' -l force \
     -d 'Delete also devices in use, and those that apply did not create'
+complete -c tunadm -n '__tunadm_is teardown' -l if-valid -d 'Delete nothing if a file has a mistake'
 complete -c tunadm -n '__tunadm_is apply' -l prune -d 'Delete devices that are no longer declared'
 complete -c tunadm -n '__tunadm_is apply status teardown' -l set -x -d 'The name of the set of devices'
 complete -c tunadm -n '__tunadm_is apply' -l atomic -d 'If one device fails, put all back'
