@@ -195,7 +195,8 @@ func TestLinkChecks(t *testing.T) {
 			fix:      "tunadm apply --replace"},
 		"declared in another bridge": {look: declared, device: tun0(port),
 			declared: &netcfg.Spec{Name: "tun0", Master: &netcfg.Master{Name: "br7"}},
-			want:     "warning it is not a port of br7, as declared (/etc/tunadm.toml:3)", fix: "tunadm apply"},
+			want:     "warning it is not a port of br7, as declared (/etc/tunadm.toml:3)",
+			fix:      "create br7, then run tunadm apply; or declare it: [bridge.br7]"},
 		"declared in another namespace": {look: declared, device: tun0(), question: Question{Netns: "blue"},
 			declared: &netcfg.Spec{Name: "tun0", Link: netcfg.Link{MTU: &br0.MTU}}},
 

@@ -19,7 +19,8 @@ func (v *view) declaration(device string) Declared {
 	return v.promised[device]
 }
 
-// missing finds declared devices that do not exist. The check device reports a named one.
+// missing finds declared devices, and ports of declared bridges, that do not exist. The check device reports a named
+// one.
 func missing(v *view) (found []Finding) {
 	if v.Device != "" || v.User != "" || v.Netns != "" {
 		return nil
@@ -28,6 +29,13 @@ func missing(v *view) (found []Finding) {
 		if v.link(d.Spec.Name) == nil {
 			found = append(found, one(Warning, words.Escape(d.Spec.Name)+" is declared, but does not exist", d.Place,
 				fix.Run(fix.Tunadm("apply", "")))...)
+		}
+		for _, port := range d.Spec.Ports {
+			if v.link(port) == nil && v.declaration(port).Spec == nil {
+				found = append(found, one(Warning, words.Escape(port)+" is declared as a port of "+
+					words.Escape(d.Spec.Name)+", but does not exist", d.Place,
+					fix.Sentence("create it, then run tunadm apply; or remove it from ports"))...)
+			}
 		}
 	}
 	return found
@@ -44,7 +52,7 @@ func declared(v *view) []Finding {
 	want := *declaration.Spec
 	if m := want.Master; m != nil && m.Name != d.Master {
 		return one(Warning, "it is not a port of "+words.Escape(m.Name)+", as declared"+place, v.insteadOf(m.Name),
-			fix.Run(fix.Tunadm("apply", "")))
+			v.joinFix(m.Name))
 	}
 	want.Master = nil // it is the declared one
 	steps, err := netcfg.Plan(&want, d)
@@ -64,6 +72,15 @@ func declared(v *view) []Finding {
 		"another program changed it, such as udev, which sets the MAC address of a new device; "+
 			"or it went down, which removes IPv6 addresses and routes",
 		fix.Run(fix.Tunadm("apply", "")))
+}
+
+// joinFix returns the fix for a device that is not a port of its declared master.
+func (v *view) joinFix(master string) fix.Fix {
+	if master == "" || v.link(master) != nil || v.declaration(master).Spec != nil {
+		return fix.Run(fix.Tunadm("apply", ""))
+	}
+	name := words.Escape(master)
+	return fix.Sentence("create " + name + ", then run tunadm apply; or declare it: [bridge." + name + "]")
 }
 
 // insteadOf tells what the device is instead of a port of the declared master.
