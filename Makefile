@@ -5,6 +5,7 @@
 # make faults     inject a failure and a kill at each system call, and races: an hour, as root (faults/README.md)
 # make situations build hosts on which a device does not work, and hold doctor to them (testing/situations/README.md)
 # make boot       boot a Debian root in a container, and test the units there (as root)
+# make boots      the same with bookworm, trixie and Ubuntu 24.04, and with sysvinit and OpenRC: ROOTS are the names
 # make kernels    boot the kernels of Debian's suites in QEMU, and run the tests there: half an hour per kernel
 #                 without KVM, and 700 MB of packages the first time (TUNADM_TEST_SMOKE=1: only a smoke run, a minute
 #                 per kernel)
@@ -98,6 +99,10 @@ bench: build
 boot: build
 	init/test ./tunadm
 
+ROOTS = bookworm:systemd trixie:systemd noble:systemd bookworm:sysvinit trixie:sysvinit bookworm:openrc trixie:openrc
+boots: build
+	init/test ./tunadm $(ROOTS)
+
 kernels: build
 	kernels/test ./tunadm
 
@@ -161,6 +166,6 @@ uninstall:
 clean:
 	rm -f tunadm bench/README.md.new
 
-.PHONY: build check race archs fresh lint bench boot faults situations kernels install install-program \
+.PHONY: build check race archs fresh lint bench boot boots faults situations kernels install install-program \
   install-completions \
   install-systemd install-openrc install-sysv install-ifupdown install-tunctl uninstall clean

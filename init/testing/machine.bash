@@ -76,6 +76,11 @@ machine() {
 	for script in if-pre-up.d if-post-down.d; do
 		place ifupdown 0755 "$m/etc/network/$script/tunadm"
 	done
+	case $init in
+	sysvinit) place tunadm.lsb 0755 "$m/etc/init.d/tunadm" ;;
+	openrc) place tunadm.openrc 0755 "$m/etc/init.d/tunadm" ;;
+	esac
+	[[ $init == systemd ]] || sed -i /getty/d "$m/etc/inittab" # there is no terminal
 	echo 'waldner:x:1000:1000::/:/bin/sh' >>"$m/etc/passwd"
 	echo 'waldner:x:1000:' >>"$m/etc/group"
 	echo 'lab:x:1001:waldner' >>"$m/etc/group"
@@ -102,18 +107,28 @@ service() {
 	systemctl --quiet --root="$m" enable "$1"
 }
 
-# boot boots the machine and waits until it has started, even if units failed.
+# boot [ARGUMENT] boots the machine and waits until it has started, even if units failed. The argument of systemd-nspawn
+# replaces the one for the driver's node. The machine has a link eth1, but for those whose networkd configures all.
 boot() {
+	local console=pipe link=--network-veth-extra=far$((boots += 1)):eth1
+	[[ $init == systemd ]] || console=read-only # the scripts write to it, and it is not there in a pipe
+	[[ ! -e $m/etc/systemd/network/zz-all.network ]] || link=--
 	systemd-nspawn --quiet --directory="$m" --machine=tunadm-test --register=no --keep-unit --settings=no \
-		--private-network --bind="$work/tun:/dev/net/tun" --system-call-filter=pidfd_getfd --link-journal=no \
-		--timezone=off --resolv-conf=off --console=pipe --boot </dev/null >"$work/console" 2>&1 &
+		--private-network "${1:---bind=$work/tun:/dev/net/tun}" --system-call-filter=pidfd_getfd --link-journal=no \
+		--timezone=off --resolv-conf=off --console=$console --boot "$link" </dev/null >"$work/console" 2>&1 &
 	nspawn=$! leader=
-	wait_for 30 find_leader && wait_for 100 started && return
+	wait_for 30 find_leader && ip link set "far$boots" up 2>/dev/null
+	[[ -n $leader ]] && wait_for 100 started && return
 	cat "$work/console" >&2
 	return 1
 }
-# started sets state to the system state that systemd reports after all jobs are done.
+# started sets state to the system state that systemd reports after all jobs are done. With other inits, rc.local is the
+# last script, and creates a file.
 started() {
+	if [[ $init != systemd ]]; then
+		inside test -e /run/booted
+		return
+	fi
 	state=$(inside systemctl is-system-running --wait)
 	[[ $state == running || $state == degraded ]]
 }
@@ -122,7 +137,7 @@ find_leader() {
 	kill -0 "$nspawn" || return
 	for status in /proc/[0-9]*/status; do # its first process is 1 in a namespace below this one
 		first=$(awk '/^NSpid:/ { print NF $NF }' "$status" 2>/dev/null)
-		if [[ $first == 31 && $(<"${status%status}comm") == systemd ]]; then
+		if [[ $first == 31 && $(<"${status%status}comm") == @(systemd|init) ]]; then
 			leader=${status//[^0-9]/}
 			return
 		fi
@@ -133,15 +148,18 @@ find_leader() {
 # inside COMMAND... runs a command in the machine.
 inside() { timeout 120 nsenter --target "$leader" --all -- "$@"; }
 
-# power_off turns the machine off and sets took to the duration in milliseconds.
+# power_off [keep] turns the machine off and sets took to the duration in milliseconds.
 power_off() {
 	local from
 	from=$(milliseconds)
-	inside systemctl --no-block poweroff >/dev/null 2>&1 || true
+	case $init in
+	systemd) inside systemctl --no-block poweroff >/dev/null 2>&1 || true ;;
+	*) inside init 0 || true ;;
+	esac
 	wait_for 100 refused kill -0 "$nspawn" || kill -KILL "$nspawn"
 	took=$(($(milliseconds) - from))
 	wait "$nspawn" || true
-	umount "$m" 2>/dev/null || true
+	[[ ${1-} == keep ]] || umount "$m" 2>/dev/null || true
 }
 
 journal() { inside journalctl --quiet --boot --output=cat "$@"; }

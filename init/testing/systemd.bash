@@ -124,6 +124,7 @@ check_user() {
 	check "$1: it is done when the name service knows him" wait_for 60 is "$1" active
 	check "$1: he owns the device" same 7777 "$(attribute lab0 owner)"
 	check "$1: the unit was started once" same 0 "$(property NRestarts "$1")"
+	inside systemctl stop "$1"
 	rm "$m/etc/userdb/later.user"
 }
 is() { [[ $(property ActiveState "$1") == "$2" ]]; }
@@ -150,7 +151,6 @@ check_never() {
 test_late() {
 	printf '[device.lab0]\nmode = "tap"\nuser = "later"\n' >"$m/etc/tunadm.d/late.toml"
 	check_user tunadm-late
-	inside systemctl stop tunadm-late
 	inside tunadm delete lab0
 	printf '[device.lab0]\nmode = "tap"\nmaster = "never0"\n' >"$m/etc/tunadm.d/late.toml"
 	check_never tunadm-late
@@ -173,10 +173,15 @@ test_instance() {
 	inside ip link add late0 type bridge
 	check 'and succeeds when the master comes' wait_for 60 is tunadm@lab active
 	check 'with the master' same late0 "$(master lab0)"
+	mv "$m/etc/tunadm/lab.toml" "$m/etc/tunadm/lab.old"
+	check 'a restart without its file is refused' refused inside systemctl restart tunadm@lab
+	check 'and its device is not lost' same 'foreign lab0' "$(devices)"
+	mv "$m/etc/tunadm/lab.old" "$m/etc/tunadm/lab.toml"
+	inside systemctl reset-failed
+	check 'with the file, it starts' inside systemctl start tunadm@lab
 	inside systemctl stop tunadm@lab
 	printf '[device.lab0]\nmode = "tap"\nuser = "later"\n' >"$m/etc/tunadm/lab.toml"
 	check_user tunadm@lab
-	inside systemctl stop tunadm@lab
 }
 
 # A hostile program instead of tunadm finds no way out of the sandbox of the unit.
@@ -231,7 +236,7 @@ test_systemd() {
 		return
 	fi
 	local part
-	for part in boot master mac reload restart stop broken late instance hostile score; do
+	for part in boot master mac reload restart refused stop broken late instance hostile score; do
 		"test_$part"
 	done
 	((failed == 0)) || inside journalctl --boot --no-pager --unit='tunadm*' --unit=vpnd >&2
