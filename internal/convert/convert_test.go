@@ -102,28 +102,35 @@ var place = regexp.MustCompile(`(?m)^# (.+?):([0-9]+)(?:-([0-9]+))?: `)
 // TestNoLineIsLost removes each line that has no remark. The result must change, or the archive lists the line as idle.
 func TestNoLineIsLost(t *testing.T) {
 	for _, s := range samples(t) {
-		named := map[string]bool{}
-		for _, m := range place.FindAllStringSubmatch(s.want, -1) {
-			first, _ := strconv.Atoi(m[2])
-			last, _ := strconv.Atoi(m[3])
-			for n := first; n <= max(first, last); n++ {
-				named[m[1]+":"+strconv.Itoa(n)] = true
-			}
+		t.Run(filepath.Base(s.name), func(t *testing.T) {
+			t.Parallel()
+			s.noLineIsLost(t)
+		})
+	}
+}
+
+func (s *sample) noLineIsLost(t *testing.T) {
+	named := map[string]bool{}
+	for _, m := range place.FindAllStringSubmatch(s.want, -1) {
+		first, _ := strconv.Atoi(m[2])
+		last, _ := strconv.Atoi(m[3])
+		for n := first; n <= max(first, last); n++ {
+			named[m[1]+":"+strconv.Itoa(n)] = true
 		}
-		for i, source := range s.sources {
-			for n, line := range source.lines {
-				line = strings.TrimSpace(line)
-				if line == "" || strings.ContainsAny(line[:1], "#;") || slices.Contains(s.idle, line) ||
-					named[source.Path+":"+strconv.Itoa(n+1)] {
-					continue
-				}
-				sources := s.again()
-				rest := slices.Concat(source.lines[:n], source.lines[n+1:])
-				sources[i] = newSource(source.Path, strings.Join(rest, "\n"))
-				got, err := Convert(sources, "")
-				if err == nil && stable(got) == stable(s.want) {
-					t.Errorf("%s: %s:%d is neither imported nor named: %s", s.name, source.Path, n+1, line)
-				}
+	}
+	for i, source := range s.sources {
+		for n, line := range source.lines {
+			line = strings.TrimSpace(line)
+			if line == "" || strings.ContainsAny(line[:1], "#;") || slices.Contains(s.idle, line) ||
+				named[source.Path+":"+strconv.Itoa(n+1)] {
+				continue
+			}
+			sources := s.again()
+			rest := slices.Concat(source.lines[:n], source.lines[n+1:])
+			sources[i] = newSource(source.Path, strings.Join(rest, "\n"))
+			got, err := Convert(sources, "")
+			if err == nil && stable(got) == stable(s.want) {
+				t.Errorf("%s: %s:%d is neither imported nor named: %s", s.name, source.Path, n+1, line)
 			}
 		}
 	}

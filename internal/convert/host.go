@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/standin"
@@ -111,6 +109,7 @@ func (h *host) join(bridge, port string) error {
 func (h *host) leave(bridge, port string) {
 	if d := h.device(port); d != nil {
 		d.Master = nil
+		d.alone()
 	} else if b := h.bridge(bridge); b != nil {
 		b.Ports = slices.DeleteFunc(b.Ports, func(p string) bool { return p == port })
 	}
@@ -167,6 +166,10 @@ func (h *host) run(l *standin.Line) error {
 		if b := h.bridge(l.Name); b != nil {
 			return h.tune(b, l)
 		}
+	case standin.Filters:
+		if d := h.device(l.Name); d != nil {
+			return d.filter(l)
+		}
 	case standin.Changes:
 		return h.changes(l)
 	}
@@ -208,9 +211,24 @@ func (h *host) changes(l *standin.Line) error {
 		l.Name = h.towards(l.Via)
 	}
 	if s := h.spec(l.Name); s != nil {
-		return change(s, l.Set)
+		return change(s, func(s *netcfg.Spec) error {
+			if l.Set != nil {
+				if err := l.Set(s); err != nil {
+					return err
+				}
+			}
+			for _, o := range l.Options {
+				if err := setPort(s, o.Name, o.Value); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	var foreign netcfg.Spec
+	if l.Set == nil {
+		return errOther
+	}
 	if err := l.Set(&foreign); err != nil || foreign.Master == nil || h.bridge(foreign.Master.Name) == nil {
 		return errOther
 	}
@@ -235,60 +253,4 @@ func (h *host) towards(via netip.Addr) string {
 		}
 	}
 	return ""
-}
-
-// request creates or deletes a device.
-func (h *host) request(r *standin.Request) error {
-	name := r.Spec.Name
-	if r.Ask == standin.Delete {
-		_ = h.remove(name) // these tools delete a missing device with success
-		return nil
-	}
-	if link.IsTemplate(name) {
-		name = h.free(name)
-	}
-	d := h.device(name)
-	if d != nil && d.Mode != r.Spec.Mode || h.bridge(name) != nil {
-		return fmt.Errorf("%s exists already", name)
-	}
-	if d == nil {
-		d = &device{Spec: r.Spec}
-		d.Name = name
-		down := false
-		if d.Up = &down; d.MultiQueue != nil && !*d.MultiQueue {
-			d.MultiQueue = nil // the default
-		}
-		h.devices = append(h.devices, d)
-	}
-	if name != r.Spec.Name {
-		d.note("the kernel chooses the name: " + name + " is the first one that is free")
-	}
-	d.own(r)
-	return nil
-}
-
-// own sets who may attach. A line that takes over a device keeps the owner and the group that it does not name. An
-// unknown owner is root.
-func (d *device) own(r *standin.Request) {
-	root := "root"
-	if user := r.Access.User; user != nil && (r.RootOwns() || !standin.Known(*user)) {
-		d.Access.User = &root
-	} else if user != nil {
-		d.Access.User = user
-	}
-	if group := r.Access.Group; group != nil && standin.Known(*group) {
-		d.Access.Group = group
-	} else if group != nil && d.Access.User == nil {
-		d.Access.User = &root
-	}
-	d.Access.Anyone = d.Access.User == nil && d.Access.Group == nil
-}
-
-// free returns the name that the kernel makes from a template, if there are no other links.
-func (h *host) free(template string) string {
-	for n := 0; ; n++ {
-		if name := strings.Replace(template, "%d", strconv.Itoa(n), 1); h.spec(name) == nil {
-			return name
-		}
-	}
 }

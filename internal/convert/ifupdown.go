@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/link"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A stanza is one iface stanza of interfaces(5).
@@ -51,14 +50,6 @@ type ifupdown struct {
 	joins   []join
 }
 
-// A join is a port of a bridge. Ports join after all interfaces are there. bridge-utils brings them up, and gives them
-// the MTU of the stanza.
-type join struct {
-	setting      *setting
-	bridge, port string
-	mtu          *setting
-}
-
 // interfaces imports files in the format of interfaces(5).
 func interfaces(h *host, all []*Source) []*Source {
 	u := &ifupdown{host: h}
@@ -82,16 +73,7 @@ func interfaces(h *host, all []*Source) []*Source {
 	for _, d := range h.devices[atBoot:] {
 		d.note("no auto line: ifupdown does not create it at boot")
 	}
-	for _, j := range u.joins {
-		j.setting.result(h.join(j.bridge, j.port))
-		if d := h.device(j.port); d != nil {
-			up := true
-			d.Up = &up
-			if j.mtu != nil {
-				j.mtu.setsNumber(&d.Spec, func(s *netcfg.Spec, n *int) { s.MTU = n })
-			}
-		}
-	}
+	u.joined()
 	for _, s := range u.stanzas {
 		u.rest(s)
 	}
@@ -199,6 +181,7 @@ func (u *ifupdown) up(name string) {
 			s.used = true
 			s.said()
 			u.method(s, spec)
+			u.proxy(s, spec)
 		}
 		u.commands(s, "up", "post-up")
 	}

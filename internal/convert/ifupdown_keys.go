@@ -97,50 +97,6 @@ func (d *device) property(flag, value string) (err error) {
 	return err
 }
 
-// bridgeKeys are the options of bridges in interfaces(5), with their names in a file.
-var bridgeKeys = map[string]string{
-	"bridge_stp": "stp", "bridge_fd": "forward_delay", "bridge_ageing": "ageing", "bridge_vlan_aware": "vlan_filtering",
-	"bridge_mcsnoop": "multicast_snooping", "bridge_hello": "hello_time", "bridge_maxage": "max_age",
-	"bridge_bridgeprio": "priority", "bridge_vids": "vids", "bridge_pvid": "pvid",
-}
-
-// bridge does what the hook of bridge-utils does.
-func (u *ifupdown) bridge(s *stanza) {
-	ports := s.option("bridge_ports")
-	if ports == nil || u.host.device(s.name) != nil {
-		return
-	}
-	b := u.host.addBridge(s.name)
-	up := true
-	b.Up = &up
-	ports.said()
-	for _, port := range strings.Fields(ports.value) {
-		switch {
-		case port == "none":
-		case port == "all" || strings.Contains(port, "regex"):
-			ports.leave("ports that are chosen by a pattern")
-			return
-		default:
-			u.joins = append(u.joins, join{ports, s.name, port, s.option("mtu")})
-		}
-	}
-	for _, o := range s.options {
-		key := strings.ReplaceAll(o.key, "-", "_")
-		switch {
-		case key == "bridge_maxwait" || key == "bridge_waitport":
-			o.said()
-		case key == "bridge_hw":
-			o.result(change(&b.Spec, func(spec *netcfg.Spec) (err error) {
-				spec.MAC, err = link.ParseMAC(strings.TrimPrefix(o.value, "ether "))
-				return err
-			}))
-		case bridgeKeys[key] != "":
-			b.set(bridgeKeys[key], o.value)
-			o.said()
-		}
-	}
-}
-
 // method applies the options that every method of interfaces(5) has, and the addresses of a static one.
 func (u *ifupdown) method(s *stanza, spec *netcfg.Spec) {
 	switch s.method {

@@ -57,11 +57,10 @@ func (u *unit) network(spec *netcfg.Spec) {
 			}
 		case "Address":
 			s.address(spec)
-		case "Bridge", "BridgeVLAN", "BridgeFDB", "BridgeMDB":
-			for _, e := range s.entries {
-				e.leave("settings of a bridge port cannot be declared")
-			}
 		}
+	}
+	for _, s := range u.sections { // after the master, which [Network] names
+		s.port(spec)
 	}
 	for _, s := range u.sections {
 		if s.name == "Route" {
@@ -73,6 +72,46 @@ func (u *unit) network(spec *netcfg.Spec) {
 			}
 		}
 	}
+}
+
+// networkdPort are the settings of [Bridge] in a .network file, with their names in a file of tunadm.
+var networkdPort = map[string]string{
+	"Isolated": "isolated", "Learning": "learning", "UnicastFlood": "flood", "HairPin": "hairpin", "Cost": "cost",
+	"Priority": "priority",
+}
+
+// port applies the sections about a port of a bridge.
+func (s *section) port(spec *netcfg.Spec) {
+	for _, e := range s.entries {
+		name := networkdPort[e.key]
+		switch {
+		case s.name == "Bridge" && name != "":
+			e.sets(spec, func(spec *netcfg.Spec) error { return setPort(spec, name, e.value) })
+		case s.name == "BridgeVLAN" && (e.key == "VLAN" || e.key == "PVID"):
+			e.sets(spec, func(spec *netcfg.Spec) error { return s.vlan(spec, e) })
+		case s.name == "BridgeVLAN" && e.key == "EgressUntagged" && e.value == s.value("PVID"):
+			e.said()
+		}
+	}
+}
+
+// vlan applies VLAN= or PVID= of [BridgeVLAN]. networkd replaces the VLANs of a new port.
+func (s *section) vlan(spec *netcfg.Spec, e *setting) error {
+	var v standin.VLAN
+	if err := v.Parse(e.value); err != nil {
+		return err
+	}
+	untagged := s.value("EgressUntagged")
+	if spec.PVID == nil {
+		spec.PVID = new(int)
+	}
+	switch {
+	case e.key == "PVID" && untagged != e.value:
+		return errors.New("a PVID with tagged frames cannot be declared")
+	case e.key == "VLAN" && e.value == s.value("PVID"):
+		return nil
+	}
+	return filterPort(spec, v.First, v.Last, e.key == "PVID", e.key == "PVID", false)
 }
 
 // networkLink applies a setting of [Link] in a .network file.

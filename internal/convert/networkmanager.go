@@ -2,10 +2,12 @@ package convert
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/standin"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -153,12 +155,36 @@ func (p *profile) join(h *host, names map[string]string) {
 			}
 		}
 	}
-	for _, name := range []string{"bridge-port"} {
-		if s := p.section(name); s != nil && p.spec != nil {
-			for _, e := range s.entries {
-				e.leave("settings of a bridge port cannot be declared")
-			}
+	if s := p.section("bridge-port"); s != nil && p.device != nil {
+		for _, e := range s.entries {
+			p.device.bridgePort(e)
 		}
+	}
+}
+
+// bridgePort applies a setting of [bridge-port].
+func (d *device) bridgePort(e *setting) {
+	name := map[string]string{"path-cost": "cost", "priority": "priority", "hairpin-mode": "hairpin"}[e.key]
+	switch {
+	case name != "":
+		e.sets(&d.Spec, func(s *netcfg.Spec) error { return setPort(s, name, e.value) })
+	case e.key == "vlans":
+		e.sets(&d.Spec, func(s *netcfg.Spec) error {
+			for _, one := range strings.Split(e.value, ",") {
+				words := strings.Fields(one)
+				var v standin.VLAN
+				if len(words) == 0 {
+					continue
+				} else if err := v.Parse(words[0]); err != nil {
+					return err
+				}
+				pvid, untagged := slices.Contains(words, "pvid"), slices.Contains(words, "untagged")
+				if err := filterPort(s, v.First, v.Last, pvid, untagged, false); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 }
 

@@ -77,6 +77,22 @@ func (b *bridge) print(h *host) string {
 	}
 	spec, notes := b.Spec, ""
 	spec.Kind = netcfg.Bridge
+	for _, one := range []struct {
+		key   string
+		asked bool
+		drop  func()
+	}{
+		{"promisc", spec.Promisc != nil, func() { spec.Promisc = nil }},
+		{"multicast", spec.Multicast != nil, func() { spec.Multicast = nil }},
+		{"txqueuelen", spec.TxQueueLen != nil, func() { spec.TxQueueLen = nil }},
+		{"alias", spec.Alias != nil, func() { spec.Alias = nil }},
+		{"master", spec.Master != nil, func() { spec.Master = nil }},
+	} {
+		if one.asked {
+			one.drop()
+			notes += comment(b.Name + ": " + one.key + " is not declared: it is not a key of a bridge")
+		}
+	}
 	for _, port := range b.Ports {
 		if h.spec(port) == nil && link.CheckName(port) == nil {
 			spec.Ports = append(spec.Ports, port)

@@ -1,12 +1,7 @@
 package convert
 
 import (
-	"errors"
 	"slices"
-	"strconv"
-	"strings"
-
-	"github.com/tunadm/tunadm/internal/standin"
 )
 
 // A shell runs the commands of a script on a [host], as far as it can tell with certainty what the script does at boot:
@@ -16,15 +11,27 @@ type shell struct {
 	source *Source
 
 	tokens    []*token
-	at        int               // the next token
-	variables map[string]string // the known ones
-	functions map[string]int    // the token after the brace
+	at        int                 // the next token
+	variables map[string]string   // the known ones
+	lists     map[string][]string // arrays
+	unknown   map[string]bool     // the variables that have a value, but not a known one
+	functions map[string]int      // the token after the brace
 	mode      mode
 	why       string // of unsure and dead
 	ended     bool   // by exit
 	returned  bool
+	broken    string // "break" or "continue"
 	calls     int
 	steps     int
+	last      truth    // of the last command
+	negated   bool     // by an exclamation mark before the present pipeline
+	looking   bool     // for the creation of a link
+	piped     []string // the command before the present one in a pipeline
+	pipedFrom *token   // its token
+	flushed   []flush
+	defaults  []string // the variables whose default values the present command uses
+
+	reading reading
 }
 
 // A mode is how commands are taken.
@@ -62,6 +69,7 @@ func scripts(h *host, all []*Source) []*Source {
 	for _, s := range all {
 		sh := newShell(h, s)
 		sh.tokenize(s.Text, 1)
+		sh.argument()
 		for sh.at < len(sh.tokens) {
 			sh.list()
 		}
@@ -72,7 +80,8 @@ func scripts(h *host, all []*Source) []*Source {
 
 func newShell(h *host, s *Source) *shell {
 	root := map[string]string{"UID": "0", "EUID": "0"}
-	return &shell{host: h, source: s, variables: root, functions: map[string]int{}}
+	return &shell{host: h, source: s, variables: root, lists: map[string][]string{}, unknown: map[string]bool{},
+		functions: map[string]int{}}
 }
 
 // in runs a function in another mode. A more certain mode within a less certain one has no effect.
@@ -85,34 +94,65 @@ func (s *shell) in(m mode, why string, run func()) {
 	s.mode, s.why = before, reason
 }
 
+// stopped reports whether the commands up to the end of a function, a loop or the script do not run.
+func (s *shell) stopped() bool { return s.ended || s.returned || s.broken != "" || s.steps > stepsMax }
+
 // list runs commands up to one of the keywords, and returns this keyword.
 func (s *shell) list(until ...string) string {
-	last, operator := yes, ""
+	operator := ""
 	for s.at < len(s.tokens) {
 		t := s.tokens[s.at]
-		if slices.Contains(until, t.keyword) && t.keyword != "" {
+		if t.keyword != "" && slices.Contains(until, t.keyword) {
 			s.at++
 			return t.keyword
 		}
-		if s.ended || s.returned || s.steps > stepsMax {
-			s.at++
-			continue
+		if s.stopped() {
+			return s.skip(until...)
 		}
-		s.steps++
-		run := func() { last = s.one() }
+		if s.steps++; operator != "|" {
+			s.piped = nil
+		}
+		s.joined(operator)
+		operator = s.tokens[s.at-1].command.Then
+	}
+	return ""
+}
+
+// joined runs the next command, which follows an operator.
+func (s *shell) joined(operator string) {
+	run := func() { s.last = s.one() }
+	kept := s.last
+	switch {
+	case operator == "&&" && kept == no, operator == "||" && kept == yes:
+		result := map[truth]string{yes: "fails", no: "succeeds"}[kept]
+		s.in(dead, "it runs only if the command before it "+result, run)
+		s.last = kept
+	case (operator == "&&" || operator == "||") && kept == maybe:
+		s.in(unsure, "whether it runs depends on the command before it", run)
+		if s.last != no && operator == "&&" || s.last != yes && operator == "||" {
+			s.last = maybe
+		}
+	default:
+		run()
+	}
+}
+
+// skip passes over commands up to one of the keywords, and returns this keyword.
+func (s *shell) skip(until ...string) string {
+	ends := map[string]string{"if": "fi", "for": "done", "while": "done", "until": "done", "case": "esac", "{": "}",
+		"(": ")"}
+	var open []string
+	for ; s.at < len(s.tokens); s.at++ {
+		keyword := s.tokens[s.at].keyword
 		switch {
-		case operator == "&&" && last == no, operator == "||" && last == yes:
-			kept, result := last, map[truth]string{yes: "fails", no: "succeeds"}[last]
-			s.in(dead, "it runs only if the command before it "+result, run)
-			last = kept
-		case (operator == "&&" || operator == "||") && last == maybe:
-			s.in(unsure, "whether it runs depends on the command before it", run)
-		default:
-			run()
-		}
-		operator = ""
-		if s.at > 0 {
-			operator = s.tokens[s.at-1].command.Then
+		case keyword == "":
+		case len(open) == 0 && slices.Contains(until, keyword):
+			s.at++
+			return keyword
+		case len(open) > 0 && keyword == open[len(open)-1]:
+			open = open[:len(open)-1]
+		case ends[keyword] != "":
+			open = append(open, ends[keyword])
 		}
 	}
 	return ""
@@ -130,126 +170,17 @@ func (s *shell) one() truth {
 	case "for":
 		s.loop(t)
 	case "while", "until":
-		s.in(unsure, inLoop, func() { s.list("do"); s.list("done") })
+		s.repeat(t)
 	case "case":
-		s.in(unsure, "it runs only in one case of several", func() { s.list("esac") })
+		s.choose(t)
 	case "{":
 		s.list("}")
+		return s.last
+	case "(":
+		s.subshell()
+		return s.last
 	case "function":
 		s.define(t)
 	}
 	return yes
-}
-
-// run runs a simple command.
-func (s *shell) run(t *token) truth {
-	c := t.command
-	words := s.expand(c)
-	negated := false
-	for len(words) > 0 && words[0] == "!" {
-		words, negated = words[1:], !negated
-	}
-	result := s.simple(t, prefixless(words))
-	if negated {
-		return -result
-	}
-	return result
-}
-
-// prefixless removes words that run the rest of a command.
-func prefixless(words []string) []string {
-	for len(words) > 1 && slices.Contains([]string{"sudo", "exec", "command", "nohup", "time", "env"}, words[0]) {
-		words = words[1:]
-		for len(words) > 1 && slices.Contains([]string{"-E", "-n", "-H", "--"}, words[0]) {
-			words = words[1:]
-		}
-	}
-	return words
-}
-
-// simple runs a command without its prefixes.
-func (s *shell) simple(t *token, words []string) truth {
-	if rest, assigned := s.assign(t, words); assigned {
-		if len(rest) == 0 {
-			return yes
-		}
-		words = prefixless(rest)
-	}
-	if len(words) == 0 {
-		return yes
-	}
-	if result, builtin := s.builtin(t, words); builtin {
-		return result
-	}
-	if _, defined := s.functions[words[0]]; defined {
-		t.done = true
-		s.call(words[0], words[1:])
-		return yes
-	}
-	return s.configure(t, words)
-}
-
-// configure runs a line of a tool that configures links.
-func (s *shell) configure(t *token, words []string) truth {
-	line, err := standin.ReadLine(words)
-	switch {
-	case err == nil && line.Act == standin.Unrelated:
-		return s.unrelated(t, words[0])
-	case err == nil && line.Act == standin.Reads:
-		t.done = true
-		return s.shows(words)
-	case s.mode != certain:
-		t.leave(s.source, s.why)
-		return yes
-	case t.command.Odd != "":
-		t.leave(s.source, t.command.Odd)
-		return yes
-	case err != nil && !standin.Known(words...):
-		t.leave(s.source, unknownValue)
-		return yes
-	case err != nil:
-		t.leave(s.source, firstLine(err))
-		return yes
-	}
-	if err := s.apply(t, line, words); errors.Is(err, errOther) {
-		return yes
-	} else if err != nil {
-		t.leave(s.source, firstLine(err))
-	}
-	return yes
-}
-
-const unknownValue = "a value is known only when the script runs"
-
-// apply runs a line that could be read on the host.
-func (s *shell) apply(t *token, line *standin.Line, words []string) error {
-	if line.Act == standin.Creates {
-		if !standin.Known(line.Name) {
-			return errors.New(unknownValue)
-		}
-	} else if !standin.Known(words...) {
-		return errors.New(unknownValue)
-	}
-	if err := s.host.run(line); err != nil {
-		return err
-	}
-	t.done = true
-	for _, what := range line.Without {
-		s.source.without(t.first, t.last, what, "a file cannot declare it")
-	}
-	if r := line.Request; r != nil && r.Ask == standin.Add {
-		for _, id := range []*string{r.Access.User, r.Access.Group} {
-			if id != nil && !standin.Known(*id) {
-				what := strconv.Quote(t.command.Written(*id))
-				s.source.without(t.first, t.last, what, "its value is known only when the script runs")
-			}
-		}
-	}
-	return nil
-}
-
-// firstLine returns the first line of an error.
-func firstLine(err error) string {
-	text, _, _ := strings.Cut(err.Error(), "\n")
-	return text
 }

@@ -1,6 +1,9 @@
 package convert
 
 import (
+	"maps"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,16 +21,9 @@ const (
 func (s *shell) condition() {
 	taken := no
 	for {
-		result := maybe
-		count := 0
-		for s.at < len(s.tokens) && s.tokens[s.at].keyword != "then" {
-			count++
-			result = s.one()
-		}
-		if count != 1 {
-			result = maybe
-		}
-		s.at = min(s.at+1, len(s.tokens)) // then
+		m := map[truth]mode{no: certain, maybe: unsure, yes: dead}[taken]
+		s.in(m, map[mode]string{unsure: inCondition, dead: inBranch}[m], func() { s.list("then") })
+		result := s.last
 		if taken == yes {
 			result = no
 		} else if taken == maybe {
@@ -52,37 +48,97 @@ func (s *shell) branch(taken truth) (next string) {
 	return next
 }
 
-// loop runs a for command for each of its values.
-func (s *shell) loop(t *token) {
-	words := s.expand(t.command)
-	values, known := []string(nil), len(words) > 2 && words[2] == "in"
-	if known {
-		for _, word := range words[3:] {
-			more, ok := braces(word)
-			values, known = append(values, more...), known && ok
-		}
-		known = known && standin.Known(values...)
-	}
-	if !known || len(values) > stepsMax {
-		if len(words) > 1 {
-			delete(s.variables, words[1])
-		}
-		s.in(unsure, inLoop, func() { s.list("do"); s.list("done") })
-		return
+// choose runs a case command.
+func (s *shell) choose(t *token) {
+	value, known := "", true
+	if words := s.expand(t.command); len(words) > 2 {
+		value, known = words[1], standin.Known(words[1])
 	}
 	t.done = true
-	s.steps += len(values)
-	s.list("do")
-	body := s.at
-	if len(values) == 0 {
-		s.in(dead, inBranch, func() { s.list("done") })
-	}
-	for _, value := range values {
-		s.at = body
-		if s.mode == certain {
-			s.variables[words[1]] = value
+	taken, next := no, ""
+	for s.at < len(s.tokens) && next != "esac" {
+		pattern := s.tokens[s.at]
+		if s.at++; pattern.keyword != "pattern" {
+			next = pattern.keyword
+			continue
 		}
-		s.list("done")
+		result := maybe
+		if known {
+			result = s.fits(pattern.name, value)
+		}
+		switch taken {
+		case yes:
+			result = no
+		case maybe:
+			result = min(result, maybe)
+		}
+		taken = max(taken, result)
+		m := map[truth]mode{yes: certain, maybe: unsure, no: dead}[result]
+		why := map[mode]string{unsure: "it runs only in one case of several", dead: inBranch}[m]
+		s.in(m, why, func() { next = s.list(";;", "esac") })
+	}
+}
+
+// fits reports whether a value fits one of the patterns of a case, which are separated by bars.
+func (s *shell) fits(patterns, value string) truth {
+	result := no
+	for _, pattern := range strings.Split(patterns, "|") {
+		pattern = strings.TrimSpace(pattern)
+		if strings.ContainsAny(pattern, "$`") {
+			result = max(result, maybe)
+			continue
+		}
+		literal := strings.NewReplacer(`"`, "", "'", "")
+		slash := strings.NewReplacer("/", "\x01") // which an asterisk matches, too
+		ok, err := path.Match(slash.Replace(literal.Replace(pattern)), slash.Replace(value))
+		if err != nil {
+			result = max(result, maybe)
+		}
+		if ok {
+			return yes
+		}
+	}
+	return result
+}
+
+// subshell runs the commands in parentheses, whose variables are their own.
+func (s *shell) subshell() {
+	variables, unknown, lists := maps.Clone(s.variables), maps.Clone(s.unknown), maps.Clone(s.lists)
+	ended, returned := s.ended, s.returned
+	s.list(")")
+	s.variables, s.unknown, s.lists = variables, unknown, lists
+	s.ended, s.returned = ended, returned
+}
+
+// firstArgument matches a use of the first argument.
+var firstArgument = regexp.MustCompile(`\$(1\b|\{1\})`)
+
+// argument sets the first argument of a script that has a case or a test for it: an init script runs with start.
+func (s *shell) argument() {
+	var use *token
+	decides := false
+	words := map[string]bool{}
+	for _, t := range s.tokens {
+		test := len(t.command.Words) > 3 && slices.Contains([]string{"[", "[[", "test"}, t.command.Words[0])
+		if firstArgument.MatchString(t.command.Text) && (use == nil || !decides && (test || t.keyword == "case")) {
+			use, decides = t, test || t.keyword == "case"
+		}
+		if t.keyword == "pattern" {
+			for _, one := range strings.Split(t.name, "|") {
+				words[strings.Trim(one, ` "'`)] = true
+			}
+		} else if test {
+			for _, one := range t.command.Words {
+				words[one] = true
+			}
+		}
+	}
+	for _, value := range []string{"start", "up"} {
+		if use != nil && words[value] {
+			s.variables["1"], s.variables["#"] = value, "1"
+			s.source.note(use.first, use.last, "read with the argument "+value)
+			return
+		}
 	}
 }
 
@@ -93,14 +149,7 @@ func (s *shell) define(t *token) {
 		s.at++
 	}
 	s.functions[t.name] = s.at
-	for depth := 1; s.at < len(s.tokens) && depth > 0; s.at++ {
-		switch s.tokens[s.at].keyword {
-		case "{":
-			depth++
-		case "}":
-			depth--
-		}
-	}
+	s.skip("}")
 }
 
 // call runs a function.
@@ -109,17 +158,25 @@ func (s *shell) call(name string, arguments []string) {
 		return
 	}
 	back := s.at
-	before := map[string]string{}
-	for _, n := range strings.Split("123456789", "") {
+	places := strings.Split("123456789#", "")
+	before, unknown := map[string]string{}, map[string]bool{}
+	for _, n := range places {
 		if value, set := s.variables[n]; set {
 			before[n] = value
 		}
-		delete(s.variables, n)
+		unknown[n] = s.unknown[n]
+		s.forget(n)
 	}
 	for i, a := range arguments {
 		if i < 9 && standin.Known(a) {
-			s.variables[string(rune('1'+i))] = a
+			s.give(places[i], a)
 		}
+	}
+	if standin.Known(arguments...) {
+		for i := len(arguments); i < 9; i++ {
+			delete(s.unknown, places[i]) // they are not set
+		}
+		s.give("#", itoa(len(arguments)))
 	}
 	s.calls++
 	s.at = s.functions[name]
@@ -127,11 +184,12 @@ func (s *shell) call(name string, arguments []string) {
 	s.calls--
 	s.returned = false
 	s.at = back
-	for _, n := range strings.Split("123456789", "") {
+	for _, n := range places {
 		delete(s.variables, n)
 		if value, set := before[n]; set {
 			s.variables[n] = value
 		}
+		s.unknown[n] = unknown[n]
 	}
 }
 

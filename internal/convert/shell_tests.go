@@ -2,53 +2,13 @@ package convert
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/standin"
 )
-
-// builtin runs the commands of the shell itself, and tests.
-func (s *shell) builtin(t *token, words []string) (result truth, is bool) {
-	switch words[0] {
-	case ":", "true", "set", "shift", "local", "shopt", "wait":
-		t.done = true
-	case "echo", "printf", "sleep":
-		t.done = !t.command.Used
-	case "false":
-		t.done = true
-		return no, true
-	case "exit", "return":
-		t.done = true
-		if s.mode == certain {
-			s.ended, s.returned = words[0] == "exit" || s.calls == 0, true
-		}
-	case "[", "test", "[[":
-		if s.mode == dead {
-			return maybe, true
-		}
-		result := s.test(words[1:])
-		t.done = result != maybe
-		return result, true
-	default:
-		return maybe, false
-	}
-	return yes, true
-}
-
-// unrelated returns the result of a command that does not configure links.
-func (s *shell) unrelated(t *token, name string) truth {
-	if s.mode == dead && s.why != inBranch { // what a script does after a failure
-		t.done = true
-	}
-	switch path.Base(name) {
-	case "modprobe", "sysctl", "iptables", "ip6tables", "nft", "mkdir", "mknod", "chmod", "chown", "cd", "ethtool",
-		"udevadm":
-		return yes
-	}
-	return maybe
-}
 
 // shows returns the result of a command that prints a link: whether it exists.
 func (s *shell) shows(words []string) truth {
@@ -64,6 +24,11 @@ func (s *shell) exists(name string) truth {
 	if s.host.spec(name) != nil {
 		return yes
 	}
+	if s.looking { // for the creation of another link, whose name is the output of a test
+		return maybe
+	}
+	s.looking = true
+	defer func() { s.looking = false }()
 	s.steps += len(s.tokens) / 100
 	for _, t := range s.tokens {
 		words := s.expand(t.command)
@@ -79,10 +44,43 @@ func (s *shell) exists(name string) truth {
 	return maybe
 }
 
+// linkLists are the commands and files that list the links by their names.
+var linkLists = regexp.MustCompile(`^(ls( -\w+)* /sys/class/net/?|cat /proc/net/dev|` +
+	`ip( -\S+)* tuntap( show| list| ls)?|` +
+	`ip( -\S+)* (l|li|link|a|addr|address)( show| list| ls| sh)?|ifconfig( -a)?|brctl show|netstat -i)$`)
+
+var nameInPattern = regexp.MustCompile(`^(?:\^|\\b|\\<|\s|: )*([A-Za-z][A-Za-z0-9_.-]*?)(?:\$|:|\\b|\\>|\s)*$`)
+
+// grep returns the result of the search for a link in a list of links.
+func (s *shell) grep(words []string) truth {
+	for len(words) > 0 && strings.HasPrefix(words[0], "-") && !strings.ContainsAny(words[0], "vefAB") {
+		words = words[1:]
+	}
+	list := len(words) == 1 && linkLists.MatchString(strings.Join(prefixless(s.piped), " ")) ||
+		len(words) == 2 && words[1] == "/proc/net/dev"
+	if !list || !standin.Known(words...) {
+		return maybe
+	}
+	m := nameInPattern.FindStringSubmatch(words[0])
+	if m == nil {
+		return maybe
+	}
+	return s.exists(m[1])
+}
+
 // test returns the result of test(1).
 func (s *shell) test(words []string) truth {
 	if n := len(words) - 1; n >= 0 && (words[n] == "]" || words[n] == "]]") {
 		words = words[:n]
+	}
+	for _, operator := range []string{"-o", "||", "-a", "&&"} {
+		if i := slices.Index(words, operator); i > 0 && i < len(words)-1 {
+			left, right := s.test(words[:i]), s.test(words[i+1:])
+			if operator == "-o" || operator == "||" {
+				return max(left, right)
+			}
+			return min(left, right)
+		}
 	}
 	if len(words) > 0 && words[0] == "!" {
 		return -s.test(words[1:])
@@ -91,6 +89,8 @@ func (s *shell) test(words []string) truth {
 		return maybe
 	}
 	switch len(words) {
+	case 1:
+		return truthOf(words[0] != "")
 	case 2:
 		return s.testOne(words[0], words[1])
 	case 3:
@@ -100,7 +100,7 @@ func (s *shell) test(words []string) truth {
 }
 
 // required are the programs that a script requires for its devices.
-var required = []string{"ip", "tunctl", "brctl", "openvpn", "ifconfig"}
+var required = []string{"ip", "tunctl", "brctl", "openvpn", "ifconfig", "route", "sysctl", "bridge"}
 
 // testOne returns the result of a test with one operand.
 func (s *shell) testOne(operator, operand string) truth {
@@ -114,7 +114,7 @@ func (s *shell) testOne(operator, operand string) truth {
 		switch {
 		case isLink && !strings.Contains(link, "/"):
 			return s.exists(link)
-		case operand == "/dev/net/tun", slices.Contains(required, path.Base(operand)):
+		case operand == "/dev/net/tun", operand == "/dev/net", slices.Contains(required, path.Base(operand)):
 			return yes
 		}
 	}
@@ -123,6 +123,9 @@ func (s *shell) testOne(operator, operand string) truth {
 
 // testTwo returns the result of a comparison.
 func testTwo(left, operator, right string) truth {
+	if strings.ContainsAny(right, "*?[") { // a pattern within [[ ]]
+		return maybe
+	}
 	switch operator {
 	case "=", "==":
 		return truthOf(left == right)

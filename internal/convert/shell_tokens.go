@@ -1,8 +1,8 @@
 package convert
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,9 +15,10 @@ import (
 type token struct {
 	first, last int    // lines
 	keyword     string // "": a command
-	name        string // of a function
+	name        string // of a function; the patterns of a case
 	command     standin.Command
-	done        bool // it is imported, or has a remark
+	done        bool   // it is imported, or has a remark
+	why         string // it has not run
 }
 
 // leave adds a remark that the command is not imported.
@@ -27,7 +28,28 @@ func (t *token) leave(s *Source, why string) {
 }
 
 // keywords are the words of the shell that begin and end compound commands.
-var keywords = []string{"if", "then", "elif", "else", "fi", "while", "until", "do", "done", "{", "}", "esac"}
+var keywords = []string{"if", "then", "elif", "else", "fi", "while", "until", "do", "done", "{", "}"}
+
+// A reading is the state between two commands while tokens are read.
+type reading struct {
+	cases   int  // open case commands
+	pattern bool // a pattern follows
+	parens  int  // open subshells
+}
+
+var (
+	// casePattern matches the patterns before the commands of a case.
+	casePattern = regexp.MustCompile(`^\(?[ \t]*((?:"[^"]*"|'[^']*'|[^()"'\s|;&<>])+` +
+		`(?:[ \t]*\|[ \t]*(?:"[^"]*"|'[^']*'|[^()"'\s|;&<>])+)*)[ \t]*\)[ \t]*`)
+	esac = regexp.MustCompile(`^esac\b`)
+	// beginsArray matches an assignment like NAME=(a b).
+	beginsArray = regexp.MustCompile(`^(?:(?:declare|local|readonly|export|typeset)[ \t]+(?:-\w+[ \t]+)*)?` +
+		`[A-Za-z_]\w*\+?=\(`)
+	documentMark = regexp.MustCompile(`<<-?[ \t]*['"]?[A-Za-z0-9_]+['"]?`)
+)
+
+// errArray is the error of a line with the beginning of an array, which ends on another line.
+var errArray = errors.New("an array that does not end")
 
 // tokenize reads the commands of a script that begins at a line.
 func (s *shell) tokenize(text string, first int) {
@@ -35,16 +57,17 @@ func (s *shell) tokenize(text string, first int) {
 	for i := 0; i < len(sections); i++ {
 		section, last := sections[i], first+sections[i].Lines-1
 		if section.Document {
-			s.source.leave(first, last, "a here-document")
+			s.document(section.Text, first, last)
 			first = last + 1
 			continue
 		}
-		commands, err := standin.Commands(counted(section.Text))
-		for n := i + 1; errors.Is(err, standin.ErrOpen) && n < len(sections) && n < i+openMax; n++ {
+		opens := func(err error) bool { return errors.Is(err, standin.ErrOpen) || errors.Is(err, errArray) }
+		err := s.read(counted(section.Text), first, last)
+		for n := i + 1; opens(err) && n < len(sections) && n < i+openMax && !sections[n].Document; n++ {
 			section.Text += sections[n].Text
 			section.Lines += sections[n].Lines
-			if commands, err = standin.Commands(section.Text); err == nil {
-				i, last = n, first+section.Lines-1
+			if more := s.read(section.Text, first, first+section.Lines-1); !opens(more) {
+				i, last, err = n, first+section.Lines-1, more
 			}
 		}
 		if errors.Is(err, standin.ErrOpen) {
@@ -54,9 +77,6 @@ func (s *shell) tokenize(text string, first int) {
 		if err != nil && !scriptEmpty(strings.TrimSpace(section.Text)) {
 			s.source.leave(first, last, "%v", err)
 		}
-		for _, c := range commands {
-			s.token(c, first, last)
-		}
 		first = last + 1
 	}
 }
@@ -64,25 +84,78 @@ func (s *shell) tokenize(text string, first int) {
 // openMax is the largest number of lines in one quoted text.
 const openMax = 50
 
+// document leaves a here-document out. The keywords before it remain.
+func (s *shell) document(text string, first, last int) {
+	s.source.leave(first, last, "a here-document")
+	n := len(s.tokens)
+	head, _, _ := strings.Cut(text, "\n")
+	if s.read(documentMark.ReplaceAllString(head, ""), first, last) == nil {
+		for _, t := range s.tokens[n:] {
+			if t.done = true; t.keyword == "" {
+				t.command.Words = []string{":"}
+			}
+		}
+	}
+}
+
+// read adds the tokens of a text, or none of them if there is an error.
+func (s *shell) read(text string, first, last int) error {
+	n, before := len(s.tokens), s.reading
+	for rest := strings.TrimSpace(text); rest != ""; {
+		m := casePattern.FindStringSubmatch(rest)
+		if s.reading.pattern && m != nil && !esac.MatchString(rest) {
+			s.tokens = append(s.tokens, &token{first: first, last: last, keyword: "pattern", name: m[1], done: true})
+			s.reading.pattern, rest = false, rest[len(m[0]):]
+			continue
+		}
+		c, left, err := standin.Next(rest)
+		if err == nil && beginsArray.MatchString(c.Text) && !strings.HasSuffix(c.Text, ")") {
+			err = errArray
+		}
+		if err != nil {
+			s.tokens, s.reading = s.tokens[:n], before
+			return err
+		}
+		rest = left
+		s.token(c, first, last)
+	}
+	return nil
+}
+
 // token adds the tokens of a command.
 func (s *shell) token(c standin.Command, first, last int) {
 	add := func(keyword, name string) {
-		t := &token{first: first, last: last, keyword: keyword, name: name, done: true}
+		t := &token{first: first, last: last, keyword: keyword, name: name}
 		if t.command = c; keyword != "" && len(c.Words) > 1 {
 			t.command.Then = ""
 		}
 		t.done = keyword != "" && keyword != "for" && keyword != "case"
 		s.tokens = append(s.tokens, t)
 	}
+	if len(c.Words) == 0 && c.Then == ";" && s.reading.cases > 0 {
+		s.reading.pattern = true
+		add(";;", "")
+	}
 	for len(c.Words) > 0 {
 		word := c.Words[0]
 		switch {
-		case word == "for" || word == "case":
+		case word == "for":
 			add(word, "")
 			return
+		case word == "case":
+			s.reading.cases, s.reading.pattern = s.reading.cases+1, true
+			add(word, "")
+			return
+		case word == "esac":
+			s.reading.cases, s.reading.pattern = max(s.reading.cases-1, 0), false
+			add(word, "")
+			c.Words = c.Words[1:]
 		case word == "function" && len(c.Words) > 1:
 			add("function", strings.TrimSuffix(c.Words[1], "()"))
 			c.Words = c.Words[2:]
+		case strings.HasSuffix(word, "(){") && len(word) > 3:
+			add("function", strings.TrimSuffix(word, "(){"))
+			c.Words = slices.Concat([]string{"{"}, c.Words[1:])
 		case strings.HasSuffix(word, "()") && len(word) > 2:
 			add("function", strings.TrimSuffix(word, "()"))
 			c.Words = c.Words[1:]
@@ -92,18 +165,59 @@ func (s *shell) token(c standin.Command, first, last int) {
 		case slices.Contains(keywords, word):
 			add(word, "")
 			c.Words = c.Words[1:]
-		case strings.HasSuffix(word, ")") && !strings.Contains(word, "(") && len(s.tokens) > 0: // of a case
-			c.Words = c.Words[1:]
+		case word[:min(1, len(word))] == "(" && !strings.HasPrefix(word, "(("):
+			s.reading.parens++
+			add("(", "")
+			if c.Words = slices.Clone(c.Words); word == "(" {
+				c.Words = c.Words[1:]
+			} else {
+				c.Words[0] = word[1:]
+			}
 		default:
-			add("", "")
+			s.plain(c, add)
 			return
 		}
+	}
+}
+
+// plain adds the token of a simple command, and the end of a subshell after it.
+func (s *shell) plain(c standin.Command, add func(keyword, name string)) {
+	n := len(c.Words) - 1
+	word, closed := strings.CutSuffix(c.Words[n], ")")
+	closed = closed && s.reading.parens > 0 && !strings.Contains(word, "(") && strings.HasSuffix(c.Text, ")") &&
+		!beginsArray.MatchString(c.Text)
+	then := c.Then
+	if closed {
+		s.reading.parens--
+		c.Words, c.Then = append(slices.Clone(c.Words[:n]), word), ""
+		if word == "" {
+			c.Words = c.Words[:n]
+		}
+	}
+	braces := strings.HasSuffix(c.Odd, strconv.Quote("{")) || strings.HasSuffix(c.Odd, strconv.Quote("}")) ||
+		strings.HasSuffix(c.Odd, strconv.Quote("(")) || strings.HasSuffix(c.Odd, strconv.Quote(")"))
+	odd := func(r rune) bool { return strings.ContainsRune("*?[](){}$`~\r", r) }
+	if braces && !slices.ContainsFunc(c.Words, func(w string) bool { return strings.ContainsFunc(w, odd) }) {
+		c.Odd = "" // it was that of a keyword
+	}
+	before := len(s.tokens)
+	if add("", ""); len(c.Words) == 0 {
+		s.tokens = s.tokens[:before]
+	} else {
+		s.tokens[before].command = c
+	}
+	if closed {
+		add(")", "")
+		s.tokens[len(s.tokens)-1].command.Then = then
 	}
 }
 
 // finish adds the remarks about commands that were not run, and about those without an effect on a TUN/TAP device that
 // share a line with imported ones.
 func (s *shell) finish() {
+	for _, f := range s.flushed {
+		f.token.done = s.host.moves(f.port) || f.token.done
+	}
 	imported := map[int]bool{} // lines
 	for _, t := range s.tokens {
 		if t.done && t.keyword == "" {
@@ -121,7 +235,7 @@ func (s *shell) finish() {
 		switch {
 		case t.done || t.keyword != "":
 		case s.relevant(t):
-			t.leave(s.source, why)
+			t.leave(s.source, cmp.Or(t.why, why))
 		case imported[t.first]:
 			what := strconv.Quote(oneLine(t.command.Text))
 			s.source.without(t.first, t.last, what, "it is not about a TUN/TAP device")
@@ -145,49 +259,4 @@ func (s *shell) relevant(t *token) bool {
 	}
 	return line.Act == standin.Creates || line.Act != standin.Unrelated && line.Act != standin.Reads &&
 		(!standin.Known(line.Name) || s.host.spec(line.Name) != nil)
-}
-
-var (
-	countingLoop = regexp.MustCompile(`^(\s*)for\s*\(\(\s*([A-Za-z_]\w*)\s*=\s*(\d+)\s*;` +
-		`\s*([A-Za-z_]\w*)\s*(<=?)\s*(\d+)\s*;\s*(?:([A-Za-z_]\w*)\+\+|\+\+([A-Za-z_]\w*))\s*\)\)`)
-	otherLoop = regexp.MustCompile(`^(\s*)for\s*\(\(.*?\)\)`)
-	sequence  = regexp.MustCompile(`^([^{}]*)\{(\d+)\.\.(\d+)\}([^{}]*)$`)
-)
-
-// counted replaces the head of a loop like for ((i=0; i<4; i++)) by a list of its values.
-func counted(line string) string {
-	m := countingLoop.FindStringSubmatch(line)
-	if m == nil {
-		return otherLoop.ReplaceAllString(line, "${1}for _ in $$(unknown)")
-	}
-	first, err := strconv.ParseInt(m[3], 10, 32)
-	last, err2 := strconv.ParseInt(m[6], 10, 32)
-	if m[5] == "<" {
-		last--
-	}
-	if m[2] != m[4] || m[2] != m[7]+m[8] || err != nil || err2 != nil || last-first > valuesMax {
-		return otherLoop.ReplaceAllString(line, "${1}for _ in $$(unknown)")
-	}
-	head := fmt.Sprintf("%sfor %s in", m[1], m[2])
-	for n := first; n <= last; n++ {
-		head += " " + strconv.FormatInt(n, 10)
-	}
-	return head + line[len(m[0]):]
-}
-
-// braces returns the words of a list with a sequence like tap{0..3}.
-func braces(word string) (words []string, ok bool) {
-	m := sequence.FindStringSubmatch(word)
-	if m == nil {
-		return []string{word}, !strings.ContainsAny(word, "{}*?[~$`()")
-	}
-	first, err := strconv.ParseInt(m[2], 10, 32)
-	last, err2 := strconv.ParseInt(m[3], 10, 32)
-	if err != nil || err2 != nil || last < first || last-first > valuesMax || len(m[2]) > 1 && m[2][0] == '0' {
-		return nil, false
-	}
-	for n := first; n <= last; n++ {
-		words = append(words, m[1]+strconv.FormatInt(n, 10)+m[4])
-	}
-	return words, true
 }

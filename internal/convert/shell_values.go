@@ -10,23 +10,58 @@ import (
 )
 
 var (
-	assignment = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)=(.*)$`)
-	variable   = regexp.MustCompile(`^\$(?:([A-Za-z_][A-Za-z0-9_]*|[0-9])|\{([A-Za-z_][A-Za-z0-9_]*|[0-9])\})$`)
-	arithmetic = regexp.MustCompile(`^\$\(\(((?:\s*\$?\w+\s*[-+*])*\s*\$?\w+\s*)\)\)$`)
-	captured   = regexp.MustCompile("^(?:\\$\\(([^(].*)\\)|`([^`]*)`)$")
+	assignment = regexp.MustCompile(`(?s)^([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)$`)
+	variable   = regexp.MustCompile(`^\$(?:([A-Za-z_][A-Za-z0-9_]*|[0-9#?])|\{([A-Za-z_][A-Za-z0-9_]*|[0-9#?])\})$`)
+	defaulted  = regexp.MustCompile(`(?s)^\$\{([A-Za-z_][A-Za-z0-9_]*|[1-9])(:?)([-=])(.*)\}$`)
+	element    = regexp.MustCompile(`^\$\{(#?)([A-Za-z_][A-Za-z0-9_]*)\[(@|\*|[0-9]+)\]\}$`)
+	arithmetic = regexp.MustCompile(`^\$\(\(((?:\s*\$?[\w#]+\s*[-+*])*\s*\$?[\w#]+\s*)\)\)$`)
+	captured   = regexp.MustCompile("(?s)^(?:\\$\\(([^(].*)\\)|`([^`]*)`)$")
 )
 
 // expand returns the words of a command with the values that are known.
 func (s *shell) expand(c standin.Command) []string { return c.Expand(c.Words, s.value) }
 
+// give sets a variable to a known value.
+func (s *shell) give(name, value string) {
+	delete(s.unknown, name)
+	delete(s.lists, name)
+	s.variables[name] = value
+}
+
+// forget notes that a variable has a value that is not known.
+func (s *shell) forget(name string) {
+	delete(s.variables, name)
+	delete(s.lists, name)
+	s.unknown[name] = true
+}
+
 // value returns the value of an expansion, if it is known.
 func (s *shell) value(text string) (value string, known bool) {
 	if m := variable.FindStringSubmatch(text); m != nil {
-		value, known = s.variables[m[1]+m[2]]
-		return value, known
+		if name := m[1] + m[2]; name != "?" {
+			value, known = s.variables[name]
+			return value, known
+		}
+		return map[truth]string{yes: "0", no: "1"}[s.last], s.last != maybe
+	}
+	if m := defaulted.FindStringSubmatch(text); m != nil {
+		return s.orDefault(m[1], m[2] == ":", m[3] == "=", m[4])
+	}
+	if m := element.FindStringSubmatch(text); m != nil {
+		list, known := s.lists[m[2]]
+		n, err := strconv.Atoi(m[3])
+		switch {
+		case m[1] == "#" && err != nil:
+			return itoa(len(list)), known
+		case m[1] == "#" || !known || err == nil && n >= len(list):
+			return "", false
+		case err == nil:
+			return list[n], true
+		}
+		return strings.Join(list, "\n"), true
 	}
 	if m := arithmetic.FindStringSubmatch(text); m != nil {
-		return s.compute(strings.ReplaceAll(m[1], "$", ""))
+		return s.compute(m[1])
 	}
 	m := captured.FindStringSubmatch(text)
 	if m == nil {
@@ -40,49 +75,35 @@ func (s *shell) value(text string) (value string, known bool) {
 	if !standin.Known(words...) || len(words) == 0 {
 		return "", false
 	}
-	switch {
-	case strings.Join(words, " ") == "id -u":
-		return "0", true
-	case words[0] == "seq" && s.steps <= stepsMax:
-		list, known := numbers(words[1:])
-		s.steps += len(list) / 4
-		return list, known
-	}
-	return "", false
+	return s.output(prefixless(words))
 }
 
-// numbers returns the output of seq(1) for one to three whole numbers.
-func numbers(words []string) (list string, known bool) {
-	bounds := []int64{1, 1, 1}
-	for i, word := range words {
-		n, err := strconv.ParseInt(word, 10, 32)
-		if err != nil || i > 2 {
-			return "", false
-		}
-		bounds[i] = n
-	}
-	first, step, last := int64(1), int64(1), bounds[0]
-	switch len(words) {
-	case 1:
-	case 2:
-		first, last = bounds[0], bounds[1]
-	case 3:
-		first, step, last = bounds[0], bounds[1], bounds[2]
-	default:
+// orDefault returns the value of a variable, or another one if the script does not set it. The environment is taken to
+// have no variable that the script does not set.
+func (s *shell) orDefault(name string, orEmpty, assign bool, text string) (string, bool) {
+	if s.unknown[name] {
 		return "", false
 	}
-	if step < 1 || (last-first)/step > valuesMax {
+	if value, set := s.variables[name]; set && (value != "" || !orEmpty) {
+		return value, true
+	}
+	unquoted := strings.Trim(text, `"'`)
+	commands, err := standin.Commands(`: "` + unquoted + `"`)
+	if err != nil || len(commands) != 1 || commands[0].Odd != "" || strings.ContainsAny(unquoted, `"'`) {
 		return "", false
 	}
-	var all []string
-	for n := first; n <= last; n += step {
-		all = append(all, strconv.FormatInt(n, 10))
+	words := commands[0].Expand(commands[0].Words[1:], s.value)
+	if len(words) != 1 || !standin.Known(words...) {
+		return "", false
 	}
-	return strings.Join(all, "\n"), true
+	if _, set := s.variables[name]; !set && !slices.Contains(s.defaults, name) {
+		s.defaults = append(s.defaults, name)
+	}
+	if assign && s.mode == certain {
+		s.give(name, words[0])
+	}
+	return words[0], true
 }
-
-// valuesMax is the largest number of values of one loop.
-const valuesMax = 1024
 
 // compute returns the value of an arithmetic expression of sums, differences and products.
 func (s *shell) compute(expression string) (string, bool) {
@@ -104,12 +125,15 @@ func (s *shell) compute(expression string) (string, bool) {
 
 // integer returns the value of a number of 32 bits or of a variable.
 func (s *shell) integer(text string) (int64, bool) {
-	if value, set := s.variables[text]; set {
+	name, dollar := strings.CutPrefix(text, "$")
+	if value, set := s.variables[name]; set && (dollar || name != "" && strings.Contains(letters, name[:1])) {
 		text = value
 	}
 	n, err := strconv.ParseInt(text, 10, 32)
 	return n, err == nil && (len(text) < 2 || text[0] != '0')
 }
+
+var declaring = []string{"export", "local", "readonly", "declare", "typeset"}
 
 // assign sets the variables at the beginning of a command, and returns the words after them. The values of variables
 // that one command alone gets, as in A=b command, are ignored.
@@ -117,9 +141,16 @@ func (s *shell) assign(t *token, words []string) (rest []string, assigned bool) 
 	if len(words) == 0 {
 		return nil, false
 	}
-	keyword := slices.Contains([]string{"export", "local", "readonly", "declare"}, words[0])
+	keyword := slices.Contains(declaring, words[0])
 	if keyword {
 		words, t.done = words[1:], true
+		for len(words) > 0 && strings.HasPrefix(words[0], "-") {
+			words = words[1:]
+		}
+	}
+	if len(words) > 0 && beginsArray.MatchString(words[0]) {
+		s.array(t, words)
+		return nil, true
 	}
 	n := 0
 	for n < len(words) && assignment.MatchString(words[n]) {
@@ -131,7 +162,7 @@ func (s *shell) assign(t *token, words []string) (rest []string, assigned bool) 
 	case n == len(words):
 		for _, word := range words {
 			m := assignment.FindStringSubmatch(word)
-			s.set(t, m[1], m[2])
+			s.set(t, m[1], m[3], m[2] != "")
 		}
 		return nil, true
 	case keyword: // export NAME
@@ -140,19 +171,49 @@ func (s *shell) assign(t *token, words []string) (rest []string, assigned bool) 
 	return words[n:], true
 }
 
-// set sets a variable, also to the name of a device that tunctl -b prints. If it is unknown whether the command runs,
-// so is the value.
-func (s *shell) set(t *token, name, value string) {
+// array sets an array. Items with blanks are not known, because an expansion separates them.
+func (s *shell) array(t *token, words []string) {
+	name, rest, _ := strings.Cut(strings.Join(words, "\n"), "=")
+	name, adds := strings.CutSuffix(name, "+")
+	list := strings.Fields(strings.TrimSuffix(strings.TrimPrefix(rest, "("), ")"))
+	known, all := s.mode == certain, []string(nil)
+	if adds {
+		known, all = known && s.lists[name] != nil, s.lists[name]
+	}
+	for _, item := range list {
+		more, ok := braces(item)
+		known, all = known && ok && !strings.Contains(item, "]="), append(all, more...)
+	}
 	if s.mode == dead {
 		return
 	}
-	delete(s.variables, name)
-	if s.mode == certain && t.command.Odd == "" && standin.Known(value) {
-		s.variables[name] = value
+	s.forget(name)
+	if t.done = t.done || s.mode == certain; known && standin.Known(all...) {
+		delete(s.unknown, name)
+		s.lists[name] = all
+	}
+}
+
+// set sets a variable, also to the name of a device that tunctl -b prints. If it is unknown whether the command runs,
+// so is the value.
+func (s *shell) set(t *token, name, value string, adds bool) {
+	if s.mode == dead {
+		return
+	}
+	before, known := s.variables[name]
+	if adds {
+		known = known && standin.Known(value)
+		value = before + value
+	} else {
+		known = standin.Known(value)
+	}
+	if s.forget(name); s.mode == certain && t.command.Odd == "" && known {
+		s.give(name, value)
 		t.done = true
 		return
 	}
-	m := captured.FindStringSubmatch(strings.Trim(strings.TrimPrefix(t.command.Text, name+"="), `"`))
+	_, written, _ := strings.Cut(t.command.Text, name+"=")
+	m := captured.FindStringSubmatch(strings.Trim(written, `"`))
 	if m == nil {
 		t.done = t.done || s.mode == certain
 		return
@@ -169,11 +230,11 @@ func (s *shell) set(t *token, name, value string) {
 		}
 		return
 	}
-	before := len(s.host.devices)
+	devices := len(s.host.devices)
 	inner := &token{first: t.first, last: t.last, command: commands[0]}
 	if err := s.apply(inner, line, words); err != nil {
 		t.leave(s.source, firstLine(err))
-	} else if t.done = true; len(s.host.devices) > before {
-		s.variables[name] = s.host.devices[before].Name
+	} else if t.done = true; len(s.host.devices) > devices {
+		s.give(name, s.host.devices[devices].Name)
 	}
 }

@@ -13,6 +13,8 @@ type Command struct {
 	Text  string // as it is written, without the operator after it
 	Used  bool   // a file or another command receives its output
 
+	Output string // the file that receives its output; "": none
+
 	inner command
 }
 
@@ -21,21 +23,32 @@ var ErrOpen = errors.New(unclosed)
 
 // Commands returns the commands of a line of a script.
 func Commands(line string) (all []Command, err error) {
-	s := scanner{left: strings.Trim(line, blanks), lenient: true}
-	for s.left != "" {
-		c := s.command()
-		if s.err == unclosed {
-			return nil, ErrOpen
-		} else if s.err != "" {
-			return nil, errors.New(s.err)
+	for line = strings.Trim(line, blanks); line != ""; {
+		var c Command
+		if c, line, err = Next(line); err != nil {
+			return nil, err
 		}
-		text := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(c.source), c.then))
-		all = append(all, Command{Words: c.words, Then: c.then, Odd: c.odd, Text: text, Used: c.read, inner: c})
-		if last := &all[len(all)-1]; strings.HasPrefix(c.then, "#") {
-			last.Then = ""
-		}
+		all = append(all, c)
 	}
 	return all, nil
+}
+
+// Next returns the first command of a line of a script, and the rest of the line. The words "case WORD in" are one.
+func Next(line string) (c Command, rest string, err error) {
+	s := scanner{left: strings.Trim(line, blanks), lenient: true}
+	inner := s.command()
+	if s.err == unclosed {
+		return Command{}, "", ErrOpen
+	} else if s.err != "" {
+		return Command{}, "", errors.New(s.err)
+	}
+	text := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(inner.source), inner.then))
+	c = Command{Words: inner.words, Then: inner.then, Odd: inner.odd, Text: text, Used: inner.read,
+		Output: inner.output, inner: inner}
+	if strings.HasPrefix(c.Then, "#") {
+		c.Then = ""
+	}
+	return c, s.left, nil
 }
 
 // Expand returns the words of a command with the expansions whose values are known. An expansion outside quotes is
@@ -57,12 +70,13 @@ func (c Command) expand(word string, value func(text string) (string, bool)) []s
 			opened = true
 			continue
 		}
-		text, known := value(strings.Trim(c.inner.opaque[n], `"`))
+		written := strings.Trim(c.inner.opaque[n], `"`)
+		text, known := value(written)
 		switch {
 		case !known:
 			add(string(r))
 			opened = true
-		case c.inner.quoted[n]:
+		case c.inner.quoted[n] && !strings.HasSuffix(written, "[@]}"):
 			add(text)
 			opened = true
 		default:

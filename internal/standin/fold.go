@@ -170,7 +170,7 @@ func (a *addition) extend(c command) bool {
 		}
 	}
 	l, err := ReadLine(words)
-	if err != nil || len(l.Without) > 0 {
+	if err != nil || len(l.Without)+len(l.Options) > 0 {
 		return false
 	}
 	set := l.Set

@@ -20,10 +20,11 @@ const (
 	Creates              // Request creates or deletes a TUN/TAP device
 	Bridges              // it creates the bridge Name
 	Removes              // it deletes the link Name
-	Changes              // Set changes the link Name
+	Changes              // Set changes the link Name, and Options are those of the port
 	Joins                // the links Ports join the bridge Name
 	Leaves               // the links Ports leave the bridge Name
-	Tunes                // it sets Option of the bridge Name
+	Tunes                // it sets Options of the bridge Name
+	Filters              // VLAN of the port Name
 	Unrelated            // it does not configure a link
 )
 
@@ -34,18 +35,19 @@ type Line struct {
 	Name    string // of a route, it may be "": the kernel finds the link by Via
 	Via     netip.Addr
 	Ports   []string
-	Options []BridgeOption             // after the creation, or alone
+	Options []BridgeOption // after the creation, or alone
+	VLAN    VLAN
 	Set     func(s *netcfg.Spec) error // nil: nothing
 	Without []string                   // the parts of the line that tunadm cannot express
 }
 
-// A BridgeOption is a property of a bridge, by its name in a file. A time is in seconds.
+// A BridgeOption is a property of a bridge or of a port, by its name in a file. A time is in seconds.
 type BridgeOption struct{ Name, Value string }
 
 // ReadLine reads the words of a command line. The error is that of a line about a link that is not supported.
 func ReadLine(words []string) (*Line, error) {
 	l, err := readLine(words)
-	if err == nil && l.Act == Changes && l.Set == nil {
+	if err == nil && l.Act == Changes && l.Set == nil && len(l.Options) == 0 {
 		l.Act = Reads // it changes nothing
 	}
 	return l, err
@@ -63,6 +65,8 @@ func readLine(words []string) (*Line, error) {
 		return readRoute(words[1:])
 	case "brctl":
 		return readBrctl(words[1:])
+	case "bridge":
+		return readBridge(words[1:])
 	case "ip":
 		if l, err := readIP(words[1:]); l != nil || err != nil {
 			return l, err

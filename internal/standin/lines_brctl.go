@@ -8,6 +8,9 @@ var brctlOptions = map[string]string{
 	"sethello": "hello_time", "setmaxage": "max_age", "setbridgeprio": "priority",
 }
 
+// brctlPortOptions are the properties of a port.
+var brctlPortOptions = map[string]string{"setpathcost": "cost", "setportprio": "priority", "hairpin": "hairpin"}
+
 // readBrctl reads a line of brctl(8).
 func readBrctl(words []string) (*Line, error) {
 	if len(words) == 0 {
@@ -21,8 +24,10 @@ func readBrctl(words []string) (*Line, error) {
 		return nil, fmt.Errorf("brctl %s: the bridge is missing", verb)
 	}
 	l := &Line{Name: rest[0], Ports: rest[1:]}
-	key := brctlOptions[verb]
+	key, ofPort := brctlOptions[verb], brctlPortOptions[verb]
 	switch {
+	case ofPort != "" && len(rest) == 3:
+		l.Act, l.Name, l.Ports, l.Options = Changes, rest[1], nil, []BridgeOption{{ofPort, rest[2]}}
 	case verb == "addbr" || verb == "delbr":
 		l.Act, l.Ports = Bridges, nil
 		if verb == "delbr" {

@@ -15,6 +15,7 @@ import (
 type ifconfigLine struct {
 	*Line
 	address, netmask, peer string
+	alias                  bool // of an address, such as tap0:1, which the file has without its label
 	added                  bool // an address was given; ifconfig(8) then brings the link up, even for 0.0.0.0
 }
 
@@ -28,8 +29,9 @@ func readIfconfig(words []string) (*Line, error) {
 		return &Line{Act: Reads}, nil
 	}
 	i := &ifconfigLine{Line: &Line{Act: Changes, Name: c.next()}}
-	if strings.Contains(i.Name, ":") {
-		return nil, errors.New("aliases of ifconfig are not supported: add the address to the device itself")
+	if name, _, is := strings.Cut(i.Name, ":"); is {
+		i.lose("label", i.Name)
+		i.Name, i.alias = name, true
 	}
 	for c.more() {
 		if err := i.word(c); err != nil {
@@ -124,6 +126,8 @@ func (i *ifconfigLine) end() error {
 	text, mask, masked := strings.Cut(i.address, "/")
 	local, err := netip.ParseAddr(text)
 	switch {
+	case i.alias && (!i.added || err != nil || local.IsUnspecified()):
+		return errors.New("only an address of an alias is supported")
 	case !i.added:
 		return errors.New("the netmask and the peer of an earlier address cannot be changed")
 	case text == "0" || err == nil && local.IsUnspecified():
@@ -162,12 +166,16 @@ func (i *ifconfigLine) set(s *netcfg.Spec, local netip.Addr, bits int) error {
 	if err != nil {
 		return err
 	}
-	replaced := false
+	replaced := i.alias
 	KeepAddresses(s, func(b netcfg.Address) bool {
 		first := b.Local.Is4() && !replaced
 		replaced = replaced || first
 		return !first
 	})
+	if i.alias {
+		*s.Addresses = append(*s.Addresses, a)
+		return nil
+	}
 	*s.Addresses = append([]netcfg.Address{a}, *s.Addresses...)
 	return nil
 }

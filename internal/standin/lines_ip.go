@@ -176,8 +176,8 @@ func (l *Line) linkType(c *cursor) error {
 	case kind == "bridge" && l.Set == nil && l.Name != "":
 		l.Act = Tunes
 		return l.bridgeWords(c)
-	case kind == "bridge_slave":
-		return errors.New("settings of a bridge port cannot be declared")
+	case kind == "bridge_slave" && l.Act == Changes:
+		return l.portWords(c)
 	}
 	return fmt.Errorf("type %s is not supported", kind)
 }

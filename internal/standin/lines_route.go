@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/netcfg"
@@ -33,12 +34,21 @@ func (r *routeLine) route() (netcfg.Route, error) {
 		return netcfg.Route{}, err
 	}
 	text := to
+	r.metric, r.table = decimal(r.metric), decimal(r.table)
 	for _, part := range []struct{ key, value string }{{"via", r.via}, {"metric", r.metric}, {"table", r.table}} {
 		if part.value != "" {
 			text += " " + part.key + " " + part.value
 		}
 	}
 	return netcfg.ParseRoute(text)
+}
+
+// decimal returns a number that may be hexadecimal or octal, as ip(8) reads it, in decimal.
+func decimal(text string) string {
+	if n, err := strconv.ParseUint(text, 0, 32); err == nil && text[0] == '0' {
+		return strconv.FormatUint(n, 10)
+	}
+	return text
 }
 
 // ParseRoute returns a route from its parts, which may be "". The destination may have a netmask.

@@ -129,6 +129,7 @@ type command struct {
 	tail   string   // redirections, the operator before the next command, a comment
 	source string   // the whole text
 	read   bool     // another command or a file receives the output
+	output string   // the file that receives it; "": none
 }
 
 // The runes for the expansions of a command.

@@ -22,6 +22,7 @@ var (
 	redirection = lazily(`^([0-9]*)(>>|>\||>|<)(&[0-9-])?[ \t]*`)
 	expansion   = lazily("^(\\$[A-Za-z_][A-Za-z0-9_]*|\\$[0-9#?$!-]|\\$\\{[^{}]*\\}|" +
 		"\\$\\((?:[^()]|\\([^()]*\\)|\\(\\([^()]*\\)\\))*\\)|`[^`]*`)")
+	lenientExpansion = lazily(`^(\$[@*]|\$\{(?:[^{}]|\$\{[^{}]*\})*\})`)
 )
 
 // lazily returns a function that compiles the pattern once.
@@ -51,6 +52,9 @@ func (s *scanner) command() command {
 			s.left = rest
 		} else {
 			c.words = append(c.words, s.word(&c))
+			if n := len(c.words); s.lenient && n > 2 && c.words[n-3] == "case" && c.words[n-1] == "in" {
+				break
+			}
 		}
 	}
 	c.source = start[:len(start)-len(s.left)]
@@ -64,14 +68,17 @@ func (s *scanner) redirection(c *command, parts []string) {
 		text = strings.TrimRight(text, " \t")
 	}
 	s.left = s.left[len(text):]
-	target := s.left
-	if parts[3] == "" && s.word(&command{}) == "" && s.err == "" {
-		s.err = unsupported + strconv.Quote(text)
+	target, word, odd := s.left, "", c.odd
+	if parts[3] == "" {
+		if word = s.word(c); word == "" && s.err == "" {
+			s.err = unsupported + strconv.Quote(text)
+		}
+		c.odd = odd
 	}
 	target = target[:len(target)-len(s.left)]
 	c.tail += " " + strings.TrimRight(text, " \t") + target
 	if parts[1] != "2" && strings.HasPrefix(parts[2], ">") && target != "/dev/null" && parts[3] != "&2" {
-		c.read = true
+		c.read, c.output = true, word
 	}
 }
 
@@ -105,13 +112,43 @@ func (s *scanner) word(c *command) string {
 	return b.String()
 }
 
+// substitution returns the command substitution with which a text begins, which may have quotes and parentheses, or "".
+func substitution(text string) string {
+	if !strings.HasPrefix(text, "$(") || strings.HasPrefix(text, "$((") {
+		return ""
+	}
+	depth, quote := 0, byte(0)
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && quote != '\'':
+			i++
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote != 0:
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '(':
+			depth++
+		case c == ')':
+			if depth--; depth == 0 {
+				return text[:i+1]
+			}
+		}
+	}
+	return ""
+}
+
 // piece reads one character, or one expansion of the shell. The quote is the one around it, or "".
 func (s *scanner) piece(c *command, b *strings.Builder, quote string) {
 	if s.left == "" {
 		s.err = unclosed
 		return
 	}
-	if text := expansion().FindString(s.left); text != "" {
+	text := expansion().FindString(s.left)
+	if s.lenient {
+		text = cmp.Or(substitution(s.left), text, lenientExpansion().FindString(s.left))
+	}
+	if text != "" {
 		b.WriteRune(firstOpaque + rune(len(c.opaque)))
 		c.opaque = append(c.opaque, `"`+text+`"`) // quoted, because an empty value must stay a word
 		c.quoted = append(c.quoted, quote != "")
