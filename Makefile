@@ -6,6 +6,7 @@
 # make situations build hosts on which a device does not work, and hold doctor to them (testing/situations/README.md)
 # make boot       boot a Debian root in a container, and test the units there (as root)
 # make boots      the same with bookworm, trixie and Ubuntu 24.04, and with sysvinit and OpenRC: ROOTS are the names
+# make imports    hold import to ifupdown, systemd-networkd and NetworkManager in a Debian root (as root)
 # make kernels    boot the kernels of Debian's suites in QEMU, and run the tests there: half an hour per kernel
 #                 without KVM, and 700 MB of packages the first time (TUNADM_TEST_SMOKE=1: only a smoke run, a minute
 #                 per kernel)
@@ -79,8 +80,8 @@ lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
-	shellcheck testing/prepare testing/fresh testing/situations/prelude.bash bench/run bench/packets .ci/run \
-	  completions/tunadm.bash \
+	shellcheck testing/prepare testing/fresh testing/imports testing/situations/prelude.bash \
+	  bench/run bench/packets .ci/run completions/tunadm.bash \
 	  init/test init/testing/*.bash init/ifupdown init/tunadm.lsb init/tunadm.openrc kernels/test kernels/testing/*
 	zsh -n completions/_tunadm
 	fish -n completions/tunadm.fish
@@ -102,6 +103,9 @@ boot: build
 ROOTS = bookworm:systemd trixie:systemd noble:systemd bookworm:sysvinit trixie:sysvinit bookworm:openrc trixie:openrc
 boots: build
 	init/test ./tunadm $(ROOTS)
+
+imports: build
+	testing/imports ./tunadm
 
 kernels: build
 	kernels/test ./tunadm
@@ -166,6 +170,7 @@ uninstall:
 clean:
 	rm -f tunadm bench/README.md.new
 
-.PHONY: build check race archs fresh lint bench boot boots faults situations kernels install install-program \
+.PHONY: build check race archs fresh lint bench boot boots imports \
+  faults situations kernels install install-program \
   install-completions \
   install-systemd install-openrc install-sysv install-ifupdown install-tunctl uninstall clean

@@ -148,7 +148,11 @@ func (p *profile) join(h *host, names map[string]string) {
 		if port == "" || len(name) > link.NameMax || p.device == nil && h.bridge(name) == nil {
 			continue
 		}
-		e.result(h.join(name, port))
+		err := h.join(name, port)
+		if err == nil && p.device != nil && (p.main.value("slave-type")+p.main.value("port-type") == "bridge") {
+			err = setPort(&p.device.Spec, "cost", "100") // the default of NetworkManager
+		}
+		e.result(err)
 		for _, kind := range []string{"slave-type", "port-type"} {
 			if t := p.main.entry(kind); t != nil {
 				t.said()
