@@ -102,7 +102,7 @@ func detect(s *Source) *format {
 // Convert returns a file that declares the devices of other files. The format may be "": it is then that of each file.
 func Convert(all []*Source, name string) (string, error) {
 	h := &host{}
-	head, text := "", ""
+	head, text := "", strings.Builder{}
 	for _, s := range all {
 		if s.format = cmp.Or(s.format, name); s.format != "" {
 			continue
@@ -123,14 +123,14 @@ func Convert(all []*Source, name string) (string, error) {
 		for _, s := range own {
 			head += comment("Imported from " + s.Path + " (" + f.name + ")")
 			for _, r := range s.finish(f.empty, mentions) {
-				text += s.print(r)
+				text.WriteString(s.print(r))
 			}
 		}
 	}
 	if len(h.devices) == 0 {
 		head += comment("No TUN/TAP device was found")
 	}
-	return strings.TrimSuffix(head+"\n"+h.print()+text, "\n") + "\n", nil
+	return strings.TrimSuffix(head+"\n"+h.print()+text.String(), "\n") + "\n", nil
 }
 
 var toolWords = regexp.MustCompile(`\b(tunctl|vde_tunctl|tuntap|mktun)\b`)

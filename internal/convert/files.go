@@ -120,6 +120,17 @@ func unreadable(path string, err error) error {
 	return fmt.Errorf("%s: %w", words.Escape(path), err)
 }
 
+// identity returns the path of a file without symbolic links.
+func identity(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if whole, err := filepath.Abs(path); err == nil {
+		path = whole
+	}
+	return path
+}
+
 // matching returns the files of a pattern of source in interfaces(5), in the order of their names. A relative pattern
 // begins at the directory of the file.
 func matching(pattern, from string) []string {

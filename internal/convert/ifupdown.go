@@ -45,16 +45,24 @@ func (s *setting) result(err error) {
 type ifupdown struct {
 	host    *host
 	stanzas []*stanza
+	named   map[string][]*stanza
 	names   []*setting // of auto and allow-hotplug lines, as values
 	more    []*Source
+	seen    map[string]bool // the files that are read, so that none is read twice
 	joins   []join
 }
 
 // interfaces imports files in the format of interfaces(5).
 func interfaces(h *host, all []*Source) []*Source {
-	u := &ifupdown{host: h}
+	u := &ifupdown{host: h, named: map[string][]*stanza{}, seen: map[string]bool{}}
+	for _, s := range all {
+		u.seen[identity(s.Path)] = true
+	}
 	for _, s := range all {
 		u.parse(s)
+	}
+	for _, s := range u.stanzas {
+		u.named[s.name] = append(u.named[s.name], s)
 	}
 	var done []string
 	for _, a := range u.names {
@@ -138,9 +146,10 @@ func (u *ifupdown) include(s *Source, key string, patterns []string) {
 			pattern = filepath.Join(pattern, "*")
 		}
 		for _, name := range matching(pattern, from) {
-			if key == "source-directory" && !directoryName.MatchString(filepath.Base(name)) || len(u.more) > 1000 {
+			if key == "source-directory" && !directoryName.MatchString(filepath.Base(name)) || u.seen[identity(name)] {
 				continue
 			}
+			u.seen[identity(name)] = true
 			file, err := readFile(name)
 			if err != nil {
 				s.note(1, 1, "a file is not imported: "+firstLine(err))
@@ -171,10 +180,7 @@ func continuedLines(s *Source) (all []setting) {
 
 // up runs the stanzas of an interface in the order of ifup(8).
 func (u *ifupdown) up(name string) {
-	for _, s := range u.stanzas {
-		if s.name != name {
-			continue
-		}
+	for _, s := range u.named[name] {
 		u.commands(s, "pre-up")
 		u.hooks(s)
 		if spec := u.host.spec(name); spec != nil {

@@ -127,8 +127,8 @@ func (u *ifupdown) port(s *stanza, o *setting) {
 
 // has reports whether the stanza of an interface has an option.
 func (u *ifupdown) has(name, key string) bool {
-	for _, s := range u.stanzas {
-		if s.name == name && (s.option(key) != nil || s.option("bridge_access") != nil) {
+	for _, s := range u.named[name] {
+		if s.option(key) != nil || s.option("bridge_access") != nil {
 			return true
 		}
 	}
