@@ -190,7 +190,7 @@ complete -c tunadm -n '__tunadm_is apply' -l wait -x -a '45s 2m' -d 'Wait for ma
 complete -c tunadm -n '__tunadm_is export' -l with-bridges -d 'Print also the bridges of the devices'
 complete -c tunadm -n '__tunadm_is export' -l format -x -a 'toml ip networkd' -d 'Output format'
 complete -c tunadm -n '__tunadm_is import' -l from -x -d 'Format of the files' \
-    -a 'ifupdown netplan networkd networkmanager openwrt script'
+    -a 'ifupdown netplan networkd networkmanager openwrt script unit'
 
 complete -c tunadm -n '__tunadm_is doctor' -l user -x -a '(__fish_complete_users)' -d 'Answer for this user'
 complete -c tunadm -n '__tunadm_is doctor' -l to -x -d 'Follow a packet to this address'

@@ -51,6 +51,10 @@ func formats() []format {
 			empty: noContent("#"), read: interfaces,
 		},
 		{
+			name: "unit", suffix: []string{".service"}, marks: regexp.MustCompile(`(?m)^ExecStart(Pre|Post)?=`),
+			empty: noContent("#;"), read: services,
+		},
+		{
 			name: "script", places: []string{"/etc/rc.local"}, suffix: []string{".sh"},
 			marks: regexp.MustCompile(`\A#!|(?m)\b(tunctl|tuntap|mktun|brctl|ifconfig)\b`),
 			empty: scriptEmpty, read: scripts,

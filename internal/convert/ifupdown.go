@@ -24,11 +24,23 @@ type setting struct {
 	source      *Source
 	first, last int
 	key, value  string
+	taken       bool // it is imported, or has a remark
 }
 
-func (s *setting) said()                       { s.source.said(s.first, s.last) }
-func (s *setting) leave(why string)            { s.source.leave(s.first, s.last, "%s", why) }
-func (s *setting) without(what, reason string) { s.source.without(s.first, s.last, what, reason) }
+func (s *setting) said() {
+	s.source.said(s.first, s.last)
+	s.taken = true
+}
+
+func (s *setting) leave(why string) {
+	s.source.leave(s.first, s.last, "%s", why)
+	s.taken = true
+}
+
+func (s *setting) without(what, reason string) {
+	s.source.without(s.first, s.last, what, reason)
+	s.taken = true
+}
 
 // result marks the setting as imported, or adds a remark with the error.
 func (s *setting) result(err error) {

@@ -92,6 +92,7 @@ func ports(h *host, kind, b *node) {
 	if parameters == nil || bridge == nil {
 		return
 	}
+	parameters.taken = true
 	for _, p := range parameters.items {
 		switch p.key {
 		case "stp", "forward-delay", "hello-time", "max-age", "priority":
@@ -153,6 +154,7 @@ func (n *node) networks(spec *netcfg.Spec) {
 	if list == nil {
 		return
 	}
+	list.taken = true // its items have the remarks
 	for _, r := range list.items {
 		if kind := r.text("type"); kind != "" && kind != "unicast" {
 			continue

@@ -12,7 +12,7 @@ func (s *shell) builtin(t *token, words []string) (result truth, is bool) {
 	if strings.HasPrefix(words[0], "((") || words[0] == "let" {
 		return s.arithmetics(t, words), true
 	}
-	switch words[0] {
+	switch path.Base(words[0]) {
 	case ":", "true", "set", "shift", "shopt", "wait", "hash", "umask":
 		t.done = true
 		if words[0] == "shift" {

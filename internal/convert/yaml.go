@@ -121,25 +121,66 @@ func (n *node) scalar() bool {
 	switch {
 	case v == "" || v == "{}" || v == "[]" || v == "null" || v == "~":
 		n.value = ""
-	case v[0] == '[':
-		if !strings.HasSuffix(v, "]") || strings.ContainsAny(v[1:], "[{") {
+	case v[0] == '[' || v[0] == '{':
+		rest, ok := n.flow(v, 0)
+		if n.value = ""; !ok || strings.TrimSpace(rest) != "" {
 			return false
 		}
-		for _, item := range strings.Split(v[1:len(v)-1], ",") {
-			one := &node{setting: n.setting}
-			one.key, one.value = "-", strings.Trim(strings.TrimSpace(item), `"'`)
-			n.items = append(n.items, one)
-		}
-		n.value = ""
 	case v[0] == '"' || v[0] == '\'':
 		if len(v) < 2 || v[len(v)-1] != v[0] || strings.ContainsAny(v[1:len(v)-1], `\`+v[:1]) {
 			return false
 		}
 		n.value = v[1 : len(v)-1]
-	case strings.ContainsAny(v[:1], "{&*!|>%@`"):
+	case strings.ContainsAny(v[:1], "&*!|>%@`"):
 		return false
 	}
 	return true
+}
+
+// flow reads a list in brackets or a mapping in braces, and returns the text after it.
+func (n *node) flow(text string, depth int) (rest string, ok bool) {
+	end := map[byte]string{'[': "]", '{': "}"}[text[0]]
+	for text = strings.TrimLeft(text[1:], " "); depth < depthMax; text = strings.TrimLeft(text, " ") {
+		if after, closed := strings.CutPrefix(text, end); closed {
+			return after, true
+		}
+		one := &node{setting: n.setting}
+		one.key, one.value = "-", ""
+		if end == "}" {
+			if one.key, text, ok = strings.Cut(text, ":"); !ok || strings.ContainsAny(one.key, "{}[],") {
+				return "", false
+			}
+			one.key, text = strings.Trim(strings.TrimSpace(one.key), `"'`), strings.TrimLeft(text, " ")
+		}
+		if text == "" {
+			return "", false
+		} else if text[0] == '[' || text[0] == '{' {
+			text, ok = one.flow(text, depth+1)
+		} else {
+			text, ok = one.word(text)
+		}
+		if text = strings.TrimLeft(text, " "); !ok || text == "" {
+			return "", false
+		}
+		n.items = append(n.items, one)
+		text = strings.TrimPrefix(text, ",")
+	}
+	return "", false
+}
+
+// word reads a scalar in a list or a mapping, and returns the text after it.
+func (n *node) word(text string) (rest string, ok bool) {
+	if quote := text[0]; quote == '"' || quote == '\'' {
+		value, rest, closed := strings.Cut(text[1:], string(quote))
+		n.value = value
+		return rest, closed && !strings.Contains(value, `\`)
+	}
+	end := strings.IndexAny(text, ",]}")
+	if end < 0 {
+		return "", false
+	}
+	n.value = strings.TrimSpace(text[:end])
+	return text[end:], true
 }
 
 // item returns the node of a key, or nil.
@@ -171,11 +212,17 @@ func (n *node) mark() {
 // rest adds remarks to the nodes that nobody has read.
 func (n *node) rest() {
 	for _, i := range n.items {
-		if n := len(i.items); n > 0 && (i.key == "-" || i.items[n-1].first > i.first) {
+		last := len(i.items) - 1
+		switch {
+		case i.first == n.first && i.key != "-" && !i.taken: // in braces
+			i.without(i.key, "not supported")
+		case last >= 0 && (i.key == "-" || i.items[last].first > i.first):
 			i.said()
 			i.rest()
-		} else if !i.source.read[i.first-1] {
+		case !i.source.read[i.first-1]:
 			i.leave("not supported")
+		default:
+			i.rest()
 		}
 	}
 }
