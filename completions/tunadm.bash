@@ -107,7 +107,8 @@ _tunadm() {
         --mode) _tunadm_values <<<$'tun\ntap' ;;
         --format) _tunadm_values <<<$'toml\nip\nnetworkd' ;;
         --from)
-            [[ $verb != import ]] || _tunadm_values <<<$'ifupdown\nnetplan\nnetworkd\nnetworkmanager\nopenwrt\nscript\nunit'
+            [[ $verb != import ]] ||
+                _tunadm_values <<<$'ifupdown\nnetplan\nnetworkd\nnetworkmanager\nopenwrt\nscript\nunit'
             ;;
         --columns)
             [[ $cur == *,* ]] && prefix+=${cur%,*}, cur=${cur##*,}

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"maps"
 	"slices"
 )
 
@@ -20,7 +21,9 @@ type shell struct {
 	why       string // of unsure and dead
 	ended     bool   // by exit
 	returned  bool
-	broken    string // "break" or "continue"
+	broken    string               // "break" or "continue"
+	levels    int                  // of loops that it is about
+	locals    []map[string]*string // by function call: the values before local
 	calls     int
 	steps     int
 	last      truth    // of the last command
@@ -121,6 +124,10 @@ func (s *shell) list(until ...string) string {
 // joined runs the next command, which follows an operator.
 func (s *shell) joined(operator string) {
 	run := func() { s.last = s.one() }
+	if operator == "|" || s.tokens[s.at].command.Then == "|" { // in a subshell
+		variables, unknown, lists := maps.Clone(s.variables), maps.Clone(s.unknown), maps.Clone(s.lists)
+		defer func() { s.variables, s.unknown, s.lists = variables, unknown, lists }()
+	}
 	kept := s.last
 	switch {
 	case operator == "&&" && kept == no, operator == "||" && kept == yes:
@@ -139,8 +146,8 @@ func (s *shell) joined(operator string) {
 
 // skip passes over commands up to one of the keywords, and returns this keyword.
 func (s *shell) skip(until ...string) string {
-	ends := map[string]string{"if": "fi", "for": "done", "while": "done", "until": "done", "case": "esac", "{": "}",
-		"(": ")"}
+	ends := map[string]string{"if": "fi", "for": "done", "select": "done", "while": "done", "until": "done",
+		"case": "esac", "{": "}", "(": ")"}
 	var open []string
 	for ; s.at < len(s.tokens); s.at++ {
 		keyword := s.tokens[s.at].keyword
@@ -169,6 +176,12 @@ func (s *shell) one() truth {
 		s.condition()
 	case "for":
 		s.loop(t)
+	case "select":
+		s.in(unsure, inLoop, func() { s.list("do"); s.body() })
+	case "!":
+		if s.at < len(s.tokens) {
+			return -s.one()
+		}
 	case "while", "until":
 		s.repeat(t)
 	case "case":

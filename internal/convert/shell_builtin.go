@@ -4,7 +4,10 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/tunadm/tunadm/internal/standin"
 )
 
 // builtin runs the commands of the shell itself, and tests.
@@ -17,6 +20,8 @@ func (s *shell) builtin(t *token, words []string) (result truth, is bool) {
 		t.done = true
 		if words[0] == "shift" {
 			s.shift()
+		} else if len(words) > 1 && words[0] == "set" && words[1] == "--" {
+			s.arguments(words[2:])
 		}
 	case "echo", "printf", "sleep":
 		if t.done = !t.command.Used; len(words) > 2 && words[1] == "-v" {
@@ -27,7 +32,10 @@ func (s *shell) builtin(t *token, words []string) (result truth, is bool) {
 		return no, true
 	case "exit", "return", "break", "continue":
 		t.done = true
-		s.leaves(words[0])
+		s.leaves(words)
+		if words[0] == "exit" || words[0] == "return" {
+			return s.status(words[1:]), true
+		}
 	case "read", "unset", "getopts", "mapfile", "readarray":
 		for _, name := range words[1:] {
 			s.forget(name)
@@ -61,12 +69,48 @@ func (s *shell) builtin(t *token, words []string) (result truth, is bool) {
 	return yes, true
 }
 
+// status returns the result of a function or a subshell that ends with exit or return.
+func (s *shell) status(words []string) truth {
+	if len(words) == 0 {
+		return s.last
+	}
+	if n, err := strconv.Atoi(words[0]); err == nil {
+		return truthOf(n == 0)
+	}
+	return maybe
+}
+
+// arguments sets the arguments of the script or of a function.
+func (s *shell) arguments(words []string) {
+	for n := 1; n <= 9; n++ {
+		switch {
+		case s.mode == dead:
+		case s.mode == unsure || !standin.Known(words...):
+			s.forget(itoa(n))
+		case n <= len(words):
+			s.give(itoa(n), words[n-1])
+		default:
+			s.forget(itoa(n))
+			delete(s.unknown, itoa(n))
+		}
+	}
+	if s.mode == certain && standin.Known(words...) {
+		s.give("#", itoa(len(words)))
+	} else if s.mode != dead {
+		s.forget("#")
+	}
+}
+
 // leaves ends a loop, a function or the script.
-func (s *shell) leaves(word string) {
+func (s *shell) leaves(words []string) {
+	word := words[0]
 	switch {
 	case s.mode != certain:
 	case word == "break" || word == "continue":
-		s.broken = word
+		s.broken, s.levels = word, 1
+		if len(words) > 1 {
+			s.levels, _ = strconv.Atoi(words[1])
+		}
 	default:
 		s.ended, s.returned = word == "exit" || s.calls == 0, true
 	}

@@ -167,21 +167,28 @@ func (s *shell) call(name string, arguments []string) {
 		unknown[n] = s.unknown[n]
 		s.forget(n)
 	}
+	within := s.mode
+	s.mode = certain
+	s.arguments(arguments)
+	s.mode = within
 	for i, a := range arguments {
 		if i < 9 && standin.Known(a) {
 			s.give(places[i], a)
 		}
 	}
-	if standin.Known(arguments...) {
-		for i := len(arguments); i < 9; i++ {
-			delete(s.unknown, places[i]) // they are not set
-		}
-		s.give("#", itoa(len(arguments)))
-	}
 	s.calls++
+	s.locals = append(s.locals, map[string]*string{})
 	s.at = s.functions[name]
 	s.list("}")
 	s.calls--
+	for name, value := range s.locals[len(s.locals)-1] {
+		if value != nil {
+			s.give(name, *value)
+		} else {
+			s.forget(name)
+		}
+	}
+	s.locals = s.locals[:len(s.locals)-1]
 	s.returned = false
 	s.at = back
 	for _, n := range places {
@@ -190,6 +197,18 @@ func (s *shell) call(name string, arguments []string) {
 			s.variables[n] = value
 		}
 		s.unknown[n] = unknown[n]
+	}
+}
+
+// local keeps the value of a variable of the caller.
+func (s *shell) local(name string) {
+	own := s.locals[len(s.locals)-1]
+	if _, kept := own[name]; kept {
+		return
+	}
+	own[name] = nil
+	if value, set := s.variables[name]; set {
+		own[name] = &value
 	}
 }
 

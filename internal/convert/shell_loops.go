@@ -60,6 +60,10 @@ func (s *shell) loop(t *token) {
 // body runs the commands of a loop, and reports whether it ends the loop.
 func (s *shell) body() bool {
 	s.list("done")
+	if s.broken != "" && s.levels > 1 { // it is about the loop around this one, too
+		s.levels--
+		return true
+	}
 	ends := s.broken == "break" || s.ended || s.returned
 	s.broken = ""
 	return ends

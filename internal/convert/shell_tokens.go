@@ -39,7 +39,7 @@ type reading struct {
 
 var (
 	// casePattern matches the patterns before the commands of a case.
-	casePattern = regexp.MustCompile(`^\(?[ \t]*((?:"[^"]*"|'[^']*'|[^()"'\s|;&<>])+` +
+	casePattern = regexp.MustCompile(`^[ \t]*\(?[ \t]*((?:"[^"]*"|'[^']*'|[^()"'\s|;&<>])+` +
 		`(?:[ \t]*\|[ \t]*(?:"[^"]*"|'[^']*'|[^()"'\s|;&<>])+)*)[ \t]*\)[ \t]*`)
 	esac = regexp.MustCompile(`^esac\b`)
 	// beginsArray matches an assignment like NAME=(a b).
@@ -129,7 +129,7 @@ func (s *shell) token(c standin.Command, first, last int) {
 		if t.command = c; keyword != "" && len(c.Words) > 1 {
 			t.command.Then = ""
 		}
-		t.done = keyword != "" && keyword != "for" && keyword != "case"
+		t.done = keyword != "" && keyword != "for" && keyword != "case" && keyword != "select"
 		s.tokens = append(s.tokens, t)
 	}
 	if len(c.Words) == 0 && c.Then == ";" && s.reading.cases > 0 {
@@ -139,9 +139,12 @@ func (s *shell) token(c standin.Command, first, last int) {
 	for len(c.Words) > 0 {
 		word := c.Words[0]
 		switch {
-		case word == "for":
+		case word == "for" || word == "select":
 			add(word, "")
 			return
+		case word == "!" && len(c.Words) > 1 && (c.Words[1] == "{" || strings.HasPrefix(c.Words[1], "(")):
+			add(word, "")
+			c.Words = c.Words[1:]
 		case word == "case":
 			s.reading.cases, s.reading.pattern = s.reading.cases+1, true
 			add(word, "")

@@ -40,7 +40,7 @@ func (s *shell) value(text string) (value string, known bool) {
 	if m := variable.FindStringSubmatch(text); m != nil {
 		if name := m[1] + m[2]; name != "?" {
 			value, known = s.variables[name]
-			return value, known
+			return value, known && !s.splits()
 		}
 		return map[truth]string{yes: "0", no: "1"}[s.last], s.last != maybe
 	}
@@ -76,6 +76,12 @@ func (s *shell) value(text string) (value string, known bool) {
 		return "", false
 	}
 	return s.output(prefixless(words))
+}
+
+// splits reports whether the script changes how the shell splits words.
+func (s *shell) splits() bool {
+	_, set := s.variables["IFS"]
+	return set || s.unknown["IFS"]
 }
 
 // orDefault returns the value of a variable, or another one if the script does not set it. The environment is taken to
@@ -143,9 +149,17 @@ func (s *shell) assign(t *token, words []string) (rest []string, assigned bool) 
 	}
 	keyword := slices.Contains(declaring, words[0])
 	if keyword {
+		words0 := words[0]
 		words, t.done = words[1:], true
+		local := words0 != "export" && words0 != "readonly" && len(s.locals) > 0
 		for len(words) > 0 && strings.HasPrefix(words[0], "-") {
+			local = local && !strings.Contains(words[0], "g")
 			words = words[1:]
+		}
+		for _, word := range words {
+			if name, _, _ := strings.Cut(word, "="); local {
+				s.local(name)
+			}
 		}
 	}
 	if len(words) > 0 && beginsArray.MatchString(words[0]) {

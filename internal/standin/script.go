@@ -49,7 +49,8 @@ func Split(script string) (all []Section) {
 			n++
 		}
 		s := Section{Text: strings.Join(lines[:n], "")}
-		if strings.Contains(s.Text, "<<") && !strings.Contains(s.Text, "((") {
+		opens := strings.ReplaceAll(s.Text, "<<<", "") // which is followed by the text itself
+		if strings.Contains(opens, "<<") && !strings.Contains(opens, "((") {
 			body, ok := document(s.Text, lines[n:])
 			if s.Document, s.broken = true, !ok; s.broken {
 				body = len(lines) - n

@@ -19,7 +19,7 @@ type scanner struct {
 // The patterns between and in words. They are compiled on first use, because few runs of the program use them.
 var (
 	operator    = lazily(`^[ \t]*(&&|\|\||;|&|\||#.*|$)[ \t]*`)
-	redirection = lazily(`^([0-9]*)(>>|>\||>|<)(&[0-9-])?[ \t]*`)
+	redirection = lazily(`^([0-9]*)(>>|>\||<<<|>|<)(&[0-9-])?[ \t]*`)
 	expansion   = lazily("^(\\$[A-Za-z_][A-Za-z0-9_]*|\\$[0-9#?$!-]|\\$\\{[^{}]*\\}|" +
 		"\\$\\((?:[^()]|\\([^()]*\\)|\\(\\([^()]*\\)\\))*\\)|`[^`]*`)")
 	lenientExpansion = lazily(`^(\$[@*]|\$\{(?:[^{}]|\$\{[^{}]*\})*\})`)
