@@ -28,27 +28,40 @@ type carriage struct {
 	lost    *flow.Packet // one to its sockets that the firewall dropped; nil: none
 	again   bool         // the firewall dropped another one like this
 	quiet   bool         // the program has sent nothing through the device
+	mute    bool         // or it does not answer a program of this host
+	refusal *refusal     // of what the sockets sent; nil: none
+	unsent  *trace.Event // a packet of the sockets that the kernel dropped; nil: none
 }
 
 // carriage watches the packets of the program's own UDP sockets if something may be wrong with them: the host has
 // several addresses, the device's MTU is that of the link to other hosts, or the program sends nothing.
-func (v *view) carriage() (found, trail []Finding) {
+func (v *view) carriage(heard []*conversation) (found, trail []Finding) {
 	c := &carriage{view: v, read: map[int]int{}, written: map[int]int{}, in: map[flow.Packet]int{},
 		out: map[flow.Packet]int{}, at: map[flow.Packet]*netcfg.Device{}}
 	if !c.carriesUDP() {
 		return nil, nil
 	}
 	several, long := c.several(), c.long() && !c.hasConnection()
-	if c.quiet = v.traffic().sent == 0; !several && !long && !c.quiet {
+	c.quiet = v.traffic().sent == 0
+	c.mute = c.quiet || slices.ContainsFunc(heard, func(t *conversation) bool {
+		return !t.answered && !t.stray && v.isOwn(t.From)
+	})
+	if !several && !long && !c.mute {
 		return nil, nil
 	}
 	c.watch(func() bool {
 		answered, asked, _ := c.answers()
 		return c.lost != nil && (c.again || c.out[mirror(*c.lost)] > 0) || asked.To.IsValid() ||
-			!c.quiet && (!long || c.carriesLong()) && (!several || answered)
+			c.mute && (c.refusal != nil && c.refusal.packets > 1 || c.stuck()) ||
+			!c.mute && (!long || c.carriesLong()) && (!several || answered)
 	})
-	if c.lost != nil {
+	switch {
+	case c.lost != nil:
 		return c.refused()
+	case c.mute && c.stuck():
+		return c.unsendable()
+	case c.mute && c.refusal != nil:
+		return v.complete("own-peer", c.refusedByPeer()), nil
 	}
 	if _, asked, answer := c.answers(); asked.To.IsValid() {
 		return v.complete("own-return", c.otherSource(asked, answer)), nil
@@ -116,7 +129,7 @@ func (c *carriage) watch(enough func() bool) {
 	begun := time.Now()
 	more := func() bool {
 		passed := time.Since(begun)
-		return passed < longest || passed < 2*longest && c.undecided()
+		return passed < longest || passed < 2*longest && (c.undecided() || c.mute && c.resolving())
 	}
 	for ; more() && !enough(); time.Sleep(pause) {
 		inner.each(func(e trace.Event) {
@@ -134,14 +147,19 @@ func (c *carriage) watch(enough func() bool) {
 func (c *carriage) carry(l *netcfg.Device, e trace.Event) {
 	p := flow.Packet{From: e.From, To: e.To, Protocol: e.Protocol, FromPort: e.FromPort, ToPort: e.ToPort}
 	from, to := netip.AddrPortFrom(p.From, p.FromPort), netip.AddrPortFrom(p.To, p.ToPort)
+	cause := netip.AddrPortFrom(e.Cause.From, e.Cause.FromPort)
 	switch {
+	case e.Passes() && !e.ToProgram && c.mine(cause, e.Cause.Protocol):
+		c.noteRefusal(e)
 	case e.Passes() && e.ToProgram && fragment(p) && c.isOwn(p.From):
 		c.written[e.Size]++
 	case p.Protocol != unix.IPPROTO_UDP:
-	case e.Passes() && e.ToProgram && c.mine(from):
+	case e.Passes() && e.ToProgram && c.mine(from, p.Protocol):
 		c.note(c.out, p, l)
 		c.written[e.Size]++
-	case e.ToProgram || !c.mine(to):
+	case e.ToProgram && e.Reason != "" && c.mine(from, p.Protocol):
+		c.unsent, c.at[p] = &e, l
+	case e.ToProgram || !c.mine(to, p.Protocol):
 	case e.Passes():
 		c.note(c.in, p, l)
 	case e.Reason == "NETFILTER_DROP" && (c.quiet || c.out[mirror(p)] > 0):
@@ -164,9 +182,10 @@ func fragment(p flow.Packet) bool {
 	return p.FromPort == 0 && (p.Protocol == unix.IPPROTO_UDP || p.Protocol == unix.IPPROTO_FRAGMENT)
 }
 
-// mine reports whether an address and a port are those of a socket of the program.
-func (c *carriage) mine(end netip.AddrPort) bool {
-	return c.isOwn(end.Addr()) && slices.ContainsFunc(c.sockets, func(s evidence.Socket) bool {
+// mine reports whether an address and a port are those of a UDP socket of the program.
+func (c *carriage) mine(end netip.AddrPort, protocol uint8) bool {
+	own := protocol == unix.IPPROTO_UDP && c.isOwn(end.Addr())
+	return own && slices.ContainsFunc(c.sockets, func(s evidence.Socket) bool {
 		local := s.Local.Addr()
 		return s.Local.Port() == end.Port() && (local.IsUnspecified() || local == end.Addr())
 	})

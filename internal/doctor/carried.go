@@ -28,7 +28,8 @@ func carriedOutStages() []stage {
 	return []stage{
 		{"ipsec", encryptedOwn}, {"firewall", hooks(firewall.Output, firewall.Postrouting, firewall.Egress)},
 		{"firewall", answers(firewall.Ingress, firewall.Prerouting, firewall.Input)}, {"rp-filter", outerPath},
-		{"own-return", ownReturn},
+		{"own-return", ownReturn}, {"uplink", ownUplink}, {"far-neighbour", farNeighbour},
+		{"own-peer", ownPeer},
 	}
 }
 

@@ -70,7 +70,7 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 	}
 	if !slices.ContainsFunc(more, explains) {
 		v.Question.Packet, v.heard = before, nil
-		seen, way := v.carriage()
+		seen, way := v.carriage(conversations)
 		more, trail = append(more, seen...), append(trail, way...)
 	}
 	if v.unheard != "" {
@@ -101,9 +101,10 @@ type conversation struct {
 	source      link.MAC // of the first one from the program; nil: this host sent it, or the device has no frames
 	packets     int
 	answered    bool
-	dropped     bool // by the firewall
-	scan        bool // the sender tries many ports of the other end
-	stray       bool // it answers packets that did not arrive through the device
+	dropped     bool   // by the firewall
+	lost        string // why the kernel dropped it; "": it did not
+	scan        bool   // the sender tries many ports of the other end
+	stray       bool   // it answers packets that did not arrive through the device
 	since       time.Time
 }
 
@@ -114,6 +115,8 @@ func (c *conversation) String() string {
 		return "seen just now: " + packets(uint64(c.packets))
 	case c.answered:
 		what = "with answers of the program"
+	case c.lost != "":
+		what = "dropped by the kernel (" + c.lost + ")"
 	case c.dropped:
 		what = "dropped by the firewall"
 	}

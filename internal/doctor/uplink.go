@@ -78,7 +78,7 @@ func (v *view) subnetOf(ip netip.Addr) netip.Prefix {
 // that the firewall has sent to another destination.
 func farNeighbour(j *journey) []Finding {
 	way, err := j.host.Find(j.packet)
-	if err != nil || way.Refusal != 0 || way.Local() || way.Index == j.layer3().Index {
+	if err != nil || way.Refusal != 0 || way.Local() || way.Index == j.layer3().Index && !j.carried() {
 		return nil
 	}
 	hop := j.packet.To
@@ -93,6 +93,9 @@ func farNeighbour(j *journey) []Finding {
 		what := fmt.Sprintf("nobody on %s answers for %s, the next hop of packets to %s", words.Escape(out.Name), hop,
 			j.packet.To)
 		t := j.traffic()
+		if j.carried() {
+			return j.ownNeighbour(hop, what)
+		}
 		if !t.unanswered() && !j.explicit() && len(j.rules) == 0 {
 			return ok(what)
 		}

@@ -41,6 +41,10 @@ type Event struct {
 	// message other than an echo request, nor a later fragment.
 	Expects bool
 	Answers bool // it is an echo reply, or accepts a TCP connection
+	// Cause is the packet that an ICMP error is about, and ICMP the type and the code of the error; a Cause without
+	// addresses: the packet is none.
+	Cause flow.Packet
+	ICMP  [2]byte
 
 	toHost  bool // it is routed to this host
 	partial bool // the route and the device that has the packet are not known
@@ -204,10 +208,27 @@ func (e *Event) parse(kind uint16, p []byte) {
 		if len(transport) >= 4 {
 			e.FromPort, e.ToPort = binary.BigEndian.Uint16(transport), binary.BigEndian.Uint16(transport[2:])
 		}
+	case unix.IPPROTO_ICMP:
+		e.parseError(transport, unreachable4)
 	case unix.IPPROTO_ICMPV6:
+		e.parseError(transport, unreachable6)
 		e.parseDiscovery(transport)
 	}
 	e.Expects, e.Answers = expects(e.Protocol, transport), answers(e.Protocol, transport)
+}
+
+// The types of the ICMP errors "destination unreachable".
+const unreachable4, unreachable6 = 3, 1
+
+// parseError reads the beginning of the packet that an ICMP error is about.
+func (e *Event) parseError(p []byte, kind byte) {
+	const header = 8
+	if len(p) < header || p[0] != kind {
+		return
+	}
+	var cause Event
+	cause.parse(e.ethernet, p[header:])
+	e.Cause, e.ICMP = cause.Packet, [2]byte(p)
 }
 
 // parseDiscovery reads the address of an IPv6 neighbour solicitation or advertisement.

@@ -25,3 +25,42 @@ healthy(
     "tap0",
     setup=BRANCH + "branch mode transport level use",
     probe="ip netns exec g ping -c1 -W1 198.51.100.9", requires="ip xfrm policy")
+
+# server: starts the other end of the tunnel, which is 198.51.100.9 too
+DAEMON = """
+    far; ip -n far addr add 198.51.100.9/32 dev lo; ip route add default via 203.0.113.2
+    server() { ip netns exec far "$PY" "$HELPER" vpn tun0 1194 & wait_for "ip -n far link show tun0"
+      ip -n far addr add 10.0.0.2/24 dev tun0; ip -n far link set tun0 up; }
+    make_tun
+"""
+
+broken(
+    "nothing listens at the other end of the tunnel: it refuses the packets of the VPN daemon",
+    "tun0",
+    setup=DAEMON + "S vpn tun0 1194 203.0.113.2 & attached tun0; again to_guest",
+    want=r"203\.0\.113\.2 refuses what the attached program sends to its UDP port 1194: ICMP port unreachable",
+    level="error",
+    probe="to_guest",
+    repair="server")
+
+broken(
+    "the route to the VPN server is one through the gateway of another network, which nobody has here",
+    "tun0",
+    setup=DAEMON + """
+        server; S vpn tun0 1194 198.51.100.9 & attached tun0
+        ip route add 198.51.100.9/32 via 203.0.113.254; again to_guest
+        """,
+    want=r"packets of the attached program are lost.*203\.0\.113\.254.*198\.51\.100\.9",
+    level="error",
+    probe="to_guest",
+    repair="ip route replace 198.51.100.9/32 via 203.0.113.2",
+    fix=True)
+
+healthy(
+    "the route to the VPN server is one of its own, through the default gateway",
+    "tun0",
+    setup=DAEMON + """
+        server; S vpn tun0 1194 198.51.100.9 & attached tun0; wait_for to_guest
+        ip route add 198.51.100.9/32 via 203.0.113.2; again to_guest
+        """,
+    probe="to_guest")
