@@ -8,6 +8,7 @@ import (
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // answersHere finds connections from other networks to the address of another link, whose answers leave through the
@@ -34,12 +35,28 @@ func answersHere(v *view) []Finding {
 		if err != nil || way.Refusal != 0 || way.Index != d.Index || !v.byDefault(p) {
 			continue
 		}
-		return one(Warning, fmt.Sprintf("answers from %s, an address of %s, to %s leave through it", local,
-			words.Escape(l.Name), remote), fmt.Sprintf("the connection to the TCP port %d waits for the other end, "+
-			"which does not get the answers: they leave through another link than the one of their address",
-			s.Local.Port()), v.outThrough(l, p))
+		return v.misled(l, p, fmt.Sprintf("the connection to the TCP port %d waits for the other end, which does not "+
+			"get the answers", s.Local.Port()))
 	}
 	return nil
+}
+
+// strayAnswer reports an answer that was seen on the device, to a packet that came through another link.
+func (v *view) strayAnswer(c *conversation) []Finding {
+	l := v.holderOf(c.From)
+	p := flow.Packet{From: c.From, To: c.To, Protocol: c.Protocol}
+	if l == nil || l.Index == v.device.Index || l.Name == v.device.Master || l.Kind == "loopback" || !v.byDefault(p) {
+		return nil
+	}
+	return v.misled(l, p, "the packets of the other end arrive through "+words.Escape(l.Name)+
+		", and other networks drop such answers")
+}
+
+// misled reports answers from the address of another link that leave through the device.
+func (v *view) misled(l *netcfg.Device, p flow.Packet, means string) []Finding {
+	return one(Warning, fmt.Sprintf("answers from %s, an address of %s, to %s leave through it", p.From,
+		words.Escape(l.Name), p.To), means+": they leave through another link than the one of their address",
+		v.outThrough(l, p))
 }
 
 // byDefault reports whether a default route leads a packet of this host on, or one of the halves that replace it.

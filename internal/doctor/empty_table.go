@@ -3,8 +3,6 @@ package doctor
 import (
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
@@ -40,32 +38,4 @@ func emptyTable(v *view) []Finding {
 // selects reports whether a rule is for packets that arrive through a device, or that some addresses or users send.
 func selects(r rtnl.Rule) bool {
 	return r.In != "" && r.In != "lo" || r.From.IsValid() && r.From.Bits() > 0 || r.ByUID
-}
-
-// strayAnswer reports that answers of this host to hosts elsewhere leave through the device, and not through the link
-// with the address that was asked.
-func (v *view) strayAnswer(c *conversation) []Finding {
-	at := v.holderOf(c.From)
-	if at == nil || at.Index == v.layer3().Index || at.Index == v.device.Index || at.Kind == "loopback" {
-		return nil
-	}
-	return one(Warning, fmt.Sprintf("answers of this host from %s, the address of %s, to %s leave through it", c.From,
-		v.nameOf(at.Index), c.To), "the packets that they answer arrive through "+v.nameOf(at.Index)+", and the "+
-		"route to their senders leads through the device: other networks drop such answers", v.sameLink(c, at.Index)...)
-}
-
-// sameLink returns how to send packets from an address through the link that has it.
-func (v *view) sameLink(c *conversation, index int) []fix.Fix {
-	const table = "128"
-	for _, r := range v.host.RoutesThrough(index) {
-		if r.Type == unix.RTN_UNICAST && r.To.Bits() == 0 && r.Via.IsValid() && r.To.Addr().Is6() == c.From.Is6() {
-			options := family(c.From)
-			route := ip(append(options, "route", "add", "default", "via", r.Via.String(), "dev", v.called(index),
-				"table", table)...)
-			rule := ip(append(options, "rule", "add", "from", c.From.String(), "lookup", table)...)
-			return fixes(fix.Run(route, rule))
-		}
-	}
-	return fixes(fix.Sentence(fmt.Sprintf("add a policy rule from %s to a table whose default route leads through %s",
-		c.From, v.nameOf(index))))
 }

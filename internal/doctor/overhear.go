@@ -53,7 +53,7 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 		switch {
 		case len(seen) > 0:
 		case c.stray:
-			seen = v.complete("return-route", v.strayAnswer(c))
+			seen = v.complete("answers", v.strayAnswer(c))
 		case c.Resolves:
 			seen, way = v.unresolvable(c)
 		default:
