@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"strconv"
 	"unsafe"
 
 	"github.com/tunadm/tunadm/internal/cause"
@@ -107,12 +108,29 @@ func Renew(fd int, tap bool) error {
 		{unix.TUNSETSTEERINGEBPF, -1}, {unix.TUNSETFILTEREBPF, -1},
 	}
 	if tap {
-		settings = append(settings, setting{unix.TUNSETTXFILTER, 0}, setting{unix.TUNDETACHFILTER, 0})
+		settings = append(settings, setting{unix.TUNSETTXFILTER, 0})
 	}
 	for _, one := range settings {
 		if err := unix.IoctlSetPointerInt(fd, one.request, one.value); err != nil {
 			return &cause.Error{What: "reset", Err: err}
 		}
 	}
+	if !tap {
+		return nil
+	}
+	if err := detachFilter(fd); err != nil {
+		return &cause.Error{What: "reset", Err: err}
+	}
 	return nil
+}
+
+// detachFilter removes a filter of packets. The number of the request contains the size of its argument, struct
+// sock_fprog, which is not read; a 64-bit kernel does not know that of a 32-bit program.
+func detachFilter(fd int) error {
+	const wider = 8 << 16 // bytes more in a 64-bit kernel
+	err := unix.IoctlSetPointerInt(fd, unix.TUNDETACHFILTER, 0)
+	if err == unix.EINVAL && strconv.IntSize == 32 {
+		err = unix.IoctlSetPointerInt(fd, unix.TUNDETACHFILTER+wider, 0)
+	}
+	return err
 }
