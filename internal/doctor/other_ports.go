@@ -117,11 +117,21 @@ func (j *journey) uplinks(p *evidence.Port) (all []*evidence.Port) {
 	return all
 }
 
+// portsOf returns how many ports a bridge has.
+func (j *journey) portsOf(bridge int) (n int) {
+	for number, p := range j.host.Ports() {
+		if p.Bridge == bridge && number != bridge {
+			n++
+		}
+	}
+	return n
+}
+
 // deadEnd returns the other end of a port that is a veth if nothing in this network namespace uses it, and this host is
-// no end of the bridge itself; nil: something may.
+// no end of the bridge itself, which only joins the two; nil: something may.
 func (j *journey) deadEnd(o *evidence.Port, br *netcfg.Device) *netcfg.Device {
 	end := j.byIndex(j.host.Peer(o.Index))
-	if end == nil || end.Master != "" || !end.Up || len(own(end)) > 0 || len(own(br)) > 0 ||
+	if end == nil || j.portsOf(br.Index) > 2 || end.Master != "" || !end.Up || len(own(end)) > 0 || len(own(br)) > 0 ||
 		len(j.host.Uppers(end.Index)) > 0 ||
 		len(j.host.Filters(end.Index, evidence.Ingress)) > 0 || j.host.Captured(end.Index) {
 		return nil

@@ -201,20 +201,27 @@ func (v *view) asksNobody(r *request) bool {
 func (v *view) askedOnce(r *request) bool { return r.count == 1 && v.asksNobody(r) }
 
 // nobodyHas finds a host behind the device that asks again for one of the same network which does not exist, and gets
-// no answers from other networks: that may be its gateway.
+// no answers from other networks, and the address is usual for a gateway.
 func (v *view) nobodyHas(r *request) []Finding {
 	dev := v.layer3()
 	if r.talks || r.count < 2 || !v.asksNobody(r) {
 		return nil
 	}
 	for _, a := range own(dev) {
-		if a.Subnet().Contains(r.asks) {
+		if isGateway(r.asks, a.Subnet()) {
 			return one(Warning, fmt.Sprintf("%s, behind it, asks for the MAC address of %s, and nobody answers", r.from,
 				r.asks), fmt.Sprintf("no host has this address; this host, which may be its gateway, has %s", a.Local),
 				fix.Sentence(fmt.Sprintf("start the host %s, or use %s as the gateway of %s", r.asks, a.Local, r.from)))
 		}
 	}
 	return nil
+}
+
+// isGateway reports whether an address is the first or the last one of a network, as those of gateways usually are:
+// other hosts may be off.
+func isGateway(ip netip.Addr, subnet netip.Prefix) bool {
+	first := subnet.Masked().Addr().Next()
+	return subnet.Contains(ip) && (ip == first || ip.Is4() && !subnet.Contains(ip.Next().Next()))
 }
 
 // noProxyFor finds a host behind the device that asks for one elsewhere, such as a gateway that exists nowhere, and for
