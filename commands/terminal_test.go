@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net/netip"
 	"os"
 	"os/exec"
 	"regexp"
@@ -180,7 +179,7 @@ new              -       -          -         -       -          -
 // column is shown or named as hidden.
 func TestListFits(t *testing.T) {
 	id := &users.ID{Number: 4000000000, Name: "a-user-with-a-long-name"}
-	address := netcfg.Address{Local: netip.MustParseAddr("2001:db8:1111:2222:3333:4444:5555:6666"), Bits: 128}
+	address, _ := netcfg.ParseAddress("2001:db8:1111:2222:3333:4444:5555:6666/128")
 	namespace, most := "a-long-namespace", uint64(math.MaxUint64)
 	d := &netcfg.Device{
 		Name: "fifteen-letters", Kind: "tun", Mode: link.TAP, MTU: 65535, MAC: link.MAC{2, 0, 0, 0, 0, 1},

@@ -137,7 +137,7 @@ func (p *planner) addressInTheWay() (asked Address, other *Address) {
 	}
 	for _, asked = range p.want.addresses() {
 		for _, a := range staying[asked.Local] {
-			if !a.same(asked) && (a.Local.Is6() || a.subnet() == asked.subnet()) {
+			if !a.same(asked) && (a.Local.Is6() || a.Subnet() == asked.Subnet()) {
 				return asked, &a
 			}
 		}

@@ -63,7 +63,7 @@ type ownedAddress struct {
 func decodeAddress(body []byte) (ownedAddress, bool) {
 	a := rtnl.Address{}
 	ok := a.Unmarshal(body)
-	return ownedAddress{Address: Address{Local: a.Local, Peer: a.Peer, Bits: a.Bits, kept: kept{
+	return ownedAddress{Address: Address{Address: a.Address, kept: kept{
 		message:   a.Message,
 		origin:    a.Origin,
 		tentative: a.Flags&unix.IFA_F_TENTATIVE != 0,
@@ -116,7 +116,7 @@ func decodeAnyRoute(body []byte, family int) (ownedRoute, bool) {
 func (d *Device) derives(r Route) bool {
 	return !r.Via.IsValid() && (r.table() == link.TableMain || d.MasterKind == "vrf") &&
 		slices.ContainsFunc(d.Addresses, func(a Address) bool {
-			return a.Local == r.Source && a.subnet() == r.To && !a.kept.routeless
+			return a.Local == r.Source && a.Subnet() == r.To && !a.kept.routeless
 		})
 }
 

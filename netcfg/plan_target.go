@@ -30,7 +30,7 @@ func stays[T interface{ Foreign() bool }](x T, all bool, exactly, remove interfa
 func (p *planner) targetAddresses() []Address {
 	w := p.want
 	var target []Address
-	was := map[addressKey]Address{} // an address that comes back has the flags and the lifetimes that it had
+	was := map[link.Address]Address{} // an address that comes back has the flags and the lifetimes that it had
 	exactly, goes, there := setOfAddresses(w.addresses()), setOfAddresses(w.RemoveAddresses), addressSet{}
 	for _, a := range p.origin().Addresses {
 		lost := a.Local.Is6() && (p.goesDown() || p.withoutIPv6)
@@ -38,7 +38,7 @@ func (p *planner) targetAddresses() []Address {
 			target = append(target, a)
 			there.add(a)
 		} else if lost {
-			was[a.key()] = a
+			was[a.Address] = a
 		}
 	}
 	asked, newest := w.addresses(), 0
@@ -46,7 +46,7 @@ func (p *planner) targetAddresses() []Address {
 		asked = p.have.Addresses
 	}
 	for _, a := range asked {
-		if lost, known := was[a.key()]; known {
+		if lost, known := was[a.Address]; known {
 			a = lost
 		}
 		switch {
@@ -122,7 +122,7 @@ func dropped(have, remove []Address) []Address {
 	var along []Address
 	left := slices.Clone(have)
 	for _, r := range remove {
-		inSubnet := func(a Address) bool { return a.Local.Is4() && a.subnet() == r.subnet() }
+		inSubnet := func(a Address) bool { return a.Local.Is4() && a.Subnet() == r.Subnet() }
 		primary := slices.IndexFunc(left, inSubnet)
 		isPrimary := primary >= 0 && left[primary].same(r)
 		left = slices.DeleteFunc(left, r.same)

@@ -77,11 +77,11 @@ func (s *Spec) Check() error {
 // checkTwice returns an error if an address or a route is asked for twice.
 func (s *Spec) checkTwice() error {
 	addresses, routes := s.addresses(), s.routes()
-	seen := make(map[addressKey]bool, len(addresses))
+	seen := make(map[link.Address]bool, len(addresses))
 	for _, a := range addresses {
-		key := a.key()
+		key := a.Address
 		if a.Local.Is6() {
-			key = addressKey{local: a.Local} // IPv6 allows an address once, with any prefix length
+			key = link.Address{Local: a.Local} // IPv6 allows an address once, with any prefix length
 		}
 		if seen[key] {
 			return badSpec("address %s: asked for twice", a)

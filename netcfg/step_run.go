@@ -44,7 +44,7 @@ func (s Step) encodeAddress(kind, flags int) *nl.NetlinkRequest {
 	if a.kept.message != nil && kind == unix.RTM_NEWADDR { // it may still exist: some kernels promote secondaries
 		flags = unix.NLM_F_CREATE | unix.NLM_F_REPLACE
 	}
-	to := rtnl.Address{Index: s.Index, Local: a.Local, Peer: a.Peer, Bits: a.Bits, Message: a.kept.message}
+	to := rtnl.Address{Index: s.Index, Address: a.Address, Message: a.kept.message}
 	return to.Marshal(kind, flags)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -91,15 +92,19 @@ func noAddress(v *view) []Finding {
 // freeAddress returns an address from a network that no link of this host uses.
 func (v *view) freeAddress(ipv6 bool) netcfg.Address {
 	for n := range 128 {
-		a := netcfg.Address{Local: netip.AddrFrom4([4]byte{192, 168, byte(77 + n), 1}), Bits: 24}
+		a := withLength(netip.AddrFrom4([4]byte{192, 168, byte(77 + n), 1}), 24)
 		if ipv6 {
-			a = netcfg.Address{Local: netip.AddrFrom16([16]byte{0: 0xfd, 2: 0x77, 7: byte(n), 15: 1}), Bits: 64}
+			a = withLength(netip.AddrFrom16([16]byte{0: 0xfd, 2: 0x77, 7: byte(n), 15: 1}), 64)
 		}
 		if !v.overlaps(a.Subnet()) {
 			return a
 		}
 	}
-	return netcfg.Address{Local: netip.AddrFrom4([4]byte{10, 77, 0, 1}), Bits: 24}
+	return withLength(netip.AddrFrom4([4]byte{10, 77, 0, 1}), 24)
+}
+
+func withLength(ip netip.Addr, bits int) netcfg.Address {
+	return netcfg.Address{Address: link.Address{Local: ip, Bits: bits}}
 }
 
 // overlaps reports whether the network of an address of this host overlaps another network.

@@ -24,7 +24,7 @@ func (f tree) read(path string) ([]byte, error) {
 func addresses(list ...string) (found []netcfg.Address) {
 	for _, text := range list {
 		p := netip.MustParsePrefix(text)
-		found = append(found, netcfg.Address{Local: p.Addr(), Bits: p.Bits()})
+		found = append(found, withLength(p.Addr(), p.Bits()))
 	}
 	return found
 }

@@ -208,9 +208,7 @@ func (v *view) addressesAt(numbers []int, ipv6 bool) iter.Seq2[int, netcfg.Addre
 	}
 }
 
-func addressOf(a rtnl.Address) netcfg.Address {
-	return netcfg.Address{Local: a.Local, Peer: a.Peer, Bits: a.Bits}
-}
+func addressOf(a rtnl.Address) netcfg.Address { return netcfg.Address{Address: a.Address} }
 
 // sharing returns another port of the bridge of the device that has its MAC address, or nil.
 func (v *view) sharing(d *netcfg.Device) *netcfg.Device {

@@ -12,7 +12,6 @@ import (
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/trace"
 	"github.com/tunadm/tunadm/internal/words"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A request is an ARP request or a neighbour solicitation of a host for the MAC address of another one.
@@ -170,7 +169,7 @@ func (v *view) refusesAnswer(r *request) []Finding {
 			fix.Run(ip("link", "set", "dev", dev.Name, "arp", "on")))
 	}
 	if r.asks.Is6() {
-		if holder.Index == dev.Index || !usable(netcfg.Address{Local: r.asks}) {
+		if holder.Index == dev.Index || !usable(withLength(r.asks, 128)) {
 			return nil
 		}
 		return one(Error, fmt.Sprintf("this host answers no neighbour solicitations for %s that arrive through %s",

@@ -100,7 +100,8 @@ func (l *Loop) change(end int, d *netcfg.Device) netcfg.Change {
 		l.memory.Devices = append(l.memory.Devices, was)
 	}
 	for _, ip := range missing {
-		want.AddAddresses = append(want.AddAddresses, netcfg.Address{Local: ip, Bits: ip.BitLen()})
+		alone := link.Address{Local: ip, Bits: ip.BitLen()}
+		want.AddAddresses = append(want.AddAddresses, netcfg.Address{Address: alone})
 	}
 	want.AddRoutes = routes
 	return c

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -17,13 +18,11 @@ const OriginKernelLinkLocal = 3
 
 // An Address is an RTM_NEWADDR or RTM_DELADDR message.
 type Address struct {
-	Index   int // of the link
-	Local   netip.Addr
-	Peer    netip.Addr // invalid: none
-	Bits    int        // prefix length, of Peer if there is one
-	Flags   uint32     // IFA_F_*
-	Origin  uint8      // what added it; 0: not recorded
-	Message []byte     // the whole body, with lifetimes and label, to send it again
+	link.Address
+	Index   int    // of the link
+	Flags   uint32 // IFA_F_*
+	Origin  uint8  // what added it; 0: not recorded
+	Message []byte // the whole body, with lifetimes and label, to send it again
 }
 
 // Unmarshal reads the body of a message. It returns false if the body is too short or has no address.
@@ -40,7 +39,8 @@ func (a *Address) Decode(body []byte) bool {
 	if len(body) < unix.SizeofIfAddrmsg {
 		return false
 	}
-	*a = Address{Index: int(Uint32(body[4:])), Bits: int(body[1]), Flags: uint32(body[2])}
+	*a = Address{Index: int(Uint32(body[4:])), Flags: uint32(body[2])}
+	a.Bits = int(body[1])
 	var local, other netip.Addr
 	for kind, value := range Attributes(body[unix.SizeofIfAddrmsg:]) {
 		switch kind {

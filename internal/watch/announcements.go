@@ -195,7 +195,7 @@ func (w *watcher) address(body []byte, gone bool) {
 		return
 	}
 	before := w.known[message.Index]
-	a := netcfg.Address{Local: message.Local, Peer: message.Peer, Bits: message.Bits}
+	a := netcfg.Address{Address: message.Address}
 	d := *before
 	d.Addresses = slices.DeleteFunc(slices.Clone(d.Addresses), same(a))
 	if !gone {

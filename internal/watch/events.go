@@ -102,7 +102,7 @@ func compare(before, after *netcfg.Device) (events []Event) {
 // same returns a function that reports whether an address is a. The other properties of an address, such as its
 // lifetimes, are no events.
 func same(a netcfg.Address) func(netcfg.Address) bool {
-	return func(b netcfg.Address) bool { return a.Local == b.Local && a.Peer == b.Peer && a.Bits == b.Bits }
+	return func(b netcfg.Address) bool { return a.Address == b.Address }
 }
 
 // attachments returns the events of programs that detached and attached. A program that is not visible is nil. If it is

@@ -82,7 +82,7 @@ func (w *watcher) observe() ([]*netcfg.Device, error) {
 			w.ns.NameAll(devices)
 			for _, d := range devices {
 				for i, a := range d.Addresses { // the kernel's messages would stay in memory
-					d.Addresses[i] = netcfg.Address{Local: a.Local, Peer: a.Peer, Bits: a.Bits}
+					d.Addresses[i] = netcfg.Address{Address: a.Address}
 				}
 			}
 			return devices, nil
