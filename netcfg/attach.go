@@ -93,7 +93,9 @@ func (ns *Namespace) attachable(d *Device, a Attachment) error {
 	case a.Queues > 1 && !d.MultiQueue:
 		return &cause.Error{Device: a.Device, Cause: cause.WrongQueues, Detail: "it is single-queue"}
 	case d.InUse() && (a.Alone || !d.MultiQueue):
-		return ns.busy(d)
+		if e := ns.busy(d); !e.Released || !ns.Recount(d) {
+			return e
+		}
 	}
 	return nil
 }

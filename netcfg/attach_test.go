@@ -45,11 +45,21 @@ func TestAttach(t *testing.T) {
 	if err == nil {
 		t.Errorf("a header without a packet: %d", n)
 	}
+	used, err := ns.Devices("tun7")
+	if err != nil || !used[0].InUse() {
+		t.Fatalf("%+v, %v", used, err)
+	}
+	if err := ns.Detach([]*Attached{one}); err != nil {
+		t.Error(err)
+	}
+	if err := ns.attachable(used[0], Attachment{Device: "tun7"}); err != nil || used[0].InUse() {
+		t.Errorf("after its program has detached: %v, %d queues", err, used[0].Queues)
+	}
 	three := attach(t, ns, Attachment{Device: "tap8", Queues: 3})
 	if now, err := ns.Devices("tap8"); err != nil || now[0].Queues != 3 {
 		t.Errorf("%+v, %v", now, err)
 	}
-	if err := ns.Detach([]*Attached{one, three}); err != nil {
+	if err := ns.Detach([]*Attached{three}); err != nil {
 		t.Error(err)
 	}
 }
