@@ -147,8 +147,9 @@ func (v *view) called(index int) string {
 	return ""
 }
 
-// heard returns what the program has sent and received. The multicast of the bridge itself is left out, unless this
-// host has talked to the program: there may have been more of it before the program attached.
+// heard returns what the program has sent and received. The IPv6 multicast of this host and of other ports, which the
+// bridge sends to each port, is left out, unless this host has talked to the program: there may have been more of it
+// before the program attached.
 func (j *journey) heard(p *evidence.Port, br *netcfg.Device) traffic {
 	t := j.traffic()
 	behind := j.behind(p)
@@ -159,7 +160,9 @@ func (j *journey) heard(p *evidence.Port, br *netcfg.Device) traffic {
 			return t
 		}
 	}
-	t.received -= min(t.received, j.host.Counter("dev_snmp6/"+br.Name, "", "Ip6OutMcastPkts"))
+	for _, flooded := range []string{"Ip6OutMcastPkts", "Ip6InMcastPkts"} {
+		t.received -= min(t.received, j.host.Counter("dev_snmp6/"+br.Name, "", flooded))
+	}
 	return t
 }
 
