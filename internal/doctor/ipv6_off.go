@@ -2,16 +2,14 @@ package doctor
 
 import "github.com/tunadm/tunadm/internal/fix"
 
-// ipv6Off finds a device without IPv6 where new devices have it.
+// ipv6Off finds a device without IPv6. On one that carries IPv4 packets in both directions, this is meant.
 func ipv6Off(v *view) []Finding {
 	d := v.device
-	off, _ := v.setting("ipv6", d.Name, "disable_ipv6")
-	usual, _ := v.setting("ipv6", "default", "disable_ipv6")
-	switch {
-	case off != "1" || d.Master != "":
+	if off, _ := v.setting("ipv6", d.Name, "disable_ipv6"); off != "1" || d.Master != "" {
 		return nil
-	case usual == "1": // it is off on the whole host, which may be meant
-		return ok("IPv6 is off on it, as on each new device (disable_ipv6)")
+	}
+	if t := v.traffic(); t.sent > 0 && t.received > 0 {
+		return ok("IPv6 is off on it (disable_ipv6), and IPv4 packets pass in both directions")
 	}
 	return v.withoutIPv6()
 }

@@ -169,8 +169,12 @@ func keepUser(d *netcfg.Device) []string {
 
 // anyone finds a device that has neither an owner nor a group.
 func anyone(v *view) []Finding {
-	if v.device.Access != (users.Access{}) || !v.device.Persist {
+	d := v.device
+	switch {
+	case d.Access != (users.Access{}) || !d.Persist:
 		return nil
+	case d.InUse() && !d.MultiQueue:
+		return ok("it has neither an owner nor a group, and its only queue is in use: no other user may attach now")
 	}
 	owner := "root"
 	if v.Device != "" && !v.person.Admin {
@@ -178,5 +182,5 @@ func anyone(v *view) []Finding {
 	}
 	return opinion(one(Warning, "it has neither an owner nor a group",
 		"every local user who can open /dev/net/tun may attach to it and become its owner",
-		fix.Run(fix.Tunadm("set", v.device.Name, "--user", owner))))
+		fix.Run(fix.Tunadm("set", d.Name, "--user", owner))))
 }

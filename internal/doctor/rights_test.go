@@ -67,6 +67,11 @@ func TestOwnerAndModeChecks(t *testing.T) {
 			want: "warning it has neither an owner nor a group", fix: "tunadm set tun0 --user root"},
 		"no owner, no group, asked for a user": {look: anyone, device: owned(nil, nil), person: user, question: asked,
 			want: "warning it has neither an owner nor a group", fix: "tunadm set tun0 --user kim"},
+		"no owner, no group, in use": {look: anyone, want: "ok",
+			device: tun0(func(d *netcfg.Device) { d.Access = users.Access{} })},
+		"no owner, no group, more queues": {look: anyone, person: root, device: tun0(func(d *netcfg.Device) {
+			d.MultiQueue, d.Access = true, users.Access{}
+		}), want: "warning it has neither an owner nor a group", fix: "tunadm set tun0 --user root"},
 		"an owner": {look: anyone, device: owned(&kim, nil), person: root},
 		"not persistent": {look: anyone,
 			device: tun0(func(d *netcfg.Device) { d.Persist, d.Access = false, users.Access{} })},

@@ -26,8 +26,6 @@ func TestAddressChecks(t *testing.T) {
 			network: netcfg.Network{Links: []*netcfg.Device{lan}},
 			want:    "error eth1 also has an address in 10.0.0.0/24",
 			fix:     "tunadm set tun0 --remove-address 10.0.0.1/24 --add-address 192.168.77.1/24"},
-		"IPv6 off": {look: ipv6Off, device: tun0(), files: tree{"/proc/sys/net/ipv6/conf/tun0/disable_ipv6": "1\n"},
-			want: "warning IPv6 is off on it (disable_ipv6)", fix: "sysctl -w net.ipv6.conf.tun0.disable_ipv6=0"},
 		"its own address": {look: ownAddress, device: tun0(), want: "ok"},
 		"a stale rule": {look: leftRules, device: tun0(), network: netcfg.Network{Rules: []rtnl.Rule{{Priority: 77,
 			In: "t x", Detached: true, Table: 100}}}, fix: "ip rule del pref 77 iif 't x' lookup 100",

@@ -21,6 +21,16 @@ healthy(
     probe="to_far")
 
 healthy(
+    "no owner, IPv6 is off on the device, and IPv4 packets pass",
+    "tap0",
+    setup="""
+        ip tuntap add dev tap0 mode tap; sysctl -qw net.ipv6.conf.tap0.disable_ipv6=1
+        ip addr add 169.254.0.2/30 dev tap0; ip link set tap0 up; guest g tap0 tap 169.254.0.1/30
+        again ping -c1 -W1 169.254.0.1; ping -c2 -i0.2 -W1 169.254.0.1
+        """,
+    probe="ping -c1 -W1 169.254.0.1")
+
+healthy(
     "firewalld with the device in the zone trusted",
     "tun0",
     setup="""
