@@ -183,6 +183,19 @@ func TestLinkChecks(t *testing.T) {
 			network: netcfg.Network{Links: []*netcfg.Device{{Index: 9, Addresses: addresses("fd00::1/64")}}},
 			want:    "warning its MTU is 1000, but IPv6 requires 1280", fix: "tunadm set tun0 --mtu 1280"},
 
+		"frames to its own MAC address": {look: otherMACs,
+			device: tun0(func(d *netcfg.Device) { d.Mode = link.TAP })},
+		"frames to another MAC address": {look: otherMACs,
+			device: tun0(func(d *netcfg.Device) {
+				d.Mode, d.MAC, d.Stats.RxOtherHost = link.TAP, link.MAC{2, 0, 0, 0, 0, 7}, 2
+			}),
+			want: "warning the program sent 2 packets to a MAC address other than that of the tap, 02:00:00:00:00:07",
+			fix:  "make the program resolve the MAC address by ARP"},
+	})
+}
+
+func TestDeclaredChecks(t *testing.T) {
+	checkAll(t, map[string]situation{
 		"as declared": {look: declared, device: tun0(), declared: &netcfg.Spec{Name: "tun0"}},
 		"not as declared": {look: declared, device: tun0(),
 			declared: &netcfg.Spec{Name: "tun0", Link: netcfg.Link{MTU: &br0.MTU}},
@@ -199,14 +212,5 @@ func TestLinkChecks(t *testing.T) {
 			fix:      "create br7, then run tunadm apply; or declare it: [bridge.br7]"},
 		"declared in another namespace": {look: declared, device: tun0(), question: Question{Netns: "blue"},
 			declared: &netcfg.Spec{Name: "tun0", Link: netcfg.Link{MTU: &br0.MTU}}},
-
-		"frames to its own MAC address": {look: otherMACs,
-			device: tun0(func(d *netcfg.Device) { d.Mode = link.TAP })},
-		"frames to another MAC address": {look: otherMACs,
-			device: tun0(func(d *netcfg.Device) {
-				d.Mode, d.MAC, d.Stats.RxOtherHost = link.TAP, link.MAC{2, 0, 0, 0, 0, 7}, 2
-			}),
-			want: "warning the program sent 2 packets to a MAC address other than that of the tap, 02:00:00:00:00:07",
-			fix:  "make the program resolve the MAC address by ARP"},
 	})
 }
