@@ -86,7 +86,11 @@ func printBridge(s *netcfg.Spec, line func(key, value string)) {
 		line(k.name, k.print(s))
 	}
 	if s.Kind == netcfg.Bridge && len(s.Ports) > 0 {
-		line("ports", "[\""+strings.Join(s.Ports, "\", \"")+"\"]")
+		ports := make([]portName, len(s.Ports))
+		for i, name := range s.Ports {
+			ports[i] = portName(name)
+		}
+		line("ports", tomlList(ports))
 	}
 	if s.MoveAddresses {
 		line("move_addresses", "true")

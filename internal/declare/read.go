@@ -53,7 +53,7 @@ func (d *Declaration) mistake(format string, args ...any) *Mistake {
 func Read(operands []string) ([]Declaration, error) {
 	paths, mistakes := findFiles(operands)
 	var all []Declaration
-	declared, addresses := map[string]Place{}, map[string]Place{}
+	declared, addresses := map[string]Place{}, map[string]Declaration{}
 	for _, path := range paths {
 		declarations, wrong := readFile(path)
 		all = slices.Grow(all, len(declarations))
@@ -68,11 +68,14 @@ func Read(operands []string) ([]Declaration, error) {
 				continue
 			}
 			mac := d.Spec.MAC.String()
-			if first, twice := addresses[mac]; twice {
+			first, twice := addresses[mac]
+			if twice && !first.joins(&d) && !d.joins(&first) {
 				text := "device %q has the MAC address %s of the device declared at %s"
-				wrong = append(wrong, d.mistake(text, d.Spec.Name, mac, first))
+				wrong = append(wrong, d.mistake(text, d.Spec.Name, mac, first.place))
 			}
-			addresses[mac] = d.place
+			if !first.joins(&d) {
+				addresses[mac] = d
+			}
 		}
 		mistakes = append(mistakes, wrong...)
 	}
@@ -82,6 +85,13 @@ func Read(operands []string) ([]Declaration, error) {
 		errs[i] = m
 	}
 	return all, errors.Join(errs...)
+}
+
+// joins reports whether the device is declared as a port of the bridge, which by default has the MAC address of one of
+// its ports.
+func (d *Declaration) joins(bridge *Declaration) bool {
+	m := d.Spec.Master
+	return m != nil && bridge.Spec.Kind == netcfg.Bridge && m.Name == bridge.Spec.Name
 }
 
 // wrongPorts returns the mistakes of ports that are declared as something else.

@@ -109,6 +109,27 @@ func TestHintsOfFiles(t *testing.T) {
 	}
 }
 
+// TestAPortMayHaveTheMACOfItsBridge reads a bridge that has the MAC address of its port, as the kernel chooses it. A
+// third device cannot have it.
+func TestAPortMayHaveTheMACOfItsBridge(t *testing.T) {
+	bridge, mac := "[bridge.br0]\nmac = \"02:00:5e:10:00:01\"\n", "mac = \"02:00:5e:10:00:01\"\nmaster = \"br0\"\n"
+	path := filepath.Join(t.TempDir(), "f.toml")
+	for text, twice := range map[string]bool{
+		bridge + "[device.tap1]\n" + mac:                                 false,
+		"[device.tap1]\n" + mac + bridge:                                 false,
+		bridge + "[device.tap1]\n" + mac + "[device.tap2]\n" + mac:       true,
+		"[device.tap1]\n" + mac + bridge + "[device.tap2]\n" + mac:       true,
+		bridge + strings.Replace("[device.tap1]\n"+mac, "br0", "br1", 1): true,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read([]string{path}); (err != nil) != twice {
+			t.Errorf("%s\ngot %v", text, err)
+		}
+	}
+}
+
 // TestOneMACForTwoDevices: two devices of one Ethernet segment cannot have the same address.
 func TestOneMACForTwoDevices(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f.toml")
