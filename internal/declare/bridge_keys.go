@@ -131,10 +131,12 @@ func sysctlKey() key {
 		var wrong valueErrors
 		for _, pair := range v.items {
 			to := pair.items[0]
-			one, err := sysctl.Parse(dotted(pair.text), to.text)
-			if err == nil && to.kind != unstable.String && to.kind != unstable.Integer {
-				err = errors.New("must be a string in quotes or an integer")
+			text, err := sysctlText(to)
+			if err != nil {
+				wrong = append(wrong, valueErrors{{at: to.at, text: err.Error()}}...)
+				continue
 			}
+			one, err := sysctl.Parse(dotted(pair.text), text)
 			if err != nil {
 				wrong = append(wrong, valueErrors{{at: pair.at, text: err.Error()}}...)
 			}
@@ -146,6 +148,21 @@ func sysctlKey() key {
 		return nil
 	}
 	return k
+}
+
+// sysctlText returns the value of a sysctl as the kernel reads it: an integer of TOML in decimal.
+func sysctlText(v value) (string, error) {
+	switch v.kind {
+	case unstable.String:
+		return v.text, nil
+	case unstable.Integer:
+		n, err := parseInteger(v.text)
+		if err != nil {
+			return "", fmt.Errorf("%s is out of range", v.text)
+		}
+		return strconv.FormatInt(n, 10), nil
+	}
+	return "", errors.New("must be a string in quotes or an integer")
 }
 
 // tableKey returns a key whose value is a table of these keys.

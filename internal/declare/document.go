@@ -200,7 +200,16 @@ func (d *document) entry(path []string, at int, v value) {
 			return
 		}
 		s.keys[key] = at
+		pairs := v.items
+		if v.kind == unstable.InlineTable && isTable(path) {
+			v.items = nil
+		}
 		s.entries = append(s.entries, entry{key, at, v})
+		if v.items == nil {
+			for _, one := range pairs {
+				d.pair(append(slices.Clone(path), strings.Split(one.text, "\x00")...), depth, one.at, one.items[0])
+			}
+		}
 	}
 }
 
@@ -228,7 +237,7 @@ func (d *document) pair(path []string, depth, at int, v value) {
 		if e := &s.entries[i]; e.key == key {
 			item := value{kind: unstable.KeyValue, text: strings.Join(path[depth:], "\x00"), at: at, items: []value{v}}
 			for _, other := range e.value.items {
-				if other.text == item.text {
+				if dotted(other.text) == dotted(item.text) { // "a.b" in quotes is the same name as a.b here
 					d.twice(at, dotted(item.text), other.at)
 					return
 				}

@@ -26,12 +26,12 @@ var nameOfSetting = regexp.MustCompile(`^net\.(ipv4|ipv6)\.(conf|neigh)\.([a-z0-
 func Parse(name, value string) (Setting, error) {
 	parts := nameOfSetting.FindStringSubmatch(name)
 	if parts == nil {
-		return Setting{}, fmt.Errorf("%q is not net.ipv4.conf.KEY, net.ipv4.neigh.KEY, or one of net.ipv6, "+
-			"where the device is left out", name)
+		return Setting{}, fmt.Errorf("%q is not a sysctl of a device, written without the device: net.ipv4.conf.KEY, "+
+			"net.ipv4.neigh.KEY, net.ipv6.conf.KEY or net.ipv6.neigh.KEY", name)
 	}
 	value = strings.Join(strings.Fields(value), "\t")
 	if value == "" || strings.ContainsFunc(value, func(r rune) bool { return r != '\t' && !words.Visible(r) }) {
-		return Setting{}, errors.New("an empty value, or an invisible character in it")
+		return Setting{}, errors.New("the value is empty, or has an invisible character")
 	}
 	return Setting{parts[1], parts[2], parts[3], value}, nil
 }
