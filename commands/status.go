@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/state"
@@ -42,8 +43,7 @@ const (
 
 // run prints the state of each device. Its exit code is 8 if apply --prune would change anything.
 func (o *statusOptions) run(operands []string) error {
-	declared, err := declare.Read(operands)
-	if err != nil {
+	if err := inputOnce(operands); err != nil {
 		return err
 	}
 	ctx := o.signals()
@@ -53,9 +53,17 @@ func (o *statusOptions) run(operands []string) error {
 	}
 	defer ns.Close()
 	run := &provision{changeOptions: &o.changeOptions, namespace: ns}
-	known := run.recall(operands) == nil // only root may read the record
-	if !known {
+	declared, err := untilSignal(ctx, func() ([]declare.Declaration, error) { return run.read(operands) })
+	if err != nil {
+		return err
+	}
+	err = run.recall(operands)
+	known := err == nil
+	switch {
+	case cause.Of(err) == cause.NotPermitted: // only root may read the record
 		run.memory = &state.Memory{}
+	case err != nil:
+		return err
 	}
 	rows, err := o.compare(ctx, run, declared)
 	if err != nil {
