@@ -150,6 +150,8 @@ func FuzzConvert(f *testing.F) {
 			}
 		}
 	}
+	script := slices.IndexFunc(formats(), func(f format) bool { return f.name == "script" })
+	f.Add("for '' in a b; do . ./more; done\ntunctl -t tap0\n", script)
 	f.Fuzz(func(t *testing.T, text string, n int) {
 		names := Formats()
 		format := formats()[max(n, -n, 0)%len(names)]

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tunadm/tunadm/internal/nstest"
 )
 
 // stubs print the names of the devices that a script creates.
@@ -27,10 +29,7 @@ shift
 
 // TestShellAgreesWithBash: import finds no device that bash does not create.
 func TestShellAgreesWithBash(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip(err)
-	}
+	nstest.NeedProgram(t, "bash")
 	for script, unknown := range map[string]string{
 		"compound.sh": "c18 tap1 tap2 tun3 w1",
 		"values.sh":   "arx ary arzw bad0 down1 down2 ev glob1 ifsu pf07 q3 w5 wt1 wt2 wt3 xone z3",
@@ -44,7 +43,7 @@ func TestShellAgreesWithBash(t *testing.T) {
 			t.Fatal(err)
 		}
 		dir := t.TempDir()
-		run := exec.Command(bash, "-c", stubs, "sh", path)
+		run := exec.Command("bash", "-c", stubs, "sh", path)
 		run.Dir, run.Env = dir, []string{"PATH=" + os.Getenv("PATH")}
 		_ = run.Run() // the result of its last command
 		created, err := os.ReadFile(filepath.Join(dir, "names"))
@@ -60,7 +59,7 @@ func TestShellAgreesWithBash(t *testing.T) {
 		for _, m := range regexp.MustCompile(`(?m)^\[device\."?(.*?)"?\]$`).FindAllStringSubmatch(got, -1) {
 			names = append(names, m[1])
 			if !slices.Contains(want, m[1]) {
-				t.Errorf("%s: import says %s, which bash does not create", script, m[1])
+				t.Errorf("%s: import prints %s, which bash does not create", script, m[1])
 			}
 		}
 		var missing []string

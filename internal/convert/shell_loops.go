@@ -10,6 +10,9 @@ import (
 	"github.com/tunadm/tunadm/internal/standin"
 )
 
+// variableName matches the name of a variable. The shell refuses a loop with another one.
+var variableName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
+
 // valuesMax is the largest number of values of one loop.
 const valuesMax = 1024
 
@@ -18,7 +21,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // loop runs a for command for each of its values.
 func (s *shell) loop(t *token) {
 	words := s.expand(t.command)
-	values, known := []string(nil), len(words) > 2 && words[2] == "in"
+	values, known := []string(nil), len(words) > 2 && words[2] == "in" && variableName.MatchString(words[1])
 	if known {
 		for _, word := range words[3:] {
 			more, ok := braces(word)
