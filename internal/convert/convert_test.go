@@ -150,8 +150,12 @@ func FuzzConvert(f *testing.F) {
 			}
 		}
 	}
-	script := slices.IndexFunc(formats(), func(f format) bool { return f.name == "script" })
-	f.Add("for '' in a b; do . ./more; done\ntunctl -t tap0\n", script)
+	for name, text := range map[string]string{
+		"script":  "for '' in a b; do . ./more; done\ntunctl -t tap0\n",
+		"netplan": "network:\n  ethernets:\n    tap0: {addresses: [10.0.0.1/24, true}\n",
+	} {
+		f.Add(text, slices.IndexFunc(formats(), func(f format) bool { return f.name == name }))
+	}
 	f.Fuzz(func(t *testing.T, text string, n int) {
 		names := Formats()
 		format := formats()[max(n, -n, 0)%len(names)]

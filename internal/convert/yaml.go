@@ -159,11 +159,12 @@ func (n *node) flow(text string, depth int) (rest string, ok bool) {
 		} else {
 			text, ok = one.word(text)
 		}
-		if text = strings.TrimLeft(text, " "); !ok || text == "" {
+		after, more := strings.CutPrefix(strings.TrimLeft(text, " "), ",")
+		if !ok || !more && !strings.HasPrefix(after, end) { // such as a brace at the end of a list
 			return "", false
 		}
 		n.items = append(n.items, one)
-		text = strings.TrimPrefix(text, ",")
+		text = after
 	}
 	return "", false
 }
