@@ -70,14 +70,18 @@ func (v *view) carrier(s *evidence.Socket) (all []*journey) {
 		return nil
 	}
 	started, answered := v.conversations(s)
+	taken, elsewhere := v.taken(s)
 	for _, c := range started {
 		out(c.From, c.To)
 	}
 	for _, c := range answered {
 		out(c.To, c.From)
 	}
-	if len(started)+len(answered) > 0 {
-		return all // its port is open, or the program speaks first
+	if len(started)+len(answered) > 0 || elsewhere {
+		return all // its port is open, or the program speaks first, or the port is not meant for it
+	}
+	if led := v.takings(s, taken); len(led) > 0 {
+		return append(all, led...)
 	}
 	local := s.Local.Addr()
 	entrances := v.entrances(local.Is6() && !local.IsUnspecified())
@@ -95,42 +99,31 @@ func (v *view) carrier(s *evidence.Socket) (all []*journey) {
 
 // conversations returns tracked connections of a socket that the program has started, and others.
 func (v *view) conversations(s *evidence.Socket) (started, others []evidence.Connection) {
-	const most, few = 20000, 3
-	if now, _ := v.host.Tracked(); now > most {
-		return nil, nil
-	}
-	every := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	if local := s.Local.Addr(); local.Is6() && !local.IsUnspecified() {
-		every = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-	}
-	for _, c := range v.host.Connections(every) {
+	const few = 3
+	for _, c := range v.connectionsOf(s) {
 		switch port := s.Local.Port(); {
-		case c.Protocol != s.Protocol:
 		case c.From.Port() == port && v.isOwn(c.From.Addr()) && len(started) < few:
 			started = append(started, c)
-		case c.To.Port() == port && v.isOwn(c.To.Addr()) && len(others) < few:
+		case c.To.Port() == port && v.isOwn(c.To.Addr()) && c.Answerer == c.To && len(others) < few:
 			others = append(others, c)
 		}
 	}
 	return started, others
 }
 
-// ownPort finds a rule that leads packets to the socket of the program elsewhere.
-func ownPort(j *journey) []Finding {
-	if j.walk == nil || j.walk.steps == nil {
+// connectionsOf returns the tracked connections of the protocol and the family of a socket.
+func (v *view) connectionsOf(s *evidence.Socket) []evidence.Connection {
+	const most = 20000
+	if now, _ := v.host.Tracked(); now > most {
 		return nil
 	}
-	to, rule := j.walk.steps.Goal(), j.walk.steps.Changed(firewall.Destination)
-	if rule == nil || !to.Addr().IsValid() || j.isOwn(to.Addr()) && (to.Port() == 0 || to.Port() == j.packet.ToPort) {
-		return nil
+	every := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	if local := s.Local.Addr(); local.Is6() && !local.IsUnspecified() {
+		every = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	}
-	what := fmt.Sprintf("the firewall leads packets to the %s of the attached program elsewhere, to %s: %s",
-		j.ownPortWords(), to.Addr(), place(*rule))
-	if unused(*rule) || j.traffic().sent > 0 {
-		return ok(what)
-	}
-	return one(Error, what, "the program does not receive what other hosts send to it, and has sent nothing through "+
-		"the device", removal(*rule))
+	return slices.DeleteFunc(v.host.Connections(every), func(c evidence.Connection) bool {
+		return c.Protocol != s.Protocol
+	})
 }
 
 // ownPortWords names the port of the socket.

@@ -28,11 +28,12 @@ type journey struct {
 	walk6  *walk        // that of an IPv6 frame
 	rules  []string     // of the firewall, which have changed where the packet goes
 
-	at      *netcfg.Device    // the link of the other host; nil: the packet is from or to the device alone
-	leads   *firewall.Verdict // the rule that leads it from outside to the program; nil: none
-	socket  *evidence.Socket  // a socket of a program on this host; nil: the packet is a typical one
-	refused bool              // by the firewall, the packet or the answer to it, and this was reported
-	shut    bool              // the firewall drops it, and no program listens on its port
+	at      *netcfg.Device       // the link of the other host; nil: the packet is from or to the device alone
+	leads   *firewall.Verdict    // the rule that leads it from outside to the program; nil: none
+	socket  *evidence.Socket     // a socket of a program on this host; nil: the packet is a typical one
+	taken   *evidence.Connection // of the packet, that a rule leads elsewhere; nil: none is known
+	refused bool                 // by the firewall, the packet or the answer to it, and this was reported
+	shut    bool                 // the firewall drops it, and no program listens on its port
 }
 
 // A course is one of the kernel's ways for a packet of the device.

@@ -1,6 +1,6 @@
 """Connection tracking, and translation of addresses."""
 
-from table import broken
+from table import broken, healthy
 
 broken(
     "the requests take another way: the answers of the guest are invalid for connection tracking, and dropped",
@@ -70,3 +70,51 @@ broken(
     probe="to_far",
     repair="ip addr add 203.0.113.9/32 dev v0",
     fix=True)
+
+# A VPN daemon on UDP port 1194, a machine with a network of its own, and the nat chain for what arrives
+SERVER = """
+    far; forward; make_tun; S vpn tun0 1194 & attached tun0
+    make_tap tap0 10.9.0.1/24; guest m tap0 tap 10.9.0.2/24 10.9.0.1; ip -n far route add 10.9.0.0/24 via 203.0.113.1
+    client() { ip netns exec far "$PY" "$HELPER" vpn tun0 1194 203.0.113.1 & wait_for "ip -n far link show tun0"
+      ip -n far addr add 10.0.0.2/24 dev tun0; ip -n far link set tun0 up; ask_from far 10.0.0.1; }
+    TYPE=nat chain ip nat PREROUTING prerouting -100
+"""
+
+broken(
+    "a range of UDP ports is for the machine that plays games, and the port of the VPN daemon is one of them",
+    "tun0",
+    setup=SERVER + "rule ip nat PREROUTING iifname v0 udp dport 1000-3000 dnat to 10.9.0.2; client",
+    want=r"UDP port 1194 of the attached program elsewhere, to 10\.9\.0\.2: rule 1 of the chain ip nat PRE",
+    level="error",
+    probe="S forget; ip netns exec far ping -c1 -W1 10.0.0.1",
+    repair="nft flush chain ip nat PREROUTING",
+    fix=True)
+
+healthy(
+    "all ports but that of the VPN daemon are for a machine, and clients use the VPN",
+    "tun0",
+    setup=SERVER + """
+        rule ip nat PREROUTING iifname v0 udp dport 1194 accept
+        rule ip nat PREROUTING iifname v0 meta l4proto '{ tcp, udp }' counter dnat to 10.9.0.2
+        ip netns exec far "$PY" "$HELPER" send 203.0.113.1 7000; client
+        """,
+    probe="ip netns exec far ping -c1 -W1 10.0.0.1")
+
+healthy(
+    "a second address is for a machine, and somebody tries the port of the VPN daemon there, which has no client yet",
+    "tun0",
+    setup=SERVER + """
+        ip addr add 203.0.113.5/24 dev v0; rule ip nat PREROUTING ip daddr 203.0.113.5 counter dnat to 10.9.0.2
+        for _ in 1 2 3; do ip netns exec far "$PY" "$HELPER" send 203.0.113.5 1194; done
+        """,
+    probe="ip netns exec far ping -c1 -W1 203.0.113.5")
+
+healthy(
+    "a machine has the VPN server of this port for everybody else, and answers; the daemon here is for itself",
+    "tun0",
+    setup=SERVER + """
+        rule ip nat PREROUTING iifname v0 udp dport 1194 counter dnat to 10.9.0.2
+        ip netns exec m "$PY" "$HELPER" echo 10.9.0.2 1194 & sleep 0.4
+        ip netns exec far "$PY" "$HELPER" beat 203.0.113.1 1194 &
+        """,
+    probe="replied")
