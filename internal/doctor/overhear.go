@@ -50,6 +50,9 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 		if len(seen) == 0 {
 			seen = v.complete("ipv6-off", v.wantsIPv6(c))
 		}
+		if len(seen) == 0 {
+			seen = v.complete("source-nat", v.translatedInto(c, conversations))
+		}
 		switch {
 		case len(seen) > 0:
 		case c.stray:

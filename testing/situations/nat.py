@@ -118,3 +118,41 @@ healthy(
         ip netns exec far "$PY" "$HELPER" beat 203.0.113.1 1194 &
         """,
     probe="replied")
+
+# A machine without a way to other networks, and a rule for packets to these that names no link
+ANYWHERE = """
+    forward; far; make_tap; ip route add default via 203.0.113.2
+    TYPE=nat chain ip nat POSTROUTING postrouting 100
+"""
+
+broken(
+    "the rule that translates the source for the Internet names no link, and also matches what the host sends to it",
+    "tap0",
+    setup=ANYWHERE + """
+        guest g tap0 tap 10.0.0.2/24; wait_for to_guest
+        rule ip nat POSTROUTING ip saddr 10.0.0.0/24 counter snat to 203.0.113.1; again to_guest; again to_host
+        """,
+    want=r"translates the source of packets of this host to 10\.0\.0\.2 from 10\.0\.0\.1 to 203\.0\.113\.1.*snat to",
+    probe="to_guest",
+    repair="nft flush chain ip nat POSTROUTING",
+    fix=True)
+
+healthy(
+    "what the host sends to a machine has the address of the uplink, as a rule says, and the machine answers",
+    "tap0",
+    setup=ANYWHERE + """
+        guest g tap0 tap 10.0.0.2/24 10.0.0.1
+        rule ip nat POSTROUTING ip saddr 10.0.0.0/24 counter snat to 203.0.113.1; again to_guest; again to_host
+        """,
+    probe="to_guest && to_far")
+
+healthy(
+    "packets of this host and of others are masqueraded into the device, for a network that knows no way back",
+    "tun0",
+    setup="""
+        forward; tun; far; ip -n g addr add 192.168.7.1/24 dev lo; ip route add 192.168.7.0/24 dev tun0
+        ip -n far route add 192.168.7.0/24 via 203.0.113.1; ip -n g route del default
+        TYPE=nat chain ip nat POSTROUTING postrouting 100; rule ip nat POSTROUTING oifname tun0 counter masquerade
+        again ping -c1 -W1 192.168.7.1; again ip netns exec far ping -c1 -W1 192.168.7.1; again ping -c1 -W1 10.0.0.77
+        """,
+    probe="ip netns exec far ping -c1 -W1 192.168.7.1 && to_guest")
