@@ -63,7 +63,8 @@ func (j *journey) entersBeside() bool {
 func (j *journey) pastRule(v firewall.Verdict) (f fix.Fix) {
 	m := match{in: j.at.Name, protocol: strings.ToLower(protocolName(j.socket.Protocol)), port: j.socket.Local.Port()}
 	if tool, lasts := iptables(v, false); tool != "" {
-		f = fix.Fix{Commands: []fix.Command{fix.InNamespace(m.iptables(tool, v.Table, v.Base)...)}, After: "  # " + lasts}
+		f = fix.Fix{Commands: []fix.Command{fix.InNamespace(m.iptables(tool, v.Table, v.Base)...)},
+			After: "  # " + lasts}
 	} else {
 		f = fix.Run(fix.InNamespace(append(append([]string{"nft", "insert", "rule", v.Family, v.Table, v.Base},
 			m.nft()...), "accept")...))
