@@ -154,9 +154,12 @@ func (e *exporter) address(a netcfg.Address) {
 		e.setting("Address", netip.PrefixFrom(a.Local, a.Local.BitLen()))
 		e.setting("Peer", netip.PrefixFrom(a.Peer, a.Bits))
 	} else {
-		e.setting("Address", a)
+		e.setting("Address", a.Bare())
 	}
-	if a.Local.Is4() {
+	switch {
+	case a.Broadcast.IsValid():
+		e.setting("Broadcast", a.Broadcast)
+	case a.Local.Is4():
 		e.setting("Broadcast", "no")
 	}
 }

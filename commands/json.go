@@ -56,34 +56,36 @@ type jsonStats struct {
 }
 
 type jsonDevice struct {
-	Name             string       `json:"name"`
-	Index            int          `json:"index"`
-	Mode             string       `json:"mode"`
-	Persist          bool         `json:"persist"`
-	MultiQueue       bool         `json:"multi_queue"`
-	Queues           int          `json:"queues"`
-	DisabledQueues   int          `json:"disabled_queues"`
-	PI               bool         `json:"pi"`
-	VnetHdr          bool         `json:"vnet_hdr"`
-	User             *jsonID      `json:"user"`
-	Group            *jsonID      `json:"group"`
-	Access           string       `json:"access"`
-	Up               bool         `json:"up"`
-	Carrier          bool         `json:"carrier"`
-	State            string       `json:"state"`
-	MTU              int          `json:"mtu"`
-	MAC              *string      `json:"mac"`
-	TxQueueLen       int          `json:"txqueuelen"`
-	Alias            string       `json:"alias"`
-	Master           *string      `json:"master"`
-	Promisc          bool         `json:"promisc"`
-	Multicast        bool         `json:"multicast"`
-	Addresses        []string     `json:"addresses"`
-	Routes           []string     `json:"routes"`
-	Attached         []jsonHolder `json:"attached"`
-	AttachedComplete bool         `json:"attached_complete"`
-	Stats            jsonStats    `json:"stats"`
-	Netns            *string      `json:"netns,omitempty"` // with --netns all only; "": this one
+	Name           string   `json:"name"`
+	Index          int      `json:"index"`
+	Mode           string   `json:"mode"`
+	Persist        bool     `json:"persist"`
+	MultiQueue     bool     `json:"multi_queue"`
+	Queues         int      `json:"queues"`
+	DisabledQueues int      `json:"disabled_queues"`
+	PI             bool     `json:"pi"`
+	VnetHdr        bool     `json:"vnet_hdr"`
+	User           *jsonID  `json:"user"`
+	Group          *jsonID  `json:"group"`
+	Access         string   `json:"access"`
+	Up             bool     `json:"up"`
+	Carrier        bool     `json:"carrier"`
+	State          string   `json:"state"`
+	MTU            int      `json:"mtu"`
+	MAC            *string  `json:"mac"`
+	TxQueueLen     int      `json:"txqueuelen"`
+	Alias          string   `json:"alias"`
+	Master         *string  `json:"master"`
+	Promisc        bool     `json:"promisc"`
+	Multicast      bool     `json:"multicast"`
+	Addresses      []string `json:"addresses"`
+	// Broadcasts has the broadcast addresses by the address.
+	Broadcasts       map[string]string `json:"broadcasts"`
+	Routes           []string          `json:"routes"`
+	Attached         []jsonHolder      `json:"attached"`
+	AttachedComplete bool              `json:"attached_complete"`
+	Stats            jsonStats         `json:"stats"`
+	Netns            *string           `json:"netns,omitempty"` // with --netns all only; "": this one
 }
 
 // A jsonEvent is a line of watch --json.
@@ -158,7 +160,7 @@ func toJSON(d *netcfg.Device) *jsonDevice {
 		Up: d.Up, Carrier: d.Carrier, State: d.State(), MTU: d.MTU, MAC: orNull(d.MAC.String()),
 		TxQueueLen: d.TxQueueLen,
 		Alias:      d.Alias, Master: orNull(d.Master), Promisc: d.Promisc, Multicast: d.Multicast,
-		Addresses: texts(d.Addresses), Routes: texts(d.Routes),
+		Addresses: texts(d.Addresses), Broadcasts: broadcastsOf(d), Routes: texts(d.Routes),
 		Attached: make([]jsonHolder, len(d.Holders)), AttachedComplete: d.HoldersComplete(),
 		Stats: jsonStats(d.Stats), Netns: d.Netns,
 	}
@@ -166,6 +168,16 @@ func toJSON(d *netcfg.Device) *jsonDevice {
 		j.Attached[i] = toHolder(h)
 	}
 	return j
+}
+
+func broadcastsOf(d *netcfg.Device) map[string]string {
+	all := map[string]string{}
+	for _, a := range d.Addresses {
+		if a.Broadcast.IsValid() {
+			all[a.String()] = a.Broadcast.String()
+		}
+	}
+	return all
 }
 
 func toHolder(h netcfg.Holder) jsonHolder {

@@ -104,7 +104,7 @@ func blockLines(d *netcfg.Device) [][2]string {
 	add("alias", words.Escape(d.Alias))
 	add("master", words.Escape(d.Master))
 	for _, a := range d.Addresses {
-		add("address", a.String())
+		add("address", a.Words())
 	}
 	for _, r := range d.Routes {
 		add("route", r.String())

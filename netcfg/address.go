@@ -47,9 +47,11 @@ func (a Address) Tentative() bool { return a.kept.tentative }
 // Duplicate reports whether another host on the link has the address. IPv6 does not use it then.
 func (a Address) Duplicate() bool { return a.kept.duplicate }
 
-// same reports whether the kernel takes two addresses for the same one.
+// same reports whether the kernel takes two addresses for the same one, and their broadcast addresses are the same. If
+// no broadcast address is asked for, any is the same.
 func (a Address) same(b Address) bool {
-	return a.Address == b.Address
+	free := func(a Address) bool { return a.kept.message == nil && !a.Broadcast.IsValid() }
+	return a.Bare() == b.Bare() && (a.Broadcast == b.Broadcast || free(a) || free(b))
 }
 
 // displaces reports whether the device cannot have both addresses, or loses b when it loses a. IPv6 allows an address
@@ -64,9 +66,9 @@ func (a Address) network() (to netip.Prefix, derives bool) {
 	return to, derives && !a.kept.routeless
 }
 
-// An addressSet holds addresses. A file may declare tens of thousands of addresses and routes of one
-// device, so the engine looks them up in maps.
-type addressSet map[link.Address]struct{}
+// An addressSet holds addresses by what identifies them. A file may declare tens of thousands of addresses and routes
+// of one device, so the engine looks them up in maps.
+type addressSet map[link.Address]Address
 
 func setOfAddresses(list []Address) addressSet {
 	s := make(addressSet, len(list))
@@ -76,9 +78,16 @@ func setOfAddresses(list []Address) addressSet {
 	return s
 }
 
-func (s addressSet) add(a Address) { s[a.Address] = struct{}{} }
+func (s addressSet) add(a Address) { s[a.Bare()] = a }
 
+// has reports whether the set contains an address that is the same as a.
 func (s addressSet) has(a Address) bool {
-	_, there := s[a.Address]
-	return there
+	o, there := s[a.Bare()]
+	return there && o.same(a)
+}
+
+// hasOther reports whether the set contains the address with another broadcast address. The kernel can have only one.
+func (s addressSet) hasOther(a Address) bool {
+	_, there := s[a.Bare()]
+	return there && !s.has(a)
 }

@@ -148,9 +148,13 @@ func (j *job) move(port *job) error {
 			j.warn("%s of %s has a lifetime: the program that renews it must do so on %s", a, words.Escape(d.Name),
 				words.Escape(j.Name))
 		}
-		if j.Want.AddAddresses = append(slices.Clip(j.Want.AddAddresses), a.move()); j.Want.Addresses != nil {
+		if j.Want.Addresses != nil {
+			if setOfAddresses(*j.Want.Addresses).hasOther(a) {
+				continue // the bridge declares another broadcast address
+			}
 			j.Want.Addresses = without(*j.Want.Addresses, a.same) // it is sent as the kernel has it
 		}
+		j.Want.AddAddresses = append(slices.Clip(j.Want.AddAddresses), a.move())
 	}
 	for _, r := range routes {
 		spec.RemoveRoutes = append(spec.RemoveRoutes, r)
@@ -175,8 +179,10 @@ func (j *job) undeclared(port *Device, addresses []Address, routes []Route) erro
 			Fix:    fix.Sentence("add it to the declaration of " + words.Escape(j.Name))}
 	}
 	for _, a := range addresses {
-		if j.Want.Addresses != nil && !a.Foreign() && !slices.ContainsFunc(*j.Want.Addresses, a.same) {
-			return missing("address " + a.String())
+		if j.Want.Addresses != nil && !a.Foreign() && !slices.ContainsFunc(*j.Want.Addresses, func(b Address) bool {
+			return a.Bare() == b.Bare()
+		}) {
+			return missing("address " + a.Words())
 		}
 	}
 	for _, r := range routes {

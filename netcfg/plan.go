@@ -159,8 +159,8 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 		refuse(true, cause.RouteTaken, "route "+r.String(), "the device has "+other.String()+" already")
 	}
 	if a, other := p.addressInTheWay(); other != nil {
-		e := p.refuse(cause.AddressTaken, "address "+a.String(), "the device has "+other.String()+" already")
-		e.Fix = fix.Run(fix.Tunadm("set", h.Name, "--remove-address", other.String(), "--add-address", a.String()))
+		e := p.refuse(cause.AddressTaken, "address "+a.Words(), "the device has "+other.Words()+" already")
+		e.Fix = fix.Run(fix.Tunadm("set", h.Name, "--remove-address", other.Words(), "--add-address", a.Words()))
 		all = append(all, e)
 	}
 	after := Device{Addresses: p.targetAddresses(), Routes: p.targetRoutes()}

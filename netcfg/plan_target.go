@@ -38,7 +38,7 @@ func (p *planner) targetAddresses() []Address {
 			target = append(target, a)
 			there.add(a)
 		} else if lost {
-			was[a.Address] = a
+			was[a.Bare()] = a
 		}
 	}
 	asked, newest := w.addresses(), 0
@@ -46,11 +46,11 @@ func (p *planner) targetAddresses() []Address {
 		asked = p.have.Addresses
 	}
 	for _, a := range asked {
-		if lost, known := was[a.Address]; known {
+		if lost, known := was[a.Bare()]; known {
 			a = lost
 		}
 		switch {
-		case there.has(a) || goes.has(a):
+		case there.has(a) || w.undo && (goes.has(a) || there.hasOther(a)):
 			continue
 		case w.undo && a.Local.Is6(): // the kernel puts a new address there
 			target = slices.Insert(target, newest, a)
@@ -69,7 +69,7 @@ func (p *planner) addresses() {
 	var remove, add []Address
 	for _, a := range have {
 		exact := p.want.Addresses != nil && !a.Foreign()
-		if (goes.has(a) || exact) && !wanted.has(a) {
+		if (goes.has(a) || exact || wanted.hasOther(a)) && !wanted.has(a) {
 			remove = append(remove, a)
 		}
 	}

@@ -62,7 +62,9 @@ type Spec struct {
 // and to be removed.
 func (s *Spec) Check() error {
 	for _, a := range s.RemoveAddresses {
-		if slices.ContainsFunc(s.AddAddresses, a.same) {
+		if slices.ContainsFunc(s.AddAddresses, func(b Address) bool {
+			return a.same(b) && (a.Broadcast == b.Broadcast || !b.Broadcast.IsValid())
+		}) {
 			return badSpec("address %s: to be added and removed", a)
 		}
 	}
@@ -79,7 +81,7 @@ func (s *Spec) checkTwice() error {
 	addresses, routes := s.addresses(), s.routes()
 	seen := make(map[link.Address]bool, len(addresses))
 	for _, a := range addresses {
-		key := a.Address
+		key := a.Bare()
 		if a.Local.Is6() {
 			key = link.Address{Local: a.Local} // IPv6 allows an address once, with any prefix length
 		}

@@ -97,7 +97,7 @@ func (s Step) String() string {
 	case StepLink:
 		return "ip link set " + linkName(s.Device) + " " + s.link.Words()
 	case StepAddAddress:
-		return "ip addr add " + s.address.String() + " dev " + dev + rtnl.AddressWords(s.address.kept.message)
+		return "ip addr add " + s.address.Words() + " dev " + dev + rtnl.AddressWords(s.address.kept.message)
 	case StepRemoveAddress:
 		return "ip addr del " + s.address.String() + " dev " + dev
 	case StepAddRoute, StepRemoveRoute:
@@ -202,7 +202,7 @@ func (s Step) what() string {
 		}
 		return s.link.Words()
 	case StepAddAddress, StepRemoveAddress:
-		return "address " + s.address.String()
+		return "address " + s.address.Words()
 	case StepAddRoute, StepRemoveRoute:
 		return "route " + s.Route.String()
 	case StepAddRule, StepRemoveRule:

@@ -245,7 +245,7 @@ func (ns *Namespace) lost(j, u *job) error {
 		was = append(was, "master "+words.Escape(d.Master))
 	}
 	for _, a := range d.Addresses {
-		was = append(was, "address "+a.String())
+		was = append(was, "address "+a.Words())
 	}
 	for _, r := range d.Routes {
 		was = append(was, "route "+r.String())

@@ -289,6 +289,9 @@ func (g *generator) change() *Spec {
 		var all []Address
 		for range n {
 			a := address(pick(g, g.address4(), g.address6()))
+			if a.Local.Is4() && g.often(30) {
+				a.Broadcast = pick(g, a.Derived().Broadcast, address("10.9.9.9").Local)
+			}
 			if !slices.ContainsFunc(all, func(b Address) bool { return a.Local == b.Local }) {
 				all = append(all, a)
 			}

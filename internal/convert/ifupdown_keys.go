@@ -148,6 +148,9 @@ func (u *ifupdown) static(s *stanza, spec *netcfg.Spec) {
 			peer.said()
 		}
 		a, err := standin.ParseAddress(text, far)
+		if err == nil && a.Local.Is4() {
+			a.Broadcast, err = s.broadcast(text)
+		}
 		if err == nil {
 			err = change(spec, func(c *netcfg.Spec) error {
 				standin.KeepAddresses(c, func(b netcfg.Address) bool { return b.String() != a.String() })
@@ -185,12 +188,8 @@ func (s *stanza) derived(a netcfg.Address) {
 	if o := s.option("network"); o != nil {
 		o.said()
 	}
-	if o := s.option("broadcast"); o != nil {
-		if p, err := netip.ParseAddr(o.value); o.value == "+" || err == nil && p == lastAddress(a.Subnet()) {
-			o.said()
-		} else {
-			o.leave("a file cannot declare it")
-		}
+	if o := s.option("broadcast"); o != nil && a.Local.Is4() {
+		o.said()
 	}
 	for _, o := range s.options {
 		if o.key == "scope" && o.value == "global" {
@@ -199,14 +198,18 @@ func (s *stanza) derived(a netcfg.Address) {
 	}
 }
 
-// lastAddress returns the last address of a network.
-func lastAddress(p netip.Prefix) netip.Addr {
-	bytes := p.Addr().AsSlice()
-	for bit := p.Bits(); bit < len(bytes)*8; bit++ {
-		bytes[bit/8] |= 1 << (7 - bit%8)
+// broadcast returns the broadcast address of an IPv4 address with its length. ifupdown derives it, also from a length
+// of 31 or 32, and whether there is another end or not.
+func (s *stanza) broadcast(address string) (netip.Addr, error) {
+	a, err := standin.ParseAddress(address, "")
+	o := s.option("broadcast")
+	switch {
+	case err == nil && o != nil && o.value != "+":
+		return a.ParseBroadcast(o.value)
+	case a.Bits == 31:
+		return netip.AddrFrom4([4]byte{255, 255, 255, 255}), err
 	}
-	last, _ := netip.AddrFromSlice(bytes)
-	return last
+	return link.Last(a.Subnet()), err
 }
 
 // gateway adds the default route.

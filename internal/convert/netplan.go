@@ -140,7 +140,7 @@ func (n *node) networks(spec *netcfg.Spec) {
 				text = a.items[0].key
 				a.items[0].said()
 			}
-			if err := addAddress(spec, text, ""); err != nil || list.first != a.first {
+			if err := addAddress(spec, text, "", "+"); err != nil || list.first != a.first {
 				a.result(err)
 			}
 		}

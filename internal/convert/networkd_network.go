@@ -141,7 +141,7 @@ func networkSetting(e *setting, spec *netcfg.Spec) {
 	on, err := isYes(e.value)
 	switch e.key {
 	case "Address":
-		e.result(addAddress(spec, e.value, ""))
+		e.result(addAddress(spec, e.value, "", "+"))
 	case "Bridge", "VRF":
 		e.sets(spec, func(s *netcfg.Spec) error {
 			s.Master = &netcfg.Master{Name: e.value}
@@ -162,13 +162,20 @@ func (s *section) address(spec *netcfg.Spec) {
 	if main == nil {
 		return
 	}
-	err := addAddress(spec, main.value, s.value("Peer"))
+	broadcast := s.value("Broadcast")
+	switch on, err := isYes(broadcast); {
+	case broadcast == "" && peer != nil || err == nil && !on:
+		broadcast = ""
+	case broadcast == "" || err == nil:
+		broadcast = "+"
+	}
+	err := addAddress(spec, main.value, s.value("Peer"), broadcast)
 	main.result(err)
 	if peer != nil && err == nil {
 		peer.said()
 	}
 	for _, e := range s.entries {
-		if e.key == "Broadcast" && e.value == "no" || e.key == "Scope" && e.value == "global" {
+		if err == nil && e.key == "Broadcast" || e.key == "Scope" && e.value == "global" {
 			e.said()
 		}
 	}

@@ -249,7 +249,7 @@ func (p *profile) addresses(s *section) {
 		case numbered(e.key, "address"):
 			for _, one := range strings.FieldsFunc(e.value, func(r rune) bool { return r == ';' }) {
 				address, via, _ := strings.Cut(one, ",")
-				err := addAddress(p.spec, address, "")
+				err := addAddress(p.spec, address, "", "+")
 				if err == nil && via != "" && !unspecified(via) {
 					err = withRoute(p.spec, "default", via, s.value("route-metric"), "")
 				}

@@ -166,7 +166,10 @@ func (u *uciSection) logical(h *host) *netcfg.Spec {
 
 // static adds the addresses and the default routes of an interface.
 func (u *uciSection) static(spec *netcfg.Spec) {
-	mask, metric := u.option("netmask"), u.option("metric")
+	mask, metric, broadcast := u.option("netmask"), u.option("metric"), u.option("broadcast")
+	if broadcast == "" {
+		broadcast = "+"
+	}
 	for _, e := range u.entries {
 		switch e.key {
 		case "ipaddr", "ip6addr":
@@ -174,9 +177,9 @@ func (u *uciSection) static(spec *netcfg.Spec) {
 				if e.key == "ipaddr" && mask != "" && !strings.Contains(text, "/") {
 					text += "/" + mask
 				}
-				e.result(addAddress(spec, text, ""))
+				e.result(addAddress(spec, text, "", broadcast))
 			}
-		case "netmask", "metric":
+		case "netmask", "metric", "broadcast":
 			e.said()
 		}
 	}

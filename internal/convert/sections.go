@@ -115,9 +115,12 @@ func (e *setting) setsMAC(spec *netcfg.Spec) {
 	e.sets(spec, func(s *netcfg.Spec) (err error) { s.MAC, err = link.ParseMAC(e.value); return err })
 }
 
-// addAddress adds an address to a link.
-func addAddress(spec *netcfg.Spec, local, peer string) error {
+// addAddress adds an address to a link. Its broadcast address may be "", for none.
+func addAddress(spec *netcfg.Spec, local, peer, broadcast string) error {
 	a, err := standin.ParseAddress(local, peer)
+	if err == nil && a.Local.Is4() && broadcast != "" {
+		a, err = standin.WithBroadcast(a, broadcast)
+	}
 	if err != nil {
 		return err
 	}

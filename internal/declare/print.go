@@ -30,10 +30,10 @@ func TOML(s *netcfg.Spec) (string, error) {
 	}
 	printAccess(s.Access, line)
 	if s.Addresses != nil {
-		line("addresses", tomlList(*s.Addresses))
+		line("addresses", tomlList(*s.Addresses, netcfg.Address.Words))
 	}
 	if s.Routes != nil {
-		line("routes", tomlList(*s.Routes))
+		line("routes", tomlList(*s.Routes, netcfg.Route.String))
 	}
 	line("mtu", tomlValue(s.MTU))
 	if s.MAC != nil {
@@ -90,7 +90,7 @@ func printBridge(s *netcfg.Spec, line func(key, value string)) {
 		for i, name := range s.Ports {
 			ports[i] = portName(name)
 		}
-		line("ports", tomlList(ports))
+		line("ports", tomlList(ports, portName.String))
 	}
 	if s.MoveAddresses {
 		line("move_addresses", "true")
@@ -130,10 +130,10 @@ func tomlID(id *users.ID) string {
 	return tomlText(id.Name)
 }
 
-func tomlList[T fmt.Stringer](list []T) string {
+func tomlList[T any](list []T, text func(T) string) string {
 	texts := make([]string, len(list))
 	for i, v := range list {
-		texts[i] = tomlText(v.String())
+		texts[i] = tomlText(text(v))
 	}
 	return "[" + strings.Join(texts, ", ") + "]"
 }

@@ -48,6 +48,8 @@ func (a *Address) Decode(body []byte) bool {
 			local, _ = netip.AddrFromSlice(value)
 		case unix.IFA_ADDRESS:
 			other, _ = netip.AddrFromSlice(value)
+		case unix.IFA_BROADCAST:
+			a.Broadcast, _ = netip.AddrFromSlice(value)
 		case ifaProto:
 			a.Origin = firstByte(value)
 		case unix.IFA_FLAGS:
@@ -83,8 +85,12 @@ func (a *Address) Marshal(kind, flags int) *nl.NetlinkRequest {
 	if a.Peer.IsValid() {
 		other = a.Peer
 	}
-	return Request(kind, unix.NLM_F_ACK|flags, msg,
+	r := Request(kind, unix.NLM_F_ACK|flags, msg,
 		nl.NewRtAttr(unix.IFA_LOCAL, a.Local.AsSlice()), nl.NewRtAttr(unix.IFA_ADDRESS, other.AsSlice()))
+	if a.Broadcast.IsValid() {
+		r.AddData(nl.NewRtAttr(unix.IFA_BROADCAST, a.Broadcast.AsSlice()))
+	}
+	return r
 }
 
 // MovedAddress returns the body of an address message for another link: without a label, which names the link, and

@@ -2,14 +2,13 @@ package rtnl
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// AddressWords returns what ip addr add accepts after an address, so that it is as the message has it. It has a space
-// before each word, and is empty without a message.
+// AddressWords returns what ip addr add accepts after [link.Address.Words], so that the address is as the message has
+// it. It has a space before each word, and is empty without a message.
 func AddressWords(message []byte) string {
 	if len(message) < unix.SizeofIfAddrmsg {
 		return ""
@@ -21,10 +20,6 @@ func AddressWords(message []byte) string {
 		switch kind {
 		case unix.IFA_FLAGS:
 			flags = Uint32(value)
-		case unix.IFA_BROADCAST:
-			if addr, ok := netip.AddrFromSlice(value); ok {
-				fmt.Fprintf(&b, " brd %s", addr)
-			}
 		case unix.IFA_RT_PRIORITY:
 			fmt.Fprintf(&b, " metric %d", Uint32(value))
 		case unix.IFA_CACHEINFO: // struct ifa_cacheinfo

@@ -72,7 +72,7 @@ func (r *Request) properties() (words []string) {
 	value("--group", r.Access.Group != nil, func() string { return *r.Access.Group })
 	if s.Addresses != nil {
 		for _, a := range *s.Addresses {
-			words = append(words, "--address", a.String())
+			words = append(words, "--address", a.Words())
 		}
 	}
 	if s.Routes != nil {

@@ -32,7 +32,7 @@ func readIPAddress(c *cursor, verb string, _ bool) (*Line, error) {
 
 // readAddressWords reads the words after ip addr add and ip addr del.
 func readAddressWords(c *cursor, remove bool) (*Line, error) {
-	l, local, peer := &Line{Act: Changes}, "", ""
+	l, local, peer, broadcast := &Line{Act: Changes}, "", "", ""
 	for c.more() {
 		word := c.next()
 		var err error
@@ -44,7 +44,7 @@ func readAddressWords(c *cursor, remove bool) (*Line, error) {
 		case "peer", "remote":
 			peer, err = c.value(word)
 		case "broadcast", "brd":
-			err = l.skip(c, word, "+")
+			broadcast, err = c.value(word)
 		case "label":
 			err = l.skip(c, word, l.Name)
 		case "scope":
@@ -65,6 +65,9 @@ func readAddressWords(c *cursor, remove bool) (*Line, error) {
 		return nil, errors.New("ip addr: the device or the address is missing")
 	}
 	a, err := ParseAddress(local, peer)
+	if err == nil && broadcast != "" && !remove {
+		a, err = WithBroadcast(a, broadcast)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +88,17 @@ func (l *Line) skip(c *cursor, keyword, usual string) error {
 		l.lose(keyword, value)
 	}
 	return err
+}
+
+// WithBroadcast returns the address with a broadcast address, as ip(8) reads it: of a network that has none, + is none.
+func WithBroadcast(a netcfg.Address, text string) (netcfg.Address, error) {
+	var err error
+	if a.Local.Is4() && text == "+" {
+		a.Address = a.Derived()
+	} else {
+		a.Broadcast, err = a.ParseBroadcast(text)
+	}
+	return a, err
 }
 
 // ParseAddress returns an address and its peer, which may be "". Its length may be a netmask. With a peer, ip(8)

@@ -14,9 +14,10 @@ import (
 // An ifconfigLine collects the parts of an IPv4 address, which the words of a line set one by one.
 type ifconfigLine struct {
 	*Line
-	address, netmask, peer string
-	alias                  bool // of an address, such as tap0:1, which the file has without its label
-	added                  bool // an address was given; ifconfig(8) then brings the link up, even for 0.0.0.0
+	address, netmask, peer, broadcast string
+
+	alias bool // of an address, such as tap0:1, which the file has without its label
+	added bool // an address was given; ifconfig(8) then brings the link up, even for 0.0.0.0
 }
 
 // readIfconfig reads a line of ifconfig(8).
@@ -78,7 +79,7 @@ func (i *ifconfigLine) word(c *cursor) (err error) {
 	case "pointopoint", "dstaddr":
 		i.peer, err = c.value(word)
 	case "broadcast":
-		err = i.skip(c, word, "+")
+		i.broadcast, err = c.value(word)
 	case "metric":
 		err = i.skip(c, word, "0")
 	case "add", "del", "inet6":
@@ -120,7 +121,7 @@ func (i *ifconfigLine) ipv6(word string, c *cursor) error {
 
 // end sets the IPv4 address: it replaces the first one of the link.
 func (i *ifconfigLine) end() error {
-	if !i.added && i.netmask == "" && i.peer == "" {
+	if !i.added && i.netmask == "" && i.peer == "" && i.broadcast == "" {
 		return nil
 	}
 	text, mask, masked := strings.Cut(i.address, "/")
@@ -129,7 +130,7 @@ func (i *ifconfigLine) end() error {
 	case i.alias && (!i.added || err != nil || local.IsUnspecified()):
 		return errors.New("only an address of an alias is supported")
 	case !i.added:
-		return errors.New("the netmask and the peer of an earlier address cannot be changed")
+		return errors.New("the netmask, the peer and the broadcast address of an earlier address cannot be changed")
 	case text == "0" || err == nil && local.IsUnspecified():
 		i.also(func(s *netcfg.Spec) { KeepAddresses(s, func(a netcfg.Address) bool { return a.Local.Is6() }) })
 		return nil
@@ -149,8 +150,8 @@ func (i *ifconfigLine) end() error {
 	return nil
 }
 
-// set sets the address. The kernel derives a missing length from the class of the address, except on a tun, whose
-// link is point-to-point.
+// set sets the address. The kernel derives a missing length from the class of the address, and the broadcast address
+// from the length, except on a tun, whose link is point-to-point.
 func (i *ifconfigLine) set(s *netcfg.Spec, local netip.Addr, bits int) error {
 	if bits < 0 {
 		if bits = ClassBits(local); s.Mode == link.TUN {
@@ -166,6 +167,14 @@ func (i *ifconfigLine) set(s *netcfg.Spec, local netip.Addr, bits int) error {
 	if err != nil {
 		return err
 	}
+	if i.broadcast != "" {
+		a, err = WithBroadcast(a, i.broadcast)
+	} else if s.Mode != link.TUN {
+		a.Broadcast = classBroadcast(local, bits)
+	}
+	if err != nil {
+		return err
+	}
 	replaced := i.alias
 	KeepAddresses(s, func(b netcfg.Address) bool {
 		first := b.Local.Is4() && !replaced
@@ -178,4 +187,14 @@ func (i *ifconfigLine) set(s *netcfg.Spec, local netip.Addr, bits int) error {
 	}
 	*s.Addresses = append([]netcfg.Address{a}, *s.Addresses...)
 	return nil
+}
+
+// classBroadcast returns the broadcast address that the kernel derives when ifconfig(8) sets an address, and then its
+// netmask: a netmask without one leaves that of the class.
+func classBroadcast(local netip.Addr, bits int) netip.Addr {
+	own := link.Address{Local: local, Bits: bits}.Derived()
+	if !own.Broadcast.IsValid() {
+		own.Bits = ClassBits(local)
+	}
+	return own.Derived().Broadcast
 }
