@@ -63,7 +63,7 @@ func (o *applyOptions) run(operands []string) error {
 func (o *applyOptions) apply(ctx context.Context, operands []string) error {
 	options := netcfg.Options{Atomic: o.atomic, DeferMaster: o.deferMaster}
 	plan := func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
-		// Under the lock, so that no other run acts on older files.
+		// Under the lock: another run must not act on older files.
 		declared, err := untilSignal(ctx, func() ([]declare.Declaration, error) { return r.read(operands) })
 		if err != nil {
 			return nil, err

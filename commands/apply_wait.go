@@ -30,8 +30,8 @@ func (o *applyOptions) retry(ctx context.Context, once func() error) error {
 	if o.wait == 0 {
 		return once()
 	}
-	if o.planOnly() {
-		return usagef("--wait goes without --dry-run and --check")
+	if err := exclusive([]pair{{o.dryRun, "--wait", "--dry-run"}, {o.check, "--wait", "--check"}}); err != nil {
+		return err
 	}
 	o.said = map[string]bool{}
 	stdout := o.stdout

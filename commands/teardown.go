@@ -46,7 +46,7 @@ func (o *teardownOptions) run(operands []string) error {
 				return nil, wrong
 			}
 			if o.ifValid && wrong != nil {
-				r.say("apply could not create the devices again, so none is deleted; without --if-valid, they are")
+				r.say("apply could not create the devices again, so --if-valid keeps them")
 				return nil, wrong
 			}
 			if mistakes = wrong; wrong != nil && len(r.memory.Devices()) > 0 {

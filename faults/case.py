@@ -19,7 +19,7 @@ ACTS = re.compile(r"nlmsg_type=RTM_(NEW|DEL)(LINK|ADDR|ROUTE)")
 CRASH = re.compile(r"^(panic|fatal error|goroutine \d+|runtime:)", re.M)
 
 # How others interfere while the process is stopped: {0} is a device of the scenario, {1} its index, {2} another kind.
-# The kernel tells two devices of one boot apart by kind, name and index.
+# Kind, name and index identify a device within one boot.
 FOREIGN_TAP = "tuntap add dev {0} mode tap user games pi vnet_hdr\nlink set {0} address 02:66:66:66:66:66 alias foreign"
 AWAY = "link set {0} down\nlink set {0} name away0"
 MEDDLES = {

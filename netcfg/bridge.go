@@ -3,7 +3,6 @@ package netcfg
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -30,8 +29,8 @@ func (j *job) otherKind() error {
 	return notKind(j.kind(), j.now)
 }
 
-// isSame reports whether the device with the job's index is still the job's, as far as the kernel tells: an index comes
-// again only where a program asks for it.
+// isSame reports whether the device with the job's index is still the job's, as far as its kind shows: the kernel uses
+// an index again only if a program asks for it.
 func (j *job) isSame(d *Device) bool {
 	if j.before != nil {
 		return d.Kind == j.before.Kind
@@ -39,8 +38,8 @@ func (j *job) isSame(d *Device) bool {
 	return isKind(j.kind(), d)
 }
 
-// still has a last look at a bridge or a port whose steps of a phase are about to run, and reports whether it is the
-// same. Deletions look themselves.
+// still looks again at a bridge or a port before its steps of a phase run, and reports whether it is the same.
+// Deletions look themselves.
 func (ns *Namespace) still(j *job, ph phase) bool {
 	runs := slices.ContainsFunc(j.steps, func(s Step) bool { return s.phase == ph })
 	if !runs || j.kind() == "" || j.index == 0 || ph == phaseDelete {
@@ -227,7 +226,8 @@ func (ns *Namespace) busyBridge(d *Device, leave []string, going map[int]bool) e
 	}
 	how := fix.Run(fix.InNamespace("ip", "link", "set", "dev", names[0], "nomaster"))
 	return &cause.Error{Device: d.Name, Cause: cause.InUse, Err: errBusy, Fix: how,
-		Detail: fmt.Sprintf("in use by its port %s", strings.Join(names, ", "))}
+		Detail: "in use by its " + map[bool]string{true: "port ", false: "ports "}[len(names) == 1] +
+			strings.Join(names, ", ")}
 }
 
 // deleteBridge deletes the bridge of a step, unless a port has joined it in the meantime.

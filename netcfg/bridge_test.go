@@ -14,7 +14,7 @@ import (
 	"github.com/tunadm/tunadm/internal/users"
 )
 
-// numbered matches what the kernel chooses anew for a bridge or a tap that is re-created.
+// numbered matches what the kernel chooses again for a bridge or a tap that is re-created.
 var numbered = regexp.MustCompile(`(?m)^\d+: |@\S+| state \w+|,?LOWER_UP|,?NO-CARRIER| ?fe80\S+| linkdown`)
 
 // portNo matches the number of a port, which the kernel gives it when it joins.

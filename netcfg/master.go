@@ -69,7 +69,7 @@ func (j *job) withoutMaster(err error) error {
 // address of its ports.
 const bridgePortMAC = 0xfe
 
-// adapt fits the Spec of a device to the master that it joins, so that the master itself does not change.
+// adapt changes the Spec of a device that joins a master: the join must not change the master itself.
 func (j *job) adapt(want *Spec, m *Master) {
 	joining := *m
 	want.Master = &joining

@@ -51,7 +51,7 @@ func Plan(want *Spec, have *Device) ([]Step, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	if p.movesAway() { // first: without its addresses, but outside of the bridge, it reaches nobody
+	if p.movesAway() { // first: between the two, the link without its addresses has no connection
 		p.join(phaseReplace)
 	}
 	p.sysctls()

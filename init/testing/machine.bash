@@ -108,7 +108,7 @@ service() {
 }
 
 # boot [ARGUMENT] boots the machine and waits until it has started, even if units failed. The argument of systemd-nspawn
-# replaces the one for the driver's node. The machine has a link eth1, but for those whose networkd configures all.
+# replaces the one for the driver's node. The machine has a link eth1, except if networkd configures all links.
 boot() {
 	local console=pipe link=--network-veth-extra=far$((boots += 1)):eth1
 	[[ $init == systemd ]] || console=read-only # the scripts write to it, and it is not there in a pipe

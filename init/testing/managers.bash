@@ -54,7 +54,7 @@ N
 		"$(inside ip -o -4 addr | grep -o '10.[1-3].0.1/24' | sort | xargs)"
 	check 'and nothing of the devices' inside tunadm status
 	inside systemctl restart systemd-networkd NetworkManager
-	check 'nor do they change it when they are restarted' wait_for 20 inside tunadm status
+	check 'they leave the devices unchanged when they restart' wait_for 20 inside tunadm status
 	power_off
 }
 

@@ -13,7 +13,7 @@ import (
 func (h *host) request(r *standin.Request) error {
 	name := r.Spec.Name
 	if r.Ask == standin.Delete {
-		_ = h.remove(name) // these tools delete a missing device with success
+		_ = h.remove(name) // these tools exit 0 if the device does not exist
 		return nil
 	}
 	if link.IsTemplate(name) {

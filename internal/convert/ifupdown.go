@@ -60,7 +60,7 @@ type ifupdown struct {
 	named   map[string][]*stanza
 	names   []*setting // of auto and allow-hotplug lines, as values
 	more    []*Source
-	seen    map[string]bool // the files that are read, so that none is read twice
+	seen    map[string]bool // the files that were read; each is read once
 	joins   []join
 }
 

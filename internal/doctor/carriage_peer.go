@@ -33,7 +33,7 @@ func (c *carriage) noteRefusal(e trace.Event) {
 	}
 }
 
-// unreachables says what the codes of the ICMP errors "destination unreachable" mean, for IPv4 and IPv6.
+// unreachables has the meanings of the codes of the ICMP errors "destination unreachable", by whether it is IPv6.
 var unreachables = map[bool]map[byte]string{
 	false: {0: "network unreachable", 1: "host unreachable", 2: "protocol unreachable",
 		portUnreachable4: "port unreachable",
@@ -155,7 +155,7 @@ func (j *journey) ownNeighbour(hop netip.Addr, what string) []Finding {
 		"this host has no MAC address for it", list...))
 }
 
-// weighOwn judges what keeps the program's own packets: it is a fault if they were seen, or if the program has sent
+// weighOwn judges what keeps the program's own packets: it is an error if they were seen, or if the program has sent
 // nothing through the device.
 func (j *journey) weighOwn(found []Finding) []Finding {
 	switch {

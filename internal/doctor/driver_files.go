@@ -34,7 +34,7 @@ const (
 type fileSearch struct {
 	descriptors, files int             // that it may still look at
 	known              map[int]ofFiles // by PID
-	cut, told          bool            // it reached a limit; a finding says so
+	cut, told          bool            // it reached a limit; a finding reports it
 }
 
 // ofFiles is what was found in one process.

@@ -49,7 +49,7 @@ func (j *journey) encrypts(p flow.Packet, those string) []Finding {
 	return ok("the IPsec policy passes " + those)
 }
 
-// keeps finds a policy by which packets do not leave: it blocks them, or nobody can encrypt them.
+// keeps finds a policy by which packets do not leave: it blocks them, or no state encrypts them.
 func (j *journey) keeps(c *evidence.Policy, p flow.Packet, those string) []Finding {
 	if c.Block {
 		return one(Error, "an IPsec policy blocks "+those+": "+policyWords(*c), j.counted("XfrmOutPolBlock"),
@@ -65,7 +65,7 @@ func (j *journey) keeps(c *evidence.Policy, p flow.Packet, those string) []Findi
 }
 
 // encryptedOutside finds such a policy for packets that leave through another link: those of the program that this host
-// forwards, or those of its own sockets. A policy that encrypts them is what a tunnel to another network is.
+// forwards, or those of its own sockets. A policy that encrypts them is usual: it is a tunnel to another network.
 func (j *journey) encryptedOutside(p flow.Packet, those string) []Finding {
 	out := j.byIndex(p.OutIndex)
 	if out == nil || j.spared(out, "disable_xfrm") {

@@ -55,7 +55,7 @@ func noBridge(v *view) []Finding {
 	return one(Warning, what, means, append(v.joinFixes(all), v.addressFix())...)
 }
 
-// portless says which bridges have no port.
+// portless returns the clause that these bridges have no port.
 func portless(bridges []*netcfg.Device) string {
 	if len(bridges) == 1 {
 		return "the bridge " + called(bridges[0]) + " has no port"

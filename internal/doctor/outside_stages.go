@@ -3,7 +3,6 @@ package doctor
 import (
 	"fmt"
 	"slices"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -202,8 +201,7 @@ func (v *view) outThrough(l *netcfg.Device, p flow.Packet) fix.Fix {
 			command("rule", "add", "from", from, "lookup", "main", "suppress_prefixlength", halves))...)
 	}
 	return fix.Sentence("lead packets from " + p.From.String() + " through " + words.Escape(l.Name) +
-		": ip rule add from " + p.From.String() + " lookup TABLE, with a default route in that table, such as " +
-		strconv.Itoa(100))
+		": ip rule add from " + p.From.String() + " lookup TABLE, with a default route in that table, such as " + table)
 }
 
 // weighOutside judges a drop of packets between other hosts and the program, or its sockets. Without

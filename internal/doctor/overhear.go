@@ -98,7 +98,7 @@ func also(text, more string) string {
 	return text + "; " + more
 }
 
-// A conversation is the packets from one address to another and its port that passed the device, from whatever ports.
+// A conversation is the packets from one address to another and its port that passed the device, from any port.
 type conversation struct {
 	flow.Packet          // the first one
 	source      link.MAC // of the first one from the program; nil: this host sent it, or the device has no frames

@@ -21,7 +21,7 @@ func (c *conversation) unanswered() bool {
 	return !c.answered && !c.dropped && c.old() && c.repeated() && c.Protocol != unix.IPPROTO_UDP
 }
 
-// seen reports whether the packet of this host passed the device, so that its route leads there.
+// seen reports whether the packet of this host passed the device: then its route leads there.
 func (j *journey) seen() bool {
 	heard := j.view.heard
 	return heard != nil && j.isOwn(heard.From) && !heard.dropped

@@ -8,7 +8,7 @@ import (
 	"github.com/tunadm/tunadm/internal/link"
 )
 
-// A queueState is what the counters say of the packets to the program at one time.
+// A queueState has the counters of the packets to the program at one time.
 type queueState struct {
 	handed uint64 // to the driver, by the queueing discipline; 0: it does not count them
 	own    uint64 // of the kernel itself, which it sends to find neighbours and routers
@@ -126,8 +126,8 @@ func (s *stall) certain() bool {
 	return s.first.losses == 0 || s.first.losses == 1 && (s.first.read == 0 || s.full())
 }
 
-// likely reports whether packets wait, for all that is known. When several programs have detached, the counters cannot
-// tell those that wait from those that were lost.
+// likely reports whether packets wait, as far as the counters show. If several programs have detached, they do not show
+// whether packets wait or were lost.
 func (s *stall) likely() bool { return s.waiting > 0 && s.first.losses <= 1 }
 
 // observe looks until there is an answer, or for so long.
@@ -173,7 +173,7 @@ func (s *stall) finding() []Finding {
 	return opinion(found)
 }
 
-// instead says what the program did instead of reading.
+// instead returns what the program did instead of reading.
 func (s *stall) instead(took time.Duration) string {
 	_, ticks := s.processors()
 	used := time.Duration(ticks-min(ticks, s.ticks)) * 10 * time.Millisecond

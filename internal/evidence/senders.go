@@ -89,7 +89,7 @@ func tagged(control []byte) bool {
 	})
 }
 
-// senderOf reads a frame, of which the beginning is enough. Each router makes the TTL smaller, so an IPv4 packet is
+// senderOf reads the beginning of a frame. Each router makes the TTL smaller, so an IPv4 packet is
 // from the sender of its frame if it has one of the TTLs with which hosts begin.
 func senderOf(frame []byte) (s Sender, ok bool) {
 	const ethernet, arpSender, ipSource, ttl = 14, 14, 12, 8

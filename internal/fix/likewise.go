@@ -8,7 +8,7 @@ import (
 )
 
 // Likewise returns the fix for several devices, if f is the fix for one of them. A command of this program gets all
-// names. For others that have the name, a comment tells that the rest requires the same.
+// names. For other commands with the name, a comment is added: the other devices require the same command.
 func (f Fix) Likewise(device string, all []string) Fix {
 	about := func(c Command) bool { return strings.Contains(c.String(), device) }
 	alone := func(c Command) bool {

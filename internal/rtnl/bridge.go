@@ -163,7 +163,7 @@ func NewBridge(name string, index int, address []byte) *nl.NetlinkRequest {
 	return r
 }
 
-// AskPorts returns a request for the links that have a master.
+// AskPorts returns a request for the links whose master has that index.
 func AskPorts(master int) *nl.NetlinkRequest {
 	return Request(unix.RTM_GETLINK, 0, nl.NewIfInfomsg(unix.AF_UNSPEC),
 		nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(master))))

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AddressWords returns what ip addr add accepts after [link.Address.Words], so that the address is as the message has
-// it. It has a space before each word, and is empty without a message.
+// AddressWords returns the words of ip addr add after [link.Address.Words] that give the address the other properties
+// of the message. They have a space before each word, and are empty without a message.
 func AddressWords(message []byte) string {
 	if len(message) < unix.SizeofIfAddrmsg {
 		return ""
@@ -58,8 +58,9 @@ var metricWords = map[uint16]string{
 	unix.RTAX_QUICKACK: "quickack", unix.RTAX_FASTOPEN_NO_COOKIE: "fastopen_no_cookie",
 }
 
-// RouteWords returns what ip route accepts after the destination, the gateway, the metric and the source of a route, so
-// that it is as the message has it. It has a space before each word. ok is false if the route has more than that.
+// RouteWords returns the words of ip route after the destination, the gateway, the metric and the source of a route
+// that give it the other properties of the message. They have a space before each word. ok is false if ip route has no
+// words for a property.
 func RouteWords(message []byte) (text string, ok bool) {
 	var r Route
 	if !r.Unmarshal(message) || r.Special || r.Type != unix.RTN_UNICAST {
