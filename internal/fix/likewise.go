@@ -10,7 +10,9 @@ import (
 // Likewise returns the fix for several devices, if f is the fix for one of them. A command of this program gets all
 // names. For other commands with the name, a comment is added: the other devices require the same command.
 func (f Fix) Likewise(device string, all []string) Fix {
-	about := func(c Command) bool { return strings.Contains(c.String(), device) }
+	about := func(c Command) bool {
+		return slices.ContainsFunc(c.Words[1:], func(word string) bool { return names(word, device) })
+	}
 	alone := func(c Command) bool {
 		at := slices.Index(c.Words, device)
 		takesAll := at == 2 && c.Words[0] == "tunadm" && (c.Words[1] == "set" || c.Words[1] == "delete")
@@ -27,6 +29,16 @@ func (f Fix) Likewise(device string, all []string) Fix {
 		}
 	}
 	return f
+}
+
+// names reports whether a word is the name of a device, or has it between separators, as the name of a sysctl does.
+func names(word, device string) bool {
+	separators := `/="'{},: `
+	if !strings.Contains(device, ".") { // sysctl(8) then has no slashes
+		separators += "."
+	}
+	parts := strings.FieldsFunc(word, func(r rune) bool { return strings.ContainsRune(separators, r) })
+	return word == device || slices.Contains(parts, device)
 }
 
 // span returns names as one range, such as tap[0-9], if they are one.

@@ -22,6 +22,10 @@ func TestFixOfSeveralDevices(t *testing.T) {
 		{Run(Tunadm("delete", "vm0"), Tunadm("add", "vm0", "--mode", "tun")), two,
 			"tunadm delete vm0 && tunadm add vm0 --mode tun  # and likewise for the other 1"},
 		{Sentence("restart the program"), two, "restart the program"},
+		{Run(InNamespace("ip", "link", "set", "dev", "xvm0", "up")), two, "ip link set dev xvm0 up"},
+		{Run(InNamespace("ip", "link", "set", "dev", "vm01", "up")), two, "ip link set dev vm01 up"},
+		{Run(InNamespace("nft", "add", "rule", "inet", "f", "c", "iifname", `"vm0"`, "accept")), two,
+			`nft add rule inet f c iifname '"vm0"' accept  # and likewise for the other 1`},
 	} {
 		if got := c.fix.Likewise("vm0", c.all).String(); got != c.want {
 			t.Errorf("\n got %s\nwant %s", got, c.want)
