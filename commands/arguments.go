@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // arrange returns the arguments of a verb in the order that urfave/cli requires, because it stops at the first operand:
@@ -39,7 +41,10 @@ func arrange(v *verb, args []string, flags []*option) ([]string, error) {
 			return nil, usagef("--%s needs a value", flag.Name)
 		case !hasValue:
 			i++
-			value = args[i]
+			if value = args[i]; strings.HasPrefix(value, "--") && !flag.anyText {
+				return nil, usage("--"+flag.Name+" needs a value, not "+quote(value),
+					"a value that begins with -- follows =: --"+flag.Name+"="+words.Escape(value))
+			}
 		}
 		options = append(options, "--"+flag.Name+"="+value)
 	}

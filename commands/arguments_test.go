@@ -17,6 +17,7 @@ func TestArrangePutsFlagsFirst(t *testing.T) {
 		{"--address 10.0.0.1 --address 10.0.0.2", "--address=10.0.0.1 --address=10.0.0.2 --"},
 		{"--mtu 1400 --mtu=1400", "--mtu=1400 --mtu=1400 --"},
 		{"--alias --up", "--alias=--up --"},
+		{"--user=--up", "--user=--up --"},
 		{"--alias=a=b", "--alias=a=b --"},
 		{"", "--"},
 	} {
@@ -38,6 +39,10 @@ func TestArrangeNamesTheCulprit(t *testing.T) {
 		{"--verbos", `unknown flag "--verbos"`, "did you mean --verbose?"},
 		{"a --mode", "--mode needs a value", ""},
 		{"--up=true", "--up takes no value", ""},
+		{"a --user --up", `--user needs a value, not "--up"`,
+			"a value that begins with -- follows =: --user=--up"},
+		{"a --master -- --up", `--master needs a value, not "--"`,
+			"a value that begins with -- follows =: --master=--"},
 	} {
 		_, err := arrange(&addVerb, strings.Fields(c.args), addVerb.command(&program{}).flags())
 		e := new(exitError)

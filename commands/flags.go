@@ -17,6 +17,7 @@ type option struct {
 	isSwitch   bool     // it takes no value
 	implied    string   // its value if none is given after "="; "": it needs one
 	repeatable bool     // its values add up; any other option can be repeated with the same value only
+	anyText    bool     // the next argument is its value, also if it begins with "--"; a name never does
 	set        func(value string) error
 	given      *string // the last value on the command line; nil: none
 	refuse     func(error)

@@ -29,6 +29,8 @@ func (q *properties) propertyFlags() []*option {
 	if q.creates {
 		user += "; by default root"
 	}
+	alias := pointerFlag("alias", "a `TEXT` that describes the device", parseAlias, &s.Alias)
+	alias.anyText = true
 	const group = "allow members of `G`, a name or GID, to attach; with --user, both must match"
 	return []*option{
 		pointerFlag("user", user, parseText, &q.access.User),
@@ -39,7 +41,7 @@ func (q *properties) propertyFlags() []*option {
 		pointerFlag("mtu", "maximum packet size in `BYTES`", parseInt(link.MTUMin, link.MTUMax), &s.MTU),
 		valueFlag("mac", "set `MAC`, the MAC address (tap)", link.ParseMAC, &s.MAC),
 		pointerFlag("txqueuelen", "transmit queue length in `PACKETS`", parseInt(0, math.MaxInt32), &s.TxQueueLen),
-		pointerFlag("alias", "a `TEXT` that describes the device", parseAlias, &s.Alias),
+		alias,
 		pointerFlag("master", "join `DEV`, a bridge (tap) or a VRF", parseMaster, &s.Master),
 		switchFlag("no-master", "leave the bridge or VRF", &q.noMaster),
 		pointerFlag("promisc", "receive all frames: `on|off`", parseOnOff, &s.Promisc),
