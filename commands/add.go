@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
@@ -24,6 +26,8 @@ type addOptions struct {
 	properties
 	multiQueue bool
 	ifMissing  bool
+
+	rootOwned bool // no owner is given
 }
 
 func (o *addOptions) flags() []*option {
@@ -65,7 +69,7 @@ func (o *addOptions) run(operands []string) error {
 	if len(names) > 1 && spec.MAC != nil {
 		return usagef("--mac requires a single device")
 	}
-	if spec.Access == nil {
+	if o.rootOwned = spec.Access == nil; o.rootOwned {
 		spec.Access = users.Root()
 	}
 	changes := make([]netcfg.Change, len(names))
@@ -88,12 +92,15 @@ func (o *addOptions) run(operands []string) error {
 func (o *addOptions) create(changes []netcfg.Change) error {
 	printed := map[string]bool{}
 	results, err := o.change(changes, func(names []string) error {
+		if err := unheard(o.stdout, changes); err != nil && !o.quiet {
+			return err
+		}
 		for _, name := range names {
 			printed[name] = true
 		}
 		return o.printNames(names)
 	})
-	if o.planOnly() {
+	if err = o.hintOwner(err); o.planOnly() {
 		return err
 	}
 	var rest []string // devices that existed already
@@ -102,7 +109,31 @@ func (o *addOptions) create(changes []netcfg.Change) error {
 			rest = append(rest, r.Name)
 		}
 	}
-	return errors.Join(append(each(err), o.printNames(rest))...)
+	if failed := o.printNames(rest); failed != nil {
+		err = errors.Join(err, fmt.Errorf("the devices exist, but their names cannot be printed: %w", failed))
+	}
+	return err
+}
+
+// hintOwner gives the error of --if-missing the flags that accept the device's owner, if none is given and root is not
+// the owner. The set of the usual hint would lack the owner too.
+func (o *addOptions) hintOwner(err error) error {
+	all := each(err)
+	for i, one := range all {
+		e := new(cause.Error)
+		if !o.rootOwned || !errors.As(one, &e) || e.Cause != cause.Differs {
+			continue
+		}
+		found, _, readErr := readDevices(o.netns, []string{e.Device}, (*netcfg.Namespace).Links)
+		if readErr != nil || len(found) != 1 || found[0].Access.Same(*users.Root()) {
+			continue
+		}
+		hinted, flags := *e, fix.Command{Words: found[0].Access.Flags()}
+		hinted.Fix = fix.Fix{Before: "add ", Commands: []fix.Command{flags},
+			After: ": without a user or a group, the owner must be root"}
+		all[i] = &hinted
+	}
+	return errors.Join(all...)
 }
 
 // printNames prints names unescaped, since the caller may use them.

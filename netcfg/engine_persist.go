@@ -157,7 +157,8 @@ func (o Options) ahead(made []Step, names []string) *cause.Error {
 	}
 	if o.Announce != nil {
 		if err := o.Announce(names); err != nil {
-			return &cause.Error{Detail: "its name cannot be printed, so it was not created", Err: err}
+			const detail = "its name cannot be printed, so it was not created"
+			return &cause.Error{Detail: detail, Fix: fix.HintOf(err), Err: err}
 		}
 	}
 	return nil
