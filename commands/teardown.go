@@ -3,9 +3,11 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/declare"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -33,6 +35,9 @@ func (o *teardownOptions) run(operands []string) error {
 	var mistakes error
 	err := o.provision(o.signals(), operands, true, netcfg.Options{},
 		func(ctx context.Context, r *provision) ([]netcfg.Change, error) {
+			if o.set != "" && len(operands) == 0 && len(r.memory.Devices()) == 0 {
+				return nil, noSet(o.set)
+			}
 			declared, wrong := untilSignal(ctx, func() ([]declare.Declaration, error) {
 				if o.set != "" && len(operands) == 0 { // the default files need not be those of the set
 					return nil, nil
@@ -64,6 +69,12 @@ func (o *teardownOptions) run(operands []string) error {
 			return changes, err
 		})
 	return errors.Join(mistakes, err)
+}
+
+// noSet returns the error for a set of which no device is recorded, and of which no operand declares one.
+func noSet(name string) error {
+	return &exitError{code: exitNoDevice, err: fmt.Errorf("set %s: no such set", name),
+		fix: fix.Sentence("apply --set records the devices of a set, for one network namespace")}
 }
 
 // valid returns the declarations, and all errors in them that apply finds without looking at devices.
