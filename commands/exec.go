@@ -34,7 +34,7 @@ func (o *execOptions) flags() []*option {
 		listFlag("ambient", "with --user: keep the capability `CAP`, such as net_admin", parseCapability, &o.ambient),
 		switchFlag("vnet-hdr", "a virtio header precedes each packet", &o.attachment.VnetHdr),
 		switchFlag("pi", "packet information precedes each packet", &o.attachment.PI),
-		netnsFlag(&o.netns),
+		netnsOfDevice(&o.netns, "the program is"),
 	}
 }
 

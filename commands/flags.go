@@ -165,6 +165,13 @@ func exclusive(pairs []pair) error {
 // helpFlag returns --help, which every verb has. urfave/cli looks it up by its name.
 func helpFlag() *option { return switchFlag("help", "show help", new(bool), "h") }
 
+// netnsOfDevice returns --netns of a verb whose other part stays in the network namespace of the caller.
+func netnsOfDevice(to *string, other string) *option {
+	o := netnsFlag(to)
+	o.Usage = "attach in the network namespace `NS`: a name, a path, or a PID; " + other + " not in it"
+	return o
+}
+
 // netnsFlag returns --netns, which every verb has that reads or changes the kernel.
 func netnsFlag(to *string) *option {
 	return valueFlag("netns", "work inside the network namespace `NS`: a name, a path, or a PID", parseNotEmpty, to)

@@ -39,7 +39,7 @@ func (o *tunnelOptions) flags() []*option {
 		switchFlag("udp", "send a datagram for each packet, instead of a TCP stream", &o.udp),
 		valueFlag("peer", "with --listen and --udp: accept packets only from `ADDRESS[:PORT]`", parsePeer,
 			&o.peer),
-		netnsFlag(&o.netns),
+		netnsOfDevice(&o.netns, "the sockets are"),
 		verboseFlag(o.program, "print connections on standard error"),
 	}
 }
