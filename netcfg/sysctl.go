@@ -62,7 +62,9 @@ func (ns *Namespace) writeSysctls(steps []*task) []error {
 
 func (ns *Namespace) explainSysctl(s *task, err error) error {
 	e := &cause.Error{Device: s.Device, What: s.what(), Err: err}
+	rounded := sysctl.Rounded("")
 	switch {
+	case errors.As(err, &rounded):
 	case errors.Is(err, unix.ENOENT) && !ns.absent(s.Index):
 		e.Detail, e.Err = "the device has no such sysctl", nil
 	case errors.Is(err, unix.EROFS):

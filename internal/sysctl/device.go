@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -66,7 +67,7 @@ func (s Setting) Read(device string) (now Setting, ok bool) {
 
 // Write changes the value of a device in the thread's network namespace, after verify has found that the device still
 // has the name. The file is open by then: the kernel writes to no other device through it. The error is fs.ErrNotExist
-// if the device has no such sysctl, and EROFS if nobody may change it.
+// if the device has no such sysctl, EROFS if nobody may change it, and a [Rounded] if the kernel keeps a near value.
 func (s Setting) Write(device string, verify func() error) error {
 	f, err := files.Open(s.path(device), os.O_WRONLY, 0)
 	if info, missing := os.Stat(s.path(device)); err != nil && missing == nil && info.Mode()&0o222 == 0 {
@@ -81,9 +82,32 @@ func (s Setting) Write(device string, verify func() error) error {
 	}
 	for { // the kernel restarts a write that met another change of the network
 		if _, err = f.Write([]byte(s.Value)); !errors.Is(err, unix.EINTR) {
-			return bare(err)
+			break
 		}
 	}
+	if err != nil {
+		return bare(err)
+	}
+	if now, ok := s.Read(device); ok && s.near(now) {
+		return Rounded(now.Value)
+	}
+	return nil
+}
+
+// Rounded is the error of a time that the kernel keeps in ticks of its clock. It is the value that the kernel has.
+type Rounded string
+
+// Error names the value that the kernel has, and keeps if it is written.
+func (r Rounded) Error() string {
+	return "the kernel rounds it to " + string(r) + ": write " + string(r)
+}
+
+// near reports whether two values differ by at most a tick of the slowest clock, 10 milliseconds.
+func (s Setting) near(now Setting) bool {
+	const tick = 10
+	asked, err := strconv.Atoi(s.Value)
+	kept, other := strconv.Atoi(now.Value)
+	return err == nil && other == nil && asked != kept && max(asked, kept)-min(asked, kept) <= tick
 }
 
 // bare returns the errno of an error of a file.
