@@ -92,6 +92,7 @@ type view struct {
 	drivers    []opener      // see programsWithDriver; nil: not read yet
 	sight      bool          // drivers has those of all processes
 	search     fileSearch    // for drivers
+	refusing   bool          // the driver refuses what the program writes now
 	heard      *conversation // that the question is about; nil: none
 	unheard    string        // why the packets that the device carries were not watched; "": they were
 	answering  []netip.Addr  // the hosts of other networks that answer programs behind the device
@@ -133,7 +134,8 @@ func deviceChecks() []check {
 		{"bridge-address", bridgeAddress}, {"address", noAddress}, {"ipv6-off", ipv6Off},
 		{"duplicate", duplicate}, {"tentative", tentative}, {"link-local", noLinkLocal},
 		{"subnet-twice", subnetTwice}, {"gateway", swallowedGateway},
-		{"own-tunnel", ownTunnel}, {"answers", answersHere}, {"dhcp", noDHCP}, {"published", unmatched},
+		{"own-tunnel", ownTunnel}, {"own-bind", ownBind},
+		{"answers", answersHere}, {"dhcp", noDHCP}, {"published", unmatched},
 		{"linkdown", linkdownIgnored}, {"empty-table", emptyTable}, {"route", routeElsewhere}, {"proxy-arp", proxyARP},
 		{"other-network", otherNetwork},
 		{"own-address", ownAddress}, {"accept-local", acceptLocal},

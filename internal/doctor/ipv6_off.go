@@ -1,6 +1,14 @@
 package doctor
 
-import "github.com/tunadm/tunadm/internal/fix"
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
+)
 
 // ipv6Off finds a device without IPv6. On one that carries IPv4 packets in both directions, this is meant.
 func ipv6Off(v *view) []Finding {
@@ -16,11 +24,26 @@ func ipv6Off(v *view) []Finding {
 
 // wantsIPv6 finds IPv6 packets that a program sends to this host through a device on which IPv6 is off.
 func (v *view) wantsIPv6(c *conversation) []Finding {
-	off, _ := v.setting("ipv6", v.layer3().Name, "disable_ipv6")
-	if off != "1" || !c.From.Is6() || c.answered || !c.forThisHost(v) {
+	if !c.From.Is6() || c.answered || !c.forThisHost(v) {
 		return nil
 	}
-	return v.withoutIPv6()
+	if off, _ := v.setting("ipv6", v.layer3().Name, "disable_ipv6"); off == "1" {
+		return v.withoutIPv6()
+	}
+	return v.tooSmallForIPv6(v.layer3())
+}
+
+// tooSmallForIPv6 finds a link on which the kernel has no IPv6 because of its MTU.
+func (v *view) tooSmallForIPv6(l *netcfg.Device) []Finding {
+	if l.MTU >= link.MTUMinV6 {
+		return nil
+	}
+	raise := fix.Run(ip("link", "set", "dev", l.Name, "mtu", strconv.Itoa(link.MTUMinV6)))
+	if l == v.device {
+		raise = fix.Run(fix.Tunadm("set", l.Name, "--mtu", strconv.Itoa(link.MTUMinV6)))
+	}
+	return one(Warning, fmt.Sprintf("the MTU of %s is %d, but IPv6 requires %d", words.Escape(l.Name), l.MTU,
+		link.MTUMinV6), "the kernel has no IPv6 addresses there, and drops the IPv6 packets of the program", raise)
 }
 
 func (v *view) withoutIPv6() []Finding {

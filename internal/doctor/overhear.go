@@ -41,27 +41,14 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 	if more = v.complete("reader", still.finding()); slices.ContainsFunc(more, explains) {
 		return more, nil
 	}
+	if seen := v.complete("format", v.refusedMeanwhile()); slices.ContainsFunc(seen, explains) {
+		return append(more, seen...), nil
+	}
 	if seen := v.unresolved(conversations, asked); len(seen) > 0 {
 		return append(more, seen...), nil
 	}
 	for _, c := range conversations {
-		v.Question.Packet, v.heard = c.Packet, c
-		seen, way := v.complete("own-tunnel", v.carriesItself(c)), []Finding(nil)
-		if len(seen) == 0 {
-			seen = v.complete("ipv6-off", v.wantsIPv6(c))
-		}
-		if len(seen) == 0 {
-			seen = v.complete("source-nat", v.translatedInto(c, conversations))
-		}
-		switch {
-		case len(seen) > 0:
-		case c.stray:
-			seen = v.complete("answers", v.strayAnswer(c))
-		case c.Resolves:
-			seen, way = v.unresolvable(c)
-		default:
-			seen, way = v.follow()
-		}
+		seen, way := v.heardWay(c, conversations)
 		seen = slices.DeleteFunc(seen, func(f Finding) bool { return slices.ContainsFunc(known, f.same) })
 		known = append(known, seen...)
 		for i := range seen {
@@ -80,6 +67,30 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 		more = append(more, v.complete("dropped", one(Unknown, "what the device carries: "+v.unheard, ""))...)
 	}
 	return more, trail
+}
+
+// heardWay examines the way of one of all conversations.
+func (v *view) heardWay(c *conversation, all []*conversation) (seen, way []Finding) {
+	v.Question.Packet, v.heard = c.Packet, c
+	seen = v.complete("own-tunnel", v.carriesItself(c))
+	if len(seen) == 0 {
+		seen = v.complete("ipv6-off", v.wantsIPv6(c))
+	}
+	if len(seen) == 0 {
+		seen = v.complete("source-nat", v.translatedInto(c, all))
+	}
+	switch {
+	case len(seen) > 0:
+	case c.stray:
+		seen = v.complete("answers", v.strayAnswer(c))
+	case c.directed:
+		seen = v.complete("broadcast", v.directedBroadcast(c))
+	case c.Resolves:
+		seen, way = v.unresolvable(c)
+	default:
+		seen, way = v.follow()
+	}
+	return seen, way
 }
 
 // unused reports whether the device has carried no packet since its creation, except those of the kernel itself.
@@ -108,13 +119,14 @@ type conversation struct {
 	lost        string // why the kernel dropped it; "": it did not
 	scan        bool   // the sender tries many ports of the other end
 	stray       bool   // it answers packets that did not arrive through the device
+	directed    bool   // it is a broadcast to another network
 	since       time.Time
 }
 
 func (c *conversation) String() string {
 	what := "without an answer"
 	switch {
-	case c.stray:
+	case c.stray, c.directed:
 		return "seen just now: " + packets(uint64(c.packets))
 	case c.answered:
 		what = "with answers of the program"
@@ -202,10 +214,11 @@ func (v *view) listen(all []*conversation, e trace.Event) []*conversation {
 	}
 	const most = 128
 	stray := e.ToProgram && e.Answers && v.isOwn(p.From)
-	if len(all) == most || e.ToProgram && !v.isOwn(p.From) || !stray && !v.awaits(e) {
+	directed := v.isDirected(e)
+	if len(all) == most || e.ToProgram && !v.isOwn(p.From) || !stray && !directed && !v.awaits(e) {
 		return all
 	}
-	c := &conversation{Packet: p, packets: 1, since: time.Now(), stray: stray}
+	c := &conversation{Packet: p, packets: 1, since: time.Now(), stray: stray, directed: directed}
 	if !e.ToProgram && e.FromMAC != [6]byte{} {
 		c.source = e.FromMAC[:]
 	}

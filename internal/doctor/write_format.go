@@ -22,13 +22,14 @@ func writtenStages() []stage {
 func format(j *journey) []Finding {
 	d := j.device
 	s, wrong := d.Stats, j.host.FrameErrors(d.Index)
+	few := s.RxPackets == 0 && s.RxDropped <= fewWrites && !j.refusing
 	switch {
 	case wrong > 0:
 		return counted(wrong, "the driver refused "+packets(wrong)+
 			" of the program with a wrong virtio header (rx_frame_errors)", headers(d), j.formatFixes()...)
 	case s.RxDropped == 0 || s.RxDropped*2 < s.RxPackets || !d.Up || !d.InUse():
 		return ok("the kernel recognizes what the program writes")
-	case s.RxPackets == 0 && s.RxDropped <= fewWrites:
+	case few:
 		return ok("the driver refused " + packets(s.RxDropped) + " of the program, perhaps while the device was down")
 	case d.Mode == link.TUN && !d.PI:
 		return counted(s.RxDropped, "the driver refused "+packets(s.RxDropped)+
@@ -46,6 +47,21 @@ func format(j *journey) []Finding {
 		" of the program, whose Ethernet type is not known (rx_dropped)",
 		headers(d)+"; it writes IP packets without an Ethernet header, or other headers before each frame",
 		j.formatFixes()...)
+}
+
+// refusedMeanwhile finds writes that the driver has refused since the first look, when the device was up already.
+func (v *view) refusedMeanwhile() []Finding {
+	now, err := v.again(v.device.Name)
+	if err != nil || now[0] == nil || now[0].Index != v.device.Index || !v.device.Up ||
+		now[0].Stats.RxDropped == v.device.Stats.RxDropped {
+		return nil
+	}
+	before := v.device
+	defer func() { v.device, v.refusing = before, false }()
+	later := *before
+	later.Stats = now[0].Stats
+	v.device, v.refusing = &later, true
+	return format(&journey{view: v, course: fromProgram})
 }
 
 // fewWrites is the number of packets that a program may write before its device is brought up.

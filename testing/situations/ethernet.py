@@ -53,3 +53,29 @@ broken(
     probe="ip -6 addr replace fd00::1/64 dev tun0",
     repair="sysctl -w net.ipv6.conf.tun0.disable_ipv6=0",
     fix=True)
+
+broken(
+    "the MTU is too small for IPv6, and the guest asks with it",
+    "tun0",
+    setup="""
+        IPV6=yes; tun; ip link set tun0 mtu 1200; ip -n g addr add fd00::2/64 dev eth0 nodad
+        again ip netns exec g ping -c1 -W1 fd00::1; ping -c1 -W1 10.0.0.2
+        """,
+    want="MTU.*1280",
+    level="warning",
+    probe="ip netns exec g ping -c1 -W1 fd00::1",
+    repair="ip link set tun0 mtu 1280; ip addr add fd00::1/64 dev tun0 nodad; sleep 0.3")
+
+broken(
+    "the guest wakes machines of another network, whose broadcasts are not forwarded",
+    "tun0",
+    setup="""
+        forward; tap; make_tun tun0 10.9.0.1/24
+        guest c tun0 tun 10.9.0.2/24 10.9.0.1; ip netns exec g "$PY" "$HELPER" server 0.0.0.0 9 &
+        again ip netns exec c "$PY" "$HELPER" send 10.0.0.255 9
+        """,
+    want="broadcast.*tap0",
+    level="warning",
+    probe="more_udp ip netns exec c \"$PY\" \"$HELPER\" send 10.0.0.255 9",
+    repair="sysctl -qw net.ipv4.conf.all.bc_forwarding=1 net.ipv4.conf.tun0.bc_forwarding=1",
+    fix=True)

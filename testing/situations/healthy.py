@@ -152,3 +152,27 @@ healthy(
     "tun0",
     setup="tun; tc qdisc replace dev tun0 root tbf rate 10mbit burst 32kbit latency 50ms",
     probe="to_guest")
+
+healthy(
+    "broadcasts of the guest in its own network, and a daemon at an address of this host",
+    "tun0",
+    setup="""
+        far; forward; make_tun tun0 10.8.0.1/24; guest c tun0 tun 10.8.0.2/24 10.8.0.1
+        again ip netns exec c "$PY" "$HELPER" send 10.8.0.255 137; again ping -c1 -W1 10.8.0.2
+        """,
+    probe="ping -c1 -W1 10.8.0.2")
+
+healthy(
+    "a small MTU, and nobody uses IPv6",
+    "tun0",
+    setup="tun; ip link set tun0 mtu 1200; again ping -c1 -W1 10.0.0.2",
+    probe="ping -c1 -W1 10.0.0.2")
+
+healthy(
+    "a daemon that waits for a shared address (ip_nonlocal_bind)",
+    "tun0",
+    setup="""
+        far; sysctl -qw net.ipv4.ip_nonlocal_bind=1; make_tun tun0 10.8.0.1/24
+        S listen tun0 443 203.0.113.77 & attached tun0
+        """,
+    probe="ss -tln | grep -q 203.0.113.77:443")

@@ -232,9 +232,9 @@ def vpn(device, port, server="", mark="0"):
                 time.sleep(0.01)
 
 
-def listen(device, port):
+def listen(device, port, address=""):
     """Holds a tun, and listens on a TCP port as a VPN daemon does."""
-    s = socket.create_server(("", int(port)))
+    s = socket.create_server((address, int(port)))
     f = open_device(device, "0x1001")
     while True:
         s.accept()

@@ -64,3 +64,15 @@ healthy(
         ip route add 198.51.100.9/32 via 203.0.113.2; again to_guest
         """,
     probe="to_guest")
+
+broken(
+    "the daemon listens on the old address of this host",
+    "tun0",
+    setup="""
+        far; make_tun tun0 10.8.0.1/24; ip addr add 203.0.113.77/24 dev v0
+        S listen tun0 443 203.0.113.77 & attached tun0; ip addr del 203.0.113.77/24 dev v0
+        """,
+    want=r"203\.0\.113\.77.*TCP port 443",
+    level="warning",
+    probe="ip netns exec far \"$PY\" \"$HELPER\" knock 203.0.113.1 443",
+    reason="")
