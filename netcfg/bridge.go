@@ -224,6 +224,7 @@ func (ns *Namespace) busyBridge(d *Device, leave []string, going map[int]bool) e
 	if len(names) == 0 {
 		return nil
 	}
+	slices.Sort(names)
 	how := fix.Run(fix.InNamespace("ip", "link", "set", "dev", names[0], "nomaster"))
 	return &cause.Error{Device: d.Name, Cause: cause.InUse, Err: errBusy, Fix: how,
 		Detail: "in use by its " + map[bool]string{true: "port ", false: "ports "}[len(names) == 1] +
