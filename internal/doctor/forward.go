@@ -22,7 +22,8 @@ func forwardStages() []stage {
 		{"source-nat", sourceNAT}, {"path-mtu", pathMTU}, {"hairpin", hairpin}, {"uplink", uplink},
 		{"far-neighbour", farNeighbour}, {"invalid", unknownConnection}, {"old-connection", oldConnection},
 		{"firewall", answers(firewall.Prerouting, firewall.Forward, firewall.Postrouting, firewall.Egress)},
-		{"return-route", returnRoute}, {"return-forwarding", returnForwarding}, {"masquerade", masquerade},
+		{"return-route", returnRoute}, {"return-forwarding", returnForwarding}, {"untracked", untracked},
+		{"masquerade", masquerade},
 	}
 }
 

@@ -15,7 +15,16 @@ func aside(r *run, e expression) answer {
 }
 
 // untracks takes the packet out of connection tracking, unless that has seen it already.
-func (r *run) untracks() { r.untracked = r.untracked || r.sure() && !r.tracked() }
+func (r *run) untracks() {
+	switch {
+	case r.tracked() || r.untracked || r.always:
+	case r.sure():
+		r.untracked = true
+		r.changes(Tracking)
+	default:
+		r.mayUntrack = true
+	}
+}
 
 // action is an expression that ends the way through the chain.
 func action(r *run, e expression) answer {

@@ -14,6 +14,7 @@ const (
 	Hops
 	Destination
 	Source
+	Tracking // the packet is taken out of connection tracking
 )
 
 // A change is a property that a rule has changed for certain.
@@ -76,4 +77,6 @@ func (w *Walk) Goal() netip.AddrPort { return w.goal }
 func (w *Walk) Origin() netip.Addr { return w.origin }
 
 // Translated reports whether the source was translated: yes, no, or not known.
-func (w *Walk) Translated() (is, known bool) { return w.source == yes, w.source != maybe }
+func (w *Walk) Translated() (is, known bool) {
+	return w.source == yes, w.source != maybe && (w.source == no || !w.mayUntrack)
+}

@@ -66,20 +66,22 @@ type Verdict struct {
 type Walk struct {
 	rules *Ruleset
 	flow.Packet
-	hook      Hook
-	chain     *chain // the base chain
-	mark      value
-	ctMark    value
-	untracked bool // a rule has taken the packet out of connection tracking
-	headers   headers
-	rewritten bool           // a rule has written to the addresses
-	source    answer         // is the source translated?
-	target    answer         // is the destination translated?
-	origin    netip.Addr     // the new source, if it is known
-	goal      netip.AddrPort // the new destination, if it is known
-	changes   []change
-	doubt     string // the first rule that is not understood, in this hook
-	causes    causes // of the doubts
+	hook       Hook
+	chain      *chain // the base chain
+	mark       value
+	ctMark     value
+	untracked  bool // a rule has taken the packet out of connection tracking
+	mayUntrack bool // that is not known
+	always     bool // rules cannot do that
+	headers    headers
+	rewritten  bool           // a rule has written to the addresses
+	source     answer         // is the source translated?
+	target     answer         // is the destination translated?
+	origin     netip.Addr     // the new source, if it is known
+	goal       netip.AddrPort // the new destination, if it is known
+	changes    []change
+	doubt      string // the first rule that is not understood, in this hook
+	causes     causes // of the doubts
 }
 
 // Walk begins the way of a packet.
@@ -125,7 +127,7 @@ func (w *Walk) Drops(h Hook) (all []Verdict) {
 		w.forwarded()
 	}
 	for _, c := range w.rules.at(h, w.Packet) {
-		if c.kind == "nat" && (w.Established || w.TooBig || w.Invalid) {
+		if c.kind == "nat" && (w.Established || w.TooBig || w.Invalid || w.untracked) {
 			continue // only the first packet of a connection meets it
 		}
 		w.chain, w.doubt, w.causes = c, "", causes{}

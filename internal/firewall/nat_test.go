@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -19,12 +20,19 @@ func TestTheKernelAgreesOnMasquerading(t *testing.T) {
 		"meta l4proto udp masquerade", "meta l4proto tcp masquerade",
 		"udp dport 5000 masquerade", "meta mark 7 masquerade",
 		"ct status dnat masquerade", "fib saddr type unicast masquerade", "",
+		"masquerade; }; chain r { type filter hook prerouting priority -300; udp dport 5000 notrack",
+		"masquerade; }; chain r { type filter hook prerouting priority -300; udp dport 5001 notrack",
+		"masquerade; }; chain r { type filter hook prerouting priority -150; notrack", // too late
 	} {
 		base := "table ip n { chain p { type nat hook postrouting priority 100; "
 		if err := l.load(base + rule + "; }; }"); err != nil {
 			t.Fatal(err)
 		}
 		rs := l.rules()
+		if untracks := rs.Untracks(l.arriving(0, true, false, unix.IPPROTO_UDP, 5000).Packet) != nil; untracks !=
+			strings.Contains(rule, "5000 notrack") {
+			t.Errorf("%q: takes the packet out of connection tracking: %v", rule, untracks)
+		}
 		trip := l.arriving(0, true, false, unix.IPPROTO_UDP, 5000)
 		is, known := rs.MasqueradesFor(trip.Packet)
 		l.drain(1)

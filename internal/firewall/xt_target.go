@@ -39,6 +39,7 @@ func xtTarget(r *run, e expression) answer {
 		const notrack = 1 // XT_CT_NOTRACK
 		if name == "NOTRACK" || info(e.attributes[unix.NFTA_TARGET_INFO]).short(0)&notrack != 0 {
 			r.untracks()
+			name = "NOTRACK"
 		}
 		r.say(name)
 		return yes

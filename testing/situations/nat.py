@@ -156,3 +156,32 @@ healthy(
         again ping -c1 -W1 192.168.7.1; again ip netns exec far ping -c1 -W1 192.168.7.1; again ping -c1 -W1 10.0.0.77
         """,
     probe="ip netns exec far ping -c1 -W1 192.168.7.1 && to_guest")
+
+# A guest that is masqueraded, and knocks at a port behind the uplink, where a program listens; a rule before tracking
+UNTRACKED = """
+    forward; far; tun; ip route add default via 203.0.113.2; ip netns exec far "$PY" "$HELPER" listen_only 8443 &
+    TYPE=nat chain ip nat POSTROUTING postrouting 100
+    rule ip nat POSTROUTING ip saddr 10.0.0.0/24 oifname v0 counter masquerade
+    chain ip raw PREROUTING prerouting -300; wait_for to_far
+    knocks() { ip netns exec g "$PY" "$HELPER" knock 203.0.113.2 8443; }
+"""
+KNOCK = 'ip netns exec g "$PY" "$HELPER" knock 203.0.113.2 8443'
+
+broken(
+    "a rule of the raw table lets connections to a port past connection tracking, also those of the masqueraded guest",
+    "tun0",
+    setup=UNTRACKED + "rule ip raw PREROUTING tcp dport 8443 counter notrack; again knocks; again to_far",
+    want=r"packets of the program.*8443 tcp, out of connection tracking.*raw PREROUTING.*notrack",
+    probe=KNOCK,
+    repair="nft flush chain ip raw PREROUTING",
+    fix=True)
+
+healthy(
+    "connections to a port of this host are not tracked, and the guest is masqueraded at the same port of another",
+    "tun0",
+    setup=UNTRACKED + """
+        rule ip raw PREROUTING ip daddr 203.0.113.1 tcp dport 8443 counter notrack
+        S listen_only 8443 & again knocks; again to_far
+        wait_for 'ip netns exec far "$PY" "$HELPER" knock 203.0.113.1 8443'
+        """,
+    probe=KNOCK + " && to_far")
