@@ -4,20 +4,25 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
 // chatter is the program "chatter FRAME NAME...": it attaches to taps, prints "ready", and writes one frame, in
-// hexadecimal digits, to one after the other for a minute.
+// hexadecimal digits, to one after the other for a minute. It also reads a tap whose name is followed by "+".
 func chatter(args []string) int {
 	frame, err := hex.DecodeString(args[0])
 	must(err)
 	var queues []io.Writer
 	for _, name := range args[1:] {
+		name, reads := strings.CutSuffix(name, "+")
 		f, err := nstest.Attach(name, 0x1002)
 		must(err)
+		if reads {
+			go func() { _, _ = io.Copy(io.Discard, f) }()
+		}
 		queues = append(queues, f)
 	}
 	fmt.Println("ready")

@@ -156,6 +156,7 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 		}
 		return nil, nil
 	}
+	v.sources = nil
 	quiet, sent := true, uint64(0)
 	begun := time.Now()
 	more := func() bool {
@@ -166,6 +167,7 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 	for ; more(); time.Sleep(pause) {
 		w.each(func(e trace.Event) {
 			quiet = quiet && e.Device != v.device.Name
+			v.noteSource(e)
 			if asked = listenRequest(asked, e, v.device.Name); e.Reason != "" || e.Device == v.device.Name {
 				all = v.listen(all, e)
 			}

@@ -107,6 +107,9 @@ func (v *view) unresolved(conversations []*conversation, asked []*request) []Fin
 		if found := j.unjoined(r); found != nil {
 			return v.noted("port-flood", found, r)
 		}
+		if found := j.hostMACOnly(r); found != nil {
+			return v.noted("other-port", found, r)
+		}
 	}
 	return nil
 }
@@ -203,7 +206,7 @@ func (v *view) askedOnce(r *request) bool { return r.count == 1 && v.asksNobody(
 // no answers from other networks, and the address is usual for a gateway.
 func (v *view) nobodyHas(r *request) []Finding {
 	dev := v.layer3()
-	if r.talks || r.count < 2 || !v.asksNobody(r) {
+	if r.talks || r.count < 2 || !v.asksNobody(r) || v.neighbourMAC(dev.Index, r) != nil {
 		return nil
 	}
 	for _, a := range own(dev) {

@@ -6,7 +6,7 @@ from table import SITUATIONS
 
 FILES = ("programs", "frames", "filters", "firewalls", "chains", "forwarding", "nat", "routes", "policies", "ethernet",
          "neighbours", "bridges", "ports", "uplinks", "rights", "drift", "servers", "machines", "journeys", "outside",
-         "observed", "tunnels", "noise", "requests", "absent", "healthy", "ordinary", "unusual")
+         "observed", "tunnels", "noise", "requests", "refusals", "absent", "healthy", "ordinary", "unusual")
 for name in FILES:
     importlib.import_module(name)
 
