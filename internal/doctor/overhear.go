@@ -63,6 +63,9 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 		seen, way := v.carriage(conversations)
 		more, trail = append(more, seen...), append(trail, way...)
 	}
+	if !slices.ContainsFunc(more, func(f Finding) bool { return f.Level <= Warning }) {
+		more = append(more, v.silentHost(conversations)...)
+	}
 	if v.unheard != "" {
 		more = append(more, v.complete("dropped", one(Unknown, "what the device carries: "+v.unheard, ""))...)
 	}
@@ -162,7 +165,8 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 	more := func() bool {
 		passed := time.Since(begun)
 		return passed < shortestWatch || !slices.ContainsFunc(all, (*conversation).unanswered) &&
-			(passed < longestWatch || passed < anotherRequest && slices.ContainsFunc(asked, v.askedOnce))
+			(passed < longestWatch || passed < anotherRequest && (slices.ContainsFunc(asked, v.askedOnce) ||
+				slices.ContainsFunc(all, v.triedOnce)))
 	}
 	for ; more(); time.Sleep(pause) {
 		w.each(func(e trace.Event) {
@@ -206,10 +210,10 @@ func (v *view) listen(all []*conversation, e trace.Event) []*conversation {
 	p.ToMAC = e.ToMAC
 	for _, c := range all {
 		switch {
-		case c.has(back):
+		case c.has(back) && !asks(e):
 			c.answered = true
 			return all
-		case c.has(p) && c.ToMAC == p.ToMAC || c.stray && e.Answers && c.From == p.From && c.To == p.To:
+		case c.has(p) && c.ToMAC == p.ToMAC && !e.Answers || c.stray && e.Answers && c.From == p.From && c.To == p.To:
 			c.packets++
 			return all
 		}

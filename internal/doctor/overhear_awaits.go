@@ -31,3 +31,14 @@ func isOneWay(port uint16) bool {
 	}
 	return false
 }
+
+// asks reports whether a packet is no answer: both ends may ping one another.
+func asks(e trace.Event) bool {
+	echoes := e.Protocol == unix.IPPROTO_ICMP || e.Protocol == unix.IPPROTO_ICMPV6
+	return e.Expects && (echoes || e.Protocol == unix.IPPROTO_TCP)
+}
+
+// triedOnce reports whether this host may repeat a packet that has no answer.
+func (v *view) triedOnce(c *conversation) bool {
+	return c.packets == 1 && !c.answered && !c.dropped && !c.stray && c.Protocol != unix.IPPROTO_UDP && v.isOwn(c.From)
+}

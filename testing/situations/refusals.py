@@ -45,3 +45,68 @@ healthy(
         again from_g 192.168.3.41
         """,
     probe="ip netns exec g ping -c1 -W1 192.168.3.40")
+
+# wall RULE...: the machine g has a firewall that drops what arrives, except answers and these rules
+WALL = """
+    wall() {
+      ip netns exec g nft "table inet own { chain i { type filter hook input priority 0; policy drop; }; }"
+      for r in "ct state established,related accept" "$@"; do ip netns exec g nft "add rule inet own i $r"; done
+    }
+    """
+
+broken(
+    "the machine's own firewall has no rule for ping, and the host asks each moment whether it is there",
+    "vnet3",
+    setup=WALL + """
+        bridge_up virbr0; ip addr add 10.0.0.1/24 dev virbr0; port vnet3 virbr0; guest g vnet3 tap 10.0.0.2/24 10.0.0.1
+        wall; to_host; again ping -c1 -W1 10.0.0.2; again to_host
+        """,
+    want=r"10\.0\.0\.2.*its own firewall",
+    probe="to_guest",
+    repair="ip netns exec g nft flush ruleset",
+    needfix="inside 10.0.0.2")
+
+broken(
+    "ssh to the machine hangs: ping is answered, and the machine's firewall drops what is for port 22",
+    "tap0",
+    setup=WALL + """
+        tap; ip netns exec g "$PY" "$HELPER" listen_only 22 & wall "icmp type echo-request accept"; sleep 0.3
+        to_guest; again timeout 1 bash -c '</dev/tcp/10.0.0.2/22'; again to_guest; again to_host
+        """,
+    want=r"10\.0\.0\.2.*port 22.*its own firewall",
+    probe="S knock 10.0.0.2 22",
+    repair="ip netns exec g nft flush ruleset",
+    needfix="port 22")
+
+healthy(
+    "the host sends its log to the machine, which answers nothing, and to whose service the host talks",
+    "tap0",
+    setup=WALL + """
+        tap; wall "udp dport { 514, 9999 } accept" "icmp type echo-request accept"
+        ip netns exec g "$PY" "$HELPER" server 10.0.0.2 9999 & sleep 0.3
+        again S send 10.0.0.2 514; again S send 10.0.0.2 9999; again to_host
+        """,
+    probe="to_guest")
+
+healthy(
+    "a machine that starts again and again: the host asks for it meanwhile",
+    "tap0",
+    setup="""
+        tap; to_guest; again ping -c1 -W1 10.0.0.2; again to_host
+        starts() { ip -n g link set eth0 down; sleep 1.5; ip -n g link set eth0 up; sleep 1.5; }
+        again starts
+        """,
+    probe="to_guest")
+
+healthy(
+    "a router behind the tap answers ARP for a machine of its own that is off",
+    "tap0",
+    setup="""
+        tap; ip -n g link add d0 type veth peer name d1; for d in d0 d1; do ip -n g link set $d up; done
+        ip -n g route add 10.0.0.50 dev d0
+        ip netns exec g sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.eth0.proxy_arp=1
+        ip netns exec g nft "table ip f { chain o { type filter hook output priority 0; }; }"
+        ip netns exec g nft add rule ip f o icmp type destination-unreachable drop
+        again ping -c1 -W1 10.0.0.50; again to_host; again to_guest; wait_for "ip neigh show 10.0.0.50 | grep -q lladdr"
+        """,
+    probe="to_guest")
