@@ -64,7 +64,7 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 		more, trail = append(more, seen...), append(trail, way...)
 	}
 	if !slices.ContainsFunc(more, func(f Finding) bool { return f.Level <= Warning }) {
-		more = append(more, v.silentHost(conversations)...)
+		more = append(more, v.withoutAnswers(conversations)...)
 	}
 	if v.unheard != "" {
 		more = append(more, v.complete("dropped", one(Unknown, "what the device carries: "+v.unheard, ""))...)

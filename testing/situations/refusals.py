@@ -110,3 +110,31 @@ healthy(
         again ping -c1 -W1 10.0.0.50; again to_host; again to_guest; wait_for "ip neigh show 10.0.0.50 | grep -q lladdr"
         """,
     probe="to_guest")
+
+# node: a node at 10.6.0.35 and a network behind it; the tunnel had 10.6.0.2 before, and has 10.6.0.34 beside it
+NODE = """
+    make_tun wt0 10.6.0.2/28; ip addr add 10.6.0.34/28 dev wt0; ip route add 172.30.1.0/24 dev wt0
+    guest g wt0 tun 10.6.0.35/28; ip -n g addr add 172.30.1.5/32 dev lo
+    again ping -c1 -W1 10.6.0.35; again ping -c1 -W1 172.30.1.5
+    """
+
+broken(
+    "the tunnel keeps the address of before: the network behind the node gets packets from it",
+    "wt0",
+    setup=NODE,
+    want=r"172\.30\.1\.5 have the source 10\.6\.0\.2\b",
+    probe="ping -c1 -W1 172.30.1.5",
+    repair="ip addr del 10.6.0.2/28 dev wt0",
+    fix=True)
+
+healthy(
+    "a tunnel with two addresses: the node answers both",
+    "wt0",
+    setup=NODE + "ip -n g route add 10.6.0.0/28 dev eth0",
+    probe="ping -c1 -W1 172.30.1.5 && ping -c1 -W1 10.6.0.35")
+
+healthy(
+    "a tunnel with two addresses: the node answers both, and a host of the network behind it is off",
+    "wt0",
+    setup=NODE + "ip -n g route add 10.6.0.0/28 dev eth0; again ping -c1 -W1 172.30.1.99",
+    probe="ping -c1 -W1 172.30.1.5 && ping -c1 -W1 10.6.0.35")
