@@ -38,10 +38,11 @@ type Finding struct {
 	Means  string    // its cause or its effect; "": What includes it
 	Fixes  []fix.Fix // the best first
 
-	Way     string // the packet of a stage, and where it goes; "": a check
-	counted uint64 // packets that the kernel's counters show to be dropped for this reason; 0: not counted
-	vague   bool   // a counter is known, but not which packets it counted
-	opinion bool   // nothing fails, but an administrator may want to know
+	Way     string     // the packet of a stage, and where it goes; "": a check
+	counted uint64     // packets that the kernel's counters show to be dropped for this reason; 0: not counted
+	vague   bool       // a counter is known, but not which packets it counted
+	far     netip.Addr // an answer of this host to the program refutes it; invalid: none does
+	opinion bool       // nothing fails, but an administrator may want to know
 }
 
 // A Report is what an examination found.
@@ -204,7 +205,8 @@ func (v *view) examine() (report *Report, err error) {
 				found, trail := v.follow()
 				report.Findings, report.Trail = append(report.Findings, found...), append(report.Trail, trail...)
 				found, trail = v.overhear(report.Findings)
-				report.Findings, report.Trail = append(report.Findings, found...), append(report.Trail, trail...)
+				report.Findings = append(v.unrefuted(report.Findings), found...)
+				report.Trail = append(report.Trail, trail...)
 			}
 		}
 	}

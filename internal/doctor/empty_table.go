@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
@@ -18,7 +19,7 @@ func emptyTable(v *view) []Finding {
 	for _, r := range v.policies {
 		exit := d.Mode == link.TUN && !v.hasDefault(d, r.IPv6) && r.In != d.Name
 		if r.Action != "" || r.Table == 0 || ordinary(r.Table) || r.VRF || r.Not || r.Detached || !selects(r) ||
-			!exit && r.In != d.Name || len(v.host.RoutesIn(r.Table, r.IPv6)) > 0 {
+			!exit && r.In != d.Name || len(v.host.RoutesIn(r.Table, r.IPv6)) > 0 || v.ofOther(r) {
 			continue
 		}
 		add := fix.Sentence("add the routes of this table: ip route add default via GATEWAY dev DEVICE table " +
@@ -38,4 +39,22 @@ func emptyTable(v *view) []Finding {
 // selects reports whether a rule is for packets that arrive through a device, or that some addresses or users send.
 func selects(r rtnl.Rule) bool {
 	return r.In != "" && r.In != "lo" || r.From.IsValid() && r.From.Bits() > 0 || r.ByUID
+}
+
+// ofOther reports whether a rule is for what an address sends that belongs to a link which is not in use, as that of
+// another provider, or that nothing here has: it waits for this link, and not for the device.
+func (v *view) ofOther(r rtnl.Rule) bool {
+	if !r.From.IsValid() || r.From.Bits() == 0 {
+		return false
+	}
+	for number, a := range v.addressesOf(r.From.Addr().Is6()) {
+		if l := v.byIndex(number); l != nil && r.From.Contains(a.Local) && !(l.Up && l.Carrier) {
+			return true
+		}
+	}
+	if !r.From.IsSingleIP() || v.isOwn(r.From.Addr()) {
+		return false
+	}
+	way, err := v.host.Match(flow.Packet{To: r.From.Addr()})
+	return err == nil && (way.Refusal != 0 || way.To.Bits() == 0)
 }

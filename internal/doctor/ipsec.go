@@ -200,12 +200,12 @@ func selectorOf(c evidence.Policy) []string {
 // without returns how to exempt the packets from a policy: a policy that comes before it, or none.
 func (j *journey) without(c evidence.Policy, p flow.Packet) []fix.Fix {
 	remove := fix.Run(ip(append([]string{"xfrm", "policy", "delete"}, selectorOf(c)...)...))
-	if c.Priority == 0 {
-		return fixes(remove)
-	}
 	from, to := c.From, j.subnetOf(p.To)
 	if c.Direction != evidence.PolicyOut {
 		from, to = j.subnetOf(p.From), c.To
+	}
+	if same := from == c.From && to == c.To; c.Priority == 0 || same { // the kernel has one policy for a selector
+		return fixes(remove)
 	}
 	exempt := func(direction string, from, to netip.Prefix) fix.Command {
 		return ip("xfrm", "policy", "add", "dir", direction, "src", from.String(), "dst", to.String(), "priority",

@@ -10,17 +10,21 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// ipv6Off finds a device without IPv6. On one that carries IPv4 packets in both directions, this is meant.
+// ipv6Off finds a device without IPv6. On one that carries IPv4 packets in both directions, this is meant, unless the
+// question is about an IPv6 address.
 func ipv6Off(v *view) []Finding {
 	d := v.device
 	if off, _ := v.setting("ipv6", d.Name, "disable_ipv6"); off != "1" || d.Master != "" {
 		return nil
 	}
-	if t := v.traffic(); t.sent > 0 && t.received > 0 {
+	if t := v.traffic(); t.sent > 0 && t.received > 0 && !v.asksIPv6() {
 		return ok("IPv6 is off on it (disable_ipv6), and IPv4 packets pass in both directions")
 	}
 	return v.withoutIPv6()
 }
+
+// asksIPv6 reports whether the question is about an IPv6 address.
+func (v *view) asksIPv6() bool { return v.From.Is6() || v.To.Is6() }
 
 // wantsIPv6 finds IPv6 packets that a program sends to this host through a device on which IPv6 is off.
 func (v *view) wantsIPv6(c *conversation) []Finding {

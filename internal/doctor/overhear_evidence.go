@@ -110,6 +110,14 @@ func (v *view) answersCome(from netip.Addr) bool {
 	})
 }
 
+// unrefuted returns the findings about the device without those that its counters suggested, and that answers refute
+// which were seen since. The counters include multicast that was sent before the program attached.
+func (v *view) unrefuted(all []Finding) []Finding {
+	return slices.DeleteFunc(all, func(f Finding) bool {
+		return f.Device == v.device.Name && f.far.IsValid() && v.answersCome(f.far)
+	})
+}
+
 // meaningless reports whether a firewall, or the lack of a program, may be meant to keep the sender of the packet from
 // an answer: the sender scans, it is on the Internet, or it tried once.
 func (j *journey) meaningless() bool {

@@ -54,7 +54,7 @@ func masquerade(j *journey) []Finding {
 		return nil
 	}
 	subnet := j.subnetOf(j.packet.From)
-	return []Finding{{Level: Warning, vague: true, What: fmt.Sprintf(
+	return []Finding{{Level: Warning, vague: true, far: j.packet.To, What: fmt.Sprintf(
 		"packets from %s leave through %s with their private source address, and nothing comes back",
 		subnet, words.Escape(out.Name)),
 		Means: fmt.Sprintf("no firewall rule masquerades them (NAT), so other networks need a route back to %s; "+
