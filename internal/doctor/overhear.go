@@ -19,9 +19,10 @@ const patience = 300 * time.Millisecond
 // kernel asks for a MAC address again after a second.
 const shortestWatch, longestWatch = 1100 * time.Millisecond, 2 * time.Second
 
-// anotherRequest is how long it listens after a request for the MAC address of a host that may not exist: the kernel
-// asks three times, and again when its program tries again.
-const anotherRequest = 3 * time.Second
+// anotherRequest is how long it listens if there was a request for the MAC address of a host that may not exist, and
+// nextRequest how long at least after the request: the kernel asks three times, each second, and again when its program
+// tries again.
+const anotherRequest, nextRequest = 3 * time.Second, 1500 * time.Millisecond
 
 // overhear watches for a moment which packets a named device carries if the checks found no error and the stages
 // nothing, and examines the way of each conversation without an answer as if the question were about its packets.
@@ -165,8 +166,10 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 	more := func() bool {
 		passed := time.Since(begun)
 		return passed < shortestWatch || !slices.ContainsFunc(all, (*conversation).unanswered) &&
-			(passed < longestWatch || passed < anotherRequest && (slices.ContainsFunc(asked, v.askedOnce) ||
-				slices.ContainsFunc(all, v.triedOnce)))
+			(passed < longestWatch || passed < anotherRequest && slices.ContainsFunc(all, v.triedOnce) ||
+				slices.ContainsFunc(asked, func(r *request) bool {
+					return v.askedOnce(r) && (passed < anotherRequest || time.Since(r.since) < nextRequest)
+				}))
 	}
 	for ; more(); time.Sleep(pause) {
 		w.each(func(e trace.Event) {

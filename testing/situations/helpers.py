@@ -222,7 +222,8 @@ def vpn(device, port, server="", mark="0"):
         for ready in select.select([f, s], [], [])[0]:
             try:
                 if ready == s:
-                    data, peer = s.recvfrom(70000)
+                    data, sender = s.recvfrom(70000)
+                    peer = peer if server else sender
                     os.write(f, data)
                 else:
                     data = os.read(f, 70000)
