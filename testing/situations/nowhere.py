@@ -75,7 +75,7 @@ NO_IPV6 = """
 """
 
 broken(
-    "IPv6 is off in the whole namespace (docker's default), and the guest asks this host by IPv6",
+    "IPv6 is off in the whole namespace, and the guest asks this host by IPv6 and by IPv4",
     "tun0",
     setup=NO_IPV6 + "again to_host6; again to_host",
     want="IPv6 is off on it .disable_ipv6",
@@ -84,9 +84,9 @@ broken(
     repair="sysctl -w net.ipv6.conf.tun0.disable_ipv6=0; ip addr add fd00::1/64 dev tun0 nodad")
 
 broken(
-    "IPv6 is off in the whole namespace, and the question is about an IPv6 address",
+    "IPv4 works, IPv6 is off in the whole namespace, and the question is about an IPv6 address",
     "tun0 --to fd00::2",
-    setup=NO_IPV6,
+    setup=NO_IPV6 + "to_host",
     want="IPv6 is off on it .disable_ipv6",
     level="warning",
     probe="ip -6 addr replace fd00::1/64 dev tun0",
