@@ -98,6 +98,7 @@ type view struct {
 	unheard    string        // why the packets that the device carries were not watched; "": they were
 	answering  []netip.Addr  // the hosts of other networks that answer programs behind the device
 	sources    [][6]byte     // the MAC addresses whose frames the program receives
+	reach      reach         // what answers to this host prove
 	err        error         // the first one of the kernel while a check looked at more
 
 	file  func(path string) ([]byte, error) // reads a file of /proc or /run

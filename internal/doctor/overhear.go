@@ -76,13 +76,7 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 // heardWay examines the way of one of all conversations.
 func (v *view) heardWay(c *conversation, all []*conversation) (seen, way []Finding) {
 	v.Question.Packet, v.heard = c.Packet, c
-	seen = v.complete("own-tunnel", v.carriesItself(c))
-	if len(seen) == 0 {
-		seen = v.complete("ipv6-off", v.wantsIPv6(c))
-	}
-	if len(seen) == 0 {
-		seen = v.complete("source-nat", v.translatedInto(c, all))
-	}
+	seen = v.evident(c, all)
 	switch {
 	case len(seen) > 0:
 	case c.stray:
@@ -124,6 +118,8 @@ type conversation struct {
 	scan        bool   // the sender tries many ports of the other end
 	stray       bool   // it answers packets that did not arrive through the device
 	directed    bool   // it is a broadcast to another network
+	refused     bool   // with an ICMP error
+	unfinished  bool   // its checksum is left to the device
 	since       time.Time
 }
 
@@ -193,6 +189,7 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 	}
 	noteScans(all, asked)
 	v.noteAnswers(all, asked)
+	v.noteReach(all)
 	all = slices.DeleteFunc(all, func(c *conversation) bool {
 		return !c.old() && !c.stray || c.answered && !v.isOwn(c.From)
 	})
@@ -209,6 +206,7 @@ func (v *view) listen(all []*conversation, e trace.Event) []*conversation {
 	if p.Protocol == 0 || !oneHost(p.From) || !oneHost(p.To) {
 		return all
 	}
+	noteRefused(all, e)
 	back := mirror(p)
 	p.ToMAC = e.ToMAC
 	for _, c := range all {
@@ -227,7 +225,8 @@ func (v *view) listen(all []*conversation, e trace.Event) []*conversation {
 	if len(all) == most || e.ToProgram && !v.isOwn(p.From) || !stray && !directed && !v.awaits(e) {
 		return all
 	}
-	c := &conversation{Packet: p, packets: 1, since: time.Now(), stray: stray, directed: directed}
+	c := &conversation{Packet: p, packets: 1, since: time.Now(), stray: stray, directed: directed,
+		unfinished: e.Unfinished}
 	if !e.ToProgram && e.FromMAC != [6]byte{} {
 		c.source = e.FromMAC[:]
 	}

@@ -110,6 +110,24 @@ func (v *view) answersCome(from netip.Addr) bool {
 	})
 }
 
+// evident finds causes that the packets of a conversation show without their way.
+func (v *view) evident(c *conversation, all []*conversation) []Finding {
+	for _, cause := range []struct {
+		check string
+		look  func() []Finding
+	}{
+		{"own-tunnel", func() []Finding { return v.carriesItself(c) }},
+		{"ipv6-off", func() []Finding { return v.wantsIPv6(c) }},
+		{"source-nat", func() []Finding { return v.translatedInto(c, all) }},
+		{"checksum", func() []Finding { return v.unfinished(c) }},
+	} {
+		if found := v.complete(cause.check, cause.look()); len(found) > 0 {
+			return found
+		}
+	}
+	return nil
+}
+
 // unrefuted returns the findings about the device without those that its counters suggested, and that answers refute
 // which were seen since. The counters include multicast that was sent before the program attached.
 func (v *view) unrefuted(all []Finding) []Finding {

@@ -41,6 +41,8 @@ type Event struct {
 	// message other than an echo request, nor a later fragment.
 	Expects bool
 	Answers bool // it is an echo reply, or accepts a TCP connection
+	// Unfinished reports that the TCP or UDP checksum is the sum of the pseudo header alone: the device is to finish it.
+	Unfinished bool
 	// Cause is the packet that an ICMP error is about, and ICMP the type and the code of the error; a Cause without
 	// addresses: the packet is none.
 	Cause flow.Packet
@@ -208,6 +210,7 @@ func (e *Event) parse(kind uint16, p []byte) {
 		if len(transport) >= 4 {
 			e.FromPort, e.ToPort = binary.BigEndian.Uint16(transport), binary.BigEndian.Uint16(transport[2:])
 		}
+		e.Unfinished = unfinished(e.From, e.To, e.Protocol, transport, e.Size-(len(p)-len(transport)))
 	case unix.IPPROTO_ICMP:
 		e.parseError(transport, unreachable4)
 	case unix.IPPROTO_ICMPV6:

@@ -1,13 +1,18 @@
 """Programs that carry the packets of a device, or take those of other hosts."""
 
+import array
+import fcntl
 import os
 import select
 import socket
+import struct
 import time
 
-from helpers import open_device
+from helpers import copy, enter, open_device
 
 IP_TRANSPARENT = 19
+TUNSETOFFLOAD, TUN_F_CSUM = 0x400454D0, 1
+SIOCETHTOOL, ETHTOOL_STXCSUM = 0x8946, 0x17
 DISCOVER = {socket.AF_INET: (socket.IPPROTO_IP, 10), socket.AF_INET6: (socket.IPPROTO_IPV6, 23)}
 
 
@@ -79,6 +84,25 @@ def dial(device, port, server):
             open("/run/connected", "w").close()
 
 
+def offload(device, flags):
+    """Leaves the checksums of packets to the programs that attach, and leaves the device."""
+    fcntl.ioctl(open_device(device, flags), TUNSETOFFLOAD, TUN_F_CSUM)
+
+
+def checksums(device, value):
+    """Does what ethtool -K DEV tx VALUE does."""
+    asked = array.array("B", struct.pack("II", ETHTOOL_STXCSUM, value == "on"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        fcntl.ioctl(s, SIOCETHTOOL, struct.pack("16sP16x", device.encode(), asked.buffer_info()[0]))
+
+
+def headers(device, namespace, guest):
+    """Joins a tap with one in another namespace, with the virtio headers of both."""
+    f = open_device(device, "0x5002")
+    enter(namespace)
+    copy(f, open_device(guest, "0x5002"))
+
+
 def transparent(port):
     """Answers TCP connections to other hosts as a transparent proxy does."""
     s = socket.socket()
@@ -91,4 +115,5 @@ def transparent(port):
             c.sendall(b"hello")
 
 
-HELPERS = {"carry": carry, "keep": keep, "dial": dial, "transparent": transparent}
+HELPERS = {"carry": carry, "keep": keep, "dial": dial, "offload": offload, "checksums": checksums,
+           "headers": headers, "transparent": transparent}
