@@ -41,7 +41,8 @@ type Event struct {
 	// message other than an echo request, nor a later fragment.
 	Expects bool
 	Answers bool // it is an echo reply, or accepts a TCP connection
-	// Unfinished reports that the TCP or UDP checksum is the sum of the pseudo header alone: the device is to finish it.
+	// Unfinished reports that the TCP or UDP checksum is the sum of the pseudo header alone: the device is to finish
+	// it.
 	Unfinished bool
 	// Cause is the packet that an ICMP error is about, and ICMP the type and the code of the error; a Cause without
 	// addresses: the packet is none.
