@@ -82,7 +82,7 @@ func (v *view) heardWay(c *conversation, all []*conversation) (seen, way []Findi
 	case c.stray:
 		seen = v.complete("answers", v.strayAnswer(c))
 	case c.directed:
-		seen = v.complete("broadcast", v.directedBroadcast(c))
+		seen = v.complete("forwarding", v.directedBroadcast(c))
 	case c.Resolves:
 		seen, way = v.unresolvable(c)
 	default:
