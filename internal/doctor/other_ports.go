@@ -194,7 +194,7 @@ func (j *journey) closed(p, o *evidence.Port, b *evidence.Bridge, br *netcfg.Dev
 			"STP found another path, or BPDU guard disabled it: "+none,
 			fix.Sentence("inspect the paths: bridge -d link show"))
 	case p.Isolated && o.Isolated:
-		return one(Warning, port+" is isolated, and so is the port of the program",
+		return one(Warning, port+" is isolated, like the port of the program",
 			"the bridge passes no frame between isolated ports", set("isolated", "off"))
 	case o.Locked && len(j.behind(o)) == 0:
 		return one(Warning, port+" is locked, and the bridge knows no MAC address behind it",

@@ -120,7 +120,7 @@ func portIsolated(j *journey) []Finding {
 	if isolated == 0 || len(own(br)) > 0 {
 		return ok("the port is isolated: it exchanges frames only with this host")
 	}
-	return one(Error, fmt.Sprintf("the port is isolated, and so is every other port of the bridge %s (%d)",
+	return one(Error, fmt.Sprintf("the port is isolated, like every other port of the bridge %s (%d)",
 		words.Escape(br.Name), isolated), "the bridge passes no frame between isolated ports",
 		fix.Run(fix.InNamespace("bridge", "link", "set", "dev", j.device.Name, "isolated", "off")))
 }

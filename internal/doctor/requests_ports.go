@@ -44,7 +44,7 @@ func isolatedFrom(j *journey, o *evidence.Port, r *request) []Finding {
 	if r.port != j.device.Name {
 		host = r.from
 	}
-	return one(Warning, fmt.Sprintf("the port is isolated, and so is %s, the port of %s", j.nameOf(o.Index), host),
+	return one(Warning, fmt.Sprintf("the port is isolated, like %s, the port of %s", j.nameOf(o.Index), host),
 		"the bridge passes no frame between isolated ports",
 		fix.Run(fix.InNamespace("bridge", "link", "set", "dev", j.device.Name, "isolated", "off")))
 }
