@@ -40,6 +40,7 @@ func (y *Directory) Find(d Database, words ...string) map[string]Found {
 		}
 	}
 	known := map[string]uint32{}
+	slices.Sort(unknown)
 	if len(unknown) > 1 {
 		list, _ := y.ask(d, unknown...) // an error comes back below
 		for _, a := range list {
