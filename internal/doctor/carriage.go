@@ -49,24 +49,24 @@ func (v *view) carriage(heard []*conversation) (found, trail []Finding) {
 	if !several && !long && !c.mute {
 		return nil, nil
 	}
+	// It watches on after a refusal: the packets of another peer may show that it is not about the daemon itself.
 	c.watch(func() bool {
 		answered, asked, _ := c.answers()
 		return c.lost != nil && (c.again || c.out[mirror(*c.lost)] > 0) || asked.To.IsValid() ||
-			c.mute && (c.refusal != nil && c.refusal.packets > 1 || c.stuck()) ||
+			c.mute && c.stuck() ||
 			!c.mute && (!long || c.carriesLong()) && (!several || answered)
 	})
+	_, asked, answer := c.answers()
 	switch {
 	case c.lost != nil:
 		return c.refused()
+	case asked.To.IsValid(): // the other end may refuse such answers, too
+		return v.complete("own-return", c.otherSource(asked, answer)), nil
 	case c.mute && c.stuck():
 		return c.unsendable()
 	case c.mute && c.refusal != nil:
 		return v.complete("own-peer", c.refusedByPeer()), nil
-	}
-	if _, asked, answer := c.answers(); asked.To.IsValid() {
-		return v.complete("own-return", c.otherSource(asked, answer)), nil
-	}
-	if !long {
+	case !long:
 		return nil, nil
 	}
 	return v.complete("path-mtu", c.tooLong()), nil
