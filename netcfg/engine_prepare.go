@@ -178,7 +178,7 @@ func (j *job) checkRemovals() error {
 	for _, a := range j.Want.RemoveAddresses {
 		if there := matching(j.before.Addresses, a.same); len(there) == 0 {
 			like := matching(j.before.Addresses, func(b Address) bool { return b.Local == a.Local })
-			if err := notThere(j, "address "+a.String(), "--remove-address", like); err != nil {
+			if err := notThere(j, "address "+a.Words(), "--remove-address", like); err != nil {
 				return err
 			}
 		}
