@@ -101,9 +101,10 @@ func (v *view) stopped() []Finding {
 }
 
 // companions finds different programs that are attached to one multi-queue device: each gets a part of the packets.
+// Processes that share the only queue are one program: a child has the descriptors of its parent for a moment.
 func companions(v *view) []Finding {
 	d := v.device
-	if !d.MultiQueue || len(d.Holders) < 2 {
+	if !d.MultiQueue || len(d.Holders) < 2 || d.Queues+d.DisabledQueues < 2 {
 		return nil
 	}
 	var names []string
