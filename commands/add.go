@@ -92,9 +92,6 @@ func (o *addOptions) run(operands []string) error {
 func (o *addOptions) create(changes []netcfg.Change) error {
 	printed := map[string]bool{}
 	results, err := o.change(changes, func(names []string) error {
-		if err := unheard(o.stdout, changes); err != nil && !o.quiet {
-			return err
-		}
 		for _, name := range names {
 			printed[name] = true
 		}

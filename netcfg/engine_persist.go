@@ -157,8 +157,7 @@ func (o Options) ahead(made []Step, names []string) *cause.Error {
 	}
 	if o.Announce != nil {
 		if err := o.Announce(names); err != nil {
-			const detail = "its name cannot be printed, so it was not created"
-			return &cause.Error{Detail: detail, Fix: fix.HintOf(err), Err: err}
+			return &cause.Error{Detail: "its name cannot be printed, so it was not created", Err: err}
 		}
 	}
 	return nil

@@ -129,7 +129,7 @@ func (x *examiner) look(s *suspect, list int, name []byte, numbered bool) {
 		fd = fd*10 + int(name[i]-'0')
 	}
 	for _, f := range s.files[max(0, len(s.files)-recent):] { // a duplicate needs no other look
-		if SameFile(s.PID, f.descriptor, fd) {
+		if sameFile(s.PID, f.descriptor, fd) {
 			f.descriptors++
 			return
 		}
@@ -160,8 +160,8 @@ func queueNode(st *unix.Statx_t) bool {
 	return st.Rdev_major == Major && st.Rdev_minor == Minor && st.Mode&unix.S_IFMT == unix.S_IFCHR
 }
 
-// SameFile reports whether two descriptors of a process are duplicates. It requires the right to trace the process.
-func SameFile(pid, one, other int) bool {
+// sameFile reports whether two descriptors of a process are duplicates. It requires the right to trace the process.
+func sameFile(pid, one, other int) bool {
 	const kcmpFile = 0
 	id := uintptr(pid)
 	order, _, errno := unix.RawSyscall6(unix.SYS_KCMP, id, id, kcmpFile, uintptr(one), uintptr(other), 0)
