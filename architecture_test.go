@@ -155,7 +155,7 @@ func TestNothingBelowTheCommandsPrintsOrExits(t *testing.T) {
 }
 
 // TestRoomsAreNotCrowded checks that a file has at most 300 lines, and netcfg, whose parts know each other, at most
-// 6500, that there is no init function, and that no package is named for leftovers.
+// 6500, that there is no init function, and that no package has a name such as util.
 func TestRoomsAreNotCrowded(t *testing.T) {
 	const fileMax, netcfgMax = 300, 6500
 	netcfg := 0

@@ -75,7 +75,7 @@ func (ns *Namespace) Device(index int) (*Device, error) {
 type target struct {
 	name  string
 	index int
-	any   bool // read it completely, also if it is no TUN/TAP device
+	any   bool // read it completely, even if it is not a TUN/TAP device
 }
 
 func wantedNames(names []string) []target {

@@ -32,7 +32,7 @@ func isOneWay(port uint16) bool {
 	return false
 }
 
-// asks reports whether a packet is no answer: both ends may ping one another.
+// asks reports whether a packet is a request and not an answer: each end may ping the other.
 func asks(e trace.Event) bool {
 	echoes := e.Protocol == unix.IPPROTO_ICMP || e.Protocol == unix.IPPROTO_ICMPV6
 	return e.Expects && (echoes || e.Protocol == unix.IPPROTO_TCP)

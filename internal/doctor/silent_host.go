@@ -86,7 +86,7 @@ func (v *view) watchSilence(s *silence) bool {
 	return !s.ends && silent()
 }
 
-// look takes notice of one packet. An answer to ARP is no sign of the host itself: a router may give it in its place. A
+// look records one packet. An answer to ARP does not prove that the host is there: a router may give it in its place. A
 // long packet may be too long for the host.
 func (s *silence) look(e trace.Event, device string) {
 	const short = 576
