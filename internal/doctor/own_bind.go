@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/flow"
@@ -42,7 +44,7 @@ func (v *view) lacks(s evidence.Socket) bool {
 		return false
 	}
 	way, err := v.host.Find(flow.Packet{To: ip})
-	return err == nil && !way.Local() && !v.isOwn(ip)
+	return err == nil && !way.Local() && way.Type != unix.RTN_BROADCAST && !v.isOwn(ip)
 }
 
 func (v *view) bindFinding(h netcfg.Holder, s evidence.Socket) []Finding {

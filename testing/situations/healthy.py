@@ -169,6 +169,15 @@ healthy(
     probe="ping -c1 -W1 10.0.0.2")
 
 healthy(
+    "a daemon with a socket for the broadcasts of the network",
+    "tun0",
+    setup="""
+        far; make_tun tun0 10.8.0.1/24
+        "$PY" "$HELPER" listen_broadcast tun0 203.0.113.255 & attached tun0
+        """,
+    probe="ss -uln | grep -q 203.0.113.255:9999")
+
+healthy(
     "a daemon that waits for a shared address (ip_nonlocal_bind)",
     "tun0",
     setup="""

@@ -242,6 +242,13 @@ def listen(device, port, address=""):
         os.write(f, packet("echo:10.0.0.2:10.0.0.1"))
 
 
+def listen_broadcast(device, address):
+    """Holds a tun, and a UDP socket for broadcasts."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((address, 9999))
+    hold(device, "0x1001")
+
+
 def listen_only(port):
     """Listens on a TCP port."""
     s = socket.create_server(("", int(port)))
@@ -282,6 +289,7 @@ HELPERS = {"hold": hold, "spin": spin, "sink": sink, "slow": sink, "relay": rela
            "attach": attach, "leak": leak, "server": server, "send": send, "tunnel": tunnel, "advertise": advertise,
            "headersize": header_size, "ten": ten, "echo": echo, "beat": beat, "forget": forget,
            "vpn": vpn, "listen": listen, "listen_only": listen_only, "knock": knock, "discover": discover,
+           "listen_broadcast": listen_broadcast,
            "xdpdrop": bpf.xdp_drop, "tcprog": bpf.tc}
 
 if __name__ == "__main__":
