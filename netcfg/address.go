@@ -23,7 +23,6 @@ type kept struct {
 	routeless bool   // of an address: the kernel adds no route to its network
 	moved     bool   // from a port to its bridge, or back
 	plain     bool   // of a route: [Route] describes it completely
-	bare      bool   // of a route: it has no source, metrics or lifetime
 	odd       bool   // of a route: the administrator added it, but [Route] cannot express it
 	elsewhere int    // of a route: the index of the other device through which it goes
 	onlink    bool   // of a route: its gateway need not be on a link

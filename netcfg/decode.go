@@ -23,8 +23,9 @@ func DeviceOf(l *rtnl.Link) *Device {
 	d := &Device{
 		Index: l.Index, Name: l.Name, AltNames: l.AltNames, Kind: l.Kind, Alias: l.Alias,
 		Up: l.Flags&unix.IFF_UP != 0, Promisc: l.Flags&unix.IFF_PROMISC != 0,
-		Multicast: l.Flags&unix.IFF_MULTICAST != 0,
-		MTU:       l.MTU, TxQueueLen: l.TxQueueLen, group: l.Group, masterIndex: l.Master,
+		Multicast: l.Flags&unix.IFF_MULTICAST != 0, allMulti: l.Flags&unix.IFF_ALLMULTI != 0,
+		arp: l.Flags&unix.IFF_NOARP == 0, qdisc: l.Qdisc,
+		MTU: l.MTU, TxQueueLen: l.TxQueueLen, group: l.Group, masterIndex: l.Master,
 		CarrierOn: l.Carrier, CarrierUps: l.CarrierUps, Carrier: l.Carrier && l.Flags&unix.IFF_UP != 0,
 		Mode: link.Mode(l.Tun.Type), Access: users.Access{User: id(l.Tun.Owner), Group: id(l.Tun.Group)},
 		PI: l.Tun.PI, VnetHdr: l.Tun.VnetHdr, Persist: l.Tun.Persist, MultiQueue: l.Tun.MultiQueue,
@@ -137,7 +138,6 @@ func routeOf(r rtnl.Route, family int) (ownedRoute, bool) {
 	to := Route{To: r.To, Via: r.Via, Source: r.Source, Metric: r.Metric, Table: r.Table, kept: kept{
 		message: r.Message,
 		plain:   plain && !r.Extra && r.Protocol == unix.RTPROT_STATIC,
-		bare:    !r.Extra,
 		onlink:  r.Flags&unix.RTNH_F_ONLINK != 0,
 		odd:     !plain && ours,
 		foreign: !plain || !ours,

@@ -60,6 +60,9 @@ type Device struct {
 	portNo      uint16           // of a port of a bridge
 	sysctls     []sysctl.Setting // those that a change asks for; nil: not read
 	group       uint32           // the link group, see ip link set group
+	allMulti    bool             // it receives all multicast
+	arp         bool             // it uses ARP or neighbour discovery
+	qdisc       string           // the name of the queueing discipline
 }
 
 // A Holder is a program that has a device's queue open.

@@ -3,6 +3,7 @@ package netcfg
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/link"
@@ -220,9 +221,14 @@ func (d *Device) Spec() (s *Spec, more []string) {
 	if d.MultiQueue {
 		s.MultiQueue = &d.MultiQueue
 	}
-	more = s.describePort(d)
+	more = append(d.beyond(), s.describePort(d)...)
 	if list := matching(d.Addresses, func(a Address) bool { return !a.Foreign() }); len(list) > 0 {
 		s.Addresses = &list
+		for _, a := range list {
+			if text := rtnl.AddressWords(a.kept.message, d.Name); text != "" {
+				more = append(more, "left out of address "+a.String()+":"+text)
+			}
+		}
 	}
 	var routes []Route
 	for _, r := range d.Routes {
@@ -231,8 +237,12 @@ func (d *Device) Spec() (s *Spec, more []string) {
 			more = append(more, "route "+r.To.String()+" is left out: it is none of one gateway and no type of service")
 		case !r.Foreign():
 			routes = append(routes, Route{To: r.To, Via: r.Via, Metric: r.Metric, Table: r.Table})
-			if !r.kept.bare {
-				more = append(more, "route "+r.String()+" has a source, metrics or a lifetime beyond that")
+			text, _ := rtnl.RouteWords(r.kept.message)
+			if r.Source.IsValid() {
+				text = " src " + r.Source.String() + text
+			}
+			if text != "" {
+				more = append(more, "left out of route "+r.String()+":"+text)
 			}
 		}
 	}
@@ -240,4 +250,25 @@ func (d *Device) Spec() (s *Spec, more []string) {
 		s.Routes = &routes
 	}
 	return s, more
+}
+
+// beyond returns, in a sentence, what a Spec cannot express of a link.
+func (d *Device) beyond() (more []string) {
+	usual := []string{"", "noop", "noqueue", "mq", "pfifo_fast", "fq_codel"} // fq_codel: the default of systemd
+	for _, p := range []struct {
+		text string
+		odd  bool
+	}{
+		{"altname " + strings.Join(d.AltNames, ", "), len(d.AltNames) > 0},
+		{"arp off", !d.arp && d.Mode != link.TUN},
+		{"arp on", d.arp && d.Mode == link.TUN},
+		{"allmulticast on", d.allMulti},
+		{fmt.Sprint("group ", d.group), d.group != 0},
+		{"qdisc " + d.qdisc, !slices.Contains(usual, d.qdisc)},
+	} {
+		if p.odd {
+			more = append(more, "left out: "+p.text)
+		}
+	}
+	return more
 }

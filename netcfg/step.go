@@ -97,7 +97,7 @@ func (s Step) String() string {
 	case StepLink:
 		return "ip link set " + linkName(s.Device) + " " + s.link.Words()
 	case StepAddAddress:
-		return "ip addr add " + s.address.Words() + " dev " + dev + rtnl.AddressWords(s.address.kept.message)
+		return "ip addr add " + s.address.Words() + " dev " + dev + rtnl.AddressWords(s.address.kept.message, s.Device)
 	case StepRemoveAddress:
 		return "ip addr del " + s.address.String() + " dev " + dev
 	case StepAddRoute, StepRemoveRoute:

@@ -16,6 +16,7 @@ type Link struct {
 	Name   string
 	Kind   string // IFLA_INFO_KIND; "": hardware, or loopback
 	Alias  string
+	Qdisc  string // the name of the queueing discipline
 
 	Address         []byte
 	AltNames        []string
@@ -62,6 +63,8 @@ func (l *Link) Unmarshal(body []byte) bool {
 			l.TxQueueLen = int(Uint32(value))
 		case unix.IFLA_IFALIAS:
 			l.Alias = text(value)
+		case unix.IFLA_QDISC:
+			l.Qdisc = text(value)
 		case unix.IFLA_GROUP:
 			l.Group = Uint32(value)
 		case unix.IFLA_MASTER:

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/words"
 	"golang.org/x/sys/unix"
 )
 
-// AddressWords returns the words of ip addr add after [link.Address.Words] that give the address the other properties
-// of the message. They have a space before each word, and are empty without a message.
-func AddressWords(message []byte) string {
+// AddressWords returns the words of ip addr add after [link.Address.Words] that give an address of the link dev the
+// other properties of the message. They have a space before each word, and are empty without a message.
+func AddressWords(message []byte, dev string) string {
 	if len(message) < unix.SizeofIfAddrmsg {
 		return ""
 	}
@@ -20,6 +21,10 @@ func AddressWords(message []byte) string {
 		switch kind {
 		case unix.IFA_FLAGS:
 			flags = Uint32(value)
+		case unix.IFA_LABEL:
+			if label := text(value); label != dev {
+				b.WriteString(" label " + words.Quote(label))
+			}
 		case unix.IFA_RT_PRIORITY:
 			fmt.Fprintf(&b, " metric %d", Uint32(value))
 		case unix.IFA_CACHEINFO: // struct ifa_cacheinfo
