@@ -17,6 +17,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -94,16 +95,24 @@ func (d *Declaration) joins(bridge *Declaration) bool {
 	return m != nil && bridge.Spec.Kind == netcfg.Bridge && m.Name == bridge.Spec.Name
 }
 
-// wrongPorts returns the mistakes of ports that are declared as something else.
+// wrongPorts returns the mistakes of ports that are declared as something else, and of tuns in declared bridges.
 func wrongPorts(all []Declaration, declared map[string]Place) (wrong []*Mistake) {
-	ports := map[string]Place{}
+	ports, bridges := map[string]Place{}, map[string]bool{}
 	for _, d := range all {
+		bridges[d.Spec.Name] = d.Spec.Kind == netcfg.Bridge
+	}
+	for _, d := range all {
+		if m := d.Spec.Master; m != nil && bridges[m.Name] && d.Spec.Mode == link.TUN && d.Spec.Kind == "" {
+			text := "device %q is a tun, which cannot join the bridge declared at %s"
+			tun := d.mistake(text, d.Spec.Name, declared[m.Name])
+			tun.Fix = fix.Sentence(`write mode = "tap"`)
+			wrong = append(wrong, tun)
+		}
 		for _, port := range d.Spec.Ports {
 			if at, ours := declared[port]; ours {
 				m := d.mistake("port %q of %s is declared at %s", port, words.Escape(d.Spec.Name), at)
-				isBridge := func(o Declaration) bool { return o.Spec.Name == port && o.Spec.Kind == netcfg.Bridge }
 				m.Fix = fix.Sentence(fmt.Sprintf("write master = %q there", d.Spec.Name))
-				if slices.ContainsFunc(all, isBridge) {
+				if bridges[port] {
 					m.Fix = fix.Sentence("a bridge cannot be a port of another one")
 				}
 				wrong = append(wrong, m)

@@ -64,11 +64,12 @@ func mentions(line, name string) bool {
 // attachErrors returns the errors that a program gets which requests something else than the device is.
 func attachErrors(d *netcfg.Device) string {
 	other := map[link.Mode]string{link.TUN: "a tap", link.TAP: "a tun"}[d.Mode]
-	queues := "several queues (IFF_MULTI_QUEUE, queues=2), as it is single-queue,"
+	kind, queues := "single-queue ", "several queues (IFF_MULTI_QUEUE, queues=2)"
 	if d.MultiQueue {
-		queues = "one queue, as it is multi-queue,"
+		kind, queues = "multi-queue ", "one queue"
 	}
-	text := fmt.Sprintf("a program that requests %s or %s gets \"invalid argument\"", queues, other)
+	text := fmt.Sprintf("it is a %s%s: a program that requests %s or %s gets \"invalid argument\"",
+		kind, d.Mode, other, queues)
 	if d.Access.User != nil || d.Access.Group != nil {
 		text += "; only " + d.Access.Words() + " may attach, others get \"operation not permitted\""
 	}
