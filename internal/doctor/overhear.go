@@ -115,6 +115,7 @@ type conversation struct {
 	answered    bool
 	dropped     bool   // by the firewall
 	lost        string // why the kernel dropped it; "": it did not
+	lostAnswer  *drop  // an answer of the program that the kernel dropped; nil: none
 	scan        bool   // the sender tries many ports of the other end
 	stray       bool   // it answers packets that did not arrive through the device
 	directed    bool   // it is a broadcast to another network
@@ -128,6 +129,8 @@ func (c *conversation) String() string {
 	switch {
 	case c.stray, c.directed:
 		return "seen just now: " + packets(uint64(c.packets))
+	case c.lostAnswer != nil:
+		what = "with answers that the kernel dropped (" + c.lostAnswer.first.Reason + ")"
 	case c.answered:
 		what = "with answers of the program"
 	case c.lost != "":
@@ -174,6 +177,7 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 			if asked = listenRequest(asked, e, v.device.Name); e.Reason != "" || e.Device == v.device.Name {
 				all = v.listen(all, e)
 			}
+			v.noteLostAnswer(w, all, e)
 			if e.Passes() && e.ToProgram && !e.To.IsMulticast() {
 				sent++
 				still.arrive(sent) // some queueing disciplines do not count

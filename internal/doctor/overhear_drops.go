@@ -60,3 +60,31 @@ func (v *view) unresolvable(c *conversation) (found, trail []Finding) {
 	}
 	return found, found
 }
+
+// noteLostAnswer notes that the kernel dropped an answer of the program to a packet of this host. The firewall stages
+// examine what the firewall drops, and a reason without a fix is of no use here, such as one of TCP for a packet that
+// came twice.
+func (v *view) noteLostAnswer(w *watch, all []*conversation, e trace.Event) {
+	ours := e.InIndex == v.device.Index || e.InIndex == v.layer3().Index
+	if e.Reason == "" || e.Reason == "NETFILTER_DROP" || e.ToProgram || !ours {
+		return
+	}
+	for _, c := range all {
+		answers := e.From == c.To && e.FromPort == c.ToPort && e.Protocol == c.Protocol
+		if !answers || c.lostAnswer != nil || !v.isOwn(c.From) {
+			continue
+		}
+		if means, fixes := w.Explain(&e); len(fixes) > 0 {
+			c.lostAnswer = &drop{first: e, means: means, fixes: fixes}
+		}
+	}
+}
+
+// dropsAnswers finds that the kernel drops the answers of the program to this host.
+func (c *conversation) dropsAnswers() []Finding {
+	if c.lostAnswer == nil || !c.repeated() {
+		return nil
+	}
+	return one(Error, "the kernel drops what the program answers to this host: "+c.lostAnswer.first.Reason+", such as "+
+		c.lostAnswer.first.Packet.String(), c.lostAnswer.means, c.lostAnswer.fixes...)
+}

@@ -56,7 +56,7 @@ func (c *conversation) rank() int {
 	switch {
 	case c.scan:
 		return 2
-	case c.answered:
+	case c.answered && c.lostAnswer == nil:
 		return 1
 	}
 	return 0
@@ -116,6 +116,7 @@ func (v *view) evident(c *conversation, all []*conversation) []Finding {
 		check string
 		look  func() []Finding
 	}{
+		{"dropped", func() []Finding { return c.dropsAnswers() }},
 		{"own-tunnel", func() []Finding { return v.carriesItself(c) }},
 		{"ipv6-off", func() []Finding { return v.wantsIPv6(c) }},
 		{"source-nat", func() []Finding { return v.translatedInto(c, all) }},

@@ -106,11 +106,19 @@ func (j *journey) parted() (found []Finding) {
 		if r.Type != unix.RTN_UNICAST || r.Index == layer3.Index {
 			continue
 		}
-		if other := j.byIndex(r.Index); other != nil {
+		if other := j.byIndex(r.Index); other != nil && (r.Protocol != unix.RTPROT_KERNEL || j.missed(&r)) {
 			found = append(found, j.away(Warning, &r, other))
 		}
 	}
 	return found
+}
+
+// missed reports whether this host looks in vain for a host in a network of another link, which may be behind the
+// device. A VPN often leads to a large network, and this host has a small part of it for containers.
+func (j *journey) missed(r *rtnl.Route) bool {
+	return slices.ContainsFunc(j.host.Neighbours(r.Index), func(n evidence.Neighbour) bool {
+		return r.To.Contains(n.To) && n.Unanswered()
+	})
 }
 
 // sameSubnetBy reports whether the other link also has an address in the network of the packet's destination.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
 )
@@ -54,14 +55,29 @@ func masquerade(j *journey) []Finding {
 		return nil
 	}
 	subnet := j.subnetOf(j.packet.From)
+	lacks := "no firewall rule masquerades them (NAT)"
+	if n := wall.rules.TooNarrow(p); n != nil {
+		lacks = j.otherPackets(n)
+	}
 	return []Finding{{Level: Warning, vague: true, far: j.packet.To, What: fmt.Sprintf(
 		"packets from %s leave through %s with their private source address, and nothing comes back",
 		subnet, words.Escape(out.Name)),
-		Means: fmt.Sprintf("no firewall rule masquerades them (NAT), so other networks need a route back to %s; "+
-			"the program has sent %s and received %s, and this host forwarded %s", subnet, packets(t.sent),
-			packets(t.received), packets(forwarded)),
+		Means: fmt.Sprintf("%s, so other networks need a route back to %s; the program has sent %s and received %s, "+
+			"and this host forwarded %s", lacks, subnet, packets(t.sent), packets(t.received), packets(forwarded)),
 		Fixes: []fix.Fix{natFix(subnet, out.Name), fix.Sentence("or add a route to " + subnet.String() +
 			" through this host on the routers of the other network")}}}
+}
+
+// otherPackets says for which other packets a rule translates the source.
+func (j *journey) otherPackets(n *firewall.Narrow) string {
+	text := place(n.Rule) + ": only for packets "
+	switch {
+	case n.Out == "":
+		return text + "from another network, such as " + n.From.String()
+	case j.link(n.Out) == nil:
+		return text + "that leave through " + words.Escape(n.Out) + ", which this host does not have"
+	}
+	return text + "that leave through " + words.Escape(n.Out)
 }
 
 // subnetOf returns the network of the device that contains an address, or the address alone.

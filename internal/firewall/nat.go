@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/flow"
@@ -41,4 +42,52 @@ func (rs *Ruleset) MasqueradesFor(p flow.Packet) (is, known bool) {
 		w.Hook(h)
 	}
 	return w.Translated()
+}
+
+// A Narrow is a rule that would translate the source of a packet, if the packet were another one.
+type Narrow struct {
+	Rule Verdict    // its place
+	Out  string     // the device through which the packet would have to leave; "": any
+	From netip.Addr // an address of the network from which it would have to come; invalid: any
+}
+
+// TooNarrow returns a rule that translates the source only of packets that leave through another device than this
+// packet, or only of those from another network; nil: there is none.
+func (rs *Ruleset) TooNarrow(p flow.Packet) *Narrow {
+	for _, base := range rs.at(Postrouting, p) {
+		if base.kind != "nat" {
+			continue
+		}
+		for _, c := range rs.chains {
+			if c.family != base.family || c.table != base.table {
+				continue
+			}
+			for _, r := range c.rules {
+				if n := rs.tooNarrow(base, r, p); n != nil {
+					return n
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (rs *Ruleset) tooNarrow(base *chain, r *rule, p flow.Packet) *Narrow {
+	if !r.translates("MASQUERADE", "SNAT") {
+		return nil
+	}
+	run, place := rs.asks(Postrouting, base, r, p)
+	other := p
+	for _, c := range *run.conditions {
+		c.apply(rs, &other)
+	}
+	out, from := p, p
+	out.Out, out.OutIndex, from.From = other.Out, 0, other.From
+	if is, known := rs.MasqueradesFor(out); is && known && other.Out != p.Out {
+		return &Narrow{Rule: place, Out: other.Out}
+	}
+	if is, known := rs.MasqueradesFor(from); is && known {
+		return &Narrow{Rule: place, From: other.From}
+	}
+	return nil
 }

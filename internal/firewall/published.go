@@ -3,6 +3,7 @@ package firewall
 import (
 	"cmp"
 	"encoding/binary"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -95,34 +96,42 @@ func (rs *Ruleset) Publishes(ipv6 bool) (all []Published) {
 
 // publishes reads the conditions of a rule that leads to another destination.
 func (rs *Ruleset) publishes(base *chain, r *rule, p flow.Packet) (found Published, leads bool) {
-	if !r.mayPublish() {
+	if !r.translates("DNAT") {
 		return found, false
 	}
-	w := rs.Walk(p)
-	w.hook, w.chain = Prerouting, base
-	run := &run{Walk: w, rule: r, match: yes, conditions: &[]condition{}}
-	run.value = unknown(64)
-	for _, e := range r.decode() {
-		understood(e.name)(run, e)
-	}
+	run, place := rs.asks(Prerouting, base, r, p)
 	if !run.leads.Addr().IsValid() {
 		return found, false
 	}
-	o := outcome{rule: r, words: run.sentence("")}
-	if len(run.verdicts) == 1 {
-		o.words = run.sentence(run.verdicts[0].words())
-	}
-	found = Published{Rule: w.verdict(base, o), To: run.leads, Packet: flow.Packet{To: p.To}}
+	found = Published{Rule: place, To: run.leads, Packet: flow.Packet{To: p.To}}
 	for _, c := range *run.conditions {
 		c.apply(rs, &found.Packet)
 	}
 	return found, true
 }
 
-// mayPublish reports whether a rule has an expression for another destination.
-func (r *rule) mayPublish() bool {
+// asks evaluates all expressions of a rule, whether it applies to the packet or not, and notes its conditions. place
+// is where the rule is.
+func (rs *Ruleset) asks(h Hook, base *chain, r *rule, p flow.Packet) (asked *run, place Verdict) {
+	w := rs.Walk(p)
+	w.hook, w.chain = h, base
+	asked = &run{Walk: w, rule: r, match: yes, conditions: &[]condition{}}
+	asked.value = unknown(64)
 	for _, e := range r.decode() {
-		if e.name == "nat" || e.name == "target" && e.text(unix.NFTA_TARGET_NAME) == "DNAT" {
+		understood(e.name)(asked, e)
+	}
+	o := outcome{rule: r, words: asked.sentence("")}
+	if len(asked.verdicts) == 1 {
+		o.words = asked.sentence(asked.verdicts[0].words())
+	}
+	return asked, w.verdict(base, o)
+}
+
+// translates reports whether a rule has an expression that translates addresses, or one of these targets of iptables.
+func (r *rule) translates(targets ...string) bool {
+	for _, e := range r.decode() {
+		if e.name == "nat" || e.name == "masq" ||
+			e.name == "target" && slices.Contains(targets, e.text(unix.NFTA_TARGET_NAME)) {
 			return true
 		}
 	}
@@ -131,12 +140,17 @@ func (r *rule) mayPublish() bool {
 
 // apply gives a packet the property for which a condition asks.
 func (c condition) apply(rs *Ruleset, p *flow.Packet) {
-	ip, isIP := netip.AddrFromSlice(c.data)
+	data := c.data
+	if strings.HasSuffix(c.label.text, " saddr") && !p.IPv6() { // nft compares only the bytes of the prefix
+		data = append(slices.Clone(data), make([]byte, max(0, net.IPv4len-len(data)))...)
+	}
+	ip, isIP := netip.AddrFromSlice(data)
 	isIP = isIP && c.label.kind == address
 	side, port := "", strings.HasSuffix(c.label.text, " dport") && len(c.data) == 2
 	if isIP {
 		_, side, _ = strings.Cut(c.label.text, " ")
 	}
+	name, _, ended := strings.Cut(string(c.data), "\x00") // without a zero byte it is the beginning of a name
 	switch {
 	case side == "saddr":
 		p.From = ip
@@ -152,8 +166,10 @@ func (c condition) apply(rs *Ruleset, p *flow.Packet) {
 		}
 	case c.label.kind == protocol && len(c.data) == 1:
 		p.Protocol = c.data[0]
-	case c.label.text == "iifname" && len(c.data) == unix.IFNAMSIZ: // shorter is the beginning of a name
-		p.In, _, _ = strings.Cut(string(c.data), "\x00")
+	case c.label.text == "oifname" && ended:
+		p.Out = name
+	case c.label.text == "iifname" && ended:
+		p.In = name
 	case c.label.text == "iif" && len(c.data) == 4 && rs.Link != nil:
 		p.In = rs.Link(int(binary.NativeEndian.Uint32(c.data))).Name
 	}

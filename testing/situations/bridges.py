@@ -79,3 +79,16 @@ broken(
     probe="g_to_h",
     repair="ip -n h link set eth0 address 02:00:00:00:00:33; ip -n g neigh flush all; ip -n h neigh flush all",
     source="utmapp/UTM#7035")
+
+broken(
+    "the network card has another name than in the bridge's configuration: the bridge has no port but the tap",
+    "tap0",
+    setup="""
+        bridge_up; ip addr add 10.0.0.1/24 dev br0; ip route add default via 10.0.0.9; port tap0
+        guest g tap0 tap 10.0.0.2/24; ip netns add lan; ip link add v0 type veth peer name eth0 netns lan
+        ip -n lan addr add 10.0.0.9/24 dev eth0; ip -n lan link set eth0 up
+        again ping -c1 -W1 10.0.0.9; ping -c1 -W1 10.0.0.9 || true
+        wait_for "ip neigh show 10.0.0.9 | grep -q FAILED"
+        """,
+    want=r"no network card is a port of the bridge br0, only tap0, and the gateway 10\.0\.0\.9 does not answer",
+    probe="ping -c1 -W1 10.0.0.9", fix=True, repair="ip link set v0 up master br0")

@@ -67,3 +67,24 @@ healthy(
         ip -n far addr add 10.0.0.2/24 dev tun0; ip -n far link set tun0 up
         """,
     probe="ip netns exec far ping -c1 -W1 10.0.0.1")
+
+healthy(
+    "a VPN to a large network, a part of which this host has for containers: nobody looks for another host there",
+    "tun0",
+    setup="""
+        tun; ip addr add 172.16.5.1/12 dev tun0; ip -n g addr add 172.16.0.1/12 dev eth0
+        bridge_up docker0; ip addr add 172.17.0.1/16 dev docker0
+        ping -c2 -i0.2 -W1 172.16.0.1
+        """,
+    probe="ping -c1 -W1 172.16.0.1")
+
+healthy(
+    "the routes that a VPN accepts contain the network of the host itself, which a throw route leaves out",
+    "tun0",
+    setup="""
+        tun; far
+        ip route add 203.0.112.0/22 dev tun0 table 52; ip route add throw 203.0.113.0/24 table 52
+        ip rule add priority 5270 lookup 52
+        ping -c1 -W1 203.0.113.2; again ping -c1 -W1 10.0.0.2
+        """,
+    probe="ping -c1 -W1 203.0.113.2")

@@ -218,3 +218,22 @@ broken(
     probe="ping -c1 -W1 -s 1000 -M do 10.20.0.1",
     repair="ip route flush cache",
     fix=True)
+
+broken(
+    "a mark leads one user into the VPN, and the reverse path filter drops the answers, whose route has no mark",
+    "tun0",
+    setup="""
+        sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1
+        tun; far; ip route add default via 203.0.113.2
+        ip -n g addr add 192.0.2.7/32 dev lo; ip netns exec g "$PY" "$HELPER" echo 192.0.2.7 5353 &
+        ip route add default via 10.0.0.2 dev tun0 table 3; ip rule add fwmark 3 lookup 3
+        TYPE=route chain ip mangle OUTPUT output -150
+        rule ip mangle OUTPUT udp dport 5353 meta mark set 3
+        TYPE=nat chain ip nat POSTROUTING postrouting 100
+        rule ip nat POSTROUTING oifname tun0 masquerade
+        "$PY" "$HELPER" beat 192.0.2.7 5353 &
+        again ping -c1 -W1 10.0.0.2; ping -q -c40 -i0.01 203.0.113.2; sleep 0.6
+        """,
+    want=r"drops what the program answers to this host: IP_RPFILTER.*reverse path filter",
+    probe="replied", fix=True,
+    repair="sysctl -qw net.ipv4.conf.tun0.rp_filter=2", reason="IP_RPFILTER", source="SagerNet/sing-box#4101")

@@ -116,3 +116,15 @@ broken(
     probe="to_host",
     repair="sysctl -w net.ipv4.icmp_echo_ignore_all=0",
     fix=True)
+
+broken(
+    "the routes that a VPN accepts contain the network of the host itself, and a rule asks them first",
+    "tun0",
+    setup="""
+        tun; far
+        ip route add 203.0.113.0/24 dev tun0 table 52; ip rule add priority 5270 lookup 52
+        again ping -c1 -W1 203.0.113.2; again ping -c1 -W1 10.0.0.2
+        """,
+    want=r"203\.0\.113\.2 leave through tun0, because of a policy rule: pref 5270 lookup 52",
+    probe="ping -c1 -W1 203.0.113.2", fix=True,
+    repair="ip rule add to 203.0.113.0/24 priority 2500 lookup main", source="tailscale/tailscale#6231")

@@ -1,0 +1,44 @@
+package doctor
+
+import (
+	"slices"
+
+	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/words"
+)
+
+// takenNetwork finds that a route through a named device takes the packets to the network of another link: this host
+// then reaches nobody there. A default route is not meant here, because a VPN may be to take all packets.
+func takenNetwork(v *view) (found []Finding) {
+	if !v.asked() || !v.device.Up {
+		return nil
+	}
+	return append(v.takenNetworks(false), v.takenNetworks(true)...)
+}
+
+func (v *view) takenNetworks(ipv6 bool) (found []Finding) {
+	const most, looked, halves = 4, 64, 1
+	layer3, seen := v.layer3(), 0
+	for number, a := range v.addressesOf(ipv6) {
+		if seen++; len(found) == most || seen > looked {
+			break
+		}
+		l, to := v.byIndex(number), target(a)
+		if number == layer3.Index || l == nil || !l.Carrier || l.Kind == "loopback" || !usable(a) || !to.IsValid() {
+			continue
+		}
+		match, err := v.host.Match(flow.Packet{From: a.Local, To: to})
+		if err != nil || match.Refusal != 0 || match.Index != layer3.Index || match.To.Bits() <= halves {
+			continue
+		}
+		other := *v
+		other.device = l
+		j := &journey{view: &other, packet: flow.Packet{From: a.Local, To: to}, part: a.Subnet()}
+		for _, f := range slices.DeleteFunc(route(j), func(f Finding) bool { return f.Level == OK }) {
+			f.Level = Warning
+			f.Means = "this host reaches nobody in " + a.Subnet().String() + " behind " + words.Escape(l.Name)
+			found = append(found, f)
+		}
+	}
+	return found
+}
