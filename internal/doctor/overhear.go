@@ -213,6 +213,9 @@ func (v *view) listen(all []*conversation, e trace.Event) []*conversation {
 	noteRefused(all, e)
 	back := mirror(p)
 	p.ToMAC = e.ToMAC
+	if asks(e) { // the first answer may be to a question from before the watch
+		all = slices.DeleteFunc(all, func(c *conversation) bool { return c.stray && c.has(back) })
+	}
 	for _, c := range all {
 		switch {
 		case c.has(back) && !asks(e):
