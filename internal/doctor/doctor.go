@@ -206,7 +206,7 @@ func (v *view) examine() (report *Report, err error) {
 				found, trail := v.follow()
 				report.Findings, report.Trail = append(report.Findings, found...), append(report.Trail, trail...)
 				found, trail = v.overhear(report.Findings)
-				report.Findings = append(v.unrefuted(report.Findings), found...)
+				report.Findings = append(v.unrefuted(report.Findings, found), found...)
 				report.Trail = append(report.Trail, trail...)
 			}
 		}

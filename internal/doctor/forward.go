@@ -151,6 +151,7 @@ func hops(j *journey) []Finding {
 	found := b.finding("the TTL of "+packets(n)+" of the program was used up here (ICMP time exceeded)",
 		"a packet needs a TTL of at least 2 to be forwarded; or it goes round in a loop of routes")
 	found[0].Fixes = fixes(fix.Sentence("make the program write packets with a TTL of 64"))
+	found[0].vague = b.sure == 0
 	return found
 }
 

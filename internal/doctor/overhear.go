@@ -121,6 +121,8 @@ type conversation struct {
 	directed    bool   // it is a broadcast to another network
 	refused     bool   // with an ICMP error
 	unfinished  bool   // its checksum is left to the device
+	expired     int    // answers that this host did not forward, because their TTL was used up
+	via         string // the link through which these arrived
 	since       time.Time
 }
 

@@ -14,6 +14,7 @@ import (
 // behind the device, or a request of the program for the MAC address of this host (IPv6 neighbour discovery). What it
 // drops of other networks may be what it is there for.
 func (v *view) listenForDrop(all []*conversation, e trace.Event, p flow.Packet) []*conversation {
+	noteExpired(all, e, p)
 	layer3, most := v.layer3(), 64
 	asked := v.solicited(p.To)
 	switch ours := e.InIndex == v.device.Index || e.InIndex == layer3.Index; {

@@ -117,6 +117,7 @@ func (v *view) evident(c *conversation, all []*conversation) []Finding {
 		look  func() []Finding
 	}{
 		{"dropped", func() []Finding { return c.dropsAnswers() }},
+		{"hops", func() []Finding { return v.expiredAnswers(c) }},
 		{"own-tunnel", func() []Finding { return v.carriesItself(c) }},
 		{"ipv6-off", func() []Finding { return v.wantsIPv6(c) }},
 		{"source-nat", func() []Finding { return v.translatedInto(c, all) }},
@@ -130,10 +131,14 @@ func (v *view) evident(c *conversation, all []*conversation) []Finding {
 }
 
 // unrefuted returns the findings about the device without those that its counters suggested, and that answers refute
-// which were seen since. The counters include multicast that was sent before the program attached.
-func (v *view) unrefuted(all []Finding) []Finding {
+// which were seen since, or that a finding of the same check explains by packets. The counters include multicast that
+// was sent before the program attached.
+func (v *view) unrefuted(all, seen []Finding) []Finding {
 	return slices.DeleteFunc(all, func(f Finding) bool {
-		return f.Device == v.device.Name && f.far.IsValid() && v.answersCome(f.far)
+		explained := f.vague && slices.ContainsFunc(seen, func(s Finding) bool {
+			return s.Check == f.Check && s.Level <= f.Level
+		})
+		return f.Device == v.device.Name && (explained || f.far.IsValid() && v.answersCome(f.far))
 	})
 }
 

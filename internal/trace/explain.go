@@ -63,7 +63,7 @@ func (t *Trace) row(e *Event) *explanation {
 			return &noCarrier
 		}
 	}
-	if e.Reason == "IP_INHDR" && e.Function == "ip_forward" {
+	if e.Reason == "IP_INHDR" && (e.Function == "ip_forward" || e.Function == "ip6_forward") {
 		return &expired
 	}
 	if (e.Reason == "IP_INADDRERRORS" || e.Reason == "IP_INNOROUTES") && t.deviceOf(e.To) != "" {
