@@ -97,7 +97,7 @@ type view struct {
 	heard      *conversation // that the question is about; nil: none
 	unheard    string        // why the packets that the device carries were not watched; "": they were
 	answering  []netip.Addr  // the hosts of other networks that answer programs behind the device
-	sources    [][6]byte     // the MAC addresses whose frames the program receives
+	sights     sights        // of the packets that the device carries
 	reach      reach         // what answers to this host prove
 	err        error         // the first one of the kernel while a check looked at more
 

@@ -8,18 +8,8 @@ import (
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
-	"github.com/tunadm/tunadm/internal/trace"
 	"github.com/tunadm/tunadm/internal/words"
 )
-
-// noteSource notes whose frames for one MAC address the program receives.
-func (v *view) noteSource(e trace.Event) {
-	const most, group = 256, 1 // the bit of an Ethernet address for several hosts
-	if e.Passes() && e.ToProgram && e.Device == v.device.Name && e.ToMAC[0]&group == 0 && len(v.sources) < most &&
-		!slices.Contains(v.sources, e.FromMAC) {
-		v.sources = append(v.sources, e.FromMAC)
-	}
-}
 
 // hostMACOnly finds a host in the network behind another port of the bridge that answers this host, and is alive, but
 // no frame from there answers the program, which asks for it again: that network may accept only the MAC address of
@@ -39,7 +29,7 @@ func (j *journey) hostMACOnly(r *request) []Finding {
 		return nil // one of these may drop the frames
 	}
 	answers := func(f evidence.Neighbour) bool {
-		return f.Index == at && len(f.MAC) == 6 && slices.Contains(j.sources, [6]byte(f.MAC))
+		return f.Index == at && len(f.MAC) == 6 && slices.Contains(j.sights.sources, [6]byte(f.MAC))
 	}
 	if slices.ContainsFunc(j.host.Frames(br.Index), answers) {
 		return nil

@@ -59,8 +59,11 @@ func (v *view) overhear(found []Finding) (more, trail []Finding) {
 		}
 		more, trail = append(more, seen...), append(trail, way...)
 	}
+	v.Question.Packet, v.heard = before, nil
+	if !slices.ContainsFunc(more, func(f Finding) bool { return f.Level <= Warning }) {
+		more = append(more, v.shown()...)
+	}
 	if !slices.ContainsFunc(more, explains) {
-		v.Question.Packet, v.heard = before, nil
 		seen, way := v.carriage(conversations)
 		more, trail = append(more, seen...), append(trail, way...)
 	}
@@ -161,7 +164,7 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 		}
 		return nil, nil
 	}
-	v.sources = nil
+	v.sights = sights{}
 	quiet, sent := true, uint64(0)
 	begun := time.Now()
 	more := func() bool {
@@ -175,7 +178,7 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 	for ; more(); time.Sleep(pause) {
 		w.each(func(e trace.Event) {
 			quiet = quiet && e.Device != v.device.Name
-			v.noteSource(e)
+			v.notice(&e)
 			if asked = listenRequest(asked, e, v.device.Name); e.Reason != "" || e.Device == v.device.Name {
 				all = v.listen(all, e)
 			}

@@ -37,6 +37,8 @@ type Event struct {
 	// Asks is the address whose MAC address an ARP request or a neighbour solicitation asks for, Tells the one whose
 	// MAC address an answer to these has; invalid: the packet is none of these.
 	Asks, Tells netip.Addr
+	// Solicits and Advertises report a router solicitation and a router advertisement of IPv6.
+	Solicits, Advertises bool
 	// Expects reports that an answer is due: the packet is neither a part of an open TCP connection, nor an ICMP
 	// message other than an echo request, nor a later fragment.
 	Expects bool
@@ -235,9 +237,10 @@ func (e *Event) parseError(p []byte, kind byte) {
 	e.Cause, e.ICMP = cause.Packet, [2]byte(p)
 }
 
-// parseDiscovery reads the address of an IPv6 neighbour solicitation or advertisement.
+// parseDiscovery reads the type and the address of a message of IPv6 neighbour discovery.
 func (e *Event) parseDiscovery(p []byte) {
-	const solicitation, advertisement, size = 135, 136, 24
+	const routers, router, solicitation, advertisement, size = 133, 134, 135, 136, 24
+	e.Solicits, e.Advertises = len(p) > 0 && p[0] == routers, len(p) > 0 && p[0] == router
 	if len(p) < size {
 		return
 	}

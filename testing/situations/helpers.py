@@ -293,6 +293,7 @@ HELPERS = {"hold": hold, "spin": spin, "sink": sink, "slow": sink, "relay": rela
            "xdpdrop": bpf.xdp_drop, "tcprog": bpf.tc}
 
 if __name__ == "__main__":
+    import announce
     import carriers
-    HELPERS.update(carriers.HELPERS)
+    HELPERS.update({**announce.HELPERS, **carriers.HELPERS})
     HELPERS[sys.argv[1]](*sys.argv[2:])

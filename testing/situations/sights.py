@@ -3,6 +3,74 @@ hosts with one address. Each has a host that works."""
 
 from table import broken, healthy
 
+# asked DEV: this host has received some router solicitations there
+ASKED = """
+    asked() { [ "$(awk '$1 == "Icmp6InRouterSolicits" { print $2 }' "/proc/net/dev_snmp6/$1")" -ge 3 ]; }
+"""
+
+# A bridge whose machine asks for IPv6 routers, in a network of this host, which forwards IPv6
+ROUTERLESS = ASKED + """
+    IPV6=yes; bridge_up virbr7; ip addr add 10.0.0.1/24 dev virbr7; port tap0 virbr7
+    sysctl -qw net.ipv6.conf.all.forwarding=1
+    guest g tap0 tap 10.0.0.2/24 10.0.0.1; wait_for to_host; again to_host
+    ip netns exec g "$PY" "$HELPER" solicit eth0 &
+"""
+
+broken(
+    "a bridge has an IPv6 network, and its machine waits for a router advertisement that nobody sends",
+    "tap0",
+    setup=ROUTERLESS + "ip addr add fd00:7::1/64 dev virbr7 nodad; wait_for 'asked virbr7'",
+    want=r"nobody sends IPv6 router advertisements on virbr7.*fd00:7::/64",
+    probe="ip netns exec g ping -c1 -W1 fd00:7::1",
+    repair="ip -n g addr add fd00:7::9/64 dev eth0 nodad",
+    fix=False)
+
+broken(
+    "a tap has an IPv6 network, and the machine asked for routers some time ago, when nobody answered",
+    "tap0",
+    setup=ASKED + """
+        IPV6=yes; tap; ip addr add fd00:7::1/64 dev tap0 nodad; sysctl -qw net.ipv6.conf.all.forwarding=1
+        ip netns exec g "$PY" "$HELPER" solicit eth0 & wait_for 'asked tap0'; kill $!; again to_host
+        """,
+    want=r"nobody sends IPv6 router advertisements on tap0.*fd00:7::/64",
+    probe="ip netns exec g ping -c1 -W1 fd00:7::1",
+    repair="ip -n g addr add fd00:7::9/64 dev eth0 nodad",
+    fix=False)
+
+healthy(
+    "another machine of the bridge sends the router advertisements for its IPv6 network",
+    "tap0",
+    setup=ROUTERLESS + """
+        ip addr add fd00:7::1/64 dev virbr7 nodad; port tap1 virbr7; guest h tap1 tap 10.0.0.3/24
+        S advertise h eth0 fd00:7:: & wait_for "ip -n g -6 addr show dev eth0 | grep -q fd00:7:"
+        wait_for 'asked virbr7'
+        """,
+    probe="ip netns exec g ping -c1 -W1 fd00:7::1")
+
+healthy(
+    "a machine asks for IPv6 routers, but has a configured address, and uses it",
+    "tap0",
+    setup=ROUTERLESS + """
+        ip addr add fd00:7::1/64 dev virbr7 nodad; ip -n g addr add fd00:7::9/64 dev eth0 nodad; wait_for 'asked virbr7'
+        again ip netns exec g ping -c1 -W1 fd00:7::1
+        """,
+    probe="ip netns exec g ping -c1 -W1 fd00:7::1")
+
+healthy(
+    "a machine asks for IPv6 routers, and the network of its bridge has IPv4 alone",
+    "tap0",
+    setup=ROUTERLESS + "wait_for 'asked virbr7'",
+    probe="to_host")
+
+healthy(
+    "a machine asks for IPv6 routers, and this host forwards no IPv6",
+    "tap0",
+    setup=ROUTERLESS + """
+        wait_for 'asked virbr7'
+        ip addr add fd00:7::1/64 dev virbr7 nodad; sysctl -qw net.ipv6.conf.all.forwarding=0
+        """,
+    probe="to_host")
+
 # A provider whose packets have a TTL of 1
 TETHERED = """
     far return; forward; tap

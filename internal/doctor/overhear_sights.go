@@ -1,0 +1,38 @@
+package doctor
+
+import (
+	"slices"
+
+	"github.com/tunadm/tunadm/internal/trace"
+)
+
+// The sights are what single packets show, besides conversations and requests, while doctor watches a device.
+type sights struct {
+	sources [][6]byte // the MAC addresses whose frames the program receives
+	routers discovery
+}
+
+// notice notes what one packet shows.
+func (v *view) notice(e *trace.Event) {
+	const most, group = 256, 1 // the bit of an Ethernet address for several hosts
+	if e.Passes() && e.ToProgram && e.Device == v.device.Name && e.ToMAC[0]&group == 0 &&
+		len(v.sights.sources) < most && !slices.Contains(v.sights.sources, e.FromMAC) {
+		v.sights.sources = append(v.sights.sources, e.FromMAC)
+	}
+	v.noteDiscovery(e)
+}
+
+// shown finds causes that single packets show, if nothing else explains what fails.
+func (v *view) shown() []Finding {
+	for _, cause := range []struct {
+		check string
+		look  func() []Finding
+	}{
+		{"advertisement", v.noRouter},
+	} {
+		if found := v.complete(cause.check, cause.look()); len(found) > 0 {
+			return found
+		}
+	}
+	return nil
+}
