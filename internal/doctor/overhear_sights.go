@@ -10,6 +10,7 @@ import (
 type sights struct {
 	sources [][6]byte // the MAC addresses whose frames the program receives
 	routers discovery
+	groups  map[groupSender]int // the frames to link-local groups
 }
 
 // notice notes what one packet shows.
@@ -20,6 +21,7 @@ func (v *view) notice(e *trace.Event) {
 		v.sights.sources = append(v.sights.sources, e.FromMAC)
 	}
 	v.noteDiscovery(e)
+	v.noteGroup(e)
 }
 
 // shown finds causes that single packets show, if nothing else explains what fails.
@@ -29,6 +31,7 @@ func (v *view) shown() []Finding {
 		look  func() []Finding
 	}{
 		{"advertisement", v.noRouter},
+		{"port-flood", v.unforwarded},
 	} {
 		if found := v.complete(cause.check, cause.look()); len(found) > 0 {
 			return found

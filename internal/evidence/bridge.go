@@ -42,6 +42,7 @@ type Bridge struct {
 	ForwardDelay                          int           // seconds
 	Querier6                              bool          // the bridge itself or a router sends MLD queries
 	QueryResponse                         time.Duration // in which hosts answer them
+	GroupForward                          int           // group_fwd_mask: the link-local groups that it forwards
 }
 
 // Ports returns all ports of bridges by the index of the link, and the bridges themselves with their VLANs.
@@ -72,7 +73,7 @@ func (h *Host) Bridge(index int) (found *Bridge) {
 			found = &Bridge{STP: on(rtnl.STP), VLANFiltering: on(rtnl.VLANFiltering),
 				MulticastSnooping: on(rtnl.MulticastSnooping), ForwardDelay: l.Settings.Value(rtnl.ForwardDelay),
 				CallIPTables: l.CallIPTables, CallIP6Tables: l.CallIP6Tables}
-			found.unmarshalQueries(body)
+			found.unmarshalProperties(body)
 		}
 	})
 	return found

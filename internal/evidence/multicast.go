@@ -81,23 +81,26 @@ func decodeGroup(bridge int, info []byte) Group {
 	return g
 }
 
-// unmarshalQueries reads who asks hosts for their groups, from a message about the bridge.
-func (b *Bridge) unmarshalQueries(body []byte) {
+// unmarshalProperties reads who asks hosts for their groups, and the link-local groups that the bridge forwards, from a
+// message about it.
+func (b *Bridge) unmarshalProperties(body []byte) {
 	for kind, info := range rtnl.Attributes(body[unix.SizeofIfInfomsg:]) {
 		if kind != unix.IFLA_LINKINFO {
 			continue
 		}
 		for kind, data := range rtnl.Attributes(info) {
 			if kind == nl.IFLA_INFO_DATA {
-				b.unmarshalQuerier(data)
+				b.unmarshalGroups(data)
 			}
 		}
 	}
 }
 
-func (b *Bridge) unmarshalQuerier(properties []byte) {
+func (b *Bridge) unmarshalGroups(properties []byte) {
 	for kind, value := range rtnl.Attributes(properties) {
 		switch kind {
+		case nl.IFLA_BR_GROUP_FWD_MASK:
+			b.GroupForward = int(rtnl.Uint16(value))
 		case nl.IFLA_BR_MCAST_QUERY_RESPONSE_INTVL:
 			b.QueryResponse = time.Duration(rtnl.Uint32(value)) * clockTick
 		case nl.IFLA_BR_MCAST_QUERIER:

@@ -35,6 +35,7 @@ type Port struct {
 	Locked         bool
 	Guard          bool // BPDU guard
 	AnswersARP     bool // the bridge answers ARP requests for hosts behind the port (proxyarp, neigh_suppress)
+	GroupForward   int  // group_fwd_mask of the port: the link-local groups that it forwards
 	VLANs          []VLAN
 }
 
@@ -77,6 +78,8 @@ func (p *Port) unmarshalSwitches(properties []byte) {
 	}
 	for kind, value := range Attributes(properties) {
 		switch to := switches[kind]; {
+		case kind == nl.IFLA_BRPORT_GROUP_FWD_MASK:
+			p.GroupForward = int(Uint16(value))
 		case len(value) != 1:
 		case kind == nl.IFLA_BRPORT_STATE:
 			p.State = value[0]

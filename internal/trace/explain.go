@@ -3,6 +3,7 @@ package trace
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 
@@ -63,6 +64,9 @@ func (t *Trace) row(e *Event) *explanation {
 			return &noCarrier
 		}
 	}
+	if e.Reason == "UNHANDLED_PROTO" && e.at == t.target.Index && t.target.Master != 0 && linkLocalGroup(e.toMAC) {
+		return &linkLocal
+	}
 	if e.Reason == "IP_INHDR" && (e.Function == "ip_forward" || e.Function == "ip6_forward") {
 		return &expired
 	}
@@ -84,6 +88,12 @@ func (t *Trace) row(e *Event) *explanation {
 		}
 	}
 	return nil
+}
+
+// linkLocalGroup reports whether a MAC address is one that bridges keep for themselves: 01:80:c2:00:00:00 to ...:0f.
+func linkLocalGroup(mac net.HardwareAddr) bool {
+	const last = 0x0f
+	return len(mac) == 6 && [5]byte(mac) == [5]byte{0x01, 0x80, 0xc2} && mac[5] <= last
 }
 
 // deviceOf returns the device that has an address; "": this host does not have it.

@@ -1,11 +1,15 @@
 package trace
 
-// These explain packets before the reason does: what a device refuses, a missing local route, and an expired packet.
+// These explain packets before the reason does: what a device or a bridge refuses, a missing local route, and an
+// expired packet.
 var (
 	expired = explanation{"", "its hop count (TTL) is used up: its sender set a small one, or it travels in a circle",
 		nil}
 
 	noLocalRoute = explanation{"", "{to} is an address of this host, but its local route is missing", addLocalRoute}
+
+	linkLocal = explanation{"", "its destination {mac} is a link-local group, such as that of LLDP: the bridge " +
+		"forwards no frames to it (group_fwd_mask), and no program of this host takes them", nil}
 
 	isDown    = explanation{"", "the device {device} is down", bringUp}
 	noCarrier = explanation{"", "the device {device} has no carrier: no cable, or no program, is attached", nil}

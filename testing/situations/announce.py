@@ -2,7 +2,10 @@
 
 import socket
 import struct
+import sys
 import time
+
+LLDP, OUTGOING = 0x88CC, 4
 
 
 def solicit(device):
@@ -17,4 +20,30 @@ def solicit(device):
         time.sleep(0.3)
 
 
-HELPERS = {"solicit": solicit}
+def lldp(device):
+    """Announces itself by LLDP each 0.3 s."""
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    s.bind((device, 0))
+    mac = s.getsockname()[4]
+    values = b"\x02\x07\x04" + mac + b"\x04\x03\x05e0" + b"\x06\x02\0\x78" + bytes(40)
+    while True:
+        s.send(b"\x01\x80\xc2\0\0\x0e" + mac + struct.pack(">H", LLDP) + values)
+        time.sleep(0.3)
+
+
+def neighbour(device):
+    """Fails if no LLDP frame arrives within 1.5 s."""
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(LLDP))
+    s.bind((device, LLDP))
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        s.settimeout(max(0.01, end - time.monotonic()))
+        try:
+            if s.recvfrom(2000)[1][2] != OUTGOING:
+                return
+        except TimeoutError:
+            break
+    sys.exit("no LLDP")
+
+
+HELPERS = {"solicit": solicit, "lldp": lldp, "neighbour": neighbour}

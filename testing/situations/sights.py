@@ -71,6 +71,39 @@ healthy(
         """,
     probe="to_host")
 
+# Two machines that announce themselves by LLDP
+LLDP = """
+    two_taps; for n in g h; do ip netns exec $n "$PY" "$HELPER" lldp eth0 & done
+    again ip netns exec g ping -c1 -W1 10.0.0.3
+"""
+
+broken(
+    "two machines of a bridge do not see each other's LLDP",
+    "tap0",
+    setup=LLDP + "wait_for g_to_h",
+    want=r"br0 does not forward frames to 01:80:c2:00:00:0e, such as those of LLDP \(group_fwd_mask\)",
+    probe='ip netns exec h "$PY" "$HELPER" neighbour eth0',
+    repair="ip link set br0 type bridge group_fwd_mask 0x4000",
+    fix=True, reason="UNHANDLED_PROTO", source="wemulate/wemulate#91")
+
+healthy(
+    "a bridge forwards the LLDP of its machines",
+    "tap0",
+    setup=LLDP + "ip link set br0 type bridge group_fwd_mask 0x4000",
+    probe='ip netns exec h "$PY" "$HELPER" neighbour eth0')
+
+healthy(
+    "the machines of a bridge announce themselves by LLDP to this host, which has an address there",
+    "tap0",
+    setup=LLDP + "ip addr add 10.0.0.1/24 dev br0",
+    probe="to_host && g_to_h")
+
+healthy(
+    "one of two machines announces itself by LLDP",
+    "tap0",
+    setup='two_taps; ip netns exec g "$PY" "$HELPER" lldp eth0 & again ip netns exec g ping -c1 -W1 10.0.0.3',
+    probe="g_to_h")
+
 # A provider whose packets have a TTL of 1
 TETHERED = """
     far return; forward; tap
