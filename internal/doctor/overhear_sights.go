@@ -11,6 +11,7 @@ type sights struct {
 	sources [][6]byte // the MAC addresses whose frames the program receives
 	routers discovery
 	groups  map[groupSender]int // the frames to link-local groups
+	claims  []claim             // the hosts at the ports of the bridge, by what they send
 }
 
 // notice notes what one packet shows.
@@ -22,6 +23,7 @@ func (v *view) notice(e *trace.Event) {
 	}
 	v.noteDiscovery(e)
 	v.noteGroup(e)
+	v.noteClaim(e)
 }
 
 // shown finds causes that single packets show, if nothing else explains what fails.
@@ -31,6 +33,7 @@ func (v *view) shown() []Finding {
 		look  func() []Finding
 	}{
 		{"advertisement", v.noRouter},
+		{"port-ip", v.claimedTwice},
 		{"port-flood", v.unforwarded},
 	} {
 		if found := v.complete(cause.check, cause.look()); len(found) > 0 {

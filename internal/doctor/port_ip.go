@@ -1,15 +1,12 @@
 package doctor
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/tunadm/tunadm/internal/evidence"
-	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
-	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -63,11 +60,7 @@ func portIP(j *journey) []Finding {
 		if there == 0 || here != p.Index && there != p.Index || len(uses[c.macs[0]])+len(uses[c.macs[1]]) > 2 {
 			continue
 		}
-		return one(Error, fmt.Sprintf("two programs have the same IP address %s, one here and one behind %s: "+
-			"packets from it come from %s and %s", c.ip, j.nameOf(here+there-p.Index), c.macs[0], c.macs[1]),
-			fmt.Sprintf("this host sends the packets to %s to one of the two, the one that answered ARP last on %s",
-				c.ip, words.Escape(br.Name)),
-			fix.Sentence("give one of the two programs, such as cloned virtual machines, another IP address"))
+		return j.twoOf(Error, c.ip, here+there-p.Index, c.macs, br)
 	}
 	return nil
 }

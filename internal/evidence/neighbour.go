@@ -63,6 +63,12 @@ func (h *Host) Neighbours(index int) []Neighbour {
 	})
 }
 
+// NeighboursNow reads the neighbour table of a link again.
+func (h *Host) NeighboursNow(index int) []Neighbour {
+	delete(h.neighbours, index)
+	return h.Neighbours(index)
+}
+
 // Frames returns the forwarding database of a bridge, or of all bridges and links if its index is 0.
 func (h *Host) Frames(bridge int) []Neighbour {
 	return onceOf(h.frames, bridge,

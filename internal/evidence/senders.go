@@ -89,8 +89,11 @@ func tagged(control []byte) bool {
 	})
 }
 
-// senderOf reads the beginning of a frame. Each router makes the TTL smaller, so an IPv4 packet is
-// from the sender of its frame if it has one of the TTLs with which hosts begin.
+// IsInitialTTL reports whether hosts begin with this TTL. Each router makes it smaller.
+func IsInitialTTL(ttl byte) bool { return slices.Contains([]byte{64, 128, 255}, ttl) }
+
+// senderOf reads the beginning of a frame. An IPv4 packet is from the sender of its frame if it has one of the TTLs
+// with which hosts begin.
 func senderOf(frame []byte) (s Sender, ok bool) {
 	const ethernet, arpSender, ipSource, ttl = 14, 14, 12, 8
 	if len(frame) < ethernet+20 {
@@ -101,7 +104,7 @@ func senderOf(frame []byte) (s Sender, ok bool) {
 	case unix.ETH_P_ARP:
 		at = ethernet + arpSender
 	case unix.ETH_P_IP:
-		if !slices.Contains([]byte{64, 128, 255}, frame[ethernet+ttl]) {
+		if !IsInitialTTL(frame[ethernet+ttl]) {
 			return s, false
 		}
 		at = ethernet + ipSource

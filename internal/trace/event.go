@@ -37,6 +37,8 @@ type Event struct {
 	// Asks is the address whose MAC address an ARP request or a neighbour solicitation asks for, Tells the one whose
 	// MAC address an answer to these has; invalid: the packet is none of these.
 	Asks, Tells netip.Addr
+	// TTL is that of an IPv4 packet.
+	TTL byte
 	// Solicits and Advertises report a router solicitation and a router advertisement of IPv6.
 	Solicits, Advertises bool
 	// Expects reports that an answer is due: the packet is neither a part of an open TCP connection, nor an ICMP
@@ -189,7 +191,7 @@ func (e *Event) parse(kind uint16, p []byte) {
 	switch {
 	case kind == 0x0800 && len(p) >= 20:
 		e.From, e.To = netip.AddrFrom4([4]byte(p[12:16])), netip.AddrFrom4([4]byte(p[16:20]))
-		e.Protocol = p[9]
+		e.Protocol, e.TTL = p[9], p[8]
 		if header := int(p[0]&15) * 4; header <= len(p) && binary.BigEndian.Uint16(p[6:])&0x1fff == 0 {
 			transport = p[header:]
 		}

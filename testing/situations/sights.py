@@ -144,3 +144,28 @@ broken(
     repair="nft 'add table ip6 m; add chain ip6 m p { type filter hook prerouting priority mangle; }'; "
            "nft add rule ip6 m p iifname v0 icmpv6 type echo-reply ip6 hoplimit set 65",
     fix=True, reason="IP_INHDR")
+
+# A LAN behind v0: 10.0.0.9 talks with this host, and the machine with another one
+LAN = """
+    ip netns add far; ip link add v0 type veth peer name eth0 netns far; ip link set v0 up
+    ip -n far addr add 10.0.0.9/24 dev eth0; ip -n far link set eth0 up
+    bridge_up; ip link set v0 master br0; ip addr add 10.0.0.1/24 dev br0; port tap0; port tap1
+    guest h tap1 tap 10.0.0.3/24; guest g tap0 tap %s/24
+    again ip netns exec g ping -c1 -W1 10.0.0.3; sleep 0.5; ip neigh flush dev br0
+    from_far() { ip netns exec far ping -c1 -W1 10.0.0.1; }; wait_for from_far; again from_far
+"""
+
+broken(
+    "a host of the LAN has the address of the machine, which talks with another machine alone",
+    "tap0",
+    setup=LAN % "10.0.0.9",
+    want=r"two programs have the same IP address 10\.0\.0\.9, one here and one behind v0",
+    probe="to_host && ip netns exec far ping -c1 -W1 10.0.0.1 && to_host",
+    repair="ip -n far addr del 10.0.0.9/24 dev eth0; ip -n far addr add 10.0.0.8/24 dev eth0; ip neigh flush dev br0",
+    fix=False, source="vmware/vic#7485")
+
+healthy(
+    "the machine and a host of the LAN have different addresses, and the machine talks with another machine alone",
+    "tap0",
+    setup=LAN % "10.0.0.2",
+    probe="g_to_h")
