@@ -12,6 +12,8 @@ type sights struct {
 	routers discovery
 	groups  map[groupSender]int // the frames to link-local groups
 	claims  []claim             // the hosts at the ports of the bridge, by what they send
+
+	multicast map[groupUse]int // the packets of the program to multicast groups
 }
 
 // notice notes what one packet shows.
@@ -24,6 +26,7 @@ func (v *view) notice(e *trace.Event) {
 	v.noteDiscovery(e)
 	v.noteGroup(e)
 	v.noteClaim(e)
+	v.noteMulticast(e)
 }
 
 // shown finds causes that single packets show, if nothing else explains what fails.
@@ -35,6 +38,7 @@ func (v *view) shown() []Finding {
 		{"advertisement", v.noRouter},
 		{"port-ip", v.claimedTwice},
 		{"port-flood", v.unforwarded},
+		{"listener", v.joinedElsewhere},
 	} {
 		if found := v.complete(cause.check, cause.look()); len(found) > 0 {
 			return found

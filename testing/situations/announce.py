@@ -46,4 +46,28 @@ def neighbour(device):
     sys.exit("no LLDP")
 
 
-HELPERS = {"solicit": solicit, "lldp": lldp, "neighbour": neighbour}
+def member(group, port):
+    """Joins a multicast group on the link of the route, again and again, and answers what comes for it."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind((group, int(port)))
+            s.settimeout(1)
+            try:
+                s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + bytes(4))
+                while True:
+                    data, sender = s.recvfrom(99)
+                    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as back:
+                        back.sendto(data, sender)
+            except OSError:  # there is no route yet, or nothing comes
+                time.sleep(0.01)
+
+
+def question(group, port):
+    """Asks a multicast group, and fails without an answer within a second."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(1)
+    s.sendto(b"who is there", (group, int(port)))
+    s.recv(99)
+
+
+HELPERS = {"member": member, "question": question, "solicit": solicit, "lldp": lldp, "neighbour": neighbour}

@@ -145,6 +145,38 @@ broken(
            "nft add rule ip6 m p iifname v0 icmpv6 type echo-reply ip6 hoplimit set 65",
     fix=True, reason="IP_INHDR")
 
+# A program of this host listens to a multicast group, to which the machine sends; the default route is another link's
+DISCOVERY = """
+    far; tap; ip route add default via 203.0.113.2; %s
+    S member 239.255.0.1 7400 & wait_for "grep -q 0100FFEF /proc/net/igmp"
+    again ip netns exec g "$PY" "$HELPER" question 239.255.0.1 7400; again to_host
+"""
+
+broken(
+    "a program waits for multicast of the machine on the link of the default route",
+    "tap0",
+    setup=DISCOVERY % "",
+    want=r"multicast group 239\.255\.0\.1 \(UDP port 7400\): they have joined it on v0, and not on tap0",
+    probe='ip netns exec g "$PY" "$HELPER" question 239.255.0.1 7400',
+    repair="ip route add 224.0.0.0/4 dev tap0",
+    fix=True, source="RobotLocomotion/drake-ros#104")
+
+healthy(
+    "a program waits for multicast of the machine on its tap, because of a route",
+    "tap0",
+    setup=DISCOVERY % "ip route add 224.0.0.0/4 dev tap0",
+    probe='ip netns exec g "$PY" "$HELPER" question 239.255.0.1 7400')
+
+healthy(
+    "a machine searches for media servers, and this host serves media on another link",
+    "tap0",
+    setup="""
+        far; tap; ip route add default via 203.0.113.2; S member 239.255.255.250 1900 &
+        wait_for "grep -q FAFFFFEF /proc/net/igmp"
+        again ip netns exec g "$PY" "$HELPER" question 239.255.255.250 1900; again to_host
+        """,
+    probe="to_host")
+
 # A LAN behind v0: 10.0.0.9 talks with this host, and the machine with another one
 LAN = """
     ip netns add far; ip link add v0 type veth peer name eth0 netns far; ip link set v0 up
