@@ -72,7 +72,7 @@ func (o *addOptions) run(operands []string) error {
 	if o.rootOwned = spec.Access == nil; o.rootOwned {
 		spec.Access = users.Root()
 	}
-	changes := make([]netcfg.Change, len(names))
+	changes, wrong := make([]netcfg.Change, len(names)), []error(nil)
 	for i, name := range names {
 		want := *spec
 		want.Name = name
@@ -83,6 +83,10 @@ func (o *addOptions) run(operands []string) error {
 		if o.ifMissing {
 			changes[i].Expect = netcfg.AbsentOrSame
 		}
+		wrong = append(wrong, contradictions(&want, o.ifMissing))
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return err
 	}
 	return o.create(changes)
 }

@@ -84,6 +84,18 @@ func forDevices(err error, names ...string) error {
 	return errors.Join(errs...)
 }
 
+// contradictions returns the errors of properties that no device can have together, as mistakes on the command line. A
+// route may be asked of an existing device without --up: it may be up already.
+func contradictions(want *netcfg.Spec, mayExist bool) error {
+	var wrong []error
+	for _, err := range want.Impossible() {
+		if e := new(cause.Error); !mayExist || !errors.As(err, &e) || e.Cause != cause.DeviceDown {
+			wrong = append(wrong, &exitError{code: exitUsage, err: err})
+		}
+	}
+	return errors.Join(wrong...)
+}
+
 // exclude returns an error for each pair of flags that contradict each other.
 func (q *properties) exclude() error {
 	return exclusive([]pair{

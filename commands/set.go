@@ -68,9 +68,15 @@ func (o *setOptions) run(operands []string) error {
 	if err := spec.Check(); err != nil {
 		return forDevices(err, names...)
 	}
-	changes := make([]netcfg.Change, len(names))
+	changes, wrong := make([]netcfg.Change, len(names)), []error(nil)
 	for i, name := range names {
 		changes[i] = netcfg.Change{Name: name, Want: spec, Expect: netcfg.Present}
+		named := *spec
+		named.Name = name
+		wrong = append(wrong, contradictions(&named, true))
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return err
 	}
 	_, err = o.change(changes, nil)
 	return errors.Join(append(missing, err)...)
