@@ -44,8 +44,12 @@ func (o *doctorOptions) summary(r *doctor.Report, named bool) string {
 		d := r.Devices[0]
 		text = words.Escape(d.Name) + ": no problem found: "
 		switch {
-		case o.user != "":
-			text += words.Escape(o.user) + " may attach"
+		case o.user != "": // with a program of this user that is attached
+			for _, f := range r.Findings {
+				if f.Check == "attach" {
+					text += f.What
+				}
+			}
 		default:
 			if d.InUse() {
 				text += d.UsedBy() + ": "

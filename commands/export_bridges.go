@@ -33,14 +33,17 @@ func (o *exportOptions) bridges(
 		return nil, err
 	}
 	known := map[string]bool{}
+	made := func(l *netcfg.Device) bool { // also without a port that is exported
+		return len(names) == 0 && l.Kind == netcfg.Bridge && state.Run.BridgeOf(identity, l.Name, l.Index) != nil
+	}
 	for _, d := range devices {
 		if !d.Persist || d.Master == "" || known[d.Master] {
 			continue
 		}
 		known[d.Master] = true
-		declares := d.MasterKind == netcfg.Bridge && (o.withBridges || o.format == "" || o.format == "toml")
+		asked := o.withBridges || o.format == "" || o.format == "toml"
 		at := slices.IndexFunc(links, func(l *netcfg.Device) bool { return l.Index == d.MasterIndex() })
-		if declares && at >= 0 {
+		if d.MasterKind == netcfg.Bridge && at >= 0 && (asked || made(links[at])) {
 			if err := o.bridge(e, ns, identity, links[at], links); err != nil {
 				return nil, err
 			}
@@ -55,8 +58,7 @@ func (o *exportOptions) bridges(
 	}
 	for _, l := range links {
 		named := slices.ContainsFunc(missing, func(err error) bool { return isAbout(err, l) })
-		made := len(names) == 0 && l.Kind == netcfg.Bridge && state.Run.BridgeOf(identity, l.Name, l.Index) != nil
-		if !known[l.Name] && (named || made) {
+		if !known[l.Name] && (named || made(l)) {
 			if err := o.bridge(e, ns, identity, l, links); err != nil {
 				return nil, err
 			}

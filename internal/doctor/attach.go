@@ -26,7 +26,11 @@ func attach(v *view) []Finding {
 			"a single-queue device admits one program: the next one gets \"device or resource busy\"",
 			fix.Sentence("stop that program first"))
 	}
-	return ok(who + " may attach: the device admits " + d.Access.Words())
+	what := who + " may attach: the device admits " + d.Access.Words()
+	if v.User != "" && d.InUse() && !d.MultiQueue { // of a named device: by a program of the same user
+		what += "; " + d.UsedBy() + ": another program gets \"device or resource busy\""
+	}
+	return ok(what)
 }
 
 // refused explains why the person may not attach to the device. Only a question about that user takes the device from
