@@ -140,7 +140,8 @@ func deviceChecks() []check {
 		{"own-tunnel", ownTunnel}, {"own-bind", ownBind},
 		{"answers", answersHere}, {"dhcp", noDHCP}, {"published", unmatched},
 		{"linkdown", linkdownIgnored}, {"empty-table", emptyTable}, {"route", routeElsewhere}, {"proxy-arp", proxyARP},
-		{"other-network", otherNetwork}, {"taken-network", takenNetwork}, {"no-uplink", noUplink},
+		{"other-network", otherNetwork}, {"taken-network", takenNetwork}, {"default-route", worseDefault},
+		{"no-uplink", noUplink},
 		{"own-address", ownAddress}, {"accept-local", acceptLocal},
 		{"networkmanager", networkManager}, {"networkd", networkd},
 	}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -182,12 +183,17 @@ func nextHop(j *journey) []Finding {
 		}
 		return nil
 	}
-	found := b.finding("this host has no route for "+packets(n)+" of the program to other networks", j.missingRoute())
+	why := j.missingRoute()
+	if why == "" && way.Refusal == 0 && !j.moving {
+		return nil // the default route came later
+	}
+	found := b.finding("this host has no route for "+packets(n)+" of the program to other networks",
+		cmp.Or(why, "the routes do not cover their destinations"))
 	found[0].Fixes = fixes(j.routeFix())
 	return found
 }
 
-// missingRoute says why there may be no route to other networks.
+// missingRoute says why there may be no route to other networks. It is empty if there is a default route.
 func (j *journey) missingRoute() string {
 	if l := j.ignoresRouters(); l != nil {
 		return fmt.Sprintf("%s takes no default route from router advertisements, because this host forwards IPv6 "+
@@ -201,7 +207,7 @@ func (j *journey) missingRoute() string {
 	if way, err := j.host.Find(flow.Packet{To: unknownHost(j.packet.IPv6())}); err == nil && way.Refusal != 0 {
 		return "there is no default route"
 	}
-	return "the routes do not cover their destinations"
+	return ""
 }
 
 // routeFix returns how to get a route to other networks.

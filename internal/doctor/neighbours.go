@@ -79,8 +79,13 @@ func (j *journey) unanswered(n evidence.Neighbour, all []evidence.Neighbour) []F
 			"IFF_VNET_HDR, or handle the header; or make it answer "+protocol))
 	}
 	if j.device.Stats.RxPackets == 0 {
+		second := ""
+		if !j.device.MultiQueue {
+			second = "; " + j.device.UsedBy() + ": another program gets \"device or resource busy\""
+		}
 		return one(Error, what, wrote+": it does not answer ARP or ignores Ethernet frames; a program for IP packets "+
-			"requires a tun", fix.Sentence("make the program answer "+protocol+", or use a tun"))
+			"requires a tun"+second, fix.Sentence("make the program answer "+protocol+", or use a tun; or stop it, "+
+			"if it is not the right one"))
 	}
 	return one(Warning, what, wrote+", but none of them is the answer: it may use another address or VLAN",
 		fix.Sentence("inspect its frames: tunadm dump does not read an attached device; tcpdump -eni "+

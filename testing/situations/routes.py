@@ -128,3 +128,14 @@ broken(
     want=r"203\.0\.113\.2 leave through tun0, because of a policy rule: pref 5270 lookup 52",
     probe="ping -c1 -W1 203.0.113.2", fix=True,
     repair="ip rule add to 203.0.113.0/24 priority 2500 lookup main", source="tailscale/tailscale#6231")
+
+broken(
+    "the default route through the VPN has a larger metric than that of the network card: all packets go past it",
+    "tun0",
+    setup="""
+        tun; far; ip route add default via 203.0.113.2 metric 20; ip route add default via 10.0.0.2 dev tun0 metric 50
+        ip -n g addr add 198.51.100.77/32 dev lo; again ping -c1 -W1 10.0.0.2; again ping -c1 -W1 198.51.100.77
+        """,
+    want=r"through v0, whose default route has the metric 20: that of tun0 has the larger metric 50",
+    probe="ping -c1 -W1 198.51.100.77", fix=True, repair="ip route add default via 10.0.0.2 dev tun0 metric 5",
+    source="linuxkit/linuxkit#162")
