@@ -76,7 +76,9 @@ func (o *changeOptions) engage(
 	var errs []error
 	var plan []netcfg.Step
 	for _, r := range results {
-		plan = append(plan, r.Steps...)
+		if cause.Of(r.Err) != cause.OtherFailed {
+			plan = append(plan, r.Steps...)
+		}
 		if r.Err == nil {
 			for _, text := range r.Warnings {
 				o.warn(r.Name, text)
