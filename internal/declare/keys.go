@@ -116,7 +116,10 @@ func numberKey(name string, least, most int64, set func(*Declaration, int)) key 
 			return wrongType(k, v)
 		}
 		n, err := parseInteger(v.text)
-		if err != nil || n < k.least || n > k.most {
+		switch {
+		case errors.Is(err, strconv.ErrSyntax): // from another tool
+			return fmt.Errorf("%s is not an integer", v.text)
+		case err != nil || n < k.least || n > k.most:
 			return fmt.Errorf("%s is out of range: %d to %d", v.text, k.least, k.most)
 		}
 		set(d, int(n))
