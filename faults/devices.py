@@ -132,13 +132,66 @@ link set dev tap7 address 02:00:00:00:07:07 addrgenmode none
 link set tap7 mtu 1400 master br7 up
 """
 
-# A port with addresses and routes, by which an administrator reaches the machine.
-NIC = """
+# A link of others that becomes a port.
+LINK = """
 link add nic7 address 02:00:00:00:07:a0 type veth peer name nic8 address 02:00:00:00:07:a1
 link set dev nic7 addrgenmode none
 link set dev nic8 addrgenmode none
 link set nic7 up
 link set nic8 up
+"""
+
+PORT = """
+[bridge.br7]
+addresses = ["10.27.0.1/24 broadcast +"]
+mac = "02:00:00:00:07:b7"
+ageing = 50
+multicast_snooping = false
+ports = ["nic7"]
+sysctl = {"net.ipv4.conf.arp_announce" = 2}
+[device.tap7]
+mac = "02:00:00:00:07:07"
+master = "br7"
+port = {hairpin = true, priority = 9}
+"""
+
+# The bridge of PORT as others made it: with times between two of a file, and with the port.
+PORT_DRIFT = LINK + """
+link add br7 address 02:00:00:00:07:b7 type bridge forward_delay 1550 ageing_time 5050
+link set dev br7 addrgenmode none
+link set br7 up
+addr add 10.27.0.1/24 broadcast 10.27.0.200 dev br7
+link set nic7 master br7
+link set nic7 type bridge_slave cost 9
+tuntap add dev tap7 mode tap user root
+link set tap7 address 02:00:00:00:07:07 master br7 up
+link set tap7 type bridge_slave priority 20
+"""
+
+# Broadcast addresses and sysctls.
+TUNED = """
+[device.tun7]
+addresses = ["10.7.0.1/24 broadcast +", "fd00:7::1/64"]
+routes = ["10.17.0.0/16"]
+sysctl = {"net.ipv4.conf.rp_filter" = 2, "net.ipv4.neigh.gc_stale_time" = 120, "net.ipv6.conf.hop_limit" = 99}
+[device.tap8]
+mac = "02:00:00:00:08:08"
+addresses = ["10.8.0.1/24", "10.8.0.2/24 broadcast 10.8.0.9"]
+sysctl = {"net.ipv4.conf.arp_announce" = 2}
+"""
+
+TUNED_DRIFT = """
+tuntap add dev tun7 mode tun user root
+link set dev tun7 addrgenmode none
+link set tun7 up
+addr add 10.7.0.1/24 broadcast 10.7.0.200 dev tun7
+addr add 10.7.0.3/24 broadcast 10.7.0.201 dev tun7
+route add 10.19.0.0/16 via 10.7.0.9 dev tun7 table 99 proto bird src 10.7.0.3
+"""
+SYSCTL_DRIFT = "+sysctl -q -w net.ipv4.conf.tun7.rp_filter=1 net.ipv6.conf.tun7.hop_limit=42"
+
+# A port with addresses and routes, by which an administrator reaches the machine.
+NIC = LINK + """
 addr add 10.7.0.1/24 dev nic7
 addr add 10.7.0.2/24 dev nic7
 addr add fd00:7::1/64 dev nic7 nodad

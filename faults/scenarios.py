@@ -1,6 +1,7 @@
 """The scenarios: a command, the devices before it, and the natural next command after a kill."""
 
-from devices import BRIDGE, BRIDGE_DRIFT, CFG, DRIFT, EVERYTHING, FOUR, MOVE, NIC, THREE, TAP7, TUN7, WRONG
+from devices import (BRIDGE, BRIDGE_DRIFT, CFG, DRIFT, EVERYTHING, FOUR, LINK, MOVE, NIC, PORT, PORT_DRIFT,
+                     SYSCTL_DRIFT, TAP7, THREE, TUN7, TUNED, TUNED_DRIFT, WRONG)
 
 
 class Scenario:
@@ -118,6 +119,13 @@ def _apply():
                absent="br7 tap7 tap8")
     yield case("teardown-bridge-move", "teardown", "br7 nic7 tap7", text=MOVE, setup=NIC, prepare=["apply " + CFG],
                absent="br7 tap7")
+    yield case("apply-port", "apply --atomic", "br7 nic7 tap7", text=PORT, setup=LINK, whole=True)
+    yield case("apply-port-drift", "apply --atomic", "br7 nic7 tap7", text=PORT, setup=PORT_DRIFT, whole=True)
+    yield case("teardown-port", "teardown", "br7 nic7 tap7", text=PORT, setup=LINK, prepare=["apply " + CFG],
+               absent="br7 tap7")
+    yield case("apply-sysctl", "apply --atomic", "tun7 tap8", text=TUNED, whole=True)
+    yield case("apply-sysctl-drift", "apply --atomic", "tun7 tap8", text=TUNED, setup=TUNED_DRIFT,
+               prepare=[SYSCTL_DRIFT], whole=True)
     new = '[device.tun1]\naddresses = ["10.1.0.1/24"]\nroutes = ["10.17.0.0/16"]\n'
     yield case("apply-bridge-prune", "apply --prune --atomic", "br7 tap7 tap8 tun1", again="apply --prune", text=new,
                files={"/run/cfg/old.toml": BRIDGE}, prepare=later, whole=True, remade=True)

@@ -12,6 +12,9 @@ TRANSIENT = {"operstate", "qdisc", "stats", "stats64", "ifindex", "flags", "addr
              "link_index", "link", "tso_max_size", "tso_max_segs", "gso_max_size", "gso_max_segs", "gro_max_size"}
 TENTATIVE = 0x40
 FOREVER = 4294967295
+# The sysctls of devices that scenarios set, and one that they do not.
+SYSCTLS = ("ipv4/conf/%s/rp_filter", "ipv4/conf/%s/arp_announce", "ipv4/conf/%s/proxy_arp",
+           "ipv4/neigh/%s/gc_stale_time", "ipv6/conf/%s/hop_limit")
 TRACES = 0x5000  # IFF_NO_PI, IFF_VNET_HDR
 
 
@@ -59,6 +62,8 @@ def _device(link):
     d["addresses"] = [address_text(a) for a in link.get("addr_info", [])]  # in the kernel's order
     d["routes"], d["neigh"] = [], []
     d["sys_disable_ipv6"] = read(f"/proc/sys/net/ipv6/conf/{link['ifname']}/disable_ipv6")
+    for path in SYSCTLS:
+        d[path % "DEV"] = read("/proc/sys/net/" + path % link["ifname"])
     for f in ("owner", "group", "tun_flags", "netdev_group", "addr_assign_type"):
         if f not in ("owner", "group") or link.get("linkinfo", {}).get("info_kind") == "tun":
             d["sys_" + f] = read(f"/sys/class/net/{link['ifname']}/{f}")
