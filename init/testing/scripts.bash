@@ -67,9 +67,24 @@ refuse_restart() {
 	check "$1: with the same devices" same "$before" "$(indexes)"
 }
 
+# refuse_stop tests that systemd's stop with a mistake in a file deletes nothing: it may be the first half of a restart.
+refuse_stop() {
+	local before
+	before=$(indexes)
+	inside systemctl stop tunadm || true # 0, although the unit fails
+	check 'a stop with a mistake in a file deletes no device' same "$before" "$(indexes)"
+	check 'the unit has failed' same failed "$(property ActiveState tunadm)"
+	rm "$bad"
+	check 'it starts without the mistake' rc start
+	check 'with the same devices' same "$before" "$(indexes)"
+}
+
 # test_refused requires a machine that has started, and leaves it as it is.
 test_refused() {
 	local bad=$m/etc/tunadm.d/bad.toml
+	printf '[bridge.br9]\naddresses = ["10.9.0.1/24"]\n[device.tap9]\nmaster = "br9"\n' >"$m/etc/tunadm.d/br9.toml"
+	check 'a reload creates a bridge and its port' rc reload
+	check 'the bridge has its port' same br9 "$(master tap9)"
 	printf '[device.bad0]\nmode = "tun"\nmtu = "large"\n' >"$bad"
 	refuse_restart 'a mistake in a file' '/etc/tunadm.d/bad.toml:3:7: '
 	printf '[device.bad0]\nmode = "tun"\nuser = "nosuch"\n' >"$bad"
@@ -79,7 +94,14 @@ test_refused() {
 	refuse_restart 'a file that must not be trusted' '/etc/tunadm.d/bad.toml: '
 	ln -s missing "$bad"
 	refuse_restart 'a file that cannot be read' '/etc/tunadm.d/bad.toml: '
-	[[ $init != systemd ]] || inside systemctl start tunadm-late
+	if [[ $init == systemd ]]; then
+		printf '[device.bad0]\nmod = "tun"\n' >"$bad"
+		refuse_stop
+		inside systemctl start tunadm-late
+	fi
+	rm "$m/etc/tunadm.d/br9.toml"
+	check 'a reload deletes the bridge and its port' rc reload
+	check 'and leaves nothing of them' lacks "$(indexes)" br9/
 }
 
 # said prints what the scripts have printed.
