@@ -166,7 +166,7 @@ func (e *exporter) bridgeSettings(spec *netcfg.Spec) {
 		case most == 1:
 			e.setting(networkdBridge[s], *value != 0)
 		default:
-			e.setting(networkdBridge[s], *value)
+			e.setting(networkdBridge[s], s.Decimal(*value))
 		}
 	}
 }

@@ -29,7 +29,8 @@ func DeviceOf(l *rtnl.Link) *Device {
 		CarrierOn: l.Carrier, CarrierUps: l.CarrierUps, Carrier: l.Carrier && l.Flags&unix.IFF_UP != 0,
 		Mode: link.Mode(l.Tun.Type), Access: users.Access{User: id(l.Tun.Owner), Group: id(l.Tun.Group)},
 		PI: l.Tun.PI, VnetHdr: l.Tun.VnetHdr, Persist: l.Tun.Persist, MultiQueue: l.Tun.MultiQueue,
-		Queues: l.Tun.Queues, DisabledQueues: l.Tun.DisabledQueues, Settings: l.Settings, portNo: l.PortNo,
+		Queues: l.Tun.Queues, DisabledQueues: l.Tun.DisabledQueues, Settings: l.Configured(), portNo: l.PortNo,
+		byTree: l.ByTree, others: l.Beyond,
 	}
 	// The counters come in pairs, received and sent: packets, bytes, errors, dropped.
 	n := &l.Counters

@@ -41,8 +41,9 @@ type Device struct {
 	Master      string // "": none
 	MasterKind  string // "bridge", "vrf"
 
-	Settings rtnl.Settings // of a bridge, or of a port of a bridge
-	VLANs    []rtnl.VLAN   // of a port of a bridge
+	Settings rtnl.Settings           // of a bridge, or of a port of a bridge
+	byTree   map[rtnl.Setting]string // settings that are unknown, see [rtnl.Link]
+	VLANs    []rtnl.VLAN             // of a port of a bridge
 
 	Addresses []Address // in the kernel's order, with foreign ones
 	Routes    []Route   // through the device, and through others with one of its addresses as source
@@ -63,6 +64,7 @@ type Device struct {
 	allMulti    bool             // it receives all multicast
 	arp         bool             // it uses ARP or neighbour discovery
 	qdisc       string           // the name of the queueing discipline
+	others      []string         // in sentences, see [rtnl.Link]
 }
 
 // A Holder is a program that has a device's queue open.

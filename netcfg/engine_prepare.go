@@ -129,6 +129,11 @@ func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Sp
 	if err := j.checkRemovals(); err != nil {
 		return nil, err
 	}
+	for s, asked := range want.Settings {
+		if asked != nil && j.before != nil && j.before.byTree[rtnl.Setting(s)] != "" {
+			j.warn("%s is left unchanged: %s", rtnl.Setting(s), j.before.byTree[rtnl.Setting(s)])
+		}
+	}
 	want.downRename = ns.features&liveRename == 0 || want.Rename != "" && !surroundings.KernelSince(6, 2)
 	if want.Master == nil || want.Master.Name == "" {
 		ns.warnOfMTU(j, &want, masters)

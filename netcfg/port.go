@@ -1,7 +1,6 @@
 package netcfg
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
@@ -10,14 +9,14 @@ import (
 
 // settings plans the settings of a bridge, or those of a port whose master stays the same.
 func (p *planner) settings(l *Link) {
-	for s := range p.want.Settings {
-		if rtnl.Setting(s).OfPort() && (p.joins() || p.have.MasterKind != Bridge) {
-			continue
+	for i, asked := range p.want.Settings {
+		s, have := rtnl.Setting(i), p.have.Settings[i]
+		ofOther := s.OfPort() && (p.joins() || p.have.MasterKind != Bridge)
+		if have == nil && s == rtnl.VLANFiltering { // a new bridge, or a kernel that cannot filter
+			have = new(int)
 		}
-		if have := p.have.Settings[s]; have == nil {
-			l.Settings[s] = p.want.Settings[s]
-		} else {
-			l.Settings[s] = change(p.want.Settings[s], *have)
+		if asked != nil && !ofOther && p.have.byTree[s] == "" && (have == nil || *have != *asked) {
+			l.Settings[i] = asked
 		}
 	}
 }
@@ -54,7 +53,8 @@ func (p *planner) port() {
 	}
 }
 
-// readVLANs fills in the VLANs of the ports of bridges.
+// readVLANs fills in the VLANs of the ports of bridges. They are nil if the kernel does not filter VLANs: if no port or
+// bridge has one.
 func (ns *Namespace) readVLANs(devices []*Device) error {
 	byIndex := map[int]*Device{}
 	for _, d := range devices {
@@ -65,32 +65,21 @@ func (ns *Namespace) readVLANs(devices []*Device) error {
 	if len(byIndex) == 0 {
 		return nil
 	}
+	filters := false
 	_, err := rtnl.Dump(ns.socket, rtnl.AskBridgePorts(), func(body []byte) (p rtnl.Port, ok bool) {
 		if p.Unmarshal(body) && byIndex[p.Index] != nil {
 			byIndex[p.Index].VLANs = p.VLANs
 		}
+		filters = filters || len(p.VLANs) > 0
 		return p, false
 	})
+	for _, d := range byIndex {
+		if filters && d.VLANs == nil {
+			d.VLANs = []rtnl.VLAN{}
+		}
+	}
 	if err == unix.EOPNOTSUPP {
 		return nil
 	}
 	return err
-}
-
-// describePort adds the settings and the VLANs of a device that differ from those of a new one. It returns in sentences
-// what a Spec cannot express.
-func (s *Spec) describePort(d *Device) (more []string) {
-	for i, value := range d.Settings {
-		if value != nil && !rtnl.Setting(i).Usual(*value) {
-			s.Settings[i] = value
-		}
-	}
-	pvid, tagged, odd := rtnl.Membership(d.VLANs)
-	for _, id := range odd {
-		more = append(more, fmt.Sprintf("VLAN %d is only one of pvid and untagged", id))
-	}
-	if s.PVID = pvid; len(tagged) > 0 {
-		s.VLANs = &tagged
-	}
-	return more
 }

@@ -221,7 +221,9 @@ func (d *Device) Spec() (s *Spec, more []string) {
 	if d.MultiQueue {
 		s.MultiQueue = &d.MultiQueue
 	}
-	more = append(d.beyond(), s.describePort(d)...)
+	s.Settings = d.Settings.Unusual()
+	s.PVID, s.VLANs, more = rtnl.Membership(d.VLANs)
+	more = slices.Concat(d.beyond(), d.others, more)
 	if list := matching(d.Addresses, func(a Address) bool { return !a.Foreign() }); len(list) > 0 {
 		s.Addresses = &list
 		for _, a := range list {

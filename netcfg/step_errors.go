@@ -9,6 +9,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/words"
 )
@@ -93,6 +94,10 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 		e.Fix = fix.Sentence("choose a shorter queue, such as 1000")
 	case is(unix.EPERM):
 		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
+	case is(unix.ERANGE) && s.link.Settings[rtnl.ForwardDelay] != nil:
+		e.Detail, e.Err = "the bridge has STP, which requires 2 to 30 seconds", nil
+	case is(unix.EOPNOTSUPP) && (s.vlan.ID != 0 || s.link.Settings[rtnl.VLANFiltering] != nil):
+		e.Detail, e.Err = "this kernel does not filter VLANs in bridges", nil
 	case s.Kind == StepRename && is(unix.EEXIST):
 		e.Cause, e.Detail = cause.Exists, "another device has that name"
 		e.Fix = fix.Run(fix.Command{Words: []string{"ip", "link", "show", s.name}})

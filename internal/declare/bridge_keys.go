@@ -61,8 +61,16 @@ func parsePort(s string) (portName, error) { return portName(s), link.CheckName(
 func settingKey(name string, s rtnl.Setting) key {
 	least, most := s.Bounds()
 	if most > 1 {
-		k := numberKey(name, int64(least), int64(most), func(d *Declaration, n int) { d.Spec.Settings[s] = &n })
-		k.value = func(asked *netcfg.Spec) string { return tomlValue(asked.Settings[s]) }
+		k := numberKey(name, int64(least), int64(most), func(d *Declaration, n int) {
+			n = s.Value(n)
+			d.Spec.Settings[s] = &n
+		})
+		k.value = func(asked *netcfg.Spec) string {
+			if asked.Settings[s] == nil {
+				return ""
+			}
+			return s.Decimal(*asked.Settings[s])
+		}
 		return k
 	}
 	k := truthKey(name, func(d *Declaration, on bool) {
@@ -208,7 +216,7 @@ func (d *document) checkBridge(one *Declaration, at func(key string) int) bool {
 		ofPort = ofPort || value != nil && rtnl.Setting(i).OfPort()
 	}
 	switch {
-	case stp != nil && *stp == 1 && delay != nil && *delay < 2:
+	case stp != nil && *stp == 1 && delay != nil && *delay < rtnl.ForwardDelay.Value(2):
 		d.mistake(at("forward_delay"), "", "forward_delay: with stp it is 2 or more")
 	case spec.PVID != nil && spec.VLANs != nil && slices.Contains(*spec.VLANs, *spec.PVID):
 		d.mistake(at("port"), "leave it out of vlans", "port: pvid %d is in vlans too", *spec.PVID)

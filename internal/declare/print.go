@@ -12,19 +12,34 @@ import (
 	"github.com/tunadm/tunadm/netcfg"
 )
 
-// TOML returns the table of a file that declares the Spec. The error is that of a name or a text that no file can hold.
+// A printer prints the table of a device or a bridge.
+type printer struct {
+	strings.Builder
+	keys []key
+	left []string // values that no file can hold, with the reasons
+}
+
+// line prints a key, unless the value is empty.
+func (p *printer) line(key, value string) {
+	if value == "" {
+		return
+	}
+	if why := keyIn(p.keys, key).cannotHold(value); why != "" {
+		p.left = append(p.left, key+" "+value+": "+why)
+		return
+	}
+	fmt.Fprintf(p, "%s = %s\n", key, value)
+}
+
+// TOML returns the table of a file that declares the Spec, with a comment for each value that no file can hold. The
+// error is that of such a name or text.
 func TOML(s *netcfg.Spec) (string, error) {
-	var b strings.Builder
-	head := headDevice
+	head, p := headDevice, printer{keys: keys}
 	if s.Kind == netcfg.Bridge {
-		head = headBridge
+		head, p.keys = headBridge, bridgeKeys
 	}
-	fmt.Fprintf(&b, "[%s.%s]\n", head, tomlKey(s.Name))
-	line := func(key, value string) {
-		if value != "" {
-			fmt.Fprintf(&b, "%s = %s\n", key, value)
-		}
-	}
+	fmt.Fprintf(&p, "[%s.%s]\n", head, tomlKey(s.Name))
+	line := p.line
 	if s.Kind == "" {
 		line("mode", tomlText(s.Mode.String()))
 	}
@@ -59,14 +74,17 @@ func TOML(s *netcfg.Spec) (string, error) {
 	if s.Up != nil && !*s.Up { // a declared device is up by default
 		line("up", "false")
 	}
-	read, mistakes := parse("", []byte(b.String()))
+	for _, text := range p.left {
+		fmt.Fprintf(&p, "# %s: left out: %s\n", words.Escape(s.Name), text)
+	}
+	read, mistakes := parse("", []byte(p.String()))
 	switch {
 	case len(mistakes) > 0:
 		return "", errors.New(mistakes[0].Text)
 	case read[0].Spec.Name != s.Name:
 		return "", errors.New("in a file the name is a range")
 	}
-	return b.String(), nil
+	return p.String(), nil
 }
 
 func printAccess(a *users.Access, line func(key, value string)) {
@@ -78,6 +96,19 @@ func printAccess(a *users.Access, line func(key, value string)) {
 		line("user", tomlID(a.User))
 		line("group", tomlID(a.Group))
 	}
+}
+
+// cannotHold returns why a file cannot hold a value of the key, or "": there may be no such key, and an administrator
+// can set hundredths of a second, and more than the kernel accepts with STP.
+func (k *key) cannotHold(value string) string {
+	if k == nil {
+		return "a bridge has no such key"
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if k.kind == "integer" && (err != nil || n < k.least || n > k.most) {
+		return fmt.Sprintf("not an integer from %d to %d", k.least, k.most)
+	}
+	return ""
 }
 
 // printBridge prints the settings of a bridge, or those of a port.

@@ -39,7 +39,7 @@ func bridgeOfAll(address netcfg.Address, route netcfg.Route) *netcfg.Device {
 		TxQueueLen: 1000, Multicast: true, Addresses: []netcfg.Address{address}, Routes: []netcfg.Route{route},
 	}
 	for i := range d.Settings {
-		if value := 3; !rtnl.Setting(i).OfPort() {
+		if value := rtnl.Setting(i).Value(3); !rtnl.Setting(i).OfPort() {
 			d.Settings[i] = &value
 		}
 	}

@@ -186,9 +186,7 @@ func (j *journey) closed(p, o *evidence.Port, b *evidence.Bridge, br *netcfg.Dev
 		return one(Warning, port+" leads nowhere: its other end "+end+" is in no bridge, and has no address", none,
 			fix.Sentence("add "+end+" to the bridge of the other hosts: ip link set dev "+end+" master BRIDGE"))
 	case o.State == evidence.PortListening || o.State == evidence.PortLearning:
-		return one(Warning, port+" is in the STP state "+state,
-			fmt.Sprintf("STP waits twice the forward delay of %d s before a new port forwards: %s",
-				b.ForwardDelay, none), fix.Sentence(fmt.Sprintf("wait %d s", 2*b.ForwardDelay)))
+		return one(Warning, port+" is in the STP state "+state, waits(b)+": "+none, waitFor(b))
 	case o.State != evidence.PortForwarding:
 		return one(Warning, port+" is in the STP state "+state,
 			"STP found another path, or BPDU guard disabled it: "+none,

@@ -7,6 +7,7 @@ import (
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -72,10 +73,7 @@ func portState(j *journey) []Finding {
 	off.After = "  # only if no other path leads back to the bridge; until the next boot"
 	switch {
 	case b.STP && (p.State == evidence.PortListening || p.State == evidence.PortLearning):
-		delay := b.ForwardDelay
-		return one(Warning, what,
-			fmt.Sprintf("STP waits twice the forward delay of %d s before a new port forwards", delay),
-			fix.Sentence(fmt.Sprintf("wait %d s", 2*delay)), off)
+		return one(Warning, what, waits(b), waitFor(b), off)
 	case b.STP && p.State == evidence.PortBlocking:
 		return one(Warning, what, "STP found another path to the same network, and keeps this one in reserve",
 			fix.Sentence("inspect the paths: bridge -d link show"), off)
@@ -88,6 +86,16 @@ func portState(j *journey) []Finding {
 	}
 	return one(Error, what, "an administrator or a program set the state",
 		fix.Run(fix.InNamespace("bridge", "link", "set", "dev", name, "state", "3")))
+}
+
+// waits returns for how long a bridge does not use a new port.
+func waits(b *evidence.Bridge) string {
+	return "STP waits twice the forward delay of " + rtnl.ForwardDelay.Decimal(b.ForwardDelay) +
+		" s before a new port forwards"
+}
+
+func waitFor(b *evidence.Bridge) fix.Fix {
+	return fix.Sentence("wait " + rtnl.ForwardDelay.Decimal(2*b.ForwardDelay) + " s")
 }
 
 // portLocked finds a locked port behind which the forwarding database has no MAC address.

@@ -39,7 +39,7 @@ func (p *Port) Shares(o *Port) bool {
 type Bridge struct {
 	STP, VLANFiltering, MulticastSnooping bool
 	CallIPTables, CallIP6Tables           bool          // nf_call_iptables of this bridge
-	ForwardDelay                          int           // seconds
+	ForwardDelay                          int           // as rtnl.Settings has it
 	Querier6                              bool          // the bridge itself or a router sends MLD queries
 	QueryResponse                         time.Duration // in which hosts answer them
 	GroupForward                          int           // group_fwd_mask: the link-local groups that it forwards

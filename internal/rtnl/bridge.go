@@ -4,8 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
+	"strconv"
 
+	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -31,41 +32,68 @@ const (
 	settings
 )
 
-// Settings are values by their Setting. Times are in seconds, and switches are 0 or 1. Nil: not reported, or not asked
-// for.
+// Settings are values by their Setting, in the unit of the kernel: times are in hundredths of a second, and switches
+// are 0 or 1. Nil: not reported, or not asked for.
 type Settings [settings]*int
 
-// settingTable has the attribute of each Setting, its size in bytes, its unit as a part of the one of Settings, and its
-// word in ip(8). Least and most are the bounds of the kernel. Usual are the values of a new bridge or port: the cost
-// of a port follows its speed.
+// settingTable has the attribute of each Setting, its size in bytes, and its word in ip(8). A file has a setting in
+// another unit, of which part units of the kernel are one, and from least to most: without STP the kernel accepts any
+// delay, and on some architectures no time is longer than most. Usual is the value of a new bridge or port.
 var settingTable = [settings]struct {
 	word        string
 	attribute   int
 	size, part  int
 	least, most int
-	usual       []int
+	usual       int
 }{
-	STP:               {"stp_state", nl.IFLA_BR_STP_STATE, 4, 1, 0, 1, []int{0}},
-	ForwardDelay:      {"forward_delay", nl.IFLA_BR_FORWARD_DELAY, 4, 100, 0, 30, []int{15}},
-	Ageing:            {"ageing_time", nl.IFLA_BR_AGEING_TIME, 4, 100, 0, 1_000_000, []int{300}},
-	VLANFiltering:     {"vlan_filtering", nl.IFLA_BR_VLAN_FILTERING, 1, 1, 0, 1, []int{0}},
-	MulticastSnooping: {"mcast_snooping", nl.IFLA_BR_MCAST_SNOOPING, 1, 1, 0, 1, []int{1}},
-	Isolated:          {"isolated", nl.IFLA_BRPORT_ISOLATED, 1, 1, 0, 1, []int{0}},
-	Learning:          {"learning", nl.IFLA_BRPORT_LEARNING, 1, 1, 0, 1, []int{1}},
-	Flood:             {"flood", nl.IFLA_BRPORT_UNICAST_FLOOD, 1, 1, 0, 1, []int{1}},
-	Cost:              {"cost", nl.IFLA_BRPORT_COST, 4, 1, 1, 65535, []int{2, 100}},
-	Priority:          {"priority", nl.IFLA_BRPORT_PRIORITY, 2, 1, 0, 63, []int{32}},
-	Hairpin:           {"hairpin", nl.IFLA_BRPORT_MODE, 1, 1, 0, 1, []int{0}},
+	STP:               {"stp_state", nl.IFLA_BR_STP_STATE, 4, 1, 0, 1, 0},
+	ForwardDelay:      {"forward_delay", nl.IFLA_BR_FORWARD_DELAY, 4, 100, 0, 30, 1500},
+	Ageing:            {"ageing_time", nl.IFLA_BR_AGEING_TIME, 4, 100, 0, 1_000_000, 30000},
+	VLANFiltering:     {"vlan_filtering", nl.IFLA_BR_VLAN_FILTERING, 1, 1, 0, 1, 0},
+	MulticastSnooping: {"mcast_snooping", nl.IFLA_BR_MCAST_SNOOPING, 1, 1, 0, 1, 1},
+	Isolated:          {"isolated", nl.IFLA_BRPORT_ISOLATED, 1, 1, 0, 1, 0},
+	Learning:          {"learning", nl.IFLA_BRPORT_LEARNING, 1, 1, 0, 1, 1},
+	Flood:             {"flood", nl.IFLA_BRPORT_UNICAST_FLOOD, 1, 1, 0, 1, 1},
+	Cost:              {"cost", nl.IFLA_BRPORT_COST, 4, 1, 1, 65535, 2},
+	Priority:          {"priority", nl.IFLA_BRPORT_PRIORITY, 2, 1, 0, 63, 32},
+	Hairpin:           {"hairpin", nl.IFLA_BRPORT_MODE, 1, 1, 0, 1, 0},
 }
 
 // OfPort reports whether the setting is one of a port.
 func (s Setting) OfPort() bool { return s >= Isolated }
 
-// Bounds returns the smallest and the largest value that the kernel accepts.
+// String returns the name of the setting in ip(8).
+func (s Setting) String() string { return settingTable[s].word }
+
+// Bounds returns the smallest and the largest value of the setting in a file.
 func (s Setting) Bounds() (least, most int) { return settingTable[s].least, settingTable[s].most }
 
-// Usual reports whether a new bridge or port has the value.
-func (s Setting) Usual(value int) bool { return slices.Contains(settingTable[s].usual, value) }
+// Value returns a value in a file as one of Settings.
+func (s Setting) Value(inFile int) int { return inFile * settingTable[s].part }
+
+// Decimal returns a value of Settings in the unit of a file.
+func (s Setting) Decimal(value int) string {
+	return strconv.FormatFloat(float64(value)/float64(settingTable[s].part), 'f', -1, 64)
+}
+
+// usual reports whether a new bridge or port has the value. The cost of a port follows its speed: before Linux 6.2, a
+// TUN/TAP device has 10 Mb/s, and since then 10 Gb/s.
+func (s Setting) usual(value int) bool {
+	if s == Cost && !surroundings.KernelSince(6, 2) {
+		return value == 100
+	}
+	return value == settingTable[s].usual
+}
+
+// Unusual returns the settings that a new bridge or port does not have.
+func (l Settings) Unusual() Settings {
+	for i, value := range l {
+		if value != nil && Setting(i).usual(*value) {
+			l[i] = nil
+		}
+	}
+	return l
+}
 
 // Words returns a value of the setting as ip link set accepts it after type bridge or type bridge_slave.
 func (s Setting) Words(value int) string {
@@ -73,7 +101,7 @@ func (s Setting) Words(value int) string {
 	if s.OfPort() && row.most == 1 {
 		return row.word + " " + map[bool]string{true: "on", false: "off"}[value != 0]
 	}
-	return fmt.Sprintf("%s %d", row.word, value*row.part)
+	return fmt.Sprintf("%s %d", row.word, value)
 }
 
 // Data returns the attribute of a link request that changes the settings, those of a bridge or those of a port. It is
@@ -92,13 +120,13 @@ func (l *Settings) Data(ofPort bool) *nl.RtAttr {
 		}
 		row := settingTable[s]
 		raw := make([]byte, 4)
-		switch v := uint64(*value) * uint64(row.part); row.size {
+		switch row.size {
 		case 1:
-			raw[0] = byte(v)
+			raw[0] = byte(*value)
 		case 2:
-			binary.NativeEndian.PutUint16(raw, uint16(v))
+			binary.NativeEndian.PutUint16(raw, uint16(*value))
 		default:
-			binary.NativeEndian.PutUint32(raw, uint32(min(v, math.MaxUint32)))
+			binary.NativeEndian.PutUint32(raw, uint32(*value))
 		}
 		list.AddRtAttr(row.attribute, raw[:row.size])
 		n++
@@ -138,7 +166,7 @@ func (l *Settings) unmarshal(data []byte, ofPort bool) {
 			case 2:
 				value = int(Uint16(raw))
 			default:
-				value = int(Uint32(raw)) / row.part
+				value = int(min(uint64(Uint32(raw)), math.MaxInt))
 			}
 			if row.most == 1 { // STP in user space is 2
 				value = min(value, 1)

@@ -127,21 +127,25 @@ func Members(have []VLAN, pvid *int, tagged *[]int) (all []VLAN) {
 }
 
 // Membership returns the PVID and the tagged VLANs that make a new port have the VLANs of a list, nil if they are those
-// of a new port or if the list is empty. Odd are the VLANs that are only one of PVID and untagged.
-func Membership(list []VLAN) (pvid *int, tagged []int, odd []uint16) {
-	if len(list) == 0 || slices.Equal(list, newPort) {
+// of a new port or if the list is nil. Odd says in sentences which VLANs are only one of PVID and untagged.
+func Membership(list []VLAN) (pvid *int, tagged *[]int, odd []string) {
+	if list == nil || slices.Equal(list, newPort) {
 		return nil, nil, nil
 	}
 	pvid = new(int)
+	var all []int
 	for _, v := range list {
 		if v.PVID {
 			*pvid = int(v.ID)
 		} else {
-			tagged = append(tagged, int(v.ID))
+			all = append(all, int(v.ID))
 		}
 		if v.PVID != v.Untagged {
-			odd = append(odd, v.ID)
+			odd = append(odd, fmt.Sprintf("VLAN %d is only one of pvid and untagged", v.ID))
 		}
+	}
+	if len(all) > 0 {
+		tagged = &all
 	}
 	return pvid, tagged, odd
 }

@@ -33,6 +33,11 @@ type Link struct {
 	Tun      Tun        // of a link of the kind "tun"
 	Settings Settings   // of a bridge, or of a port of a bridge
 	PortNo   uint16     // of a port of a bridge: in the order in which ports joined it
+	Beyond   []string   // in sentences, the settings of a bridge or a port that Settings cannot express
+
+	// ByTree has, for Settings of a bridge that the spanning tree determines, the reasons. The kernel does not report
+	// what an administrator set.
+	ByTree map[Setting]string
 
 	CallIPTables, CallIP6Tables bool // of a bridge: its own nf_call_iptables
 }
@@ -105,6 +110,8 @@ func (l *Link) unmarshalInfo(info []byte) {
 			case "bridge":
 				l.Settings.unmarshal(value, false)
 				l.unmarshalCalls(value)
+				l.unmarshalTree(value)
+				l.unmarshalBeyond(value, bridgeOthers, false)
 			}
 		case nl.IFLA_INFO_SLAVE_KIND:
 			port = text(value) == "bridge"
@@ -112,6 +119,7 @@ func (l *Link) unmarshalInfo(info []byte) {
 			if port {
 				l.Settings.unmarshal(value, true)
 				l.unmarshalPortNo(value)
+				l.unmarshalBeyond(value, portOthers, true)
 			}
 		}
 	}

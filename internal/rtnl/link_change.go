@@ -92,12 +92,16 @@ func (l LinkChange) Split() (singly []LinkChange) {
 	return singly
 }
 
-// Restore adds to l the properties that made has changed, with their values before.
+// Restore adds to l the properties that made has changed, with their values before. With STP, the kernel bounds the
+// delay of a bridge.
 func (l *LinkChange) Restore(made, before LinkChange) {
 	for _, p := range linkProperties {
 		if p.isSet(made) {
 			p.copy(l, before)
 		}
+	}
+	if made.Settings[STP] != nil {
+		l.Settings[ForwardDelay] = before.Settings[ForwardDelay]
 	}
 }
 
