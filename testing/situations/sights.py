@@ -137,7 +137,8 @@ broken(
     setup="""
         IPV6=yes; far; tap6; sysctl -qw net.ipv6.conf.all.forwarding=1; ip -n g route add default via fd00::1
         ip netns exec far nft 'add table ip6 p; add chain ip6 p o { type filter hook output priority mangle; }'
-        ip netns exec far nft 'add rule ip6 p o icmpv6 type echo-reply ip6 hoplimit set 1'; again to_far6
+        ip netns exec far nft 'add rule ip6 p o icmpv6 type echo-reply ip6 hoplimit set 1'
+        wait_for 'ping -c1 -W1 2001:db8::2'; again to_far6
         """,
     want=r"answers of 2001:db8::2 to the program arrive through v0 with a hop limit of 1",
     probe="to_far6",
