@@ -158,7 +158,8 @@ func TestImpossibleRecords(t *testing.T) {
 	}
 }
 
-// TestForeignRecords: a record of another boot, namespace, format or other operands counts as missing.
+// TestForeignRecords: a record of another boot, namespace or other operands counts as missing, one of another format as
+// damaged.
 func TestForeignRecords(t *testing.T) {
 	for key, value := range map[string]string{
 		"boot": `"other"`, "namespace": `"other"`, "version": "99", "operands": `["/b.toml"]`,
@@ -183,8 +184,9 @@ func TestForeignRecords(t *testing.T) {
 		if err := os.WriteFile(m.file(), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := again(t, dir).Devices(); len(got) != 0 {
-			t.Errorf("%s: got %v", key, got)
+		got, warning, err := dir.Recall([]string{"/a.toml"}, "here")
+		if err != nil || len(got.Devices()) != 0 || strings.Contains(warning, "format 99") != (key == "version") {
+			t.Errorf("%s: got %v, %q, %v", key, got, warning, err)
 		}
 	}
 }

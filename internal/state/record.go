@@ -21,8 +21,9 @@ import (
 	"github.com/tunadm/tunadm/internal/files"
 )
 
-// A record is the content of one file. A record of another format, another run of the machine or another namespace
-// counts as missing.
+// A record is the content of one file. A record of another run of the machine or another namespace counts as missing,
+// and one of another format as damaged. Versions of the program that have the same format read each other's records: a
+// key that they do not know is ignored, except in Made.
 type record struct {
 	Format    int             `json:"version"`
 	Boot      string          `json:"boot"`               // the kernel's boot_id: each boot numbers devices from 1
@@ -96,9 +97,11 @@ func (s *store) read() (*record, error) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return nil, damagedError{err}
 	}
-	same := r.Format == s.Format && r.Boot == s.Boot && r.Namespace == s.Namespace
-	if !same || !slices.Equal(r.Operands, s.Operands) {
+	if r.Boot != s.Boot || r.Namespace != s.Namespace || !slices.Equal(r.Operands, s.Operands) {
 		return nil, nil
+	}
+	if r.Format != s.Format {
+		return nil, damagedError{fmt.Errorf("it has format %d, this version of tunadm reads %d", r.Format, s.Format)}
 	}
 	return &r, nil
 }
