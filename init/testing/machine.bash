@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154 # a part of init/test, with which it shares its variables
 # Machines: copies of the root, booted in a container.
 
-# prepare TUNADM ROOT WORK CGROUPS prepares the mounts and programs that all machines share.
+# prepare ROOT WORK CGROUPS prepares the mounts and programs that all machines share.
 prepare() {
 	local group
-	tunadm=$1 root=$2 work=$3
-	for group in $4; do
+	root=$1 work=$2
+	for group in $3; do
 		echo 0 >"$group/cgroup.procs"
 	done
 	mount -t tmpfs -o mode=0700 tmpfs "$work"
@@ -60,15 +60,23 @@ int main(int argc, char **argv)
 C
 }
 
-# machine NAME creates a new copy of the root, in which "make install" installed tunadm, and sets m to its directory.
-machine() {
-	local unit script
+# bare NAME creates a new copy of the root, and sets m to its directory.
+bare() {
 	m=$work/$1/root
 	mkdir -p "$m" "$work/$1/upper" "$work/$1/work"
 	mount -t overlay -o "lowerdir=$root,upperdir=$work/$1/upper,workdir=$work/$1/work" overlay "$m" 2>/dev/null ||
 		cp -a "$root/." "$m"
-	install -D -m 0755 "$tunadm" "$m/usr/local/bin/tunadm"
 	install -D -m 0755 "$work/attach" "$m/usr/local/bin/attach"
+	echo 'waldner:x:1000:1000::/:/bin/sh' >>"$m/etc/passwd"
+	echo 'waldner:x:1000:' >>"$m/etc/group"
+	echo 'lab:x:1001:waldner' >>"$m/etc/group"
+}
+
+# machine NAME creates a machine in which "make install" installed tunadm.
+machine() {
+	local unit script
+	bare "$1"
+	install -D -m 0755 "$tunadm" "$m/usr/local/bin/tunadm"
 	install -D -m 0755 "$work/hostile" "$m/usr/local/bin/hostile"
 	for unit in $units; do
 		place "$unit" 0644 "$m/usr/local/lib/systemd/system/$unit"
@@ -81,9 +89,6 @@ machine() {
 	openrc) place tunadm.openrc 0755 "$m/etc/init.d/tunadm" ;;
 	esac
 	[[ $init == systemd ]] || sed -i /getty/d "$m/etc/inittab" # there is no terminal
-	echo 'waldner:x:1000:1000::/:/bin/sh' >>"$m/etc/passwd"
-	echo 'waldner:x:1000:' >>"$m/etc/group"
-	echo 'lab:x:1001:waldner' >>"$m/etc/group"
 	mkdir -p "$m/etc/tunadm.d" "$m/etc/tunadm"
 }
 place() {

@@ -1,9 +1,10 @@
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154 # a part of init/test, with which it shares its variables
 # Without systemd: the same root, not booted, in separate namespaces.
 
-# apart SCRIPT runs the script in the machine.
+# apart SCRIPT runs the script in the machine, for $patience seconds at most.
+patience=60
 apart() {
-	timeout 60 unshare --net --mount --pid --fork --kill-child -- sh -c '
+	timeout "$patience" unshare --net --mount --pid --fork --kill-child -- sh -c '
 		mount -t proc proc "$1/proc" && mount -t sysfs sysfs "$1/sys" && mount -t tmpfs tmpfs "$1/run" &&
 		mkdir -p "$1/dev/net" && : >"$1/dev/net/tun" && mount --bind "$2" "$1/dev/net/tun" &&
 		mkdir -p "$1/run/network" && ip link set lo up && exec chroot "$1" sh -c "$3"' sh "$m" "$work/tun" "$1"
