@@ -12,9 +12,14 @@
 #                 per kernel)
 # make archs      build for every Linux architecture of Go; run the tests of the 386 build that need no namespace
 # make fresh      run the README's two commands on new Debian roots (as root)
-# make install    PREFIX, DESTDIR and the directories below can be set. WITH_completions, WITH_systemd, WITH_openrc,
-#                 WITH_sysv and WITH_ifupdown are yes or no; the default of all but the first is what the machine has.
-#                 TUNCTL=1: also install a link tunctl to tunadm, unless another file has that name
+# make dist       VERSION=x.y.z: build the files of a release in dist/: source archive, programs, packages and sums.
+#                 KEY=FILE signs the sums with this key of ssh-keygen(1). MAINTAINER='NAME <ADDRESS>' is the maintainer
+#                 of the packages. ARCHS and DIST are the architectures and the directory
+# make install    PREFIX, DESTDIR and the directories below can be set. WITH_completions, WITH_docs, WITH_systemd,
+#                 WITH_openrc, WITH_sysv and WITH_ifupdown are yes or no; the default of all but the first two is what
+#                 the machine has. COMPRESS=yes: compress pages and the list of changes with gzip(1).
+#                 TUNCTL=1: also install a link tunctl to tunadm, unless another file has that name.
+#                 FORMAT=deb, rpm, apk or archlinux: install the content of this package
 
 PREFIX  = /usr/local
 DESTDIR =
@@ -26,15 +31,24 @@ ZSHCOMPDIR  = $(PREFIX)/share/zsh/site-functions
 # fish looks below its own prefix and /etc; other prefixes only if XDG_DATA_DIRS names them.
 FISHCOMPDIR = $(if $(filter /usr,$(PREFIX)),/usr/share/fish/vendor_completions.d,/etc/fish/completions)
 SCHEMADIR   = $(PREFIX)/share/tunadm
+DOCDIR      = $(PREFIX)/share/doc/tunadm
+LICENSEDIR  = $(DOCDIR)
+LICENSES    = packaging/debian/copyright packaging/Apache-2.0
 UNITDIR     = $(PREFIX)/lib/systemd/system
+CONFDIR     = /etc/tunadm.d
 INITDIR     = /etc/init.d
 IFUPDOWNDIR = /etc/network
 
 WITH_completions = yes
+WITH_docs     = yes
 WITH_systemd  = $(if $(wildcard /lib/systemd/system),yes,no)
 WITH_openrc   = $(if $(shell command -v openrc-run),yes,no)
 WITH_sysv     = $(if $(filter no,$(WITH_openrc)),$(if $(wildcard $(INITDIR)),yes,no),no)
 WITH_ifupdown = $(if $(wildcard $(IFUPDOWNDIR)/if-pre-up.d),yes,no)
+
+COMPRESS = no
+FORMAT   =
+include $(FORMAT:%=packaging/formats/%.mk)
 
 GO      = go
 TAGS    = urfave_cli_no_docs
@@ -80,7 +94,9 @@ lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
-	shellcheck testing/prepare testing/fresh testing/imports testing/situations/prelude.bash \
+	shellcheck packaging/dist packaging/debian-changelog packaging/scripts/* \
+	  packaging/debian/tests/smoke \
+	  testing/prepare testing/fresh testing/imports testing/situations/prelude.bash \
 	  bench/run bench/packets .ci/run completions/tunadm.bash \
 	  init/test init/testing/*.bash init/ifupdown init/tunadm.lsb init/tunadm.openrc kernels/test kernels/testing/*
 	zsh -n completions/_tunadm
@@ -90,6 +106,13 @@ lint:
 	mandoc -Tlint -Wwarning $(addprefix man/,$(PAGES))
 	@$(GO) tool -modfile=tools/go.mod govulncheck -tags $(TAGS) ./... || { \
 	  code=$$?; test $$code -ne 3 && echo 'lint: govulncheck: its database does not answer; skipped' || exit $$code; }
+
+DIST  = dist
+KEY   =
+ARCHS = $(shell $(GO) tool dist list | sed -n 's|^linux/||p')
+
+dist:
+	packaging/dist '$(VERSION)' '$(DIST)' '$(KEY)' $(ARCHS)
 
 bench: build
 	bench/run ./tunadm > bench/README.md.new
@@ -119,8 +142,12 @@ PAGES = tunadm.8 tunadm-as.8 tunadm-doctor.8 tunadm-packets.8 tunadm-json.5 tuna
 # Another program named tunctl is never replaced or removed.
 LINK   = $(DESTDIR)$(BINDIR)/tunctl
 LINKED = readlink $(LINK) | grep -qxF -e tunadm -e $(BINDIR)/tunadm
+PAGE   = $(DESTDIR)$(MANDIR)/man8/tunctl.8
 
-PARTS = completions systemd openrc sysv ifupdown
+PARTS = completions docs systemd openrc sysv ifupdown
+# gzip compresses files if COMPRESS is yes. Without -n they would contain the time.
+GZIPPED = $(if $(filter yes,$(COMPRESS)),.gz)
+gzip = $(if $(GZIPPED),gzip -9nf $(1))
 
 install: install-program \
   $(foreach part,$(PARTS),$(if $(filter yes,$(WITH_$(part))),install-$(part),without-$(part))) install-tunctl
@@ -129,7 +156,9 @@ install-program:
 	test -x tunadm || $(MAKE) build
 	install -D -m 0755 tunadm $(DESTDIR)$(BINDIR)/tunadm
 	for page in $(PAGES); do install -D -m 0644 man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit; done
+	$(call gzip,$(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)))
 	install -D -m 0644 share/tunadm.schema.json $(DESTDIR)$(SCHEMADIR)/tunadm.schema.json
+	install -d -m 0755 $(DESTDIR)$(CONFDIR)
 	@old=$(DESTDIR)$(PREFIX)/sbin/tunadm; test $(BINDIR) = $(PREFIX)/sbin || ! test -e $$old || \
 	  echo "install: $$old is an earlier installation: remove it" >&2
 
@@ -137,6 +166,12 @@ install-completions:
 	install -D -m 0644 completions/tunadm.bash $(DESTDIR)$(BASHCOMPDIR)/tunadm
 	install -D -m 0644 completions/_tunadm $(DESTDIR)$(ZSHCOMPDIR)/_tunadm
 	install -D -m 0644 completions/tunadm.fish $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish
+
+install-docs:
+	install -D -m 0644 CHANGELOG.md $(DESTDIR)$(DOCDIR)/changelog
+	$(call gzip,$(DESTDIR)$(DOCDIR)/changelog)
+	install -d -m 0755 $(DESTDIR)$(LICENSEDIR)
+	install -m 0644 -t $(DESTDIR)$(LICENSEDIR) $(LICENSES)
 
 install-systemd:
 	for unit in $(UNITS); do \
@@ -154,23 +189,28 @@ install-ifupdown:
 without-%:
 	@echo 'install: nothing for $*: WITH_$*=yes installs it'
 
-install-tunctl: install-program
+install-tunctl:
 	@test '$(TUNCTL)' != 1 || $(LINKED) || if test -e $(LINK) || test -L $(LINK); then \
 	  echo 'install: $(LINK) already exists and is kept; everything else is installed' >&2; false; \
-	else echo 'ln -s tunadm $(LINK)'; ln -s tunadm $(LINK); fi
+	else install -d $(DESTDIR)$(BINDIR) $(dir $(PAGE)); \
+	  echo 'ln -s tunadm $(LINK)'; ln -s tunadm $(LINK); \
+	  test -e $(PAGE)$(GZIPPED) || ln -s tunadm-as.8$(GZIPPED) $(PAGE)$(GZIPPED); fi
 
 uninstall:
 	! $(LINKED) || rm -f $(LINK)
+	! readlink $(PAGE)$(GZIPPED) | grep -qxF tunadm-as.8$(GZIPPED) || rm -f $(PAGE)$(GZIPPED)
 	rm -f $(DESTDIR)$(BINDIR)/tunadm \
-	  $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)) \
+	  $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)$(GZIPPED)) \
+	  $(DESTDIR)$(DOCDIR)/changelog$(GZIPPED) $(addprefix $(DESTDIR)$(LICENSEDIR)/,$(notdir $(LICENSES))) \
 	  $(DESTDIR)$(BASHCOMPDIR)/tunadm $(DESTDIR)$(ZSHCOMPDIR)/_tunadm $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish \
 	  $(DESTDIR)$(SCHEMADIR)/tunadm.schema.json $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) \
 	  $(DESTDIR)$(INITDIR)/tunadm $(addprefix $(DESTDIR),$(HOOKS))
+	for dir in $(CONFDIR) $(SCHEMADIR) $(DOCDIR) $(LICENSEDIR); do \
+	  test ! -d $(DESTDIR)$$dir || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$dir || exit; done
 
 clean:
 	rm -f tunadm bench/README.md.new
 
-.PHONY: build check race archs fresh lint bench boot boots imports \
-  faults situations kernels install install-program \
-  install-completions \
+.PHONY: build check race archs fresh lint dist bench boot boots imports \
+  faults situations kernels install install-program install-completions install-docs \
   install-systemd install-openrc install-sysv install-ifupdown install-tunctl uninstall clean

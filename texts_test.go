@@ -75,7 +75,7 @@ func texts(t *testing.T) (paths []string) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && path == ".git":
+		case d.IsDir() && slices.Contains([]string{".git", "dist", "vendor"}, path):
 			return fs.SkipDir
 		case d.Type().IsRegular() && (slices.Contains(kinds, filepath.Ext(path)) || isScript(path)):
 			paths = append(paths, path)
