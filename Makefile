@@ -15,6 +15,8 @@
 # make dist       VERSION=x.y.z: build the files of a release in dist/: source archive, programs, packages and sums.
 #                 KEY=FILE signs the sums with this key of ssh-keygen(1). MAINTAINER='NAME <ADDRESS>' is the maintainer
 #                 of the packages. ARCHS and DIST are the architectures and the directory
+# make packages   test the packages of two versions in Debian roots, for this machine's architecture (as root)
+# make releases   the same with the files of all architectures
 # make install    PREFIX, DESTDIR and the directories below can be set. WITH_completions, WITH_docs, WITH_systemd,
 #                 WITH_openrc, WITH_sysv and WITH_ifupdown are yes or no; the default of all but the first two is what
 #                 the machine has. COMPRESS=yes: compress pages and the list of changes with gzip(1).
@@ -94,7 +96,7 @@ lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
-	shellcheck packaging/dist packaging/debian-changelog packaging/scripts/* \
+	shellcheck packaging/dist packaging/debian-changelog packaging/test packaging/testing/*.bash packaging/scripts/* \
 	  packaging/debian/tests/smoke \
 	  testing/prepare testing/fresh testing/imports testing/situations/prelude.bash \
 	  bench/run bench/packets .ci/run completions/tunadm.bash \
@@ -113,6 +115,12 @@ ARCHS = $(shell $(GO) tool dist list | sed -n 's|^linux/||p')
 
 dist:
 	packaging/dist '$(VERSION)' '$(DIST)' '$(KEY)' $(ARCHS)
+
+packages:
+	packaging/test
+
+releases:
+	TUNADM_TEST_ARCHS='$(ARCHS)' packaging/test
 
 bench: build
 	bench/run ./tunadm > bench/README.md.new
@@ -211,6 +219,6 @@ uninstall:
 clean:
 	rm -f tunadm bench/README.md.new
 
-.PHONY: build check race archs fresh lint dist bench boot boots imports \
+.PHONY: build check race archs fresh lint dist packages releases bench boot boots imports \
   faults situations kernels install install-program install-completions install-docs \
   install-systemd install-openrc install-sysv install-ifupdown install-tunctl uninstall clean
