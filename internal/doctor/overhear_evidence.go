@@ -158,7 +158,7 @@ func (j *journey) stranger(from netip.Addr) bool {
 }
 
 // weighHeard judges a drop of packets that were seen just now. Ports are closed on purpose: what another network sends
-// is at most a warning, like a single packet. A drop is no evidence if the sender scans or is on the Internet, or
+// is at most a warning, like a single packet. A drop is ignored if the sender scans or is on the Internet, or
 // if no program listens on the port.
 func (j *journey) weighHeard(w *walk, v firewall.Verdict) (level Level, text string, counted uint64) {
 	heard := j.view.heard

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -54,22 +55,30 @@ type Narrow struct {
 // TooNarrow returns a rule that translates the source only of packets that leave through another device than this
 // packet, or only of those from another network; nil: there is none.
 func (rs *Ruleset) TooNarrow(p flow.Packet) *Narrow {
-	for _, base := range rs.at(Postrouting, p) {
-		if base.kind != "nat" {
-			continue
+	for base, r := range rs.natRules(Postrouting, p) {
+		if n := rs.tooNarrow(base, r, p); n != nil {
+			return n
 		}
-		for _, c := range rs.chains {
-			if c.family != base.family || c.table != base.table {
-				continue
-			}
-			for _, r := range c.rules {
-				if n := rs.tooNarrow(base, r, p); n != nil {
-					return n
+	}
+	return nil
+}
+
+// natRules returns the rules of the tables that translate addresses at a hook, each with the base chain there.
+func (rs *Ruleset) natRules(h Hook, p flow.Packet) iter.Seq2[*chain, *rule] {
+	return func(yield func(*chain, *rule) bool) {
+		for _, base := range rs.at(h, p) {
+			for _, c := range rs.chains {
+				if base.kind != "nat" || c.family != base.family || c.table != base.table {
+					continue
+				}
+				for _, r := range c.rules {
+					if !yield(base, r) {
+						return
+					}
 				}
 			}
 		}
 	}
-	return nil
 }
 
 func (rs *Ruleset) tooNarrow(base *chain, r *rule, p flow.Packet) *Narrow {

@@ -73,19 +73,9 @@ func (rs *Ruleset) Publishes(ipv6 bool) (all []Published) {
 	if ipv6 {
 		p.To = netip.IPv6Unspecified()
 	}
-	for _, base := range rs.at(Prerouting, p) {
-		if base.kind != "nat" {
-			continue
-		}
-		for _, c := range rs.chains {
-			if c.family != base.family || c.table != base.table {
-				continue
-			}
-			for _, r := range c.rules {
-				if found, leads := rs.publishes(base, r, p); leads {
-					all = append(all, found)
-				}
-			}
+	for base, r := range rs.natRules(Prerouting, p) {
+		if found, leads := rs.publishes(base, r, p); leads {
+			all = append(all, found)
 		}
 	}
 	slices.SortFunc(all, func(a, b Published) int {
