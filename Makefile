@@ -65,7 +65,7 @@ build:
 
 # One package at a time: attackers in the tests of netcfg block each search for attached programs on the machine.
 # The tests mostly wait for programs and the kernel: more of them at a time than processors.
-TEST = $(GO) test -p 1 -parallel 4 -tags $(TAGS)
+TEST = $(GO) test -p 1 -parallel 8 -timeout 30m -tags $(TAGS)
 
 check:
 	@testing/prepare --check
@@ -81,12 +81,14 @@ situations: build
 
 # Longer deadlines: with the race detector a search for attached programs takes seconds.
 race:
-	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 TUNADM_TEST_PATIENCE=5 $(TEST) -race -timeout 30m ./...
+	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 TUNADM_TEST_PATIENCE=5 $(TEST) -race ./...
 
+# Without optimization, a build takes half of the time.
 archs:
 	for arch in $$($(GO) tool dist list | sed -n 's|^linux/||p'); do \
 	  echo "linux/$$arch"; \
-	  CGO_ENABLED=0 GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -o /dev/null . || exit; done
+	  CGO_ENABLED=0 GOARCH=$$arch $(GO) build -gcflags='all=-N -l' -trimpath -buildvcs=false -tags $(TAGS) \
+	    -o /dev/null . || exit; done
 	CGO_ENABLED=0 GOARCH=386 $(GO) test -tags $(TAGS) ./internal/...
 
 fresh:
