@@ -107,7 +107,7 @@ func (c *carriage) several() bool {
 	})
 }
 
-// watch collects packets for two seconds, or until there are enough.
+// watch collects packets for a moment, or until there are enough.
 func (c *carriage) watch(enough func() bool) {
 	const longest, pause = 2 * time.Second, 10 * time.Millisecond
 	inner, err := c.begin(c.device, true, nil)
@@ -128,8 +128,8 @@ func (c *carriage) watch(enough func() bool) {
 	}
 	begun := time.Now()
 	more := func() bool {
-		passed := time.Since(begun)
-		return passed < longest || passed < 2*longest && (c.undecided() || c.mute && c.resolving())
+		within := func(limit time.Duration) bool { return time.Since(begun) < patient(limit) }
+		return within(longest) || within(2*longest) && (c.undecided() || c.mute && c.resolving())
 	}
 	for ; more() && !enough(); time.Sleep(pause) {
 		inner.each(func(e trace.Event) {

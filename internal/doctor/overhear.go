@@ -146,7 +146,7 @@ func (c *conversation) String() string {
 	return fmt.Sprintf("seen just now: %s of %s, %s", packets(uint64(c.packets)), c.Packet, what)
 }
 
-// overheard returns the conversations that pass the device within two seconds: those without an answer, and the
+// overheard returns the conversations that pass the device within longestWatch: those without an answer, and the
 // answered ones of this host, which may not get the answers. It stops if one has surely no answer. It also returns the
 // requests for MAC addresses that nobody answered, of hosts behind the device or other ports of its bridge. Meanwhile,
 // it observes whether the program reads.
@@ -160,7 +160,7 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 	defer w.Close()
 	if v.unheard = w.Without(); v.unheard != "" {
 		if still.waiting > 0 {
-			still.observe(longestWatch)
+			still.observe(patient(longestWatch))
 		}
 		return nil, nil
 	}
@@ -168,11 +168,11 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 	quiet, sent := true, uint64(0)
 	begun := time.Now()
 	more := func() bool {
-		passed := time.Since(begun)
-		return passed < shortestWatch || !slices.ContainsFunc(all, (*conversation).unanswered) &&
-			(passed < longestWatch || passed < anotherRequest && slices.ContainsFunc(all, v.triedOnce) ||
+		within := func(limit time.Duration) bool { return time.Since(begun) < patient(limit) }
+		return within(shortestWatch) || !slices.ContainsFunc(all, (*conversation).unanswered) &&
+			(within(longestWatch) || within(anotherRequest) && slices.ContainsFunc(all, (*conversation).triedOnce) ||
 				slices.ContainsFunc(asked, func(r *request) bool {
-					return v.askedOnce(r) && (passed < anotherRequest || time.Since(r.since) < nextRequest)
+					return v.askedOnce(r) && (within(anotherRequest) || time.Since(r.since) < patient(nextRequest))
 				}))
 	}
 	for ; more(); time.Sleep(pause) {
@@ -191,10 +191,10 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 		still.look()
 	}
 	if !still.arrived.IsZero() {
-		still.observe(2 * unreadFor)
+		still.observe(patient(2 * unreadFor))
 	}
 	if quiet {
-		v.unheard = fmt.Sprintf("no packet passed within %v", longestWatch)
+		v.unheard = fmt.Sprintf("no packet passed within %v", patient(longestWatch).Round(100*time.Millisecond))
 	}
 	noteScans(all, asked)
 	v.noteAnswers(all, asked)

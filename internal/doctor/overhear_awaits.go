@@ -38,7 +38,7 @@ func asks(e trace.Event) bool {
 	return e.Expects && (echoes || e.Protocol == unix.IPPROTO_TCP)
 }
 
-// triedOnce reports whether this host may repeat a packet that has no answer.
-func (v *view) triedOnce(c *conversation) bool {
-	return c.packets == 1 && !c.answered && !c.dropped && !c.stray && c.Protocol != unix.IPPROTO_UDP && v.isOwn(c.From)
+// triedOnce reports whether the sender may repeat a packet that has no answer.
+func (c *conversation) triedOnce() bool {
+	return c.packets == 1 && !c.answered && !c.stray && c.Protocol != unix.IPPROTO_UDP
 }

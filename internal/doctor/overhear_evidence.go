@@ -13,7 +13,7 @@ import (
 )
 
 // old reports whether an answer of a program would have come.
-func (c *conversation) old() bool { return time.Since(c.since) > patience }
+func (c *conversation) old() bool { return time.Since(c.since) > patient(patience) }
 
 // unanswered reports whether the conversation has surely no answer: the kernel answers pings and connections at once. A
 // program may think about an answer to UDP.

@@ -41,7 +41,7 @@ func portIP(j *journey) []Finding {
 			use(n.MAC.String(), n.To)
 		}
 	}
-	j.host.Senders(br.Index, while, func(s evidence.Sender) {
+	j.host.Senders(br.Index, patient(while), func(s evidence.Sender) {
 		mac := link.MAC(s.MAC[:]).String()
 		if at[mac] == 0 || !j.onSubnet(br, s.From) {
 			return

@@ -38,7 +38,7 @@ func (v *view) noteClaim(e *trace.Event) {
 // this host knows as the address of such a host, which sends now. A MAC address with several IP addresses is no
 // evidence, see portIP, and neither is one program with two devices: a host with two links answers ARP through both.
 func (v *view) claimedTwice() []Finding {
-	const recent = 4 * time.Second // a little more than doctor watches
+	recent := patient(4 * time.Second) // a little more than doctor watches
 	j := &journey{view: v, course: bridged}
 	p, br := j.port()
 	if p == nil || br == nil || len(v.sights.claims) == 0 {

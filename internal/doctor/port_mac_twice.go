@@ -26,9 +26,9 @@ func (j *journey) movingMAC(p *evidence.Port, br *netcfg.Device) []Finding {
 		!slices.ContainsFunc(j.host.Frames(br.Index), current) {
 		return nil
 	}
-	twin, limit := j.twins(br), while
+	twin, limit := j.twins(br), patient(while)
 	if twin != "" {
-		limit = longer
+		limit = patient(longer)
 	}
 	at, moves := map[string]int{}, map[string]int{} // by MAC address and VLAN: its port; how often it came to or left p
 	before, learned := j.host.Written(p.Index), false

@@ -29,7 +29,9 @@ type request struct {
 }
 
 // settled reports whether there is an answer, or none was missed: one may still come, or the host looks around.
-func (r *request) settled() bool { return r.answered || r.scan || time.Since(r.since) < patience }
+func (r *request) settled() bool {
+	return r.answered || r.scan || time.Since(r.since) < patient(patience)
+}
 
 func (r *request) String() string {
 	what := "ARP request"

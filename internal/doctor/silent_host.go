@@ -69,11 +69,11 @@ func (v *view) watchSilence(s *silence) bool {
 		return false
 	}
 	defer w.Close()
-	silent := func() bool { return s.asked == inVain && time.Since(s.last) > patience }
+	silent := func() bool { return s.asked == inVain && time.Since(s.last) > patient(patience) }
 	begun := time.Now()
 	more := func() bool {
-		passed := time.Since(begun)
-		return !s.ends && !silent() && passed < longest && (passed < again || !s.last.IsZero())
+		within := func(limit time.Duration) bool { return time.Since(begun) < patient(limit) }
+		return !s.ends && !silent() && within(longest) && (within(again) || !s.last.IsZero())
 	}
 	for ; more(); time.Sleep(pause) {
 		w.each(func(e trace.Event) {

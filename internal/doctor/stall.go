@@ -108,7 +108,7 @@ func (s *stall) arrive(n uint64) {
 
 // lasts reports whether a packet that arrived during the observation was not read.
 func (s *stall) lasts() bool {
-	return !s.ended && !s.arrived.IsZero() && time.Since(s.arrived) > unreadFor
+	return !s.ended && !s.arrived.IsZero() && time.Since(s.arrived) > patient(unreadFor)
 }
 
 // full reports whether at first as many packets waited as the queue holds.
@@ -190,9 +190,9 @@ func (v *view) unreadPackets() []Finding {
 	case !s.likely():
 		return nil
 	case s.certain():
-		s.observe(unreadFor)
+		s.observe(patient(unreadFor))
 	default:
-		s.observe(2 * unreadFor)
+		s.observe(patient(2 * unreadFor))
 	}
 	return s.finding()
 }
