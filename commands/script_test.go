@@ -94,7 +94,7 @@ func TestScripts(t *testing.T) {
 
 // longest is the time after which a script fails, with the line that it is at. Programs that it waits for have half of
 // it: $LIMIT seconds.
-var longest = nstest.Patience(2 * time.Minute)
+var longest = nstest.Patience(3 * time.Minute)
 
 // oneScript is the test of one script, so that its time begins when it starts, and not when all scripts start.
 type oneScript struct{ *testing.T }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/words"
@@ -63,8 +64,12 @@ func (ns *Namespace) explainAttach(d *Device, err error) error {
 // busy returns the error of a device in use, with the programs that use it.
 func (ns *Namespace) busy(d *Device) *cause.Error {
 	now := *d
-	now.Holders, now.Queues = nil, max(d.Queues, 1)
-	ns.FindHolders([]*Device{&now})
+	for range rounds { // another program that examines descriptors holds a queue for a moment after it was closed
+		now.Holders, now.Queues = nil, max(d.Queues, 1)
+		if ns.FindHolders([]*Device{&now}); !now.InUse() || len(now.Holders) > 0 || now.sight != holders.Whole {
+			break
+		}
+	}
 	e := busyError(ns.named(&now), "")
 	e.Released = !now.InUse()
 	return e
