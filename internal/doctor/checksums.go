@@ -80,10 +80,14 @@ func (j *journey) checksumFixes() []fix.Fix {
 // header finds packets of the program whose IP header is not valid.
 func header(j *journey) []Finding {
 	wrong := j.own6("Ip6InHdrErrors")
-	wrong -= min(wrong, j.own6("Icmp6OutTimeExcds"))
+	if j.own6("Icmp6OutTimeExcds") > 0 {
+		wrong = 0 // the stage hops reports them; the kernel limits the rate of these messages
+	}
 	if wrong += j.own6("Ip6InTruncatedPkts"); wrong > 0 {
 		return counted(wrong, "the kernel dropped "+packets(wrong)+
-			" of the program with a wrong IPv6 header (Ip6InHdrErrors, Ip6InTruncatedPkts)", "", j.headerFix())
+			" of the program with a wrong IPv6 header (Ip6InHdrErrors, Ip6InTruncatedPkts)",
+			"a length in it is wrong, or its hop limit was used up here, and no ICMP message could be sent",
+			j.headerFix())
 	}
 	n := j.invalid()
 	if j.host.Counter("snmp", "Icmp", "OutTimeExcds") > 0 {
@@ -93,7 +97,8 @@ func header(j *journey) []Finding {
 	b := j.blame(n + cut)
 	found := b.finding("the kernel dropped "+packets(b.part(n+cut))+
 		" of the program with a wrong IPv4 header (Ip.InHdrErrors, IpExt.InTruncatedPkts)",
-		"the version, a length or an option in it is wrong")
+		"the version, a length or an option in it is wrong, or its TTL was used up here, and no ICMP message could "+
+			"be sent")
 	if found != nil {
 		found[0].Fixes = []fix.Fix{j.headerFix()}
 	}
