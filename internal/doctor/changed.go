@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/fix"
@@ -187,7 +189,7 @@ func unknownConnection(j *journey) []Finding {
 		}
 		b, what := j.blame(n), "the firewall drops packets of the program that belong to no connection that it knows "+
 			"(ct state invalid): "+place(v)
-		if b.level == OK || !j.traffic().unanswered() {
+		if b.level == OK || !j.traffic().unanswered() || j.dropsNew(p, h, v) {
 			return ok(what)
 		}
 		found := b.finding(what, "the program answers requests that this host did not see, since they came another "+
@@ -196,4 +198,18 @@ func unknownConnection(j *journey) []Finding {
 		return found
 	}
 	return nil
+}
+
+// dropsNew reports whether the place that drops a packet also drops new connections of other protocols from its source,
+// so that the packets which it counts may be theirs.
+func (j *journey) dropsNew(p flow.Packet, h firewall.Hook, at firewall.Verdict) bool {
+	const web, any = 443, 40000
+	p.Established, p.Invalid, p.ToPort, p.FromPort = false, false, web, any
+	return slices.ContainsFunc([]uint8{unix.IPPROTO_TCP, unix.IPPROTO_UDP}, func(protocol uint8) bool {
+		p.Protocol = protocol
+		w := &walk{packet: p, steps: j.wall().rules.Walk(p)}
+		j.place(w, h)
+		drops := w.steps.Drops(h)
+		return len(drops) > 0 && place(drops[0]) == place(at)
+	})
 }

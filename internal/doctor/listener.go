@@ -33,7 +33,8 @@ func listener(j *journey) []Finding {
 		return j.overflowing(all[i])
 	}
 	port := fmt.Sprintf("%s port %d", protocolName(p.Protocol), p.ToPort)
-	if j.shut || j.meaningless() {
+	refused := j.view.heard != nil && j.view.heard.answered // as its sender knows: perhaps it is meant to be closed
+	if j.shut || j.meaningless() || refused && len(all) == 0 {
 		return ok("no program listens on the " + port)
 	}
 	answer := "the kernel answers that the port is unreachable"

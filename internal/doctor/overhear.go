@@ -29,7 +29,7 @@ const anotherRequest, nextRequest = 3 * time.Second, 1500 * time.Millisecond
 func (v *view) overhear(found []Finding) (more, trail []Finding) {
 	d := v.device
 	explains := func(f Finding) bool { return f.Level == Error || f.Level == Warning && f.Way != "" && !f.vague }
-	if !v.asked() || v.explicit() || v.Watch > 0 || slices.ContainsFunc(found, explains) || !d.Up || !d.InUse() ||
+	if !v.asked() || v.explicit() || slices.ContainsFunc(found, explains) || !d.Up || !d.InUse() ||
 		v.unused() {
 		return nil, nil
 	}
@@ -123,6 +123,7 @@ type conversation struct {
 	stray       bool   // it answers packets that did not arrive through the device
 	directed    bool   // it is a broadcast to another network
 	refused     bool   // with an ICMP error
+	closed      bool   // no socket of this host accepts it
 	unfinished  bool   // its checksum is left to the device
 	expired     int    // answers that this host did not forward, because their TTL was used up
 	via         string // the link through which these arrived
@@ -136,6 +137,8 @@ func (c *conversation) String() string {
 		return "seen just now: " + packets(uint64(c.packets))
 	case c.lostAnswer != nil:
 		what = "with answers that the kernel dropped (" + c.lostAnswer.first.Reason + ")"
+	case c.closed:
+		what = "refused"
 	case c.answered:
 		what = "with answers of the program"
 	case c.lost != "":
@@ -200,7 +203,7 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 	v.noteAnswers(all, asked)
 	v.noteReach(all)
 	all = slices.DeleteFunc(all, func(c *conversation) bool {
-		return !c.old() && !c.stray || c.answered && !v.isOwn(c.From)
+		return !c.old() && !c.stray || c.answered && !c.closed && !v.isOwn(c.From)
 	})
 	slices.SortStableFunc(all, func(a, b *conversation) int { return a.rank() - b.rank() })
 	return all[:min(most, len(all))], slices.DeleteFunc(asked, (*request).settled)

@@ -15,6 +15,7 @@ import (
 // drops of other networks may be what it is there for.
 func (v *view) listenForDrop(all []*conversation, e trace.Event, p flow.Packet) []*conversation {
 	noteExpired(all, e, p)
+	noteClosed(all, e, p)
 	layer3, most := v.layer3(), 64
 	asked := v.solicited(p.To)
 	switch ours := e.InIndex == v.device.Index || e.InIndex == layer3.Index; {
@@ -88,4 +89,11 @@ func (c *conversation) dropsAnswers() []Finding {
 	}
 	return one(Error, "the kernel drops what the program answers to this host: "+c.lostAnswer.first.Reason+", such as "+
 		c.lostAnswer.first.Packet.String(), c.lostAnswer.means, c.lostAnswer.fixes...)
+}
+
+// noteClosed notes that no socket of this host accepts a packet of the program.
+func noteClosed(all []*conversation, e trace.Event, p flow.Packet) {
+	for _, c := range all {
+		c.closed = c.closed || e.Reason == "NO_SOCKET" && !e.ToProgram && c.has(p)
+	}
 }
