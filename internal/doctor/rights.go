@@ -129,13 +129,15 @@ func impossibleAccess(v *view) []Finding {
 		"the kernel requires both, so only root may attach; a new group membership takes effect at the next login", fix)
 }
 
-// unknownIDs finds an owner and a group without a name.
+// unknownIDs finds an owner and a group without a name. An owner whose program is attached is known somewhere, such as
+// in a container.
 func unknownIDs(v *view) (found []Finding) {
 	d := v.device
 	if !v.namespace.Directory.Answers() {
 		return nil // the name service may know them
 	}
-	if u := d.Access.User; u != nil && u.Name == "" {
+	attached := func(h netcfg.Holder) bool { return h.User.Number == d.Access.User.Number }
+	if u := d.Access.User; u != nil && u.Name == "" && !slices.ContainsFunc(d.Holders, attached) {
 		found = append(found, one(Warning, fmt.Sprintf("its owner is UID %d, which no user has", u.Number),
 			"a new user may get this UID, and with it access to the device",
 			fix.Run(fix.Tunadm("set", d.Name, append([]string{"--user", "root"}, keepGroup(d)...)...)))...)

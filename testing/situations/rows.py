@@ -7,7 +7,7 @@ from table import SITUATIONS
 FILES = ("programs", "frames", "filters", "firewalls", "chains", "forwarding", "nat", "routes", "policies", "ethernet",
          "neighbours", "bridges", "ports", "uplinks", "rights", "drift", "servers", "machines", "journeys", "outside",
          "observed", "tunnels", "peers", "elsewhere", "nowhere", "sums", "noise", "requests", "refusals", "absent",
-         "sights", "healthy", "ordinary", "unusual")
+         "sights", "watched", "healthy", "ordinary", "unusual")
 for name in FILES:
     importlib.import_module(name)
 

@@ -1,0 +1,70 @@
+package doctor
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tunadm/tunadm/netcfg"
+)
+
+// read reads the devices of the question, or all links. It waits until the addresses of the devices are settled.
+func (v *view) read(every bool) error {
+	const pause, longest = 20 * time.Millisecond, 1200 * time.Millisecond
+	for range longest / pause {
+		if err := v.readOnce(every); err != nil || !slices.ContainsFunc(v.candidates, v.unsettled) {
+			return err
+		}
+		time.Sleep(pause)
+	}
+	return nil
+}
+
+func (v *view) readOnce(every bool) (err error) {
+	v.links = newIndex()
+	if !every {
+		err = v.readNamed()
+	} else if v.candidates, err = v.namespace.Devices(); err == nil {
+		err = v.readNetwork(v.candidates)
+	}
+	v.name(v.Device)
+	return err
+}
+
+// readNamed reads the named devices alone, and the policy rules.
+func (v *view) readNamed() error {
+	found, err := v.namespace.Devices(append([]string{v.Device}, v.More...)...)
+	if err != nil {
+		return err
+	}
+	v.candidates = nil
+	for _, d := range found {
+		if d != nil && d.Kind == "tun" && !slices.Contains(v.candidates, d) {
+			v.candidates = append(v.candidates, d)
+			v.links.add(d)
+		}
+	}
+	v.align()
+	v.policies, err = v.namespace.Rules()
+	return err
+}
+
+// align reads the counters of the network namespace, and then those of the devices again, so that both are of one time:
+// the search for attached programs takes a while in between.
+func (v *view) align() {
+	for _, file := range []string{"snmp", "snmp6", "netstat"} {
+		v.host.CounterNow(file, "", "")
+	}
+	for _, d := range v.candidates {
+		if now, err := v.again(d.Name); err == nil && now[0] != nil && now[0].Index == d.Index {
+			d.Stats = now[0].Stats
+		}
+	}
+}
+
+// name makes the question one about a device; "": about all devices.
+func (v *view) name(device string) {
+	v.Device = device
+	v.devices = slices.DeleteFunc(slices.Clone(v.candidates), func(d *netcfg.Device) bool {
+		return device != "" && d.Name != device && !slices.Contains(d.AltNames, device)
+	})
+}
