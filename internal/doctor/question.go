@@ -23,6 +23,19 @@ func (v *view) question(p flow.Packet) flow.Packet {
 	return p
 }
 
+// sentBy adds the user of the question, who sends the packet. No group of a user without a name is known: systemd and
+// containers start the user's programs with the group 0.
+func (v *view) sentBy(p flow.Packet) flow.Packet {
+	if v.User == "" {
+		return p
+	}
+	p.UID, p.Sender = v.person.ID.Number, true
+	if groups := v.person.Groups; len(groups) > 0 {
+		p.GID = groups[0]
+	}
+	return p
+}
+
 // courseTo returns the course of a packet from the program to an address.
 func (v *view) courseTo(to netip.Addr) course {
 	if v.isOwn(to) {

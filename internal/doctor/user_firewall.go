@@ -19,7 +19,7 @@ func userFirewall(v *view) []Finding {
 		j := &journey{view: v, packet: p, course: toProgram, part: e.part}
 		p, _ = j.located(p)
 		unknown := j.wall().rules.Walk(p)
-		p.UID, p.GID, p.Sender = v.person.ID.Number, v.person.Groups[0], true
+		p = v.sentBy(p)
 		w := &walk{packet: p, steps: j.wall().rules.Walk(p)}
 		for _, h := range []firewall.Hook{firewall.Output, firewall.Postrouting} {
 			j.place(w, h)

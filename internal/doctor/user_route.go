@@ -22,7 +22,7 @@ func userRoute(v *view) (found []Finding) {
 		if way, err := v.host.Find(p); err != nil || way.Refusal != 0 {
 			continue // the same for every user
 		}
-		p.UID = who.Number
+		p = v.sentBy(p)
 		way, err := v.host.Find(p)
 		steps := v.host.Explain(v.policies, p)
 		if err != nil || way.Refusal == 0 || len(steps) == 0 || !steps[len(steps)-1].Rule.ByUID {
