@@ -206,7 +206,7 @@ func tentative(v *view) []Finding {
 		if !a.Tentative() || a.Duplicate() || d.Carrier {
 			continue
 		}
-		if !v.asked() || !d.Up {
+		if !v.expectsProgram() || !d.Up {
 			return ok("its address " + a.String() + " is tentative until a program attaches")
 		}
 		return one(Warning,

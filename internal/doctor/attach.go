@@ -48,12 +48,12 @@ func (v *view) refused() []Finding {
 	taken := owner != nil && owner.Number != v.person.ID.Number
 	how, joins := v.admit()
 	switch {
-	case v.asked() && d.InUse():
+	case v.User == "" && d.InUse():
 		return ok(what + ", " + rule + ": " + d.UsedBy())
 	case v.person.ID.Number == 0: // without a capability
 		return one(Error, what, rule+", and root only with CAP_NET_ADMIN over this network namespace, which it lacks",
 			surroundings.AsRoot())
-	case v.asked() && taken:
+	case v.User == "" && taken:
 		return one(Warning, what, rule, fix.Sentence("run the program as user "+words.Escape(owner.String())))
 	}
 	if taken && owner.Number != 0 {

@@ -20,7 +20,7 @@ func detached(v *view) []Finding { return append(v.withoutDevice(), v.notSearche
 // withoutDevice finds the programs for detached.
 func (v *view) withoutDevice() []Finding {
 	d := v.device
-	if !v.asked() || d.InUse() || v.names == nil {
+	if !v.expectsProgram() || d.InUse() || v.names == nil {
 		return nil
 	}
 	var programs []string

@@ -240,5 +240,9 @@ func (v *view) complete(check string, findings []Finding) []Finding {
 	return findings
 }
 
-// asked reports whether the question names the device, but no user.
-func (v *view) asked() bool { return v.Device != "" && v.User == "" }
+// asked reports whether the question expects that the named device works: it is about a packet, or not about a user.
+func (v *view) asked() bool { return v.Device != "" && (v.User == "" || v.explicit()) }
+
+// expectsProgram reports whether it is a problem of the named device that no program is attached: the user of a
+// question has not attached yet.
+func (v *view) expectsProgram() bool { return v.asked() && v.User == "" }

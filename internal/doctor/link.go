@@ -72,8 +72,8 @@ func noCarrier(v *view) []Finding {
 	if d.Mode == link.TAP {
 		means = "ping prints \"destination host unreachable\" after three seconds"
 	}
-	if dropped := v.lost(); dropped > ownPackets || dropped > 0 && v.asked() {
-		if v.asked() {
+	if dropped := v.lost(); dropped > ownPackets || dropped > 0 && v.expectsProgram() {
+		if v.expectsProgram() {
 			means += "; " + attachErrors(d)
 		}
 		found := one(Error, "no program is attached, so the kernel dropped "+packets(dropped)+" sent to it", means,
@@ -84,7 +84,7 @@ func noCarrier(v *view) []Finding {
 	if d.MultiQueue {
 		means += "; it is multi-queue, so a program that requests one queue gets \"invalid argument\""
 	}
-	if v.asked() {
+	if v.expectsProgram() {
 		return one(Warning, "no program is attached, so the kernel drops every packet sent to it", means, start)
 	}
 	return ok("no program is attached: the normal state of an idle device")

@@ -23,6 +23,9 @@ func (v *view) question(p flow.Packet) flow.Packet {
 	return p
 }
 
+// fromHere reports whether the packet of the question is one of this host, and not of the program.
+func (v *view) fromHere() bool { return v.To.IsValid() && (!v.From.IsValid() || v.isOwn(v.From)) }
+
 // sentBy adds the user of the question, who sends the packet. No group of a user without a name is known: systemd and
 // containers start the user's programs with the group 0.
 func (v *view) sentBy(p flow.Packet) flow.Packet {

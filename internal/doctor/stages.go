@@ -143,7 +143,7 @@ func (v *view) journeys() (all []*journey) {
 		case v.From.IsValid() && !v.isOwn(v.From):
 			// another network of the device has it
 		case v.To.IsValid():
-			to(v.question(ping))
+			to(v.sentBy(v.question(ping)))
 		default:
 			to(ping)
 			add(fromProgram, back)

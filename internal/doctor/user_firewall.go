@@ -9,9 +9,10 @@ import (
 )
 
 // userFirewall finds rules by which the firewall drops packets of the user of the question to the networks of the
-// device, because of the user or the group.
+// device, because of the user or the group. The stages examine a packet of the question.
 func userFirewall(v *view) []Finding {
-	if v.Device == "" || v.User == "" || !v.layer3().Up || v.wall().err != nil || v.wall().rules.Empty() {
+	if v.Device == "" || v.User == "" || !v.layer3().Up || v.fromHere() || v.wall().err != nil ||
+		v.wall().rules.Empty() {
 		return nil
 	}
 	for _, e := range v.endpoints(v.layer3()) {

@@ -10,10 +10,10 @@ import (
 )
 
 // userRoute finds a policy rule with a range of users by which the kernel refuses packets of the user of the question
-// to the networks of the device, although it accepts those of root.
+// to the networks of the device, although it accepts those of root. The stages examine a packet of the question.
 func userRoute(v *view) (found []Finding) {
 	who := v.person.ID
-	if v.Device == "" || v.User == "" || who.Number == 0 || !v.layer3().Up ||
+	if v.Device == "" || v.User == "" || who.Number == 0 || !v.layer3().Up || v.fromHere() ||
 		!slices.ContainsFunc(v.policies, func(r rtnl.Rule) bool { return r.ByUID }) {
 		return nil
 	}
