@@ -105,8 +105,8 @@ func (j *journey) shortLived() []Finding {
 	what := fmt.Sprintf("a firewall rule sets the %s of packets of the program to %d, so this host does not "+
 		"forward them to other networks, such as %s: %s", word, hops, j.packet.To, place(*rule))
 	t := j.traffic()
-	if unused(*rule) || told == 0 && !j.explicit() && (t.sent == 0 || !t.unanswered()) {
-		return ok(what + ", but no such packet was seen")
+	if unused(*rule) && !j.demanded() || told == 0 && !j.explicit() && (t.sent == 0 || !t.unanswered()) {
+		return ok(what + ", but no counter shows such packets")
 	}
 	return []Finding{{Level: Error, What: what, counted: told, Fixes: fixes(removal(*rule)),
 		Means: fmt.Sprintf("forwarding requires at least 2; this host reported %s whose %s was used up (ICMP time "+
@@ -129,7 +129,7 @@ func sourceNAT(j *journey) []Finding {
 	}
 	what := fmt.Sprintf("the firewall translates the source of packets to other networks, such as %s, to %s, which "+
 		"is not an address of this host: %s", j.packet.To, from, place(*rule))
-	if unused(*rule) || !t.unanswered() && (t.sent != 0 || !j.explicit()) {
+	if unused(*rule) && !j.demanded() || !t.unanswered() && (t.sent != 0 || !j.explicit()) {
 		return ok(what)
 	}
 	level, means := Warning, "answers reach this host only if another router sends them here"

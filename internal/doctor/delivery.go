@@ -26,7 +26,7 @@ func delivery(j *journey) []Finding {
 		b = j.blame(j.host.Counter("snmp6", "", "Udp6NoPorts"))
 	}
 	switch {
-	case j.exact():
+	case j.explicit():
 		b.level, b.evidence = Error, ""
 	case b.level == OK || !j.traffic().unanswered():
 		return ok(what)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
@@ -20,7 +22,8 @@ func (j *journey) dropped(w *walk, h firewall.Hook, drops []firewall.Verdict) []
 	if v.Action == firewall.MayDrop {
 		return one(Unknown, "the firewall may drop "+j.those(w)+": "+place(v), "not understood: "+v.Doubt)
 	}
-	if w.answer && j.course != through && j.at == nil && !w.packet.Resolves && j.dropsToo(w, h, false) {
+	both := w.answer && j.course != through && j.at == nil && !w.packet.Resolves && !j.demanded()
+	if both && j.dropsToo(w, h, false) {
 		return nil // the packets of the other direction show it
 	}
 	what := "the firewall drops " + j.those(w) + ": " + place(v)
@@ -29,7 +32,7 @@ func (j *journey) dropped(w *walk, h firewall.Hook, drops []firewall.Verdict) []
 	}
 	level, evidence, counted := j.weigh(w, h, v)
 	if level == OK {
-		return ok(what + ", but no such packet was seen")
+		return ok(what + ", but no counter shows such packets")
 	}
 	w.dropped, j.refused = true, true
 	opening := j.opening(w, h, drops)
@@ -99,7 +102,7 @@ func place(v firewall.Verdict) string {
 	return words.Escape(text)
 }
 
-// weigh judges a drop by the traffic of the device. The text is the evidence.
+// weigh judges a drop. The text is the evidence.
 func (j *journey) weigh(w *walk, h firewall.Hook, v firewall.Verdict) (level Level, evidence string, counted uint64) {
 	switch {
 	case j.exact() && !w.packet.Resolves && j.view.heard != nil:
@@ -107,6 +110,35 @@ func (j *journey) weigh(w *walk, h firewall.Hook, v firewall.Verdict) (level Lev
 	case j.exact() && !w.packet.Resolves:
 		return Error, "", 0
 	}
+	level, evidence, counted = j.weighTraffic(w, h, v)
+	if j.demanded() && !w.packet.Resolves {
+		if asked, text := j.weighAsked(w, h, v); asked < level {
+			return asked, text, counted
+		}
+	}
+	return level, evidence, counted
+}
+
+// weighAsked judges a drop of the packet of a question without a protocol, of which no packet may have been seen. It is
+// certain that the kernel drops the packet, but perhaps the question is about a protocol that passes.
+func (j *journey) weighAsked(w *walk, h firewall.Hook, v firewall.Verdict) (Level, string) {
+	does := "drops"
+	if v.Action == firewall.Reject {
+		does = "rejects"
+	}
+	for _, protocol := range []uint8{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
+		p := w.steps.Packet
+		p.Protocol = protocol
+		if j.wall().rules.Walk(p).Hook(h).Action <= firewall.MayDrop {
+			return Warning, fmt.Sprintf("it %s %s; --proto asks for another protocol", does, w.packet)
+		}
+	}
+	return Error, fmt.Sprintf("it %s %s, and likewise TCP and UDP", does, w.packet)
+}
+
+// weighTraffic judges a drop by the traffic of the device.
+func (j *journey) weighTraffic(w *walk, h firewall.Hook, v firewall.Verdict) (level Level, evidence string,
+	counted uint64) {
 	if v.Count != nil && v.Count.Packets == 0 {
 		return OK, "", 0
 	}

@@ -145,5 +145,8 @@ func fixes(f fix.Fix) []fix.Fix { return []fix.Fix{f} }
 // explicit reports whether the reader asked about this packet.
 func (v *view) explicit() bool { return v.From.IsValid() || v.To.IsValid() }
 
+// demanded reports whether the reader asked about this packet, and not doctor itself about one that it has seen.
+func (v *view) demanded() bool { return v.explicit() && v.heard == nil }
+
 // exact reports whether the question says of which kind its packet is, so that a verdict about it is the answer.
 func (v *view) exact() bool { return v.explicit() && v.Protocol != 0 }

@@ -49,9 +49,13 @@ func returnRoute(j *journey) []Finding {
 	if last == nil || ordinary(last.Rule.Table) && last.Rule.Action == "" {
 		return nil // the way of packets of this host to the program has the same route
 	}
-	return one(Error, what+", because of a policy rule: "+last.Rule.Words(),
-		"the kernel evaluates the rule before the device's own routes", append(j.exempt(p, last.Rule),
-			last.Rule.Delete())...)
+	return j.ruled(what, p, last.Rule)
+}
+
+// ruled reports that a policy rule keeps an answer away from the device.
+func (j *journey) ruled(what string, p flow.Packet, rule rtnl.Rule) []Finding {
+	return one(Error, what+", because of a policy rule: "+rule.Words(),
+		"the kernel evaluates the rule before the device's own routes", append(j.exempt(p, rule), rule.Delete())...)
 }
 
 // answerRoute finds answers of this host to the program that leave through another link.
@@ -62,12 +66,16 @@ func answerRoute(j *journey) []Finding {
 	if heard := j.view.heard; heard != nil && (!heard.forThisHost(j.view) || !j.routed()) {
 		return nil // this host does not accept the frames of the packet, or they are for its address elsewhere
 	}
-	if !j.exact() || err != nil || way.Refusal == 0 && (way.Index == j.layer3().Index || way.Local()) {
+	if !j.explicit() || err != nil || way.Refusal == 0 && (way.Index == j.layer3().Index || way.Local()) {
 		return nil
 	}
 	what := fmt.Sprintf("answers of this host to %s have no route", p.To)
 	if other := j.byIndex(way.Index); other != nil && way.Refusal == 0 {
 		what = fmt.Sprintf("answers of this host to %s leave through %s", p.To, words.Escape(other.Name))
+	}
+	if last := decisive(j.host.Explain(j.policies, p)); last != nil && (!ordinary(last.Rule.Table) ||
+		last.Rule.Action != "") {
+		return j.ruled(what, p, last.Rule)
 	}
 	back := ip(append(family(p.To), "route", "add", netip.PrefixFrom(p.To, p.To.BitLen()).String(), "dev",
 		j.layer3().Name)...)

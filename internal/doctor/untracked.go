@@ -16,7 +16,7 @@ func untracked(j *journey) []Finding {
 	out, t := j.outlet(), j.traffic()
 	p, known := j.located(j.packet)
 	if out == nil || out.Index == j.layer3().Index || !known || j.refused || j.frame() || j.wall().err != nil ||
-		!j.exact() && !t.unanswered() {
+		!j.explicit() && !t.unanswered() {
 		return nil
 	}
 	rule, which := j.wall().rules.Untracks(p), "packets of the program"
@@ -34,7 +34,7 @@ func untracked(j *journey) []Finding {
 	}
 	what := fmt.Sprintf("the firewall takes %s, such as %s, out of connection tracking (notrack): %s", which, p,
 		place(*rule))
-	if unused(*rule) || j.answersCome(p.To) && !j.exact() {
+	if unused(*rule) && !j.demanded() || j.answersCome(p.To) && !j.explicit() {
 		return ok(what)
 	}
 	level := Warning
