@@ -42,6 +42,8 @@ type Finding struct {
 	vague   bool       // a counter is known, but not which packets it counted
 	far     netip.Addr // an answer of this host to the program refutes it; invalid: none does
 	opinion bool       // nothing fails, but an administrator may want to know
+
+	unlikely bool // older counters refute it, and only a packet that gets no answer now shows it
 }
 
 // A Report is what an examination found.
@@ -205,6 +207,7 @@ func (v *view) examine() (report *Report, err error) {
 			if v.asked() {
 				found, trail := v.follow()
 				report.Findings, report.Trail = append(report.Findings, found...), append(report.Trail, trail...)
+				report.Findings = v.settle(report.Findings)
 				found, trail = v.overhear(report.Findings)
 				report.Findings = append(v.unrefuted(report.Findings, found), found...)
 				report.Trail = append(report.Trail, trail...)

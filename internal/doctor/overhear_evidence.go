@@ -142,6 +142,22 @@ func (v *view) unrefuted(all, seen []Finding) []Finding {
 	})
 }
 
+// settle watches the packets of the question before a finding is reported that answers refute: counters are those of
+// all packets since the device was created, also of those before an earlier fix.
+func (v *view) settle(all []Finding) []Finding {
+	doubted := func(f Finding) bool { return f.Device == v.device.Name && f.far.IsValid() }
+	if !v.demanded() || v.Watch > 0 || !v.device.InUse() || !slices.ContainsFunc(all, doubted) {
+		return all
+	}
+	still := v.newStall()
+	still.ended = true
+	heard, _ := v.overheard(still)
+	return slices.DeleteFunc(all, func(f Finding) bool {
+		lost := func(c *conversation) bool { return !c.answered && c.To == f.far && c.From == v.From }
+		return doubted(f) && (v.answersCome(f.far) || f.unlikely && !slices.ContainsFunc(heard, lost))
+	})
+}
+
 // meaningless reports whether a firewall, or the lack of a program, may be meant to keep the sender of the packet from
 // an answer: the sender scans, it is on the Internet, or it tried once.
 func (j *journey) meaningless() bool {

@@ -7,6 +7,7 @@ import (
 	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // uplink finds a link without a carrier on the way to other hosts.
@@ -38,12 +39,9 @@ func masquerade(j *journey) []Finding {
 		j.answersCome(j.packet.To) {
 		return nil
 	}
-	forwarded := j.host.Counter("snmp", "Ip", "ForwDatagrams")
-	if j.packet.IPv6() { // the kernel counts them on the link through which they leave
-		forwarded = j.host.Counter("dev_snmp6/"+out.Name, "", "Ip6OutForwDatagrams")
-	}
+	forwarded, answered := j.forwarded(out)
 	const few = 3
-	if !j.exact() && (t.sent < t.received+few || !j.explicit() && (forwarded == 0 || !t.unanswered())) {
+	if !j.exact() && (t.sent < t.received+few || !j.explicit() && (forwarded == 0 || !t.unanswered() || answered)) {
 		return nil
 	}
 	p, known := j.located(j.packet)
@@ -59,13 +57,31 @@ func masquerade(j *journey) []Finding {
 	if n := wall.rules.TooNarrow(p); n != nil {
 		lacks = j.otherPackets(n)
 	}
-	return []Finding{{Level: Warning, vague: true, far: j.packet.To, What: fmt.Sprintf(
-		"packets from %s leave through %s with their private source address, and nothing comes back",
-		subnet, words.Escape(out.Name)),
+	what := fmt.Sprintf("packets from %s leave through %s with their private source address", subnet,
+		words.Escape(out.Name))
+	if j.view.heard != nil || t.sent > t.received {
+		what += ", and nothing comes back"
+	}
+	return []Finding{{Level: Warning, vague: true, far: j.packet.To, unlikely: answered && j.demanded(), What: what,
 		Means: fmt.Sprintf("%s, so other networks need a route back to %s; the program has sent %s and received %s, "+
 			"and this host forwarded %s", lacks, subnet, packets(t.sent), packets(t.received), packets(forwarded)),
 		Fixes: []fix.Fix{natFix(subnet, out.Name), fix.Sentence("or add a route to " + subnet.String() +
 			" through this host on the routers of the other network")}}}
+}
+
+// forwarded returns how many packets this host has forwarded through a link, and whether these include answers to most
+// packets of the program. The kernel counts IPv6 packets on the link through which they leave, and IPv4 packets of both
+// directions together: without answers, they are those that the program sent and that are missing in what it received.
+func (j *journey) forwarded(out *netcfg.Device) (n uint64, answered bool) {
+	const half, both = 2, 3 // half of them: one answer to two packets, which are three
+	if j.packet.IPv6() {
+		count := func(l *netcfg.Device) uint64 { return j.host.Counter("dev_snmp6/"+l.Name, "", "Ip6OutForwDatagrams") }
+		n = count(out)
+		return n, n > 0 && count(j.layer3())*half >= n
+	}
+	t := j.traffic()
+	n = j.host.Counter("snmp", "Ip", "ForwDatagrams")
+	return n, t.received > 0 && n > 0 && n >= both*(t.sent-min(t.sent, t.received))
 }
 
 // otherPackets says for which other packets a rule translates the source.

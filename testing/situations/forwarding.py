@@ -71,3 +71,19 @@ broken(
     want="MTU|fragment|too (big|large)",
     probe="ip netns exec far ping -c1 -W1 -s 1400 -M do 10.0.0.2",
     repair="ip link set tun0 mtu 1500")
+
+broken(
+    "the guest reaches one network, and a second one, which is asked about, has no return route",
+    "tun0 --from 10.0.0.2 --to 198.51.100.2",
+    setup="""
+        forward; tun; far return; ip netns exec g ping -q -c60 -i0.01 -W1 203.0.113.2
+        ip netns add far2; ip link add v2 type veth peer name eth0 netns far2
+        ip addr add 198.51.100.1/24 dev v2; ip link set v2 up
+        ip -n far2 addr add 198.51.100.2/24 dev eth0; ip -n far2 link set eth0 up
+        again ip netns exec g ping -c1 -W0.2 198.51.100.2; sleep 1
+        """,
+    want="masquerad",
+    level="warning",
+    probe="ip netns exec g ping -c1 -W1 198.51.100.2",
+    repair="ip -n far2 route add 10.0.0.0/24 via 198.51.100.1",
+    fix=True)

@@ -88,3 +88,32 @@ healthy(
         ping -c1 -W1 203.0.113.2; again ping -c1 -W1 10.0.0.2
         """,
     probe="ping -c1 -W1 203.0.113.2")
+
+healthy(
+    "a network got its return route after pings were lost, and nobody sends a packet now",
+    "tun0",
+    setup="""
+        forward; tun; far; ip netns exec g ping -q -c5 -i0.1 -W0.2 203.0.113.2 || true
+        ip -n far route add 10.0.0.0/24 via 203.0.113.1; ip netns exec g ping -q -c20 -i0.01 -W1 203.0.113.2
+        """,
+    probe="to_far")
+
+healthy(
+    "a network got its return route after many pings were lost, and one is asked about that is answered now",
+    "tun0 --from 10.0.0.2 --to 203.0.113.2",
+    setup="""
+        forward; tun; far; ip netns exec g ping -q -c40 -i0.01 -W0.2 203.0.113.2 || true
+        ip -n far route add 10.0.0.0/24 via 203.0.113.1; again ip netns exec g ping -c1 -W1 203.0.113.2
+        """,
+    probe="to_far")
+
+healthy(
+    "a policy rule leads the guest into another table, whose router got its return route after pings were lost",
+    "tun0",
+    setup="""
+        forward; tun; far
+        ip route add default via 203.0.113.2 table 7; ip rule add iif tun0 lookup 7
+        ip -n far addr add 198.51.100.7/32 dev lo; ip netns exec g ping -q -c5 -i0.1 -W0.2 198.51.100.7 || true
+        ip -n far route add 10.0.0.0/24 via 203.0.113.1; ip netns exec g ping -q -c20 -i0.01 -W1 198.51.100.7
+        """,
+    probe="ip netns exec g ping -c1 -W1 198.51.100.7")
