@@ -11,6 +11,7 @@ import (
 	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A VPN daemon carries the packets of the device in packets of its own. If the firewall drops these, or their answers
@@ -41,6 +42,39 @@ func (v *view) carriers() (all []*journey) {
 			if len(all) < most && !s.Local.Addr().IsLoopback() && !s.Remote.Addr().IsLoopback() {
 				all = append(all, v.carrier(&s)...)
 			}
+		}
+	}
+	return all
+}
+
+// onlyCarries reports whether a link leads to the other end of the attached program, and to no unknown network.
+func (v *view) onlyCarries(l *netcfg.Device, ipv6 bool) bool {
+	leadsTo := func(s evidence.Socket) func(netip.Addr) bool {
+		return func(to netip.Addr) bool {
+			way, err := v.host.Find(flow.Packet{To: to, Mark: s.Mark, UID: s.UID, OutIndex: s.Index})
+			return err == nil && way.Refusal == 0 && way.Index == l.Index
+		}
+	}
+	return !v.hasDefault(l, ipv6) && slices.ContainsFunc(v.device.Holders, func(h netcfg.Holder) bool {
+		return slices.ContainsFunc(v.host.SocketsOf(h.PID), func(s evidence.Socket) bool {
+			return slices.ContainsFunc(v.otherEnds(&s), leadsTo(s))
+		})
+	})
+}
+
+// otherEnds returns the hosts to which a socket sends: the one that it is connected to, or those of its tracked
+// connections.
+func (v *view) otherEnds(s *evidence.Socket) (all []netip.Addr) {
+	if s.Connected() {
+		return []netip.Addr{s.Remote.Addr()}
+	}
+	if s.Protocol == unix.IPPROTO_UDP && s.Listens() {
+		started, answered := v.conversations(s)
+		for _, c := range started {
+			all = append(all, c.To.Addr())
+		}
+		for _, c := range answered {
+			all = append(all, c.From.Addr())
 		}
 	}
 	return all

@@ -40,6 +40,10 @@ func (v *view) blame(n uint64) blame {
 	return b
 }
 
+// tells reports whether the counter decides about the packet of a question, or about typical ones: that some packets
+// probably were from the program says less than that the packet of a question surely is dropped.
+func (b blame) tells(explicit bool) bool { return b.level == Error || b.level == Warning && !explicit }
+
 // others returns how many packets the other devices have received, at least if they are fewer than n, and one of these.
 func (v *view) others(n uint64) (received uint64, busiest string) {
 	var most uint64

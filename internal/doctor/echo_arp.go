@@ -34,7 +34,7 @@ func echoIgnored(j *journey) []Finding {
 	}
 	fixed := fix.Run(sysctlKey(key, "0"))
 	switch {
-	case n > 0 && b.level != OK:
+	case b.tells(j.explicit()):
 		return []Finding{{Level: b.level, What: what, counted: b.sure, Fixes: fixes(fixed),
 			Means: fmt.Sprintf("%s; it has not answered %s", means, packets(n))}}
 	case j.explicit():

@@ -3,6 +3,8 @@ package doctor
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -49,8 +51,8 @@ func forwarding(j *journey) []Finding {
 	}
 	what := "this host does not forward " + kind + " packets that arrive through " + words.Escape(dev)
 	switch {
-	case n > 0 && b.level != OK:
-		return []Finding{{Level: b.level, counted: b.sure,
+	case b.tells(j.explicit()):
+		return []Finding{{Level: b.level, counted: b.sure, vague: b.sure == 0,
 			What:  what + ", and dropped " + packets(n) + " to other hosts",
 			Means: "hosts behind the device reach only this host; " + b.evidence, Fixes: j.forwardFixes()}}
 	case j.explicit():
@@ -91,8 +93,10 @@ func (j *journey) forwardFixes() []fix.Fix {
 	if on == "0" {
 		narrow = append(narrow, fix.Sysctl(family, dev, name, "1"))
 	}
-	if out := j.outlet(); out != nil && !j.forwards(out.Name) {
-		narrow = append(narrow, fix.Sysctl(family, out.Name, name, "1"))
+	for _, out := range j.outlets() {
+		if !j.forwards(out.Name) {
+			narrow = append(narrow, fix.Sysctl(family, out.Name, name, "1"))
+		}
 	}
 	if len(narrow) == 0 {
 		return []fix.Fix{wide}
@@ -115,11 +119,28 @@ func (j *journey) outlet() *netcfg.Device {
 	return j.byIndex(way.Index)
 }
 
+// outlets returns the links through which this host would send packets of the program to other networks: that of the
+// packet, and if this is a typical one, those of the other typical packets.
+func (j *journey) outlets() (all []*netcfg.Device) {
+	hosts := []netip.Addr{j.packet.To}
+	if j.course == through && !j.explicit() {
+		hosts = append(hosts, j.farHosts(j.layer3(), j.packet.IPv6())...)
+	}
+	for _, to := range hosts {
+		other := *j
+		other.packet.To = to
+		if out := other.outlet(); out != nil && !slices.Contains(all, out) {
+			all = append(all, out)
+		}
+	}
+	return all
+}
+
 // returnForwarding finds a link through which answers arrive, and which does not forward them.
 func returnForwarding(j *journey) []Finding {
 	out, t := j.outlet(), j.traffic()
-	if out == nil || j.packet.IPv6() || j.forwards(out.Name) {
-		return nil
+	if out == nil || j.packet.IPv6() || j.forwards(out.Name) || !j.forwards(j.layer3().Name) {
+		return nil // nothing answers packets that this host does not forward: see forwarding
 	}
 	what := fmt.Sprintf("this host does not forward IPv4 packets that arrive through %s, such as answers to the "+
 		"program", words.Escape(out.Name))
@@ -176,11 +197,11 @@ func nextHop(j *journey) []Finding {
 			b = blame{level: Error, sure: n, evidence: "the counter is that of the device"}
 		}
 	}
-	if b.level == OK {
-		if way.Refusal == unix.ENETUNREACH && j.explicit() {
-			return one(Error, "this host has no route to "+j.packet.To.String(), "it cannot forward packets to it",
-				j.routeFix())
-		}
+	switch {
+	case way.Refusal == unix.ENETUNREACH && j.explicit() && !b.tells(true):
+		return one(Error, "this host has no route to "+j.packet.To.String(), "it cannot forward packets to it",
+			j.routeFix())
+	case b.level == OK:
 		return nil
 	}
 	why := j.missingRoute()

@@ -173,10 +173,12 @@ func (v *view) layer3() *netcfg.Device {
 }
 
 // farHosts returns an address behind each other link that is up, to which a program may send through this host, and one
-// of an unknown network if another link leads there, or if these are none.
+// of an unknown network if another link leads there, or if these are none. It leaves out links that only carry the
+// packets of the device, unless there is no other.
 func (v *view) farHosts(layer3 *netcfg.Device, ipv6 bool) (all []netip.Addr) {
 	const most, looked = 4, 64
 	seen, chosen := map[int]bool{}, map[int]bool{v.device.Index: true, layer3.Index: true}
+	var below []netip.Addr
 	for number, a := range v.addressesOf(ipv6) {
 		to := target(a)
 		if number == layer3.Index || number == v.device.Index || !usable(a) || !to.IsValid() {
@@ -185,9 +187,16 @@ func (v *view) farHosts(layer3 *netcfg.Device, ipv6 bool) (all []netip.Addr) {
 		if seen[number] = true; len(all) == most || len(seen) > looked {
 			break
 		}
-		if l := v.byIndex(number); l != nil && l.Up && l.Kind != "loopback" && (l.Kind != "tun" || l.Carrier) {
+		switch l := v.byIndex(number); {
+		case l == nil || !l.Up || l.Kind == "loopback" || l.Kind == "tun" && !l.Carrier:
+		case v.onlyCarries(l, ipv6):
+			below = append(below, to)
+		default:
 			all, chosen[number] = append(all, to), true
 		}
+	}
+	if len(all) == 0 {
+		all = below
 	}
 	way, err := v.host.Find(flow.Packet{To: unknownHost(ipv6)})
 	if len(all) == 0 || err == nil && way.Refusal == 0 && !way.Local() && !chosen[way.Index] {

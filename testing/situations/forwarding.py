@@ -87,3 +87,51 @@ broken(
     probe="ip netns exec g ping -c1 -W1 198.51.100.2",
     repair="ip -n far2 route add 10.0.0.0/24 via 198.51.100.1",
     fix=True)
+
+# A tunnel through v0 to the host far, which looks for a host behind t0
+TUNNELLED = """
+    far; make_tun; S vpn tun0 5000 203.0.113.2 0 connect & attached tun0
+    ip netns exec far "$PY" "$HELPER" vpn tun0 5000 203.0.113.1 &
+    wait_for "ip -n far link show tun0"; ip -n far addr add 10.0.0.2/24 dev tun0; ip -n far link set tun0 up
+    wait_for 'ping -c1 -W1 10.0.0.2'
+    ip netns add third; ip link add t0 type veth peer name eth0 netns third
+    ip addr add 10.50.0.1/24 dev t0; ip link set t0 up
+    ip -n third addr add 10.50.0.2/24 dev eth0; ip -n third link set eth0 up
+    ip -n third route add default via 10.50.0.1; ip -n far route add 10.50.0.0/24 via 10.0.0.1
+"""
+TO_THIRD = "ip netns exec far ping -c1 -W0.3 10.50.0.2"
+
+broken(
+    "ip_forward is off, and the link that only carries the tunnel has no part in it",
+    "tun0",
+    setup=TUNNELLED + "sysctl -qw net.ipv4.ip_forward=0; for i in 1 2 3 4; do %s || true; done" % TO_THIRD,
+    want="does not forward",
+    level="warning",
+    badfix="v0",
+    probe=TO_THIRD,
+    repair="sysctl -qw net.ipv4.ip_forward=1",
+    fix=True)
+
+broken(
+    "ip_forward is off, and the other end of a tunnel sends packets to a third host now",
+    "tun0",
+    setup=TUNNELLED + "sysctl -qw net.ipv4.ip_forward=0; again %s; sleep 1" % TO_THIRD,
+    want="does not forward IPv4 packets that arrive through tun0: .*seen just now",
+    level="error",
+    badfix="v0",
+    probe=TO_THIRD,
+    repair="sysctl -qw net.ipv4.ip_forward=1",
+    fix=True)
+
+broken(
+    "only the device forwards, and the link that only carries the tunnel has no part in it",
+    "tun0",
+    setup=TUNNELLED + """
+        sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.tun0.forwarding=1
+        for i in 1 2 3 4; do %s || true; done
+        """ % TO_THIRD,
+    want="does not forward",
+    badfix="v0",
+    probe=TO_THIRD,
+    repair="sysctl -qw net.ipv4.conf.t0.forwarding=1",
+    fix=True)

@@ -211,13 +211,16 @@ def tunnel(device, peer):
             s.send(data[:1000])
 
 
-def vpn(device, port, server="", mark="0"):
-    """Carries the packets of the device in UDP, as a VPN daemon does: to the server, or to who sent last."""
+def vpn(device, port, server="", mark="0", connect=""):
+    """Carries the packets of the device in UDP, as a VPN daemon does: to the server, or to who sent last. With any
+    `connect`, the socket is connected to the server."""
     f = open_device(device, "0x1001")
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.bind(("", int(port)))
     s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, int(mark, 0))
     peer = (server, int(port)) if server else None
+    if connect:
+        s.connect(peer)
     while True:
         for ready in select.select([f, s], [], [])[0]:
             try:
@@ -227,7 +230,9 @@ def vpn(device, port, server="", mark="0"):
                     os.write(f, data)
                 else:
                     data = os.read(f, 70000)
-                    if peer:
+                    if connect:
+                        s.send(data)
+                    elif peer:
                         s.sendto(data, peer)
             except OSError:  # the device is down, or there is no way
                 time.sleep(0.01)
