@@ -231,3 +231,22 @@ func bashCompletes(t *testing.T, verb string) []string {
 	}
 	return strings.Fields(string(out))
 }
+
+// TestTheManualHasTheCommandsOfTheUnits compares what tunadm.toml(5) says that a start and a stop run with the units.
+func TestTheManualHasTheCommandsOfTheUnits(t *testing.T) {
+	line := regexp.MustCompile(`(?m)^Exec(?:Start|Stop)=@BINDIR@/(tunadm .*)$`)
+	page := read(t, "../man/tunadm.toml.5")
+	for unit, want := range map[string]int{"tunadm.service": 2, "tunadm-late.service": 1} {
+		commands := line.FindAllStringSubmatch(read(t, "../init/"+unit), -1)
+		if len(commands) != want {
+			t.Errorf("%s has %d commands, not %d", unit, len(commands), want)
+		}
+		_, item, _ := strings.Cut(page, ".It Pa "+unit+"\n")
+		item, _, _ = strings.Cut(item, "\n.It ")
+		for _, c := range commands {
+			if text := strings.ReplaceAll(c[1], "=", " "); !strings.Contains(item, "\n.Ql "+text+"\n") {
+				t.Errorf("%s: the manual does not have %q", unit, text)
+			}
+		}
+	}
+}
