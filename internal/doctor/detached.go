@@ -42,16 +42,17 @@ func (v *view) withoutDevice() []Finding {
 	if len(programs) == 0 {
 		return nil
 	}
+	restart := fix.Sentence("restart the program")
 	what := "the driver is open, but attached to no device, in " + strings.Join(programs, ", ")
 	if refused {
 		return one(Warning, what+", whose command line names "+words.Escape(d.Name),
 			"it could not attach, or the device was deleted and re-created since: "+attachErrors(d),
-			fix.Sentence("compare what the program requests with the device: tunadm show "+words.Escape(d.Name)))
+			restart, fix.Sentence("if it still does not attach, compare what it requests with the device: tunadm show "+
+				words.Escape(d.Name)))
 	}
 	return one(Warning, what,
 		"it has not attached yet, or the device that it was attached to was deleted: its reads and writes fail with "+
-			"\"file descriptor in bad state\"",
-		fix.Sentence("restart the program"))
+			"\"file descriptor in bad state\"", restart)
 }
 
 // mentions reports whether a word of a command line is a name, such as tap0 in ifname=tap0,script=no.
