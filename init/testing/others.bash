@@ -155,9 +155,11 @@ test_lsb() {
 	place tunadm.lsb 0755 "$m$lsb"
 	check 'the LSB script starts, reloads, restarts and stops' \
 		apart "$(scripts "$lsb start" "$lsb stop" "$lsb restart" "$lsb force-reload")"
-	check 'its status is 3 before and 0 after, and a mistake in the file 4' apart "$holds"'
+	check 'its status is 3 before and without the master, 0 after, and a mistake in the file 4' apart "$holds"'
 		rm -f /etc/tunadm.d/*
 		status() { code=0; '"$lsb"' status || code=$?; }
+		status; test "$code" = 3
+		'"$lsb"' start
 		status; test "$code" = 3
 		ip link add br0 type bridge
 		'"$lsb"' start
