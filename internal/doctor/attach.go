@@ -27,6 +27,11 @@ func attach(v *view) []Finding {
 			fix.Sentence("stop that program first"))
 	}
 	what := who + " may attach: the device admits " + d.Access.Words()
+	if plain := v.person; plain.Admin {
+		if plain.Admin = false; !d.Access.Admits(plain) {
+			what = who + " may attach: CAP_NET_ADMIN overrides the owner and the group"
+		}
+	}
 	if v.User != "" && d.InUse() && !d.MultiQueue { // of a named device: by a program of the same user
 		what += "; " + d.UsedBy() + ": another program gets \"device or resource busy\""
 	}
