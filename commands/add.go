@@ -125,7 +125,7 @@ func (o *addOptions) hintOwner(err error) error {
 		if !o.rootOwned || !errors.As(one, &e) || e.Cause != cause.Differs {
 			continue
 		}
-		found, _, readErr := readDevices(o.netns, []string{e.Device}, (*netcfg.Namespace).Links)
+		found, _, readErr := readDevices(o.netns, []string{e.Device}, (*netcfg.Namespace).Devices)
 		if readErr != nil || len(found) != 1 || found[0].Access.Same(*users.Root()) {
 			continue
 		}
