@@ -102,7 +102,7 @@ func findProgram(name string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, explainExec(name, name, executable(name))
 	}
-	found := error(unix.ENOENT)
+	denied := ""
 	for _, dir := range filepath.SplitList(cmp.Or(os.Getenv("PATH"), searchPath)) {
 		path := cmp.Or(dir, ".") + "/" + name
 		switch err := executable(path); {
@@ -110,12 +110,15 @@ func findProgram(name string) (string, error) {
 			return path, nil
 		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
 		case errors.Is(err, unix.EACCES): // another directory may have an executable one
-			found = err
+			denied = cmp.Or(denied, path)
 		default:
 			return "", explainExec(name, path, err)
 		}
 	}
-	return "", explainExec(name, name, found)
+	if denied != "" {
+		return "", explainExec(denied, denied, unix.EACCES)
+	}
+	return "", explainExec(name, name, unix.ENOENT)
 }
 
 // executable returns why the thread may not execute a file, or nil.
