@@ -157,6 +157,9 @@ func (o *statusOptions) render(rows []jsonStatus) error {
 	if o.json {
 		return encode(o.stdout, append([]jsonStatus{}, rows...))
 	}
+	if len(rows) == 0 {
+		return nil
+	}
 	cells := [][]string{{"NAME", "KIND", "STATE", "CREATED BY", "DECLARED IN"}}
 	for _, r := range rows {
 		by := absent
