@@ -49,6 +49,7 @@ func (v *view) carriers() (all []*journey) {
 
 // onlyCarries reports whether a link leads to the other end of the attached program, and to no unknown network.
 func (v *view) onlyCarries(l *netcfg.Device, ipv6 bool) bool {
+	const most = 64
 	leadsTo := func(s evidence.Socket) func(netip.Addr) bool {
 		return func(to netip.Addr) bool {
 			way, err := v.host.Find(flow.Packet{To: to, Mark: s.Mark, UID: s.UID, OutIndex: s.Index})
@@ -56,7 +57,8 @@ func (v *view) onlyCarries(l *netcfg.Device, ipv6 bool) bool {
 		}
 	}
 	return !v.hasDefault(l, ipv6) && slices.ContainsFunc(v.device.Holders, func(h netcfg.Holder) bool {
-		return slices.ContainsFunc(v.host.SocketsOf(h.PID), func(s evidence.Socket) bool {
+		all := v.host.SocketsOf(h.PID)
+		return slices.ContainsFunc(all[:min(most, len(all))], func(s evidence.Socket) bool {
 			return slices.ContainsFunc(v.otherEnds(&s), leadsTo(s))
 		})
 	})
