@@ -43,7 +43,8 @@ func (ns *Namespace) putBackIPv6(d *Device, t Traces) error {
 	}
 	d = found[0]
 	switch {
-	case d == nil || d.ipv6() != "" || !d.linkLocalFromKernel() || d.InUse() && !ns.awaitRelease(d):
+	case d == nil || d.Kind != "tun" || d.ipv6() != "" || !d.linkLocalFromKernel(),
+		d.InUse() && !ns.awaitRelease(d):
 		return nil
 	case !quiet:
 		return &cause.Error{Device: d.Name, What: "IPv6",
@@ -84,7 +85,7 @@ func (ns *Namespace) restartIPv6(d *Device) error {
 	}
 	defer file.Close()
 	// An open file stops working if its device is renamed. So the file belongs to the device if the name still does.
-	if index, err := ns.index(d.Name); err != nil || index != d.Index {
+	if err := ns.meant(&task{Step: Step{Device: d.Name, Index: d.Index, old: d}}); err != nil {
 		return err
 	}
 	lock, err := rtnl.Open(unix.NETLINK_ROUTE)

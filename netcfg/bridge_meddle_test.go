@@ -2,16 +2,12 @@ package netcfg
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/link"
-	"github.com/tunadm/tunadm/internal/nstest"
-	"github.com/tunadm/tunadm/internal/sysctl"
 	"github.com/tunadm/tunadm/internal/users"
 )
 
@@ -127,56 +123,5 @@ func bridgeWithTap() []Change {
 		{Name: "br0", Expect: PresentOrNot, Want: &Spec{Name: "br0", Kind: Bridge, Link: Link{Up: on(true)}}},
 		{Name: "tap0", Expect: PresentOrNot,
 			Want: &Spec{Name: "tap0", Mode: link.TAP, Access: users.Root(), Master: &Master{Name: "br0"}}},
-	}
-}
-
-// TestASysctlIsNotWrittenToANamesake renames a device after the file of its sysctl is opened, and gives its name to
-// another one: neither is changed.
-func TestASysctlIsNotWrittenToANamesake(t *testing.T) {
-	open(t)
-	ip(t, "link add br0 type bridge")
-	setting, err := sysctl.Parse("net.ipv4.conf.rp_filter", "2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	was := nstest.Run(t, "sysctl", "-n", "net.ipv4.conf.br0.rp_filter")
-	err = setting.Write("br0", func() error {
-		ip(t, "link set br0 name br1")
-		ip(t, "link add br0 type bridge")
-		return nil
-	})
-	if !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("write: %v", err)
-	}
-	for _, device := range []string{"br0", "br1"} {
-		if now := nstest.Run(t, "sysctl", "-n", "net.ipv4.conf."+device+".rp_filter"); now != was {
-			t.Errorf("%s: %q, want %q", device, now, was)
-		}
-	}
-}
-
-// TestASysctlOfAnotherDeviceIsNotWritten plans a sysctl of a device whose name another one has by then.
-func TestASysctlOfAnotherDeviceIsNotWritten(t *testing.T) {
-	ns := open(t)
-	ip(t, "link add br0 type bridge")
-	setting, err := sysctl.Parse("net.ipv4.conf.rp_filter", "2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	now, err := ns.link("br0", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for index, want := range map[int]cause.Cause{now.Index + 1: cause.NoDevice, now.Index: cause.Unknown} {
-		step := &task{Step: Step{Kind: StepSysctl, Device: "br0", Index: index, sysctl: setting, phase: phaseSysctl}}
-		if err := ns.writeSysctls([]*task{step})[0]; cause.Of(err) != want || (err == nil) != (index == now.Index) {
-			t.Errorf("index %d: %v", index, err)
-		}
-		value := strings.TrimSpace(nstest.Run(t, "sysctl", "-n", "net.ipv4.conf.br0.rp_filter"))
-		if (value == "2") != (index == now.Index) {
-			t.Errorf("index %d: %q", index, value)
-		}
-		ip(t, "link del br0")
-		ip(t, fmt.Sprintf("link add br0 index %d type bridge", now.Index))
 	}
 }

@@ -32,7 +32,7 @@ type Step struct {
 	name    string        // rename: the new name
 	down    bool          // rename: the kernel renames only devices that are down
 	force   bool          // delete: delete even if a program is attached
-	old     *Device       // access, delete: the device as it was observed
+	old     *Device       // access, delete, sysctl: the device as it was observed
 
 	doubtful bool // add-route: a deeper look shows whether the kernel refuses the route
 

@@ -14,18 +14,9 @@ import (
 // readSysctls fills in the present values of the sysctls that the changes ask for.
 func readSysctls(jobs []*job) {
 	for _, j := range jobs {
-		want := j.want
-		if want == nil {
-			want = j.Want
-		}
-		if j.now == nil || want == nil || len(want.Sysctls) == 0 {
-			continue
-		}
-		j.now.sysctls = []sysctl.Setting{}
-		for _, s := range want.Sysctls {
-			if now, ok := s.Read(j.now.Name); ok {
-				j.now.sysctls = append(j.now.sysctls, now)
-			}
+		want := cmp.Or(j.want, j.Want)
+		if j.now != nil && want != nil && len(want.Sysctls) > 0 {
+			j.now.sysctls = sysctl.ReadAll(want.Sysctls, j.now.Name)
 		}
 	}
 }
@@ -38,7 +29,7 @@ func (p *planner) sysctls() {
 	}
 	for _, s := range p.want.Sysctls {
 		if !slices.Contains(p.have.sysctls, s) {
-			p.step(phaseSysctl, Step{Kind: StepSysctl, sysctl: s})
+			p.step(phaseSysctl, Step{Kind: StepSysctl, sysctl: s, old: p.have})
 		}
 	}
 }
@@ -47,12 +38,11 @@ func (p *planner) sysctls() {
 func (ns *Namespace) writeSysctls(steps []*task) []error {
 	errs := make([]error, len(steps))
 	for i, s := range steps {
-		err := s.sysctl.Write(s.Device, func() error {
-			if now, err := ns.link(s.Device, 0); err != nil || now.Index != s.Index {
-				return cmp.Or(err, error(unix.ENODEV))
-			}
-			return nil
-		})
+		verify := func() error { return ns.meant(s) }
+		err := s.sysctl.Write(s.Device, verify)
+		if errors.Is(err, unix.ENOENT) {
+			err = cmp.Or(verify(), err)
+		}
 		if err != nil {
 			errs[i] = ns.explainSysctl(s, err)
 		}
@@ -60,12 +50,27 @@ func (ns *Namespace) writeSysctls(steps []*task) []error {
 	return errs
 }
 
+// meant returns an error unless the name of a step's device is still that of the device which the step means. The
+// descriptor of a new device identifies it. Any other device is known by its kind, name and index.
+func (ns *Namespace) meant(s *task) (err error) {
+	now := &Device{Kind: s.old.Kind}
+	if s.hold != nil {
+		now.Name, now.Index, err = ns.identify(s.hold.fd)
+	} else {
+		now, err = ns.link(s.Device, 0)
+	}
+	if cause.Gone(err) || err == nil && (now.Name != s.Device || now.Index != s.Index || now.Kind != s.old.Kind) {
+		return cause.Vanished(s.Device)
+	}
+	return err
+}
+
 func (ns *Namespace) explainSysctl(s *task, err error) error {
 	e := &cause.Error{Device: s.Device, What: s.what(), Err: err}
 	rounded := sysctl.Rounded("")
 	switch {
 	case errors.As(err, &rounded):
-	case errors.Is(err, unix.ENOENT) && !ns.absent(s.Index):
+	case errors.Is(err, unix.ENOENT):
 		e.Detail, e.Err = "the device has no such sysctl", nil
 	case errors.Is(err, unix.EROFS):
 		e.Detail, e.Err = "it cannot be changed", nil

@@ -65,9 +65,21 @@ func (s Setting) Read(device string) (now Setting, ok bool) {
 	return s, err == nil
 }
 
+// ReadAll returns those of the settings that a device has, with its present values. The list is never nil.
+func ReadAll(settings []Setting, device string) []Setting {
+	all := []Setting{}
+	for _, s := range settings {
+		if now, ok := s.Read(device); ok {
+			all = append(all, now)
+		}
+	}
+	return all
+}
+
 // Write changes the value of a device in the thread's network namespace, after verify has found that the device still
-// has the name. The file is open by then: the kernel writes to no other device through it. The error is fs.ErrNotExist
-// if the device has no such sysctl, EROFS if nobody may change it, and a [Rounded] if the kernel keeps a near value.
+// has the name. The file is open by then. The kernel writes to no other device through it, and fails with ENOENT if the
+// device was deleted or renamed. The error is also fs.ErrNotExist if the device has no such sysctl, EROFS if nobody may
+// change it, and a [Rounded] if the kernel keeps a near value.
 func (s Setting) Write(device string, verify func() error) error {
 	f, err := files.Open(s.path(device), os.O_WRONLY, 0)
 	if info, missing := os.Stat(s.path(device)); err != nil && missing == nil && info.Mode()&0o222 == 0 {
