@@ -43,6 +43,7 @@ var places = map[string]place{
 	"bridge.ageing":             {path: ofBridge + "ageing_time", unit: 100},
 	"bridge.multicast_snooping": {path: ofBridge + "mcast_snooping"},
 	"bridge.vlan_filtering":     {path: ofBridge + "vlan_filtering", needs: "vlans"},
+	"bridge.vlan_default_pvid":  {path: ofBridge + "vlan_default_pvid", needs: "vlans"},
 
 	"port.isolated": {path: ofPort + "isolated"},
 	"port.learning": {path: ofPort + "learning"},

@@ -154,7 +154,8 @@ func (e *exporter) bridge(format string, spec *netcfg.Spec) {
 // networkdBridge has the key of networkd for each setting of a bridge.
 var networkdBridge = map[rtnl.Setting]string{
 	rtnl.STP: "STP", rtnl.ForwardDelay: "ForwardDelaySec", rtnl.Ageing: "AgeingTimeSec",
-	rtnl.VLANFiltering: "VLANFiltering", rtnl.MulticastSnooping: "MulticastSnooping",
+	rtnl.VLANFiltering: "VLANFiltering", rtnl.VLANDefaultPVID: "DefaultPVID",
+	rtnl.MulticastSnooping: "MulticastSnooping",
 }
 
 func (e *exporter) bridgeSettings(spec *netcfg.Spec) {
@@ -165,6 +166,8 @@ func (e *exporter) bridgeSettings(spec *netcfg.Spec) {
 		case value == nil || s.OfPort():
 		case most == 1:
 			e.setting(networkdBridge[s], *value != 0)
+		case s == rtnl.VLANDefaultPVID && *value == 0:
+			e.setting(networkdBridge[s], "none")
 		default:
 			e.setting(networkdBridge[s], s.Decimal(*value))
 		}

@@ -107,7 +107,7 @@ func firstLook(jobs []*job) depth {
 // newMaster chooses the MAC address of a new bridge, and returns it as the master of other devices. A bridge with a MAC
 // address that was set keeps it, whichever ports come and go. The address of its first port is known in the network.
 func (j *job) newMaster(ports []*job) *Master {
-	m := &Master{Name: j.Name, kind: Bridge, mtu: 1500, of: j}
+	m := &Master{Name: j.Name, kind: Bridge, mtu: 1500, of: j, pvid: j.Want.Settings[rtnl.VLANDefaultPVID]}
 	first := true
 	for _, k := range ports {
 		if k.now == nil || len(k.now.MAC) != 6 || k.now.MAC.IsZero() { // the kernel will refuse it
@@ -133,6 +133,7 @@ func (j *job) newMaster(ports []*job) *Master {
 
 // declares gives an existing master the properties that it will have when devices join it.
 func (j *job) declares(m *Master) {
+	m.pvid = cmp.Or(j.Want.Settings[rtnl.VLANDefaultPVID], m.pvid)
 	if j.Want.MTU != nil {
 		m.mtu = *j.Want.MTU
 	}
@@ -253,7 +254,7 @@ func (ns *Namespace) deleteBridge(s *task) error {
 func (ns *Namespace) wholePorts(bridge *Device) ([]*Device, error) {
 	ports, err := ns.ports(bridge.Index)
 	for _, p := range ports {
-		p.Master, p.MasterKind = bridge.Name, Bridge
+		p.Master, p.MasterKind, p.masterPVID = bridge.Name, Bridge, bridge.Settings[rtnl.VLANDefaultPVID]
 	}
 	slices.SortFunc(ports, func(a, b *Device) int { return cmp.Compare(a.portNo, b.portNo) })
 	return ports, cmp.Or(err, ns.readVLANs(ports))
@@ -271,7 +272,7 @@ func (j *job) rejoin(bridge *job, back, failed []*job) (more []*job) {
 		} else {
 			more = append(more, u)
 		}
-		u.want.Master = &Master{Name: j.Name, of: bridge}
+		u.want.Master = &Master{Name: j.Name, of: bridge, pvid: p.masterPVID}
 		u.want.portOf(p)
 		u.turn = i
 	}

@@ -58,6 +58,7 @@ type Device struct {
 	how         depth         // how much was read
 	sight       holders.Sight // of the search for Holders
 	masterIndex int
+	masterPVID  *int             // the default PVID of a bridge that is the master
 	portNo      uint16           // of a port of a bridge
 	sysctls     []sysctl.Setting // those that a change asks for; nil: not read
 	group       uint32           // the link group, see ip link set group

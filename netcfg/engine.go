@@ -179,7 +179,7 @@ func (ns *Namespace) converge(ctx context.Context, jobs []*job, end phase, o Opt
 	for _, j := range jobs {
 		i := slices.IndexFunc(j.steps, func(s Step) bool { return s.phase < end })
 		if i >= 0 && j.err == nil && !j.back {
-			j.err = &cause.Error{Device: j.Name, What: j.steps[i].what(), Cause: cause.NotKept}
+			j.err = j.notKept(j.steps[i])
 		}
 	}
 }

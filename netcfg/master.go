@@ -7,6 +7,7 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
 	"golang.org/x/sys/unix"
 )
@@ -23,6 +24,7 @@ type Master struct {
 	met   bool // a device of this run joins it
 	of    *job // that creates it; nil: it exists
 	set   bool // this run sets its MAC address, which it keeps then
+	pvid  *int // the default PVID of a bridge
 }
 
 // master looks up the master that a device is to join.
@@ -36,7 +38,8 @@ func (ns *Namespace) master(name string) (*Master, error) {
 		return nil, err
 	}
 	ports, err := ns.ports(m.Index)
-	return &Master{Name: m.Name, index: m.Index, kind: m.Kind, mtu: m.MTU, mac: m.MAC, empty: len(ports) == 0}, err
+	return &Master{Name: m.Name, index: m.Index, kind: m.Kind, mtu: m.MTU, mac: m.MAC, empty: len(ports) == 0,
+		pvid: m.Settings[rtnl.VLANDefaultPVID]}, err
 }
 
 // cachedMaster looks up each master once in a run.

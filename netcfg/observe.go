@@ -244,7 +244,7 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 			byIndex[d.masterIndex] = m
 		}
 		if m != nil {
-			d.Master, d.MasterKind = m.Name, m.Kind
+			d.Master, d.MasterKind, d.masterPVID = m.Name, m.Kind, m.Settings[rtnl.VLANDefaultPVID]
 		}
 	}
 	return nil

@@ -12,8 +12,8 @@ func (p *planner) settings(l *Link) {
 	for i, asked := range p.want.Settings {
 		s, have := rtnl.Setting(i), p.have.Settings[i]
 		ofOther := s.OfPort() && (p.joins() || p.have.MasterKind != Bridge)
-		if have == nil && s == rtnl.VLANFiltering { // a new bridge, or a kernel that cannot filter
-			have = new(int)
+		if have == nil && (s == rtnl.VLANFiltering || s == rtnl.VLANDefaultPVID) {
+			have = new(s.New()) // a new bridge, or a kernel that cannot filter
 		}
 		if asked != nil && !ofOther && p.have.byTree[s] == "" && (have == nil || *have != *asked) {
 			l.Settings[i] = asked
@@ -26,11 +26,11 @@ func (p *planner) joins() bool {
 	return p.want.Master != nil && p.want.Master.Name != p.have.Master
 }
 
-// port plans the settings and the VLANs of a port after it has joined its bridge. A new port has only VLAN 1.
+// port plans the settings and the VLANs of a port after it has joined its bridge.
 func (p *planner) port() {
 	have, joins := p.have.VLANs, p.joins()
 	if joins {
-		have = rtnl.NewPort()
+		have = rtnl.NewPort(p.want.Master.pvid)
 		var l Link
 		l.Settings.SetPort(&p.want.Settings)
 		if len(l.Split()) > 0 {

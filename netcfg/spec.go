@@ -154,7 +154,7 @@ func (d *Device) spec(tried []*task) *Spec {
 				s.RemoveRoutes = append(s.RemoveRoutes, step.Route)
 			}
 		case StepMaster:
-			s.Master = &Master{Name: d.Master, index: d.masterIndex}
+			s.Master = &Master{Name: d.Master, index: d.masterIndex, pvid: d.masterPVID}
 			s.portOf(d)
 		case StepAddVLAN, StepRemoveVLAN:
 			s.portOf(d)
@@ -182,7 +182,7 @@ func (d *Device) whole() *Spec {
 	s.Link = d.link()
 	s.Group = &d.group
 	if d.Master != "" {
-		s.Master = &Master{Name: d.Master, index: d.masterIndex}
+		s.Master = &Master{Name: d.Master, index: d.masterIndex, pvid: d.masterPVID}
 		s.portOf(d)
 	}
 	return s
@@ -222,7 +222,7 @@ func (d *Device) Spec() (s *Spec, more []string) {
 		s.MultiQueue = &d.MultiQueue
 	}
 	s.Settings = d.Settings.Unusual()
-	s.PVID, s.VLANs, more = rtnl.Membership(d.VLANs)
+	s.PVID, s.VLANs, more = rtnl.Membership(d.VLANs, d.masterPVID)
 	more = slices.Concat(d.beyond(), d.others, more)
 	if list := matching(d.Addresses, func(a Address) bool { return !a.Foreign() }); len(list) > 0 {
 		s.Addresses = &list

@@ -102,7 +102,7 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 	case is(unix.ERANGE) && s.link.Settings[rtnl.ForwardDelay] != nil:
 		e.Detail, e.Err = "the bridge has STP, which requires 2 to 30 seconds", nil
 	case is(unix.EOPNOTSUPP) && (s.vlan.ID != 0 || s.link.Settings[rtnl.VLANFiltering] != nil):
-		e.Detail, e.Err = "this kernel does not filter VLANs in bridges", nil
+		e.Cause, e.Err = cause.NoVLANs, nil
 	case s.Kind == StepRename && is(unix.EEXIST):
 		e.Cause, e.Detail = cause.Exists, "another device has that name"
 		e.Fix = fix.Run(fix.Command{Words: []string{"ip", "link", "show", s.name}})
@@ -128,6 +128,16 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 		}
 	case s.Kind == StepAddRoute && is(unix.ENETDOWN):
 		e.Cause = cause.DeviceDown
+	}
+	return e
+}
+
+// notKept returns the error of a step that the kernel accepted and that is left to do. A kernel without VLANs ignores a
+// default PVID.
+func (j *job) notKept(s Step) error {
+	e := &cause.Error{Device: j.Name, What: s.what(), Cause: cause.NotKept}
+	if s.link.Settings[rtnl.VLANDefaultPVID] != nil && j.now != nil && j.now.Settings[rtnl.VLANDefaultPVID] == nil {
+		e.Cause = cause.NoVLANs
 	}
 	return e
 }

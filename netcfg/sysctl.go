@@ -24,11 +24,9 @@ func readSysctls(jobs []*job) {
 // sysctls plans the sysctls, before the device is brought up. Those of a new device are unknown: all are written. They
 // were not read if the caller only compares.
 func (p *planner) sysctls() {
-	if p.have.Index != 0 && p.have.sysctls == nil {
-		return
-	}
+	known := p.have.Index == 0 || p.have.sysctls != nil
 	for _, s := range p.want.Sysctls {
-		if !slices.Contains(p.have.sysctls, s) {
+		if known && !slices.Contains(p.have.sysctls, s) {
 			p.step(phaseSysctl, Step{Kind: StepSysctl, sysctl: s, old: p.have})
 		}
 	}
@@ -38,12 +36,7 @@ func (p *planner) sysctls() {
 func (ns *Namespace) writeSysctls(steps []*task) []error {
 	errs := make([]error, len(steps))
 	for i, s := range steps {
-		verify := func() error { return ns.meant(s) }
-		err := s.sysctl.Write(s.Device, verify)
-		if errors.Is(err, unix.ENOENT) {
-			err = cmp.Or(verify(), err)
-		}
-		if err != nil {
+		if err := s.sysctl.Write(s.Device, func() error { return ns.meant(s) }); err != nil {
 			errs[i] = ns.explainSysctl(s, err)
 		}
 	}
@@ -67,17 +60,11 @@ func (ns *Namespace) meant(s *task) (err error) {
 
 func (ns *Namespace) explainSysctl(s *task, err error) error {
 	e := &cause.Error{Device: s.Device, What: s.what(), Err: err}
-	rounded := sysctl.Rounded("")
+	refused := new(sysctl.Refused)
 	switch {
-	case errors.As(err, &rounded):
-	case errors.Is(err, unix.ENOENT):
-		e.Detail, e.Err = "the device has no such sysctl", nil
-	case errors.Is(err, unix.EROFS):
-		e.Detail, e.Err = "it cannot be changed", nil
+	case errors.As(err, &refused):
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
-	case errors.Is(err, unix.EINVAL):
-		e.Detail = "the kernel does not accept the value"
 	default:
 		return ns.explainStep(s, err)
 	}

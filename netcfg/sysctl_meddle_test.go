@@ -27,12 +27,13 @@ func TestASysctlIsNotWrittenToANamesake(t *testing.T) {
 		for _, key := range []string{"net.ipv4.conf.rp_filter", "net.ipv6.neigh.gc_stale_time"} {
 			t.Run(name+" "+key, func(t *testing.T) {
 				open(t)
+				meddle := meddle
 				ip(t, "link add br0 index 777 type bridge")
 				setting := parsed(t, key)
 				was, _ := setting.Read("br0")
 				err := setting.Write("br0", func() error {
-					for _, line := range meddle {
-						ip(t, line)
+					for ; len(meddle) > 0; meddle = meddle[1:] {
+						ip(t, meddle[0])
 					}
 					return nil
 				})

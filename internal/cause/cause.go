@@ -37,6 +37,7 @@ const (
 	NoNames                // the name service does not answer
 	NoMaster               // no device has the master's name
 	NoPort                 // the master takes no ports
+	NoVLANs                // the kernel does not filter VLANs in bridges
 	TunInBridge            // a bridge accepts taps only
 	TunHasNoMAC            // a tun has no MAC address
 	MTUBounds              // the MTU is outside the mode's bounds
@@ -82,6 +83,7 @@ var causes = [...]struct {
 	NoNames:       {means: "the name service does not answer"},
 	NoMaster:      {means: "no such device"},
 	NoPort:        {"accepts no devices", sentence("a master is a bridge or a VRF")},
+	NoVLANs:       {means: "this kernel does not filter VLANs in bridges"},
 	TunInBridge: {"a bridge needs Ethernet frames, and a tun carries none",
 		sentence("only a tap can join a bridge")},
 	TunHasNoMAC: {"a tun has no MAC address", sentence("leave it out, or use a tap")},

@@ -168,7 +168,7 @@ func (h *host) run(l *standin.Line) error {
 		}
 	case standin.Filters:
 		if d := h.device(l.Name); d != nil {
-			return d.filter(l)
+			return d.filter(l, h)
 		}
 	case standin.Changes:
 		return h.changes(l)

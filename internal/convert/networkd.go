@@ -146,7 +146,7 @@ func (d *device) networkd(e *setting) {
 var networkdBridge = map[string]string{
 	"STP": "stp", "ForwardDelaySec": "forward_delay", "AgeingTimeSec": "ageing", "VLANFiltering": "vlan_filtering",
 	"MulticastSnooping": "multicast_snooping", "HelloTimeSec": "hello_time", "MaxAgeSec": "max_age",
-	"Priority": "priority", "DefaultPVID": "default_pvid",
+	"Priority": "priority", "DefaultPVID": "vlan_default_pvid",
 }
 
 // bridge sets the properties of a bridge.
@@ -160,7 +160,11 @@ func (u *unit) bridge(b *bridge, main *section) {
 	if s := u.section("Bridge"); s != nil {
 		for _, e := range s.entries {
 			if name := networkdBridge[e.key]; name != "" {
-				b.set(name, e.value)
+				value := e.value
+				if e.key == "DefaultPVID" && value == "none" {
+					value = "0"
+				}
+				b.set(name, value)
 				e.said()
 			}
 		}

@@ -121,7 +121,8 @@ func (p *profile) bridge(b *bridge) {
 	}
 	for _, e := range s.entries {
 		switch e.key {
-		case "stp", "forward-delay", "vlan-filtering", "multicast-snooping", "hello-time", "max-age", "priority":
+		case "stp", "forward-delay", "vlan-filtering", "vlan-default-pvid", "multicast-snooping",
+			"hello-time", "max-age", "priority":
 			b.set(strings.ReplaceAll(e.key, "-", "_"), e.value)
 			e.said()
 		case "ageing-time":

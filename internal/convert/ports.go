@@ -57,11 +57,27 @@ func (h *host) moves(port string) bool {
 }
 
 // filter adds or removes VLANs of a port.
-func (d *device) filter(l *standin.Line) error {
+func (d *device) filter(l *standin.Line, h *host) error {
 	v := l.VLAN
 	return change(&d.Spec, func(s *netcfg.Spec) error {
+		if s.PVID == nil && s.Master != nil {
+			s.PVID = h.bridge(s.Master.Name).defaultPVID()
+		}
 		return filterPort(s, v.First, v.Last, v.PVID, v.Untagged, v.Remove)
 	})
+}
+
+// defaultPVID returns the VLAN of a new port of the bridge, or nil if the bridge has no setting for it.
+func (b *bridge) defaultPVID() *int {
+	if b == nil {
+		return nil
+	}
+	for _, o := range b.Options {
+		if n, err := strconv.Atoi(o.Value); o.Name == "vlan_default_pvid" && err == nil {
+			return &n
+		}
+	}
+	return nil
 }
 
 // filterPort adds a range of VLANs to a port, or removes it. A new port is in VLAN 1, untagged.

@@ -107,6 +107,9 @@ func (h *host) attribute(name, attribute, value string) error {
 		words = append(words, "alias", value)
 	case folder == "bridge/":
 		key = strings.ReplaceAll(key, "multicast_", "mcast_")
+		if key == "default_pvid" {
+			key = "vlan_default_pvid"
+		}
 		words = append(words, "type", "bridge", key, value)
 	case folder == "brport/":
 		words = append(words, "type", "bridge_slave", key, value)

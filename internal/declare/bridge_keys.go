@@ -29,6 +29,7 @@ var bridgeKeys = []key{
 	settingKey("forward_delay", rtnl.ForwardDelay),
 	settingKey("ageing", rtnl.Ageing),
 	settingKey("vlan_filtering", rtnl.VLANFiltering),
+	settingKey("vlan_default_pvid", rtnl.VLANDefaultPVID),
 	settingKey("multicast_snooping", rtnl.MulticastSnooping),
 	listKey("ports", parsePort, func(d *Declaration, list []portName) {
 		for _, name := range list {

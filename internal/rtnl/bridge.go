@@ -20,6 +20,7 @@ const (
 	ForwardDelay
 	Ageing
 	VLANFiltering
+	VLANDefaultPVID
 	MulticastSnooping
 
 	Isolated
@@ -50,6 +51,7 @@ var settingTable = [settings]struct {
 	ForwardDelay:      {"forward_delay", nl.IFLA_BR_FORWARD_DELAY, 4, 100, 0, 30, 1500},
 	Ageing:            {"ageing_time", nl.IFLA_BR_AGEING_TIME, 4, 100, 0, 1_000_000, 30000},
 	VLANFiltering:     {"vlan_filtering", nl.IFLA_BR_VLAN_FILTERING, 1, 1, 0, 1, 0},
+	VLANDefaultPVID:   {"vlan_default_pvid", nl.IFLA_BR_VLAN_DEFAULT_PVID, 2, 1, 0, 4094, 1},
 	MulticastSnooping: {"mcast_snooping", nl.IFLA_BR_MCAST_SNOOPING, 1, 1, 0, 1, 1},
 	Isolated:          {"isolated", nl.IFLA_BRPORT_ISOLATED, 1, 1, 0, 1, 0},
 	Learning:          {"learning", nl.IFLA_BRPORT_LEARNING, 1, 1, 0, 1, 1},
@@ -84,6 +86,9 @@ func (s Setting) usual(value int) bool {
 	}
 	return value == settingTable[s].usual
 }
+
+// New returns the value of a setting that is not reported: that of a new bridge or port.
+func (s Setting) New() int { return settingTable[s].usual }
 
 // Unusual returns the settings that a new bridge or port does not have.
 func (l Settings) Unusual() Settings {

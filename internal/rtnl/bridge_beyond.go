@@ -33,7 +33,6 @@ var bridgeOthers = []otherSetting{
 	{unix.IFLA_BR_MAX_AGE, "max_age", []uint64{2000}},
 	{unix.IFLA_BR_PRIORITY, "priority", []uint64{0x8000}},
 	{unix.IFLA_BR_GROUP_FWD_MASK, "group_fwd_mask", []uint64{0}},
-	{unix.IFLA_BR_VLAN_DEFAULT_PVID, "vlan_default_pvid", []uint64{1}},
 	{unix.IFLA_BR_VLAN_STATS_ENABLED, "vlan_stats_enabled", []uint64{0}},
 	{unix.IFLA_BR_VLAN_STATS_PER_PORT, "vlan_stats_per_port", []uint64{0}},
 	{unix.IFLA_BR_MCAST_ROUTER, "mcast_router", []uint64{1}},

@@ -99,11 +99,18 @@ func (p *Port) unmarshalVLANs(spec []byte) {
 	}
 }
 
-// newPort are the VLANs of a new port.
-var newPort = []VLAN{{ID: 1, PVID: true, Untagged: true}}
-
-// NewPort returns the VLANs of a new port.
-func NewPort() []VLAN { return slices.Clone(newPort) }
+// NewPort returns the VLANs of a new port of a bridge with this default PVID: 0 is none, and nil is that of a new
+// bridge.
+func NewPort(pvid *int) []VLAN {
+	id := VLANDefaultPVID.New()
+	if pvid != nil {
+		id = *pvid
+	}
+	if id == 0 {
+		return []VLAN{}
+	}
+	return []VLAN{{ID: uint16(id), PVID: true, Untagged: true}}
+}
 
 // Members returns the VLANs of a port that has those of have, with another PVID and other tagged VLANs. Nil leaves them
 // as they are; a PVID of 0 is none.
@@ -127,9 +134,10 @@ func Members(have []VLAN, pvid *int, tagged *[]int) (all []VLAN) {
 }
 
 // Membership returns the PVID and the tagged VLANs that make a new port have the VLANs of a list, nil if they are those
-// of a new port or if the list is nil. Odd says in sentences which VLANs are only one of PVID and untagged.
-func Membership(list []VLAN) (pvid *int, tagged *[]int, odd []string) {
-	if list == nil || slices.Equal(list, newPort) {
+// of a new port of a bridge with this default PVID, or if the list is nil. Odd says in sentences which VLANs are only
+// one of PVID and untagged.
+func Membership(list []VLAN, ofBridge *int) (pvid *int, tagged *[]int, odd []string) {
+	if list == nil || slices.Equal(list, NewPort(ofBridge)) {
 		return nil, nil, nil
 	}
 	pvid = new(int)

@@ -1,6 +1,7 @@
 package sysctl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -78,9 +79,34 @@ func ReadAll(settings []Setting, device string) []Setting {
 
 // Write changes the value of a device in the thread's network namespace, after verify has found that the device still
 // has the name. The file is open by then. The kernel writes to no other device through it, and fails with ENOENT if the
-// device was deleted or renamed. The error is also fs.ErrNotExist if the device has no such sysctl, EROFS if nobody may
-// change it, and a [Rounded] if the kernel keeps a near value.
+// device was deleted or renamed. The error is that of verify, that of the kernel, or a [*Refused].
 func (s Setting) Write(device string, verify func() error) error {
+	err := s.write(device, verify)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return cmp.Or(verify(), error(&Refused{"the device has no such sysctl", err}))
+	case errors.Is(err, unix.EROFS):
+		return &Refused{"it cannot be changed", err}
+	case errors.Is(err, unix.EINVAL):
+		return &Refused{"the kernel does not accept the value: " + err.Error(), err}
+	}
+	return err
+}
+
+// A Refused is the error of a sysctl that a device does not have, that nobody may change, or whose value the kernel
+// does not keep.
+type Refused struct {
+	text string
+	err  error // of the kernel; nil: it keeps another value
+}
+
+// Error returns the reason.
+func (r *Refused) Error() string { return r.text }
+
+// Unwrap returns the kernel's error.
+func (r *Refused) Unwrap() error { return r.err }
+
+func (s Setting) write(device string, verify func() error) error {
 	f, err := files.Open(s.path(device), os.O_WRONLY, 0)
 	if info, missing := os.Stat(s.path(device)); err != nil && missing == nil && info.Mode()&0o222 == 0 {
 		return unix.EROFS
@@ -101,20 +127,13 @@ func (s Setting) Write(device string, verify func() error) error {
 		return bare(err)
 	}
 	if now, ok := s.Read(device); ok && s.near(now) {
-		return Rounded(now.Value)
+		return &Refused{text: "the kernel rounds it to " + now.Value + ": write " + now.Value}
 	}
 	return nil
 }
 
-// Rounded is the error of a time that the kernel keeps in ticks of its clock. It is the value that the kernel has.
-type Rounded string
-
-// Error names the value that the kernel has, and keeps if it is written.
-func (r Rounded) Error() string {
-	return "the kernel rounds it to " + string(r) + ": write " + string(r)
-}
-
-// near reports whether two values differ by at most a tick of the slowest clock, 10 milliseconds.
+// near reports whether two values differ by at most a tick of the slowest clock, 10 milliseconds: the kernel keeps a
+// time in ticks.
 func (s Setting) near(now Setting) bool {
 	const tick = 10
 	asked, err := strconv.Atoi(s.Value)
