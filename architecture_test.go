@@ -91,7 +91,7 @@ var importers = map[string][]string{
 	module + "internal/doctor":   {"commands"},
 	module + "internal/driver": {"commands", "internal/evidence", "internal/standin", "internal/users",
 		"internal/watch", "netcfg"},
-	module + "internal/evidence": {"internal/doctor", "internal/trace"},
+	module + "internal/evidence": {"commands", "internal/doctor", "internal/trace"},
 	module + "internal/files":    {"commands", "internal/", "netcfg"},
 	module + "internal/firewall": {"internal/doctor"},
 	module + "internal/fix":      {"commands", "internal/", "netcfg"},

@@ -69,7 +69,7 @@ func (o *exportOptions) run(names []string) error {
 		spec, more := d.Spec()
 		spec.Sysctls = e.usual.Changed(d.Name)
 		print(e, d, spec)
-		for _, text := range more {
+		for _, text := range append(more, e.left[d.Index]...) {
 			e.comment(d, text)
 		}
 	}
@@ -80,7 +80,8 @@ func (o *exportOptions) run(names []string) error {
 type exporter struct {
 	*bufio.Writer
 	usual sysctl.Usual
-	more  bool // something was printed
+	left  map[int][]string // of bridges and their ports, by their index
+	more  bool             // something was printed
 }
 
 // separate begins a device with an empty line, except the first.

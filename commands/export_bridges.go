@@ -32,6 +32,9 @@ func (o *exportOptions) bridges(
 	if err != nil {
 		return nil, err
 	}
+	if e.left, err = leftOfBridges(links); err != nil {
+		return nil, err
+	}
 	known := map[string]bool{}
 	made := func(l *netcfg.Device) bool { // also without a port that is exported
 		return len(names) == 0 && l.Kind == netcfg.Bridge && state.Run.BridgeOf(identity, l.Name, l.Index) != nil
@@ -88,8 +91,13 @@ func (o *exportOptions) bridge(
 	spec.MoveAddresses = was != nil && was.Moves
 	e.separate()
 	e.bridge(o.format, spec)
+	for _, port := range links { // TUN/TAP devices are exported themselves
+		if port == l || port.MasterIndex() == l.Index && port.Kind != "tun" {
+			more = append(more, e.left[port.Index]...)
+		}
+	}
 	for _, text := range more {
-		fmt.Fprintf(e, "# %s: %s\n", words.Escape(l.Name), words.Escape(text))
+		e.comment(l, text)
 	}
 	return nil
 }

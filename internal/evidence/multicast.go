@@ -1,12 +1,14 @@
 package evidence
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
@@ -17,13 +19,18 @@ const (
 	mdbEntryInfo = 1 // MDBA_MDB_ENTRY_INFO
 	mdbEntrySize = 28
 	mdbTimer     = 1 // MDBA_MDB_EATTR_TIMER
+	mdbSource    = 4 // MDBA_MDB_EATTR_SOURCE
 	querierIPv6  = 4 // BRIDGE_QUERIER_IPV6_ADDRESS
 )
 
 // A Group is an entry of a bridge's multicast database: a group that hosts behind a port have joined.
 type Group struct {
-	Bridge, Port int // the indexes of the links
-	To           netip.Addr
+	Bridge, Port int           // the indexes of the links
+	To           netip.Addr    // invalid if the group is a MAC address
+	MAC          link.MAC      // nil if the group is an IP address
+	Source       netip.Addr    // whose packets the entry is for; invalid: those of any
+	VLAN         uint16        // 0: none
+	Permanent    bool          // the entry was configured
 	Left         time.Duration // until the entry expires, if no host reports the group again; 0: never
 }
 
@@ -66,10 +73,13 @@ func decodeGroups(bridge int, body []byte) (all []Group) {
 
 // decodeGroup reads a struct br_mdb_entry and the attributes behind it.
 func decodeGroup(bridge int, info []byte) Group {
-	g := Group{Bridge: bridge, Port: int(rtnl.Uint32(info))}
+	g := Group{Bridge: bridge, Port: int(rtnl.Uint32(info)), Permanent: info[4] != 0, VLAN: rtnl.Uint16(info[6:])}
 	for kind, value := range rtnl.Attributes(info[mdbEntrySize:]) {
-		if kind == mdbTimer && len(value) >= 4 {
+		switch {
+		case kind == mdbTimer && len(value) >= 4:
 			g.Left = time.Duration(rtnl.Uint32(value)) * clockTick
+		case kind == mdbSource:
+			g.Source, _ = netip.AddrFromSlice(value)
 		}
 	}
 	switch kind := info[24:26]; {
@@ -77,8 +87,25 @@ func decodeGroup(bridge int, info []byte) Group {
 		g.To = netip.AddrFrom4([4]byte(info[8:12]))
 	case kind[0] == 0x86 && kind[1] == 0xdd:
 		g.To = netip.AddrFrom16([16]byte(info[8:24]))
+	default:
+		g.MAC = append(link.MAC{}, info[8:14]...)
 	}
 	return g
+}
+
+// Words returns the group as bridge mdb add accepts it.
+func (g Group) Words() string {
+	words := "grp " + g.To.String()
+	if g.MAC != nil {
+		words = "grp " + g.MAC.String()
+	}
+	if g.Source.IsValid() {
+		words += " src " + g.Source.String()
+	}
+	if g.VLAN != 0 {
+		words += fmt.Sprintf(" vid %d", g.VLAN)
+	}
+	return words
 }
 
 // unmarshalProperties reads who asks hosts for their groups, and the link-local groups that the bridge forwards, from a

@@ -43,11 +43,11 @@ func (n Neighbour) Permanent() bool { return n.State&unix.NUD_PERMANENT != 0 }
 
 // Static reports whether an entry of a forwarding database was configured, not learned.
 func (n Neighbour) Static() bool {
-	return n.State&(unix.NUD_NOARP|unix.NUD_PERMANENT) != 0 || n.sticky()
+	return n.State&(unix.NUD_NOARP|unix.NUD_PERMANENT) != 0 || n.Sticky()
 }
 
-// sticky reports whether the entry stays although frames of its address come from another port.
-func (n Neighbour) sticky() bool { return n.Flags&ntfSticky != 0 }
+// Sticky reports whether the entry stays although frames of its address come from another port.
+func (n Neighbour) Sticky() bool { return n.Flags&ntfSticky != 0 }
 
 // Neighbours returns the neighbour table of a link, of both families.
 func (h *Host) Neighbours(index int) []Neighbour {
