@@ -58,6 +58,9 @@ func (o *changeOptions) provision(
 	return run.execute(ctx, changes, options)
 }
 
+// setPrefix precedes the name of a set in the place of the operands of a record.
+const setPrefix = "set "
+
 // recall reads the memory of earlier runs with the same operands.
 func (r *provision) recall(operands []string) error {
 	namespace, err := r.namespace.Identity()
@@ -69,7 +72,7 @@ func (r *provision) recall(operands []string) error {
 		return err
 	}
 	if r.set != "" {
-		paths = []string{"set " + r.set} // neither a path nor standard input
+		paths = []string{setPrefix + r.set} // neither a path nor standard input
 	}
 	memory, warning, err := state.Run.Recall(paths, namespace)
 	if warning != "" {

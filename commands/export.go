@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/declare"
+	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/internal/sysctl"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -80,6 +81,7 @@ func (o *exportOptions) run(names []string) error {
 type exporter struct {
 	*bufio.Writer
 	usual sysctl.Usual
+	made  map[state.Created]state.Creation
 	left  map[int][]string // of bridges and their ports, by their index
 	more  bool             // something was printed
 }

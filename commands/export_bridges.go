@@ -35,9 +35,10 @@ func (o *exportOptions) bridges(
 	if e.left, err = leftOfBridges(links); err != nil {
 		return nil, err
 	}
+	e.made = state.Run.Creations(identity)
 	known := map[string]bool{}
 	made := func(l *netcfg.Device) bool { // also without a port that is exported
-		return len(names) == 0 && l.Kind == netcfg.Bridge && state.Run.BridgeOf(identity, l.Name, l.Index) != nil
+		return len(names) == 0 && l.Kind == netcfg.Bridge && e.creation(l).Bridge != nil
 	}
 	for _, d := range devices {
 		if !d.Persist || d.Master == "" || known[d.Master] {
@@ -47,7 +48,7 @@ func (o *exportOptions) bridges(
 		asked := o.withBridges || o.format == "" || o.format == "toml"
 		at := slices.IndexFunc(links, func(l *netcfg.Device) bool { return l.Index == d.MasterIndex() })
 		if d.MasterKind == netcfg.Bridge && at >= 0 && (asked || made(links[at])) {
-			if err := o.bridge(e, ns, identity, links[at], links); err != nil {
+			if err := o.bridge(e, ns, links[at], links); err != nil {
 				return nil, err
 			}
 			continue
@@ -62,7 +63,7 @@ func (o *exportOptions) bridges(
 	for _, l := range links {
 		named := slices.ContainsFunc(missing, func(err error) bool { return isAbout(err, l) })
 		if !known[l.Name] && (named || made(l)) {
-			if err := o.bridge(e, ns, identity, l, links); err != nil {
+			if err := o.bridge(e, ns, l, links); err != nil {
 				return nil, err
 			}
 		}
@@ -78,16 +79,21 @@ func isAbout(err error, l *netcfg.Device) bool {
 		(e.Device == l.Name || slices.Contains(l.AltNames, e.Device))
 }
 
+// creation returns what is recorded of a device.
+func (e *exporter) creation(l *netcfg.Device) state.Creation {
+	return e.made[state.Created{Name: l.Name, Index: l.Index}]
+}
+
 // bridge prints a bridge.
 func (o *exportOptions) bridge(
-	e *exporter, ns *netcfg.Namespace, identity string, l *netcfg.Device, links []*netcfg.Device,
+	e *exporter, ns *netcfg.Namespace, l *netcfg.Device, links []*netcfg.Device,
 ) error {
 	spec, more, err := likeBridge(ns, l, links)
 	if err != nil || spec == nil {
 		return err
 	}
 	spec.Sysctls = e.usual.Changed(l.Name)
-	was := state.Run.BridgeOf(identity, l.Name, l.Index)
+	was := e.creation(l).Bridge
 	spec.MoveAddresses = was != nil && was.Moves
 	e.separate()
 	e.bridge(o.format, spec)

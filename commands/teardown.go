@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/state"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -58,12 +61,12 @@ func (o *teardownOptions) run(operands []string) error {
 				r.say("the files have mistakes; the devices that apply created are deleted nevertheless")
 			}
 			strangers, err := r.strangers(declared)
-			changes := r.remembered(o.force, declared)
+			changes, others := r.remembered(o.force, declared), r.creations(strangers)
 			for _, d := range strangers {
 				if o.force && d.Kind == "tun" {
 					changes = append(changes, removal(d.Name, d.Index, true))
 				} else {
-					r.keep(d)
+					r.keep(d, others[state.Created{Name: d.Name, Index: d.Index}].Operands)
 				}
 			}
 			return changes, err
@@ -142,6 +145,14 @@ func (r *provision) strangers(declared []declare.Declaration) ([]*netcfg.Device,
 	}), err
 }
 
+// creations returns the records of other operands, if there are strangers.
+func (r *provision) creations(strangers []*netcfg.Device) map[state.Created]state.Creation {
+	if identity, err := r.namespace.Identity(); err == nil && len(strangers) > 0 {
+		return state.Run.Creations(identity)
+	}
+	return nil
+}
+
 // declaredBridge reports whether the device is a bridge that is declared as one.
 func declaredBridge(declared []declare.Declaration, d *netcfg.Device) bool {
 	return d.Kind == netcfg.Bridge && slices.ContainsFunc(declared, func(o declare.Declaration) bool {
@@ -150,12 +161,44 @@ func declaredBridge(declared []declare.Declaration, d *netcfg.Device) bool {
 }
 
 // keep reports that a device is not deleted.
-func (r *provision) keep(d *netcfg.Device) {
-	why := "apply did not create it"
-	how := ": it is kept, --force deletes it"
-	if d.Kind == netcfg.Bridge {
-		how = ": it is kept"
+func (r *provision) keep(d *netcfg.Device, other []string) {
+	why, by := "apply did not create it", []string{}
+	if other != nil {
+		operands := operandWords(other)
+		why = strings.TrimSpace("apply "+operands) + " created it"
+		if by = []string{strings.TrimSpace("tunadm teardown " + r.netnsWords() + operands)}; operands == "" {
+			why = "apply without operands created it"
+		}
+	}
+	if d.Kind != netcfg.Bridge {
+		by = append(by, "--force")
+	}
+	how := ": it is kept"
+	if len(by) > 0 {
+		how += ", " + strings.Join(by, " or ") + " deletes it"
 	}
 	r.sayOf(d.Name, "warning: "+why+how)
 	r.kept = append(r.kept, jsonResult{Device: d.Name, Result: "kept", Steps: toSteps(nil), Error: &why})
+}
+
+// operandWords returns the operands of a record as they are typed, "" for the default files.
+func operandWords(recorded []string) string {
+	if usual, err := declare.Absolute(nil); err == nil && slices.Equal(recorded, usual) {
+		return ""
+	}
+	if name, isSet := strings.CutPrefix(recorded[0], setPrefix); isSet {
+		return "--set " + words.Quote(name)
+	}
+	all := make([]string, len(recorded))
+	for i, operand := range recorded {
+		all[i] = words.Quote(operand)
+	}
+	return strings.Join(all, " ")
+}
+
+func (r *provision) netnsWords() string {
+	if r.netns == "" {
+		return ""
+	}
+	return "--netns " + words.Quote(r.netns) + " "
 }
