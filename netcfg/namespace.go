@@ -40,7 +40,7 @@ type Namespace struct {
 	features features // the features that this kernel has, of those that are used
 }
 
-// features are interfaces of kernels newer than Linux 5.10 that have a substitute.
+// features are interfaces that have a substitute, of kernels newer than Linux 5.10 or not for all programs.
 type features uint8
 
 const (
@@ -48,8 +48,9 @@ const (
 	queueCount                       // the queues of a single-queue device by ethtool, Linux 6.9
 	netnsCookie                      // SO_NETNS_COOKIE, Linux 5.14
 	liveRename                       // rename a device that is up, Linux 6.2
+	ownDelay                         // the forward delay of a bridge under another root, not for some 32-bit programs
 
-	allFeatures = noCarrier | queueCount | netnsCookie | liveRename
+	allFeatures = noCarrier | queueCount | netnsCookie | liveRename | ownDelay
 )
 
 // Open enters the network namespace ns and opens it; "" is the current one. A text with a slash is a path; another text

@@ -66,6 +66,7 @@ func (ns *Namespace) AnyLink(index int, name string) (*Device, error) {
 	if err := ns.readMasters(found); err != nil {
 		return nil, err
 	}
+	ns.readOwnDelay(found[0])
 	return found[0], ns.ReadAddresses(found)
 }
 

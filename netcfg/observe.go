@@ -114,6 +114,7 @@ func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device,
 		}
 	}
 	for _, d := range ours {
+		ns.readOwnDelay(d)
 		if d.Kind == "tun" && !d.MultiQueue {
 			d.Queues = ns.SingleQueue(d)
 		}

@@ -3,8 +3,8 @@ package netcfg
 import (
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/rtnl"
-	"golang.org/x/sys/unix"
 )
 
 // settings plans the settings of a bridge, or those of a port whose master stays the same.
@@ -53,33 +53,28 @@ func (p *planner) port() {
 	}
 }
 
-// readVLANs fills in the VLANs of the ports of bridges. They are nil if the kernel does not filter VLANs: if no port or
-// bridge has one.
+// readVLANs fills in the VLANs of the ports of bridges. They are nil if the kernel does not filter VLANs.
 func (ns *Namespace) readVLANs(devices []*Device) error {
-	byIndex := map[int]*Device{}
-	for _, d := range devices {
-		if d.MasterKind == Bridge {
-			byIndex[d.Index] = d
-		}
-	}
-	if len(byIndex) == 0 {
+	ports := matching(devices, func(d *Device) bool { return d.MasterKind == Bridge })
+	if len(ports) == 0 {
 		return nil
 	}
-	filters := false
-	_, err := rtnl.Dump(ns.socket, rtnl.AskBridgePorts(), func(body []byte) (p rtnl.Port, ok bool) {
-		if p.Unmarshal(body) && byIndex[p.Index] != nil {
-			byIndex[p.Index].VLANs = p.VLANs
+	vlans, err := rtnl.PortVLANs(ns.socket)
+	for _, d := range ports {
+		if vlans != nil {
+			d.VLANs = append([]rtnl.VLAN{}, vlans[d.Index]...)
 		}
-		filters = filters || len(p.VLANs) > 0
-		return p, false
-	})
-	for _, d := range byIndex {
-		if filters && d.VLANs == nil {
-			d.VLANs = []rtnl.VLAN{}
-		}
-	}
-	if err == unix.EOPNOTSUPP {
-		return nil
 	}
 	return err
+}
+
+// readOwnDelay reads the delay of a bridge for which netlink reports that of the root of the spanning tree.
+func (ns *Namespace) readOwnDelay(d *Device) {
+	if d.byTree[rtnl.ForwardDelay] == "" || ns.features&ownDelay == 0 {
+		return
+	}
+	if delay, err := driver.ForwardDelay(ns.socket.FD(), d.Name); err == nil {
+		d.Settings[rtnl.ForwardDelay] = &delay
+		delete(d.byTree, rtnl.ForwardDelay)
+	}
 }

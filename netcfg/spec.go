@@ -223,7 +223,7 @@ func (d *Device) Spec() (s *Spec, more []string) {
 	}
 	s.Settings = d.Settings.Unusual()
 	s.PVID, s.VLANs, more = rtnl.Membership(d.VLANs, d.masterPVID)
-	more = slices.Concat(d.beyond(), d.others, more)
+	more = slices.Concat(d.beyond(), rtnl.LeftByTree(d.byTree), d.others, more)
 	if list := matching(d.Addresses, func(a Address) bool { return !a.Foreign() }); len(list) > 0 {
 		s.Addresses = &list
 		for _, a := range list {

@@ -80,15 +80,20 @@ func featureCount(socket int, name string) int {
 
 // ethtool does one request of ethtool's ioctl, which writes its answer to value.
 func ethtool(socket int, name string, value []byte) error {
+	return deviceRequest(socket, name, unix.SIOCETHTOOL, unsafe.Pointer(&value[0]))
+}
+
+// deviceRequest does an ioctl of a network device that reads and writes what data points to.
+func deviceRequest(socket int, name string, number uintptr, data unsafe.Pointer) error {
 	request := struct {
 		name [unix.IFNAMSIZ]byte
 		data unsafe.Pointer
 		_    [16]byte
-	}{data: unsafe.Pointer(&value[0])}
+	}{data: data}
 	copy(request.name[:unix.IFNAMSIZ-1], name)
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCETHTOOL,
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), number,
 		uintptr(unsafe.Pointer(&request)))
-	runtime.KeepAlive(value)
+	runtime.KeepAlive(data)
 	if errno != 0 {
 		return errno
 	}

@@ -101,9 +101,14 @@ func (l *Link) unmarshalTree(data []byte) {
 	if changes && l.Settings.Value(Ageing) == 2*l.Settings.Value(ForwardDelay) {
 		l.ByTree[Ageing] = "the spanning tree changes it for some seconds"
 	}
-	for _, s := range slices.Sorted(maps.Keys(l.ByTree)) {
-		l.leave(s.String() + ": " + l.ByTree[s])
+}
+
+// LeftByTree returns sentences about the settings that Link.ByTree has.
+func LeftByTree(reasons map[Setting]string) (all []string) {
+	for _, s := range slices.Sorted(maps.Keys(reasons)) {
+		all = append(all, "left out: "+s.String()+": "+reasons[s])
 	}
+	return all
 }
 
 // Configured returns the settings without those that the spanning tree determines.

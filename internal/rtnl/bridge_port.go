@@ -45,6 +45,24 @@ func AskBridgePorts() *nl.NetlinkRequest {
 		nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(nl.RTEXT_FILTER_BRVLAN)))
 }
 
+// PortVLANs returns the VLANs of all ports of bridges by the index of the link. The map is nil if the kernel does not
+// filter VLANs: if no port or bridge has one.
+func PortVLANs(s *Socket) (all map[int][]VLAN, err error) {
+	_, err = Dump(s, AskBridgePorts(), func(body []byte) (p Port, ok bool) {
+		if p.Unmarshal(body) && len(p.VLANs) > 0 {
+			if all == nil {
+				all = map[int][]VLAN{}
+			}
+			all[p.Index] = p.VLANs
+		}
+		return p, false
+	})
+	if err == unix.EOPNOTSUPP {
+		return nil, nil
+	}
+	return all, err
+}
+
 // Unmarshal reads the body of a message. It returns false if the body is too short for a header.
 func (p *Port) Unmarshal(body []byte) bool {
 	if len(body) < unix.SizeofIfInfomsg {
