@@ -190,14 +190,19 @@ func (ns *Namespace) ports(master int) ([]*Device, error) {
 	})
 }
 
-// keepUsed fails the deletion of bridges with a port that stays and that the change does not name. If an undo may have
-// to re-create the bridges, it reads their ports.
+// keepUsed fails the deletion of bridges with a port that stays and that the change does not name. It reads the ports
+// that an undo may have to restore: of bridges that it may have to re-create, and of those with another default PVID,
+// with which the kernel changes the VLANs of ports.
 func (ns *Namespace) keepUsed(jobs []*job, o Options) {
 	going := map[int]bool{}
 	for _, j := range jobs {
 		going[j.index] = j.err == nil && j.Want == nil
 	}
+	ofPorts := func(s Step) bool { return s.link.Settings[rtnl.VLANDefaultPVID] != nil }
 	for _, j := range jobs {
+		if j.err == nil && j.before != nil && slices.ContainsFunc(j.steps, ofPorts) {
+			j.ports, j.err = ns.wholePorts(j.before)
+		}
 		if j.err == nil && j.Want == nil && j.before != nil && j.before.Kind == Bridge {
 			if j.err = ns.busyBridge(j.before, j.Ports, going); j.err == nil && o.Atomic {
 				j.ports, j.err = ns.wholePorts(j.before)
@@ -260,10 +265,18 @@ func (ns *Namespace) wholePorts(bridge *Device) ([]*Device, error) {
 	return ports, cmp.Or(err, ns.readVLANs(ports))
 }
 
-// rejoin makes the ports of a deleted bridge join it again when an undo has re-created it: in the job of the undo that
-// changes the port, or in a new one, which it returns. The kernel numbers ports in the order in which they join.
-func (j *job) rejoin(bridge *job, back, failed []*job) (more []*job) {
+// rejoin makes the ports of a deleted bridge join it again when an undo has re-created it, and restores the VLANs of
+// the ports of another one, without those that have moved to another bridge: in the job of the undo that changes the
+// port, or in a new one, which it returns. The kernel numbers ports in the order in which they join.
+func (j *job) rejoin(bridge *job, back, failed, all []*job) (more []*job) {
 	for i, p := range j.ports {
+		moved := func(k *job) bool {
+			return k.err == nil && k.before != nil && k.before.Index == p.Index &&
+				slices.ContainsFunc(k.tried, func(t *task) bool { return t.Kind == StepMaster })
+		}
+		if !j.deleted && slices.ContainsFunc(all, moved) {
+			continue
+		}
 		at := slices.IndexFunc(failed, func(k *job) bool { return k.before != nil && k.before.Index == p.Index })
 		u := &job{Change: Change{Name: p.Name, Expect: PresentOrNot, Kind: p.kindOf()}, index: p.Index, back: true,
 			want: &Spec{Name: p.Name, Kind: p.kindOf(), undo: true}}

@@ -32,7 +32,7 @@ type job struct {
 	halted bool      // a step on which the others depend failed in this round
 	bridge *job      // of a bridge with which this one fails; nil: none
 	gives  []Route   // of a bridge that is deleted: the routes that go to its heir
-	ports  []*Device // of a bridge that is deleted in an atomic run: they join it again in an undo
+	ports  []*Device // of a bridge, as they were: its undo restores them
 	left   bool      // a port that does not exist yet, and is left out
 	turn   int       // of a port that joins a re-created bridge again
 }

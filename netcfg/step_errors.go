@@ -97,7 +97,7 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 	case is(unix.EPERM) && s.link.TxQueueLen != nil && surroundings.MayConfigure():
 		e.Cause, e.Detail = cause.NoMemory, "the kernel has no memory for the queue of the attached program"
 		e.Fix = fix.Sentence("choose a shorter queue, such as 1000")
-	case is(unix.EPERM):
+	case is(unix.EPERM), s.Kind == StepSysctl && is(unix.EACCES):
 		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
 	case is(unix.ERANGE) && s.link.Settings[rtnl.ForwardDelay] != nil:
 		e.Detail, e.Err = "the bridge has STP, which requires 2 to 30 seconds", nil

@@ -2,13 +2,10 @@ package netcfg
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
-	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/sysctl"
-	"golang.org/x/sys/unix"
 )
 
 // readSysctls fills in the present values of the sysctls that the changes ask for.
@@ -37,7 +34,7 @@ func (ns *Namespace) writeSysctls(steps []*task) []error {
 	errs := make([]error, len(steps))
 	for i, s := range steps {
 		if err := s.sysctl.Write(s.Device, func() error { return ns.meant(s) }); err != nil {
-			errs[i] = ns.explainSysctl(s, err)
+			errs[i] = ns.explainStep(s, err)
 		}
 	}
 	return errs
@@ -56,17 +53,4 @@ func (ns *Namespace) meant(s *task) (err error) {
 		return cause.Vanished(s.Device)
 	}
 	return err
-}
-
-func (ns *Namespace) explainSysctl(s *task, err error) error {
-	e := &cause.Error{Device: s.Device, What: s.what(), Err: err}
-	refused := new(sysctl.Refused)
-	switch {
-	case errors.As(err, &refused):
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
-	default:
-		return ns.explainStep(s, err)
-	}
-	return e
 }

@@ -97,8 +97,8 @@ func (ns *Namespace) undo(jobs []*job, o Options) {
 	}
 	all, bridgeOf := slices.Clone(back), map[*job]*job{}
 	for i, j := range failed {
-		if j.deleted && j.before.Kind == Bridge {
-			for _, port := range j.rejoin(back[i], back, failed) {
+		if (j.deleted || j.want != nil) && j.before != nil && j.before.Kind == Bridge {
+			for _, port := range j.rejoin(back[i], back, failed, jobs) {
 				all, bridgeOf[port] = append(all, port), back[i]
 			}
 		}

@@ -79,32 +79,33 @@ func ReadAll(settings []Setting, device string) []Setting {
 
 // Write changes the value of a device in the thread's network namespace, after verify has found that the device still
 // has the name. The file is open by then. The kernel writes to no other device through it, and fails with ENOENT if the
-// device was deleted or renamed. The error is that of verify, that of the kernel, or a [*Refused].
+// device was deleted or renamed. The error is that of verify or of the kernel, with the reason in words if the device
+// has no such sysctl, or if the kernel does not keep the value.
 func (s Setting) Write(device string, verify func() error) error {
 	err := s.write(device, verify)
 	switch {
 	case errors.Is(err, unix.ENOENT):
-		return cmp.Or(verify(), error(&Refused{"the device has no such sysctl", err}))
+		return cmp.Or(verify(), error(&refused{"the device has no such sysctl", err}))
 	case errors.Is(err, unix.EROFS):
-		return &Refused{"it cannot be changed", err}
+		return &refused{"it cannot be changed", err}
 	case errors.Is(err, unix.EINVAL):
-		return &Refused{"the kernel does not accept the value: " + err.Error(), err}
+		return &refused{"the kernel does not accept the value: " + err.Error(), err}
 	}
 	return err
 }
 
-// A Refused is the error of a sysctl that a device does not have, that nobody may change, or whose value the kernel
+// A refused is the error of a sysctl that a device does not have, that nobody may change, or whose value the kernel
 // does not keep.
-type Refused struct {
+type refused struct {
 	text string
 	err  error // of the kernel; nil: it keeps another value
 }
 
 // Error returns the reason.
-func (r *Refused) Error() string { return r.text }
+func (r *refused) Error() string { return r.text }
 
 // Unwrap returns the kernel's error.
-func (r *Refused) Unwrap() error { return r.err }
+func (r *refused) Unwrap() error { return r.err }
 
 func (s Setting) write(device string, verify func() error) error {
 	f, err := files.Open(s.path(device), os.O_WRONLY, 0)
@@ -127,7 +128,7 @@ func (s Setting) write(device string, verify func() error) error {
 		return bare(err)
 	}
 	if now, ok := s.Read(device); ok && s.near(now) {
-		return &Refused{text: "the kernel rounds it to " + now.Value + ": write " + now.Value}
+		return &refused{text: "the kernel rounds it to " + now.Value + ": write " + now.Value}
 	}
 	return nil
 }
