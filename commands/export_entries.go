@@ -3,6 +3,7 @@ package commands
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -104,16 +105,29 @@ func (e *entries) vlans(bridge *netcfg.Device) {
 		return
 	}
 	usual := rtnl.NewPort(pvid)
-	for _, v := range own.VLANs {
-		if !slices.Contains(usual, v) {
-			e.leave(bridge.Index, "vlan add dev %s %s self", words.Quote(bridge.Name), v.Words())
+	odd := slices.DeleteFunc(slices.Clone(own.VLANs), func(v rtnl.VLAN) bool { return slices.Contains(usual, v) })
+	for len(odd) > 0 {
+		n := 1
+		for n < len(odd) && odd[n] == (rtnl.VLAN{ID: odd[n-1].ID + 1, Untagged: odd[0].Untagged}) && !odd[0].PVID {
+			n++
 		}
+		e.leave(bridge.Index, "vlan add dev %s %s self", words.Quote(bridge.Name), rangeWords(odd[0], odd[n-1].ID))
+		odd = odd[n:]
 	}
 	for _, v := range usual {
 		if !slices.ContainsFunc(own.VLANs, func(o rtnl.VLAN) bool { return o.ID == v.ID }) {
 			e.leave(bridge.Index, "vlan del dev %s vid %d self", words.Quote(bridge.Name), v.ID)
 		}
 	}
+}
+
+// rangeWords returns the VLANs up to another one, with the same flags, as bridge vlan add accepts them.
+func rangeWords(v rtnl.VLAN, last uint16) string {
+	if v.ID == last {
+		return v.Words()
+	}
+	id := fmt.Sprintf("vid %d", v.ID)
+	return fmt.Sprintf("%s-%d", id, last) + strings.TrimPrefix(v.Words(), id)
 }
 
 // groups leaves out the permanent entries of the multicast databases.
