@@ -81,7 +81,8 @@ func route(j *journey) []Finding {
 	return j.astray(way)
 }
 
-// spread finds a route with several hops, some of which leave through another link.
+// spread finds a route to a network of the device with several hops, some of which leave through another link. Such a
+// route to a network that other routers lead to is intended.
 func (j *journey) spread() []Finding {
 	match, err := j.host.Match(j.packet)
 	layer3 := j.layer3()
@@ -99,12 +100,16 @@ func (j *journey) spread() []Finding {
 	if len(others) == 0 || !slices.Contains(through, layer3.Index) {
 		return nil
 	}
+	what := fmt.Sprintf("the route to %s spreads packets over several links: it and %s (multipath)", match.To,
+		strings.Join(others, ", "))
+	if !slices.ContainsFunc(own(layer3), func(a netcfg.Address) bool { return a.Subnet() == subnet }) {
+		return ok(what)
+	}
 	back := append(family(subnet.Addr()), "route", "replace", match.To.String(), "dev", layer3.Name)
 	if match.Metric != 0 {
 		back = append(back, "metric", strconv.FormatUint(uint64(match.Metric), 10))
 	}
-	return one(Error, fmt.Sprintf("the route to %s spreads packets over several links: it and %s (multipath)", match.To,
-		strings.Join(others, ", ")), "the kernel selects one by the addresses, so some hosts behind it get no packet",
+	return one(Error, what, "the kernel selects one by the addresses, so some hosts behind it get no packet",
 		fix.Run(ip(inTable(back, match.Table)...)))
 }
 
