@@ -55,8 +55,7 @@ func (e *entries) leave(index int, format string, args ...any) {
 }
 
 // frames leaves out the static entries of a forwarding database. The kernel adds one for the MAC address of each port
-// and of the bridge, those of the multicast groups that the host has joined, and a copy of an entry without a VLAN for
-// each VLAN of the port.
+// and of the bridge, and those of the multicast groups that the host has joined.
 func (e *entries) frames(bridge *netcfg.Device) {
 	own := map[string]bool{}
 	for _, l := range e.links {
@@ -64,16 +63,9 @@ func (e *entries) frames(bridge *netcfg.Device) {
 			own[string(l.MAC)] = true
 		}
 	}
-	all, whole := e.host.Frames(bridge.Index), map[string]bool{}
-	for _, n := range all {
-		if n.VLAN == 0 && n.Static() {
-			whole[keyOf(n)] = true
-		}
-	}
-	for _, n := range all {
+	for _, n := range evidence.WithoutCopies(e.host.Frames(bridge.Index)) {
 		at := e.links[n.Index]
-		if at == nil || at != bridge && at.MasterIndex() != bridge.Index || !n.Static() || own[string(n.MAC)] ||
-			whole[keyOf(n)] && n.VLAN != 0 {
+		if at == nil || at != bridge && at.MasterIndex() != bridge.Index || !n.Static() || own[string(n.MAC)] {
 			continue
 		}
 		target := "master"
@@ -94,9 +86,6 @@ func (e *entries) frames(bridge *netcfg.Device) {
 		e.leave(at.Index, "fdb add %s dev %s %s", n.MAC, words.Quote(at.Name), target)
 	}
 }
-
-// keyOf returns what an entry has in common with its copies in VLANs.
-func keyOf(n evidence.Neighbour) string { return fmt.Sprint(n.Index, n.MAC, n.State, n.Flags) }
 
 // vlans leaves out the VLANs of a bridge itself, and the VLAN of a new one that it does not have.
 func (e *entries) vlans(bridge *netcfg.Device) {

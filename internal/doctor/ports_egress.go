@@ -71,7 +71,7 @@ func portDatabase(j *journey) []Finding {
 	if p == nil || br == nil {
 		return nil
 	}
-	for _, n := range j.host.Frames(br.Index) {
+	for _, n := range evidence.WithoutCopies(j.host.Frames(br.Index)) {
 		other := j.byIndex(n.Index)
 		if n.Bridge != br.Index || !n.Static() || other == nil || len(n.MAC) == 0 || n.MAC[0]&1 != 0 ||
 			j.ofALink(n.MAC, br) {

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink/nl"
@@ -79,6 +80,25 @@ func (h *Host) Frames(bridge int) []Neighbour {
 func (h *Host) FramesNow(bridge int) []Neighbour {
 	delete(h.frames, bridge)
 	return h.Frames(bridge)
+}
+
+// WithoutCopies returns a forwarding database without the copies that the kernel makes of a static entry without a
+// VLAN: one for each VLAN of the port. It deletes them with that entry.
+func WithoutCopies(all []Neighbour) []Neighbour {
+	type entry struct {
+		index int
+		mac   string
+		state uint16
+		flags uint8
+	}
+	of := func(n Neighbour) entry { return entry{n.Index, string(n.MAC), n.State, n.Flags} }
+	whole := map[entry]bool{}
+	for _, n := range all {
+		if n.VLAN == 0 && n.Static() {
+			whole[of(n)] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(n Neighbour) bool { return n.VLAN != 0 && whole[of(n)] })
 }
 
 // askNeighbours returns a request for the entries of a family, those with a number in one attribute unless it is 0.
