@@ -41,6 +41,22 @@ func keep(args []string) int {
 	return 0
 }
 
+// start is the program "start NAME": it attaches to a tun, prints "ready", and is about to start a program, which takes
+// as long as a lease on its file lasts (45 seconds).
+func start(args []string) int {
+	f, err := nstest.Attach(args[0], unix.IFF_TUN|unix.IFF_NO_PI)
+	must(err)
+	must(os.WriteFile("leased", nil, 0o700))
+	lease, err := unix.Open("leased", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	must(err)
+	_, err = unix.FcntlInt(uintptr(lease), unix.F_SETLEASE, unix.F_WRLCK)
+	must(err)
+	fmt.Println("ready")
+	_ = exec.Command("./leased").Run()
+	runtime.KeepAlive(f)
+	return 0
+}
+
 // socket is the program "socket PATH": it makes a Unix socket that stays.
 func socket(args []string) int {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

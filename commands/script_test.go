@@ -45,6 +45,7 @@ func programs() map[string]func(args []string) int {
 		"chatter":   chatter,
 		"relay":     relay,
 		"socket":    socket,
+		"start":     start,
 		"terminal":  terminal,
 		"vpnd":      vpnd,
 	}

@@ -74,7 +74,7 @@ func (x *examiner) search(pid, from, count int) (n int) {
 	if s.forbidden && !was {
 		x.hidden++
 	}
-	if len(s.files) > 0 && !slices.Contains(x.suspects, s) {
+	if len(s.files) > 0 && !slices.Contains(x.suspects, s) && !x.isFork(pid) {
 		x.suspects = append(x.suspects, s)
 	}
 	return n
@@ -160,10 +160,22 @@ func queueNode(st *unix.Statx_t) bool {
 	return st.Rdev_major == Major && st.Rdev_minor == Minor && st.Mode&unix.S_IFMT == unix.S_IFCHR
 }
 
-// sameFile reports whether two descriptors of a process are duplicates. It requires the right to trace the process.
+// isFork reports whether a process shares the memory of one that was found before: it is about to start a program
+// (vfork(2)), and has copies of all descriptors until then.
+func (x *examiner) isFork(pid int) bool {
+	const memory = 1
+	return slices.ContainsFunc(x.suspects, func(s *suspect) bool { return same(s.PID, pid, memory, 0, 0) })
+}
+
+// sameFile reports whether two descriptors of a process are duplicates.
 func sameFile(pid, one, other int) bool {
-	const kcmpFile = 0
-	id := uintptr(pid)
-	order, _, errno := unix.RawSyscall6(unix.SYS_KCMP, id, id, kcmpFile, uintptr(one), uintptr(other), 0)
+	const file = 0
+	return same(pid, pid, file, one, other)
+}
+
+// same compares a resource of two processes with kcmp(2). It requires the right to trace both.
+func same(pid, otherPID, kind, one, other int) bool {
+	order, _, errno := unix.RawSyscall6(unix.SYS_KCMP, uintptr(pid), uintptr(otherPID), uintptr(kind), uintptr(one),
+		uintptr(other), 0)
 	return errno == 0 && order == 0
 }
