@@ -30,7 +30,10 @@ var conditions = map[string]func() (bool, error){
 	"filter":  sync.OnceValues(filter),
 	"monitor": sync.OnceValues(monitor),
 	"legacy":  sync.OnceValues(legacy),
-	"xfrm":    sync.OnceValues(succeeds("ip", "xfrm", "policy", "list")),
+	"locked": sync.OnceValues(succeeds("sh", "-ec", "ip link add br0 type bridge; "+
+		"ip link add v0 master br0 type veth peer name v1; bridge link set dev v0 locked on; "+
+		"bridge -d link show dev v0 | grep 'locked on'")), // Linux 5.18
+	"xfrm": sync.OnceValues(succeeds("ip", "xfrm", "policy", "list")),
 	"esp": sync.OnceValues(succeeds("ip", "xfrm", "state", "add", "src", "192.0.2.1", "dst", "192.0.2.2", "proto",
 		"esp", "spi", "7", "mode", "tunnel", "enc", "cipher_null", "")),
 }
