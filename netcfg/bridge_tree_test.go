@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"context"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -48,5 +49,37 @@ func TestTheDelayOfABridgeUnderAnotherRoot(t *testing.T) {
 		ip(t, "link del br0")
 		ip(t, "link del br1")
 		ip(t, "link del v0")
+	}
+}
+
+// TestAnUndoRestoresTheVLANsOfPorts changes the default PVID of a bridge in a run that fails afterwards. The kernel
+// takes the PVID of a port of others for it, and does not give it back.
+func TestAnUndoRestoresTheVLANsOfPorts(t *testing.T) {
+	k := open(t)
+	if exec.Command("ip", "link", "add", "br0", "type", "bridge", "vlan_filtering", "1").Run() != nil {
+		nstest.Skip(t, "requires a kernel that filters VLANs in bridges")
+	}
+	ip(t, "link set br0 type bridge vlan_default_pvid 0")
+	ip(t, "link add v7 master br0 type veth peer name w7")
+	ip(t, "tuntap add dev tap1 mode tap user root")
+	nstest.Run(t, "bridge", "vlan", "add", "dev", "v7", "vid", "50", "pvid", "untagged")
+	was := nstest.Run(t, "bridge", "vlan", "show", "dev", "v7")
+	want, pvid, taken := &Spec{Name: "br0", Kind: Bridge}, 30, ""
+	want.Settings[rtnl.VLANDefaultPVID] = &pvid
+	options := Options{Atomic: true, Log: func(s Step) {
+		if s.Device == "br0" && taken == "" {
+			taken = nstest.Run(t, "bridge", "vlan", "show", "dev", "v7")
+			ip(t, "link del tap1")
+		}
+	}}
+	results, err := k.Run(context.Background(), []Change{
+		{Name: "br0", Expect: Present, Want: want},
+		{Name: "tap1", Expect: Present, Want: &Spec{Name: "tap1", Master: &Master{Name: "br0"}}},
+	}, options)
+	if err != nil || results[0].Err == nil || results[0].UndoErr != nil {
+		t.Fatalf("%v %+v", err, results)
+	}
+	if now := nstest.Run(t, "bridge", "vlan", "show", "dev", "v7"); taken == was || now != was {
+		t.Errorf("before:\n%s\nin the run:\n%s\nafter it:\n%s", was, taken, now)
 	}
 }
