@@ -217,7 +217,8 @@ func describedKeys(t *testing.T, section string, table []key) {
 	}
 }
 
-// TestTheFilesOfTheManualAreRead reads the blocks that follow the comment .\" file.
+// TestTheFilesOfTheManualAreRead reads the blocks that follow the comment .\" file. None takes a device down: at each
+// boot, tunadm-late.service would remove the routes that the network configuration has added in between.
 func TestTheFilesOfTheManualAreRead(t *testing.T) {
 	const start, end = ".\\\" file\n.Bd -literal -offset indent\n", "\n.Ed\n"
 	files := 0
@@ -228,6 +229,11 @@ func TestTheFilesOfTheManualAreRead(t *testing.T) {
 			declarations, mistakes := parse(page, []byte(text))
 			for _, m := range mistakes {
 				t.Errorf("%v\n%s", m, m.Source)
+			}
+			for _, d := range declarations {
+				if d.Spec.Up == nil || !*d.Spec.Up {
+					t.Errorf("%s: %s is taken down by\n%s", page, d.Spec.Name, text)
+				}
 			}
 			if len(declarations) == 0 {
 				t.Errorf("%s: no device is declared by\n%s", page, text)
