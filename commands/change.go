@@ -73,9 +73,9 @@ func (o *changeOptions) engage(
 	if err != nil {
 		return nil, err
 	}
-	var errs []error
+	var errs, followers []error
 	var plan []netcfg.Step
-	for _, r := range results {
+	for i, r := range results {
 		if cause.Of(r.Err) != cause.OtherFailed {
 			plan = append(plan, r.Steps...)
 		}
@@ -85,6 +85,9 @@ func (o *changeOptions) engage(
 			}
 		}
 		errs = append(errs, outcome(r)...)
+		if !options.Atomic && !changes[i].Heir && failedToo(r) {
+			followers = follow(followers, r)
+		}
 		if r.PutBack && o.verbose {
 			how := "put back as it was"
 			if r.Remade {
@@ -93,6 +96,7 @@ func (o *changeOptions) engage(
 			fmt.Fprintf(o.stderr, "# %s: %s\n", words.Escape(r.Name), how)
 		}
 	}
+	errs = append(errs, followers...)
 	if o.planOnly() {
 		order := func(s netcfg.Step) int { return map[bool]int{true: 1}[s.Last()] }
 		slices.SortStableFunc(plan, func(a, b netcfg.Step) int { return order(a) - order(b) })
@@ -117,8 +121,28 @@ func (o *changeOptions) warn(device, text string) {
 	o.sayOf(device, "warning: "+text)
 }
 
-// outcome returns the errors to report for one change: its own failure and a failed undo. A failure that only follows
-// from another device's is left out.
+// failedToo reports whether a device lacks its changes because another one failed.
+func failedToo(r netcfg.Result) bool {
+	return cause.Of(r.Err) == cause.OtherFailed && (r.Before == 0 || len(r.Steps) > 0)
+}
+
+// follow adds to the errors that of a device that failed because of another one. Devices that follow from the same one
+// share an error.
+func follow(errs []error, r netcfg.Result) []error {
+	e, shared := new(cause.Error), new(cause.Error)
+	errors.As(r.Err, &e)
+	for _, err := range errs {
+		if errors.As(err, &shared) && shared.Detail == e.Detail {
+			shared.Device += ", " + r.Name
+			return errs
+		}
+	}
+	one := *e
+	return append(errs, &one)
+}
+
+// outcome returns the errors to report for one change: its own failure and a failed undo. [follow] has the failures
+// that only follow from another device's.
 func outcome(r netcfg.Result) (errs []error) {
 	if r.Err != nil && cause.Of(r.Err) != cause.OtherFailed {
 		errs = append(errs, r.Err)

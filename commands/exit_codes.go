@@ -98,7 +98,9 @@ func exitCode(err error) int {
 		return own.code
 	case errors.As(err, new(*declare.Mistake)):
 		return exitUsage
-	case errors.As(err, &e):
+	case errors.As(err, &e) && e.Cause == cause.OtherFailed && e.Err != nil:
+		return exitCode(e.Err)
+	case e != nil:
 		if code, ok := exits[e.Cause]; ok {
 			return code
 		}

@@ -111,7 +111,7 @@ func (o *statusOptions) compare(
 		row := jsonStatus{Name: result.Name, Kind: cmp.Or(want.Kind, want.Mode.String()), State: statusOK,
 			Created: &made, Declared: &place, Steps: toSteps(result.Steps)}
 		switch {
-		case result.Err != nil && cause.Of(result.Err) != cause.OtherFailed:
+		case result.Err != nil && (cause.Of(result.Err) != cause.OtherFailed || failedToo(result)):
 			text := result.Err.Error()
 			row.State, row.Error, row.absent = statusError, &text, result.Before == 0
 		case result.Before == 0:

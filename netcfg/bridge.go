@@ -145,15 +145,14 @@ func (j *job) declares(m *Master) {
 // failTogether fails a bridge with its ports: what moved between them is put back as a whole. It fails the devices that
 // join a new bridge with it.
 func failTogether(jobs []*job) {
-	other := func(j *job) error { return &cause.Error{Device: j.Name, Cause: cause.OtherFailed} }
 	for _, j := range jobs {
 		if b := j.bridge; b != nil && j.err != nil && b.err == nil && j.Want.Kind == Port {
-			b.err = other(b)
+			b.err = cause.Follow(b.Name, j.Name, j.err)
 		}
 	}
 	for _, j := range jobs {
 		if j.bridge != nil && j.bridge.err != nil && j.err == nil {
-			j.err = other(j)
+			j.err = cause.Follow(j.Name, j.bridge.Name, j.bridge.err)
 		}
 	}
 }

@@ -53,6 +53,9 @@ func (j *job) expect(o Options) error {
 			j.warn("it does not exist yet, so it joins %s later", words.Escape(j.Want.Master.Name))
 		}
 		return nil
+	case j.now == nil && j.kind() == Port:
+		return &cause.Error{Device: j.Name, Cause: cause.NoDevice, Fix: fix.Sentence("create it, or configure " +
+			words.Escape(j.Want.Master.Name) + " without it: --defer-master")}
 	case j.now == nil && j.Expect == Present:
 		return &cause.Error{Device: j.Name, Cause: cause.NoDevice}
 	case j.now != nil && j.otherKind() != nil && (j.Expect == Absent || j.Expect == AbsentOrSame):

@@ -108,12 +108,10 @@ func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
 	}
 	switch {
 	case m == nil || m.kind != "bridge":
-	case *want.MTU < m.mtu:
-		j.warn("mtu %d is below %d: the MTU of %s follows, unless it was set explicitly",
-			*want.MTU, m.mtu, words.Escape(m.Name))
-	case *want.MTU > m.mtu && m.empty:
-		j.warn("mtu %d is above %d: the MTU of %s follows, unless it was set explicitly",
-			*want.MTU, m.mtu, words.Escape(m.Name))
+	case *want.MTU < m.mtu || *want.MTU > m.mtu && m.empty:
+		side := map[bool]string{true: "below", false: "above"}[*want.MTU < m.mtu]
+		j.warn("mtu %d is %s %d: the MTU of %s follows, unless it was set explicitly", *want.MTU, side, m.mtu,
+			words.Escape(m.Name))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // A Cause is the reason of an error. The commands choose the exit code by it.
@@ -54,7 +55,7 @@ const (
 	Interrupted            // a signal
 	NoMemory               // the kernel has no memory for a queue of that length
 	NotKept                // the kernel accepted the change, and reverted it
-	OtherFailed            // another change failed, and the run is atomic
+	OtherFailed            // another change failed, and the run is atomic, or the change depends on the other
 	NoProgram              // the program to execute does not exist
 	NotExecutable          // the program cannot be executed
 )
@@ -163,7 +164,8 @@ func (e *Error) Error() string {
 			parts = append(parts, part)
 		}
 	}
-	said := strings.HasPrefix(why, "no such ") && errors.Is(e.Err, fs.ErrNotExist) || e.Cause.names(e.Err)
+	said := strings.HasPrefix(why, "no such ") && errors.Is(e.Err, fs.ErrNotExist) || e.Cause.names(e.Err) ||
+		e.Cause == OtherFailed // Err is printed for the other device
 	if e.Err != nil && !said && !slices.Contains(parts, e.Err.Error()) {
 		parts = append(parts, e.Err.Error())
 	}
@@ -171,6 +173,17 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Follow returns the error of a device that is unchanged because another one failed, with an error of its own or one
+// that follows from a third device.
+func Follow(device, failed string, err error) *Error {
+	first := new(Error)
+	if errors.As(err, &first) && first.Cause == OtherFailed {
+		return &Error{Device: device, Cause: OtherFailed, Detail: first.Detail, Err: first.Err}
+	}
+	return &Error{Device: device, Cause: OtherFailed, Err: err,
+		Detail: "unchanged, because " + words.Escape(failed) + " failed"}
+}
 
 // named are the kernel's errors that add nothing to the text of some causes.
 var named = map[Cause][]error{
