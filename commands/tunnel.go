@@ -104,7 +104,10 @@ func (o *tunnelOptions) run(names []string) error {
 	if err = netcfg.Start(attached); err == nil {
 		t.Queue = attached[0].Queues[0]
 		warning := "packets travel in clear text: hosts on the path can read and change them"
-		if t.Listen {
+		switch {
+		case t.Peer.IsValid():
+			warning += ", and any host that can forge the address " + t.Peer.Addr().String() + " can send packets"
+		case t.Listen:
 			warning += ", and any host that reaches the port can send packets"
 		}
 		t.Trouble(warning)
