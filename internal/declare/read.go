@@ -70,7 +70,8 @@ func Read(operands []string) ([]Declaration, error) {
 			}
 			mac := d.Spec.MAC.String()
 			first, twice := addresses[mac]
-			if twice && !first.joins(&d) && !d.joins(&first) {
+			oneRange := first.place == d.place // without the number in mac, which has been reported
+			if twice && !oneRange && !first.joins(&d) && !d.joins(&first) {
 				text := "device %q has the MAC address %s of the device declared at %s"
 				wrong = append(wrong, d.mistake(text, d.Spec.Name, mac, first.place))
 			}

@@ -149,4 +149,14 @@ mac = "02-00-5E-10-00-01"
 	if fmt.Sprint(err) != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
+	text = `[device."tap[0-3]"]
+mac = "02:00:5e:10:00:01"
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Read([]string{path})
+	if want := path + ":2:7: mac: the devices of a range require different addresses"; fmt.Sprint(err) != want {
+		t.Errorf("a range: got %v, want %s", err, want)
+	}
 }
