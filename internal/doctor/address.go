@@ -89,14 +89,19 @@ func noAddress(v *view) []Finding {
 	return v.noAddressNorBridge()
 }
 
-// freeAddress returns an address from a network that no link of this host uses.
+// freeAddress returns an address from a network that no link of this host uses, and no other device of the question
+// gets: the fixes of all devices may be run together.
 func (v *view) freeAddress(ipv6 bool) netcfg.Address {
 	for n := range 128 {
 		a := withLength(netip.AddrFrom4([4]byte{192, 168, byte(77 + n), 1}), 24)
 		if ipv6 {
 			a = withLength(netip.AddrFrom16([16]byte{0: 0xfd, 2: 0x77, 7: byte(n), 15: 1}), 64)
 		}
-		if !v.overlaps(a.Subnet()) {
+		if index, given := v.examples[a.Subnet()]; !v.overlaps(a.Subnet()) && (!given || index == v.device.Index) {
+			if v.examples == nil {
+				v.examples = map[netip.Prefix]int{}
+			}
+			v.examples[a.Subnet()] = v.device.Index
 			return a
 		}
 	}

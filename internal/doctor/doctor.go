@@ -90,17 +90,18 @@ type view struct {
 	people     map[string]users.Person
 	rules      *wall // the firewall; nil: not read yet
 	host       *evidence.Host
-	moving     bool          // the counters are those of the time of the question only
-	drivers    []opener      // see programsWithDriver; nil: not read yet
-	sight      bool          // drivers has those of all processes
-	search     fileSearch    // for drivers
-	refusing   bool          // the driver refuses what the program writes now
-	heard      *conversation // that the question is about; nil: none
-	unheard    string        // why the packets that the device carries were not watched; "": they were
-	answering  []netip.Addr  // the hosts of other networks that answer programs behind the device
-	sights     sights        // of the packets that the device carries
-	reach      reach         // what answers to this host prove
-	err        error         // the first one of the kernel while a check looked at more
+	moving     bool                 // the counters are those of the time of the question only
+	drivers    []opener             // see programsWithDriver; nil: not read yet
+	sight      bool                 // drivers has those of all processes
+	search     fileSearch           // for drivers
+	refusing   bool                 // the driver refuses what the program writes now
+	heard      *conversation        // that the question is about; nil: none
+	unheard    string               // why the packets that the device carries were not watched; "": they were
+	examples   map[netip.Prefix]int // the devices for which freeAddress chose these networks, by index
+	answering  []netip.Addr         // the hosts of other networks that answer programs behind the device
+	sights     sights               // of the packets that the device carries
+	reach      reach                // what answers to this host prove
+	err        error                // the first one of the kernel while a check looked at more
 
 	file  func(path string) ([]byte, error) // reads a file of /proc or /run
 	names func(directory string) []string   // the entries of a directory; nil: not known
