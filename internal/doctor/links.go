@@ -90,7 +90,7 @@ func (v *view) readNetwork(devices []*netcfg.Device) error {
 func (v *view) addressesOf(ipv6 bool) iter.Seq2[int, netcfg.Address] {
 	return func(yield func(int, netcfg.Address) bool) {
 		if v.links.all == nil {
-			for _, a := range v.host.Addresses(0, ipv6) {
+			for _, a := range v.host.AllAddresses(ipv6, v.device.Index) {
 				if !yield(a.Index, addressOf(a)) {
 					return
 				}
