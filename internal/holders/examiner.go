@@ -105,9 +105,17 @@ func Examine(words []string, out io.Writer) error {
 		return nil
 	}
 	x.end = start.Add(duration * 2 / 3)
-	whole = x.describeAll() && whole
+	admin, far := may(unix.CAP_NET_ADMIN), x.takeFar()
+	described := x.describeAll(0)
+	if whole && described && len(far) > 0 && admin && x.prove(admin, false) {
+		x.finish()
+		return nil
+	}
+	near := len(x.suspects)
+	x.suspects = append(x.suspects, far...)
+	described = described && x.describeAll(near)
 	x.end = start.Add(duration * 11 / 12)
-	if whole && x.prove(may(unix.CAP_NET_ADMIN)) { // otherwise there is no last line
+	if whole && described && x.prove(admin, true) { // otherwise there is no last line
 		x.finish()
 	}
 	return nil
@@ -136,11 +144,10 @@ func (x *examiner) conclude() bool {
 		return false
 	}
 	ours := filepath.Base(program(os.Getpid())) // or another build of it
-	here := files.Inode("/proc/thread-self/ns/net")
+	here := thisNamespace()
 	for _, s := range x.suspects {
 		path := program(s.PID) // unknown while it ends
-		if s.described || path == "" || filepath.Base(path) == ours || !x.identify(s) ||
-			files.Inode(fmt.Sprintf("/proc/%d/ns/net", s.PID)) != here {
+		if s.described || path == "" || filepath.Base(path) == ours || !x.identify(s) || !isNear(s, here) {
 			return false
 		}
 	}
@@ -157,11 +164,24 @@ func (x *examiner) conclude() bool {
 	return true
 }
 
-// describeAll looks at the files of all suspects, writes the findings, and reports whether it came to the end. Only the
-// suspects that may hold one of the devices remain.
-func (x *examiner) describeAll() bool {
-	all := x.suspects
-	x.suspects = nil
+// takeFar takes the suspects of other network namespaces away, and returns them.
+func (x *examiner) takeFar() (far []*suspect) {
+	here := thisNamespace()
+	x.suspects = slices.DeleteFunc(x.suspects, func(s *suspect) bool {
+		if isNear(s, here) {
+			return false
+		}
+		far = append(far, s)
+		return true
+	})
+	return far
+}
+
+// describeAll looks at the files of the suspects after the first from, writes the findings, and reports whether it came
+// to the end. Only the suspects that may hold one of the devices remain.
+func (x *examiner) describeAll(from int) bool {
+	all := slices.Clone(x.suspects[from:])
+	x.suspects = x.suspects[:from]
 	for _, s := range all {
 		if x.late() {
 			return false

@@ -2,6 +2,7 @@ package holders
 
 import (
 	"fmt"
+	"maps"
 
 	"golang.org/x/sys/unix"
 
@@ -12,17 +13,23 @@ import (
 // the kernel counts as many queues as there are files of a device's name, those of this namespace's processes do: a
 // process of another one may have a device of that name, and be counted for a program that has just detached. If the
 // numbers differ, another namespace has a device of that name, or two processes share a queue. Then the descriptors
-// themselves tell, which requires CAP_NET_ADMIN.
-func (x *examiner) prove(may bool) bool {
+// themselves tell, which requires CAP_NET_ADMIN. They also tell before the processes of other namespaces are looked at,
+// and then prove that nobody needs to look at these: as many files as queues belong to this namespace.
+func (x *examiner) prove(may, all bool) bool {
 	count := map[string]int{}
 	for _, s := range x.suspects {
 		for _, f := range s.files {
-			count[f.device]++
+			if x.queues[f.device] > 0 {
+				count[f.device]++
+			}
 		}
 	}
-	here := files.Inode("/proc/thread-self/ns/net")
+	if !all && !maps.Equal(count, x.queues) {
+		return false
+	}
+	here, proven := thisNamespace(), map[string]int{}
 	for _, s := range x.suspects {
-		near := x.hidden == 0 && files.Inode(fmt.Sprintf("/proc/%d/ns/net", s.PID)) == here
+		near := all && x.hidden == 0 && isNear(s, here)
 		for _, f := range s.files {
 			switch {
 			case x.queues[f.device] == 0 || near && count[f.device] == x.queues[f.device]:
@@ -33,15 +40,26 @@ func (x *examiner) prove(may bool) bool {
 			default:
 				x.ask(s.PID, f, here)
 			}
+			if x.queues[f.device] > 0 && !f.unproven && !f.elsewhere {
+				proven[f.device]++
+			}
 		}
 		x.write(s, false)
 	}
-	return true
+	return all || maps.Equal(proven, x.queues)
+}
+
+func thisNamespace() uint64 { return files.Inode("/proc/thread-self/ns/net") }
+
+// isNear reports whether a process is in this network namespace.
+func isNear(s *suspect, here uint64) bool {
+	return files.Inode(fmt.Sprintf("/proc/%d/ns/net", s.PID)) == here
 }
 
 // ask looks up the namespace of the device of another process's descriptor. It holds the queue for a moment, and may
 // block forever.
 func (x *examiner) ask(pid int, f *queueFile, here uint64) {
+	x.calm.wait()
 	switch there, err := deviceNamespace(pid, f.descriptor); err {
 	case nil:
 		f.elsewhere = there != here

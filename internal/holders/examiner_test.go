@@ -2,12 +2,19 @@ package holders
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/nstest"
 )
+
+func TestMain(m *testing.M) { os.Exit(nstest.Main(m)) }
 
 // sleeper starts a program that is not this one, until the test ends, in new namespaces if flags name some.
 func sleeper(t *testing.T, flags uintptr) (cmd *exec.Cmd) {
@@ -73,13 +80,46 @@ func TestNumbersProveNothingOfAnotherNamespace(t *testing.T) {
 			s.files = []*queueFile{{descriptor: 3, descriptors: 1, device: "tun7"}}
 			x := &examiner{out: &out, queues: map[string]int{"tun7": 1}, suspects: []*suspect{s},
 				end: time.Now().Add(time.Minute)}
-			if !x.prove(may) {
+			if !x.prove(may, true) {
 				t.Error("it did not come to the end")
 			}
 			got := parse(out.Bytes()).Processes["tun7"]
 			if (len(got) == 1 && !got[0].Probable) != proved {
 				t.Errorf("proved %t, may ask %t: got %+v", proved, may, got)
 			}
+		}
+	}
+}
+
+// TestTheNearProcessesMayBeAll has a process with a queue, and those of other namespaces were not looked at: the
+// descriptor proves that it is the holder, and that there is no other if the kernel counts no other queue.
+func TestTheNearProcessesMayBeAll(t *testing.T) {
+	nstest.NeedReal(t)
+	nstest.NeedDriver(t)
+	nstest.Enter(t)
+	queue, err := nstest.Attach("tun7", unix.IFF_TUN|unix.IFF_NO_PI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer queue.Close()
+	cmd := exec.Command("sleep", "60")
+	cmd.ExtraFiles = []*os.File{queue} // its descriptor 3
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	for counted, complete := range map[int]bool{1: true, 2: false} {
+		var out bytes.Buffer
+		s := &suspect{Process: Process{PID: cmd.Process.Pid, Command: "sleep"}}
+		s.files = []*queueFile{{descriptor: 3, descriptors: 1, device: "tun7"}}
+		x := &examiner{out: &out, queues: map[string]int{"tun7": counted}, suspects: []*suspect{s},
+			end: time.Now().Add(time.Minute)}
+		if got := x.prove(true, false); got != complete {
+			t.Errorf("%d queues: complete %t", counted, got)
+		}
+		got := parse(out.Bytes()).Processes["tun7"]
+		if complete && (len(got) != 1 || got[0].Probable) {
+			t.Errorf("%d queues: got %+v", counted, got)
 		}
 	}
 }
