@@ -91,7 +91,7 @@ func TestOneDeviceBesideMany(t *testing.T) {
 		for _, f := range slices.Concat(report.Findings, report.Trail) {
 			text = append(text, fmt.Sprintln(f.Level, f.Check, f.What, f.Means, f.Fixes, f.Way))
 		}
-		return text, v.links.all != nil
+		return text, v.links.all != nil && !v.search.cut // by programs of others with very many descriptors
 	}
 	for _, name := range []string{"tun7", "tun9", "tap7", "tap8"} {
 		want, _ := found(name, true)
