@@ -29,9 +29,9 @@ func (h *Host) Addresses(index int, ipv6 bool) []rtnl.Address {
 	}))
 }
 
-// AllAddresses returns the addresses of a family in the order of their links. To list them, the kernel looks at all links;
-// if few links have any, it is asked for the addresses of each of these instead. An IPv4 address whose local route was
-// removed may then be left out, unless it belongs to the link of an index.
+// AllAddresses returns the addresses of a family in the order of their links. To list them, the kernel looks at all
+// links; if few links have any, it is asked for the addresses of each of these instead. An IPv4 address whose local
+// route was removed may then be left out, unless it belongs to the link of an index.
 func (h *Host) AllAddresses(ipv6 bool, index int) (all []rtnl.Address) {
 	const few = 32
 	links, known := h.addressedLinks(ipv6)

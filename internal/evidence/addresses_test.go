@@ -10,8 +10,8 @@ import (
 	"github.com/tunadm/tunadm/internal/rtnl"
 )
 
-// All addresses are those of the kernel's one list, whichever way they were read: of links that are down, without a
-// carrier or without a prefix route; tentative; and of one whose local route was removed, if it is the device asked for.
+// TestAllAddressesAreThoseOfTheKernelsList reads them both ways: those of links that are down, without a carrier or
+// without a prefix route; tentative ones; and one whose local route was removed, of the device asked for.
 func TestAllAddressesAreThoseOfTheKernelsList(t *testing.T) {
 	nstest.NeedDriver(t)
 	nstest.NeedProgram(t, "ip")
