@@ -99,12 +99,12 @@ func (p findingPrinter) line(first, text string) {
 // finding prints a finding and its fixes.
 func (p findingPrinter) finding(g group) {
 	const indent = "    fix: "
-	text := words.Printable(g.What)
+	text := words.Printable(g.everywhere(g.What))
 	if g.Device != "" {
 		text = g.label() + ": " + text
 	}
 	if g.Means != "" {
-		text += ": " + words.Printable(g.Means)
+		text += ": " + words.Printable(g.everywhere(g.Means))
 	}
 	p.line(fmt.Sprintf("%s  %s  ", g.Level, g.Check), text)
 	for _, fix := range g.fixes() {
@@ -137,48 +137,87 @@ func (p findingPrinter) trail(stages []doctor.Finding) {
 // A group is a finding, and the devices that have an equal one.
 type group struct {
 	doctor.Finding
-	names []string
+	names  []string
+	places []string // of the devices, each once; empty: the texts have none
 }
 
-// fold joins findings that differ only in the name of their device.
+// fold joins findings that differ only in the name of their device, and in its place. Those of one device that differ
+// in the place stay apart, as each has its own fix.
 func fold(findings []doctor.Finding) (groups []group) {
 	known := map[string]int{}
+	repeated := map[string]int{}
 	for _, f := range findings {
 		if f.Device == "" {
-			groups = append(groups, group{f, nil})
+			groups = append(groups, group{Finding: f})
 			continue
 		}
 		key := f.Check + "\n" + f.What + "\n" + f.Means
 		for _, fix := range f.Fixes {
 			key += "\n" + fix.String()
 		}
+		if f.Place != "" {
+			key = strings.ReplaceAll(key, f.Place, "\x01")
+		}
 		key = strings.ReplaceAll(key, f.Device, "\x00") + f.Level.String()
+		if f.Place != "" {
+			of := key + f.Device
+			key += strconv.Itoa(repeated[of])
+			repeated[of]++
+		}
 		i, there := known[key]
 		if !there {
 			i, known[key] = len(groups), len(groups)
-			groups = append(groups, group{f, nil})
+			groups = append(groups, group{Finding: f})
 		}
-		if n := groups[i].names; len(n) == 0 || n[len(n)-1] != f.Device { // those of a device are together
-			groups[i].names = append(groups[i].names, f.Device)
+		groups[i].names = appendNew(groups[i].names, f.Device) // those of a device are together
+		if f.Place != "" {
+			groups[i].places = appendNew(groups[i].places, f.Place)
 		}
 	}
 	return groups
 }
 
+// appendNew appends a text that differs from the last one.
+func appendNew(list []string, text string) []string {
+	if n := len(list); n > 0 && list[n-1] == text {
+		return list
+	}
+	return append(list, text)
+}
+
 // label names the devices of a group.
 func (g group) label() string {
-	const few = 3
+	if len(g.names) == 0 {
+		return words.Escape(g.Device)
+	}
 	names := make([]string, len(g.names))
 	for i, n := range g.names {
 		names[i] = words.Escape(n)
 	}
-	switch {
-	case len(names) == 0:
-		return words.Escape(g.Device)
-	case len(names) <= few:
-		return strings.Join(names, ", ")
+	text := abridge(names)
+	if len(names) > few {
+		text += fmt.Sprintf(" (%d)", len(names))
 	}
-	return fmt.Sprintf("%s ... %s (%d)", names[0], names[len(names)-1], len(names))
+	return text
+}
+
+// everywhere returns a text of the finding with the places of all devices.
+func (g group) everywhere(text string) string {
+	if len(g.places) < 2 {
+		return text
+	}
+	return strings.ReplaceAll(text, g.Place, abridge(g.places))
+}
+
+// few is the length up to which a list is printed in full.
+const few = 3
+
+// abridge returns a list of a few texts, or the first and the last one.
+func abridge(list []string) string {
+	if len(list) <= few {
+		return strings.Join(list, ", ")
+	}
+	return list[0] + " ... " + list[len(list)-1]
 }
 
 // fixes returns the fixes for all devices of a group: a command of tunadm gets all names.

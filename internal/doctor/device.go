@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -123,8 +124,13 @@ func leftRules(v *view) (found []Finding) {
 		if !r.Detached {
 			continue
 		}
-		found = append(found, one(Warning, "a policy rule names a device that does not exist: "+r.Words(),
-			"the rule takes effect again as soon as a device of that name exists", r.Delete())...)
+		absent := r.In
+		if absent == "" || v.link(absent) != nil {
+			absent = r.Out
+		}
+		found = append(found, Finding{Level: Warning, Device: absent, Place: "pref " + strconv.Itoa(int(r.Priority)),
+			What:  "it does not exist, but a policy rule names it: " + r.Words(),
+			Means: "the rule takes effect again as soon as a device of that name exists", Fixes: []fix.Fix{r.Delete()}})
 	}
 	return opinion(found)
 }

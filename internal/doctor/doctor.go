@@ -36,6 +36,9 @@ type Finding struct {
 	What   string    // the observation
 	Means  string    // its cause or its effect; "": What includes it
 	Fixes  []fix.Fix // the best first
+	// Place is the part of the texts by which equal findings of several devices differ: where a file declares the
+	// device, or the preference of a rule. "": none.
+	Place string
 
 	Way     string     // the packet of a stage, and where it goes; "": a check
 	counted uint64     // packets that the kernel's counters show to be dropped for this reason; 0: not counted

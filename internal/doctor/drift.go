@@ -19,6 +19,11 @@ func (v *view) declaration(device string) Declared {
 	return v.promised[device]
 }
 
+// finding returns a warning about a device, or a port of it, whose texts name the place of the declaration.
+func (d *Declared) finding(device, what, means string, fixes ...fix.Fix) Finding {
+	return Finding{Level: Warning, Device: device, Place: d.Place, What: what, Means: means, Fixes: fixes}
+}
+
 // missing finds declared devices, and ports of declared bridges, that do not exist. The check device reports a named
 // one.
 func missing(v *view) (found []Finding) {
@@ -27,14 +32,14 @@ func missing(v *view) (found []Finding) {
 	}
 	for _, d := range v.Declared() {
 		if v.link(d.Spec.Name) == nil {
-			found = append(found, one(Warning, words.Escape(d.Spec.Name)+" is declared, but does not exist", d.Place,
-				fix.Run(fix.Tunadm("apply", "")))...)
+			found = append(found, d.finding(d.Spec.Name, "it is declared ("+d.Place+"), but does not exist", "",
+				fix.Run(fix.Tunadm("apply", ""))))
 		}
 		for _, port := range d.Spec.Ports {
 			if v.link(port) == nil && v.declaration(port).Spec == nil {
-				found = append(found, one(Warning, words.Escape(port)+" is declared as a port of "+
-					words.Escape(d.Spec.Name)+", but does not exist", d.Place,
-					fix.Sentence("create it, then run tunadm apply; or remove it from ports"))...)
+				found = append(found, d.finding(port, "it is declared as a port of "+words.Escape(d.Spec.Name)+
+					" ("+d.Place+"), but does not exist", "",
+					fix.Sentence("create it, then run tunadm apply; or remove it from ports")))
 			}
 		}
 	}
@@ -49,15 +54,18 @@ func declared(v *view) []Finding {
 		return nil
 	}
 	place := " (" + declaration.Place + ")"
+	report := func(what, means string, fix fix.Fix) []Finding {
+		return []Finding{declaration.finding(d.Name, what, means, fix)}
+	}
 	want := *declaration.Spec
 	if m := want.Master; m != nil && m.Name != d.Master {
-		return one(Warning, "it is not a port of "+words.Escape(m.Name)+", as declared"+place, v.insteadOf(m.Name),
+		return report("it is not a port of "+words.Escape(m.Name)+", as declared"+place, v.insteadOf(m.Name),
 			v.joinFix(m.Name))
 	}
 	want.Master = nil // it is the declared one
 	steps, err := netcfg.Plan(&want, d)
 	if err != nil {
-		return one(Warning, "it differs from its declaration"+place+": "+err.Error(),
+		return report("it differs from its declaration"+place+": "+err.Error(),
 			"it was created by hand, or the file has changed since",
 			fix.Run(fix.Tunadm("apply", "", "--replace")))
 	}
@@ -68,7 +76,7 @@ func declared(v *view) []Finding {
 	for _, s := range steps {
 		lacks = append(lacks, s.String())
 	}
-	return one(Warning, "it differs from its declaration"+place+"; missing: "+strings.Join(lacks, "; "),
+	return report("it differs from its declaration"+place+"; missing: "+strings.Join(lacks, "; "),
 		"another program changed it, such as udev, which sets the MAC address of a new device; "+
 			"or it went down, which removes IPv6 addresses and routes",
 		fix.Run(fix.Tunadm("apply", "")))

@@ -29,6 +29,6 @@ func TestAddressChecks(t *testing.T) {
 		"its own address": {look: ownAddress, device: tun0(), want: "ok"},
 		"a stale rule": {look: leftRules, device: tun0(), network: netcfg.Network{Rules: []rtnl.Rule{{Priority: 77,
 			In: "t x", Detached: true, Table: 100}}}, fix: "ip rule del pref 77 iif 't x' lookup 100",
-			want: "warning a policy rule names a device that does not exist: pref 77 iif 't x' lookup 100"},
+			want: "warning it does not exist, but a policy rule names it: pref 77 iif 't x' lookup 100"},
 	})
 }
