@@ -1,19 +1,23 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/declare"
 	"github.com/tunadm/tunadm/internal/doctor"
+	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -67,8 +71,8 @@ func (o *doctorOptions) run(names []string) error {
 		return err
 	}
 	defer ns.Close()
-	question := doctor.Question{User: o.user, Netns: o.netns, Declared: declared(), Packet: o.Packet,
-		Watch: o.watch}
+	question := doctor.Question{User: o.user, Netns: o.netns, Packet: o.Packet, Watch: o.watch}
+	question.Declared, question.Unapplied = declared(ns)
 	devices, missing, err := matching(ns, names)
 	if err != nil {
 		return err
@@ -143,16 +147,33 @@ func (o *doctorOptions) shown(findings []doctor.Finding) []doctor.Finding {
 	})
 }
 
-// declared returns the devices that the default files declare, read when they are first asked for; none if the files
-// cannot be read or have mistakes.
-func declared() func() []doctor.Declared {
-	return sync.OnceValue(func() (all []doctor.Declared) {
-		declarations, _ := declare.Read(nil)
+// declared returns the devices that the default files declare, and those that apply would leave unchanged: see
+// [doctor.Question]. It reads the files when it is first asked.
+func declared(ns *netcfg.Namespace) (all func() []doctor.Declared, unapplied func() map[string]error) {
+	read := sync.OnceValues(func() ([]declare.Declaration, error) { return declare.Read(nil) })
+	all = func() (all []doctor.Declared) {
+		declarations, _ := read()
 		for i, d := range declarations {
 			all = append(all, doctor.Declared{Spec: &declarations[i].Spec, Place: d.Where()})
 		}
 		return all
-	})
+	}
+	return all, func() map[string]error {
+		refused := map[string]error{}
+		declarations, mistakes := read()
+		changes := wanted(slices.Clone(declarations), &ns.Directory, false)
+		results, err := ns.Run(context.Background(), changes, netcfg.Options{DryRun: true})
+		if err == nil && mistakes != nil { // apply then changes nothing
+			first, _, _ := strings.Cut(mistakes.Error(), "\n")
+			err = &cause.Error{Cause: cause.BadRequest, Detail: first, Fix: fix.Sentence("correct the file")}
+		}
+		for i, c := range changes {
+			if refused[c.Name] = err; err == nil {
+				refused[c.Name] = results[i].Err
+			}
+		}
+		return refused
+	}
 }
 
 func renderFindingsJSON(to io.Writer, findings []doctor.Finding) error {

@@ -63,7 +63,7 @@ func (j *job) withoutMaster(err error) error {
 	e.Device = j.Name
 	if e.Cause == cause.NoMaster && (j.Want.Mode == link.TUN || j.before != nil && j.before.Mode == link.TUN) {
 		e.Fix = fix.Run(fix.InNamespace("ip", "link", "add", j.Want.Master.Name, "type", "vrf", "table", "10"))
-		e.Fix.After = "; a tun cannot join a bridge"
+		e.Fix.After = "  # a tun cannot join a bridge"
 	}
 	return e
 }

@@ -257,7 +257,7 @@ func subnetTwice(v *view) []Finding {
 			means := "the kernel sends packets to that network through only one of the two"
 			if other.Kind == "tun" && !other.InUse() && other.Master == "" && d.InUse() {
 				return one(Error, what, means+"; no program is attached to "+words.Escape(other.Name),
-					withoutNetwork(other, a.Subnet()), fix.Fix{After: ", if it is no longer needed",
+					withoutNetwork(other, a.Subnet()), fix.Fix{After: "  # if it is no longer needed",
 						Commands: []fix.Command{fix.Tunadm("delete", other.Name)}})
 			}
 			return one(Error, what, means+"; the address below is an example (an unused network)",

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/netcfg"
@@ -65,6 +66,7 @@ type situation struct {
 	network   netcfg.Network
 	files     tree
 	declared  *netcfg.Spec
+	refused   error // with which apply would leave the device unchanged
 	want, fix string
 }
 
@@ -75,6 +77,7 @@ func (s situation) view() *view {
 		links:  indexOf(links), policies: s.network.Rules,
 		devices: []*netcfg.Device{s.device}, file: s.files.read}
 	v.Declared = func() []Declared { return nil }
+	v.Unapplied = func() map[string]error { return map[string]error{"tun0": s.refused} }
 	if s.declared != nil {
 		v.Declared = func() []Declared { return []Declared{{s.declared, "/etc/tunadm.toml:3"}} }
 		s.declared.Name = "tun0"
@@ -195,6 +198,7 @@ func TestLinkChecks(t *testing.T) {
 }
 
 func TestDeclaredChecks(t *testing.T) {
+	yes := true
 	checkAll(t, map[string]situation{
 		"as declared": {look: declared, device: tun0(), declared: &netcfg.Spec{Name: "tun0"}},
 		"not as declared": {look: declared, device: tun0(),
@@ -202,12 +206,19 @@ func TestDeclaredChecks(t *testing.T) {
 			want: "warning it differs from its declaration (/etc/tunadm.toml:3); " +
 				"missing: ip link set tun0 mtu 1400",
 			fix: "tunadm apply"},
-		"other mode than declared": {look: declared, device: tun0(),
+		"other mode than declared": {look: declared, device: tun0(idle),
 			declared: &netcfg.Spec{Name: "tun0", Mode: link.TAP},
+			refused:  &cause.Error{Device: "tun0", Cause: cause.WrongMode},
 			want:     "warning it differs from its declaration (/etc/tunadm.toml:3): it is a tun, not a tap",
 			fix:      "tunadm apply --replace"},
+		"other queues than declared, in use": {look: declared, device: tun0(),
+			declared: &netcfg.Spec{Name: "tun0", MultiQueue: &yes},
+			refused:  &cause.Error{Device: "tun0", Cause: cause.WrongQueues},
+			want:     "warning it differs from its declaration (/etc/tunadm.toml:3): it is single-queue",
+			fix:      "end the program, then run tunadm apply --replace: in use by vpnd (pid 77, user kim)"},
 		"declared in another bridge": {look: declared, device: tun0(port),
-			declared: &netcfg.Spec{Name: "tun0", Master: &netcfg.Master{Name: "br7"}},
+			declared: &netcfg.Spec{Name: "tun0", Mode: link.TAP, Master: &netcfg.Master{Name: "br7"}},
+			refused:  &cause.Error{Device: "tun0", Cause: cause.NoMaster},
 			want:     "warning it is not a port of br7, as declared (/etc/tunadm.toml:3)",
 			fix:      "create br7, then run tunadm apply; or declare it: [bridge.br7]"},
 		"declared in another namespace": {look: declared, device: tun0(), question: Question{Netns: "blue"},

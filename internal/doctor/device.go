@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -37,7 +38,8 @@ func absent(v *view) []Finding {
 	var fixes []fix.Fix
 	if d := v.declaration(v.Device); d.Spec != nil && v.Netns == "" {
 		what += ", which is declared (" + d.Place + ")"
-		fixes = append(fixes, fix.Run(fix.Tunadm("apply", "")))
+		why, first := v.applied(d)
+		means, fixes = cmp.Or(why, means), first
 	}
 	if near := words.Nearest(v.Device, names); near != "" {
 		what += ", but there is " + words.Escape(near)
@@ -115,7 +117,7 @@ func leftOver(v *view) []Finding {
 	}
 	return one(Warning, what, "the program ended, or attached to another device",
 		fix.Sentence("start the program again"),
-		fix.Fix{Commands: []fix.Command{fix.Tunadm("delete", d.Name)}, After: ", if it is no longer needed"})
+		fix.Fix{Commands: []fix.Command{fix.Tunadm("delete", d.Name)}, After: "  # if it is no longer needed"})
 }
 
 // leftRules finds policy rules that name a device that does not exist.

@@ -36,8 +36,8 @@ type Finding struct {
 	What   string    // the observation
 	Means  string    // its cause or its effect; "": What includes it
 	Fixes  []fix.Fix // the best first
-	// Place is the part of the texts by which equal findings of several devices differ: where a file declares the
-	// device, or the preference of a rule. "": none.
+	// Place is the part of the texts by which equal findings of devices differ: where a file declares the device, or
+	// the preference of a rule. "": none.
 	Place string
 
 	Way     string     // the packet of a stage, and where it goes; "": a check
@@ -69,6 +69,9 @@ type Question struct {
 	flow.Packet
 	// Declared returns the devices that the default files declare.
 	Declared func() []Declared
+	// Unapplied returns the errors with which apply would leave declared devices and ports unchanged, by their names.
+	// It only reads.
+	Unapplied func() map[string]error
 }
 
 // A Declared is a device as a file declares it.
@@ -87,6 +90,7 @@ type view struct {
 	policies   []rtnl.Rule         // in the kernel's order, IPv4 first
 	settings   map[string]setting  // by the path of the sysctl
 	promised   map[string]Declared // the declarations by device; nil: not read yet
+	unapplied  map[string]error    // see Unapplied; nil: not asked yet
 	candidates []*netcfg.Device    // the TUN/TAP devices of the whole question
 	devices    []*netcfg.Device    // the TUN/TAP devices; if the question names one, that one alone
 	device     *netcfg.Device      // the device of the current check; nil: a check of the machine

@@ -1,9 +1,13 @@
 package doctor
 
 import (
+	"errors"
+	"slices"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -24,26 +28,92 @@ func (d *Declared) finding(device, what, means string, fixes ...fix.Fix) Finding
 	return Finding{Level: Warning, Device: device, Place: d.Place, What: what, Means: means, Fixes: fixes}
 }
 
-// missing finds declared devices, and ports of declared bridges, that do not exist. The check device reports a named
-// one.
-func missing(v *view) (found []Finding) {
+// missing finds declared devices, and ports of declared bridges, that do not exist: first those that apply cannot
+// create, then those that it leaves out because of them. The check device reports a named one.
+func missing(v *view) []Finding {
 	if v.Device != "" || v.User != "" || v.Netns != "" {
 		return nil
 	}
+	var causes, effects, rest []Finding
 	for _, d := range v.Declared() {
-		if v.link(d.Spec.Name) == nil {
-			found = append(found, d.finding(d.Spec.Name, "it is declared ("+d.Place+"), but does not exist", "",
-				fix.Run(fix.Tunadm("apply", ""))))
-		}
 		for _, port := range d.Spec.Ports {
 			if v.link(port) == nil && v.declaration(port).Spec == nil {
-				found = append(found, d.finding(port, "it is declared as a port of "+words.Escape(d.Spec.Name)+
+				causes = append(causes, d.finding(port, "it is declared as a port of "+words.Escape(d.Spec.Name)+
 					" ("+d.Place+"), but does not exist", "",
 					fix.Sentence("create it, then run tunadm apply; or remove it from ports")))
 			}
 		}
+		if v.link(d.Spec.Name) != nil {
+			continue
+		}
+		means, fixes := v.applied(d)
+		found := d.finding(d.Spec.Name, "it is declared ("+d.Place+"), but does not exist", means, fixes...)
+		switch {
+		case means == "":
+			rest = append(rest, found)
+		case cause.Of(v.refusal(d.Spec.Name)) == cause.OtherFailed:
+			effects = append(effects, found)
+		default:
+			causes = append(causes, found)
+		}
 	}
-	return found
+	return slices.Concat(causes, effects, rest)
+}
+
+// refusal returns the error with which apply would leave a device unchanged; nil: it would not.
+func (v *view) refusal(device string) error {
+	if v.unapplied == nil {
+		v.unapplied = v.Unapplied()
+	}
+	return v.unapplied[device]
+}
+
+// applied returns the fixes for a declared device that differs or does not exist: apply, or what must come first, and
+// then why.
+func (v *view) applied(declaration Declared) (why string, fixes []fix.Fix) {
+	apply := fix.Run(fix.Tunadm("apply", ""))
+	err, e := v.refusal(declaration.Spec.Name), new(cause.Error)
+	if err == nil {
+		return "", []fix.Fix{apply}
+	}
+	errors.As(err, &e)
+	switch e.Cause {
+	case cause.OtherFailed:
+		return leftOut(e)
+	case cause.WrongMode, cause.WrongQueues, cause.OwnerFixed:
+		replace := fix.Run(fix.Tunadm("apply", "", "--replace"))
+		if d := v.link(declaration.Spec.Name); d.InUse() {
+			replace = fix.Sentence("end the program, then run " + replace.String() + ": " + d.UsedBy())
+		}
+		return "", []fix.Fix{replace}
+	case cause.NoMaster:
+		master := words.Escape(declaration.Spec.Master.Name)
+		create := fix.HintOf(err).Then(apply, "")
+		if declaration.Spec.Mode == link.TAP {
+			create = fix.Sentence("create " + master + thenApply + "; or declare it: [bridge." + master + "]")
+		}
+		return master + " does not exist", []fix.Fix{create}
+	}
+	return "tunadm apply fails: " + err.Error(), []fix.Fix{fix.HintOf(err).Then(apply, "correct the declaration")}
+}
+
+// thenApply comes after what the administrator does first.
+const thenApply = ", then run tunadm apply"
+
+// leftOut returns why apply leaves a device or a bridge unchanged because another device fails, and the fixes.
+func leftOut(err *cause.Error) (why string, fixes []fix.Fix) {
+	failed := new(cause.Error)
+	if !errors.As(err.Err, &failed) {
+		return "tunadm apply leaves it " + err.Error(), []fix.Fix{fix.Sentence("correct that" + thenApply)}
+	}
+	name := words.Escape(failed.Device)
+	if failed.Cause != cause.NoDevice {
+		return "tunadm apply fails: " + name + ": " + failed.Error(),
+			[]fix.Fix{fix.Sentence("correct " + name + thenApply)}
+	}
+	without := fix.Run(fix.Tunadm("apply", "", "--defer-master"))
+	without.After = "  # without ports and masters that do not exist"
+	return name + " does not exist", []fix.Fix{fix.Sentence("create " + name + thenApply), without}
 }
 
 // declared compares the device with its declaration in the default files.
@@ -54,20 +124,22 @@ func declared(v *view) []Finding {
 		return nil
 	}
 	place := " (" + declaration.Place + ")"
-	report := func(what, means string, fix fix.Fix) []Finding {
-		return []Finding{declaration.finding(d.Name, what, means, fix)}
+	report := func(what, means string) []Finding {
+		why, fixes := v.applied(declaration)
+		if why != "" {
+			means = why
+		}
+		return []Finding{declaration.finding(d.Name, what, means, fixes...)}
 	}
 	want := *declaration.Spec
 	if m := want.Master; m != nil && m.Name != d.Master {
-		return report("it is not a port of "+words.Escape(m.Name)+", as declared"+place, v.insteadOf(m.Name),
-			v.joinFix(m.Name))
+		return report("it is not a port of "+words.Escape(m.Name)+", as declared"+place, v.insteadOf(m.Name))
 	}
 	want.Master = nil // it is the declared one
 	steps, err := netcfg.Plan(&want, d)
 	if err != nil {
 		return report("it differs from its declaration"+place+": "+err.Error(),
-			"it was created by hand, or the file has changed since",
-			fix.Run(fix.Tunadm("apply", "", "--replace")))
+			"it was created by hand, or the file has changed since")
 	}
 	if len(steps) == 0 {
 		return nil
@@ -78,17 +150,7 @@ func declared(v *view) []Finding {
 	}
 	return report("it differs from its declaration"+place+"; missing: "+strings.Join(lacks, "; "),
 		"another program changed it, such as udev, which sets the MAC address of a new device; "+
-			"or it went down, which removes IPv6 addresses and routes",
-		fix.Run(fix.Tunadm("apply", "")))
-}
-
-// joinFix returns the fix for a device that is not a port of its declared master.
-func (v *view) joinFix(master string) fix.Fix {
-	if master == "" || v.link(master) != nil || v.declaration(master).Spec != nil {
-		return fix.Run(fix.Tunadm("apply", ""))
-	}
-	name := words.Escape(master)
-	return fix.Sentence("create " + name + ", then run tunadm apply; or declare it: [bridge." + name + "]")
+			"or it went down, which removes IPv6 addresses and routes")
 }
 
 // insteadOf tells what the device is instead of a port of the declared master.

@@ -88,6 +88,21 @@ func (c Command) String() string {
 	return line
 }
 
+// Then returns the fix followed by another one, if f is what must come first. Without f, its place has the sentence
+// otherwise.
+func (f Fix) Then(next Fix, otherwise string) Fix {
+	switch {
+	case f.IsZero():
+		return Sentence(otherwise + ", then run " + next.String())
+	case len(f.Commands) == 0:
+		return Sentence(f.Before + ", then run " + next.String())
+	case f.Before != "":
+		return f
+	}
+	f.Commands = slices.Concat(f.Commands, next.Commands)
+	return f
+}
+
 // Distinct returns the fix without commands that repeat an earlier one.
 func (f Fix) Distinct() Fix {
 	var all []Command
