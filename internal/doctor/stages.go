@@ -75,7 +75,8 @@ func (c course) stages() []stage {
 }
 
 // follow lets each packet of the question, or those that are typical for the device, pass the stages. A finding of
-// several packets is found once; the trail has them all. A packet that is surely dropped goes no further.
+// several packets is found once; the trail has them all, except those that pass in a direction that nobody asked about.
+// A packet that is surely dropped goes no further.
 func (v *view) follow() (found, trail []Finding) { return v.travel(v.journeys()) }
 
 func (v *view) travel(all []*journey) (found, trail []Finding) {
@@ -86,7 +87,9 @@ func (v *view) travel(all []*journey) (found, trail []Finding) {
 			for _, f := range answers {
 				f = j.because(s.name, f)
 				f.Way = j.String()
-				trail = append(trail, f)
+				if f.Level <= Warning || !v.demanded() || !j.beside(all) {
+					trail = append(trail, f)
+				}
 				if !slices.ContainsFunc(found, f.same) {
 					found = append(found, f)
 				}
@@ -97,6 +100,25 @@ func (v *view) travel(all []*journey) (found, trail []Finding) {
 		}
 	}
 	return found, trail
+}
+
+// beside reports whether all packets with addresses of these journeys go in the other direction. Such a packet is that
+// of the question.
+func (j *journey) beside(all []*journey) bool {
+	asked := false
+	for _, o := range all {
+		if o.packet.To.IsValid() {
+			if asked = true; o.course.toProgram() == j.course.toProgram() {
+				return false
+			}
+		}
+	}
+	return asked
+}
+
+// toProgram reports whether the packets of a course go to the program.
+func (c course) toProgram() bool {
+	return slices.Contains([]course{toProgram, toPort, inward, carriedIn}, c)
 }
 
 // String returns the course and the packet.
