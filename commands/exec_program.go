@@ -102,13 +102,15 @@ func findProgram(name string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, explainExec(name, name, executable(name))
 	}
-	denied := ""
+	denied, closed := "", []string{}
 	for _, dir := range filepath.SplitList(cmp.Or(os.Getenv("PATH"), searchPath)) {
 		path := cmp.Or(dir, ".") + "/" + name
 		switch err := executable(path); {
 		case err == nil:
 			return path, nil
 		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+		case errors.Is(err, unix.EACCES) && !visible(path):
+			closed = append(closed, words.Escape(dir))
 		case errors.Is(err, unix.EACCES): // another directory may have an executable one
 			denied = cmp.Or(denied, path)
 		default:
@@ -118,7 +120,17 @@ func findProgram(name string) (string, error) {
 	if denied != "" {
 		return "", explainExec(denied, denied, unix.EACCES)
 	}
+	if len(closed) > 0 {
+		return "", &cause.Error{What: words.Escape(name), Cause: cause.NotExecutable, Err: unix.EACCES,
+			Detail: "not found, and PATH has directories that may not be searched: " + strings.Join(closed, ", ")}
+	}
 	return "", explainExec(name, name, unix.ENOENT)
+}
+
+// visible reports whether a file exists in a directory that the thread may search.
+func visible(path string) bool {
+	var st unix.Stat_t
+	return unix.Stat(path, &st) == nil
 }
 
 // executable returns why the thread may not execute a file, or nil.
@@ -141,8 +153,7 @@ func explainExec(program, path string, err error) error {
 	e := &cause.Error{What: words.Escape(program), Cause: cause.NotExecutable, Err: err}
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		e.Cause = cause.NoProgram
-		var st unix.Stat_t
-		if unix.Stat(path, &st) == nil && strings.Contains(path, "/") {
+		if visible(path) && strings.Contains(path, "/") {
 			e.Detail = "its interpreter or its loader is missing"
 		}
 	}
