@@ -49,6 +49,8 @@ func (o *execOptions) run(operands []string) error {
 		return err
 	case len(names) == 0:
 		return usage("no device is named", example)
+	case o.line == nil:
+		return usage("no program is named: it follows --", example)
 	case len(o.line) == 0 || o.line[0] == "":
 		return usage("no program follows --", example)
 	case o.user == "" && (len(o.ambient) > 0 || o.newPrivileges):
