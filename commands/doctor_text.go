@@ -36,7 +36,7 @@ func (o *doctorOptions) render(r *doctor.Report, named bool) error {
 
 // summary returns the line of an examination without a problem: what was seen, and what was not examined.
 func (o *doctorOptions) summary(r *doctor.Report, named bool) string {
-	text := "no problem found on " + count(len(r.Devices), "device")
+	text := "no problem found on " + words.Count(len(r.Devices), "device")
 	switch {
 	case len(r.Devices) == 0:
 		text = "no problem found: there is no TUN/TAP device"
@@ -54,7 +54,7 @@ func (o *doctorOptions) summary(r *doctor.Report, named bool) string {
 			if d.InUse() {
 				text += d.UsedBy() + ": "
 			}
-			text += fmt.Sprintf("%s to the program, %d from it", count(int(d.Stats.TxPackets), "packet"),
+			text += fmt.Sprintf("%s to the program, %d from it", words.Count(int(d.Stats.TxPackets), "packet"),
 				d.Stats.RxPackets)
 		}
 	}
@@ -73,13 +73,6 @@ func (o *doctorOptions) summary(r *doctor.Report, named bool) string {
 	return words.Printable(text)
 }
 
-// count returns a number of things.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return strconv.Itoa(n) + " " + thing + "s"
-}
 
 // A findingPrinter prints on lines of at most width characters. With a width of 0, a finding and a fix are a line each.
 type findingPrinter struct {

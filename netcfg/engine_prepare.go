@@ -168,8 +168,8 @@ func (j *job) warnOfDown() {
 	routes := len(matching(j.before.Routes, func(r Route) bool {
 		return r.kept.elsewhere == 0 && !slices.ContainsFunc(j.want.RemoveRoutes, r.same)
 	}))
-	if addresses+routes > 0 {
-		j.warn("down drops IPv6 addresses (%d) and routes (%d) permanently", addresses, routes)
+	if lost := words.Counts([]string{"IPv6 address", "route"}, addresses, routes); lost != "" {
+		j.warn("down drops %s permanently", lost)
 	}
 }
 

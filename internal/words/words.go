@@ -96,3 +96,26 @@ func swapped(a, b string) bool {
 	}
 	return false
 }
+
+// Count returns a number of things, such as "1 address" or "2 addresses".
+func Count(n int, thing string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(thing, "s"):
+		thing += "es"
+	default:
+		thing += "s"
+	}
+	return strconv.Itoa(n) + " " + thing
+}
+
+// Counts returns the numbers of things that there are, such as "1 address and 2 routes"; "": there are none.
+func Counts(things []string, numbers ...int) string {
+	var counted []string
+	for i, n := range numbers {
+		if n > 0 {
+			counted = append(counted, Count(n, things[i]))
+		}
+	}
+	return strings.Join(counted, " and ")
+}

@@ -27,3 +27,13 @@ func TestNearestWord(t *testing.T) {
 		}
 	}
 }
+
+func TestCounts(t *testing.T) {
+	things := []string{"address", "route"}
+	for want, n := range map[string][]int{"": {0, 0}, "1 address": {1, 0}, "2 routes": {0, 2},
+		"2 addresses and 1 route": {2, 1}} {
+		if got := Counts(things, n...); got != want {
+			t.Errorf("%v: got %q, want %q", n, got, want)
+		}
+	}
+}
