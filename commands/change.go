@@ -90,7 +90,10 @@ func (o *changeOptions) engage(
 		}
 		if r.PutBack && o.verbose {
 			how := "put back as it was"
-			if r.Remade {
+			switch {
+			case r.Before == 0:
+				how = "deleted again"
+			case r.Remade:
 				how = "re-created with all properties that were seen"
 			}
 			fmt.Fprintf(o.stderr, "# %s: %s\n", words.Escape(r.Name), how)
@@ -148,7 +151,11 @@ func outcome(r netcfg.Result) (errs []error) {
 		errs = append(errs, r.Err)
 	}
 	if r.UndoErr != nil {
-		errs = append(errs, fmt.Errorf("could not be put back as it was: %w", r.UndoErr))
+		how := "put back as it was"
+		if r.Before == 0 {
+			how = "deleted again"
+		}
+		errs = append(errs, fmt.Errorf("could not be %s: %w", how, r.UndoErr))
 	}
 	return errs
 }
