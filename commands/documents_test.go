@@ -232,6 +232,15 @@ func bashCompletes(t *testing.T, verb string) []string {
 	return strings.Fields(string(out))
 }
 
+// TestTheManualHasTheRulesOfALoop compares it with what ip(8) prints in a script.
+func TestTheManualHasTheRulesOfALoop(t *testing.T) {
+	_, rules, found := strings.Cut(read(t, "testdata/loopverbose.txtar"), "-- rules.want --\n")
+	rules, _, _ = strings.Cut(rules, "-- ")
+	if page := read(t, "../man/tunadm-packets.8"); !found || !strings.Contains(page, "\n"+rules+".Ed\n") {
+		t.Errorf("tunadm-packets(8) does not have these rules:\n%s", rules)
+	}
+}
+
 // TestTheManualHasTheCommandsOfTheUnits compares what tunadm.toml(5) says that a start and a stop run with the units.
 func TestTheManualHasTheCommandsOfTheUnits(t *testing.T) {
 	line := regexp.MustCompile(`(?m)^Exec(?:Start|Stop)=@BINDIR@/(tunadm .*)$`)
