@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -38,8 +37,10 @@ func absent(v *view) []Finding {
 	var fixes []fix.Fix
 	if d := v.declaration(v.Device); d.Spec != nil && v.Netns == "" {
 		what += ", which is declared (" + d.Place + ")"
-		why, first := v.applied(d)
-		means, fixes = cmp.Or(why, means), first
+		why := ""
+		if why, fixes = v.applied(d); why != "" {
+			what += ", and " + why
+		}
 	}
 	if near := words.Nearest(v.Device, names); near != "" {
 		what += ", but there is " + words.Escape(near)
