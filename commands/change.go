@@ -80,7 +80,7 @@ func (o *changeOptions) engage(
 			plan = append(plan, r.Steps...)
 		}
 		if r.Err == nil {
-			for _, text := range r.Warnings {
+			for _, text := range append(r.Warnings, o.bridgeMTU(ns, changes[i], r)...) {
 				o.warn(r.Name, text)
 			}
 		}
@@ -111,6 +111,31 @@ func (o *changeOptions) engage(
 		}
 	}
 	return results, errors.Join(errs...)
+}
+
+// bridgeMTU warns that a bridge has taken the MTU of a port, or that it keeps its own: the kernel tells only afterwards
+// whether that was set explicitly.
+func (o *changeOptions) bridgeMTU(ns *netcfg.Namespace, c netcfg.Change, r netcfg.Result) []string {
+	if r.Follows == nil || c.Want.MTU == nil {
+		return nil
+	}
+	own, was, bridge := *c.Want.MTU, r.Follows.MTU, words.Escape(r.Follows.Name)
+	if o.planOnly() {
+		return []string{fmt.Sprintf("mtu %d: the MTU of %s changes from %d to %[1]d, unless it was set explicitly",
+			own, bridge, was)}
+	}
+	br, err := ns.AnyLink(0, r.Follows.Name)
+	switch {
+	case err != nil || br == nil:
+		return nil
+	case br.MTU != was:
+		return []string{fmt.Sprintf("mtu %d: the MTU of %s changed from %d to %d, the smallest of its ports", own,
+			bridge, was, br.MTU)}
+	case own < was:
+		return []string{fmt.Sprintf("mtu %d: %s keeps its MTU of %d, which was set explicitly: "+
+			"it drops longer packets to this port", own, bridge, was)}
+	}
+	return []string{fmt.Sprintf("mtu %d: %s keeps its MTU of %d, which was set explicitly", own, bridge, was)}
 }
 
 // warn prints a warning about a device once.

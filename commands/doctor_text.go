@@ -73,7 +73,6 @@ func (o *doctorOptions) summary(r *doctor.Report, named bool) string {
 	return words.Printable(text)
 }
 
-
 // A findingPrinter prints on lines of at most width characters. With a width of 0, a finding and a fix are a line each.
 type findingPrinter struct {
 	*bufio.Writer

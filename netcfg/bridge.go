@@ -107,7 +107,7 @@ func firstLook(jobs []*job) depth {
 // newMaster chooses the MAC address of a new bridge, and returns it as the master of other devices. A bridge with a MAC
 // address that was set keeps it, whichever ports come and go. The address of its first port is known in the network.
 func (j *job) newMaster(ports []*job) *Master {
-	m := &Master{Name: j.Name, kind: Bridge, mtu: 1500, of: j, pvid: j.Want.Settings[rtnl.VLANDefaultPVID]}
+	m := &Master{Name: j.Name, kind: Bridge, MTU: 1500, of: j, pvid: j.Want.Settings[rtnl.VLANDefaultPVID]}
 	first := true
 	for _, k := range ports {
 		if k.now == nil || len(k.now.MAC) != 6 || k.now.MAC.IsZero() { // the kernel will refuse it
@@ -116,8 +116,8 @@ func (j *job) newMaster(ports []*job) *Master {
 		if j.Want.MAC == nil {
 			j.Want.MAC = k.now.MAC
 		}
-		if first || k.now.MTU < m.mtu {
-			m.mtu = k.now.MTU
+		if first || k.now.MTU < m.MTU {
+			m.MTU = k.now.MTU
 		}
 		first = false
 	}
@@ -125,7 +125,7 @@ func (j *job) newMaster(ports []*job) *Master {
 		j.Want.MAC = link.RandomMAC(2) // locally administered
 	}
 	if j.Want.MTU != nil {
-		m.mtu = *j.Want.MTU
+		m.MTU = *j.Want.MTU
 	}
 	m.mac = j.Want.MAC
 	return m
@@ -135,7 +135,7 @@ func (j *job) newMaster(ports []*job) *Master {
 func (j *job) declares(m *Master) {
 	m.pvid = cmp.Or(j.Want.Settings[rtnl.VLANDefaultPVID], m.pvid)
 	if j.Want.MTU != nil {
-		m.mtu = *j.Want.MTU
+		m.MTU = *j.Want.MTU
 	}
 	if j.Want.MAC != nil {
 		m.mac, m.set = j.Want.MAC, true

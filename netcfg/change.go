@@ -44,11 +44,12 @@ type Result struct {
 	Made     bool   // the run created the device with that Index, which exists even if the change failed
 	Steps    []Step // the steps that ran; of a dry run, the steps that would run
 	Warnings []string
-	Err      error // why the change failed, a [*cause.Error]; the device is then as before, unless UndoErr is set
-	UndoErr  error // why the undo failed
-	PutBack  bool  // the change was undone, and the kernel's state is verified to be as before
-	Remade   bool  // PutBack, but the device had to be re-created, with all properties that were observed
-	Renamed  bool  // the device that was meant has another name, and was left unchanged
+	Follows  *Master // a bridge that takes the MTU of the device, unless its own was set explicitly; nil: none
+	Err      error   // why the change failed, a [*cause.Error]; the device is then as before, unless UndoErr is set
+	UndoErr  error   // why the undo failed
+	PutBack  bool    // the change was undone, and the kernel's state is verified to be as before
+	Remade   bool    // PutBack, but the device had to be re-created, with all properties that were observed
+	Renamed  bool    // the device that was meant has another name, and was left unchanged
 }
 
 // Options are the options of a run.

@@ -139,7 +139,7 @@ func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Sp
 	}
 	want.downRename = ns.features&liveRename == 0 || want.Rename != "" && !surroundings.KernelSince(6, 2)
 	if want.Master == nil || want.Master.Name == "" {
-		ns.warnOfMTU(j, &want, masters)
+		ns.noteMTU(j, &want, masters)
 		return &want, nil
 	}
 	m, err := ns.cachedMaster(want.Master.Name, masters)
@@ -152,7 +152,7 @@ func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Sp
 		return nil, j.withoutMaster(err)
 	}
 	j.adapt(&want, m)
-	ns.warnOfMTU(j, &want, masters)
+	ns.noteMTU(j, &want, masters)
 	return &want, nil
 }
 

@@ -15,9 +15,9 @@ import (
 // A Master is the bridge or VRF that a device joins. The engine looks up all fields but Name.
 type Master struct {
 	Name  string
+	MTU   int // bytes, as it was before the run
 	index int
 	kind  string // "bridge", "vrf", ...
-	mtu   int    // bytes
 	mac   link.MAC
 	empty bool // no device has joined it, and none joins before this one
 	hold  bool // it would take the device's MAC address; set its own one first
@@ -38,7 +38,7 @@ func (ns *Namespace) master(name string) (*Master, error) {
 		return nil, err
 	}
 	ports, err := ns.ports(m.Index)
-	return &Master{Name: m.Name, index: m.Index, kind: m.Kind, mtu: m.MTU, mac: m.MAC, empty: len(ports) == 0,
+	return &Master{Name: m.Name, index: m.Index, kind: m.Kind, MTU: m.MTU, mac: m.MAC, empty: len(ports) == 0,
 		pvid: m.Settings[rtnl.VLANDefaultPVID]}, err
 }
 
@@ -81,7 +81,7 @@ func (j *job) adapt(want *Spec, m *Master) {
 		return
 	}
 	if want.MTU == nil {
-		want.MTU = &joining.mtu
+		want.MTU = &joining.MTU
 	}
 	mac := want.MAC
 	switch {
@@ -97,8 +97,8 @@ func (j *job) adapt(want *Spec, m *Master) {
 	joining.empty, m.met = m.empty && !m.met, true
 }
 
-// warnOfMTU warns if a bridge would change its MTU, which follows the smallest MTU of its ports.
-func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
+// noteMTU notes a bridge that changes its MTU if that follows the smallest MTU of its ports: the kernel does not tell.
+func (ns *Namespace) noteMTU(j *job, want *Spec, masters map[string]*Master) {
 	m := want.Master
 	if want.MTU == nil || j.before != nil && j.before.MTU == *want.MTU {
 		return
@@ -106,12 +106,8 @@ func (ns *Namespace) warnOfMTU(j *job, want *Spec, masters map[string]*Master) {
 	if m == nil && j.before != nil && j.before.Master != "" {
 		m, _ = ns.cachedMaster(j.before.Master, masters) // a master that is gone has no MTU to lose
 	}
-	switch {
-	case m == nil || m.kind != "bridge":
-	case *want.MTU < m.mtu || *want.MTU > m.mtu && m.empty:
-		side := map[bool]string{true: "below", false: "above"}[*want.MTU < m.mtu]
-		j.warn("mtu %d is %s %d: the MTU of %s follows, unless it was set explicitly", *want.MTU, side, m.mtu,
-			words.Escape(m.Name))
+	if m != nil && m.kind == Bridge && (*want.MTU < m.MTU || *want.MTU > m.MTU && m.empty) {
+		j.result.Follows = m
 	}
 }
 
