@@ -63,6 +63,9 @@ func stray(word string, flags []*option) error {
 		return e
 	case find(flags, "--route") == nil:
 		return nil
+	case word == "broadcast":
+		return usage(quote(word)+" in place of a device name",
+			"quote a value of several words: --address '10.0.0.1/24 broadcast +'")
 	case word == "via" || word == "peer" || word == "metric" || word == "table" || notIP == nil:
 		hint := "quote a value of several words: --route '10.1.0.0/16 via 10.0.0.2'"
 		if word == "peer" {

@@ -38,6 +38,8 @@ func TestArrangeNamesTheCulprit(t *testing.T) {
 		{"-mode tun", `unknown flag "-mode"`, "did you mean --mode?"},
 		{"--verbos", `unknown flag "--verbos"`, "did you mean --verbose?"},
 		{"a --mode", "--mode needs a value", ""},
+		{"a --address 10.0.0.1/24 broadcast +", `"broadcast" in place of a device name`,
+			"quote a value of several words: --address '10.0.0.1/24 broadcast +'"},
 		{"--up=true", "--up takes no value", ""},
 		{"a --user --up", `--user needs a value, not "--up"`,
 			"a value that begins with -- follows =: --user=--up"},
