@@ -133,7 +133,9 @@ func (o *dumpOptions) openCapture(*netcfg.Device) (undo func(), err error) {
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, &cause.Error{What: "--write: " + words.Escape(o.write), Cause: cause.NotPermitted}
 	}
-	if err != nil {
+	if failed := new(fs.PathError); errors.As(err, &failed) {
+		return nil, fmt.Errorf("--write: %s: %w", words.Escape(o.write), failed.Err)
+	} else if err != nil {
 		return nil, fmt.Errorf("--write: %w", err)
 	}
 	return func() {
