@@ -62,6 +62,9 @@ type Spec struct {
 // Check returns the errors of the Spec itself, for any device: properties that are asked for twice, or both to be added
 // and to be removed.
 func (s *Spec) Check() error {
+	if s.Name != "" && s.Master != nil && s.Master.Name == s.Name {
+		return badSpec("master %q: a device cannot join itself", s.Name)
+	}
 	for _, a := range s.RemoveAddresses {
 		if slices.ContainsFunc(s.AddAddresses, func(b Address) bool {
 			return a.same(b) && (a.Broadcast == b.Broadcast || !b.Broadcast.IsValid())
