@@ -65,6 +65,9 @@ func (o *statusOptions) run(operands []string) error {
 	case err != nil:
 		return err
 	}
+	if known && o.set != "" && len(run.memory.Devices()) == 0 {
+		o.say("warning: " + noSet(o.set).Error() + ": apply has recorded no device of it")
+	}
 	rows, err := o.compare(ctx, run, declared)
 	if err != nil {
 		return err
