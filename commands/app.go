@@ -100,7 +100,7 @@ func (p *program) parse(v *verb, args []string, implied bool) error {
 	arranged, err := arrange(v, own, flags)
 	if e := new(exitError); implied && errors.As(err, &e) && !e.near {
 		e.fix = fix.Sentence("flags follow the verb: tunadm VERB FLAGS")
-	} else if _, ok := c.(launcher); ok && errors.As(err, &e) && !slices.Contains(args, "--") {
+	} else if _, ok := c.(launcher); ok && errors.As(err, &e) && e.unknown && !slices.Contains(args, "--") {
 		e.fix = fix.Sentence("the command to run follows --: tunadm " + v.name + " " + v.operands)
 	}
 	if err != nil {

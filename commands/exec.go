@@ -51,8 +51,10 @@ func (o *execOptions) run(operands []string) error {
 		return usage("no device is named", example)
 	case o.line == nil:
 		return usage("no program is named: it follows --", example)
-	case len(o.line) == 0 || o.line[0] == "":
+	case len(o.line) == 0:
 		return usage("no program follows --", example)
+	case o.line[0] == "":
+		return usage("the name of the program is empty", example)
 	case o.user == "" && (len(o.ambient) > 0 || o.newPrivileges):
 		return usagef("--ambient and --new-privileges require --user")
 	}

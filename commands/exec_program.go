@@ -102,7 +102,7 @@ func findProgram(name string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, explainExec(name, name, executable(name))
 	}
-	denied, closed := "", []string{}
+	denied, closed, why := "", []string{}, error(nil)
 	for _, dir := range filepath.SplitList(cmp.Or(os.Getenv("PATH"), searchPath)) {
 		path := cmp.Or(dir, ".") + "/" + name
 		switch err := executable(path); {
@@ -111,14 +111,14 @@ func findProgram(name string) (string, error) {
 		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
 		case errors.Is(err, unix.EACCES) && !visible(path):
 			closed = append(closed, words.Escape(dir))
-		case errors.Is(err, unix.EACCES): // another directory may have an executable one
-			denied = cmp.Or(denied, path)
+		case errors.Is(err, unix.EACCES), errors.Is(err, unix.EISDIR): // another directory may have an executable one
+			denied, why = cmp.Or(denied, path), cmp.Or(why, err)
 		default:
 			return "", explainExec(name, path, err)
 		}
 	}
 	if denied != "" {
-		return "", explainExec(denied, denied, unix.EACCES)
+		return "", explainExec(denied, denied, why)
 	}
 	if len(closed) > 0 {
 		return "", &cause.Error{What: words.Escape(name), Cause: cause.NotExecutable, Err: unix.EACCES,
@@ -139,7 +139,11 @@ func executable(path string) error {
 	if err := unix.Stat(path, &st); err != nil {
 		return err
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		return unix.EISDIR
+	case unix.S_IFREG:
+	default:
 		return unix.EACCES
 	}
 	return unix.Faccessat(unix.AT_FDCWD, path, unix.X_OK, unix.AT_EACCESS)

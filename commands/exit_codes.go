@@ -56,6 +56,8 @@ type exitError struct {
 	err  error   // nil: nothing is printed
 	fix  fix.Fix // zero: that of err
 	near bool    // the fix is a similar word
+
+	unknown bool // a flag or a verb that does not exist
 }
 
 // errWouldChange is the outcome of a --check with steps. The plan has been printed.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -128,10 +129,14 @@ func (o *loopOptions) check(operands []string) error {
 		return nil
 	case addresses[0] == 0 || addresses[1] == 0:
 		return usage("each end requires an address", "tunadm loop --a 192.168.13.1 --b 192.168.13.2")
+	case o.mtu != nil && *o.mtu < link.MTUMinV6 && slices.ContainsFunc(o.ends[0].Addresses, netip.Addr.Is6):
+		return usagef("--mtu: IPv6 requires an MTU of %d or more", link.MTUMinV6)
 	case o.line == nil:
 		return nil
 	case len(o.line) == 0:
 		return usagef("no command follows --")
+	case o.line[0] == "":
+		return usagef("the name of the command is empty")
 	}
 	_, err := exec.LookPath(o.line[0])
 	switch {

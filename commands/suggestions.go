@@ -12,6 +12,7 @@ import (
 // unknown returns the error for an unknown word, which may be a flag of a verb, with the best of the hints.
 func unknown(kind, word, verb string, known []string, otherwise string) error {
 	e := usage("unknown "+kind+" "+quote(word), otherwise)
+	e.unknown = true
 	property, hint := words.Property(word)
 	meant := cmp.Or(synonymsOf[verb][word], synonyms[word], "--"+property)
 	if !slices.Contains(known, meant) {
