@@ -107,7 +107,7 @@ func explainNamespace(ns, path string, err error) error {
 	case errors.Is(err, unix.EPERM):
 		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
 		pid, ok := strings.CutSuffix(strings.TrimPrefix(path, "/proc/"), "/ns/net")
-		if ok && strings.Trim(pid, "0123456789") == "" {
+		if ok && strings.Trim(pid, "0123456789") == "" && !netns.SharesUser(pid) {
 			e.Cause, e.Fix = cause.ForeignNamespace, fix.Run(fix.Command{Words: []string{
 				"nsenter", "--preserve-credentials", "-U", "-n", "-t", pid, "tunadm", "..."}})
 		}

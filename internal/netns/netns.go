@@ -74,6 +74,13 @@ func Others(end time.Time, match func(called string) bool) []string {
 	return found
 }
 
+// SharesUser reports whether a process is in the user namespace of this one.
+func SharesUser(pid string) bool {
+	own, err := os.Readlink("/proc/self/ns/user")
+	other, failed := os.Readlink("/proc/" + pid + "/ns/user")
+	return err == nil && failed == nil && own == other
+}
+
 // Label returns the name of a network namespace, or "PID " and the number, for a value that Others returned.
 func Label(called string) string {
 	if _, err := os.Lstat(filepath.Join(Directory, called)); err != nil {
