@@ -59,6 +59,9 @@ func (p *program) absentHint() func(err error) string {
 		if !errors.As(err, &e) || e.Cause != cause.NoDevice || e.Device == "" || link.IsPattern(e.Device) {
 			return ""
 		}
+		if strings.HasPrefix(e.Device, "--") {
+			return "a word after -- is a name: flags come before it"
+		}
 		others := []string{asVerb.name, applyVerb.name, teardownVerb.name}
 		netns, flags, after := namespaceIn(p.line), []string{}, " creates the device"
 		if isEverywhere(netns) || slices.Contains(others, p.verb) {
