@@ -17,7 +17,7 @@ const examineTries = 3
 // FindHolders fills in the programs that are attached, except this one, in one pass over /proc, and in none if no
 // program is. If it finds fewer than the kernel counts, it counts the queues again, since programs come and go.
 func (ns *Namespace) FindHolders(devices []*Device) {
-	end := time.Now().Add(holders.Longest)
+	end := holders.End()
 	open := slices.Clone(devices)
 	for range examineTries {
 		f := ns.Examine(open, end)

@@ -23,7 +23,7 @@ func attacks(few int) int {
 // ends only because the attackers are stopped, forty times later than it should end on an idle machine.
 func endsUnderAttack(t *testing.T, stop []func(), look func()) (took time.Duration) {
 	t.Helper()
-	limit := nstest.Patience(40 * holders.Longest)
+	limit := nstest.Patience(40 * time.Until(holders.End()))
 	watchdog := time.AfterFunc(limit, func() {
 		for _, f := range stop {
 			f()

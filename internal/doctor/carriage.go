@@ -11,6 +11,7 @@ import (
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/poll"
 	"github.com/tunadm/tunadm/internal/trace"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -128,7 +129,7 @@ func (c *carriage) watch(enough func() bool) {
 	}
 	begun := time.Now()
 	more := func() bool {
-		within := func(limit time.Duration) bool { return time.Since(begun) < patient(limit) }
+		within := func(limit time.Duration) bool { return time.Since(begun) < poll.Patient(limit) }
 		return within(longest) || within(2*longest) && (c.undecided() || c.mute && c.resolving())
 	}
 	for ; more() && !enough(); time.Sleep(pause) {

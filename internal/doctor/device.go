@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/holders"
@@ -141,7 +140,7 @@ func leftRules(v *view) (found []Finding) {
 // namespacesWith returns the other network namespaces that have a TUN/TAP device of that name, as [netns.Others]
 // returns them.
 func namespacesWith(name string) []string {
-	return netns.Others(time.Now().Add(holders.Longest), func(string) bool {
+	return netns.Others(holders.End(), func(string) bool {
 		other, err := netcfg.Open("")
 		if err != nil {
 			return false

@@ -9,6 +9,7 @@ import (
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/poll"
 	"github.com/tunadm/tunadm/internal/trace"
 )
 
@@ -163,7 +164,7 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 	defer w.Close()
 	if v.unheard = w.Without(); v.unheard != "" {
 		if still.waiting > 0 {
-			still.observe(patient(longestWatch))
+			still.observe(poll.Patient(longestWatch))
 		}
 		return nil, nil
 	}
@@ -171,11 +172,11 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 	quiet, sent := true, uint64(0)
 	begun := time.Now()
 	more := func() bool {
-		within := func(limit time.Duration) bool { return time.Since(begun) < patient(limit) }
+		within := func(limit time.Duration) bool { return time.Since(begun) < poll.Patient(limit) }
 		return within(shortestWatch) || !slices.ContainsFunc(all, (*conversation).unanswered) &&
 			(within(longestWatch) || within(anotherRequest) && slices.ContainsFunc(all, (*conversation).triedOnce) ||
 				slices.ContainsFunc(asked, func(r *request) bool {
-					return v.askedOnce(r) && (within(anotherRequest) || time.Since(r.since) < patient(nextRequest))
+					return v.askedOnce(r) && (within(anotherRequest) || time.Since(r.since) < poll.Patient(nextRequest))
 				}))
 	}
 	for ; more(); time.Sleep(pause) {
@@ -194,10 +195,10 @@ func (v *view) overheard(still *stall) (all []*conversation, asked []*request) {
 		still.look()
 	}
 	if !still.arrived.IsZero() {
-		still.observe(patient(2 * unreadFor))
+		still.observe(poll.Patient(2 * unreadFor))
 	}
 	if quiet {
-		v.unheard = fmt.Sprintf("no packet passed within %v", patient(longestWatch).Round(100*time.Millisecond))
+		v.unheard = fmt.Sprintf("no packet passed within %v", poll.Patient(longestWatch).Round(100*time.Millisecond))
 	}
 	noteScans(all, asked)
 	v.noteAnswers(all, asked)

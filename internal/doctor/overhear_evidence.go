@@ -10,10 +10,11 @@ import (
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/firewall"
 	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/poll"
 )
 
 // old reports whether an answer of a program would have come.
-func (c *conversation) old() bool { return time.Since(c.since) > patient(patience) }
+func (c *conversation) old() bool { return time.Since(c.since) > poll.Patient(patience) }
 
 // unanswered reports whether the conversation has surely no answer: the kernel answers pings and connections at once. A
 // program may think about an answer to UDP.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/poll"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -41,7 +42,7 @@ func portIP(j *journey) []Finding {
 			use(n.MAC.String(), n.To)
 		}
 	}
-	j.host.Senders(br.Index, patient(while), func(s evidence.Sender) {
+	j.host.Senders(br.Index, poll.Patient(while), func(s evidence.Sender) {
 		mac := link.MAC(s.MAC[:]).String()
 		if at[mac] == 0 || !j.onSubnet(br, s.From) {
 			return

@@ -9,6 +9,7 @@ import (
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/poll"
 	"github.com/tunadm/tunadm/internal/trace"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -38,7 +39,7 @@ func (v *view) noteClaim(e *trace.Event) {
 // this host knows as the address of such a host, which sends now. A MAC address with several IP addresses is no
 // evidence, see portIP, and neither is one program with two devices: a host with two links answers ARP through both.
 func (v *view) claimedTwice() []Finding {
-	recent := patient(4 * time.Second) // a little more than doctor watches
+	recent := poll.Patient(4 * time.Second) // a little more than doctor watches
 	j := &journey{view: v, course: bridged}
 	p, br := j.port()
 	if p == nil || br == nil || len(v.sights.claims) == 0 {

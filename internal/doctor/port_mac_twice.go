@@ -7,6 +7,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
+	"github.com/tunadm/tunadm/internal/poll"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -26,9 +27,9 @@ func (j *journey) movingMAC(p *evidence.Port, br *netcfg.Device) []Finding {
 		!slices.ContainsFunc(j.host.Frames(br.Index), current) {
 		return nil
 	}
-	twin, limit := j.twins(br), patient(while)
+	twin, limit := j.twins(br), poll.Patient(while)
 	if twin != "" {
-		limit = patient(longer)
+		limit = poll.Patient(longer)
 	}
 	at, moves := map[string]int{}, map[string]int{} // by MAC address and VLAN: its port; how often it came to or left p
 	before, learned := j.host.Written(p.Index), false

@@ -10,6 +10,7 @@ import (
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/poll"
 	"github.com/tunadm/tunadm/internal/trace"
 	"github.com/tunadm/tunadm/internal/words"
 )
@@ -30,7 +31,7 @@ type request struct {
 
 // settled reports whether there is an answer, or none was missed: one may still come, or the host looks around.
 func (r *request) settled() bool {
-	return r.answered || r.scan || time.Since(r.since) < patient(patience)
+	return r.answered || r.scan || time.Since(r.since) < poll.Patient(patience)
 }
 
 func (r *request) String() string {

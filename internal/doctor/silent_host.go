@@ -10,6 +10,7 @@ import (
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/poll"
 	"github.com/tunadm/tunadm/internal/trace"
 )
 
@@ -69,10 +70,10 @@ func (v *view) watchSilence(s *silence) bool {
 		return false
 	}
 	defer w.Close()
-	silent := func() bool { return s.asked == inVain && time.Since(s.last) > patient(patience) }
+	silent := func() bool { return s.asked == inVain && time.Since(s.last) > poll.Patient(patience) }
 	begun := time.Now()
 	more := func() bool {
-		within := func(limit time.Duration) bool { return time.Since(begun) < patient(limit) }
+		within := func(limit time.Duration) bool { return time.Since(begun) < poll.Patient(limit) }
 		return !s.ends && !silent() && within(longest) && (within(again) || !s.last.IsZero())
 	}
 	for ; more(); time.Sleep(pause) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/poll"
 )
 
 // A queueState has the counters of the packets to the program at one time.
@@ -108,7 +109,7 @@ func (s *stall) arrive(n uint64) {
 
 // lasts reports whether a packet that arrived during the observation was not read.
 func (s *stall) lasts() bool {
-	return !s.ended && !s.arrived.IsZero() && time.Since(s.arrived) > patient(unreadFor)
+	return !s.ended && !s.arrived.IsZero() && time.Since(s.arrived) > poll.Patient(unreadFor)
 }
 
 // full reports whether at first as many packets waited as the queue holds.
@@ -190,9 +191,9 @@ func (v *view) unreadPackets() []Finding {
 	case !s.likely():
 		return nil
 	case s.certain():
-		s.observe(patient(unreadFor))
+		s.observe(poll.Patient(unreadFor))
 	default:
-		s.observe(patient(2 * unreadFor))
+		s.observe(poll.Patient(2 * unreadFor))
 	}
 	return s.finding()
 }

@@ -17,15 +17,18 @@ import (
 )
 
 const (
-	// Longest is the time that a search should take at most. With 1,000 processes it takes about 20 ms, and some
-	// hundred on a machine that creates and deletes devices all the time, since each look takes the kernel's lock of
-	// all network devices. A user who opens 100,000 descriptors, or a file that blocks its readers, must not stop the
-	// administrator for longer.
-	Longest = 3 * time.Second
+	// longest is the time that a search should take at most, on an idle machine. With 1,000 processes it takes about
+	// 20 ms, and some hundred on a machine that creates and deletes devices all the time, since each look takes the
+	// kernel's lock of all network devices. A user who opens 100,000 descriptors, or a file that blocks its readers,
+	// must not stop the administrator for longer.
+	longest = 3 * time.Second
 
 	// strandedMax is the number of examiners that may be left behind, each blocked by a file of another user.
 	strandedMax = 4
 )
+
+// End returns when a search that begins now should end at most: after [longest], on a busy machine later.
+func End() time.Time { return time.Now().Add(poll.Patient(longest)) }
 
 // A Process holds queues of one device.
 type Process struct {
@@ -104,7 +107,7 @@ func (s *Search) Find(queues map[string]int, end time.Time) Findings {
 	if f.Sight == Cut {
 		_ = unix.Kill(pid, unix.SIGKILL)
 	}
-	poll.Input(pidfd, end.Add(Longest/50))
+	poll.Input(pidfd, end.Add(longest/50))
 	if !reaped(pid) {
 		s.stranded = append(s.stranded, pid)
 	}

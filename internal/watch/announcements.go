@@ -3,7 +3,6 @@ package watch
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/rtnl"
@@ -156,7 +155,7 @@ func (w *watcher) settle() {
 // unless the carrier proves a program: by then a run of tunadm has closed them, or is found.
 func (w *watcher) findUsers(news []*netcfg.Device) {
 	const tries = 3
-	open, end := slices.Clone(news), time.Now().Add(holders.Longest)
+	open, end := slices.Clone(news), holders.End()
 	for range tries {
 		w.ns.Examine(open, end)
 		open = slices.DeleteFunc(open, func(d *netcfg.Device) bool {

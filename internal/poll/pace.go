@@ -1,4 +1,4 @@
-package doctor
+package poll
 
 import (
 	"runtime"
@@ -10,12 +10,12 @@ import (
 	"github.com/tunadm/tunadm/internal/files"
 )
 
-// patient returns how long to wait for what takes this long on an idle machine: longer if programs wait for processors.
-func patient(idle time.Duration) time.Duration {
+// Patient returns how long to wait for what takes this long on an idle machine: longer if programs wait for processors.
+func Patient(idle time.Duration) time.Duration {
 	return time.Duration(float64(idle) * slowdown())
 }
 
-// slowdown is at least 1, and at most slowest. It is read once, so that all waits of an examination are consistent.
+// slowdown is at least 1, and at most slowest. It is read once, so that all waits of a run are consistent.
 var slowdown = sync.OnceValue(func() float64 {
 	text, _ := files.Read("/proc/loadavg")
 	return slowdownOf(string(text), runtime.NumCPU())

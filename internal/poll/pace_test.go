@@ -1,4 +1,4 @@
-package doctor
+package poll
 
 import "testing"
 
