@@ -51,23 +51,21 @@ func (n *Network) Link(name string) *Device {
 }
 
 // AnyLink reads a link of any kind by its index, or by its name if that is 0, as [Network] has it. It returns nil if
-// there is none. A TUN/TAP device is read as Links does.
+// there is none.
 func (ns *Namespace) AnyLink(index int, name string) (*Device, error) {
 	found, err := ns.askLinks([]target{{name: name, index: index}}, true)
-	switch {
-	case err != nil || len(found) == 0:
+	if err != nil || len(found) == 0 {
 		return nil, err
-	case found[0].Kind == "tun":
-		if found, err = ns.Links(found[0].Name); err != nil {
-			return nil, err
-		}
-		return found[0], nil
 	}
+	d := found[0]
+	if d.Kind == "tun" && !d.MultiQueue {
+		d.Queues = ns.SingleQueue(d)
+	}
+	ns.readOwnDelay(d)
 	if err := ns.readMasters(found); err != nil {
 		return nil, err
 	}
-	ns.readOwnDelay(found[0])
-	return found[0], ns.ReadAddresses(found)
+	return d, ns.ReadAddresses(found)
 }
 
 // RoutesThrough reads the routes through a link that the kernel did not derive from an address.

@@ -30,7 +30,8 @@ func (v *view) entrances(ipv6 bool) (all []entrance) {
 		l := v.byIndex(number)
 		known := func(e entrance) bool { return e.link == l }
 		if number == layer3.Index || number == v.device.Index || !usable(a) || l == nil || !l.Up ||
-			l.Kind == "loopback" || slices.ContainsFunc(all, known) || slices.ContainsFunc(outer, known) {
+			l.Kind == "loopback" || l.Kind == "tun" && !l.Carrier || slices.ContainsFunc(all, known) ||
+			slices.ContainsFunc(outer, known) {
 			continue
 		}
 		if v.hasDefault(l, ipv6) {
