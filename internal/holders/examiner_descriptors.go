@@ -1,6 +1,7 @@
 package holders
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"iter"
@@ -74,8 +75,8 @@ func (x *examiner) search(pid, from, count int) (n int) {
 	if s.forbidden && !was {
 		x.hidden++
 	}
-	if len(s.files) > 0 && !slices.Contains(x.suspects, s) && !x.isFork(pid) {
-		x.suspects = append(x.suspects, s)
+	if len(s.files) > 0 && !slices.Contains(x.suspects, s) {
+		x.suspectOnce(s)
 	}
 	return n
 }
@@ -160,11 +161,26 @@ func queueNode(st *unix.Statx_t) bool {
 	return st.Rdev_major == Major && st.Rdev_minor == Minor && st.Mode&unix.S_IFMT == unix.S_IFCHR
 }
 
-// isFork reports whether a process shares the memory of one that was found before: it is about to start a program
-// (vfork(2)), and has copies of all descriptors until then.
-func (x *examiner) isFork(pid int) bool {
+// suspectOnce adds a process to the suspects. A process that is about to start a program (vfork(2)) shares the memory
+// of its parent, and has copies of all descriptors until then; it is left out. Its PID may be the lower one.
+func (x *examiner) suspectOnce(s *suspect) {
 	const memory = 1
-	return slices.ContainsFunc(x.suspects, func(s *suspect) bool { return same(s.PID, pid, memory, 0, 0) })
+	at := slices.IndexFunc(x.suspects, func(o *suspect) bool { return same(o.PID, s.PID, memory, 0, 0) })
+	switch {
+	case at < 0:
+		x.suspects = append(x.suspects, s)
+	case parentOf(x.suspects[at].PID) == s.PID:
+		x.suspects[at] = s
+	}
+}
+
+// parentOf returns the PID of the parent of a process, or 0.
+func parentOf(pid int) int {
+	status, _ := files.Read("/proc/" + strconv.Itoa(pid) + "/status")
+	_, after, _ := bytes.Cut(status, []byte("\nPPid:\t"))
+	digits, _, _ := bytes.Cut(after, []byte("\n"))
+	parent, _ := strconv.Atoi(string(digits))
+	return parent
 }
 
 // sameFile reports whether two descriptors of a process are duplicates.

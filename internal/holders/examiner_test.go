@@ -2,6 +2,7 @@ package holders
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -120,6 +121,47 @@ func TestTheNearProcessesMayBeAll(t *testing.T) {
 		got := parse(out.Bytes()).Processes["tun7"]
 		if complete && (len(got) != 1 || got[0].Probable) {
 			t.Errorf("%d queues: got %+v", counted, got)
+		}
+	}
+}
+
+// TestAProgramThatStartsAnotherIsOne has a process that shares the memory of its parent, as between vfork(2) and
+// execve(2), found before the parent or after it.
+func TestAProgramThatStartsAnotherIsOne(t *testing.T) {
+	nstest.NeedProgram(t, "python3")
+	cmd := exec.Command("python3", "-c", `if True:
+		import ctypes, os, signal, sys
+		libc, share, size = ctypes.CDLL(None), 0x100, 1 << 16
+		stack = ctypes.create_string_buffer(size)
+		top = ctypes.c_void_p((ctypes.addressof(stack) + size) & ~15)
+		child = libc.clone(libc.pause, top, share | signal.SIGCHLD, None)
+		print(child, flush=True)
+		sys.stdin.read()
+		os.kill(child, signal.SIGKILL)`)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { in.Close(); _ = cmd.Wait() })
+	var pid int
+	if _, err := fmt.Fscan(out, &pid); err != nil || pid < 1 {
+		t.Fatalf("child %d: %v", pid, err)
+	}
+	parent, child := &suspect{Process: Process{PID: cmd.Process.Pid}}, &suspect{Process: Process{PID: pid}}
+	for _, order := range [][]*suspect{{parent, child}, {child, parent}} {
+		x := &examiner{}
+		for _, s := range order {
+			x.suspectOnce(s)
+		}
+		if len(x.suspects) != 1 || x.suspects[0] != parent {
+			t.Errorf("%d before %d: got %v, want %d", order[0].PID, order[1].PID, x.suspects[0].PID, parent.PID)
 		}
 	}
 }
