@@ -3,6 +3,7 @@ module github.com/tunadm/tunadm
 go 1.26.0
 
 require (
+	github.com/containernetworking/cni v1.3.0
 	github.com/pelletier/go-toml/v2 v2.4.3
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/urfave/cli/v2 v2.27.7

@@ -193,8 +193,8 @@ func (s *Spec) createWords() string {
 	return b.String()
 }
 
-// what returns the name of the property or object that the step changes, for an error.
-func (s Step) what() string {
+// What returns the name of the property or object that the step changes, for an error.
+func (s Step) What() string {
 	switch s.Kind {
 	case StepLink:
 		if s.link.MAC != nil && len(s.link.Split()) == 1 {

@@ -92,7 +92,7 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 		}
 		return e
 	}
-	e := &cause.Error{Device: s.Device, What: s.what(), Err: err}
+	e := &cause.Error{Device: s.Device, What: s.What(), Err: err}
 	switch is := func(errno unix.Errno) bool { return errors.Is(err, errno) }; {
 	case is(unix.EPERM) && s.link.TxQueueLen != nil && surroundings.MayConfigure():
 		e.Cause, e.Detail = cause.NoMemory, "the kernel has no memory for the queue of the attached program"
@@ -135,7 +135,7 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 // notKept returns the error of a step that the kernel accepted and that is left to do. A kernel without VLANs ignores a
 // default PVID.
 func (j *job) notKept(s Step) error {
-	e := &cause.Error{Device: j.Name, What: s.what(), Cause: cause.NotKept}
+	e := &cause.Error{Device: j.Name, What: s.What(), Cause: cause.NotKept}
 	if s.link.Settings[rtnl.VLANDefaultPVID] != nil && j.now != nil && j.now.Settings[rtnl.VLANDefaultPVID] == nil {
 		e.Cause = cause.NoVLANs
 	}

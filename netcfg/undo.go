@@ -192,15 +192,15 @@ func (s Step) undone() string {
 	case StepDelete:
 		return ""
 	case StepRemoveAddress, StepRemoveRoute, StepRemoveRule:
-		return s.what() + " stays"
+		return s.What() + " stays"
 	}
-	return s.what()
+	return s.What()
 }
 
 // whyLeft returns why a step of an undo is still to do: the last error of the kernel, if there was one.
 func (j *job) whyLeft(s Step) (cause.Cause, string) {
 	for _, t := range slices.Backward(j.tried) {
-		if t.err == nil || t.Kind != s.Kind || t.what() != s.what() {
+		if t.err == nil || t.Kind != s.Kind || t.What() != s.What() {
 			continue
 		}
 		e := new(cause.Error)
