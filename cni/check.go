@@ -11,6 +11,7 @@ import (
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/version"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -33,6 +34,10 @@ func check(ctx context.Context, args *skel.CmdArgs) error {
 	return inside(args.Netns, func(space *netcfg.Namespace) error {
 		r, err := change(ctx, space, netcfg.Change{Name: s.Name, Want: s, Expect: netcfg.Present},
 			netcfg.Options{DryRun: true})
+		if slices.Contains(lasting, cause.Of(err)) {
+			return types.NewError(codeDiffers, subject(args)+"differs: "+words.Printable(err.Error()),
+				"only DEL and ADD change this")
+		}
 		if err != nil || len(r.Steps) == 0 {
 			return err
 		}
@@ -45,8 +50,12 @@ func check(ctx context.Context, args *skel.CmdArgs) error {
 	})
 }
 
+// lasting are the causes of differences that no change of the device removes.
+var lasting = []cause.Cause{cause.OtherKind, cause.WrongMode, cause.WrongQueues, cause.OwnerFixed}
+
 // expected returns what the tap should be: as configured, with the MAC address, the addresses and the routes of the
-// previous result, which later plugins may have changed. Other addresses and routes of the tap are no difference.
+// previous result, which later plugins may have changed. Other addresses and routes of the tap are no difference, nor
+// are an owner and a group if none is configured: a program that attaches may set them.
 func (c *config) expected(args *skel.CmdArgs) (*netcfg.Spec, error) {
 	if c.RawPrevResult == nil {
 		return nil, types.NewError(types.ErrInvalidNetworkConfig, "prevResult: it is missing", "")
@@ -69,6 +78,9 @@ func (c *config) expected(args *skel.CmdArgs) (*netcfg.Spec, error) {
 	s, err := c.spec(args.IfName)
 	if err != nil {
 		return nil, err
+	}
+	if c.Owner == nil && c.Group == nil {
+		s.Access = nil
 	}
 	tap := result.Interfaces[at]
 	if tap.Mac != "" {

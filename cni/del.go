@@ -57,7 +57,11 @@ func removeTap(ctx context.Context, tap *state.Tap) error {
 		if err != nil || namespace != tap.Namespace {
 			return err
 		}
-		_, err = change(ctx, space, netcfg.Change{Name: tap.Name, Index: tap.Index, Expect: netcfg.PresentOrNot,
+		d, err := space.Device(tap.Index) // it may have another name by now
+		if err != nil || d == nil || d.Kind != "tun" || d.Mode != link.TAP {
+			return err
+		}
+		_, err = change(ctx, space, netcfg.Change{Name: d.Name, Index: d.Index, Expect: netcfg.PresentOrNot,
 			Like: &netcfg.Spec{Mode: link.TAP}, Force: true}, netcfg.Options{})
 		return err
 	})

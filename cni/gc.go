@@ -18,7 +18,7 @@ import (
 const validKey = "cni.dev/valid-attachments"
 
 // gc deletes the taps of a network that this program created for attachments that are no longer valid, and asks the
-// IPAM plugin to do the same with its addresses. Without a list of valid attachments it deletes nothing.
+// IPAM plugin to do the same with its addresses. Without a list of valid attachments, as from cnitool, it does nothing.
 func gc(ctx context.Context, args *skel.CmdArgs) error {
 	var network types.PluginConf
 	var given map[string]json.RawMessage
@@ -26,7 +26,8 @@ func gc(ctx context.Context, args *skel.CmdArgs) error {
 		return types.NewError(types.ErrDecodingFailure, "the configuration: "+err.Error(), "")
 	}
 	if err := json.Unmarshal(args.StdinData, &given); err != nil || given[validKey] == nil {
-		return types.NewError(types.ErrInvalidNetworkConfig, validKey+": it is missing", "")
+		warn("GC", "nothing is deleted without the key "+validKey)
+		return err
 	}
 	taps, err := state.Run.Taps(network.Name)
 	for _, tap := range taps {
