@@ -39,6 +39,7 @@ MEDDLES = {
 class Case:
     def __init__(self, binary, scenario):
         self.binary, self.s = binary, scenario
+        self.program = os.path.join(os.path.dirname(binary), scenario.program) if scenario.program else binary
 
     def prepare(self):
         """Makes what is there before the command, and returns it: the devices and the memory."""
@@ -62,7 +63,7 @@ class Case:
         if self.s.stdout and "stdout" not in how:
             how["stdout"] = lambda: os.open(self.s.stdout, os.O_WRONLY)
         env = {**({} if bare else os.environ), **self.s.env, **(env or {})}
-        command = Command([self.binary, *words], prefix, self.s.runner, self.s.own[0], on_stop, LOG)
+        command = Command([self.program, *words], prefix, self.s.runner, self.s.own[0], on_stop, LOG, self.s.stdin)
         return command.run(env, **how)
 
     def result(self, before, known, ended, **more):
@@ -88,9 +89,9 @@ class Case:
         r["again"] = []
         for words in self.s.again:
             same = words[0] == "@"
-            command = Command([self.binary, *(self.s.args + words[1:] if same else words)],
-                              runner=self.s.runner if same else "plain", device=self.s.own[0])
-            r["again"].append((words, *command.run(dict(os.environ, **self.s.env))))
+            command = Command([self.program, *(self.s.args + words[1:] if same else words)],
+                              runner=self.s.runner if same else "plain", device=self.s.own[0], stdin=self.s.stdin)
+            r["again"].append((words, *command.run({**os.environ, **self.s.env, **self.s.again_env})))
         r["final"], r["final_memory"] = snapshot(), memory()
         return r
 

@@ -16,9 +16,10 @@ class Command:
     is attached to device. on_stop is called when SIGSTOP came, with whether the
     program was told to end, and log is strace's."""
 
-    def __init__(self, words, prefix=(), runner="plain", device="", on_stop=None, log=None):
+    def __init__(self, words, prefix=(), runner="plain", device="", on_stop=None, log=None,
+                 stdin=os.devnull):
         self.words, self.prefix, self.runner, self.device = [*prefix, *words], list(prefix), runner, device
-        self.on_stop, self.log = on_stop, log
+        self.on_stop, self.log, self.stdin = on_stop, log, stdin
         self.told, self.stopped = False, 0
         self.out, self.err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
 
@@ -26,8 +27,9 @@ class Command:
         """Returns the exit status (None: it hung), the standard output and the standard error."""
         # The word that it is ready does not come where the standard error is lost.
         self.blind = bool(stderr or before or any("write:" in w for w in self.prefix))
-        self.p = subprocess.Popen(self.words, stdin=subprocess.DEVNULL, stdout=stdout() if stdout else self.out,
-                                  stderr=stderr() if stderr else self.err, env=env, preexec_fn=before)
+        with open(self.stdin) as given:
+            self.p = subprocess.Popen(self.words, stdin=given, stdout=stdout() if stdout else self.out,
+                                      stderr=stderr() if stderr else self.err, env=env, preexec_fn=before)
         self.started = time.monotonic()
         pause = 0.0005
         while self.p.poll() is None and time.monotonic() < self.started + LIMIT:

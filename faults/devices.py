@@ -209,3 +209,15 @@ move_addresses = true
 mac = "02:00:00:00:07:07"
 master = "br7"
 """
+
+# A network of the CNI plugin, and an IPAM plugin whose reservation is a file beside the records.
+CNI = {"/run/cfg/net": '{"cniVersion":"1.1.0","name":"n","type":"tunadm-cni","owner":2,"alias":"x","bridge":"br0",'
+                       '"ipam":{"type":"ipam"}}',
+       "/run/cfg/ipam.sh": """#!/bin/sh
+case $CNI_COMMAND in
+ADD) echo reserved >/run/tunadm/ipam
+     echo '{"cniVersion":"1.1.0","ips":[{"address":"10.1.2.2/24","gateway":"10.1.2.1"}],
+            "routes":[{"dst":"10.9.0.0/16"}]}' ;;
+DEL) rm -f /run/tunadm/ipam ;;
+esac
+"""}

@@ -1,13 +1,15 @@
 """The scenarios: a command, the devices before it, and the natural next command after a kill."""
 
-from devices import (BRIDGE, BRIDGE_DRIFT, CFG, DRIFT, EVERYTHING, FOUR, LINK, MOVE, NIC, PORT, PORT_DRIFT,
+import os
+
+from devices import (BRIDGE, BRIDGE_DRIFT, CFG, CNI, DRIFT, EVERYTHING, FOUR, LINK, MOVE, NIC, PORT, PORT_DRIFT,
                      SYSCTL_DRIFT, TAP7, THREE, TUN7, TUNED, TUNED_DRIFT, WRONG)
 
 
 class Scenario:
     def __init__(self, name, args, own, setup="", files=None, prepare=(), whole=False, runner="plain", again=(),
                  final="after", remade=False, exit=0, held=(), env=None, again_exit=(0,), absent="", stdout=None,
-                 keeps=False):
+                 keeps=False, program=None, stdin=os.devnull, again_env=None):
         self.name = name
         self.args = args if isinstance(args, list) else args.split()
         self.own = own.split()                    # the devices that the command may change
@@ -27,6 +29,9 @@ class Scenario:
         self.absent = absent.split()              # devices that the undisturbed command must delete
         self.stdout = stdout                      # a file for the standard output
         self.keeps = keeps                        # after a kill, the devices keep what the attachment changed
+        self.program = program                    # another program in the directory of tunadm
+        self.stdin = stdin                        # a file for the standard input
+        self.again_env = again_env or {}          # of the commands after a kill, beside env
         self.becomes = "--" in self.args          # another program
 
 
@@ -181,4 +186,17 @@ def _stand_ins():
     yield s("as-ip-delete", "as ip tuntap del dev tun7 mode tun", "tun7", setup=TUN7, again=again)
 
 
-SCENARIOS = {s.name: s for table in (_add, _set, _delete, _apply, _packets, _stand_ins) for s in table()}
+def _plugin():
+    """The CNI plugin, whose next command after a kill of ADD is DEL, as of a container runtime."""
+    env = {"CNI_CONTAINERID": "c", "CNI_NETNS": "/proc/self/ns/net", "CNI_NETNS_OVERRIDE": "1", "CNI_IFNAME": "tap7",
+           "CNI_PATH": "/run/cfg"}
+    both = dict(program="tunadm-cni", stdin="/run/cfg/net", files=CNI, again=["@"], final="before",
+                again_env={"CNI_COMMAND": "DEL"},
+                prepare=["+cp /run/cfg/ipam.sh /run/cfg/ipam", "+chmod 755 /run/cfg/ipam"])
+    yield Scenario("cni-add", "ADD", "tap7", env={**env, "CNI_COMMAND": "ADD"}, **both)
+    yield Scenario("cni-add-mq", "ADD", "tap7", env={**env, "CNI_COMMAND": "ADD", "CNI_ARGS": "MAC=02:00:00:00:00:07"},
+                   **{**both, "files": {**CNI, "/run/cfg/net": CNI["/run/cfg/net"].replace("{", '{"multiQueue":true,', 1)}})
+
+
+TABLES = (_add, _set, _delete, _apply, _packets, _stand_ins, _plugin)
+SCENARIOS = {s.name: s for table in TABLES for s in table()}
