@@ -11,6 +11,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -123,16 +124,16 @@ func (o *order) create(ctx context.Context, c *config) (*current.Interface, erro
 		return nil, err
 	}
 	tap := &current.Interface{Name: s.Name, Sandbox: o.Args.Netns}
-	return tap, inside(o.Args.Netns, func(space *netcfg.Namespace) error {
-		namespace, err := space.Identity()
-		if err != nil {
+	record := state.Tap{Network: c.Name, Container: o.Args.ContainerID, Name: s.Name, Netns: o.Args.Netns}
+	err = inside(o.Args.Netns, func(space *netcfg.Namespace) (err error) {
+		if record.Namespace, err = space.Identity(); err != nil {
 			return err
 		}
-		remember := func(made []netcfg.Step) error {
-			return state.Run.RememberTap(state.Tap{Network: c.Name, Container: o.Args.ContainerID, Name: s.Name,
-				Netns: o.Args.Netns, Namespace: namespace, Index: made[0].Index})
-		}
-		r, err := change(ctx, space, netcfg.Change{Name: s.Name, Want: s}, netcfg.Options{Remember: remember})
+		r, err := change(ctx, space, netcfg.Change{Name: s.Name, Want: s}, netcfg.Options{
+			Remember: func(made []netcfg.Step) error {
+				record.Index = made[0].Index
+				return state.Run.RememberTap(record)
+			}})
 		if err != nil {
 			return err
 		}
@@ -140,12 +141,26 @@ func (o *order) create(ctx context.Context, c *config) (*current.Interface, erro
 			warn(s.Name, text)
 		}
 		d, err := space.Device(r.Index)
-		if err != nil || d == nil {
-			return fmt.Errorf("read the new device: %w", err)
+		if err == nil && d == nil {
+			err = cause.Vanished(s.Name)
 		}
-		tap.Mac, tap.Mtu = d.MAC.String(), d.MTU
-		return nil
+		if err == nil {
+			tap.Mac, tap.Mtu = d.MAC.String(), d.MTU
+		}
+		return err
 	})
+	if err != nil && record.Index != 0 {
+		err = both(refusal(&o.Args, err), takeBack(ctx, record))
+	}
+	return tap, err
+}
+
+// takeBack deletes a tap that this call has created.
+func takeBack(ctx context.Context, tap state.Tap) error {
+	if err := removeTap(context.WithoutCancel(ctx), &tap); err != nil {
+		return err
+	}
+	return state.Run.ForgetTap(tap.Network, tap.Container, tap.Name)
 }
 
 // inside does work in a network namespace, on a thread that ends afterwards: the IPAM plugin must not start from there.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
+	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/link"
@@ -65,7 +66,7 @@ func removeTap(ctx context.Context, tap *state.Tap) error {
 			Like: &netcfg.Spec{Mode: link.TAP}, Force: true}, netcfg.Options{})
 		return err
 	})
-	if cause.Of(err) == cause.NoNamespace || errors.Is(err, fs.ErrNotExist) {
+	if cause.Of(err) == cause.NoNamespace || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return nil
 	}
 	return err

@@ -21,7 +21,9 @@ func (p ipam) reserve(ctx context.Context) (*current.Result, error) {
 		return new(current.Result), nil
 	}
 	r, err := invoke.DelegateAdd(ctx, p.plugin, p.config, nil)
-	if err != nil {
+	if err != nil && ctx.Err() != nil { // it was killed, perhaps after it had reserved them
+		return nil, both(types.NewError(types.ErrTryAgainLater, "ipam "+p.plugin+": interrupted", ""), p.release())
+	} else if err != nil {
 		return nil, p.failed(err)
 	}
 	result, err := current.NewResultFromResult(r)

@@ -38,6 +38,7 @@ func run(args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
+	signal.Ignore(unix.SIGPIPE) // an ADD whose result nobody reads is undone
 	call := func(do func(context.Context, *skel.CmdArgs) error) func(*skel.CmdArgs) error {
 		return func(args *skel.CmdArgs) error {
 			if err := do(ctx, args); err != nil {

@@ -76,7 +76,11 @@ func answer(output []byte, err error) (*current.Interface, error) {
 
 // label sets the context of the next program that the thread executes.
 func label(context string) error {
-	err := os.WriteFile(execContext, []byte(context), 0)
+	f, err := os.OpenFile(execContext, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString(context)
+		err = errors.Join(err, f.Close())
+	}
 	if err == nil {
 		return nil
 	}

@@ -57,13 +57,14 @@ class Case:
         for path in self.s.files:
             os.chmod(path, 0o600)
         self.held = [hold(name, flags) for name, flags in self.s.held]
+        self.stdin = open(self.s.stdin)
         return snapshot(), memory()
 
     def run(self, words, prefix=(), on_stop=None, env=None, bare=False, **how):
         if self.s.stdout and "stdout" not in how:
             how["stdout"] = lambda: os.open(self.s.stdout, os.O_WRONLY)
         env = {**({} if bare else os.environ), **self.s.env, **(env or {})}
-        command = Command([self.program, *words], prefix, self.s.runner, self.s.own[0], on_stop, LOG, self.s.stdin)
+        command = Command([self.program, *words], prefix, self.s.runner, self.s.own[0], on_stop, LOG, self.stdin)
         return command.run(env, **how)
 
     def result(self, before, known, ended, **more):
@@ -90,7 +91,7 @@ class Case:
         for words in self.s.again:
             same = words[0] == "@"
             command = Command([self.program, *(self.s.args + words[1:] if same else words)],
-                              runner=self.s.runner if same else "plain", device=self.s.own[0], stdin=self.s.stdin)
+                              runner=self.s.runner if same else "plain", device=self.s.own[0], stdin=self.stdin)
             r["again"].append((words, *command.run({**os.environ, **self.s.env, **self.s.again_env})))
         r["final"], r["final_memory"] = snapshot(), memory()
         return r

@@ -17,7 +17,7 @@ class Command:
     program was told to end, and log is strace's."""
 
     def __init__(self, words, prefix=(), runner="plain", device="", on_stop=None, log=None,
-                 stdin=os.devnull):
+                 stdin=subprocess.DEVNULL):
         self.words, self.prefix, self.runner, self.device = [*prefix, *words], list(prefix), runner, device
         self.on_stop, self.log, self.stdin = on_stop, log, stdin
         self.told, self.stopped = False, 0
@@ -27,9 +27,10 @@ class Command:
         """Returns the exit status (None: it hung), the standard output and the standard error."""
         # The word that it is ready does not come where the standard error is lost.
         self.blind = bool(stderr or before or any("write:" in w for w in self.prefix))
-        with open(self.stdin) as given:
-            self.p = subprocess.Popen(self.words, stdin=given, stdout=stdout() if stdout else self.out,
-                                      stderr=stderr() if stderr else self.err, env=env, preexec_fn=before)
+        if self.stdin != subprocess.DEVNULL:
+            self.stdin.seek(0)
+        self.p = subprocess.Popen(self.words, stdin=self.stdin, stdout=stdout() if stdout else self.out,
+                                  stderr=stderr() if stderr else self.err, env=env, preexec_fn=before)
         self.started = time.monotonic()
         pause = 0.0005
         while self.p.poll() is None and time.monotonic() < self.started + LIMIT:

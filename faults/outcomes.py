@@ -27,6 +27,9 @@ OUTCOMES = [
     Outcome("around *", "crash", "",
             "Go's runtime ends the process where the kernel refuses it a thread or memory; the rest is judged as after "
             "a kill, by the next command", at=r"^(pids|memory|as)-"),
+    Outcome("around cni-*", "crash", "",
+            "Go's runtime throws where it cannot make its poller; the rest is judged as after a kill, by the next command",
+            at=r"^nofile-[56]$"),
     Outcome("error *", "success, but not as asked", r"fe80:",
             "without CAP_NET_ADMIN the link-local address stays, as tunadm-packets(8) says", at=r"^capget#"),
     Outcome("error *", "success, but not as asked", r"fe80:",
@@ -58,7 +61,7 @@ OUTCOMES = [
             "a delete cannot be taken back, and the tools print after it", at=r"^write#1\(1, "),
     Outcome("around as-*-delete *", "failed, but all is done", r"^(tap7|tun7): gone$",
             "a delete cannot be taken back, and the tools print after it", at=r"^(stdout-(full|gone)|fsize-[01])$"),
-    Outcome("meddle [asl]*:replace-index:*", "foreign device changed", r"^\w+: (?!gone)",
+    Outcome("meddle [acls]*:replace-index:*", "foreign device changed", r"^\w+: (?!gone)",
             "a device is changed by its index, which the kernel gives to another one only where a program asks for it; "
             "the last look comes right before", at="looked at"),
     Outcome("meddle *:replace-index:*", "foreign device changed", r"^\w+: gone",
