@@ -1,5 +1,8 @@
 # make            build ./tunadm
 # make check      vet, and run all tests (without root: those that can run in a user namespace)
+# make cni        build ./tunadm-cni, the CNI plugin: tunadm-cni(8)
+# make cni-test   hold the plugin to the official tap plugin and its tests, cnitool and IPAM plugins; kill it at some
+#                 system calls (as root; downloads their modules the first time)
 # make lint       format, vet, staticcheck, shellcheck, pycodestyle, pyflakes, mandoc, govulncheck
 # make bench      compare with other tools, and write bench/README.md
 # make faults     inject a failure and a kill at each system call, and races: an hour, as root (faults/README.md)
@@ -18,8 +21,8 @@
 # make packages   test the packages of two versions in Debian roots, for this machine's architecture (as root)
 # make releases   the same with the files of all architectures
 # make install    PREFIX, DESTDIR and the directories below can be set. WITH_completions, WITH_docs, WITH_systemd,
-#                 WITH_openrc, WITH_sysv and WITH_ifupdown are yes or no; the default of all but the first two is what
-#                 the machine has. COMPRESS=yes: compress pages and the list of changes with gzip(1).
+#                 WITH_openrc, WITH_sysv, WITH_ifupdown and WITH_cni are yes or no; the default of all but the first two
+#                 is what the machine has. COMPRESS=yes: compress pages and the list of changes with gzip(1).
 #                 TUNCTL=1: also install a link tunctl to tunadm, unless another file has that name.
 #                 FORMAT=deb, rpm, apk or archlinux: install the content of this package
 
@@ -40,6 +43,7 @@ UNITDIR     = $(PREFIX)/lib/systemd/system
 CONFDIR     = /etc/tunadm.d
 INITDIR     = /etc/init.d
 IFUPDOWNDIR = /etc/network
+CNIBINDIR   = /opt/cni/bin
 
 WITH_completions = yes
 WITH_docs     = yes
@@ -47,6 +51,7 @@ WITH_systemd  = $(if $(wildcard /lib/systemd/system),yes,no)
 WITH_openrc   = $(if $(shell command -v openrc-run),yes,no)
 WITH_sysv     = $(if $(filter no,$(WITH_openrc)),$(if $(wildcard $(INITDIR)),yes,no),no)
 WITH_ifupdown = $(if $(wildcard $(IFUPDOWNDIR)/if-pre-up.d),yes,no)
+WITH_cni      = $(if $(wildcard $(CNIBINDIR)),yes,no)
 
 COMPRESS = no
 FORMAT   =
@@ -59,9 +64,12 @@ VERSION = $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirt
 
 # No -buildmode=pie: `tunadm --version` takes 1.4 times as long (median of 400 pairs), and without cgo it requires a
 # dynamic loader.
+BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '-s -w -X main.version=$(VERSION)'
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags $(TAGS) \
-	  -ldflags '-s -w -X main.version=$(VERSION)' -o tunadm .
+	$(BUILD) -o tunadm .
+
+cni:
+	$(BUILD) -o tunadm-cni ./cni
 
 # One package at a time: attackers in the tests of netcfg block each search for attached programs on the machine.
 # The tests mostly wait for programs and the kernel: more of them at a time than processors.
@@ -73,7 +81,13 @@ check:
 	@skips=$$(mktemp) && export TUNADM_TEST_SKIPS="$$skips" && \
 	  { $(TEST) ./...; code=$$?; sort "$$skips" | uniq -c; rm -f "$$skips"; exit $$code; }
 
-faults: build
+# The tests of the plugin have a module of their own. Their result depends on ./cni, which go test does not see.
+cni-test: build cni
+	@testing/prepare --check cni-test
+	$(GO) test -C cni/testing -count=1 ./...
+	faults/faultcheck.py kill cni-add --cases 40
+
+faults: build cni
 	faults/faultcheck.py all --binary ./tunadm
 
 situations: build
@@ -88,7 +102,7 @@ archs:
 	for arch in $$($(GO) tool dist list | sed -n 's|^linux/||p'); do \
 	  echo "linux/$$arch"; \
 	  CGO_ENABLED=0 GOARCH=$$arch $(GO) build -gcflags='all=-N -l' -trimpath -buildvcs=false -tags $(TAGS) \
-	    -o /dev/null . || exit; done
+	    -o /dev/null . ./cni || exit; done
 	CGO_ENABLED=0 GOARCH=386 $(GO) test -tags $(TAGS) ./internal/...
 
 fresh:
@@ -97,6 +111,7 @@ fresh:
 lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l . && false; }
 	$(GO) vet -tags $(TAGS) ./...
+	$(GO) vet -C cni/testing .
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
 	shellcheck packaging/dist packaging/debian-changelog packaging/test packaging/testing/*.bash packaging/scripts/* \
 	  packaging/debian/tests/smoke \
@@ -147,14 +162,14 @@ kernels: build
 PLACE = sed 's|@BINDIR@|$(BINDIR)|g'
 UNITS = tunadm.service tunadm-late.service tunadm@.service
 HOOKS = $(IFUPDOWNDIR)/if-pre-up.d/tunadm $(IFUPDOWNDIR)/if-post-down.d/tunadm
-PAGES = tunadm.8 tunadm-as.8 tunadm-doctor.8 tunadm-packets.8 tunadm-json.5 tunadm.toml.5
+PAGES = tunadm.8 tunadm-as.8 tunadm-cni.8 tunadm-doctor.8 tunadm-packets.8 tunadm-json.5 tunadm.toml.5
 
 # Another program named tunctl is never replaced or removed.
 LINK   = $(DESTDIR)$(BINDIR)/tunctl
 LINKED = readlink $(LINK) | grep -qxF -e tunadm -e $(BINDIR)/tunadm
 PAGE   = $(DESTDIR)$(MANDIR)/man8/tunctl.8
 
-PARTS = completions docs systemd openrc sysv ifupdown
+PARTS = completions docs systemd openrc sysv ifupdown cni
 # gzip compresses files if COMPRESS is yes. Without -n they would contain the time.
 GZIPPED = $(if $(filter yes,$(COMPRESS)),.gz)
 gzip = $(if $(GZIPPED),gzip -9nf $(1))
@@ -196,6 +211,10 @@ install-sysv:
 install-ifupdown:
 	for hook in $(HOOKS); do $(PLACE) init/ifupdown | install -D -m 0755 /dev/stdin $(DESTDIR)$$hook || exit; done
 
+install-cni:
+	test -x tunadm-cni || $(MAKE) cni
+	install -D -m 0755 tunadm-cni $(DESTDIR)$(CNIBINDIR)/tunadm-cni
+
 without-%:
 	@echo 'install: nothing for $*: WITH_$*=yes installs it'
 
@@ -209,7 +228,7 @@ install-tunctl:
 uninstall:
 	! $(LINKED) || rm -f $(LINK)
 	! readlink $(PAGE)$(GZIPPED) | grep -qxF tunadm-as.8$(GZIPPED) || rm -f $(PAGE)$(GZIPPED)
-	rm -f $(DESTDIR)$(BINDIR)/tunadm \
+	rm -f $(DESTDIR)$(BINDIR)/tunadm $(DESTDIR)$(CNIBINDIR)/tunadm-cni \
 	  $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)$(GZIPPED)) \
 	  $(DESTDIR)$(DOCDIR)/changelog$(GZIPPED) $(addprefix $(DESTDIR)$(LICENSEDIR)/,$(notdir $(LICENSES))) \
 	  $(DESTDIR)$(BASHCOMPDIR)/tunadm $(DESTDIR)$(ZSHCOMPDIR)/_tunadm $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish \
@@ -219,8 +238,8 @@ uninstall:
 	  test ! -d $(DESTDIR)$$dir || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$dir || exit; done
 
 clean:
-	rm -f tunadm bench/README.md.new
+	rm -f tunadm tunadm-cni bench/README.md.new
 
-.PHONY: build check race archs fresh lint dist packages releases bench boot boots imports \
+.PHONY: build cni cni-test check race archs fresh lint dist packages releases bench boot boots imports \
   faults situations kernels install install-program install-completions install-docs \
-  install-systemd install-openrc install-sysv install-ifupdown install-tunctl uninstall clean
+  install-systemd install-openrc install-sysv install-ifupdown install-cni install-tunctl uninstall clean

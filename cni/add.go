@@ -11,7 +11,6 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
-	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -129,38 +128,27 @@ func (o *order) create(ctx context.Context, c *config) (*current.Interface, erro
 		if record.Namespace, err = space.Identity(); err != nil {
 			return err
 		}
-		r, err := change(ctx, space, netcfg.Change{Name: s.Name, Want: s}, netcfg.Options{
-			Remember: func(made []netcfg.Step) error {
-				record.Index = made[0].Index
-				return state.Run.RememberTap(record)
-			}})
-		if err != nil {
-			return err
+		// Nothing can fail after the tap is permanent.
+		remember := func(made []netcfg.Step) error {
+			d, err := space.Device(made[0].Index)
+			if err != nil || d == nil {
+				return fmt.Errorf("read the new device: %w", err)
+			}
+			tap.Mac, tap.Mtu, record.Index = d.MAC.String(), d.MTU, d.Index
+			return state.Run.RememberTap(record)
 		}
-		for _, text := range r.Warnings {
-			warn(s.Name, text)
-		}
-		d, err := space.Device(r.Index)
-		if err == nil && d == nil {
-			err = cause.Vanished(s.Name)
-		}
+		r, err := change(ctx, space, netcfg.Change{Name: s.Name, Want: s}, netcfg.Options{Remember: remember})
 		if err == nil {
-			tap.Mac, tap.Mtu = d.MAC.String(), d.MTU
+			for _, text := range r.Warnings {
+				warn(s.Name, text)
+			}
 		}
 		return err
 	})
 	if err != nil && record.Index != 0 {
-		err = both(refusal(&o.Args, err), takeBack(ctx, record))
+		err = both(refusal(&o.Args, err), state.Run.ForgetTap(c.Name, o.Args.ContainerID, s.Name))
 	}
 	return tap, err
-}
-
-// takeBack deletes a tap that this call has created.
-func takeBack(ctx context.Context, tap state.Tap) error {
-	if err := removeTap(context.WithoutCancel(ctx), &tap); err != nil {
-		return err
-	}
-	return state.Run.ForgetTap(tap.Network, tap.Container, tap.Name)
 }
 
 // inside does work in a network namespace, on a thread that ends afterwards: the IPAM plugin must not start from there.

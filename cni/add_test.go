@@ -88,7 +88,10 @@ func TestIPv6IsEnabled(t *testing.T) {
 
 // TestRefusals: each error has its code, and leaves nothing.
 func TestRefusals(t *testing.T) {
-	four := []string{"10.1.2.2/24"}
+	route := func(more keys) keys {
+		return reserving([]string{"10.1.2.2/24"}, keys{"dst": "10.9.0.0/16"}.with(more))
+	}
+	six := reserving([]string{"fd00::1/64"})
 	for name, c := range map[string]struct {
 		config keys
 		env    string
@@ -110,10 +113,10 @@ func TestRefusals(t *testing.T) {
 		"selinuxContext":   {config: keys{"selinuxContext": "a:b:c:d"}, code: 101, text: "does not use SELinux"},
 		"ipam":             {config: keys{"ipam": keys{"type": "none"}}, code: 101, text: "ipam none: failed to find"},
 		"no address":       {config: reserving(nil), code: 101, text: "it returned no address"},
-		"gateway":          {config: reserving(four, keys{"dst": "10.9.0.0/16", "gw": "192.0.2.1"}), code: 7, text: "gateway"},
-		"MTU of a route":   {config: reserving(four, keys{"dst": "10.9.0.0/16", "mtu": 1000}), code: 7, text: "not supported"},
-		"scope of a route": {config: reserving(four, keys{"dst": "10.9.0.0/16", "scope": 254}), code: 7, text: "scope 254"},
-		"IPv6 and mtu":     {config: reserving([]string{"fd00::1/64"}).with(keys{"mtu": 1000}), code: 7, text: "mtu 1000"},
+		"gateway":          {config: route(keys{"gw": "192.0.2.1"}), code: 7, text: "gateway"},
+		"MTU of a route":   {config: route(keys{"mtu": 1000}), code: 7, text: "not supported"},
+		"scope of a route": {config: route(keys{"scope": 254}), code: 7, text: "scope 254"},
+		"IPv6 and mtu":     {config: six.with(keys{"mtu": 1000}), code: 7, text: "mtu 1000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t)
@@ -203,8 +206,9 @@ func TestAnotherSecurityContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	network.IP = net.IPv4(10, 1, 2, 2)
+	addresses := &current.Result{IPs: []*current.IPConfig{{Address: *network}}}
 	o := order{skel.CmdArgs{ContainerID: "ctr", Netns: container, IfName: "tap0",
-		StdinData: []byte(`{"name": "net1", "mtu": 1400}`)}, &current.Result{IPs: []*current.IPConfig{{Address: *network}}}}
+		StdinData: []byte(`{"name": "net1", "mtu": 1400}`)}, addresses}
 	tap, err := b.make(o)
 	if err != nil || tap.Name != "tap0" || tap.Mtu != 1400 || !strings.Contains(b.ip("addr show tap0"), "10.1.2.2/24") {
 		t.Fatal(tap, err)

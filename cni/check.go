@@ -9,7 +9,7 @@ import (
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
-	"github.com/containernetworking/cni/pkg/version"
+	cniversion "github.com/containernetworking/cni/pkg/version"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/link"
@@ -60,7 +60,7 @@ func (c *config) expected(args *skel.CmdArgs) (*netcfg.Spec, error) {
 	if c.RawPrevResult == nil {
 		return nil, types.NewError(types.ErrInvalidNetworkConfig, "prevResult: it is missing", "")
 	}
-	err := version.ParsePrevResult(&c.PluginConf)
+	err := cniversion.ParsePrevResult(&c.PluginConf)
 	var result *current.Result
 	if err == nil {
 		result, err = current.NewResultFromResult(c.PrevResult)

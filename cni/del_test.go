@@ -196,8 +196,8 @@ func TestSTATUS(t *testing.T) {
 	}
 	for _, verb := range []string{"STATUS", "ADD"} {
 		_, refusal := b.call(verb, reserving([]string{"10.1.2.2/24"}))
-		if refusal == nil || refusal.Code != codeNotAvailable || !strings.Contains(refusal.Msg, "/dev/net/tun: no such node") ||
-			!b.empty() {
+		if refusal == nil || refusal.Code != codeNotAvailable || !b.empty() ||
+			!strings.Contains(refusal.Msg, "/dev/net/tun: no such node") {
 			t.Errorf("got %+v", refusal)
 		}
 	}

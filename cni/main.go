@@ -11,15 +11,16 @@ import (
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
-	"github.com/containernetworking/cni/pkg/version"
+	cniversion "github.com/containernetworking/cni/pkg/version"
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/guard"
 	"github.com/tunadm/tunadm/internal/holders"
 )
 
-// release is the version of the program, which the Makefile sets. If it is empty, the module has a version.
-var release string
+// version is the version of the program. The Makefile sets it from a source archive or git; if it is empty, the module
+// has a version.
+var version string
 
 // program is the name of the program in its messages.
 const program = "tunadm-cni"
@@ -49,7 +50,7 @@ func run(args []string) int {
 	}
 	if err := skel.PluginMainFuncsWithError(skel.CNIFuncs{
 		Add: call(add), Del: call(del), Check: call(check), GC: call(gc), Status: call(status),
-	}, version.All, program+" "+moduleVersion()); err != nil {
+	}, cniversion.All, program+" "+moduleVersion()); err != nil {
 		return refused(err)
 	}
 	return 0
@@ -86,12 +87,12 @@ func warn(device, text string) {
 
 // moduleVersion returns the version of the program, or "development".
 func moduleVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok && release == "" && info.Main.Version != "" &&
-		info.Main.Version != "(devel)" {
+	info, ok := debug.ReadBuildInfo()
+	switch {
+	case version != "":
+		return version
+	case ok && info.Main.Version != "" && info.Main.Version != "(devel)":
 		return info.Main.Version
-	}
-	if release != "" {
-		return release
 	}
 	return "development"
 }

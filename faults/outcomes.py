@@ -28,7 +28,8 @@ OUTCOMES = [
             "Go's runtime ends the process where the kernel refuses it a thread or memory; the rest is judged as after "
             "a kill, by the next command", at=r"^(pids|memory|as)-"),
     Outcome("around cni-*", "crash", "",
-            "Go's runtime throws where it cannot make its poller; the rest is judged as after a kill, by the next command",
+            "Go's runtime throws where it cannot make its poller; the rest is judged as after a kill, by the next "
+            "command",
             at=r"^nofile-[56]$"),
     Outcome("error *", "success, but not as asked", r"fe80:",
             "without CAP_NET_ADMIN the link-local address stays, as tunadm-packets(8) says", at=r"^capget#"),

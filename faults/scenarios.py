@@ -194,8 +194,9 @@ def _plugin():
                 again_env={"CNI_COMMAND": "DEL"},
                 prepare=["+cp /run/cfg/ipam.sh /run/cfg/ipam", "+chmod 755 /run/cfg/ipam"])
     yield Scenario("cni-add", "ADD", "tap7", env={**env, "CNI_COMMAND": "ADD"}, **both)
+    queues = CNI["/run/cfg/net"].replace("{", '{"multiQueue":true,', 1)
     yield Scenario("cni-add-mq", "ADD", "tap7", env={**env, "CNI_COMMAND": "ADD", "CNI_ARGS": "MAC=02:00:00:00:00:07"},
-                   **{**both, "files": {**CNI, "/run/cfg/net": CNI["/run/cfg/net"].replace("{", '{"multiQueue":true,', 1)}})
+                   **{**both, "files": {**CNI, "/run/cfg/net": queues}})
 
 
 TABLES = (_add, _set, _delete, _apply, _packets, _stand_ins, _plugin)

@@ -58,8 +58,10 @@ func (b *box) life(version string) {
 	if err != nil || !strings.Contains(out, `"cniVersion": "`+version+`"`) || !strings.Contains(out, "10.1.2.2/24") {
 		b.Fatalf("add: %v\n%s", err, out)
 	}
-	if !strings.Contains(b.ip("-d link show tap0"), "user ") || !strings.Contains(b.ip("addr show tap0"), "10.1.2.2/24") {
-		b.Error(b.ip("-d addr show tap0"))
+	for _, want := range []string{" user ", " mtu 1400 ", "10.1.2.2/24"} {
+		if got := b.ip("-d addr show tap0"); !strings.Contains(got, want) {
+			b.Errorf("%q is missing: %s", want, got)
+		}
 	}
 	if version != "0.3.1" { // which has no CHECK
 		if out, err := b.tool("check"); err != nil {

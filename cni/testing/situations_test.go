@@ -150,7 +150,8 @@ func findsAbsence(b *box) bool {
 // findsNoDriver hides the driver's node in a mount namespace.
 func findsNoDriver(b *box) bool {
 	hidden := b.TempDir() + "/hidden"
-	script := "#!/bin/sh\nexec unshare -m sh -c 'mount -t tmpfs tmpfs /dev/net && exec " + plugins + "/" + b.program + "'\n"
+	script := "#!/bin/sh\nexec unshare -m sh -c 'mount -t tmpfs tmpfs /dev/net && exec " +
+		plugins + "/" + b.program + "'\n"
 	if err := os.WriteFile(hidden, []byte(script), 0o755); err != nil {
 		b.Fatal(err)
 	}

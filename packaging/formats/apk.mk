@@ -6,3 +6,4 @@ WITH_systemd  = no
 WITH_openrc   = yes
 WITH_sysv     = no
 WITH_ifupdown = no
+WITH_cni      = no

@@ -8,3 +8,4 @@ WITH_systemd  = yes
 WITH_openrc   = no
 WITH_sysv     = yes
 WITH_ifupdown = yes
+WITH_cni      = no

@@ -6,3 +6,4 @@ WITH_systemd  = yes
 WITH_openrc   = no
 WITH_sysv     = no
 WITH_ifupdown = no
+WITH_cni      = no

@@ -1,5 +1,5 @@
-// Package main runs the test file of the official tap plugin, unmodified, against tunadm-cni. TestOfficialSuite adds the
-// file by an overlay, from the module of the plugin; this file has the functions that it calls.
+// Package main runs the test file of the official tap plugin, unmodified, against tunadm-cni. TestOfficialSuite adds
+// the file by an overlay, from the module of the plugin; this file has the functions that it calls.
 package main
 
 import (
