@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"net"
 	"os"
 	"slices"
@@ -101,7 +102,7 @@ func TestRefusals(t *testing.T) {
 		"mtu":              {config: keys{"mtu": 70000}, code: 7, text: "mtu: 70000: larger than 65521"},
 		"type of a key":    {config: keys{"mtu": "x"}, code: 7, text: "mtu: string: the key requires a number"},
 		"owner -1":         {config: keys{"owner": -1}, code: 7, text: "owner: number -1"},
-		"owner 2^32-1":     {config: keys{"owner": 4294967295}, code: 7, text: "from 0 to 4294967294"},
+		"owner 2^32-1":     {config: keys{"owner": uint32(math.MaxUint32)}, code: 7, text: "from 0 to 4294967294"},
 		"mac":              {config: keys{"mac": "01:00:00:00:00:01"}, code: 7, text: "multicast"},
 		"alias":            {config: keys{"alias": strings.Repeat("x", 300)}, code: 7, text: "alias: 300 bytes"},
 		"txqueuelen":       {config: keys{"txqueuelen": -1}, code: 7, text: "txqueuelen: -1"},

@@ -77,12 +77,12 @@ func toRoute(r *types.Route, gateways []netip.Addr) (route netcfg.Route, err err
 	case r.Scope != nil && onLink == route.Via.IsValid() ||
 		r.Scope != nil && !onLink && *r.Scope != unix.RT_SCOPE_UNIVERSE:
 		return route, fmt.Errorf("scope %d is not that of a route with this gateway", *r.Scope)
-	case r.Priority < 0 || r.Priority > math.MaxUint32:
+	case r.Priority < 0 || int64(r.Priority) > math.MaxUint32:
 		return route, fmt.Errorf("priority %d is not a number from 0 to %d", r.Priority, uint32(math.MaxUint32))
 	}
 	route.Metric = uint32(r.Priority)
 	if r.Table != nil {
-		if *r.Table < 1 || *r.Table > math.MaxUint32 {
+		if *r.Table < 1 || int64(*r.Table) > math.MaxUint32 {
 			return route, fmt.Errorf("table %d is not a number from 1 to %d", *r.Table, uint32(math.MaxUint32))
 		}
 		route.Table = uint32(*r.Table)
