@@ -85,7 +85,7 @@ check:
 cni-test: build cni
 	@testing/prepare --check cni-test
 	$(GO) test -C cni/testing -count=1 ./...
-	faults/faultcheck.py kill cni-add --cases 40
+	faults/faultcheck.py kill cni-add --cases 80
 
 faults: build cni
 	faults/faultcheck.py all --binary ./tunadm

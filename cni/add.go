@@ -11,6 +11,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -60,10 +61,11 @@ func (o *order) rehearse(ctx context.Context, c *config) error {
 	if err != nil {
 		return err
 	}
-	if err := configure(s, nil, c.Routes); err != nil {
-		return err
+	if c.IPAM.Type == "" { // else the gateways are not known yet
+		if err := configure(s, nil, c.Routes); err != nil {
+			return err
+		}
 	}
-	s.AddRoutes, s.Sysctls = nil, nil // a gateway may be in the network of an address
 	if err := driverWorks(); err != nil {
 		return err
 	}
@@ -131,23 +133,24 @@ func (o *order) create(ctx context.Context, c *config) (*current.Interface, erro
 		// Nothing can fail after the tap is permanent.
 		remember := func(made []netcfg.Step) error {
 			d, err := space.Device(made[0].Index)
-			if err != nil || d == nil {
-				return fmt.Errorf("read the new device: %w", err)
+			if err == nil && d == nil {
+				err = cause.Vanished(s.Name)
+			}
+			if err != nil {
+				return err
 			}
 			tap.Mac, tap.Mtu, record.Index = d.MAC.String(), d.MTU, d.Index
 			return state.Run.RememberTap(record)
 		}
 		r, err := change(ctx, space, netcfg.Change{Name: s.Name, Want: s}, netcfg.Options{Remember: remember})
-		if err == nil {
-			for _, text := range r.Warnings {
-				warn(s.Name, text)
-			}
+		if err != nil && record.Index != 0 && r.Index == 0 {
+			return both(refusal(&o.Args, err), state.Run.ForgetTap(c.Name, o.Args.ContainerID, s.Name))
+		}
+		for _, text := range r.Warnings {
+			warn(s.Name, text)
 		}
 		return err
 	})
-	if err != nil && record.Index != 0 {
-		err = both(refusal(&o.Args, err), state.Run.ForgetTap(c.Name, o.Args.ContainerID, s.Name))
-	}
 	return tap, err
 }
 

@@ -42,6 +42,9 @@ func configure(s *netcfg.Spec, ips []*current.IPConfig, routes []*types.Route) e
 			s.AddRoutes = append(s.AddRoutes, route)
 		}
 	}
+	if len(ips) == 0 {
+		return nil
+	}
 	return tune(s, six)
 }
 
