@@ -115,7 +115,7 @@ lint:
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
 	shellcheck packaging/dist packaging/debian-changelog packaging/test packaging/testing/*.bash packaging/scripts/* \
 	  packaging/debian/tests/smoke \
-	  testing/prepare testing/fresh testing/imports testing/situations/prelude.bash \
+	  testing/prepare testing/fresh testing/imports testing/situations/prelude.bash cni/testing/selinux \
 	  bench/run bench/packets .ci/run completions/tunadm.bash \
 	  init/test init/testing/*.bash init/ifupdown init/tunadm.lsb init/tunadm.openrc kernels/test kernels/testing/*
 	zsh -n completions/_tunadm
