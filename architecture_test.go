@@ -109,6 +109,7 @@ var importers = map[string][]string{
 	module + "internal/holders": {"cni", "commands", "internal/doctor", "internal/driver", "internal/watch", "netcfg"},
 	module + "internal/link":    {"cni", "commands", "internal/", "netcfg"},
 	module + "internal/loop":    {"commands"},
+	module + "internal/metrics": {"commands"},
 	module + "internal/netns":   {"commands", "internal/doctor", "internal/fix", "internal/trace", "netcfg"},
 	module + "internal/packet":  {"commands", "internal/trace"},
 	module + "internal/poll":    {"commands", "internal/", "netcfg"},

@@ -23,10 +23,13 @@ func isEverywhere(ns string) bool {
 	return errors.Is(err, os.ErrNotExist)
 }
 
+// An inside reads devices in a network namespace, whose name is called, as --netns accepts it; "": this one.
+type inside func(ns *netcfg.Namespace, called string) ([]*netcfg.Device, error)
+
 // everywhere reads devices in this network namespace, and then in every other that this user may enter, sorted by the
 // name of the namespace, and sets their Netns. The error is that of this namespace, or the errors of others beside the
 // devices that could be read.
-func everywhere(read func(*netcfg.Namespace) ([]*netcfg.Device, error)) ([]*netcfg.Device, error) {
+func everywhere(read inside) ([]*netcfg.Device, error) {
 	here, err := readInside("", read)
 	if err != nil {
 		return nil, err
@@ -46,13 +49,13 @@ func everywhere(read func(*netcfg.Namespace) ([]*netcfg.Device, error)) ([]*netc
 }
 
 // readInside reads devices in the network namespace of this thread, whose name is called.
-func readInside(called string, read func(*netcfg.Namespace) ([]*netcfg.Device, error)) ([]*netcfg.Device, error) {
+func readInside(called string, read inside) ([]*netcfg.Device, error) {
 	ns, err := netcfg.Open("")
 	if err != nil {
 		return nil, err
 	}
 	defer ns.Close()
-	devices, err := read(ns)
+	devices, err := read(ns, called)
 	for _, d := range devices {
 		d.Netns = &called
 	}

@@ -79,7 +79,7 @@ func (p *program) patternHint(err error) string {
 	if v == nil || v.patterns || !errors.As(err, &e) || e.Cause != cause.NoDevice || !link.IsPattern(e.Device) {
 		return ""
 	}
-	return v.name + " takes names only: list, show, top, set, delete, watch, doctor and export take patterns"
+	return v.name + " takes names only: list, show, top, set, delete, watch, doctor, metrics and export take patterns"
 }
 
 // once returns the words without repetitions.

@@ -25,11 +25,18 @@ func readDevices(netns string, names []string, read reader) (devices []*netcfg.D
 // readEverywhere returns the devices of all network namespaces as readDevices does, and an error for each name that no
 // namespace has.
 func readEverywhere(names []string, read reader) (devices []*netcfg.Device, missing []error, err error) {
+	return readEach(names, func(string) reader { return read })
+}
+
+// readEach does the same with the reader for each namespace, which is given as --netns accepts it.
+func readEach(
+	names []string, read func(called string) reader,
+) (devices []*netcfg.Device, missing []error, err error) {
 	namespaces := 0
 	var absences []error
-	devices, err = everywhere(func(ns *netcfg.Namespace) ([]*netcfg.Device, error) {
+	devices, err = everywhere(func(ns *netcfg.Namespace, called string) ([]*netcfg.Device, error) {
 		namespaces++
-		found, lacks, err := readIn(ns, names, read)
+		found, lacks, err := readIn(ns, names, read(called))
 		absences = append(absences, lacks...)
 		return found, err
 	})

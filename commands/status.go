@@ -68,7 +68,7 @@ func (o *statusOptions) run(operands []string) error {
 	if known && o.set != "" && len(run.memory.Devices()) == 0 {
 		o.say("warning: " + noSet(o.set).Error() + ": apply has recorded no device of it")
 	}
-	rows, err := o.compare(ctx, run, declared)
+	rows, err := run.compare(ctx, declared)
 	if err != nil {
 		return err
 	}
@@ -93,9 +93,7 @@ func (o *statusOptions) run(operands []string) error {
 }
 
 // compare returns a row for each declared device, and for each port of a declared bridge.
-func (o *statusOptions) compare(
-	ctx context.Context, r *provision, declared []declare.Declaration,
-) ([]jsonStatus, error) {
+func (r *provision) compare(ctx context.Context, declared []declare.Declaration) ([]jsonStatus, error) {
 	places := map[string]string{}
 	for _, d := range declared {
 		places[d.Spec.Name] = d.Where()

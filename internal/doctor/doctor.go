@@ -156,6 +156,14 @@ func deviceChecks() []check {
 	}
 }
 
+// Checks returns the names of all checks, those of the machine first.
+func Checks() (names []string) {
+	for _, c := range append(machineChecks(), deviceChecks()...) {
+		names = append(names, c.name)
+	}
+	return names
+}
+
 // Examine runs all checks. The most serious findings come first, and a finding that explains another before it. The
 // error is the kernel's, or that of an unknown user.
 func Examine(ns *netcfg.Namespace, q Question) (*Report, error) {

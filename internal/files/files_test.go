@@ -132,3 +132,35 @@ func TestCheckPrivate(t *testing.T) {
 		}
 	}
 }
+
+// TestPublish replaces a file for other users to read, whatever the umask, and leaves no other file.
+func TestPublish(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.prom")
+	old := unix.Umask(0o077)
+	t.Cleanup(func() { unix.Umask(old) })
+	for _, text := range []string{"a long text\n", "x\n"} {
+		if err := Publish(path, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Read(path); err != nil || string(got) != text {
+			t.Errorf("got %q, %v, want %q", got, err, text)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o644 {
+		t.Errorf("got %v, %v, want mode 0644", info.Mode(), err)
+	}
+	directory := filepath.Join(dir, "d")
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Publish(directory, []byte("x")); err == nil {
+		t.Error("a directory was replaced")
+	}
+	if err := Publish(filepath.Join(dir, "none", "a.prom"), nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a missing directory: got %v", err)
+	}
+	if names := Names(dir); len(names) != 2 {
+		t.Errorf("there are %q", names)
+	}
+}

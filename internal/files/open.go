@@ -8,7 +8,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -82,7 +85,29 @@ func Inode(path string) uint64 {
 // Replace gives a file a new content in one step: it writes the file unfinished, of mode 0600, and renames it to path.
 // On an error path is unchanged, and unfinished is removed. Both paths must be in the same directory.
 func Replace(path, unfinished string, text []byte) error {
-	err := write(unfinished, text)
+	f, err := Open(unfinished, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err == nil {
+		_, err = f.Write(text)
+		err = errors.Join(err, f.Close())
+	}
+	return rename(path, unfinished, err)
+}
+
+// Publish does the same with a file of mode 0644, for a reader that may come at any time, also after a crash of the
+// machine: the content is on the disk before the file has its name. Until then it has a name that no other run uses.
+func Publish(path string, text []byte) error {
+	unfinished := filepath.Join(filepath.Dir(path), ".tunadm-"+strconv.FormatUint(rand.Uint64(), 36))
+	f, err := Open(unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	return rename(path, unfinished, err)
+}
+
+// rename renames the unfinished file, or removes it if there was an error.
+func rename(path, unfinished string, err error) error {
 	if err == nil {
 		err = os.Rename(unfinished, path)
 	}
@@ -93,13 +118,4 @@ func Replace(path, unfinished string, text []byte) error {
 		err = errors.Join(err, left)
 	}
 	return err
-}
-
-func write(path string, text []byte) error {
-	f, err := Open(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	return errors.Join(err, f.Close())
 }

@@ -67,7 +67,8 @@ func Others(end time.Time, match func(called string) bool) []string {
 		look(filepath.Join(Directory, called), called)
 	}
 	for _, entry := range files.Names("/proc") {
-		if _, err := strconv.Atoi(entry); err == nil {
+		_, named := os.Lstat(filepath.Join(Directory, entry)) // --netns would mean the name
+		if _, err := strconv.Atoi(entry); err == nil && named != nil {
 			look("/proc/"+entry+"/ns/net", entry)
 		}
 	}
