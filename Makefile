@@ -161,8 +161,9 @@ kernels: build
 # Units and scripts contain the path of the program.
 PLACE = sed 's|@BINDIR@|$(BINDIR)|g'
 UNITS = tunadm.service tunadm-late.service tunadm@.service tunadm-metrics.service tunadm-metrics.timer
+SHARED = tunadm.schema.json tunadm-alerts.yml tunadm-dashboard.json
 HOOKS = $(IFUPDOWNDIR)/if-pre-up.d/tunadm $(IFUPDOWNDIR)/if-post-down.d/tunadm
-PAGES = tunadm.8 tunadm-as.8 tunadm-cni.8 tunadm-doctor.8 tunadm-packets.8 tunadm-json.5 tunadm.toml.5
+PAGES = tunadm.8 tunadm-as.8 tunadm-cni.8 tunadm-doctor.8 tunadm-metrics.8 tunadm-packets.8 tunadm-json.5 tunadm.toml.5
 
 # Another program named tunctl is never replaced or removed.
 LINK   = $(DESTDIR)$(BINDIR)/tunctl
@@ -182,7 +183,7 @@ install-program:
 	install -D -m 0755 tunadm $(DESTDIR)$(BINDIR)/tunadm
 	for page in $(PAGES); do install -D -m 0644 man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit; done
 	$(call gzip,$(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)))
-	install -D -m 0644 share/tunadm.schema.json $(DESTDIR)$(SCHEMADIR)/tunadm.schema.json
+	for file in $(SHARED); do install -D -m 0644 share/$$file $(DESTDIR)$(SCHEMADIR)/$$file || exit; done
 	install -d -m 0755 $(DESTDIR)$(CONFDIR)
 	@old=$(DESTDIR)$(PREFIX)/sbin/tunadm; test $(BINDIR) = $(PREFIX)/sbin || ! test -e $$old || \
 	  echo "install: $$old is an earlier installation: remove it" >&2
@@ -232,7 +233,7 @@ uninstall:
 	  $(foreach page,$(PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)$(GZIPPED)) \
 	  $(DESTDIR)$(DOCDIR)/changelog$(GZIPPED) $(addprefix $(DESTDIR)$(LICENSEDIR)/,$(notdir $(LICENSES))) \
 	  $(DESTDIR)$(BASHCOMPDIR)/tunadm $(DESTDIR)$(ZSHCOMPDIR)/_tunadm $(DESTDIR)$(FISHCOMPDIR)/tunadm.fish \
-	  $(DESTDIR)$(SCHEMADIR)/tunadm.schema.json $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) \
+	  $(addprefix $(DESTDIR)$(SCHEMADIR)/,$(SHARED)) $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) \
 	  $(DESTDIR)$(INITDIR)/tunadm $(addprefix $(DESTDIR),$(HOOKS))
 	for dir in $(CONFDIR) $(SCHEMADIR) $(DOCDIR) $(LICENSEDIR); do \
 	  test ! -d $(DESTDIR)$$dir || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$dir || exit; done

@@ -70,7 +70,7 @@ func TestNoMergeIsUnfinished(t *testing.T) {
 // texts returns the paths of the program's own texts: sources, scripts, pages and test scripts.
 func texts(t *testing.T) (paths []string) {
 	t.Helper()
-	kinds := strings.Fields(".go .c .py .bash .fish .md .txtar .service .lsb .openrc .toml .5 .8")
+	kinds := strings.Fields(".go .c .py .bash .fish .md .txtar .service .timer .yml .lsb .openrc .toml .5 .8")
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:

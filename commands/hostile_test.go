@@ -15,6 +15,7 @@ import (
 	"github.com/tunadm/tunadm/internal/doctor"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/metrics"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/watch"
 	"github.com/tunadm/tunadm/internal/words"
@@ -52,7 +53,11 @@ func FuzzPrinters(f *testing.F) {
 			"blocks": func(_ *program, out *bytes.Buffer) error {
 				return renderBlocks(out, []*netcfg.Device{d}, screen{})
 			},
-			"json":       func(_ *program, out *bytes.Buffer) error { return renderJSON(out, []*netcfg.Device{d}) },
+			"json": func(_ *program, out *bytes.Buffer) error { return renderJSON(out, []*netcfg.Device{d}) },
+			"metrics": func(_ *program, out *bytes.Buffer) error {
+				out.Write(metrics.Text(&metrics.Numbers{Devices: []*netcfg.Device{d}}))
+				return nil
+			},
 			"event":      func(_ *program, out *bytes.Buffer) error { return printEvent(out, event) },
 			"json event": func(_ *program, out *bytes.Buffer) error { return printJSONEvent(out, event) },
 			"error": func(p *program, _ *bytes.Buffer) error {

@@ -126,7 +126,7 @@ _tunadm() {
         --listen) _tunadm_values <<<$'127.0.0.1\n0.0.0.0' ;;
         --a-device | --b-device) _tunadm_values < <(_tunadm_devices) ;;
         --netns) _tunadm_values < <(
-            [[ ${verb:-list} == @(list|ls) ]] && echo all
+            [[ ${verb:-list} == @(list|ls|metrics) ]] && echo all
             if [[ $cur == */* ]]; then compgen -f -- "$cur"; else cd /run/netns && compgen -f; fi 2>/dev/null
         ) ;;
     esac
@@ -145,6 +145,7 @@ _tunadm() {
         export) flags=(--format --with-bridges --netns --help -h) ;;
         import) flags=(--from --help -h) ;;
         doctor) flags=(--user --to --from --proto --port --watch --json --netns --verbose -v --quiet -q --help -h) ;;
+        metrics) flags=(--write --netns --help -h) ;;
         trace) flags=(--for --count --json --netns --verbose -v --help -h) ;;
         watch) flags=(--json --netns --help -h) ;;
         dump) flags=(--count --hex --no-time -t --force --write --netns --help -h) ;;
@@ -161,10 +162,10 @@ _tunadm() {
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
         _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply status teardown export \
-            import doctor trace watch exec dump echo loop tunnel as help)
+            import doctor trace metrics watch exec dump echo loop tunnel as help)
     elif [[ $verb == help ]]; then
         ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply \
-            status teardown export import doctor trace watch exec dump echo loop tunnel as)
+            status teardown export import doctor trace metrics watch exec dump echo loop tunnel as)
     elif [[ $verb == exec && $ended && ${COMP_WORDS[COMP_CWORD - 1]} == -- ]]; then
         _tunadm_values < <(compgen -c -- "$cur" | sort -u)
     elif [[ $verb == @(apply|status|teardown|import) || $verb == exec && $ended ]]; then

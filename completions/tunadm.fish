@@ -98,7 +98,7 @@ end
 
 # __tunadm_own succeeds if a flag of tunadm may follow, and not one of another program.
 function __tunadm_own
-    __tunadm_is none add set delete list show top apply status teardown export doctor trace watch dump echo loop tunnel
+    __tunadm_is none add set delete list show top apply status teardown export doctor trace metrics watch dump echo loop tunnel
     or __tunadm_exec_own
 end
 
@@ -133,6 +133,7 @@ for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' \
         'status\tCompare the devices with the files that declare them' \
         'export\tPrint devices as a file' 'import\tPrint a file for apply from the files of other tools' \
         'doctor\tFind out why a device does not work' 'trace\tPrint the packets that the kernel drops' \
+        'metrics\tPrint numbers of devices for Prometheus' \
         'watch\tPrint events of devices' \
         'exec\tRun a program with the queues of devices' \
         'dump\tPrint packets, or write pcapng' 'echo\tAnswer pings' \
@@ -217,6 +218,7 @@ complete -c tunadm -n '__tunadm_is dump' -l hex -d 'Print the bytes of each pack
 complete -c tunadm -n '__tunadm_is dump' -s t -l no-time -d 'Print no time'
 complete -c tunadm -n '__tunadm_is dump' -l force -d 'Overwrite an existing file'
 complete -c tunadm -n '__tunadm_is dump' -l write -r -F -d 'Write pcapng'
+complete -c tunadm -n '__tunadm_is metrics' -l write -r -F -d 'Write this file in one step'
 
 complete -c tunadm -n '__tunadm_is echo' -s v -l verbose -d 'Print each packet'
 complete -c tunadm -n '__tunadm_is tunnel' -l plain -d 'Confirm that packets travel in clear text'
@@ -251,7 +253,7 @@ complete -c tunadm -n '__tunadm_is none list' -l sort -x -a '(__tunadm_columns)'
 complete -c tunadm -n '__tunadm_is none list show' -l color -x -a 'auto always never' -d 'Color the state'
 complete -c tunadm -n '__tunadm_is none list' -l stats -d 'Show packets, bytes and drops'
 complete -c tunadm -n '__tunadm_is none list' -l tree -d 'Show devices below their masters'
-complete -c tunadm -n '__tunadm_is none list' -l netns -x -a 'all' -d 'All network namespaces'
+complete -c tunadm -n '__tunadm_is none list metrics' -l netns -x -a 'all' -d 'All network namespaces'
 complete -c tunadm -n '__tunadm_is none list' -l wide -d 'Hide no column on a narrow terminal'
 complete -c tunadm -n '__tunadm_is add set delete apply teardown loop' -s v -l verbose \
     -d 'Print each step as it is done'

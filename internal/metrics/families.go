@@ -19,7 +19,8 @@ const (
 // families returns all metrics, in the order of the output.
 func families() []family {
 	return []family{
-		{name: "tunadm_device_info", kind: gauge, help: "Properties of the device as labels; the value is 1.", write: info},
+		{name: "tunadm_device_info", kind: gauge, help: "Properties of the device as labels; the value is 1.",
+			write: info},
 		{name: "tunadm_device_up", kind: gauge, help: "Whether the device is administratively up.",
 			device: func(d *netcfg.Device) uint64 { return truth(d.Up) }},
 		{name: "tunadm_device_carrier", kind: gauge, help: "Whether the device is up and has a carrier.",
@@ -59,7 +60,8 @@ func families() []family {
 			device: func(d *netcfg.Device) uint64 { return d.Stats.TxErrors }},
 
 		{name: "tunadm_declared_devices", kind: gauge,
-			help: "Devices, bridges and ports that the files declare, by their state in tunadm status.", write: declared},
+			help:  "Devices, bridges and ports that the files declare, by their state in tunadm status.",
+			write: declared},
 		{name: "tunadm_declared_files_valid", kind: gauge,
 			help: "Whether the files that declare devices can be read and have no mistake.", write: valid},
 		{name: "tunadm_doctor_errors", kind: gauge, help: "Errors that tunadm doctor finds, by check.", write: errors},
