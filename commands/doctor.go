@@ -71,7 +71,8 @@ func (o *doctorOptions) run(names []string) error {
 		return err
 	}
 	defer ns.Close()
-	question := doctor.Question{User: o.user, Netns: o.netns, Packet: o.Packet, Watch: o.watch}
+	question := doctor.Question{User: o.user, Netns: o.netns, Packet: o.Packet, Watch: o.watch,
+		Problems: len(names) == 0 && !o.verbose}
 	question.Declared, question.Unapplied = declared(ns)
 	devices, missing, err := matching(ns, names)
 	if err != nil {

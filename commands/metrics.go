@@ -35,7 +35,9 @@ type metricsOptions struct {
 func (o *metricsOptions) flags() []*option {
 	netns := netnsFlag(&o.netns)
 	netns.Usage += "; or all"
-	return []*option{valueFlag("write", "write `FILE` in one step, instead of standard output", parseNotEmpty, &o.write), netns}
+	return []*option{
+		valueFlag("write", "write `FILE` in one step, instead of standard output", parseNotEmpty, &o.write), netns,
+	}
 }
 
 // run prints or writes all numbers, or none: who reads the half of them would take the others for gone.
@@ -46,7 +48,8 @@ func (o *metricsOptions) run(names []string) error {
 	} else if err := o.canPublish(); err != nil {
 		return err
 	}
-	o.named, o.files = len(names) > 0, sync.OnceValues(func() ([]declare.Declaration, error) { return declare.Read(nil) })
+	o.named = len(names) > 0
+	o.files = sync.OnceValues(func() ([]declare.Declaration, error) { return declare.Read(nil) })
 	comparison := make(chan error, 1)
 	var declared *metrics.Declared
 	go func() {
@@ -59,8 +62,8 @@ func (o *metricsOptions) run(names []string) error {
 		return err
 	}
 	slices.SortStableFunc(o.errors, func(a, b metrics.Errors) int { return link.CompareNames(a.Netns, b.Netns) })
-	text := metrics.Text(&metrics.Numbers{Devices: devices, Errors: o.errors, Declared: declared, Version: o.version,
-		Start: start, Duration: time.Since(start)})
+	text := metrics.Text(&metrics.Numbers{Devices: devices, Errors: o.errors, Declared: declared,
+		Version: o.version, Start: start, Duration: time.Since(start)})
 	if o.write != "" {
 		return o.publish(text)
 	}
@@ -95,7 +98,8 @@ func (o *metricsOptions) examine(ns *netcfg.Namespace, called string, names []st
 		}
 		return all
 	}
-	report, err := doctor.Examine(ns, doctor.Question{Netns: called, Declared: sync.OnceValue(declared)})
+	report, err := doctor.Examine(ns, doctor.Question{Netns: called, Declared: sync.OnceValue(declared), Problems: true,
+		Unapplied: func() map[string]error { return nil }}) // fixes are not printed
 	if err != nil {
 		return nil, err
 	}

@@ -98,7 +98,8 @@ end
 
 # __tunadm_own succeeds if a flag of tunadm may follow, and not one of another program.
 function __tunadm_own
-    __tunadm_is none add set delete list show top apply status teardown export doctor trace metrics watch dump echo loop tunnel
+    __tunadm_is none add set delete list show top apply status teardown export doctor trace metrics watch dump echo \
+        loop tunnel
     or __tunadm_exec_own
 end
 

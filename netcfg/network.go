@@ -2,7 +2,6 @@ package netcfg
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"golang.org/x/sys/unix"
@@ -14,9 +13,10 @@ type Network struct {
 	Rules []rtnl.Rule // in the kernel's order, IPv4 first
 }
 
-// Network reads the namespace. It reuses the devices, which were read before, for their links.
-func (ns *Namespace) Network(devices []*Device) (*Network, error) {
-	links, err := ns.dumpLinks(false, true)
+// Network reads the namespace. Complete adds to the TUN/TAP devices what is missing. Each function also gets the
+// kernel's message of each link.
+func (ns *Namespace) Network(each ...func(body []byte)) (*Network, error) {
+	links, err := ns.dumpLinks(false, true, each...)
 	if err != nil {
 		return nil, fmt.Errorf("read links: %w", err)
 	}
@@ -24,14 +24,8 @@ func (ns *Namespace) Network(devices []*Device) (*Network, error) {
 		return nil, err
 	}
 	byIndex := indexed(links)
-	known := indexed(devices)
-	for i, l := range links {
-		if m := byIndex[l.masterIndex]; m != nil {
-			l.Master, l.MasterKind = m.Name, m.Kind
-		}
-		if d := known[l.Index]; d != nil {
-			links[i] = d
-		}
+	for _, l := range links {
+		l.joined(byIndex[l.masterIndex])
 	}
 	rules, err := ns.Rules()
 	return &Network{Links: links, Rules: rules}, err
@@ -39,16 +33,6 @@ func (ns *Namespace) Network(devices []*Device) (*Network, error) {
 
 // Rules reads the policy rules in the kernel's order, IPv4 first.
 func (ns *Namespace) Rules() ([]rtnl.Rule, error) { return rtnl.Rules(ns.socket) }
-
-// Link returns the link with a name or an alternative name, or nil.
-func (n *Network) Link(name string) *Device {
-	for _, l := range n.Links {
-		if l.Name == name || slices.Contains(l.AltNames, name) {
-			return l
-		}
-	}
-	return nil
-}
 
 // AnyLink reads a link of any kind by its index, or by its name if that is 0, as [Network] has it. It returns nil if
 // there is none.

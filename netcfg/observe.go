@@ -38,27 +38,24 @@ func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
 	return devices, nil
 }
 
+// Complete adds to TUN/TAP devices of a Network what Devices reads.
+func (ns *Namespace) Complete(devices []*Device) error {
+	err := ns.complete(devices, shallow)
+	ns.FindHolders(devices)
+	ns.NameAll(devices)
+	return err
+}
+
 // Links reads devices as Devices does, without the attached programs and without the names of users and groups, because
 // a name service may be slow.
 func (ns *Namespace) Links(names ...string) ([]*Device, error) {
-	devices, err := ns.observe(wantedNames(names), shallow, true)
-	if err != nil {
-		return nil, err
-	}
-	if len(names) == 0 {
-		slices.SortFunc(devices, func(a, b *Device) int { return link.CompareNames(a.Name, b.Name) })
-	}
-	return devices, nil
+	return ns.observe(wantedNames(names), shallow, true)
 }
 
 // Counters reads devices as Links does, but only what the kernel reports of the link itself: the counters, and no
 // addresses and routes, of which there may be a million.
 func (ns *Namespace) Counters(names ...string) ([]*Device, error) {
-	devices, err := ns.readLinks(wantedNames(names), true)
-	if err == nil && len(names) == 0 {
-		slices.SortFunc(devices, func(a, b *Device) int { return link.CompareNames(a.Name, b.Name) })
-	}
-	return devices, err
+	return ns.readLinks(wantedNames(names), true)
 }
 
 // Device reads the device with an index. It returns nil if there is none. A device of another kind has little more than
@@ -86,14 +83,17 @@ func wantedNames(names []string) []target {
 	return wanted
 }
 
-// readLinks reads the links of the targets, with nil for one that does not exist, or of all TUN/TAP devices.
+// readLinks reads the links of the targets, with nil for one that does not exist, or of all TUN/TAP devices, sorted by
+// name.
 func (ns *Namespace) readLinks(wanted []target, stats bool) (found []*Device, err error) {
 	if len(wanted) == 0 || len(wanted) > few {
 		found, err = ns.dumpLinks(len(wanted) == 0, stats)
 	} else {
 		found, err = ns.askLinks(wanted, stats)
 	}
-	if err == nil && len(wanted) > 0 {
+	if len(wanted) == 0 {
+		slices.SortFunc(found, func(a, b *Device) int { return link.CompareNames(a.Name, b.Name) })
+	} else if err == nil {
 		found = inOrder(wanted, found)
 	}
 	return found, err
@@ -113,22 +113,27 @@ func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device,
 			ours, seen[d] = append(ours, d), true
 		}
 	}
-	for _, d := range ours {
-		ns.readOwnDelay(d)
-		if d.Kind == "tun" && !d.MultiQueue {
-			d.Queues = ns.SingleQueue(d)
-		}
-	}
 	if err := ns.readMasters(ours); err != nil {
-		return nil, err
-	}
-	if err := ns.readVLANs(ours); err != nil {
 		return nil, err
 	}
 	if err := ns.ReadAddresses(ours); err != nil {
 		return nil, err
 	}
-	return found, ns.readRoutes(ours, how)
+	return found, ns.complete(ours, how)
+}
+
+// complete reads what neither the link nor the addresses of a device tell.
+func (ns *Namespace) complete(devices []*Device, how depth) error {
+	for _, d := range devices {
+		ns.readOwnDelay(d)
+		if d.Kind == "tun" && !d.MultiQueue {
+			d.Queues = ns.SingleQueue(d)
+		}
+	}
+	if err := ns.readVLANs(devices); err != nil {
+		return err
+	}
+	return ns.readRoutes(devices, how)
 }
 
 // SingleQueue returns the number of programs attached to a single-queue device, 0 or 1.
@@ -165,7 +170,8 @@ func inOrder(wanted []target, devices []*Device) []*Device {
 // AllLinks reads the network devices of every kind, without their addresses, routes and programs.
 func (ns *Namespace) AllLinks() ([]*Device, error) { return ns.dumpLinks(false, false) }
 
-func (ns *Namespace) dumpLinks(oursOnly, stats bool) ([]*Device, error) {
+// dumpLinks reads all links, or the TUN/TAP devices. Each function gets the message of each link, too.
+func (ns *Namespace) dumpLinks(oursOnly, stats bool, each ...func(body []byte)) ([]*Device, error) {
 	r := rtnl.AskLink(0, 0, "", stats)
 	if oursOnly {
 		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
@@ -176,6 +182,9 @@ func (ns *Namespace) dumpLinks(oursOnly, stats bool) ([]*Device, error) {
 	return rtnl.Dump(ns.socket, r, func(body []byte) (*Device, bool) {
 		if !l.Unmarshal(body) || oursOnly && l.Kind != "tun" {
 			return nil, false
+		}
+		for _, f := range each {
+			f(body)
 		}
 		return DeviceOf(&l), true
 	})
@@ -229,6 +238,13 @@ func (ns *Namespace) absent(index int) bool {
 	return cause.Gone(err)
 }
 
+// joined fills in the master; nil: none is known.
+func (d *Device) joined(m *Device) {
+	if m != nil {
+		d.Master, d.MasterKind, d.masterPVID = m.Name, m.Kind, m.Settings[rtnl.VLANDefaultPVID]
+	}
+}
+
 // readMasters fills in the names and kinds of the masters.
 func (ns *Namespace) readMasters(devices []*Device) error {
 	byIndex := map[int]*Device{}
@@ -244,9 +260,7 @@ func (ns *Namespace) readMasters(devices []*Device) error {
 			}
 			byIndex[d.masterIndex] = m
 		}
-		if m != nil {
-			d.Master, d.MasterKind, d.masterPVID = m.Name, m.Kind, m.Settings[rtnl.VLANDefaultPVID]
-		}
+		d.joined(m)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ package doctor
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/tunadm/tunadm/internal/evidence"
@@ -62,6 +63,9 @@ type Question struct {
 	More   []string // further devices, each examined as if it were the only one
 	User   string   // "": the invoking user
 	Netns  string   // the network namespace to examine, as --netns names it; "": that of the program
+	// Problems is whether to leave out the findings of level OK of the checks, of which thousands of devices have tens
+	// of thousands. Stages still have theirs.
+	Problems bool
 	// Watch is how long to watch the named devices. The counters are then those of this time only.
 	Watch time.Duration
 	// Packet is the packet whose way is examined: From, To, Protocol, FromPort and ToPort. Without addresses, the
@@ -213,13 +217,14 @@ func (v *view) examine() (report *Report, err error) {
 			return nil, err
 		}
 	}
+	checks := deviceChecks()
 	report = &Report{Findings: v.ask(machineChecks())}
 	for _, name := range append([]string{q.Device}, q.More...) {
 		v.name(name)
 		for _, d := range v.devices {
 			v.device = d
 			report.Devices = append(report.Devices, d)
-			report.Findings = append(report.Findings, v.ask(deviceChecks())...)
+			report.Findings = append(report.Findings, v.ask(checks)...)
 			if v.asked() {
 				found, trail := v.follow()
 				report.Findings, report.Trail = append(report.Findings, found...), append(report.Trail, trail...)
@@ -238,7 +243,11 @@ func (v *view) examine() (report *Report, err error) {
 // ask runs checks, and completes each finding with its check and its device.
 func (v *view) ask(checks []check) (findings []Finding) {
 	for _, c := range checks {
-		findings = append(findings, v.complete(c.name, c.look(v))...)
+		found := c.look(v)
+		if v.Problems {
+			found = slices.DeleteFunc(found, func(f Finding) bool { return f.Level == OK })
+		}
+		findings = append(findings, v.complete(c.name, found)...)
 	}
 	return findings
 }

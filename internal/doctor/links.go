@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -59,31 +60,33 @@ func (v *view) fail(err error) {
 // every returns all links. Those that were read before stay the same.
 func (v *view) every() []*netcfg.Device {
 	if v.links.all == nil {
-		devices, err := v.namespace.Devices()
-		if err != nil {
+		if _, err := v.readNetwork(); err != nil {
 			v.fail(err)
 			return nil
-		}
-		if err := v.readNetwork(devices); err != nil {
-			v.fail(err)
 		}
 	}
 	return v.links.all
 }
 
-// readNetwork reads all links and the policy rules. The TUN/TAP devices were read before.
-func (v *view) readNetwork(devices []*netcfg.Device) error {
-	network, err := v.namespace.Network(devices)
+// readNetwork reads all links, their sysctls and the policy rules. It returns the TUN/TAP devices, sorted by name.
+func (v *view) readNetwork() (devices []*netcfg.Device, err error) {
+	network, err := v.namespace.Network(v.host.LinkSysctls())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, l := range network.Links {
 		if known := v.links.numbers[l.Index]; known != nil {
 			network.Links[i] = known
+		} else if l.Kind == "tun" {
+			devices = append(devices, l)
 		}
 	}
+	if err := v.namespace.Complete(devices); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(devices, func(a, b *netcfg.Device) int { return link.CompareNames(a.Name, b.Name) })
 	v.policies, v.links = network.Rules, indexOf(network.Links)
-	return nil
+	return devices, nil
 }
 
 // addressesOf yields the addresses of a family, each with the index of its link, in the order of the links.

@@ -23,8 +23,8 @@ func (v *view) readOnce(every bool) (err error) {
 	v.links = newIndex()
 	if !every {
 		err = v.readNamed()
-	} else if v.candidates, err = v.namespace.Devices(); err == nil {
-		err = v.readNetwork(v.candidates)
+	} else {
+		v.candidates, err = v.readNetwork()
 	}
 	v.name(v.Device)
 	return err

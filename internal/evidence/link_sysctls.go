@@ -36,11 +36,11 @@ func position(family, name string) (at int, known bool) {
 // false if it does not know the sysctl.
 func (h *Host) LinkSysctl(index int, family, name string) (value string, ok bool) {
 	if h.configurations == nil {
-		h.configurations = map[int]*configuration{}
-		all, _ := rtnl.Dump(h.socket, rtnl.AskLink(0, 0, "", false), decodeConfiguration)
-		for i, c := range all {
-			h.configurations[c.index] = &all[i]
-		}
+		add := h.LinkSysctls()
+		_, _ = rtnl.Dump(h.socket, rtnl.AskLink(0, 0, "", false), func(body []byte) (none struct{}, ok bool) {
+			add(body)
+			return none, false
+		})
 	}
 	c := h.configurations[index]
 	if c == nil {
@@ -58,6 +58,18 @@ func (h *Host) LinkSysctl(index int, family, name string) (value string, ok bool
 		return "", false
 	}
 	return strconv.Itoa(int(int32(rtnl.Uint32(list[4*at:])))), true
+}
+
+// LinkSysctls forgets the sysctls of all links. It returns a function that adds those of the link of a message of the
+// kernel, so that who reads the links reads the sysctls, too.
+func (h *Host) LinkSysctls() (add func(body []byte)) {
+	all := map[int]*configuration{}
+	h.configurations = all
+	return func(body []byte) {
+		if c, ok := decodeConfiguration(body); ok {
+			all[c.index] = &c
+		}
+	}
 }
 
 func decodeConfiguration(body []byte) (c configuration, ok bool) {

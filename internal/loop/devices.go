@@ -26,7 +26,7 @@ func (l *Loop) changes() ([]netcfg.Change, error) {
 	if err := l.Check(); err != nil {
 		return nil, err
 	}
-	network, err := l.Namespace.Network(nil)
+	network, err := l.Namespace.Network()
 	if err != nil {
 		return nil, err
 	}

@@ -15,9 +15,15 @@ func (l *Loop) Plan(ctx context.Context) (steps []fmt.Stringer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	network, err := l.Namespace.Network(nil)
+	network, err := l.Namespace.Network()
 	if err != nil {
 		return nil, err
+	}
+	taken := map[string]bool{"": true}
+	for _, l := range network.Links {
+		for _, name := range append(l.AltNames, l.Name) {
+			taken[name] = true
+		}
 	}
 	number := 0
 	for i := range changes {
@@ -25,7 +31,7 @@ func (l *Loop) Plan(ctx context.Context) (steps []fmt.Stringer, err error) {
 			continue
 		}
 		name := ""
-		for ; name == "" || network.Link(name) != nil; number++ { // the kernel takes the first free number too
+		for ; taken[name]; number++ { // the kernel takes the first free number too
 			name = fmt.Sprintf("tun%d", number)
 		}
 		changes[i].Name, changes[i].Want.Name, l.Ends[i].Device = name, name, name

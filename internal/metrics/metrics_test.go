@@ -28,7 +28,8 @@ func numbers() *Numbers {
 		id := &users.ID{Number: 5, Name: text}
 		n.Devices = append(n.Devices, &netcfg.Device{Name: "d" + text, Kind: "tun", Mode: link.TAP, MTU: 1400,
 			Alias: text, Master: text, MultiQueue: true, Persist: true, Up: true, Carrier: true, Queues: 2,
-			DisabledQueues: 1, CarrierUps: 6, Access: users.Access{User: id, Group: id}, Holders: []netcfg.Holder{{PID: 1, Queues: 1}},
+			DisabledQueues: 1, CarrierUps: 6, Access: users.Access{User: id, Group: id},
+			Holders: []netcfg.Holder{{PID: 1, Queues: 1}},
 			Stats: netcfg.Stats{RxPackets: 11, RxBytes: 12, RxErrors: 13, RxDropped: 14, TxPackets: 21, TxBytes: 22,
 				TxErrors: 23, TxDropped: 1<<64 - 1}})
 		other := *n.Devices[i]

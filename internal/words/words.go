@@ -19,6 +19,9 @@ func Escape(text string) string { return escape(text, true) }
 func Printable(text string) string { return escape(text, false) }
 
 func escape(text string, backslash bool) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r == '\\' || r >= utf8.RuneSelf || !Visible(r) }) {
+		return text
+	}
 	var b strings.Builder
 	for at := 0; at < len(text); {
 		r, n := utf8.DecodeRuneInString(text[at:])
