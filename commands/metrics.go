@@ -98,8 +98,9 @@ func (o *metricsOptions) examine(ns *netcfg.Namespace, called string, names []st
 		}
 		return all
 	}
-	report, err := doctor.Examine(ns, doctor.Question{Netns: called, Declared: sync.OnceValue(declared), Problems: true,
-		Unapplied: func() map[string]error { return nil }}) // fixes are not printed
+	question := doctor.Question{Netns: called, Declared: sync.OnceValue(declared), Problems: true,
+		Unapplied: func() map[string]error { return nil }} // fixes are not printed
+	report, err := doctor.Examine(ns, question)
 	if err != nil {
 		return nil, err
 	}

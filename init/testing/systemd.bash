@@ -184,6 +184,28 @@ test_instance() {
 	check_user tunadm@lab
 }
 
+# The timer writes what an administrator sees, for the user of prometheus-node-exporter.
+test_metrics() {
+	local directory=/var/lib/prometheus/node-exporter expected='^tunadm_(device_(info|up|queues)|declared|doctor)'
+	check 'without its directory, metrics does nothing' inside systemctl start tunadm-metrics.service
+	check 'and does not fail' same 'no success' \
+		"$(property ConditionResult tunadm-metrics) $(property Result tunadm-metrics)"
+	mkdir -p "$m$directory"
+	inside tunadm add tun9 --user waldner --address 10.9.0.1/24 --alias 'a "quoted" text'
+	inside systemctl start tunadm-metrics.timer
+	check 'the timer of the metrics writes them' wait_for 20 test -s "$m$directory/tunadm.prom"
+	check 'and nothing else' same tunadm.prom "$(ls -A "$m$directory")"
+	check 'for all users' same '644 0' "$(stat -c '%a %u' "$m$directory/tunadm.prom")"
+	check 'they are the same as without a sandbox' same "$(inside tunadm metrics | grep -E "$expected")" \
+		"$(grep -E "$expected" "$m$directory/tunadm.prom")"
+	check 'the error of a device is there' contains "$(cat "$m$directory/tunadm.prom")" \
+		'tunadm_doctor_errors{check="down"} 1'
+	rm "$m$directory/tunadm.prom"
+	check 'and again a minute later' wait_for 90 test -s "$m$directory/tunadm.prom"
+	inside systemctl stop tunadm-metrics.timer
+	inside tunadm delete tun9
+}
+
 # A hostile program instead of tunadm finds no way out of the sandbox of the unit.
 test_hostile() {
 	local unit tries
@@ -191,10 +213,10 @@ test_hostile() {
 	check 'a hostile program does its worst outside the units' lacks "$tries" 'refused: '
 	rm -f "$m/etc/hostile"
 	cp "$work/hostile" "$m/usr/local/bin/tunadm"
-	for unit in tunadm.service tunadm-late.service tunadm@lab.service; do
+	for unit in tunadm.service tunadm-late.service tunadm@lab.service tunadm-metrics.service; do
 		inside systemctl reset-failed
 		inside systemctl start "$unit"
-		tries=$(journal "_SYSTEMD_INVOCATION_ID=$(property InvocationID "$unit")")
+		tries=$(journal --unit="$unit")
 		check "$unit: each of its tries is told" contains "$tries" 'end of the tries'
 		check "$unit: and refused" lacks "$tries" 'done: '
 		inside systemctl stop "$unit"
@@ -206,13 +228,15 @@ test_hostile() {
 test_score() {
 	local unit line
 	for unit in $units; do
+		[[ $unit == *.service ]] || continue
 		unit=${unit/@/@x}
 		line=$(inside systemd-analyze --no-pager --threshold=20 security "$unit" | tail -n 1)
 		check "systemd-analyze security: ${line#* } (at most 2.0)" \
 			inside systemd-analyze --no-pager --threshold=20 security "$unit"
 	done
+	# shellcheck disable=SC2086 # a list of words
 	check 'systemd has nothing to say about the units' same '' \
-		"$(inside systemd-analyze --man=no verify tunadm.service tunadm-late.service tunadm@x.service 2>&1 |
+		"$(inside systemd-analyze --man=no verify ${units/@/@x} 2>&1 |
 			grep tunadm || true)"
 }
 
@@ -236,7 +260,7 @@ test_systemd() {
 		return
 	fi
 	local part
-	for part in boot master mac reload restart refused stop broken late instance hostile score; do
+	for part in boot master mac reload restart refused stop broken late instance metrics hostile score; do
 		"test_$part"
 	done
 	((failed == 0)) || inside journalctl --boot --no-pager --unit='tunadm*' --unit=vpnd >&2
