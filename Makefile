@@ -160,7 +160,8 @@ kernels: build
 
 # Units and scripts contain the path of the program.
 PLACE = sed 's|@BINDIR@|$(BINDIR)|g'
-UNITS = tunadm.service tunadm-late.service tunadm@.service tunadm-metrics.service tunadm-metrics.timer
+UNITS = tunadm.service tunadm-late.service tunadm@.service tunadm-hold@.service tunadm-metrics.service \
+  tunadm-metrics.timer
 SHARED = tunadm.schema.json tunadm-alerts.yml tunadm-dashboard.json
 HOOKS = $(IFUPDOWNDIR)/if-pre-up.d/tunadm $(IFUPDOWNDIR)/if-post-down.d/tunadm
 PAGES = tunadm.8 tunadm-as.8 tunadm-cni.8 tunadm-doctor.8 tunadm-metrics.8 tunadm-packets.8 tunadm-json.5 tunadm.toml.5

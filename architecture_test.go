@@ -77,6 +77,7 @@ var importers = map[string][]string{
 		"internal/holders",
 		"internal/link",
 		"internal/netns",
+		"internal/notify",
 		"internal/nstest",
 		"internal/packet",
 		"internal/poll",
@@ -111,6 +112,7 @@ var importers = map[string][]string{
 	module + "internal/loop":    {"commands"},
 	module + "internal/metrics": {"commands"},
 	module + "internal/netns":   {"commands", "internal/doctor", "internal/fix", "internal/trace", "netcfg"},
+	module + "internal/notify":  {"commands"},
 	module + "internal/packet":  {"commands", "internal/trace"},
 	module + "internal/poll":    {"commands", "internal/", "netcfg"},
 	module + "internal/rtnl": {

@@ -46,8 +46,8 @@ type launcher interface {
 func verbs() []verb {
 	return []verb{
 		addVerb, setVerb, deleteVerb, listVerb, showVerb, topVerb, applyVerb, statusVerb, teardownVerb, exportVerb,
-		importVerb, doctorVerb, traceVerb, metricsVerb, watchVerb, execVerb, dumpVerb, echoVerb, loopVerb, tunnelVerb,
-		asVerb,
+		importVerb, doctorVerb, traceVerb, metricsVerb, watchVerb, execVerb, dumpVerb, echoVerb, holdVerb, loopVerb,
+		tunnelVerb, asVerb,
 	}
 }
 

@@ -149,6 +149,7 @@ _tunadm() {
         trace) flags=(--for --count --json --netns --verbose -v --help -h) ;;
         watch) flags=(--json --netns --help -h) ;;
         dump) flags=(--count --hex --no-time -t --force --write --netns --help -h) ;;
+        hold) flags=(--netns --help -h) ;;
         echo) flags=(--verbose -v --netns --help -h) ;;
         exec) flags=(--user --new-privileges --ambient --vnet-hdr --pi --netns --help -h) ;;
         tunnel) flags=(--plain --listen --connect --udp --peer --netns --verbose -v --help -h) ;;
@@ -162,10 +163,10 @@ _tunadm() {
         _tunadm_values < <(printf '%s\n' "${flags[@]}")
     elif ((COMP_CWORD == 1)); then
         _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply status teardown export \
-            import doctor trace metrics watch exec dump echo loop tunnel as help)
+            import doctor trace metrics watch exec dump echo hold loop tunnel as help)
     elif [[ $verb == help ]]; then
         ((COMP_CWORD > 2)) || _tunadm_values < <(printf '%s\n' add a set delete del rm list ls show top apply \
-            status teardown export import doctor trace metrics watch exec dump echo loop tunnel as)
+            status teardown export import doctor trace metrics watch exec dump echo hold loop tunnel as)
     elif [[ $verb == exec && $ended && ${COMP_WORDS[COMP_CWORD - 1]} == -- ]]; then
         _tunadm_values < <(compgen -c -- "$cur" | sort -u)
     elif [[ $verb == @(apply|status|teardown|import) || $verb == exec && $ended ]]; then

@@ -99,7 +99,7 @@ end
 # __tunadm_own succeeds if a flag of tunadm may follow, and not one of another program.
 function __tunadm_own
     __tunadm_is none add set delete list show top apply status teardown export doctor trace metrics watch dump echo \
-        loop tunnel
+        hold loop tunnel
     or __tunadm_exec_own
 end
 
@@ -138,13 +138,15 @@ for verb in 'add\tCreate persistent devices' 'a\tadd' 'set\tChange devices' \
         'watch\tPrint events of devices' \
         'exec\tRun a program with the queues of devices' \
         'dump\tPrint packets, or write pcapng' 'echo\tAnswer pings' \
+        'hold\tKeep the carrier while programs are replaced' \
         'loop\tRoute traffic between two local addresses through a pair of tuns' \
         'tunnel\tCarry packets to another host, in clear text' 'as\tRun a command line of an old tool'
     complete -c tunadm -n '__tunadm_is none' -a "'"(printf $verb)"'"
     complete -c tunadm -n '__tunadm_is help; and test (count (commandline -opc)) = 2' -a "'"(printf $verb)"'"
 end
 complete -c tunadm -n '__tunadm_is none' -a help -d 'Show the flags of a verb'
-complete -c tunadm -n '__tunadm_is set delete list show top export watch; or __tunadm_unnamed; or __tunadm_exec_own' \
+complete -c tunadm \
+    -n '__tunadm_is set delete list show top export metrics watch hold; or __tunadm_unnamed; or __tunadm_exec_own' \
     -a '(__tunadm_devices)' -d Device
 complete -c tunadm -n '__tunadm_is apply status teardown import' -F
 complete -c tunadm -n '__tunadm_is exec; and not __tunadm_exec_own' -x -a '(__tunadm_program)'

@@ -92,7 +92,7 @@ func (ns *Namespace) enter(fd int, d *Device, flags uint16) (int, error) {
 	index := 0
 	err := ns.setFreeInterface(fd, d, flags)
 	if err == nil {
-		if _, index, err = ns.identify(fd); err == nil && index == d.Index {
+		if _, index, err = ns.Identify(fd); err == nil && index == d.Index {
 			return fd, nil
 		}
 		if err != nil && !cause.Gone(err) {
@@ -126,9 +126,9 @@ func (ns *Namespace) setFreeInterface(fd int, d *Device, flags uint16) (err erro
 	return err
 }
 
-// identify returns the name and the index of a descriptor's device. The kernel reports an index by name only, and the
-// name may pass to another device in between. So identify requires the same name before and after.
-func (ns *Namespace) identify(fd int) (name string, index int, err error) {
+// Identify returns the name and the index of a descriptor's device. The kernel reports an index by name only, and the
+// name may pass to another device in between. So Identify requires the same name before and after.
+func (ns *Namespace) Identify(fd int) (name string, index int, err error) {
 	const tries = 10
 	for range tries {
 		if name, _, err = driver.Interface(fd); err != nil {
@@ -148,9 +148,9 @@ func (ns *Namespace) identify(fd int) (name string, index int, err error) {
 	return "", 0, cmp.Or(err, error(unix.EAGAIN))
 }
 
-// claimWhole is a claim that keeps all flags of the device except one, which requires CAP_NET_ADMIN in the initial user
-// namespace.
-func (ns *Namespace) claimWhole(d *Device) (fd int, err error) {
+// Claim attaches to an existing device, and keeps all its flags except one, which requires CAP_NET_ADMIN in the initial
+// user namespace.
+func (ns *Namespace) Claim(d *Device) (fd int, err error) {
 	return ns.claim(d, ns.StoredFlags(d)&^driver.FlagNAPIFrags)
 }
 
@@ -165,7 +165,7 @@ func (ns *Namespace) withClaim(d *Device, use func(fd int) error) (err error) {
 			err = failed
 		}
 	}()
-	fd, err := ns.claimWhole(d)
+	fd, err := ns.Claim(d)
 	if err != nil {
 		return err
 	}

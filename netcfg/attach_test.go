@@ -180,7 +180,7 @@ func state(t *testing.T, ns *Namespace, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fd, err := ns.claimWhole(d[0])
+	fd, err := ns.Claim(d[0])
 	if err != nil {
 		t.Fatal(err)
 	}

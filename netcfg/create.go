@@ -60,7 +60,7 @@ func (ns *Namespace) discard(devices []*newDevice) {
 	var several []*doomed
 	for _, n := range devices {
 		_ = unix.IoctlSetInt(n.fd, unix.TUNSETPERSIST, 0) // it fails only if the device is gone already
-		if _, index, err := ns.identify(n.fd); err == nil {
+		if _, index, err := ns.Identify(n.fd); err == nil {
 			several = append(several, &doomed{Device: &Device{Index: index, MultiQueue: true}, fd: n.fd})
 		}
 	}
@@ -138,7 +138,7 @@ func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err
 		}
 	}
 	made = &newDevice{fd: fd}
-	if made.name, made.index, err = ns.identify(fd); err != nil {
+	if made.name, made.index, err = ns.Identify(fd); err != nil {
 		return nil, unread(s.Device, err)
 	}
 	return made, nil

@@ -68,7 +68,7 @@ func (ns *Namespace) reveal(made *newDevice, name string) error {
 
 // identifyAgain reads the present name and index of a device.
 func (ns *Namespace) identifyAgain(made *newDevice) (err error) {
-	if made.name, made.index, err = ns.identify(made.fd); err != nil {
+	if made.name, made.index, err = ns.Identify(made.fd); err != nil {
 		return unread(made.name, err)
 	}
 	return nil

@@ -135,7 +135,7 @@ func (ns *Namespace) lastLook(jobs []*job) {
 		switch {
 		case j.err != nil || !j.created:
 		case j.hold != nil:
-			_, index, err := ns.identify(j.hold.fd)
+			_, index, err := ns.Identify(j.hold.fd)
 			gone = err != nil || index != j.hold.index
 		case j.want != nil && j.want.Kind == Bridge:
 			now, err := ns.link("", j.index)

@@ -45,7 +45,7 @@ func (ns *Namespace) writeSysctls(steps []*task) []error {
 func (ns *Namespace) meant(s *task) (err error) {
 	now := &Device{Kind: s.old.Kind}
 	if s.hold != nil {
-		now.Name, now.Index, err = ns.identify(s.hold.fd)
+		now.Name, now.Index, err = ns.Identify(s.hold.fd)
 	} else {
 		now, err = ns.link(s.Device, 0)
 	}

@@ -60,6 +60,8 @@ func noCarrier(v *view) []Finding {
 	switch {
 	case !d.Up:
 		return nil
+	case d.Carrier && d.Queues == 0 && d.DisabledQueues > 0:
+		return v.held()
 	case d.Carrier:
 		return ok("its carrier is on")
 	case d.InUse():
@@ -88,6 +90,17 @@ func noCarrier(v *view) []Finding {
 		return one(Warning, "no program is attached, so the kernel drops every packet sent to it", means, start)
 	}
 	return ok("no program is attached: the normal state of an idle device")
+}
+
+// held finds a device whose carrier is on only because a queue is attached that gets no packets.
+func (v *view) held() []Finding {
+	what := "its carrier is on, but all its queues are disabled: " + v.device.UsedBy()
+	if !v.expectsProgram() {
+		return ok(what)
+	}
+	return one(Warning, what,
+		"no program reads it, so the kernel drops every packet sent to it; tunadm hold keeps the carrier in this way",
+		fix.Sentence("start the program that reads it"))
 }
 
 // settled reads the device again: a program that attaches or detaches changes the carrier and the queues one after the

@@ -63,6 +63,21 @@ func Interface(fd int) (name string, flags uint16, err error) {
 // TurnOnCarrier turns on the carrier of the device to which the descriptor of a queue is attached.
 func TurnOnCarrier(queue int) error { return unix.IoctlSetPointerInt(queue, unix.TUNSETCARRIER, 1) }
 
+// DisableQueue disables an attached queue of a multi-queue device, if it is not disabled already: the kernel passes no
+// packet to it, but keeps the device as if the queue were in use.
+func DisableQueue(queue int) error {
+	ifr, err := unix.NewIfreq("")
+	if err != nil {
+		return err
+	}
+	ifr.SetUint16(unix.IFF_DETACH_QUEUE)
+	err = unix.IoctlIfreq(queue, unix.TUNSETQUEUE, ifr)
+	if _, _, gone := Interface(queue); err == unix.EINVAL && gone == nil {
+		return nil
+	}
+	return err
+}
+
 // KnowsNoCarrier reports whether the driver knows IFF_NO_CARRIER (Linux 6.1). The error is a [*cause.Error].
 func KnowsNoCarrier(fd int) (bool, error) {
 	features, err := unix.IoctlGetUint32(fd, unix.TUNGETFEATURES)
