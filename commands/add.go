@@ -49,7 +49,7 @@ func (o *addOptions) flags() []*option {
 // run creates the devices that the operands name.
 func (o *addOptions) run(operands []string) error {
 	names, err := newNames(operands)
-	if err != nil {
+	if err = errors.Join(err, o.checkJSON()); err != nil {
 		return err
 	}
 	spec, err := o.resolve(names)

@@ -97,7 +97,7 @@ func (r *provision) execute(ctx context.Context, changes []netcfg.Change, o netc
 	}
 	err = errors.Join(err, r.forgetGone(results), r.memory.Settle(changes, results))
 	if r.json {
-		err = errors.Join(err, r.renderOutcomes(changes, results))
+		err = errors.Join(err, r.renderOutcomes(changes, results, r.kept))
 	} else if terminalWidth(r.stderr) > 0 {
 		r.say(r.summary(changes, results))
 	}
@@ -142,8 +142,9 @@ func (r *provision) forgetGone(results []netcfg.Result) error {
 	return nil
 }
 
-func (r *provision) renderOutcomes(changes []netcfg.Change, results []netcfg.Result) error {
-	outcomes := make([]jsonResult, 0, len(results)+len(r.kept))
+// renderOutcomes prints the results of the changes, and those of the devices that were kept without a change, as JSON.
+func (o *changeOptions) renderOutcomes(changes []netcfg.Change, results []netcfg.Result, kept []jsonResult) error {
+	outcomes := make([]jsonResult, 0, len(results)+len(kept))
 	for i, result := range results {
 		steps := result.Steps
 		if result.PutBack {
@@ -156,7 +157,7 @@ func (r *provision) renderOutcomes(changes []netcfg.Change, results []netcfg.Res
 		}
 		outcomes = append(outcomes, one)
 	}
-	return encode(r.stdout, append(outcomes, r.kept...))
+	return encode(o.stdout, append(outcomes, kept...))
 }
 
 // resultWord returns the result of a change as one word.

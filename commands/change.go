@@ -45,12 +45,17 @@ func (o *changeOptions) changeFlags(json string) []*option {
 // planOnly returns whether the steps are to be printed instead of done.
 func (o *changeOptions) planOnly() bool { return o.dryRun || o.check }
 
+// checkJSON returns an error if --json is given, but neither --dry-run nor --check.
+func (o *changeOptions) checkJSON() error {
+	if o.json && !o.planOnly() {
+		return usagef("--json requires --dry-run or --check")
+	}
+	return nil
+}
+
 // change does the changes, or prints their plan. Each failure is a separate error. The engine calls announce, if it is
 // not nil, with the names of devices that are as requested; for new devices, before they become permanent.
 func (o *changeOptions) change(changes []netcfg.Change, announce func(names []string) error) ([]netcfg.Result, error) {
-	if o.json && !o.planOnly() {
-		return nil, usagef("--json requires --dry-run or --check")
-	}
 	ctx := o.signals()
 	ns, err := netcfg.Open(o.netns)
 	if err != nil {

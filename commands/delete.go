@@ -27,13 +27,16 @@ func (o *deleteOptions) flags() []*option {
 		valueFlag("mode", "delete the device only if it is a `tun|tap`", link.ParseMode, &o.mode),
 		switchFlag("if-exists", "succeed if the device or the namespace does not exist", &o.ifExists),
 		switchFlag("force", "delete a device even if a program uses it", &o.force),
-	}, o.changeFlags(jsonPlan)...)
+	}, o.changeFlags(jsonOutcome)...)
 }
 
 // run deletes the devices that the operands name.
 func (o *deleteOptions) run(operands []string) error {
 	err := o.delete(operands)
 	if o.ifExists && absentNamespace(err) { // then neither do its devices
+		if o.json {
+			return encode(o.stdout, []jsonResult{})
+		}
 		return nil
 	}
 	return err
@@ -58,7 +61,10 @@ func (o *deleteOptions) delete(operands []string) error {
 			changes[i].Expect = netcfg.PresentOrNot
 		}
 	}
-	_, err = o.change(changes, nil)
+	results, err := o.change(changes, nil)
+	if o.json && !o.planOnly() && (results != nil || err == nil) {
+		err = errors.Join(err, o.renderOutcomes(changes, results, nil))
+	}
 	return errors.Join(append(missing, err)...)
 }
 

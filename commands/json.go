@@ -216,7 +216,7 @@ type jsonFinding struct {
 	Fix    []string `json:"fix"` // fixes, the best first: commands, or sentences
 }
 
-// A jsonResult is what apply and teardown did to one device.
+// A jsonResult is what apply, delete and teardown did to one device.
 type jsonResult struct {
 	Device string     `json:"device"`
 	Result string     `json:"result"` // created, changed, unchanged, deleted, kept, failed

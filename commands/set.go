@@ -48,6 +48,9 @@ func (o *setOptions) run(operands []string) error {
 	if len(operands) == 0 {
 		return usage("no device is named", "tunadm set NAME... FLAGS")
 	}
+	if err := o.checkJSON(); err != nil {
+		return err
+	}
 	names, missing, err := o.devices(operands)
 	if err != nil {
 		return err
