@@ -130,6 +130,7 @@ rc:
 '''
 
 import os
+import re
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
@@ -221,6 +222,16 @@ class BootFile(object):
         return {'before': self.before, 'after': self.after, 'before_header': self.path, 'after_header': self.path}
 
 
+def names_of(name):
+    """Return the names of a range, or another name as it is. As a pattern, a range would match TUN/TAP devices only."""
+    found = re.match(r'([^][]*)\[([0-9]+)-([0-9]+)\]([^][]*)\Z', name)
+    if not found:
+        return [name]
+    before, first, last, after = found.groups()
+    width = len(first) if first.startswith('0') else 0
+    return ['%s%0*d%s' % (before, width, n, after) for n in range(int(first), int(last) + 1)] or [name]
+
+
 def declaration(params):
     """Return the devices as a table of the file."""
     return toml.table(['device', params['name']], dict((key, params[key]) for key in PROPERTIES))
@@ -235,7 +246,7 @@ def live(module, program, text):
         verb, flags = 'delete', ['--if-exists'] + ['--force'] * params['force']
         if params['mode'] is not None:
             flags.append('--mode=' + params['mode'])
-        names, data = [params['name']], None
+        names, data = names_of(params['name']), None
     if module.check_mode:
         run = program.run(verb, ['--check'] + flags, names, data=data)
         steps = run.json or []
