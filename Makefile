@@ -18,6 +18,9 @@
 # make dist       VERSION=x.y.z: build the files of a release in dist/: source archive, programs, packages and sums.
 #                 KEY=FILE signs the sums with this key of ssh-keygen(1). MAINTAINER='NAME <ADDRESS>' is the maintainer
 #                 of the packages. ARCHS and DIST are the architectures and the directory
+# make collection build the Ansible collection tunadm.tunadm in dist/
+# make ansible-test  test the collection (as root)
+# make ansible-fleet run its plays against 100 network namespaces, and measure them (as root): a quarter of an hour
 # make packages   test the packages of two versions in Debian roots, for this machine's architecture (as root)
 # make releases   the same with the files of all architectures
 # make install    PREFIX, DESTDIR and the directories below can be set. WITH_completions, WITH_docs, WITH_systemd,
@@ -115,6 +118,7 @@ lint:
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
 	shellcheck packaging/dist packaging/debian-changelog packaging/test packaging/testing/*.bash packaging/scripts/* \
 	  packaging/debian/tests/smoke \
+	  ansible/tests/run ansible/tests/inside ansible/tests/fleet/measure \
 	  testing/prepare testing/fresh testing/imports testing/situations/prelude.bash cni/testing/selinux \
 	  bench/run bench/packets .ci/run completions/tunadm.bash \
 	  init/test init/testing/*.bash init/ifupdown init/tunadm.lsb init/tunadm.openrc kernels/test kernels/testing/*
@@ -142,6 +146,7 @@ releases:
 bench: build
 	bench/run ./tunadm > bench/README.md.new
 	bench/packets ./tunadm >> bench/README.md.new
+	sed -n '/^## A hundred hosts/{s/^/\n/;:a;p;n;ba}' bench/README.md >> bench/README.md.new
 	mv bench/README.md.new bench/README.md
 	cat bench/README.md
 
@@ -154,6 +159,20 @@ boots: build
 
 imports: build
 	testing/imports ./tunadm
+
+collection:
+	ansible-galaxy collection build --force --output-path '$(DIST)' ansible
+
+ansible-test: build
+	@testing/prepare --check ansible
+	ansible/tests/run ./tunadm
+
+# Its section is the last one of the report, and "make bench" keeps it.
+ansible-fleet: build
+	@testing/prepare --check ansible
+	sed '/^## A hundred hosts/,$$d' bench/README.md > bench/README.md.new
+	ansible/tests/fleet/measure ./tunadm >> bench/README.md.new
+	mv bench/README.md.new bench/README.md
 
 kernels: build
 	kernels/test ./tunadm
@@ -243,5 +262,6 @@ clean:
 	rm -f tunadm tunadm-cni bench/README.md.new
 
 .PHONY: build cni cni-test check race archs fresh lint dist packages releases bench boot boots imports \
+  collection ansible-test ansible-fleet \
   faults situations kernels install install-program install-completions install-docs \
   install-systemd install-openrc install-sysv install-ifupdown install-cni install-tunctl uninstall clean

@@ -24,7 +24,6 @@ class Connection(Local):
     transport = 'fleet'
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
-        host = self._play_context.remote_addr
-        line = 'exec nsenter --net=/run/fleet/%s.net --mount=/run/fleet/%s.mnt -- /bin/sh -c %s' % (
-            host, host, shlex_quote(cmd))
+        with open('/run/fleet/' + self._play_context.remote_addr) as f:
+            line = 'exec nsenter --net --mount --target %s -- /bin/sh -c %s' % (f.read(), shlex_quote(cmd))
         return super(Connection, self).exec_command(line, in_data=in_data, sudoable=sudoable)
