@@ -20,7 +20,7 @@
 #                 of the packages. ARCHS and DIST are the architectures and the directory
 # make collection build the Ansible collection tunadm.tunadm in dist/
 # make ansible-test  test the collection (as root)
-# make ansible-fleet run its plays against 100 network namespaces, and measure them (as root): a quarter of an hour
+# make ansible-fleet run its plays against 100 network namespaces, and measure them (as root): up to half an hour
 # make packages   test the packages of two versions in Debian roots, for this machine's architecture (as root)
 # make releases   the same with the files of all architectures
 # make install    PREFIX, DESTDIR and the directories below can be set. WITH_completions, WITH_docs, WITH_systemd,
