@@ -80,12 +80,10 @@ func holdable(ns *netcfg.Namespace, names []string) (all []*holding, err error) 
 		same := func(h *holding) bool { return h.Index == d.Index }
 		switch {
 		case !d.MultiQueue:
-			again := netcfg.Fresh(d.Name, d.Mode)
 			errs = append(errs, &cause.Error{Device: d.Name, Cause: cause.WrongQueues,
 				Detail: "it is single-queue, so a queue that keeps the carrier would keep the program out",
-				Fix: fix.Fix{Before: "re-create it, and have the program attach with IFF_MULTI_QUEUE: ",
-					Commands: []fix.Command{fix.Tunadm("delete", again.Name),
-						fix.Tunadm("add", again.Name, "--mode", d.Mode.String(), "--multi-queue", "...")}}})
+				Fix: fix.Sentence("have the program attach with IFF_MULTI_QUEUE, and create the device with " +
+					"--multi-queue: " + fix.Tunadm("delete", d.Name).String() + ", then add it again")})
 		case slices.ContainsFunc(all, same):
 			errs = append(errs, &cause.Error{Device: d.Name, Cause: cause.BadRequest, Detail: "it is named twice"})
 		default:
