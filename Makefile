@@ -100,12 +100,12 @@ situations: build
 race:
 	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 TUNADM_TEST_PATIENCE=5 $(TEST) -race ./...
 
-# Without optimization, a build takes half of the time.
+# Without optimization, a build takes half of the time. The plugin is built for two: 32 bits, and big-endian.
 archs:
 	for arch in $$($(GO) tool dist list | sed -n 's|^linux/||p'); do \
 	  echo "linux/$$arch"; \
 	  CGO_ENABLED=0 GOARCH=$$arch $(GO) build -gcflags='all=-N -l' -trimpath -buildvcs=false -tags $(TAGS) \
-	    -o /dev/null . ./cni || exit; done
+	    -o /dev/null . $$(case $$arch in 386 | mips) echo ./cni; esac) || exit; done
 	CGO_ENABLED=0 GOARCH=386 $(GO) test -tags $(TAGS) ./internal/...
 
 fresh:
