@@ -185,8 +185,10 @@ func TestASignalEndsADD(t *testing.T) {
 		t.Fatal(err)
 	}
 	reserved := func() bool { _, err := os.Stat("/run/reserved-ctr"); return err == nil }
-	for end := time.Now().Add(nstest.Patience(10 * time.Second)); !reserved() && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
+	for end := time.Now().Add(nstest.Patience(10 * time.Second)); !reserved(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the IPAM plugin reserves no address")
+		}
 	}
 	if err := cmd.Process.Signal(unix.SIGTERM); err != nil {
 		t.Fatal(err)
