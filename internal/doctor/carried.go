@@ -56,12 +56,12 @@ func (v *view) onlyCarries(l *netcfg.Device, ipv6 bool) bool {
 			return err == nil && way.Refusal == 0 && way.Index == l.Index
 		}
 	}
-	return !v.hasDefault(l, ipv6) && slices.ContainsFunc(v.device.Holders, func(h netcfg.Holder) bool {
+	return slices.ContainsFunc(v.device.Holders, func(h netcfg.Holder) bool {
 		all := v.host.SocketsOf(h.PID)
 		return slices.ContainsFunc(all[:min(most, len(all))], func(s evidence.Socket) bool {
 			return slices.ContainsFunc(v.otherEnds(&s), leadsTo(s))
 		})
-	})
+	}) && !v.hasDefault(l, ipv6)
 }
 
 // otherEnds returns the hosts to which a socket sends: the one that it is connected to, or those of its tracked

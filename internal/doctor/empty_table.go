@@ -48,7 +48,10 @@ func (v *view) ofOther(r rtnl.Rule) bool {
 		return false
 	}
 	for number, a := range v.addressesOf(r.From.Addr().Is6()) {
-		if l := v.byIndex(number); l != nil && r.From.Contains(a.Local) && !(l.Up && l.Carrier) {
+		if !r.From.Contains(a.Local) {
+			continue
+		}
+		if l := v.byIndex(number); l != nil && !(l.Up && l.Carrier) {
 			return true
 		}
 	}

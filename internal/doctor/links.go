@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/netcfg"
@@ -93,16 +94,59 @@ func (v *view) readNetwork() (devices []*netcfg.Device, err error) {
 func (v *view) addressesOf(ipv6 bool) iter.Seq2[int, netcfg.Address] {
 	return func(yield func(int, netcfg.Address) bool) {
 		if v.links.all == nil {
-			for _, a := range v.host.AllAddresses(ipv6, v.device.Index) {
-				if !yield(a.Index, addressOf(a)) {
-					return
-				}
-			}
+			indexed(v.host.AllAddresses(ipv6, v.device.Index))(yield)
 			return
 		}
 		for _, l := range v.links.all {
 			for _, a := range l.Addresses {
 				if a.Local.Is6() == ipv6 && !yield(l.Index, a) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// someAddresses yields addresses as addressesOf does: those of one link, and the first others.
+func (v *view) someAddresses(ipv6 bool, index int) iter.Seq2[int, netcfg.Address] {
+	if v.links.all != nil {
+		return v.addressesOf(ipv6)
+	}
+	return indexed(v.host.SomeAddresses(ipv6, index))
+}
+
+func indexed(all []rtnl.Address) iter.Seq2[int, netcfg.Address] {
+	return func(yield func(int, netcfg.Address) bool) {
+		for _, a := range all {
+			if !yield(a.Index, addressOf(a)) {
+				return
+			}
+		}
+	}
+}
+
+// otherLinks yields the addresses of a family that other links than the device and its bridge have, each with its link,
+// if that may carry packets to other hosts now. It looks at few links, because there may be thousands: first at the one
+// that leads to unknown networks, then in the order of the links.
+func (v *view) otherLinks(ipv6 bool) iter.Seq2[*netcfg.Device, netcfg.Address] {
+	const few = 16
+	return func(yield func(*netcfg.Device, netcfg.Address) bool) {
+		outer, layer3, seen := 0, v.layer3(), map[int]bool{}
+		if way, err := v.host.Find(flow.Packet{To: unknownHost(ipv6)}); err == nil && way.Refusal == 0 {
+			outer = way.Index
+		}
+		for _, isOuter := range []bool{true, false} {
+			for number, a := range v.someAddresses(ipv6, outer) {
+				if (number == outer) != isOuter || number == layer3.Index || number == v.device.Index ||
+					!usable(a) {
+					continue
+				}
+				if seen[number] = true; len(seen) > few {
+					return
+				}
+				if l := v.byIndex(number); l == nil || !l.Up || l.Kind == "loopback" || l.Kind == "tun" && !l.Carrier {
+					continue
+				} else if !yield(l, a) {
 					return
 				}
 			}

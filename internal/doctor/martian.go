@@ -110,7 +110,10 @@ func martian(j *journey) []Finding {
 func (v *view) addresses() (all []string) {
 	const most = 4
 	for number, a := range v.addressesOf(false) {
-		if l := v.byIndex(number); l != nil && !a.Local.IsLoopback() {
+		if a.Local.IsLoopback() {
+			continue
+		}
+		if l := v.byIndex(number); l != nil {
 			all = append(all, a.Local.String()+" of "+words.Escape(l.Name))
 		}
 		if len(all) == most {

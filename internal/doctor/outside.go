@@ -21,23 +21,19 @@ type entrance struct {
 
 // entrances returns the links through which packets of other hosts arrive, those of default routes before others.
 func (v *view) entrances(ipv6 bool) (all []entrance) {
-	const most, looked = 4, 64
-	layer3, seen, outer := v.layer3(), 0, []entrance(nil)
-	for number, a := range v.addressesOf(ipv6) {
-		if seen++; len(all)+len(outer) == most || seen > looked {
-			break
-		}
-		l := v.byIndex(number)
+	const most = 4
+	outer := []entrance(nil)
+	for l, a := range v.otherLinks(ipv6) {
 		known := func(e entrance) bool { return e.link == l }
-		if number == layer3.Index || number == v.device.Index || !usable(a) || l == nil || !l.Up ||
-			l.Kind == "loopback" || l.Kind == "tun" && !l.Carrier || slices.ContainsFunc(all, known) ||
-			slices.ContainsFunc(outer, known) {
-			continue
-		}
-		if v.hasDefault(l, ipv6) {
-			outer = append(outer, entrance{l, a.Local, target(a), unknownHost(ipv6)})
-		} else if near := target(a); near.IsValid() {
+		switch near := target(a); {
+		case slices.ContainsFunc(all, known), slices.ContainsFunc(outer, known):
+		case v.hasDefault(l, ipv6):
+			outer = append(outer, entrance{l, a.Local, near, unknownHost(ipv6)})
+		case near.IsValid():
 			all = append(all, entrance{l, a.Local, near, near})
+		}
+		if len(all)+len(outer) == most {
+			break
 		}
 	}
 	return append(outer, all...)

@@ -37,10 +37,9 @@ func (v *view) unreadQueues() []Finding {
 func (v *view) waiting() (packets, read uint64) {
 	v.host.QueuesNow(v.device.Index)
 	sent := v.host.Sent(v.device.Index) // before the device: what is sent meanwhile does not count
-	found, err := v.again(v.device.Name)
-	if err != nil || found[0] == nil || found[0].Index != v.device.Index {
+	s, known := v.statsNow(v.device)
+	if !known {
 		return 0, 0
 	}
-	s := found[0].Stats
 	return sent - min(sent, s.TxPackets+s.TxDropped), s.TxPackets
 }

@@ -55,10 +55,19 @@ func (v *view) align() {
 		v.host.CounterNow(file, "", "")
 	}
 	for _, d := range v.candidates {
-		if now, err := v.again(d.Name); err == nil && now[0] != nil && now[0].Index == d.Index {
-			d.Stats = now[0].Stats
+		if now, known := v.statsNow(d); known {
+			d.Stats = now
 		}
 	}
+}
+
+// statsNow reads the counters of a device again. They are not known if the device is gone.
+func (v *view) statsNow(d *netcfg.Device) (now netcfg.Stats, known bool) {
+	found, err := v.namespace.Counters(d.Name)
+	if err != nil || found[0] == nil || found[0].Index != d.Index {
+		return now, false
+	}
+	return found[0].Stats, true
 }
 
 // name makes the question one about a device; "": about all devices.

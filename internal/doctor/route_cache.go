@@ -15,7 +15,8 @@ import (
 
 // routeCache finds what the kernel has learned from ICMP messages about a path, and keeps although the path may be
 // better now: a small MTU, or a gateway that does not answer. Without a destination in the question, it examines all
-// paths through the device.
+// paths through the device, but if this host has very many routes, which the kernel would go through for that, only the
+// path of the packet.
 func routeCache(j *journey) (found []Finding) {
 	out := j.outlet()
 	if j.course == toProgram {
@@ -25,7 +26,8 @@ func routeCache(j *journey) (found []Finding) {
 		return nil
 	}
 	var ways []evidence.Way
-	if j.explicit() {
+	_, fewRoutes := j.host.SomeRoutes(j.packet.IPv6())
+	if j.explicit() || !fewRoutes && j.course == toProgram {
 		way, err := j.host.Find(j.packet)
 		if err != nil || way.Refusal != 0 || way.Index != out.Index {
 			return nil

@@ -198,23 +198,19 @@ func (v *view) layer3() *netcfg.Device {
 // of an unknown network if another link leads there, or if these are none. It leaves out links that only carry the
 // packets of the device, unless there is no other.
 func (v *view) farHosts(layer3 *netcfg.Device, ipv6 bool) (all []netip.Addr) {
-	const most, looked = 4, 64
-	seen, chosen := map[int]bool{}, map[int]bool{v.device.Index: true, layer3.Index: true}
+	const most = 4
+	chosen := map[int]bool{v.device.Index: true, layer3.Index: true}
 	var below []netip.Addr
-	for number, a := range v.addressesOf(ipv6) {
-		to := target(a)
-		if number == layer3.Index || number == v.device.Index || !usable(a) || !to.IsValid() {
-			continue
-		}
-		if seen[number] = true; len(all) == most || len(seen) > looked {
-			break
-		}
-		switch l := v.byIndex(number); {
-		case l == nil || !l.Up || l.Kind == "loopback" || l.Kind == "tun" && !l.Carrier:
+	for l, a := range v.otherLinks(ipv6) {
+		switch to := target(a); {
+		case !to.IsValid():
 		case v.onlyCarries(l, ipv6):
 			below = append(below, to)
 		default:
-			all, chosen[number] = append(all, to), true
+			all, chosen[l.Index] = append(all, to), true
+		}
+		if len(all) == most {
+			break
 		}
 	}
 	if len(all) == 0 {

@@ -17,14 +17,14 @@ func takenNetwork(v *view) (found []Finding) {
 }
 
 func (v *view) takenNetworks(ipv6 bool) (found []Finding) {
-	const most, looked, halves = 4, 64, 1
-	layer3, seen := v.layer3(), 0
-	for number, a := range v.addressesOf(ipv6) {
-		if seen++; len(found) == most || seen > looked {
+	const most, halves = 4, 1
+	layer3 := v.layer3()
+	for l, a := range v.otherLinks(ipv6) {
+		if len(found) == most {
 			break
 		}
-		l, to := v.byIndex(number), target(a)
-		if number == layer3.Index || l == nil || !l.Carrier || l.Kind == "loopback" || !usable(a) || !to.IsValid() {
+		to := target(a)
+		if !l.Carrier || !to.IsValid() {
 			continue
 		}
 		match, err := v.host.Match(flow.Packet{From: a.Local, To: to})

@@ -51,15 +51,14 @@ func format(j *journey) []Finding {
 
 // refusedMeanwhile finds writes that the driver has refused since the first look, when the device was up already.
 func (v *view) refusedMeanwhile() []Finding {
-	now, err := v.again(v.device.Name)
-	if err != nil || now[0] == nil || now[0].Index != v.device.Index || !v.device.Up ||
-		now[0].Stats.RxDropped == v.device.Stats.RxDropped {
+	now, known := v.statsNow(v.device)
+	if !known || !v.device.Up || now.RxDropped == v.device.Stats.RxDropped {
 		return nil
 	}
 	before := v.device
 	defer func() { v.device, v.refusing = before, false }()
 	later := *before
-	later.Stats = now[0].Stats
+	later.Stats = now
 	v.device, v.refusing = &later, true
 	return format(&journey{view: v, course: fromProgram})
 }

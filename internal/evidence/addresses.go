@@ -16,26 +16,31 @@ import (
 type addressed struct {
 	index int // of the link; 0: of all
 	ipv6  bool
+	most  int // how many; 0: all
 }
 
 // Addresses returns the addresses of a family that a link has.
 func (h *Host) Addresses(index int, ipv6 bool) []rtnl.Address {
-	msg := nl.NewIfAddrmsg(familyOf(ipv6))
-	msg.Index = uint32(index)
-	ask := rtnl.Request(unix.RTM_GETADDR, unix.NLM_F_DUMP, msg)
-	return onceOf(h.addresses, addressed{index, ipv6}, dump(h, ask, func(body []byte) (a rtnl.Address, ok bool) {
-		ok = a.Decode(body)
-		return a, ok
-	}))
+	return h.addressesOf(addressed{index: index, ipv6: ipv6})
+}
+
+func (h *Host) addressesOf(whose addressed) []rtnl.Address {
+	return onceOf(h.addresses, whose, func() ([]rtnl.Address, error) {
+		msg := nl.NewIfAddrmsg(familyOf(whose.ipv6))
+		msg.Index = uint32(whose.index)
+		return some(h, rtnl.Request(unix.RTM_GETADDR, 0, msg), whose.most, func(body []byte) (a rtnl.Address, ok bool) {
+			ok = a.Decode(body)
+			return a, ok
+		})
+	})
 }
 
 // AllAddresses returns the addresses of a family in the order of their links. To list them, the kernel looks at all
 // links; if few links have any, it is asked for the addresses of each of these instead. An IPv4 address whose local
 // route was removed may then be left out, unless it belongs to the link of an index.
 func (h *Host) AllAddresses(ipv6 bool, index int) (all []rtnl.Address) {
-	const few = 32
-	links, known := h.addressedLinks(ipv6)
-	if !known || len(links) > few {
+	links, few := h.fewAddressed(ipv6)
+	if !few {
 		return h.Addresses(0, ipv6)
 	}
 	links[index] = true
@@ -43,6 +48,30 @@ func (h *Host) AllAddresses(ipv6 bool, index int) (all []rtnl.Address) {
 		all = append(all, h.Addresses(link, ipv6)...)
 	}
 	return all
+}
+
+// SomeAddresses is AllAddresses, but if many links have addresses, it returns those of one link, and the first others.
+func (h *Host) SomeAddresses(ipv6 bool, index int) (found []rtnl.Address) {
+	const most = 256
+	if _, few := h.fewAddressed(ipv6); few {
+		return h.AllAddresses(ipv6, index)
+	}
+	if index != 0 {
+		found = h.Addresses(index, ipv6)
+	}
+	for _, a := range h.addressesOf(addressed{ipv6: ipv6, most: most}) {
+		if a.Index != index {
+			found = append(found, a)
+		}
+	}
+	return found
+}
+
+// fewAddressed returns the links that have addresses of a family, or false if these are many.
+func (h *Host) fewAddressed(ipv6 bool) (links map[int]bool, few bool) {
+	const most = 32
+	links, known := h.addressedLinks(ipv6)
+	return links, known && len(links) <= most
 }
 
 // addressedLinks returns the links that have addresses of a family: those in the kernel's list of IPv6 addresses, and

@@ -2,6 +2,9 @@ package evidence
 
 import (
 	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +36,46 @@ func TestAllAddressesAreThoseOfTheKernelsList(t *testing.T) {
 		ip(fmt.Sprintf("address add fd00:9:%d::1/128 dev many%d", i, i))
 	}
 	compare(t, "many links", 7+2*40)
+}
+
+// TestSomeAddresses checks that addresses of very many links are not all read, but those of the link asked for.
+func TestSomeAddresses(t *testing.T) {
+	nstest.NeedDriver(t)
+	nstest.NeedProgram(t, "ip")
+	nstest.Enter(t)
+	const many = 2000
+	nstest.Run(t, "ip", "tuntap", "add", "first", "mode", "tun")
+	nstest.Run(t, "ip", "tuntap", "add", "last", "mode", "tun")
+	for _, command := range []string{"address add 10.1.0.1/24 dev last", "address add 10.1.0.2/32 dev last"} {
+		nstest.Run(t, "ip", strings.Fields(command)...)
+	}
+	var batch strings.Builder
+	for i := range many {
+		fmt.Fprintf(&batch, "address add 10.9.%d.%d/32 dev first\n", i/256, i%256)
+	}
+	file := filepath.Join(t.TempDir(), "batch")
+	if err := os.WriteFile(file, []byte(batch.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 40 {
+		nstest.Run(t, "ip", "tuntap", "add", fmt.Sprintf("many%d", i), "mode", "tun")
+		nstest.Run(t, "ip", "address", "add", fmt.Sprintf("10.8.0.%d/32", i), "dev", fmt.Sprintf("many%d", i))
+	}
+	nstest.Run(t, "ip", "-batch", file)
+	h, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	last, err := net.InterfaceByName("last")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := h.SomeAddresses(false, last.Index)
+	if n := len(all); n < 256 || n >= many || all[0].Local.String() != "10.1.0.1" ||
+		all[1].Local.String() != "10.1.0.2" || all[2].Local.String() != "10.9.0.0" {
+		t.Errorf("%d addresses: %v", n, all[:min(n, 4)])
+	}
 }
 
 // compare compares both ways of reading with each other, and their number with what was added.

@@ -77,5 +77,13 @@ func onceOf[K comparable, T any](known map[K]*[]T, key K, read func() ([]T, erro
 
 // dump reads all objects of a kind.
 func dump[T any](h *Host, r *nl.NetlinkRequest, decode func(body []byte) (T, bool)) func() ([]T, error) {
-	return func() ([]T, error) { return rtnl.Dump(h.socket, r, decode) }
+	return func() ([]T, error) { return some(h, r, 0, decode) }
+}
+
+// some reads the first objects of a kind, at least most of them if there are as many; 0: all.
+func some[T any](h *Host, r *nl.NetlinkRequest, most int, decode func(body []byte) (T, bool)) ([]T, error) {
+	if most != 0 {
+		return rtnl.DumpSome(r, most, decode)
+	}
+	return rtnl.Dump(h.socket, r, decode)
 }

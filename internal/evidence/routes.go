@@ -45,14 +45,10 @@ func (h *Host) selected(s selection) []rtnl.Route {
 		if s.table != 0 {
 			ask.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(s.table)))
 		}
-		decode := func(body []byte) (r rtnl.Route, ok bool) {
+		return some(h, ask, s.most, func(body []byte) (r rtnl.Route, ok bool) {
 			ok = r.Unmarshal(body)
 			return r, ok && r.Flags&unix.RTM_F_CLONED == 0
-		}
-		if s.most != 0 {
-			return rtnl.DumpSome(ask, s.most, decode)
-		}
-		return rtnl.Dump(h.socket, ask, decode)
+		})
 	})
 }
 
