@@ -96,9 +96,11 @@ faults: build cni
 situations: build
 	testing/situations/situations.py ./tunadm
 
-# Longer deadlines: with the race detector a search for attached programs takes seconds.
+# Longer deadlines: with the race detector a search for attached programs takes seconds. One package is tested while
+# others are built: the lock is for the former, and the later -p for the latter. make check has run vet.
 race:
-	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 TUNADM_TEST_PATIENCE=5 $(TEST) -race ./...
+	GORACE=atexit_sleep_ms=0 CGO_ENABLED=1 TUNADM_TEST_PATIENCE=5 \
+	  $(TEST) -p 3 -exec "flock --close '$(CURDIR)/Makefile'" -vet=off -race ./...
 
 # Without optimization, a build takes half of the time. The plugin is built for two: 32 bits, and big-endian.
 archs:
