@@ -104,7 +104,7 @@ func (v *view) stopped() []Finding {
 // Processes that share the only queue are one program: a child has the descriptors of its parent for a moment.
 func companions(v *view) []Finding {
 	d := v.device
-	if !d.MultiQueue || len(d.Holders) < 2 || d.Queues+d.DisabledQueues < 2 {
+	if !d.MultiQueue || len(d.Holders) < 2 || d.Queues+d.DisabledQueues < 2 || oneReads(d) {
 		return nil
 	}
 	var names []string
@@ -123,6 +123,13 @@ func companions(v *view) []Finding {
 	return one(Warning, fmt.Sprintf("%d programs are attached to this multi-queue device: %s", len(all),
 		strings.Join(names, ", ")), "the kernel distributes the packets, so each program gets only a part of them",
 		fix.Sentence("stop the program that is not to read the device"))
+}
+
+// oneReads reports whether one program can have all enabled queues of a device. The others then have the disabled
+// queues, which get no packets, as "tunadm hold" does.
+func oneReads(d *netcfg.Device) bool {
+	return d.DisabledQueues > 0 &&
+		slices.ContainsFunc(d.Holders, func(h netcfg.Holder) bool { return h.Queues >= d.Queues })
 }
 
 // relatives reports whether processes are workers of one program: they have one command line, and so does their parent
