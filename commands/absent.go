@@ -50,8 +50,8 @@ func namespaceIn(line []string) string {
 }
 
 // absentHint returns a function that returns the hint for a name that no device has, or "": a device with a similar
-// name, and how to create the device; for delete, the flag that accepts its absence. The function reads the existing
-// names once.
+// name, unless the device was deleted just now, and how to create the device; for delete, the flag that accepts its
+// absence. The function reads the existing names once.
 func (p *program) absentHint() func(err error) string {
 	var existing []string
 	return func(err error) string {
@@ -76,6 +76,9 @@ func (p *program) absentHint() func(err error) string {
 		hint := fix.Fix{Commands: []fix.Command{fix.Tunadm("add", e.Device, flags...)}, After: after}
 		if p.verb == deleteVerb.name {
 			hint = fix.Sentence("add --if-exists to accept this")
+		}
+		if e.Existed() { // a similar name is not the one that was meant
+			return hint.String()
 		}
 		if existing == nil {
 			existing = tunNames(netns)

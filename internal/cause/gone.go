@@ -24,7 +24,13 @@ func Gone(err error) bool {
 	return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EBADFD) || errors.Is(err, unix.EFAULT)
 }
 
+// vanished is the detail of the error of [Vanished].
+const vanished = "no longer exists"
+
 // Vanished returns the error of a device that existed when the work on it began, and no longer does.
 func Vanished(device string) *Error {
-	return &Error{Device: device, Cause: NoDevice, Detail: "no longer exists"}
+	return &Error{Device: device, Cause: NoDevice, Detail: vanished}
 }
+
+// Existed reports whether the error is one of [Vanished]: the name of the device was right.
+func (e *Error) Existed() bool { return e.Detail == vanished }
