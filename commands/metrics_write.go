@@ -12,7 +12,6 @@ import (
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/files"
 	"github.com/tunadm/tunadm/internal/fix"
-	"github.com/tunadm/tunadm/internal/surroundings"
 	"github.com/tunadm/tunadm/internal/words"
 )
 
@@ -26,13 +25,23 @@ func (o *metricsOptions) publish(text []byte) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrPermission):
-		return &cause.Error{What: o.toWrite(), Cause: cause.NotPermitted, Fix: surroundings.AsRoot()}
+		return &cause.Error{What: o.toWrite(), Cause: cause.NotPermitted, Fix: o.writable()}
 	case errors.As(err, &file): // it has the name of the unfinished file
 		err = file.Err
 	case errors.As(err, &renamed):
 		err = renamed.Err
 	}
 	return fmt.Errorf("%s: %w", o.toWrite(), err)
+}
+
+// writable returns the fix for a directory in which the file may not be created. Root needs no capability for that, but
+// an attribute or a security module can forbid it.
+func (o *metricsOptions) writable() fix.Fix {
+	if os.Geteuid() != 0 {
+		return fix.Sentence("run it as root, or name a file in a directory of this user")
+	}
+	return fix.Sentence("name a file in another directory, or run lsattr -d " + words.Quote(filepath.Dir(o.write)) +
+		" to find out whether this one is immutable")
 }
 
 // toWrite names the file of --write.
