@@ -101,7 +101,7 @@ func explainNamespace(ns, path string, err error) error {
 	e := &cause.Error{What: "netns " + words.Escape(ns), Err: err}
 	switch {
 	case errors.Is(err, unix.EINVAL):
-		e.Cause, e.Detail = cause.NoNamespace, "not a network namespace"
+		e.Cause, e.Detail, e.Err = cause.NoNamespace, "not a network namespace", nil
 	case errors.Is(err, unix.EACCES):
 		e.Cause, e.Fix, e.Detail = cause.NotPermitted, surroundings.Inspecting(), "the process may not be inspected"
 	case errors.Is(err, unix.EPERM):
