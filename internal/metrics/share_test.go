@@ -80,8 +80,11 @@ func promtool(t *testing.T, args ...string) {
 func TestDashboard(t *testing.T) {
 	var dashboard struct {
 		Panels []struct {
-			Title   string
-			Targets []struct{ Expr string }
+			Title, Type string
+			Targets     []struct{ Expr, LegendFormat string }
+			FieldConfig struct {
+				Defaults struct{ Thresholds *struct{} }
+			}
 		}
 	}
 	if err := json.Unmarshal([]byte(read(t, dashboardFile)), &dashboard); err != nil {
@@ -90,10 +93,17 @@ func TestDashboard(t *testing.T) {
 	rules, expressions := "groups:\n- name: dashboard\n  rules:\n", 0
 	variables := strings.NewReplacer("$__rate_interval", "5m", "$instance", "a", "$device", "b")
 	for _, p := range dashboard.Panels {
+		// Without thresholds, Grafana shows numbers from 80 on in red and others in green, also a 0 that is an error.
+		if p.Type == "stat" && p.FieldConfig.Defaults.Thresholds == nil {
+			t.Errorf("%s has no thresholds", p.Title)
+		}
 		for _, target := range p.Targets {
 			expr, _ := json.Marshal(variables.Replace(target.Expr))
 			rules += fmt.Sprintf("  - record: panel_%d\n    expr: %s\n", expressions, expr)
 			expressions++
+			if l := target.LegendFormat; strings.Contains(l, "{{device}}") && !strings.Contains(l, "{{netns}}") {
+				t.Errorf("%s does not name the network namespace: %s", p.Title, l)
+			}
 			if strings.Contains(string(expr), "$") {
 				t.Errorf("%s has an unknown variable: %s", p.Title, expr)
 			}
