@@ -62,6 +62,9 @@ func (o *order) rehearse(ctx context.Context, c *config) error {
 		return err
 	}
 	if c.IPAM.Type == "" { // else the gateways are not known yet
+		if err := c.checkVersion(); err != nil {
+			return err
+		}
 		if err := configure(s, nil, c.Routes); err != nil {
 			return err
 		}

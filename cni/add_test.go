@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net"
 	"os"
@@ -92,6 +93,7 @@ func TestRefusals(t *testing.T) {
 	route := func(more keys) keys {
 		return reserving([]string{"10.1.2.2/24"}, keys{"dst": "10.9.0.0/16"}.with(more))
 	}
+	dst := func(key, to string) keys { return keys{"routes": []keys{{key: to}}} }
 	six := reserving([]string{"fd00::1/64"})
 	for name, c := range map[string]struct {
 		config keys
@@ -100,12 +102,15 @@ func TestRefusals(t *testing.T) {
 		text   string
 	}{
 		"mtu":              {config: keys{"mtu": 70000}, code: 7, text: "mtu: 70000: larger than 65521"},
-		"type of a key":    {config: keys{"mtu": "x"}, code: 7, text: "mtu: string: the key requires a number"},
-		"owner -1":         {config: keys{"owner": -1}, code: 7, text: "owner: number -1"},
-		"owner 2^32-1":     {config: keys{"owner": uint32(math.MaxUint32)}, code: 7, text: "from 0 to 4294967294"},
+		"type of a key":    {config: keys{"mtu": "x"}, code: 7, text: "requires a whole number, not a string"},
+		"half a number":    {config: keys{"mtu": 1400.5}, code: 7, text: "requires a whole number, not 1400.5"},
+		"type of ipam":     {config: keys{"ipam": "static"}, code: 7, text: "ipam: the key requires an object, not"},
+		"type of owner":    {config: keys{"owner": true}, code: 7, text: "4294967294, not true or false"},
+		"owner -1":         {config: keys{"owner": -1}, code: 7, text: "owner: the key requires a number"},
+		"owner 2^32-1":     {config: keys{"owner": uint32(math.MaxUint32)}, code: 7, text: "not 4294967295"},
 		"mac":              {config: keys{"mac": "01:00:00:00:00:01"}, code: 7, text: "multicast"},
 		"alias":            {config: keys{"alias": strings.Repeat("x", 300)}, code: 7, text: "alias: 300 bytes"},
-		"txqueuelen":       {config: keys{"txqueuelen": -1}, code: 7, text: "txqueuelen: -1"},
+		"txqueuelen":       {config: keys{"txqueuelen": -1}, code: 7, text: "to 2147483647, not -1"},
 		"CNI_ARGS":         {env: "CNI_ARGS=FOO=bar", code: 4, text: "CNI_ARGS: "},
 		"bridge":           {config: keys{"bridge": "br9"}, code: 101, text: "tap0: master br9: no such device"},
 		"not a bridge":     {config: keys{"bridge": "lo"}, code: 7, text: "tap0: master lo: accepts no devices"},
@@ -116,6 +121,10 @@ func TestRefusals(t *testing.T) {
 		"no address":       {config: reserving(nil), code: 101, text: "it returned no address"},
 		"gateway":          {config: route(keys{"gw": "192.0.2.1"}), code: 7, text: "gateway"},
 		"MTU of a route":   {config: route(keys{"mtu": 1000}), code: 7, text: "not supported"},
+		"dst of a route":   {config: dst("dest", "10.0.0.0/8"), code: 7, text: "routes: dst is missing"},
+		"not a network":    {config: dst("dst", "10.0.0/8"), code: 7, text: "routes: invalid CIDR address: 10.0.0/8"},
+		"no version":       {config: keys{"cniVersion": ""}, code: 7, text: "missing, and therefore 0.1.0: "},
+		"old version":      {config: keys{"cniVersion": "0.2.0"}, code: 7, text: "0.2.0: the result of this version"},
 		"scope of a route": {config: route(keys{"scope": 254}), code: 7, text: "scope 254"},
 		"IPv6 and mtu":     {config: six.with(keys{"mtu": 1000}), code: 7, text: "mtu 1000"},
 	} {
@@ -243,5 +252,30 @@ func (b *box) make(o order) (*current.Interface, error) {
 func TestOwnKeys(t *testing.T) {
 	if got := ownKeys(); len(got) != 11 || !slices.Contains(got, "selinuxContext") {
 		t.Error(got)
+	}
+}
+
+// TestWarningsOfKeys: a typing error, and a word of other tools, have a warning with the key that was meant.
+func TestWarningsOfKeys(t *testing.T) {
+	for key, meant := range map[string]string{
+		"user": "owner", "GID": "group", "multi_queue": "multiQueue", "ipMasq": "",
+	} {
+		t.Run(key, func(t *testing.T) {
+			b := newBox(t)
+			var got strings.Builder
+			cmd := b.command("ADD", keys{key: 1})
+			cmd.Stderr = &got
+			if err := cmd.Run(); err != nil {
+				t.Fatal(err)
+			}
+			want := ""
+			if meant != "" {
+				want = fmt.Sprintf("tunadm-cni: tap0: warning: key %q is unknown and has no effect: did you mean %s?\n",
+					key, meant)
+			}
+			if got.String() != want {
+				t.Errorf("got %q, want %q", got.String(), want)
+			}
+		})
 	}
 }

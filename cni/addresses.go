@@ -35,7 +35,11 @@ func configure(s *netcfg.Spec, ips []*current.IPConfig, routes []*types.Route) e
 	for _, r := range routes {
 		route, err := toRoute(r, gateways)
 		if err != nil {
-			return types.NewError(types.ErrInvalidNetworkConfig, "route "+r.Dst.String()+": "+err.Error(), "")
+			subject := "route " + r.Dst.String()
+			if r.Dst.IP == nil {
+				subject = "routes"
+			}
+			return types.NewError(types.ErrInvalidNetworkConfig, subject+": "+err.Error(), "")
 		}
 		twice := func(other netcfg.Route) bool { return other.String() == route.String() }
 		if !slices.ContainsFunc(s.AddRoutes, twice) {

@@ -1,15 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
+	cniversion "github.com/containernetworking/cni/pkg/version"
 
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
@@ -56,7 +59,11 @@ func readConfig(args *skel.CmdArgs) (*config, error) {
 	if err := json.Unmarshal(args.StdinData, c); err != nil {
 		mistyped := new(json.UnmarshalTypeError)
 		if errors.As(err, &mistyped) {
-			return nil, wrong(mistyped.Field, mistyped.Value, "the key requires "+kindOf(mistyped.Type))
+			return nil, mismatch(strings.TrimPrefix(mistyped.Field, "PluginConf."), kindOf(mistyped.Type),
+				inWords(mistyped.Value))
+		}
+		if address := new(net.ParseError); errors.As(err, &address) { // the addresses of routes are the only ones
+			return nil, types.NewError(types.ErrInvalidNetworkConfig, "routes: "+address.Error(), "")
 		}
 		return nil, types.NewError(types.ErrDecodingFailure, "the configuration: "+err.Error(), "")
 	}
@@ -77,7 +84,7 @@ func readConfig(args *skel.CmdArgs) (*config, error) {
 func kindOf(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Int:
-		return "a number"
+		return "a whole number"
 	case reflect.Uint32:
 		return fmt.Sprintf("a number from 0 to %d", uint32(users.IDMax))
 	case reflect.Bool:
@@ -90,8 +97,42 @@ func kindOf(t reflect.Type) string {
 	return "an object"
 }
 
-// warnOfKeys prints a warning for each key that is not known but near to a known one. Other keys may belong to the
-// runtime.
+// inWords returns a kind of value that encoding/json found, such as "string" or "number 1.5", in words.
+func inWords(found string) string {
+	if number, ok := strings.CutPrefix(found, "number "); ok {
+		return number
+	}
+	if words, ok := map[string]string{"array": "an array", "object": "an object", "bool": "true or false"}[found]; ok {
+		return words
+	}
+	return "a " + found
+}
+
+// mismatch returns the error of a key that has a value of another kind than it requires.
+func mismatch(key, kind string, value any) *types.Error {
+	return types.NewError(types.ErrInvalidNetworkConfig,
+		fmt.Sprintf("%s: the key requires %s, not %v", key, kind, value), "")
+}
+
+// checkVersion returns an error if a result without an address cannot be printed in the version of the configuration.
+func (c *config) checkVersion() error {
+	const first = "0.3.0" // with interfaces in the result
+	given := "cniVersion: " + c.CNIVersion
+	if c.CNIVersion == "" {
+		given = "cniVersion: missing, and therefore 0.1.0"
+	} else if can, err := cniversion.GreaterThanOrEqualTo(c.CNIVersion, first); err != nil || can {
+		return err
+	}
+	return types.NewError(types.ErrInvalidNetworkConfig, given+": the result of this version requires an address",
+		"set cniVersion to "+first+" or later, or name an IPAM plugin")
+}
+
+// otherWords are words of other tools and of tunadm.toml(5) for the keys of this plugin. A tap whose owner is ignored
+// would be open to everyone.
+var otherWords = map[string]string{"user": "owner", "uid": "owner", "gid": "group", "master": "bridge"}
+
+// warnOfKeys prints a warning for each key that is not known but near to a known one, or a word of other tools
+// for one. Other keys may belong to the runtime.
 func (c *config) warnOfKeys(args *skel.CmdArgs) {
 	var given map[string]json.RawMessage
 	if json.Unmarshal(args.StdinData, &given) != nil {
@@ -103,7 +144,7 @@ func (c *config) warnOfKeys(args *skel.CmdArgs) {
 		if slices.ContainsFunc(ours, known) || slices.ContainsFunc(othersKeys, known) {
 			continue
 		}
-		if near := words.Nearest(key, ours); near != "" {
+		if near := cmp.Or(otherWords[strings.ToLower(key)], words.Nearest(key, ours)); near != "" {
 			warn(args.IfName, fmt.Sprintf("key %q is unknown and has no effect: did you mean %s?", key, near))
 		}
 	}
@@ -129,7 +170,7 @@ func (c *config) spec(name string) (*netcfg.Spec, error) {
 		to    **users.ID
 	}{"owner": {c.Owner, &s.Access.User}, "group": {c.Group, &s.Access.Group}} {
 		if id.given != nil && *id.given > users.IDMax {
-			return nil, wrong(key, *id.given, kindOf(reflect.TypeFor[uint32]()))
+			return nil, mismatch(key, kindOf(reflect.TypeFor[uint32]()), *id.given)
 		} else if id.given != nil {
 			*id.to = &users.ID{Number: *id.given}
 		}
@@ -154,7 +195,7 @@ func (c *config) spec(name string) (*netcfg.Spec, error) {
 		s.Alias = &c.Alias
 	}
 	if q := c.TxQueueLen; q != nil && (*q < 0 || *q > queueMax) {
-		return nil, wrong("txqueuelen", *q, fmt.Sprintf("a number from 0 to %d", queueMax))
+		return nil, mismatch("txqueuelen", fmt.Sprintf("a number from 0 to %d", queueMax), *q)
 	}
 	if c.Bridge != "" {
 		s.Master = &netcfg.Master{Name: c.Bridge}
