@@ -6,6 +6,7 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import json
+import os
 
 # The exit statuses of tunadm(8) on which a module decides.
 DONE = 0
@@ -61,6 +62,9 @@ class Program(object):
     def __init__(self, module):
         self.module = module
         self.path = module.params['executable'] or module.get_bin_path('tunadm', opt_dirs=['/usr/local/bin'])
+        if self.path is not None and not (os.path.isfile(self.path) and os.access(self.path, os.X_OK)):
+            module.fail_json(msg='%s: not an executable file' % self.path, rc=None, hints=[
+                'name the program with the option executable'])
         if self.path is None:
             module.fail_json(msg='tunadm is not installed', rc=None, hints=[
                 'install it, for example with the role tunadm.tunadm.tunadm, or name it with the option executable'])
