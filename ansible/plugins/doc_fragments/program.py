@@ -13,8 +13,8 @@ class ModuleDocFragment(object):
 options:
   executable:
     description:
-      - The path of the program.
-      - Without it, C(tunadm) is searched in C(PATH) and in C(/usr/local/bin).
+      - The path of the program on the host.
+      - Without this option, the module searches for C(tunadm) in C(PATH) and in C(/usr/local/bin).
     type: path
   netns:
     description:

@@ -15,21 +15,20 @@ options:
   mode:
     description:
       - 'IP packets (tun) or Ethernet frames (tap).'
-      - 'Left out: what the name begins with.'
+      - 'Default: the one with which the name begins.'
       - 'It cannot be changed after creation: an existing device of the other mode is an error.'
     type: str
     choices: [tun, tap]
   user:
     description:
       - 'The user who may attach, by name or number.'
-      - 'Together with group, both must hold. user, group and anyone are one property: naming one names the
-        whole.'
+      - 'With group, both must match. user, group and anyone are one property: user alone means no group.'
       - 'Default for a new device: root.'
     type: str
   group:
     description:
       - 'The group whose members may attach, by name or number.'
-      - 'Together with user, both must hold.'
+      - 'With user, both must match.'
     type: str
   anyone:
     description:
@@ -41,27 +40,27 @@ options:
       - 'Exactly these IPv4 and IPv6 addresses: "10.0.0.1/24", "fd00::1/64", "10.0.0.1 peer 10.0.0.2",
         "10.0.0.1/24 broadcast 10.0.0.255".'
       - 'Without broadcast, a new address has no broadcast address, and an existing one keeps it.'
-      - 'Those that are not the administrator''s, with a lifetime or link-local, are left alone.'
-      - 'An empty list asks for none.'
+      - 'Addresses with a lifetime and link-local IPv6 addresses are kept.'
+      - 'An empty list removes all others.'
     type: list
     elements: str
   routes:
     description:
       - 'Exactly these routes through the device: "PREFIX [via GATEWAY] [metric N] [table T]".'
-      - 'Those of a routing daemon or of the kernel are left alone.'
+      - 'Routes of routing daemons and of the kernel are kept.'
       - 'The device must be up.'
-      - 'An empty list asks for none.'
+      - 'An empty list removes all others.'
     type: list
     elements: str
   mtu:
     description:
-      - 'The largest packet in bytes, without an Ethernet header; 65521 is the most of a tap.'
-      - 'Below 1280 there is no IPv6.'
+      - 'The size of the largest packet in bytes, not counting the Ethernet header; at most 65521 on a tap.'
+      - 'Below 1280, the kernel removes IPv6.'
       - 'Default for a new device: 1500, or the MTU of the bridge that it joins.'
     type: int
   mac:
     description:
-      - 'The Ethernet address of a tap, such as "02:00:5e:10:00:01"; for a range with the number in it:
+      - 'The MAC address of a tap, such as "02:00:5e:10:00:01"; for a range, with the number:
         "02:00:5e:10:00:{n:02x}".'
       - 'Default for a new device: a random one.'
     type: str
@@ -72,26 +71,26 @@ options:
     type: int
   alias:
     description:
-      - 'Any text of up to 255 bytes; "" is none.'
+      - 'Any text of up to 255 bytes; "" removes it.'
     type: str
   master:
     description:
-      - 'The bridge (tap only) or VRF that the device joins; "" is none.'
+      - 'The bridge (tap only) or VRF that the device joins; with "", it leaves its master.'
     type: str
   promisc:
     description:
-      - 'Receive also frames that are for others.'
+      - 'Receive also frames for other MAC addresses.'
       - 'Default for a new device: false.'
     type: bool
   multicast:
     description:
-      - 'The device''s multicast flag.'
+      - 'The multicast flag of the device.'
       - 'Default for a new device: true.'
     type: bool
   multi_queue:
     description:
       - 'Several queues can be attached at once.'
-      - 'It cannot be changed after creation: an existing device with other queues is an error.'
+      - 'It cannot be changed after creation: an existing device with the other value is an error.'
       - 'Default for a new device: false.'
     type: bool
   vnet_hdr:
@@ -108,13 +107,13 @@ options:
     type: bool
   up:
     description:
-      - 'The administrative state.'
-      - 'Left out, a declared device is up.'
+      - 'Bring the device up, or take it down.'
+      - 'Default: true.'
     type: bool
   port:
     description:
-      - 'Settings of the device as a port of the bridge that it joins: {isolated = true, pvid = 10}.'
-      - 'Keys that are left out are left alone.'
+      - 'Settings of the device as a port of the bridge that it joins: {isolated: true, pvid: 10}.'
+      - 'Missing keys are not changed.'
       - 'Requires master.'
     type: dict
     suboptions:
@@ -161,7 +160,7 @@ options:
         elements: int
   sysctl:
     description:
-      - 'Sysctls of the device, named without it: {"net.ipv4.conf.rp_filter" = "0"} sets
+      - 'Sysctls of the device, without its name: {"net.ipv4.conf.rp_filter": "0"} sets
         net.ipv4.conf.tun77.rp_filter.'
     type: dict
 '''

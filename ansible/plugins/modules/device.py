@@ -11,29 +11,30 @@ module: device
 short_description: Create, change and delete persistent TUN/TAP devices
 version_added: 0.1.0
 description:
-  - Makes devices as declared, with C(tunadm apply), or deletes them, with C(tunadm delete).
-  - Options that are left out leave an existing device as it is. I(up) is the exception, a declared device is up.
-  - A change that fails is undone.
+  - Creates and changes devices with C(tunadm apply), or deletes them with C(tunadm delete).
+  - Omitted options leave an existing device unchanged, except that the device is brought up if I(up) is omitted.
+  - If a change of a device fails, all changes of this device are undone.
 options:
   name:
     description:
-      - The device, or a range of numbers such as C(tap[0-9]), which stands for a device a number. In the other options
-        of a range, C({n}) is the number, see tunadm.toml(5).
+      - The name of a device, or a name with a range such as C(tap[0-9]), which is short for ten devices. In the other
+        options, C({n}) is then the number of each device, see tunadm.toml(5).
       - With I(state=absent), a pattern such as C(vm*) deletes each TUN/TAP device that it matches.
     type: str
     required: true
   state:
     description:
-      - C(present) makes the devices as declared.
-      - C(absent) deletes them. Only I(mode), I(force), I(boot), I(netns) and I(executable) matter then. A device of
-        another kind is never deleted.
+      - C(present) creates the devices, or changes them as declared.
+      - C(absent) deletes them. Only I(mode), I(force), I(boot), I(netns) and I(executable) have an effect then.
+        Only TUN/TAP devices are deleted.
     type: str
     choices: [present, absent]
     default: present
   replace:
     description:
-      - Re-create a device that cannot be changed as declared, such as one of the other I(mode), if no program uses it.
-      - Properties that are not declared are lost.
+      - Delete and re-create a device that cannot be changed as declared, for example if it has the other I(mode).
+        Properties that are not declared are lost. The module fails if a program uses the device.
+      - It is C(--replace) in the hints of the program.
     type: bool
     default: false
   force:
@@ -44,11 +45,11 @@ options:
   boot:
     description:
       - With C(true), the devices are also declared in C(/etc/tunadm.d/NAME.toml), so that C(tunadm.service) creates
-        them at each boot. The module fails if the file would be a mistake there, for example because another file
-        declares the device.
+        them at each boot. The module fails if the program would refuse the file there, for example because another
+        file declares the device.
       - With C(false) or I(state=absent), that file is removed.
-      - If it is left out, I(state=present) neither writes nor removes the file.
-      - A file of this name that the module has not written is neither changed nor removed.
+      - Without this option, I(state=present) neither writes nor removes the file.
+      - If another program has written a file of this name, it is neither changed nor removed.
     type: bool
 extends_documentation_fragment:
   - tunadm.tunadm.properties
@@ -92,14 +93,14 @@ EXAMPLES = r'''
 
 RETURN = r'''
 commands:
-  description: The steps that were done, or in check mode those that would be, as commands of ip(8).
-  returned: always
+  description: The steps of this run, or in check mode the steps that a run would do, as commands of ip(8).
+  returned: when the program ran
   type: list
   elements: str
   sample: ['ip link set tun77 mtu 1400']
 devices:
   description: The result of each device, as C(tunadm apply --json) prints it, see tunadm-json(5).
-  returned: not in check mode
+  returned: when the program ran, except in check mode
   type: list
   elements: dict
   sample:
@@ -117,7 +118,7 @@ msg:
   type: str
   sample: 'delete tun77: in use by vpnd (pid 4211, user waldner)'
 hints:
-  description: What the program advises, each a command or a sentence.
+  description: The hints of the program, each a command or a sentence.
   returned: failure
   type: list
   elements: str

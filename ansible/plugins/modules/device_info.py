@@ -15,14 +15,14 @@ description:
 options:
   names:
     description:
-      - Names, patterns such as C(vm*), or ranges such as C(vm[0-3]). Without it, all TUN/TAP devices are returned.
-      - A name without a device is no error. A device of another kind is.
+      - Names, patterns such as C(vm*), or ranges such as C(vm[0-3]). Without names, all TUN/TAP devices are returned.
+      - If no device has a name, the name is ignored. The module fails if a device of that name is not a TUN/TAP device.
     type: list
     elements: str
     default: []
   netns:
     description:
-      - Also C(all), for the devices of every network namespace of the host.
+      - C(all) returns the devices of every network namespace of the host.
 extends_documentation_fragment:
   - tunadm.tunadm.program
   - tunadm.tunadm.program.attributes
@@ -95,7 +95,7 @@ msg:
   type: str
   sample: 'list lo: it is the loopback device, not a TUN/TAP device'
 hints:
-  description: What the program advises, each a command or a sentence.
+  description: The hints of the program, each a command or a sentence.
   returned: failure
   type: list
   elements: str

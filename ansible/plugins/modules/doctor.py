@@ -16,8 +16,8 @@ description:
 options:
   names:
     description:
-      - Devices that are expected to work now. Names, patterns such as C(vm*), or ranges such as C(vm[0-3]).
-      - Without it, all devices are examined, and an idle device is no problem, see tunadm-doctor(8).
+      - Devices that must work now, as names, patterns such as C(vm*), or ranges such as C(vm[0-3]).
+      - Without names, all devices are examined, and an idle device is no problem, see tunadm-doctor(8).
     type: list
     elements: str
     default: []
@@ -27,7 +27,7 @@ options:
     type: str
   level:
     description:
-      - The least severe level of a finding on which the module fails.
+      - The level of a finding from which on the module fails. With C(warning), it also fails on errors.
     type: str
     choices: [error, warning]
     default: error
@@ -57,8 +57,8 @@ EXAMPLES = r'''
 
 RETURN = r'''
 findings:
-  description: What was found, errors first, as C(tunadm doctor --json) prints it.
-  returned: always
+  description: The findings, errors first, as C(tunadm doctor --json) prints them.
+  returned: when the program examined the devices
   type: list
   elements: dict
   contains:
@@ -67,7 +67,7 @@ findings:
       type: str
       sample: down
     level:
-      description: C(error), C(warning), or C(unknown) for what was not examined.
+      description: C(error), C(warning), or C(unknown) if something could not be examined.
       type: str
       sample: error
     device:
@@ -88,12 +88,12 @@ findings:
       elements: str
       sample: [tunadm set tun77 --up]
 msg:
-  description: The errors of the program, one on each line.
+  description: The findings on which the module fails, or the errors of the program, one on each line.
   returned: failure
   type: str
   sample: 'error down: tun77: it is down: it passes no packet'
 hints:
-  description: What the program advises, each a command or a sentence.
+  description: The hints of the program, each a command or a sentence.
   returned: failure
   type: list
   elements: str
