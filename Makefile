@@ -20,6 +20,7 @@
 #                 of the packages. ARCHS and DIST are the architectures and the directory
 # make collection build the Ansible collection tunadm.tunadm in dist/
 # make ansible-test  test the collection (as root)
+# make ansible-boot  run the role and the modules on Debian roots that run systemd (as root)
 # make ansible-fleet run its plays against 100 network namespaces, and measure them (as root): up to half an hour
 # make packages   test the packages of two versions in Debian roots, for this machine's architecture (as root)
 # make releases   the same with the files of all architectures
@@ -119,7 +120,7 @@ lint:
 	$(GO) vet -C cni/testing .
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags $(TAGS) ./...
 	shellcheck packaging/dist packaging/debian-changelog packaging/test packaging/testing/*.bash packaging/scripts/* \
-	  packaging/debian/tests/smoke \
+	  packaging/debian/tests/smoke ansible/tests/boot/test ansible/tests/boot/*.bash \
 	  ansible/tests/run ansible/tests/inside ansible/tests/fleet/measure \
 	  testing/prepare testing/fresh testing/imports testing/situations/prelude.bash cni/testing/selinux \
 	  bench/run bench/packets .ci/run completions/tunadm.bash \
@@ -168,6 +169,10 @@ collection:
 ansible-test: build
 	@testing/prepare --check ansible
 	ansible/tests/run ./tunadm
+
+ansible-boot: build
+	@testing/prepare --check ansible packages
+	ansible/tests/boot/test ./tunadm
 
 # Its section is the last one of the report, and "make bench" keeps it.
 ansible-fleet: build
