@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/packet"
@@ -28,7 +29,7 @@ type carrier struct {
 	prepare func(d *netcfg.Device) (undo func(), err error)
 
 	// begin returns the take. It may write packets to the device.
-	begin func(ctx context.Context, ns *netcfg.Namespace, a *netcfg.Attached) (take, error)
+	begin func(ctx context.Context, ns *netcfg.Namespace, a *attach.Attached) (take, error)
 }
 
 // carry attaches to the one named device and handles its packets. It returns nil after a signal, and if the reader of
@@ -45,7 +46,7 @@ func (c *carrier) carry(names []string) error {
 		return err
 	}
 	defer ns.Close()
-	attached, err := ns.PrepareAttach(netcfg.Attachment{Device: names[0], Alone: true})
+	attached, err := attach.Prepare(ns, attach.Request{Device: names[0], Alone: true})
 	if err != nil {
 		return capture(err)
 	}
@@ -55,15 +56,15 @@ func (c *carrier) carry(names []string) error {
 			return err
 		}
 	}
-	if err := ns.Attach(attached, nil); err != nil {
+	if err := attach.Attach(ns, attached, nil); err != nil {
 		undo()
 		return capture(err)
 	}
-	return errors.Join(c.handle(ctx, ns, attached), ns.Detach(attached))
+	return errors.Join(c.handle(ctx, ns, attached), attach.Detach(ns, attached))
 }
 
 // handle reads packets until the run ends.
-func (c *carrier) handle(ctx context.Context, ns *netcfg.Namespace, attached []*netcfg.Attached) error {
+func (c *carrier) handle(ctx context.Context, ns *netcfg.Namespace, attached []*attach.Attached) error {
 	a := attached[0]
 	if !a.Up {
 		c.sayOf(a.Name, "the device is down, no packets arrive until it is up: tunadm set "+words.Quote(a.Name)+" --up")
@@ -76,7 +77,7 @@ func (c *carrier) handle(ctx context.Context, ns *netcfg.Namespace, attached []*
 	}
 	defer stop()
 	c.stdout = patient{ctx, plain}
-	if err := netcfg.Start(attached); err != nil {
+	if err := attach.Start(attached); err != nil {
 		return err
 	}
 	taken, err := c.begin(ctx, ns, a)
@@ -90,7 +91,7 @@ func (c *carrier) handle(ctx context.Context, ns *netcfg.Namespace, attached []*
 		return nil
 	}
 	if cause.Gone(err) {
-		return netcfg.QueueError(a.Name, err)
+		return attach.QueueError(a.Name, err)
 	}
 	return err
 }

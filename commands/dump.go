@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/files"
@@ -81,13 +82,13 @@ func (o *dumpOptions) run(names []string) error {
 	}
 	if o.write != "" {
 		c.prepare = o.openCapture
-		c.begin = func(ctx context.Context, _ *netcfg.Namespace, a *netcfg.Attached) (take, error) {
+		c.begin = func(ctx context.Context, _ *netcfg.Namespace, a *attach.Attached) (take, error) {
 			w, err := o.capture(ctx, a.Device)
 			return func(b []byte) error { return counted(w.Write(b, time.Now())) }, err
 		}
 		return c.carry(names)
 	}
-	c.begin = func(_ context.Context, _ *netcfg.Namespace, a *netcfg.Attached) (take, error) {
+	c.begin = func(_ context.Context, _ *netcfg.Namespace, a *attach.Attached) (take, error) {
 		var text []byte
 		return func(b []byte) error {
 			text = text[:0]

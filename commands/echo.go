@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
@@ -51,9 +52,9 @@ func refusePort(d *netcfg.Device) (undo func(), err error) {
 	return func() {}, nil
 }
 
-func (o *echoOptions) respond(ctx context.Context, ns *netcfg.Namespace, a *netcfg.Attached) (take, error) {
+func (o *echoOptions) respond(ctx context.Context, ns *netcfg.Namespace, a *attach.Attached) (take, error) {
 	if a.Up {
-		if err := ns.AwaitRunning(ctx, a.Index); err != nil {
+		if err := attach.AwaitRunning(ctx, ns, a.Index); err != nil {
 			return nil, err
 		}
 		o.sayOf(a.Name, "answers now")

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/netcfg"
@@ -22,8 +23,8 @@ type execOptions struct {
 	user          string // "": the invoking user
 	newPrivileges bool
 	ambient       []capability
-	attachment    netcfg.Attachment // without the device and its queues
-	line          []string          // the program and its arguments
+	attachment    attach.Request // without the device and its queues
+	line          []string       // the program and its arguments
 }
 
 func (o *execOptions) flags() []*option {
@@ -75,12 +76,12 @@ func (o *execOptions) run(operands []string) error {
 		}
 		asked.person = &person
 	}
-	attachments := make([]netcfg.Attachment, len(names))
+	attachments := make([]attach.Request, len(names))
 	for i, name := range names {
 		attachments[i] = o.attachment
 		attachments[i].Device, attachments[i].Queues = name, queues[i]
 	}
-	attached, err := ns.PrepareAttach(attachments...)
+	attached, err := attach.Prepare(ns, attachments...)
 	if err != nil {
 		return err
 	}
@@ -98,8 +99,8 @@ func parseQueues(operands []string) (names []string, queues []int, err error) {
 		name, count := operand, 1
 		if i := strings.LastIndexByte(operand, '='); i >= 0 {
 			n, err := strconv.Atoi(operand[i+1:])
-			if err != nil || n < 1 || n > netcfg.QueuesMax {
-				err := usagef("%q: %q is not a number of queues from 1 to %d", operand, operand[i+1:], netcfg.QueuesMax)
+			if err != nil || n < 1 || n > attach.QueuesMax {
+				err := usagef("%q: %q is not a number of queues from 1 to %d", operand, operand[i+1:], attach.QueuesMax)
 				wrong = append(wrong, err)
 				continue
 			}

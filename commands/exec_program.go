@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
@@ -53,11 +54,11 @@ func prepareExecution(words []string, asked rights) (*execution, error) {
 
 // launch attaches to the devices and executes the program. If that fails, or a held signal has arrived, it restores the
 // devices, and returns the error or ends the process.
-func (e *execution) launch(ns *netcfg.Namespace, all []*netcfg.Attached, held heldSignals) error {
-	if err := ns.Attach(all, nil); err != nil {
+func (e *execution) launch(ns *netcfg.Namespace, all []*attach.Attached, held heldSignals) error {
+	if err := attach.Attach(ns, all, nil); err != nil {
 		return err
 	}
-	if err := errors.Join(e.become(all, held), ns.Detach(all)); err != nil {
+	if err := errors.Join(e.become(all, held), attach.Detach(ns, all)); err != nil {
 		return err
 	}
 	return held.end()
@@ -66,12 +67,12 @@ func (e *execution) launch(ns *netcfg.Namespace, all []*netcfg.Attached, held he
 // become executes the program, with descriptors 0 to 2 of this process and the queues as 3, 4, ... It returns nil if a
 // held signal has arrived, and otherwise only on failure, with a [*cause.Error]. Then nothing but the devices' carrier
 // has changed, and the process must end.
-func (e *execution) become(all []*netcfg.Attached, held heldSignals) error {
+func (e *execution) become(all []*attach.Attached, held heldSignals) error {
 	e.run <- func() error { return e.execute(all, held) }
 	return <-e.ended
 }
 
-func (e *execution) execute(all []*netcfg.Attached, held heldSignals) error {
+func (e *execution) execute(all []*attach.Attached, held heldSignals) error {
 	var devices []string
 	for _, a := range all {
 		devices = append(devices, slices.Repeat([]string{a.Name}, len(a.Queues))...)

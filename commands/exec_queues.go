@@ -7,9 +7,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // firstHanded is the descriptor of the first queue, as in sd_listen_fds(3).
@@ -18,7 +18,7 @@ const firstHanded = 3
 // handOver moves the queues to their descriptors, has all other descriptors closed on exec, and turns on the carriers.
 // The runtime may use the same numbers until the exec, in other threads: the thread must have its own table of
 // descriptors.
-func handOver(all []*netcfg.Attached) error {
+func handOver(all []*attach.Attached) error {
 	failed := func(err error) error { return &cause.Error{What: "hand the queues over", Err: err} }
 	end := firstHanded
 	for _, a := range all {
@@ -48,7 +48,7 @@ func handOver(all []*netcfg.Attached) error {
 	next := firstHanded
 	for _, a := range all {
 		if err := driver.TurnOnCarrier(next); err != nil {
-			return netcfg.QueueError(a.Name, &cause.Error{Device: a.Name, What: "carrier", Err: err})
+			return attach.QueueError(a.Name, &cause.Error{Device: a.Name, What: "carrier", Err: err})
 		}
 		next += len(a.Queues)
 	}

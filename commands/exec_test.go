@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/nstest"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -54,7 +55,7 @@ func handed(args []string) int {
 func stopped(args []string) int {
 	ns, err := netcfg.Open("")
 	must(err)
-	attached, err := ns.PrepareAttach(netcfg.Attachment{Device: args[0], VnetHdr: true})
+	attached, err := attach.Prepare(ns, attach.Request{Device: args[0], VnetHdr: true})
 	must(err)
 	execution, err := prepareExecution([]string{"false"}, rights{})
 	must(err)

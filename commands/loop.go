@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
 	"github.com/tunadm/tunadm/internal/link"
@@ -186,7 +187,7 @@ func (o *loopOptions) relay(ctx context.Context, caught *interrupts, l *loop.Loo
 		return err
 	}
 	whole := !o.verbose && o.line == nil
-	attached, err := l.Attach(netcfg.Attachment{VnetHdr: whole, Offload: whole})
+	attached, err := l.Attach(attach.Request{VnetHdr: whole, Offload: whole})
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-// attach is the program "attach NAME FLAGS": it attaches, with hexadecimal IFF_ flags, and lets go again.
-func attach(args []string) int {
+// attachAndEnd is the program "attach NAME FLAGS": it attaches, with hexadecimal IFF_ flags, and lets go again.
+func attachAndEnd(args []string) int {
 	flags, err := strconv.ParseUint(args[1], 16, 16)
 	if err == nil {
 		_, err = nstest.Attach(args[0], uint16(flags))

@@ -27,7 +27,7 @@ func programs() map[string]func(args []string) int {
 		"tunadm": func(args []string) int {
 			return Main(append([]string{"tunadm"}, args...), "test", os.Stdout, os.Stderr)
 		},
-		"attach":    attach,
+		"attach":    attachAndEnd,
 		"bpf-drop":  bpfDrop,
 		"as-user":   asUser,
 		"keep":      keep,

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -86,9 +87,9 @@ func (o *tunnelOptions) run(names []string) error {
 		t.Log = t.Trouble
 	}
 	thread := openOnThread(o.netns)
-	var attached []*netcfg.Attached
+	var attached []*attach.Attached
 	err := thread.do(func(ns *netcfg.Namespace) (err error) {
-		attached, err = ns.PrepareAttach(netcfg.Attachment{Device: names[0], Poll: true})
+		attached, err = attach.Prepare(ns, attach.Request{Device: names[0], Poll: true})
 		return err
 	})
 	if err != nil {
@@ -98,10 +99,10 @@ func (o *tunnelOptions) run(names []string) error {
 	if err := t.Open(ctx); err != nil {
 		return err
 	}
-	if err := thread.do(func(ns *netcfg.Namespace) error { return ns.Attach(attached, nil) }); err != nil {
+	if err := thread.do(func(ns *netcfg.Namespace) error { return attach.Attach(ns, attached, nil) }); err != nil {
 		return err
 	}
-	if err = netcfg.Start(attached); err == nil {
+	if err = attach.Start(attached); err == nil {
 		t.Queue = attached[0].Queues[0]
 		warning := "packets travel in clear text: hosts on the path can read and change them"
 		switch {
@@ -113,7 +114,7 @@ func (o *tunnelOptions) run(names []string) error {
 		t.Trouble(warning)
 		err = t.Run(ctx)
 	}
-	return errors.Join(err, thread.do(func(ns *netcfg.Namespace) error { return ns.Detach(attached) }))
+	return errors.Join(err, thread.do(func(ns *netcfg.Namespace) error { return attach.Detach(ns, attached) }))
 }
 
 // A namespaceThread works in a network namespace on a separate thread, so that the sockets of other threads stay in the

@@ -217,7 +217,7 @@ func (ns *Namespace) keepUsed(jobs []*job, o Options) {
 func (ns *Namespace) busyBridge(d *Device, leave []string, going map[int]bool) error {
 	ports, err := ns.ports(d.Index)
 	if err != nil {
-		return unread(d.Name, err)
+		return Unread(d.Name, err)
 	}
 	var names []string
 	for _, p := range ports {

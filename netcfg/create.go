@@ -139,7 +139,7 @@ func (ns *Namespace) make(s *Step, name string, index int) (made *newDevice, err
 	}
 	made = &newDevice{fd: fd}
 	if made.name, made.index, err = ns.Identify(fd); err != nil {
-		return nil, unread(s.Device, err)
+		return nil, Unread(s.Device, err)
 	}
 	return made, nil
 }

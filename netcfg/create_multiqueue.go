@@ -69,7 +69,7 @@ func (ns *Namespace) reveal(made *newDevice, name string) error {
 // identifyAgain reads the present name and index of a device.
 func (ns *Namespace) identifyAgain(made *newDevice) (err error) {
 	if made.name, made.index, err = ns.Identify(made.fd); err != nil {
-		return unread(made.name, err)
+		return Unread(made.name, err)
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 	}
 	_, flags, err := driver.Interface(made.fd)
 	if err != nil {
-		return "", unread(made.name, err)
+		return "", Unread(made.name, err)
 	}
 	usual := uint16(unix.ARPHRD_ETHER)
 	if s.Mode == link.TUN {
@@ -107,7 +107,7 @@ func (ns *Namespace) touched(made *newDevice, s *Spec) (string, error) {
 		{"link type", linkType != usual},
 		{"mac", s.MAC != nil && !slices.Equal(s.MAC, d.MAC) || s.MAC == nil && ns.sysfs.GivenMAC(d.Name)},
 		{"offload", driver.SendsOffloads(ns.socket.FD(), d.Name)},
-		{"header size", driver.HeaderSize(made.fd) != vnetHeader},
+		{"header size", driver.HeaderSize(made.fd) != driver.HeaderUsual},
 	} {
 		if c.differs {
 			return c.what, nil

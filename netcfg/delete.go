@@ -112,7 +112,7 @@ func (ns *Namespace) checkUnused(d *Device) error {
 		return err
 	}
 	if now.Queues+now.DisabledQueues > 1 {
-		return ns.busy(d)
+		return ns.Busy(d)
 	}
 	return nil
 }
@@ -138,7 +138,7 @@ func (ns *Namespace) deleteSingly(d *doomed) error {
 	case err != nil || !d.is(now):
 		return cause.Vanished(d.Name)
 	case d.fd >= 0 && now.Queues+now.DisabledQueues > 1:
-		return ns.busy(d.Device)
+		return ns.Busy(d.Device)
 	}
 	return ns.unlessGone(d, ns.deleteLink(d.Index))
 }

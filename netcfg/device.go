@@ -1,6 +1,8 @@
 package netcfg
 
 import (
+	"slices"
+
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/link"
@@ -176,4 +178,13 @@ func (d *Device) ipv6() string {
 		}
 	}
 	return ""
+}
+
+// OtherIPv6 reports whether the device has IPv6 addresses or routes that the kernel did not add when the carrier came
+// on, as far as it records that. The routes must have been read.
+func (d *Device) OtherIPv6() bool {
+	return d.ipv6() != "" || slices.ContainsFunc(d.Addresses, func(a Address) bool {
+		return a.Local.Is6() && a.Local.IsLinkLocalUnicast() && a.kept.origin != 0 &&
+			a.kept.origin != rtnl.OriginKernelLinkLocal
+	})
 }

@@ -189,7 +189,7 @@ func (ns *Namespace) converge(ctx context.Context, jobs []*job, end phase, o Opt
 func fail(jobs []*job, err error) {
 	for _, j := range jobs {
 		if j.err == nil && len(j.done()) > 0 && !(j.want == nil && j.deleted) {
-			j.err = unread(j.Name, err)
+			j.err = Unread(j.Name, err)
 		}
 	}
 }

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/tunadm/tunadm/internal/cause"
-	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/users"
-	"golang.org/x/sys/unix"
 )
 
 // everything returns a Spec of a device with a step of each kind but delete.
@@ -113,28 +110,6 @@ func TestADeviceThatVanishesDuringARun(t *testing.T) {
 
 func remove7(t *testing.T) { ip(t, "link del tap7") }
 
-// TestADeviceThatVanishesUnderAQueue deletes the device of a queue, when idle and while a read waits.
-func TestADeviceThatVanishesUnderAQueue(t *testing.T) {
-	ns := open(t)
-	add(t, ns, Spec{Name: "tap7", Mode: link.TAP})
-	a := attach(t, ns, Attachment{Device: "tap7"})
-	remove7(t)
-	for at, call := range map[string]func(fd int) error{
-		"read":    func(fd int) error { _, err := unix.Read(fd, make([]byte, 100)); return err },
-		"write":   func(fd int) error { _, err := unix.Write(fd, make([]byte, 60)); return err },
-		"carrier": driver.TurnOnCarrier,
-		"persist": func(fd int) error { return unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1) },
-		"owner":   func(fd int) error { return users.SetAccess(fd, *users.Root(), users.Access{}) },
-		"mac":     func(fd int) error { return driver.SetMAC(fd, link.RandomMAC(2)) },
-	} {
-		wantVanished(t, at, QueueError(a.Name, call(int(a.Queues[0].Fd()))))
-	}
-	_, err := ns.PrepareAttach(Attachment{Device: "tap7"})
-	if cause.Of(err) != cause.NoDevice {
-		t.Errorf("attach again: %v", err)
-	}
-}
-
 // TestABridgeOfTheIndexIsNotPlannedFor creates a bridge with the device's name and index between the two looks.
 func TestABridgeOfTheIndexIsNotPlannedFor(t *testing.T) {
 	for _, how := range []depth{own, deep} {
@@ -166,37 +141,5 @@ func TestARenameDuringTheLookIsNoAlternativeName(t *testing.T) {
 	refuseTwins(jobs)
 	if cause.Of(jobs[0].err) != cause.NoDevice || jobs[1].err != nil {
 		t.Errorf("got %v and %v", jobs[0].err, jobs[1].err)
-	}
-}
-
-// TestTracesOfARenamedDeviceArePutBack renames a device between the look at it and the attachment that restores it.
-func TestTracesOfARenamedDeviceArePutBack(t *testing.T) {
-	ns := open(t)
-	ip(t, "tuntap add dev tun8 mode tun pi")
-	devices, err := ns.Devices("tun8")
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, err := ns.traces(devices[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	hold(t, "tun8", unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_NO_CARRIER).Close()
-	if devices, err = ns.Devices("tun8"); err != nil {
-		t.Fatal(err)
-	}
-	ip(t, "link set tun8 name away0")
-	if err := ns.putBackQueue(devices[0], before); !cause.Gone(err) {
-		t.Errorf("got %v, want that the name is gone", err)
-	}
-	if err := ns.PutBack(before); err != nil {
-		t.Error(err)
-	}
-	if got := ip(t, "-d link show dev away0"); !strings.Contains(got, " pi on ") {
-		t.Errorf("not restored: %s", got)
-	}
-	ip(t, "link del away0")
-	if err := ns.PutBack(before); err != nil {
-		t.Errorf("after a delete: %v", err)
 	}
 }

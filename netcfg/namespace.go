@@ -70,6 +70,9 @@ func Open(ns string) (*Namespace, error) {
 	return &Namespace{socket: s, features: allFeatures}, nil
 }
 
+// Socket returns the netlink socket of the namespace.
+func (ns *Namespace) Socket() *rtnl.Socket { return ns.socket }
+
 // Close closes the descriptors. The thread stays in the namespace.
 func (ns *Namespace) Close() {
 	ns.socket.Close()

@@ -209,7 +209,7 @@ func (ns *Namespace) askLinks(wanted []target, stats bool) ([]*Device, error) {
 	})
 	for i, err := range errs {
 		if err != nil && !errors.Is(err, unix.ENODEV) {
-			return nil, unread(wanted[i].name, err)
+			return nil, Unread(wanted[i].name, err)
 		}
 	}
 	return found, nil
@@ -227,8 +227,8 @@ func (ns *Namespace) link(name string, index int) (*Device, error) {
 	return found, err
 }
 
-// unread returns the error of a device that cannot be read. An empty name is filled in by the caller.
-func unread(device string, err error) *cause.Error {
+// Unread returns the error of a device that cannot be read. An empty name is filled in by the caller.
+func Unread(device string, err error) *cause.Error {
 	return &cause.Error{Device: device, What: "read the device", Err: err}
 }
 

@@ -45,7 +45,7 @@ func (ns *Namespace) explainAttach(d *Device, err error) error {
 	case cause.Gone(lookErr), lookErr == nil && now.Name != d.Name:
 		return cause.Vanished(d.Name)
 	case errors.Is(err, unix.EBUSY):
-		return ns.busy(d)
+		return ns.Busy(d)
 	case errors.Is(err, unix.EPERM):
 		e.Cause, e.Fix = cause.NotOwner, surroundings.AsRoot()
 		e.Detail = "only " + ns.named(d).Access.String() + " may attach"
@@ -61,8 +61,8 @@ func (ns *Namespace) explainAttach(d *Device, err error) error {
 	return e
 }
 
-// busy returns the error of a device in use, with the programs that use it.
-func (ns *Namespace) busy(d *Device) *cause.Error {
+// Busy returns the error of a device in use, with the programs that use it.
+func (ns *Namespace) Busy(d *Device) *cause.Error {
 	now := *d
 	for range rounds { // another program that examines descriptors holds a queue for a moment after it was closed
 		now.Holders, now.Queues = nil, max(d.Queues, 1)

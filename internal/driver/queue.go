@@ -103,6 +103,9 @@ func SetMAC(fd int, mac []byte) error {
 	return nil
 }
 
+// HeaderUsual is the length in bytes of the virtio header before each packet, if the queue has one.
+const HeaderUsual = 10
+
 // HeaderSize returns the length in bytes of the virtio header, or -1 if the kernel does not report it.
 func HeaderSize(fd int) int {
 	if n, err := unix.IoctlGetUint32(fd, unix.TUNGETVNETHDRSZ); err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -55,7 +56,7 @@ func (l *Loop) before(was device) (*netcfg.Change, error) {
 	var failed error
 	if was.Before != nil {
 		was.Before.Name = string(was.Name)
-		failed = l.Namespace.PutBack(*was.Before)
+		failed = attach.PutBack(l.Namespace, *was.Before)
 	}
 	d, err := l.Namespace.Device(was.Index)
 	if d == nil {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/state"
@@ -107,10 +108,10 @@ func (l *Loop) Make(ctx context.Context) error {
 }
 
 // Attach attaches to both devices. It writes down first what this changes on an existing device.
-func (l *Loop) Attach(asked netcfg.Attachment) ([]*netcfg.Attached, error) {
+func (l *Loop) Attach(asked attach.Request) ([]*attach.Attached, error) {
 	a, b := asked, asked
 	a.Device, b.Device = l.Ends[0].Device, l.Ends[1].Device
-	attached, err := l.Namespace.PrepareAttach(a, b)
+	attached, err := attach.Prepare(l.Namespace, a, b)
 	if err != nil {
 		return nil, err
 	}
@@ -136,11 +137,11 @@ func (l *Loop) Attach(asked netcfg.Attachment) ([]*netcfg.Attached, error) {
 	if err := note(); err != nil {
 		return nil, err
 	}
-	if err := l.Namespace.Attach(attached, note); err != nil {
+	if err := attach.Attach(l.Namespace, attached, note); err != nil {
 		return nil, err
 	}
-	if err := netcfg.Start(attached); err != nil { // End does not restore a device with an open queue
-		return nil, errors.Join(err, l.Namespace.Detach(attached))
+	if err := attach.Start(attached); err != nil { // End does not restore a device with an open queue
+		return nil, errors.Join(err, attach.Detach(l.Namespace, attached))
 	}
 	return attached, nil
 }
@@ -155,7 +156,7 @@ func (l *Loop) Divert(ctx context.Context) error {
 		return err
 	}
 	for _, e := range l.Ends {
-		if err := l.Namespace.AwaitRunning(ctx, e.index); err != nil {
+		if err := attach.AwaitRunning(ctx, l.Namespace, e.index); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package loop
 import (
 	"net/netip"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/state"
 	"github.com/tunadm/tunadm/netcfg"
@@ -24,7 +25,7 @@ type device struct {
 	MTU       *int         `json:"mtu"`  // nil: not changed
 	Down      bool         `json:"down"` // it was down
 
-	Before *netcfg.Traces `json:"before"` // what attaching to it changes; nil: the loop has not attached
+	Before *attach.Traces `json:"before"` // what attaching to it changes; nil: the loop has not attached
 }
 
 // A route is one through a device to an address of the other end.

@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/cause"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // relayBuffer is the size in bytes of a buffer that holds the largest packet of any device, with its header.
@@ -79,7 +79,7 @@ func (d *direction) carry() error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return netcfg.QueueError(d.Names[d.from], err)
+			return attach.QueueError(d.Names[d.from], err)
 		}
 		if d.Each != nil {
 			if err := d.Each(d.from, n); err != nil {
@@ -91,7 +91,7 @@ func (d *direction) carry() error {
 			_, err = unix.Write(d.out, buffer[:n])
 		}
 		if cause.Gone(err) { // any other error costs a packet
-			return netcfg.QueueError(d.Names[1-d.from], err)
+			return attach.QueueError(d.Names[1-d.from], err)
 		}
 		if d.ended.Load() { // under load, the reader does not wait
 			return nil

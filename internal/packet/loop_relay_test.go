@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/nstest"
 	"github.com/tunadm/tunadm/netcfg"
@@ -48,12 +49,12 @@ func relayDevices(t *testing.T, ns *netcfg.Namespace) *Relay {
 		nstest.Run(t, "ip", "tuntap", "add", name, "mode", "tun")
 		t.Cleanup(func() { _ = exec.Command("ip", "link", "del", name).Run() })
 		nstest.Run(t, "ip", "link", "set", name, "up")
-		all, err := ns.PrepareAttach(netcfg.Attachment{Device: name, VnetHdr: true, Offload: true})
+		all, err := attach.Prepare(ns, attach.Request{Device: name, VnetHdr: true, Offload: true})
 		if err == nil {
-			err = ns.Attach(all, nil)
+			err = attach.Attach(ns, all, nil)
 		}
 		if err == nil {
-			err = netcfg.Start(all)
+			err = attach.Start(all)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -12,9 +12,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/fix"
-	"github.com/tunadm/tunadm/netcfg"
 )
 
 // A Tunnel carries packets between a device and another host, in the format of simpletun and in clear text. Call Open
@@ -160,7 +160,7 @@ func (t *Tunnel) queueError(err error) error {
 			}
 		})
 	}
-	return netcfg.QueueError(t.Device, err)
+	return attach.QueueError(t.Device, err)
 }
 
 // deliver writes a packet to the device. A packet that the device does not accept is dropped; only a deleted device

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/nstest"
 	"github.com/tunadm/tunadm/netcfg"
@@ -37,12 +38,12 @@ func device(t *testing.T, name string) *os.File {
 		t.Fatal(err)
 	}
 	defer ns.Close()
-	attached, err := ns.PrepareAttach(netcfg.Attachment{Device: name, Poll: true})
+	attached, err := attach.Prepare(ns, attach.Request{Device: name, Poll: true})
 	if err == nil {
-		err = ns.Attach(attached, nil)
+		err = attach.Attach(ns, attached, nil)
 	}
 	if err == nil {
-		err = netcfg.Start(attached)
+		err = attach.Start(attached)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -26,7 +26,7 @@ func TestAKilledChangeRestoresTheAddressMode(t *testing.T) {
 	await := func(wanted uint8) {
 		t.Helper()
 		for deadline := time.Now().Add(nstest.Patience(10 * time.Second)); ; time.Sleep(time.Millisecond) {
-			mode, known, err := ns.addressMode(index)
+			mode, known, err := ns.AddressMode(index)
 			if err != nil || !known {
 				t.Fatal(known, err)
 			}
@@ -38,7 +38,7 @@ func TestAKilledChangeRestoresTheAddressMode(t *testing.T) {
 			}
 		}
 	}
-	before, _, err := ns.addressMode(index)
+	before, _, err := ns.AddressMode(index)
 	if err != nil || before == nl.IN6_ADDR_GEN_MODE_NONE {
 		t.Fatal(before, err)
 	}

@@ -40,17 +40,17 @@ func (ns *Namespace) setLink(index int, attributes ...nl.NetlinkRequestData) err
 // program can attach to a single-queue device.
 func (ns *Namespace) claim(d *Device, stored uint16) (fd int, err error) {
 	flags := d.flags() | stored
-	fd, err = ns.attach(d, flags)
+	fd, err = ns.Attach(d, flags)
 	if cause.Gone(err) {
 		// If the tap kept a program's packet filter, TUNSETIFF without this bit (IFF_NOFILTER) succeeds but does not
 		// attach.
-		fd, err = ns.attach(d, flags|unix.IFF_NO_PI)
+		fd, err = ns.Attach(d, flags|unix.IFF_NO_PI)
 	}
 	return fd, err
 }
 
-// attach attaches to this device, and never creates one. From Linux 6.1 on, it leaves the carrier unchanged.
-func (ns *Namespace) attach(d *Device, flags uint16) (int, error) {
+// Attach attaches to this device, and never creates one. From Linux 6.1 on, it leaves the carrier unchanged.
+func (ns *Namespace) Attach(d *Device, flags uint16) (int, error) {
 	fd, err := ns.openDriver()
 	if err != nil {
 		return -1, err
@@ -79,7 +79,7 @@ func (ns *Namespace) approach(fd int, d *Device) (quiet bool, err error) {
 	}
 	switch index, err := ns.index(d.Name); {
 	case err != nil && !cause.Gone(err):
-		return false, unread(d.Name, err)
+		return false, Unread(d.Name, err)
 	case err != nil, index != d.Index:
 		return false, cause.Vanished(d.Name)
 	}
@@ -96,7 +96,7 @@ func (ns *Namespace) enter(fd int, d *Device, flags uint16) (int, error) {
 			return fd, nil
 		}
 		if err != nil && !cause.Gone(err) {
-			err = unread(d.Name, err)
+			err = Unread(d.Name, err)
 		} else {
 			err = cause.Vanished(d.Name) // it was deleted or renamed, or claim has to try again
 		}
@@ -152,6 +152,19 @@ func (ns *Namespace) Identify(fd int) (name string, index int, err error) {
 // user namespace.
 func (ns *Namespace) Claim(d *Device) (fd int, err error) {
 	return ns.claim(d, ns.StoredFlags(d)&^driver.FlagNAPIFrags)
+}
+
+// StoredFlags returns the flags of a device that netlink does not report. They mean nothing while no program is
+// attached, but attaching without them would change what ip tuntap shows. Without a sysfs of this network namespace it
+// returns 0.
+func (ns *Namespace) StoredFlags(d *Device) uint16 { return ns.sysfs.Flags(d.Name, d.Index) }
+
+// Flags returns all flags of TUNSETIFF that a device has.
+func (ns *Namespace) Flags(d *Device) uint16 { return d.flags() | ns.StoredFlags(d) }
+
+// flags returns those that netlink reports.
+func (d *Device) flags() uint16 {
+	return driver.Flags{Mode: d.Mode, PI: d.PI, VnetHdr: d.VnetHdr, MultiQueue: d.MultiQueue}.Bits()
 }
 
 // withClaim claims a device, runs use with the descriptor, and releases the device. Its IPv6 stays as it is.

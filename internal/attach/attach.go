@@ -1,4 +1,6 @@
-package netcfg
+// Package attach attaches to devices as a program does that carries their packets, and restores the state that this
+// changes. It never creates a device.
+package attach
 
 import (
 	"context"
@@ -14,17 +16,15 @@ import (
 	"github.com/tunadm/tunadm/internal/poll"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // QueuesMax is the number of queues that can be attached to a multi-queue device at once.
 const QueuesMax = 256
 
-// vnetHeader is the length in bytes of the virtio header before each packet, if the queue has one.
-const vnetHeader = 10
-
-// An Attachment is how a program wants to attach to a device. The device keeps VnetHdr, PI and Offload after the
-// program ends.
-type Attachment struct {
+// A Request is how a program wants to attach to a device. The device keeps VnetHdr, PI and Offload after the program
+// ends.
+type Request struct {
 	Device  string
 	Queues  int  // 1..QueuesMax; more than one requires a multi-queue device
 	VnetHdr bool // a virtio header precedes each packet
@@ -36,22 +36,22 @@ type Attachment struct {
 
 // An Attached is a device to which this program attaches.
 type Attached struct {
-	*Device            // as it was before the attachment
-	Queues  []*os.File // set by Attach; one Read or Write is one packet
-	Before  Traces     // the state that the attachment changes, as it was before
+	*netcfg.Device            // as it was before the attachment
+	Queues         []*os.File // set by Attach; one Read or Write is one packet
+	Before         Traces     // the state that the attachment changes, as it was before
 
-	asked Attachment
+	asked Request
 	tried bool // the device's flags may have changed, even if the attachment failed
 }
 
-// PrepareAttach checks whether all these attachments are possible. It changes nothing. Each of the joined errors is an
+// Prepare checks whether all these attachments are possible. It changes nothing. Each of the joined errors is an
 // [*cause.Error].
-func (ns *Namespace) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
-	wanted := make([]target, len(asked))
+func Prepare(ns *netcfg.Namespace, asked ...Request) ([]*Attached, error) {
+	names := make([]string, len(asked))
 	for i, a := range asked {
-		wanted[i].name = a.Device
+		names[i] = a.Device
 	}
-	found, err := ns.observe(wanted, shallow, false)
+	found, err := ns.Links(names...)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (ns *Namespace) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 	var errs []error
 	for i, a := range asked {
 		d := found[i]
-		if err := ns.attachable(d, a); err != nil {
+		if err := attachable(ns, d, a); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -70,7 +70,7 @@ func (ns *Namespace) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 			continue
 		}
 		first[d.Index] = a.Device
-		before, err := ns.traces(d)
+		before, err := traces(ns, d)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -84,7 +84,7 @@ func (ns *Namespace) PrepareAttach(asked ...Attachment) ([]*Attached, error) {
 }
 
 // attachable returns an error if the attachment is known to fail.
-func (ns *Namespace) attachable(d *Device, a Attachment) error {
+func attachable(ns *netcfg.Namespace, d *netcfg.Device, a Request) error {
 	switch {
 	case d == nil:
 		return &cause.Error{Device: a.Device, Cause: cause.NoDevice}
@@ -93,25 +93,25 @@ func (ns *Namespace) attachable(d *Device, a Attachment) error {
 	case a.Queues > 1 && !d.MultiQueue:
 		return &cause.Error{Device: a.Device, Cause: cause.WrongQueues, Detail: "it is single-queue"}
 	case d.InUse() && (a.Alone || !d.MultiQueue):
-		if e := ns.busy(d); !e.Released || !ns.Recount(d) {
+		if e := ns.Busy(d); !e.Released || !ns.Recount(d) {
 			return e
 		}
 	}
 	return nil
 }
 
-// Attach attaches to all devices or to none, as a program that carries their packets. It never creates a device. The
-// queues are closed on exec. Attach calls remember, unless it is nil, after Before is complete and before it makes the
-// last of those changes. From Linux 6.1 on, the carrier stays off until Start. The error is a [*cause.Error].
-func (ns *Namespace) Attach(all []*Attached, remember func() error) (err error) {
+// Attach attaches to all devices or to none. The queues are closed on exec. Attach calls remember, unless it is nil,
+// after Before is complete and before it makes the last of those changes. From Linux 6.1 on, the carrier stays off
+// until Start. The error is a [*cause.Error].
+func Attach(ns *netcfg.Namespace, all []*Attached, remember func() error) (err error) {
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, ns.Detach(all))
+			err = errors.Join(err, Detach(ns, all))
 		}
 	}()
 	for _, a := range all {
 		for range max(a.asked.Queues, 1) {
-			if err := ns.addQueue(a); err != nil {
+			if err := addQueue(ns, a); err != nil {
 				return err
 			}
 		}
@@ -135,10 +135,10 @@ func (ns *Namespace) Attach(all []*Attached, remember func() error) (err error) 
 }
 
 // addQueue attaches one queue.
-func (ns *Namespace) addQueue(a *Attached) error {
+func addQueue(ns *netcfg.Namespace, a *Attached) error {
 	flags := driver.Flags{Mode: a.Mode, PI: a.asked.PI, VnetHdr: a.asked.VnetHdr, MultiQueue: a.MultiQueue}
 	a.tried = true
-	fd, err := ns.attach(a.Device, flags.Bits())
+	fd, err := ns.Attach(a.Device, flags.Bits())
 	if err != nil {
 		return err
 	}
@@ -160,8 +160,8 @@ func (ns *Namespace) addQueue(a *Attached) error {
 // prepare sets the state that the device keeps from the previous program: the header's length and the offloads.
 func (a *Attached) prepare() error {
 	fd := int(a.Queues[0].Fd())
-	if a.asked.VnetHdr && a.Before.Header != vnetHeader {
-		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, vnetHeader); err != nil {
+	if a.asked.VnetHdr && a.Before.Header != driver.HeaderUsual {
+		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, driver.HeaderUsual); err != nil {
 			return &cause.Error{Device: a.Name, What: "length of the virtio header", Err: err}
 		}
 	}
@@ -192,7 +192,7 @@ func Start(all []*Attached) error {
 }
 
 // Detach closes the queues and restores the state that the attachment changed. The error is a [*cause.Error].
-func (ns *Namespace) Detach(all []*Attached) (err error) {
+func Detach(ns *netcfg.Namespace, all []*Attached) (err error) {
 	for _, a := range all {
 		if !a.tried {
 			continue
@@ -203,7 +203,7 @@ func (ns *Namespace) Detach(all []*Attached) (err error) {
 			}
 		}
 		a.Queues, a.tried = nil, false
-		err = errors.Join(err, ns.PutBack(a.Before))
+		err = errors.Join(err, PutBack(ns, a.Before))
 	}
 	return err
 }
@@ -222,24 +222,26 @@ func QueueError(device string, err error) error {
 
 // AwaitRunning waits, for a second at most, until the kernel has noticed that a program is attached to a device that is
 // up. The kernel notices this a moment later (linkwatch), and until then it drops packets sent to the device.
-func (ns *Namespace) AwaitRunning(ctx context.Context, index int) error {
-	_, err := ns.await(ctx, index, true, time.Second)
+func AwaitRunning(ctx context.Context, ns *netcfg.Namespace, index int) error {
+	_, err := await(ctx, ns, index, true, time.Second)
 	return err
 }
 
 // await waits until the kernel has noticed that a device runs, or that it no longer runs, and reports whether it has.
 // The kernel notices a change within a second.
-func (ns *Namespace) await(ctx context.Context, index int, wanted bool, patience time.Duration) (bool, error) {
+func await(
+	ctx context.Context, ns *netcfg.Namespace, index int, wanted bool, patience time.Duration,
+) (bool, error) {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
 	for deadline := time.Now().Add(patience); ; poll.Sleep(time.Millisecond) {
 		running := false
 		ask := rtnl.Request(unix.RTM_GETLINK, unix.NLM_F_ACK, msg)
-		err := ns.socket.Do(ask, func(body []byte) {
+		err := ns.Socket().Do(ask, func(body []byte) {
 			running = len(body) >= unix.SizeofIfInfomsg && rtnl.Uint32(body[8:])&unix.IFF_RUNNING != 0
 		})
 		if err != nil {
-			return false, unread("", err)
+			return false, netcfg.Unread("", err)
 		}
 		if running == wanted || ctx.Err() != nil || time.Now().After(deadline) {
 			return running == wanted, nil

@@ -70,14 +70,14 @@ func TestANamesakeKeepsItsFlags(t *testing.T) {
 func TestNoAttachmentIsTriedOnANamesake(t *testing.T) {
 	ns := open(t)
 	add(t, ns, Spec{Name: "x7", Mode: link.TUN})
-	all, err := ns.PrepareAttach(Attachment{Device: "x7", VnetHdr: true})
+	d, err := ns.link("x7", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ip(t, "link del x7")
 	ip(t, "tuntap add dev x7 mode tun pi")
 	seen := events(t, func() {
-		if err := ns.Attach(all, nil); !cause.Gone(err) {
+		if _, err := ns.Attach(d, d.flags()|unix.IFF_VNET_HDR); !cause.Gone(err) {
 			t.Errorf("got %v, want no such device", err)
 		}
 	})

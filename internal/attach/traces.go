@@ -1,4 +1,4 @@
-package netcfg
+package attach
 
 import (
 	"errors"
@@ -7,8 +7,12 @@ import (
 	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/surroundings"
+	"github.com/tunadm/tunadm/netcfg"
 	"golang.org/x/sys/unix"
 )
+
+// restoreTries is how many times PutBack and awaitRelease try.
+const restoreTries = 3
 
 // Traces are the settings that attaching to a device changes and that the device keeps after the program ends, with
 // their values before.
@@ -31,30 +35,20 @@ type stored struct {
 
 // traces returns the traces of a device that was just observed. Flags in sysfs and offloads that cannot be read count
 // as those of a new device.
-func (ns *Namespace) traces(d *Device) (t Traces, err error) {
-	t = Traces{d.Name, stored{Index: d.Index, Shared: d.InUse(), Flags: d.flags() | ns.StoredFlags(d)}}
-	if t.IPv6, err = rtnl.HasMulticastRoute(ns.socket, d.Index); err != nil {
-		return Traces{}, unread(d.Name, err)
+func traces(ns *netcfg.Namespace, d *netcfg.Device) (t Traces, err error) {
+	t = Traces{d.Name, stored{Index: d.Index, Shared: d.InUse(), Flags: ns.Flags(d)}}
+	if t.IPv6, err = rtnl.HasMulticastRoute(ns.Socket(), d.Index); err != nil {
+		return Traces{}, netcfg.Unread(d.Name, err)
 	}
-	mode, known, err := ns.addressMode(d.Index)
+	mode, known, err := ns.AddressMode(d.Index)
 	if err != nil {
-		return Traces{}, unread(d.Name, err)
+		return Traces{}, netcfg.Unread(d.Name, err)
 	}
 	if known {
 		t.AddrGen = &mode
 	}
-	t.Offload, t.Untouched = driver.Offload(ns.socket.FD(), d.Name)
+	t.Offload, t.Untouched = driver.Offload(ns.Socket().FD(), d.Name)
 	return t, nil
-}
-
-// StoredFlags returns the flags of a device that netlink does not report. They mean nothing while no program is
-// attached, but attaching without them would change what ip tuntap shows. Without a sysfs of this network namespace it
-// returns 0.
-func (ns *Namespace) StoredFlags(d *Device) uint16 { return ns.sysfs.Flags(d.Name, d.Index) }
-
-// flags returns the flags of TUNSETIFF that netlink reports.
-func (d *Device) flags() uint16 {
-	return driver.Flags{Mode: d.Mode, PI: d.PI, VnetHdr: d.VnetHdr, MultiQueue: d.MultiQueue}.Bits()
 }
 
 // setOffload sets the offload of an attached device. It does nothing if no program has set an offload yet and bits is
@@ -69,39 +63,38 @@ func (t *Traces) setOffload(fd int, bits uint) error {
 // PutBack restores a device after the program that attached to it has closed its queues. It leaves a device alone if
 // the device is gone, or if another program is attached, which has set its own flags. The kernel's link-local address
 // stays if this user may not disable IPv6. PutBack retries after an error. The error is a [*cause.Error].
-func (ns *Namespace) PutBack(t Traces) (err error) {
-	for range rounds {
-		if err = ns.putBack(t); err == nil {
+func PutBack(ns *netcfg.Namespace, t Traces) (err error) {
+	for range restoreTries {
+		if err = putBack(ns, t); err == nil {
 			return nil
 		}
 	}
 	return &cause.Error{Device: t.Name, What: "it could not be restored", Err: err}
 }
 
-func (ns *Namespace) putBack(t Traces) error {
-	found, err := ns.observe([]target{{name: t.Name, index: t.Index}}, shallow, false)
+func putBack(ns *netcfg.Namespace, t Traces) error {
+	d, err := ns.Device(t.Index)
 	if err != nil {
-		return unread(t.Name, err)
+		return netcfg.Unread(t.Name, err)
 	}
-	d := found[0]
 	if d == nil || d.Kind != "tun" {
 		return nil
 	}
-	if d.InUse() && !t.Shared && !ns.awaitRelease(d) {
+	if d.InUse() && !t.Shared && !awaitRelease(ns, d) {
 		return nil
 	}
-	err = ns.putBackQueue(d, t)
+	err = putBackQueue(ns, d, t)
 	if t.Shared || !surroundings.MayConfigure() {
 		return err
 	}
-	return errors.Join(err, ns.putBackIPv6(d, t))
+	return errors.Join(err, putBackIPv6(ns, d, t))
 }
 
 // awaitRelease reports whether no program uses the device. Another program that examines descriptors in /proc holds a
 // queue for a moment after it was closed.
-func (ns *Namespace) awaitRelease(d *Device) bool {
-	for range rounds {
-		if ns.busy(d).Released {
+func awaitRelease(ns *netcfg.Namespace, d *netcfg.Device) bool {
+	for range restoreTries {
+		if ns.Busy(d).Released {
 			return true
 		}
 	}
@@ -110,16 +103,16 @@ func (ns *Namespace) awaitRelease(d *Device) bool {
 
 // putBackQueue restores the settings that only an attached program can set. It returns an error for a device that is
 // gone, or that was renamed: the caller looks again.
-func (ns *Namespace) putBackQueue(d *Device, t Traces) error {
-	bits, _ := driver.Offload(ns.socket.FD(), d.Name)
-	header := t.Header != 0 && t.Header != vnetHeader
-	if d.flags()|ns.StoredFlags(d) == t.Flags && bits == t.Offload && !header {
+func putBackQueue(ns *netcfg.Namespace, d *netcfg.Device, t Traces) error {
+	bits, _ := driver.Offload(ns.Socket().FD(), d.Name)
+	header := t.Header != 0 && t.Header != driver.HeaderUsual
+	if ns.Flags(d) == t.Flags && bits == t.Offload && !header {
 		return nil
 	}
-	fd, err := ns.attach(d, t.Flags)
+	fd, err := ns.Attach(d, t.Flags)
 	// this flag requires CAP_NET_ADMIN in the initial user namespace
 	if errors.Is(err, unix.EPERM) && t.Flags&driver.FlagNAPIFrags != 0 {
-		fd, err = ns.attach(d, t.Flags&^driver.FlagNAPIFrags)
+		fd, err = ns.Attach(d, t.Flags&^driver.FlagNAPIFrags)
 	}
 	switch {
 	case cause.Of(err) == cause.InUse: // another program has attached
