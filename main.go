@@ -2,7 +2,9 @@
 package main
 
 import (
+	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/tunadm/tunadm/commands"
@@ -12,16 +14,28 @@ import (
 // a version.
 var version string
 
-// memoryLimit is what the program may use before it collects garbage, in bytes. Most runs end long before.
+// memoryLimit is what the program may use before it collects garbage for the first time, in bytes. Most runs end long
+// before.
 const memoryLimit = 56 << 20
 
 func main() {
-	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(memoryLimit)
+	collectLate()
 	if version == "" {
 		version = moduleVersion()
 	}
 	os.Exit(commands.Main(os.Args, version, os.Stdout, os.Stderr))
+}
+
+// collectLate turns garbage collection off until the program uses memoryLimit. From then on the memory may double
+// between two collections: with the limit alone, a program that needs more would collect all the time. The finalizer
+// runs after the first collection. runtime.AddCleanup would start a goroutine in every run.
+func collectLate() {
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(memoryLimit)
+	runtime.SetFinalizer(new(*int), func(**int) {
+		debug.SetGCPercent(100)
+		debug.SetMemoryLimit(math.MaxInt64)
+	})
 }
 
 // moduleVersion returns the version of the module as "go install" records it, or "development".
