@@ -137,7 +137,7 @@ func (o *asOptions) showOld(r *standin.Request) error {
 		return err
 	}
 	defer ns.Close()
-	devices, err := ns.Devices()
+	devices, err := ns.Summaries()
 	if err != nil {
 		return err
 	}

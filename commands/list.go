@@ -75,20 +75,23 @@ func (o *listOptions) run(names []string) error {
 
 // read reads no more than is printed: shell completions wait for names.
 func (o *listOptions) read(names []string) (devices []*netcfg.Device, missing []error, err error) {
-	read := (*netcfg.Namespace).Devices
+	all := (*netcfg.Namespace).Summaries
+	routes := func(c column) bool { return c.name == "routes" }
+	if o.json || slices.ContainsFunc(o.columns, routes) || o.sort != nil && routes(*o.sort) {
+		all = (*netcfg.Namespace).Devices
+	}
+	read := all
 	switch {
 	case o.tree:
 		read = func(ns *netcfg.Namespace, matched ...string) (found []*netcfg.Device, err error) {
-			if found, err = ns.Devices(matched...); err == nil {
+			if found, err = all(ns, matched...); err == nil {
 				devices, _ := present(found, matched)
 				o.roots, err = treeOf(ns, devices, len(names) == 0, cmp.Or(o.sort, &column{name: "name"}))
 			}
 			return found, err
 		}
-	case o.stats && !o.json && (o.sort == nil || o.sort.traffic):
+	case o.stats && !o.json && (o.sort == nil || o.sort.traffic), o.names && o.sort == nil:
 		read = (*netcfg.Namespace).Counters
-	case o.names && o.sort == nil:
-		read = (*netcfg.Namespace).Links
 	}
 	if o.everywhere {
 		return readEverywhere(names, read)

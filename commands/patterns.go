@@ -20,7 +20,7 @@ func matching(ns *netcfg.Namespace, operands []string) (names []string, missing 
 	if err != nil {
 		return nil, nil, err
 	}
-	live, err := ns.Links()
+	live, err := ns.Counters()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,7 +57,7 @@ func exactNames(ns *netcfg.Namespace, operands []string) (map[string]bool, error
 	if len(doubtful) == 0 {
 		return exact, nil
 	}
-	devices, err := ns.Links(doubtful...)
+	devices, err := ns.Counters(doubtful...)
 	for i, d := range devices {
 		exact[doubtful[i]] = d != nil
 	}

@@ -98,10 +98,16 @@ func (s *Spec) fresh() *Device {
 
 // firstLook returns how much must be read before the run: what moves to a bridge has any origin.
 func firstLook(jobs []*job) depth {
-	if slices.ContainsFunc(jobs, func(j *job) bool { return j.Heir || j.Want != nil && j.Want.MoveAddresses }) {
-		return deep
+	how := bare
+	for _, j := range jobs {
+		switch {
+		case j.Heir || j.Want != nil && j.Want.MoveAddresses:
+			return deep
+		case j.kind() != "" || j.Want != nil && j.Want.needsRoutes():
+			how = shallow
+		}
 	}
-	return shallow
+	return how
 }
 
 // newMaster chooses the MAC address of a new bridge, and returns it as the master of other devices. A bridge with a MAC

@@ -15,7 +15,7 @@ import (
 // removed changes the routes of other addresses in its prefix.
 func (p *planner) prefixes() {
 	was, is := p.origin(), p.have
-	if !p.want.undo || was.how == shallow || is.how == shallow {
+	if !p.want.undo || was.how <= shallow || is.how <= shallow {
 		return
 	}
 	missing := func(from, in []Route) []Route {
@@ -119,7 +119,7 @@ func (p *planner) refuseRoute(r Route, n *networks) error {
 func (p *planner) derives(a Address, r Route) bool {
 	if slices.ContainsFunc(p.have.Addresses, a.same) {
 		there := func(o Route) bool { return o.key() == r.key() }
-		return p.have.how == shallow || slices.ContainsFunc(p.have.prefixes, there)
+		return p.have.how <= shallow || slices.ContainsFunc(p.have.prefixes, there)
 	}
 	const metricOfAddress = 256 // in IPv6
 	metric := map[bool]uint32{true: metricOfAddress}[a.Local.Is6()]

@@ -56,7 +56,7 @@ type Device struct {
 
 	Stats Stats
 
-	prefixes    []Route       // the routes that the kernel derived from addresses; not read if how is shallow
+	prefixes    []Route       // the routes that the kernel derived from addresses; read if how is own or more
 	how         depth         // how much was read
 	sight       holders.Sight // of the search for Holders
 	masterIndex int

@@ -98,7 +98,7 @@ func (ns *Namespace) begin(jobs []*job, o Options) error {
 	ns.nameOwners(jobs)
 	refuseTwins(jobs)
 	masters := map[string]*Master{}
-	how := shallow
+	how := bare
 	for _, j := range jobs {
 		if j.before = j.now; j.before != nil {
 			j.index, j.Name = j.before.Index, j.before.Name

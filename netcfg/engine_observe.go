@@ -24,7 +24,7 @@ func (ns *Namespace) deepen(jobs []*job, how depth) error {
 			}
 			continue
 		}
-		if j.want == nil || how == own {
+		if j.want == nil || how < down {
 			if j.before = j.now; slices.ContainsFunc(j.steps, func(s Step) bool { return s.doubtful }) {
 				_, j.err = Plan(j.want, j.now)
 			}
@@ -43,14 +43,14 @@ func (ns *Namespace) deepen(jobs []*job, how depth) error {
 // remove, and the engine restores it. The undo of the first IPv4 address removes the last one. An IPv6 address changes
 // the prefix routes of others. An MTU changes the metrics of prefix routes.
 func dropping(steps []Step, before *Device, o Options) depth {
-	how := shallow
+	how := bare
 	for _, s := range steps {
 		switch s.phase {
-		case phaseClear, phaseYield, phaseReplace, phaseMaster, phaseDown:
+		case phaseClear, phaseYield, phaseReplace, phaseMaster:
 			return deep
-		case phaseRename:
+		case phaseDown, phaseRename:
 			if s.Kind == StepLink {
-				return deep
+				how = down // its IPv4 addresses stay, and so do the routes of other devices with such a source
 			}
 		case phaseDelete:
 			if o.Atomic {
@@ -60,7 +60,7 @@ func dropping(steps []Step, before *Device, o Options) depth {
 		is4 := func(a Address) bool { return a.Local.Is4() }
 		first := s.doubtful || s.Kind == StepAddAddress && !slices.ContainsFunc(before.Addresses, is4)
 		if first || s.Kind == StepAddAddress && s.address.Local.Is6() || s.link.MTU != nil {
-			how = own
+			how = max(how, own)
 		}
 	}
 	return how
@@ -122,10 +122,17 @@ func (j *job) renamed(name string) {
 
 // needed returns how much of the devices must be read to verify them.
 func needed(jobs []*job) depth {
+	how := bare
 	for _, j := range jobs {
-		if j.want != nil && (j.want.before != nil || j.want.MoveAddresses) {
+		switch w := j.want; {
+		case w == nil:
+		case w.undo || w.MoveAddresses:
 			return deep
+		case w.before != nil:
+			how = max(how, w.before.how)
+		case w.needsRoutes():
+			how = max(how, shallow)
 		}
 	}
-	return shallow
+	return how
 }

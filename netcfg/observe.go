@@ -16,8 +16,10 @@ import (
 type depth int
 
 const (
-	shallow depth = iota // the device, its addresses, and the administrator's routes through it
+	bare    depth = iota // the device and its addresses: the kernel walks through all routes to find those of a device
+	shallow              // also the administrator's routes through it
 	own                  // also the routes of routing daemons through it
+	down                 // as own; the engine restores what the kernel removes from a device that is down
 	deep                 // also the routes through other devices with one of its addresses as source
 )
 
@@ -28,7 +30,16 @@ const few = 32
 // Devices reads the named devices, in that order, or all TUN/TAP devices in the order of their names if there are no
 // names. If a name does not exist, its device is nil. A device of another kind has little more than its Kind.
 func (ns *Namespace) Devices(names ...string) ([]*Device, error) {
-	devices, err := ns.Links(names...)
+	return ns.withPrograms(names, shallow)
+}
+
+// Summaries reads devices as Devices does, without their routes.
+func (ns *Namespace) Summaries(names ...string) ([]*Device, error) {
+	return ns.withPrograms(names, bare)
+}
+
+func (ns *Namespace) withPrograms(names []string, how depth) ([]*Device, error) {
+	devices, err := ns.observe(wantedNames(names), how, true)
 	if err != nil {
 		return nil, err
 	}
@@ -46,22 +57,22 @@ func (ns *Namespace) Complete(devices []*Device) error {
 	return err
 }
 
-// Links reads devices as Devices does, without the attached programs and without the names of users and groups, because
-// a name service may be slow.
+// Links reads devices as Summaries does, without the attached programs and without the names of users and groups,
+// because a name service may be slow.
 func (ns *Namespace) Links(names ...string) ([]*Device, error) {
-	return ns.observe(wantedNames(names), shallow, true)
+	return ns.observe(wantedNames(names), bare, true)
 }
 
 // Counters reads devices as Links does, but only what the kernel reports of the link itself: the counters, and no
-// addresses and routes, of which there may be a million.
+// addresses, of which there may be a million.
 func (ns *Namespace) Counters(names ...string) ([]*Device, error) {
 	return ns.readLinks(wantedNames(names), true)
 }
 
-// Device reads the device with an index. It returns nil if there is none. A device of another kind has little more than
-// its Kind.
+// Device reads the device with an index, without its routes. It returns nil if there is none. A device of another kind
+// has little more than its Kind.
 func (ns *Namespace) Device(index int) (*Device, error) {
-	found, err := ns.observe([]target{{index: index}}, shallow, false)
+	found, err := ns.observe([]target{{index: index}}, bare, false)
 	if err != nil {
 		return nil, err
 	}

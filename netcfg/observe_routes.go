@@ -53,18 +53,28 @@ func indexed(devices []*Device) map[int]*Device {
 
 // readRoutes reads the routes through the devices. A deep read includes routes of every origin, and IPv4 routes of
 // other devices whose source is an address of one of the devices. For a few devices the kernel selects the routes, even
-// if there are very many.
+// if there are very many. It cannot select by the source.
 func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
+	for _, d := range devices {
+		d.how = how
+	}
+	if how == bare {
+		return nil
+	}
 	protocols, indexes, decode := []int{unix.RTPROT_BOOT, unix.RTPROT_STATIC}, filters(devices), decodeRoute
 	if how > shallow {
 		protocols, decode = []int{unix.RTPROT_UNSPEC}, decodeAnyRoute
 	}
+	byIndex, bySource := indexed(devices), map[netip.Addr]*Device{}
 	if how == deep {
-		indexes = []int{0}
+		bySource = sources(devices)
 	}
-	byIndex, bySource := indexed(devices), sources(devices)
-	for _, d := range devices {
-		d.how = how
+	ours := func(body []byte, family int) (ownedRoute, bool) {
+		e, ok := rtnl.Ends(body)
+		if !ok || e.Index != 0 && byIndex[e.Index] == nil && bySource[e.Source] == nil {
+			return ownedRoute{}, false // of the very many
+		}
+		return decode(body, family)
 	}
 	if how > shallow {
 		if err := ns.readPrefixes(byIndex, indexes); err != nil {
@@ -72,14 +82,18 @@ func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
 		}
 	}
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		selected := indexes
+		if family == unix.AF_INET && len(bySource) > 0 {
+			selected = []int{0}
+		}
 		for _, protocol := range protocols {
-			for _, index := range indexes {
-				found, err := ns.routesBy(decode, family, protocol, index)
+			for _, index := range selected {
+				found, err := ns.routesBy(ours, family, protocol, index)
 				if err != nil {
 					return fmt.Errorf("read routes: %w", err)
 				}
 				for _, r := range found {
-					r.record(byIndex, bySource, how)
+					r.record(index, byIndex, bySource)
 				}
 			}
 		}
@@ -87,16 +101,20 @@ func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
 	return nil
 }
 
-// record adds the route to the device through which it goes, or, in a deep read, to the one that has its source.
-func (r ownedRoute) record(byIndex map[int]*Device, bySource map[netip.Addr]*Device, how depth) {
+// record adds the route to the device through which it goes, or to the one that has its source. A route through several
+// devices is found by the index of each.
+func (r ownedRoute) record(index int, byIndex map[int]*Device, bySource map[netip.Addr]*Device) {
 	if d := r.through(byIndex); d != nil {
+		if index != 0 && d.Index != index {
+			return
+		}
 		r.kept.through = d.Index
 		if r.kernel && d.derives(r.Route) {
 			d.prefixes = append(d.prefixes, r.Route)
 		} else {
 			d.Routes = append(d.Routes, r.Route)
 		}
-	} else if d := bySource[r.Source]; d != nil && how == deep && !r.kernel {
+	} else if d := bySource[r.Source]; d != nil && !r.kernel {
 		r.kept.foreign, r.kept.elsewhere = true, r.index
 		d.Routes = append(d.Routes, r.Route)
 	}

@@ -129,6 +129,13 @@ func (s *Spec) routes() []Route {
 	return s.AddRoutes
 }
 
+// needsRoutes reports whether the plan of the Spec depends on the routes of the device, or a step of it may remove them
+// without any of the reasons that dropping knows.
+func (s *Spec) needsRoutes() bool {
+	return s.Kind != "" || s.Routes != nil || len(s.AddRoutes)+len(s.RemoveRoutes)+len(s.Sysctls) > 0 ||
+		s.MTU != nil && *s.MTU < link.MTUMinV6
+}
+
 func (s *Spec) asksRoute() bool { return len(s.routes()) > 0 }
 
 // badSpec returns an error of the request itself.

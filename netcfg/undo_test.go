@@ -287,3 +287,32 @@ func TestNothingIsDeletedWithoutTheRightToRestoreIt(t *testing.T) {
 		})
 	}
 }
+
+// TestDownGivesBackWhatItDrops brings a device down in a change that fails afterwards, at a name that is taken, and in
+// one that succeeds, which must not touch the routes of another device with a source of this one.
+func TestDownGivesBackWhatItDrops(t *testing.T) {
+	elsewhere := "route add 10.5.0.0/16 dev v0 src 10.0.0.1"
+	for _, rename := range []string{"v0", ""} {
+		ns := open(t)
+		ip(t, "link add v0 type veth peer name v1")
+		ip(t, "link set v1 up")
+		ip(t, "link set v0 up")
+		awaitLinkLocal(t, "v0", "v1")
+		add(t, ns, Spec{Name: "tap7", Mode: link.TAP, Link: Link{Up: on(true)}})
+		for _, line := range []string{"addr add 10.0.0.1/24 dev tap7", "addr add fd00::1/64 dev tap7 nodad",
+			"route add 10.1.0.0/16 dev tap7", "route add 10.2.0.0/16 via 10.0.0.9 proto bird metric 7",
+			"route add 10.3.0.0/16 dev tap7 table 99", "route add 10.4.0.0/16 nexthop dev tap7 nexthop dev v0",
+			"route add fd01::/64 dev tap7 proto bird", "route add fd02::/64 via fd00::9", elsewhere} {
+			ip(t, line)
+		}
+		before := witness(t)
+		want := &Spec{Link: Link{Up: on(false)}, Rename: rename}
+		r := run(t, ns, Change{Name: "tap7", Want: want, Expect: Present}, nil)
+		if rename != "" {
+			wantError(t, r, cause.Exists, nil)
+			same(t, before, witness(t))
+		} else if got := ip(t, "route show 10.5.0.0/16"); r.Err != nil || !strings.Contains(got, "src 10.0.0.1") {
+			t.Errorf("%v; routes of the other device: %s", r.Err, got)
+		}
+	}
+}

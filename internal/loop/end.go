@@ -62,6 +62,9 @@ func (l *Loop) before(was device) (*netcfg.Change, error) {
 	if d == nil {
 		return nil, errors.Join(failed, err)
 	}
+	if d.Routes, err = l.Namespace.RoutesThrough(d.Index); err != nil {
+		return nil, errors.Join(failed, err)
+	}
 	want := &netcfg.Spec{Name: d.Name, Link: netcfg.Link{MTU: was.MTU}}
 	if was.Down {
 		up := false

@@ -3,6 +3,7 @@ package rtnl
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -16,6 +17,36 @@ func AskRoutes(family, protocol, index int) *nl.NetlinkRequest {
 		r.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))
 	}
 	return r
+}
+
+// RouteEnds are the parts of a route's message that show whether it is one of those that the caller looks for.
+type RouteEnds struct {
+	To     netip.Prefix
+	Index  int        // of the link; 0: none, or several
+	Source netip.Addr // invalid: none
+}
+
+// Ends reads them and allocates nothing: there may be a million routes. It returns false if the body is too short.
+func Ends(body []byte) (e RouteEnds, ok bool) {
+	if len(body) < unix.SizeofRtMsg {
+		return e, false
+	}
+	to := netip.IPv4Unspecified()
+	if body[0] == unix.AF_INET6 {
+		to = netip.IPv6Unspecified()
+	}
+	for kind, value := range Attributes(body[unix.SizeofRtMsg:]) {
+		switch kind {
+		case unix.RTA_DST:
+			to, _ = netip.AddrFromSlice(value)
+		case unix.RTA_OIF:
+			e.Index = int(Uint32(value))
+		case unix.RTA_PREFSRC:
+			e.Source, _ = netip.AddrFromSlice(value)
+		}
+	}
+	e.To = netip.PrefixFrom(to, int(body[1]))
+	return e, true
 }
 
 // routeTable returns the number of the table in the message of a route, or 0 if the body is too short.
