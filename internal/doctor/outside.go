@@ -41,9 +41,8 @@ func (v *view) entrances(ipv6 bool) (all []entrance) {
 
 // hasDefault reports whether a default route of any table leads through a link.
 func (v *view) hasDefault(l *netcfg.Device, ipv6 bool) bool {
-	const halves = 1 // 0.0.0.0/1 and 128.0.0.0/1 replace a default route
-	for _, r := range v.host.RoutesThrough(l.Index) {
-		if r.Type == unix.RTN_UNICAST && r.To.Bits() <= halves && r.To.Addr().Is6() == ipv6 {
+	for _, r := range v.host.DefaultsThrough(l.Index) {
+		if r.Type == unix.RTN_UNICAST && r.To.Addr().Is6() == ipv6 {
 			return true
 		}
 	}

@@ -186,7 +186,7 @@ func (j *journey) remarked() bool {
 func (v *view) outThrough(l *netcfg.Device, p flow.Packet) fix.Fix {
 	const table, halves = "100", "1" // 0.0.0.0/1 and 128.0.0.0/1 replace a default route
 	command := func(words ...string) fix.Command { return ip(append(family(p.To), words...)...) }
-	for _, r := range v.host.RoutesThrough(l.Index) {
+	for _, r := range v.host.DefaultsThrough(l.Index) {
 		if r.Type != unix.RTN_UNICAST || r.To.Bits() != 0 || r.To.Addr().Is6() != p.IPv6() || !r.Via.IsValid() {
 			continue
 		}

@@ -16,7 +16,16 @@ type selection struct {
 	family int
 	index  int // of a link through which they lead
 	table  uint32
-	most   int // how many
+	most   int          // how many
+	to     netip.Addr   // only routes whose destination contains it
+	within netip.Prefix // only routes to parts of it
+	wide   bool         // only routes as DefaultsThrough returns them
+}
+
+// takes reports whether a route to a destination is one of the selection, as far as the kernel cannot select it.
+func (s *selection) takes(to netip.Prefix) bool {
+	return !(s.wide && to.Bits() > 1) && (!s.to.IsValid() || to.Contains(s.to)) &&
+		(!s.within.IsValid() || to.Bits() > s.within.Bits() && s.within.Contains(to.Addr()))
 }
 
 // Routes returns the routes of all tables and types, of both families.
@@ -25,6 +34,12 @@ func (h *Host) Routes() []rtnl.Route { return h.both(selection{}) }
 // RoutesThrough returns the routes of all tables and types, of both families, that lead through a link, also by nexthop
 // objects.
 func (h *Host) RoutesThrough(index int) []rtnl.Route { return h.both(selection{index: index}) }
+
+// DefaultsThrough returns those of RoutesThrough that are a default route or a half of one. 0.0.0.0/1 and 128.0.0.0/1
+// replace a default route.
+func (h *Host) DefaultsThrough(index int) []rtnl.Route {
+	return h.both(selection{index: index, wide: true})
+}
 
 // RoutesIn returns the routes of a table and family.
 func (h *Host) RoutesIn(table uint32, ipv6 bool) []rtnl.Route {
@@ -46,6 +61,10 @@ func (h *Host) selected(s selection) []rtnl.Route {
 			ask.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(s.table)))
 		}
 		return some(h, ask, s.most, func(body []byte) (r rtnl.Route, ok bool) {
+			e, ok := rtnl.Ends(body)
+			if !ok || !s.takes(e.To) {
+				return r, false
+			}
 			ok = r.Unmarshal(body)
 			return r, ok && r.Flags&unix.RTM_F_CLONED == 0
 		})
@@ -84,7 +103,7 @@ func (h *Host) RoutesWithin(whole netip.Prefix) (found []rtnl.Route) {
 	case !complete && whole.Addr().BitLen()-whole.Bits() <= small:
 		known = h.taken(whole)
 	case !complete:
-		known = h.selected(selection{family: familyOf(ipv6), table: unix.RT_TABLE_MAIN})
+		known = h.selected(selection{family: familyOf(ipv6), table: unix.RT_TABLE_MAIN, within: whole})
 	}
 	for _, r := range known {
 		if r.Table == unix.RT_TABLE_MAIN && r.To.Bits() > whole.Bits() && whole.Contains(r.To.Addr()) {
@@ -217,7 +236,12 @@ func (h *Host) Explain(rules []rtnl.Rule, p flow.Packet) (steps []Step) {
 
 // best returns the route of a table that the kernel prefers for a packet, or nil.
 func (h *Host) best(table uint32, p flow.Packet) (found *rtnl.Route) {
-	all := h.selected(selection{family: familyOf(p.IPv6()), table: table})
+	s := selection{family: familyOf(p.IPv6()), table: table, most: few}
+	all := h.selected(s)
+	if len(all) == few { // not all
+		s.most, s.to = 0, p.To
+		all = h.selected(s)
+	}
 	for i, r := range all {
 		if r.Table != table || !r.To.Contains(p.To) || r.TOS != 0 || r.Flags&unix.RTNH_F_DEAD != 0 ||
 			p.OutIndex != 0 && len(h.Links(r)) > 0 && !slices.Contains(h.Links(r), p.OutIndex) {
