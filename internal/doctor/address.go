@@ -76,7 +76,7 @@ func noAddress(v *view) []Finding {
 	d := v.device
 	if a := own(d); len(a) > 0 {
 		reaches := func(a netcfg.Address) bool { return target(a).IsValid() }
-		if v.asked() && d.Up && len(d.Routes) == 0 && d.Master == "" && !slices.ContainsFunc(a, reaches) {
+		if v.asked() && d.Up && d.Master == "" && !slices.ContainsFunc(a, reaches) && !v.hasRoutes(d) {
 			wider := a[0]
 			wider.Bits = map[bool]int{true: 24, false: 64}[a[0].Local.Is4()]
 			return one(Warning,

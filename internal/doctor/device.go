@@ -78,8 +78,8 @@ func modeOfName(v *view) []Finding {
 	}
 	what := fmt.Sprintf("it is a %s, but its name begins with %s", d.Mode, called)
 	means := "a program that derives the mode from the name gets \"invalid argument\" when it attaches"
-	if d.Up || d.MultiQueue || d.MTU != 1500 || d.Alias != "" || d.Master != "" || len(d.Addresses)+len(d.Routes) > 0 ||
-		d.InUse() {
+	if d.Up || d.MultiQueue || d.MTU != 1500 || d.Alias != "" || d.Master != "" || len(d.Addresses) > 0 || d.InUse() ||
+		v.hasRoutes(d) {
 		return one(Warning, what, means,
 			fix.Sentence("the mode cannot be changed after creation: "+
 				"delete the device and re-create it with its properties (tunadm export prints them)"))

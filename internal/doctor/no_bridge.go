@@ -93,7 +93,7 @@ func (v *view) joinFixes(bridges []*netcfg.Device) (list []fix.Fix) {
 // leadsNowhere reports whether a named device that is up has no address, no route, no master and, if a program uses it,
 // no link on top of it and no filter or XDP program that redirects its packets: nothing on this host receives them.
 func (v *view) leadsNowhere(d *netcfg.Device) bool {
-	return v.asked() && d.Up && len(own(d))+len(d.Routes) == 0 && d.Master == "" &&
+	return v.asked() && d.Up && len(own(d)) == 0 && d.Master == "" && !v.hasRoutes(d) &&
 		(!d.InUse() || len(v.host.Uppers(d.Index)) == 0 && !v.redirects(d))
 }
 

@@ -4,6 +4,9 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -32,7 +35,7 @@ func (v *view) readOnce(every bool) (err error) {
 
 // readNamed reads the named devices alone, and the policy rules.
 func (v *view) readNamed() error {
-	found, err := v.namespace.Devices(append([]string{v.Device}, v.More...)...)
+	found, err := v.namespace.Summaries(append([]string{v.Device}, v.More...)...)
 	if err != nil {
 		return err
 	}
@@ -59,6 +62,17 @@ func (v *view) align() {
 			d.Stats = now
 		}
 	}
+}
+
+// hasRoutes reports whether routes that the kernel did not derive lead through a device. The kernel goes through all
+// routes to find those of one device, so they are read only if a check asks for them.
+func (v *view) hasRoutes(d *netcfg.Device) bool {
+	if v.links.all != nil {
+		return len(d.Routes) > 0
+	}
+	return slices.ContainsFunc(v.host.RoutesThrough(d.Index), func(r rtnl.Route) bool {
+		return r.Protocol == unix.RTPROT_BOOT || r.Protocol == unix.RTPROT_STATIC
+	})
 }
 
 // statsNow reads the counters of a device again. They are not known if the device is gone.

@@ -84,5 +84,5 @@ func ingress(j *journey) (found []Finding) {
 // filter hands them to another link on purpose, such as that of a container in which the machine runs.
 func (j *journey) notOurs() bool {
 	d := j.device
-	return len(own(d))+len(d.Routes) == 0 && d.Master == ""
+	return len(own(d)) == 0 && d.Master == "" && !j.hasRoutes(d)
 }

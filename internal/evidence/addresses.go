@@ -37,13 +37,15 @@ func (h *Host) addressesOf(whose addressed) []rtnl.Address {
 
 // AllAddresses returns the addresses of a family in the order of their links. To list them, the kernel looks at all
 // links; if few links have any, it is asked for the addresses of each of these instead. An IPv4 address whose local
-// route was removed may then be left out, unless it belongs to the link of an index.
+// route was removed may then be left out, unless it belongs to the link of an index; 0: none.
 func (h *Host) AllAddresses(ipv6 bool, index int) (all []rtnl.Address) {
 	links, few := h.fewAddressed(ipv6)
 	if !few {
 		return h.Addresses(0, ipv6)
 	}
-	links[index] = true
+	if index != 0 {
+		links[index] = true
+	}
 	for _, link := range slices.Sorted(maps.Keys(links)) {
 		all = append(all, h.Addresses(link, ipv6)...)
 	}

@@ -28,6 +28,11 @@ func (s *selection) takes(to netip.Prefix) bool {
 		(!s.within.IsValid() || to.Bits() > s.within.Bits() && s.within.Contains(to.Addr()))
 }
 
+// part returns the routes of the selection among those that were read.
+func (s *selection) part(read []rtnl.Route) []rtnl.Route {
+	return slices.DeleteFunc(slices.Clone(read), func(r rtnl.Route) bool { return !s.takes(r.To) })
+}
+
 // Routes returns the routes of all tables and types, of both families.
 func (h *Host) Routes() []rtnl.Route { return h.both(selection{}) }
 
@@ -56,6 +61,9 @@ func (h *Host) both(s selection) (all []rtnl.Route) {
 // selected returns routes of one family. The kernel selects them, so that a million others cost little.
 func (h *Host) selected(s selection) []rtnl.Route {
 	return onceOf(h.routes, s, func() ([]rtnl.Route, error) {
+		if known := h.routes[selection{family: s.family, index: s.index}]; known != nil && s.table == 0 {
+			return s.part(*known), nil
+		}
 		ask := rtnl.AskRoutes(s.family, 0, s.index)
 		if s.table != 0 {
 			ask.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(s.table)))
