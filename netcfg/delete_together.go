@@ -39,13 +39,16 @@ func (ns *Namespace) deleteClaimed(devices []*doomed) {
 	}
 }
 
-// deleteTogether deletes devices that were in one link group, and returns those that must be deleted singly. It deletes
-// no group with any other member.
+// linksForOne is the number of links that can be read twice, for a group, while the kernel deletes one device.
+const linksForOne = 1250
+
+// deleteTogether deletes devices that were in one link group, and returns those that must be deleted singly: all, if
+// that is faster beside very many others. It deletes no group with any other member.
 func (ns *Namespace) deleteTogether(devices []*doomed, was uint32) (singly []*doomed) {
 	if len(devices) < 2 {
 		return devices
 	}
-	group, err := ns.unusedGroup(was)
+	group, err := unusedGroup(was, linksForOne*(len(devices)-1))
 	if err != nil {
 		return devices
 	}
@@ -101,9 +104,13 @@ func (ns *Namespace) alone(members []*doomed, group uint32) bool {
 	return err == nil && n == len(members) && n > 0
 }
 
-// unusedGroup returns a link group without a member. It is random, so no other program chooses it in the meantime.
-func (ns *Namespace) unusedGroup(was uint32) (uint32, error) {
-	links, err := ns.dumpLinks(false, false)
+// unusedGroup returns a link group without a member. It is random, so no other program chooses it in the meantime. It
+// returns an error if there are that many links.
+func unusedGroup(was uint32, most int) (uint32, error) {
+	links, err := someLinks(most, false)
+	if len(links) >= most {
+		return 0, errBusy
+	}
 	used := map[uint32]bool{}
 	for _, l := range links {
 		used[l.group] = true

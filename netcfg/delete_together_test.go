@@ -3,6 +3,7 @@ package netcfg
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -41,7 +42,7 @@ func TestNoGroupIsDeletedWithAStrayInside(t *testing.T) {
 		}
 		ip(t, "link add d0 type bridge")
 		devices := doom(t, ns, claimed, "q1", "q2")
-		group, err := ns.unusedGroup(5)
+		group, err := unusedGroup(5, math.MaxInt)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +128,7 @@ func TestALinkGroupIsRestoredAfterAKill(t *testing.T) {
 	add(t, ns, Spec{Name: "q1", Mode: link.TUN})
 	ip(t, "link set q1 group 51")
 	devices := doom(t, ns, true, "q1")
-	group, err := ns.unusedGroup(devices[0].group)
+	group, err := unusedGroup(devices[0].group, math.MaxInt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,9 +23,14 @@ const (
 	deep                 // also the routes through other devices with one of its addresses as source
 )
 
-// few is the number of devices up to which each is requested separately. Above it, one dump of all devices is faster on
-// every machine.
-const few = 32
+// Up to few devices are each requested separately. More are read by one dump of all links. For up to several devices it
+// ends when it has returned request links for each of them, and each device is requested: there are very many others. A
+// request takes as long as that many links of a dump.
+const (
+	few     = 32
+	several = 256
+	request = 3
+)
 
 // Devices reads the named devices, in that order, or all TUN/TAP devices in the order of their names if there are no
 // names. If a name does not exist, its device is nil. A device of another kind has little more than its Kind.
@@ -97,7 +102,7 @@ func wantedNames(names []string) []target {
 // readLinks reads the links of the targets, with nil for one that does not exist, or of all TUN/TAP devices, sorted by
 // name.
 func (ns *Namespace) readLinks(wanted []target, stats bool) (found []*Device, err error) {
-	if len(wanted) == 0 || len(wanted) > few {
+	if len(wanted) == 0 || len(wanted) > several {
 		found, err = ns.dumpLinks(len(wanted) == 0, stats)
 	} else {
 		found, err = ns.askLinks(wanted, stats)
@@ -201,8 +206,22 @@ func (ns *Namespace) dumpLinks(oursOnly, stats bool, each ...func(body []byte)) 
 	})
 }
 
-func (ns *Namespace) askLinks(wanted []target, stats bool) ([]*Device, error) {
-	var found []*Device
+// someLinks reads that many links, or all if there are fewer.
+func someLinks(most int, stats bool) ([]*Device, error) {
+	return rtnl.DumpSome(rtnl.AskLink(0, 0, "", stats), most, func(body []byte) (*Device, bool) {
+		d := decodeLink(body)
+		return d, d != nil
+	})
+}
+
+// askLinks reads the links of the targets, and possibly others.
+func (ns *Namespace) askLinks(wanted []target, stats bool) (found []*Device, err error) {
+	if most := request * len(wanted); len(wanted) > few {
+		if found, err = someLinks(most, stats); err != nil || len(found) < most {
+			return found, err
+		}
+		found = nil
+	}
 	requests := make([]*nl.NetlinkRequest, len(wanted))
 	for i, w := range wanted {
 		if w.index != 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -161,18 +162,7 @@ func (s *Socket) send(requests []*nl.NetlinkRequest) error {
 // Dump returns all objects of the kind that r asks for. decode must not keep the message; it returns false for an
 // object to be left out. If the objects change during a dump, Dump repeats it up to 4 times.
 func Dump[T any](s *Socket, r *nl.NetlinkRequest, decode func(body []byte) (T, bool)) (found []T, err error) {
-	const tries = 5
-	interrupted := true
-	for try := 0; try < tries && interrupted && err == nil; try++ {
-		found = nil
-		interrupted, err = s.dump(r, func(body []byte) (more bool) {
-			if x, ok := decode(body); ok {
-				found = append(found, x)
-			}
-			return true
-		})
-	}
-	return found, err
+	return dumpUpTo(s, r, math.MaxInt, decode)
 }
 
 // DumpSome is Dump on a socket of its own, which it closes as soon as it has that many objects.
@@ -182,12 +172,23 @@ func DumpSome[T any](r *nl.NetlinkRequest, most int, decode func(body []byte) (T
 		return nil, err
 	}
 	defer s.Close()
-	_, err = s.dump(r, func(body []byte) (more bool) {
-		if x, ok := decode(body); ok {
-			found = append(found, x)
-		}
-		return len(found) < most
-	})
+	return dumpUpTo(s, r, most, decode)
+}
+
+func dumpUpTo[T any](
+	s *Socket, r *nl.NetlinkRequest, most int, decode func(body []byte) (T, bool),
+) (found []T, err error) {
+	const tries = 5
+	interrupted := true
+	for try := 0; try < tries && interrupted && err == nil && len(found) < most; try++ {
+		found = nil
+		interrupted, err = s.dump(r, func(body []byte) (more bool) {
+			if x, ok := decode(body); ok {
+				found = append(found, x)
+			}
+			return len(found) < most
+		})
+	}
 	return found, err
 }
 
