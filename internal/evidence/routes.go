@@ -81,7 +81,7 @@ func (h *Host) selected(s selection) []rtnl.Route {
 
 // few is how many routes of a family are read where the kernel can answer for each address instead. More are those of
 // a routing daemon.
-const few = 1000
+const few = 256
 
 // SomeRoutes returns routes of a family: all, or the first ones of all tables and of the main table if there are very
 // many.
