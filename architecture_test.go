@@ -215,3 +215,21 @@ func TestFunctionsAreShort(t *testing.T) {
 		}
 	}
 }
+
+// TestNoPatternIsCompiledAtTheStart finds package variables that hold a compiled regular expression: words.Pattern
+// compiles it on first use.
+func TestNoPatternIsCompiledAtTheStart(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, d := range s.file.Decls {
+			if variables, ok := d.(*ast.GenDecl); ok {
+				ast.Inspect(variables, func(n ast.Node) bool {
+					if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "MustCompile" {
+						t.Errorf("%s: MustCompile", s.set.Position(n.Pos()))
+					}
+					_, later := n.(*ast.FuncLit)
+					return !later
+				})
+			}
+		}
+	}
+}

@@ -137,7 +137,7 @@ func Convert(all []*Source, name string) (string, error) {
 	return strings.TrimSuffix(head+"\n"+h.print()+text.String(), "\n") + "\n", nil
 }
 
-var toolWords = regexp.MustCompile(`\b(tunctl|vde_tunctl|tuntap|mktun)\b`)
+var toolWords = words.Pattern(`\b(tunctl|vde_tunctl|tuntap|mktun)\b`)
 
 // mentions returns a function that reports whether a line names a device, or a tool that creates one.
 func (h *host) mentions() func(line string) bool {
@@ -147,7 +147,7 @@ func (h *host) mentions() func(line string) bool {
 	}
 	separates := func(r rune) bool { return strings.ContainsRune(" \t\"'=./,:;()[]{}|&<>", r) }
 	return func(line string) bool {
-		return toolWords.MatchString(line) || slices.ContainsFunc(strings.FieldsFunc(line, separates),
+		return toolWords().MatchString(line) || slices.ContainsFunc(strings.FieldsFunc(line, separates),
 			func(word string) bool { return names[word] })
 	}
 }

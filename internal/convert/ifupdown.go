@@ -2,11 +2,11 @@ package convert
 
 import (
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/link"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // A stanza is one iface stanza of interfaces(5).
@@ -142,7 +142,7 @@ func (u *ifupdown) parse(s *Source) {
 }
 
 // directoryName is the form of the names that source-directory reads.
-var directoryName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+var directoryName = words.Pattern(`^[a-zA-Z0-9_-]+$`)
 
 // include reads the files that a file names.
 func (u *ifupdown) include(s *Source, key string, patterns []string) {
@@ -158,7 +158,8 @@ func (u *ifupdown) include(s *Source, key string, patterns []string) {
 			pattern = filepath.Join(pattern, "*")
 		}
 		for _, name := range matching(pattern, from) {
-			if key == "source-directory" && !directoryName.MatchString(filepath.Base(name)) || u.seen[identity(name)] {
+			odd := key == "source-directory" && !directoryName().MatchString(filepath.Base(name))
+			if odd || u.seen[identity(name)] {
 				continue
 			}
 			u.seen[identity(name)] = true

@@ -2,12 +2,12 @@ package convert
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/standin"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // builtin runs the commands of the shell itself, and tests.
@@ -133,11 +133,11 @@ func (s *shell) shift() {
 }
 
 // libraries matches files of functions for init scripts, which set no variables of others.
-var libraries = regexp.MustCompile(`(^|/)(init-functions|functions|functions\.sh|rc\.subr|rc\.conf|vars\.sh)$`)
+var libraries = words.Pattern(`(^|/)(init-functions|functions|functions\.sh|rc\.subr|rc\.conf|vars\.sh)$`)
 
 // sources forgets all variables: another file may set them.
 func (s *shell) sources(words []string) {
-	if s.mode == dead || len(words) > 1 && words[0] != "eval" && libraries.MatchString(words[1]) {
+	if s.mode == dead || len(words) > 1 && words[0] != "eval" && libraries().MatchString(words[1]) {
 		return
 	}
 	for name := range s.variables {
@@ -151,9 +151,9 @@ func (s *shell) sources(words []string) {
 }
 
 var (
-	counts   = regexp.MustCompile(`^\s*([A-Za-z_]\w*)\s*(\+\+|--|[-+]?=)\s*([\w$+*-]*)\s*$`)
-	compares = regexp.MustCompile(`^\s*([\w$+*-]+)\s*(<=|>=|==|!=|<|>)\s*([\w$+*-]+)\s*$`)
-	oneName  = regexp.MustCompile(`[A-Za-z_]\w*`)
+	counts   = words.Pattern(`^\s*([A-Za-z_]\w*)\s*(\+\+|--|[-+]?=)\s*([\w$+*-]*)\s*$`)
+	compares = words.Pattern(`^\s*([\w$+*-]+)\s*(<=|>=|==|!=|<|>)\s*([\w$+*-]+)\s*$`)
+	oneName  = words.Pattern(`[A-Za-z_]\w*`)
 )
 
 // arithmetics runs (( )) and let.
@@ -162,7 +162,7 @@ func (s *shell) arithmetics(t *token, words []string) truth {
 	if words[0] == "let" {
 		text = strings.Join(words[1:], " ")
 	}
-	if m := compares.FindStringSubmatch(text); m != nil {
+	if m := compares().FindStringSubmatch(text); m != nil {
 		a, ok := s.compute(m[1])
 		b, ok2 := s.compute(m[3])
 		if !ok || !ok2 {
@@ -172,7 +172,7 @@ func (s *shell) arithmetics(t *token, words []string) truth {
 		t.done = true
 		return testTwo(a, operators[m[2]], b)
 	}
-	m := counts.FindStringSubmatch(text)
+	m := counts().FindStringSubmatch(text)
 	expression := ""
 	switch {
 	case m == nil:
@@ -188,7 +188,7 @@ func (s *shell) arithmetics(t *token, words []string) truth {
 		t.done = true
 		return yes
 	}
-	for _, name := range oneName.FindAllString(text, -1) {
+	for _, name := range oneName().FindAllString(text, -1) {
 		if s.mode != dead {
 			s.forget(name)
 		}

@@ -3,11 +3,11 @@ package convert
 import (
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/standin"
+	"github.com/tunadm/tunadm/internal/words"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -111,7 +111,7 @@ func (s *shell) subshell() {
 }
 
 // firstArgument matches a use of the first argument.
-var firstArgument = regexp.MustCompile(`\$(1\b|\{1\})`)
+var firstArgument = words.Pattern(`\$(1\b|\{1\})`)
 
 // argument sets the first argument of a script that has a case or a test for it: an init script runs with start.
 func (s *shell) argument() {
@@ -120,7 +120,7 @@ func (s *shell) argument() {
 	words := map[string]bool{}
 	for _, t := range s.tokens {
 		test := len(t.command.Words) > 3 && slices.Contains([]string{"[", "[[", "test"}, t.command.Words[0])
-		if firstArgument.MatchString(t.command.Text) && (use == nil || !decides && (test || t.keyword == "case")) {
+		if firstArgument().MatchString(t.command.Text) && (use == nil || !decides && (test || t.keyword == "case")) {
 			use, decides = t, test || t.keyword == "case"
 		}
 		if t.keyword == "pattern" {

@@ -3,15 +3,15 @@ package convert
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/standin"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // variableName matches the name of a variable. The shell refuses a loop with another one.
-var variableName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
+var variableName = words.Pattern(`^[A-Za-z_]\w*$`)
 
 // valuesMax is the largest number of values of one loop.
 const valuesMax = 1024
@@ -21,7 +21,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // loop runs a for command for each of its values.
 func (s *shell) loop(t *token) {
 	words := s.expand(t.command)
-	values, known := []string(nil), len(words) > 2 && words[2] == "in" && variableName.MatchString(words[1])
+	values, known := []string(nil), len(words) > 2 && words[2] == "in" && variableName().MatchString(words[1])
 	if known {
 		for _, word := range words[3:] {
 			more, ok := braces(word)
@@ -109,20 +109,20 @@ func (s *shell) forever(at int) bool {
 }
 
 var (
-	countingLoop = regexp.MustCompile(`^(\s*)for\s*\(\(` +
+	countingLoop = words.Pattern(`^(\s*)for\s*\(\(` +
 		`\s*([A-Za-z_]\w*)\s*=\s*(\d+|\$?[A-Za-z_]\w*)\s*;` +
 		`\s*([A-Za-z_]\w*)\s*(<=?)\s*(\d+|\$?[A-Za-z_]\w*|\$[1-9])\s*;` +
 		`\s*(?:([A-Za-z_]\w*)\+\+|\+\+([A-Za-z_]\w*))\s*\)\)`)
-	otherLoop = regexp.MustCompile(`^(\s*)for\s*\(\(.*?\)\)`)
-	sequence  = regexp.MustCompile(`^([^{}]*)\{(\d+)\.\.(\d+)\}([^{}]*)$`)
+	otherLoop = words.Pattern(`^(\s*)for\s*\(\(.*?\)\)`)
+	sequence  = words.Pattern(`^([^{}]*)\{(\d+)\.\.(\d+)\}([^{}]*)$`)
 )
 
 // counted replaces the head of a loop like for ((i=0; i<4; i++)) by a list of its values, or by seq(1) if one of its
 // bounds is a variable.
 func counted(line string) string {
-	m := countingLoop.FindStringSubmatch(line)
+	m := countingLoop().FindStringSubmatch(line)
 	if m == nil {
-		return otherLoop.ReplaceAllString(line, "${1}for _ in $$(unknown)")
+		return otherLoop().ReplaceAllString(line, "${1}for _ in $$(unknown)")
 	}
 	first, err := strconv.ParseInt(m[3], 10, 32)
 	last, err2 := strconv.ParseInt(m[6], 10, 32)
@@ -135,7 +135,7 @@ func counted(line string) string {
 		return fmt.Sprintf("%sfor %s in $(seq $((%s)) $((%s%s)))", m[1], m[2], m[3], m[6], less) + line[len(m[0]):]
 	}
 	if !same || err != nil || err2 != nil || last-first > valuesMax {
-		return otherLoop.ReplaceAllString(line, "${1}for _ in $$(unknown)")
+		return otherLoop().ReplaceAllString(line, "${1}for _ in $$(unknown)")
 	}
 	head := fmt.Sprintf("%sfor %s in", m[1], m[2])
 	for n := first; n <= last; n++ {
@@ -146,7 +146,7 @@ func counted(line string) string {
 
 // braces returns the words of a list with a sequence like tap{0..3}.
 func braces(word string) (words []string, ok bool) {
-	m := sequence.FindStringSubmatch(word)
+	m := sequence().FindStringSubmatch(word)
 	if m == nil {
 		return []string{word}, !strings.ContainsAny(word, "{}*?[~$`()")
 	}

@@ -2,12 +2,12 @@ package convert
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/standin"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // output returns the output of a command in a command substitution, if it is known.
@@ -49,13 +49,13 @@ func (s *shell) changesUser() bool {
 	})
 }
 
-var conversion = regexp.MustCompile(`%(0?[0-9]?)([sdxX%])`)
+var conversion = words.Pattern(`%(0?[0-9]?)([sdxX%])`)
 
 // printed returns the output of printf(1) for the formats of strings and whole numbers.
 func printed(format string, values []string) (text string, known bool) {
-	known = !strings.ContainsRune(conversion.ReplaceAllString(format, ""), '%') &&
+	known = !strings.ContainsRune(conversion().ReplaceAllString(format, ""), '%') &&
 		!strings.ContainsRune(strings.TrimSuffix(format, `\n`), '\\')
-	text = conversion.ReplaceAllStringFunc(strings.TrimSuffix(format, `\n`), func(one string) string {
+	text = conversion().ReplaceAllStringFunc(strings.TrimSuffix(format, `\n`), func(one string) string {
 		verb := one[len(one)-1]
 		if verb == '%' {
 			return "%"

@@ -2,12 +2,12 @@ package convert
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/standin"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // shows returns the result of a command that prints a link: whether it exists.
@@ -45,23 +45,23 @@ func (s *shell) exists(name string) truth {
 }
 
 // linkLists are the commands and files that list the links by their names.
-var linkLists = regexp.MustCompile(`^(ls( -\w+)* /sys/class/net/?|cat /proc/net/dev|` +
+var linkLists = words.Pattern(`^(ls( -\w+)* /sys/class/net/?|cat /proc/net/dev|` +
 	`ip( -\S+)* tuntap( show| list| ls)?|` +
 	`ip( -\S+)* (l|li|link|a|addr|address)( show| list| ls| sh)?|ifconfig( -a)?|brctl show|netstat -i)$`)
 
-var nameInPattern = regexp.MustCompile(`^(?:\^|\\b|\\<|\s|: )*([A-Za-z][A-Za-z0-9_.-]*?)(?:\$|:|\\b|\\>|\s)*$`)
+var nameInPattern = words.Pattern(`^(?:\^|\\b|\\<|\s|: )*([A-Za-z][A-Za-z0-9_.-]*?)(?:\$|:|\\b|\\>|\s)*$`)
 
 // grep returns the result of the search for a link in a list of links.
 func (s *shell) grep(words []string) truth {
 	for len(words) > 0 && strings.HasPrefix(words[0], "-") && !strings.ContainsAny(words[0], "vefAB") {
 		words = words[1:]
 	}
-	list := len(words) == 1 && linkLists.MatchString(strings.Join(prefixless(s.piped), " ")) ||
+	list := len(words) == 1 && linkLists().MatchString(strings.Join(prefixless(s.piped), " ")) ||
 		len(words) == 2 && words[1] == "/proc/net/dev"
 	if !list || !standin.Known(words...) {
 		return maybe
 	}
-	m := nameInPattern.FindStringSubmatch(words[0])
+	m := nameInPattern().FindStringSubmatch(words[0])
 	if m == nil {
 		return maybe
 	}

@@ -3,12 +3,12 @@ package convert
 import (
 	"cmp"
 	"errors"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/standin"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // A token is a keyword of the shell, or a command.
@@ -39,13 +39,13 @@ type reading struct {
 
 var (
 	// casePattern matches the patterns before the commands of a case.
-	casePattern = regexp.MustCompile(`^[ \t]*\(?[ \t]*((?:"[^"]*"|'[^']*'|[^()"'\s|;&<>])+` +
+	casePattern = words.Pattern(`^[ \t]*\(?[ \t]*((?:"[^"]*"|'[^']*'|[^()"'\s|;&<>])+` +
 		`(?:[ \t]*\|[ \t]*(?:"[^"]*"|'[^']*'|[^()"'\s|;&<>])+)*)[ \t]*\)[ \t]*`)
-	esac = regexp.MustCompile(`^esac\b`)
+	esac = words.Pattern(`^esac\b`)
 	// beginsArray matches an assignment like NAME=(a b).
-	beginsArray = regexp.MustCompile(`^(?:(?:declare|local|readonly|export|typeset)[ \t]+(?:-\w+[ \t]+)*)?` +
+	beginsArray = words.Pattern(`^(?:(?:declare|local|readonly|export|typeset)[ \t]+(?:-\w+[ \t]+)*)?` +
 		`[A-Za-z_]\w*\+?=\(`)
-	documentMark = regexp.MustCompile(`<<-?[ \t]*['"]?[A-Za-z0-9_]+['"]?`)
+	documentMark = words.Pattern(`<<-?[ \t]*['"]?[A-Za-z0-9_]+['"]?`)
 )
 
 // errArray is the error of a line with the beginning of an array, which ends on another line.
@@ -89,7 +89,7 @@ func (s *shell) document(text string, first, last int) {
 	s.source.leave(first, last, "a here-document")
 	n := len(s.tokens)
 	head, _, _ := strings.Cut(text, "\n")
-	if s.read(documentMark.ReplaceAllString(head, ""), first, last) == nil {
+	if s.read(documentMark().ReplaceAllString(head, ""), first, last) == nil {
 		for _, t := range s.tokens[n:] {
 			if t.done = true; t.keyword == "" {
 				t.command.Words = []string{":"}
@@ -102,14 +102,14 @@ func (s *shell) document(text string, first, last int) {
 func (s *shell) read(text string, first, last int) error {
 	n, before := len(s.tokens), s.reading
 	for rest := strings.TrimSpace(text); rest != ""; {
-		m := casePattern.FindStringSubmatch(rest)
-		if s.reading.pattern && m != nil && !esac.MatchString(rest) {
+		m := casePattern().FindStringSubmatch(rest)
+		if s.reading.pattern && m != nil && !esac().MatchString(rest) {
 			s.tokens = append(s.tokens, &token{first: first, last: last, keyword: "pattern", name: m[1], done: true})
 			s.reading.pattern, rest = false, rest[len(m[0]):]
 			continue
 		}
 		c, left, err := standin.Next(rest)
-		if err == nil && beginsArray.MatchString(c.Text) && !strings.HasSuffix(c.Text, ")") {
+		if err == nil && beginsArray().MatchString(c.Text) && !strings.HasSuffix(c.Text, ")") {
 			err = errArray
 		}
 		if err != nil {
@@ -188,7 +188,7 @@ func (s *shell) plain(c standin.Command, add func(keyword, name string)) {
 	n := len(c.Words) - 1
 	word, closed := strings.CutSuffix(c.Words[n], ")")
 	closed = closed && s.reading.parens > 0 && !strings.Contains(word, "(") && strings.HasSuffix(c.Text, ")") &&
-		!beginsArray.MatchString(c.Text)
+		!beginsArray().MatchString(c.Text)
 	then := c.Then
 	if closed {
 		s.reading.parens--

@@ -1,21 +1,21 @@
 package convert
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/standin"
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 var (
-	assignment = regexp.MustCompile(`(?s)^([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)$`)
-	variable   = regexp.MustCompile(`^\$(?:([A-Za-z_][A-Za-z0-9_]*|[0-9#?])|\{([A-Za-z_][A-Za-z0-9_]*|[0-9#?])\})$`)
-	defaulted  = regexp.MustCompile(`(?s)^\$\{([A-Za-z_][A-Za-z0-9_]*|[1-9])(:?)([-=])(.*)\}$`)
-	element    = regexp.MustCompile(`^\$\{(#?)([A-Za-z_][A-Za-z0-9_]*)\[(@|\*|[0-9]+)\]\}$`)
-	arithmetic = regexp.MustCompile(`^\$\(\(((?:\s*\$?[\w#]+\s*[-+*])*\s*\$?[\w#]+\s*)\)\)$`)
-	captured   = regexp.MustCompile("(?s)^(?:\\$\\(([^(].*)\\)|`([^`]*)`)$")
+	assignment = words.Pattern(`(?s)^([A-Za-z_][A-Za-z0-9_]*)(\+?)=(.*)$`)
+	variable   = words.Pattern(`^\$(?:([A-Za-z_][A-Za-z0-9_]*|[0-9#?])|\{([A-Za-z_][A-Za-z0-9_]*|[0-9#?])\})$`)
+	defaulted  = words.Pattern(`(?s)^\$\{([A-Za-z_][A-Za-z0-9_]*|[1-9])(:?)([-=])(.*)\}$`)
+	element    = words.Pattern(`^\$\{(#?)([A-Za-z_][A-Za-z0-9_]*)\[(@|\*|[0-9]+)\]\}$`)
+	arithmetic = words.Pattern(`^\$\(\(((?:\s*\$?[\w#]+\s*[-+*])*\s*\$?[\w#]+\s*)\)\)$`)
+	captured   = words.Pattern("(?s)^(?:\\$\\(([^(].*)\\)|`([^`]*)`)$")
 )
 
 // expand returns the words of a command with the values that are known.
@@ -37,17 +37,17 @@ func (s *shell) forget(name string) {
 
 // value returns the value of an expansion, if it is known.
 func (s *shell) value(text string) (value string, known bool) {
-	if m := variable.FindStringSubmatch(text); m != nil {
+	if m := variable().FindStringSubmatch(text); m != nil {
 		if name := m[1] + m[2]; name != "?" {
 			value, known = s.variables[name]
 			return value, known && !s.splits()
 		}
 		return map[truth]string{yes: "0", no: "1"}[s.last], s.last != maybe
 	}
-	if m := defaulted.FindStringSubmatch(text); m != nil {
+	if m := defaulted().FindStringSubmatch(text); m != nil {
 		return s.orDefault(m[1], m[2] == ":", m[3] == "=", m[4])
 	}
-	if m := element.FindStringSubmatch(text); m != nil {
+	if m := element().FindStringSubmatch(text); m != nil {
 		list, known := s.lists[m[2]]
 		n, err := strconv.Atoi(m[3])
 		switch {
@@ -60,10 +60,10 @@ func (s *shell) value(text string) (value string, known bool) {
 		}
 		return strings.Join(list, "\n"), true
 	}
-	if m := arithmetic.FindStringSubmatch(text); m != nil {
+	if m := arithmetic().FindStringSubmatch(text); m != nil {
 		return s.compute(m[1])
 	}
-	m := captured.FindStringSubmatch(text)
+	m := captured().FindStringSubmatch(text)
 	if m == nil {
 		return "", false
 	}
@@ -162,12 +162,12 @@ func (s *shell) assign(t *token, words []string) (rest []string, assigned bool) 
 			}
 		}
 	}
-	if len(words) > 0 && beginsArray.MatchString(words[0]) {
+	if len(words) > 0 && beginsArray().MatchString(words[0]) {
 		s.array(t, words)
 		return nil, true
 	}
 	n := 0
-	for n < len(words) && assignment.MatchString(words[n]) {
+	for n < len(words) && assignment().MatchString(words[n]) {
 		n++
 	}
 	switch {
@@ -175,7 +175,7 @@ func (s *shell) assign(t *token, words []string) (rest []string, assigned bool) 
 		return words, false
 	case n == len(words):
 		for _, word := range words {
-			m := assignment.FindStringSubmatch(word)
+			m := assignment().FindStringSubmatch(word)
 			s.set(t, m[1], m[3], m[2] != "")
 		}
 		return nil, true
@@ -227,7 +227,7 @@ func (s *shell) set(t *token, name, value string, adds bool) {
 		return
 	}
 	_, written, _ := strings.Cut(t.command.Text, name+"=")
-	m := captured.FindStringSubmatch(strings.Trim(written, `"`))
+	m := captured().FindStringSubmatch(strings.Trim(written, `"`))
 	if m == nil {
 		t.done = t.done || s.mode == certain
 		return

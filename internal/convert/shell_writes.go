@@ -155,4 +155,4 @@ func (s *shell) inner(t *token, words []string) (result truth, is bool) {
 	return sub.last, true
 }
 
-func mentionsTool(text string) bool { return toolWords.MatchString(text) }
+func mentionsTool(text string) bool { return toolWords().MatchString(text) }

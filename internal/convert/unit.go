@@ -33,7 +33,7 @@ func services(h *host, all []*Source) []*Source {
 // environment sets the variables of Environment=.
 func (s *shell) environment(e *setting) {
 	for _, word := range strings.Fields(e.value) {
-		if m := assignment.FindStringSubmatch(strings.Trim(word, `"'`)); m != nil && m[2] == "" {
+		if m := assignment().FindStringSubmatch(strings.Trim(word, `"'`)); m != nil && m[2] == "" {
 			s.give(m[1], m[3])
 			e.said()
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
@@ -18,39 +19,43 @@ import (
 // vlanMax is the largest number of a VLAN.
 const vlanMax = 4094
 
-// bridgeKeys is the table of the keys of a bridge, in the order of the manual.
-var bridgeKeys = []key{
-	*findKey("addresses"),
-	*findKey("routes"),
-	*findKey("mtu"),
-	*findKey("mac"),
-	*findKey("up"),
-	settingKey("stp", rtnl.STP),
-	settingKey("forward_delay", rtnl.ForwardDelay),
-	settingKey("ageing", rtnl.Ageing),
-	settingKey("vlan_filtering", rtnl.VLANFiltering),
-	settingKey("vlan_default_pvid", rtnl.VLANDefaultPVID),
-	settingKey("multicast_snooping", rtnl.MulticastSnooping),
-	listKey("ports", parsePort, func(d *Declaration, list []portName) {
-		for _, name := range list {
-			d.Spec.Ports = append(d.Spec.Ports, string(name))
-		}
-	}),
-	sysctlKey(),
-	truthKey("move_addresses", func(d *Declaration, on bool) { d.Spec.MoveAddresses = on }),
-}
+// bridgeKeys returns the table of the keys of a bridge, in the order of the manual.
+var bridgeKeys = sync.OnceValue(func() []key {
+	return []key{
+		*findKey("addresses"),
+		*findKey("routes"),
+		*findKey("mtu"),
+		*findKey("mac"),
+		*findKey("up"),
+		settingKey("stp", rtnl.STP),
+		settingKey("forward_delay", rtnl.ForwardDelay),
+		settingKey("ageing", rtnl.Ageing),
+		settingKey("vlan_filtering", rtnl.VLANFiltering),
+		settingKey("vlan_default_pvid", rtnl.VLANDefaultPVID),
+		settingKey("multicast_snooping", rtnl.MulticastSnooping),
+		listKey("ports", parsePort, func(d *Declaration, list []portName) {
+			for _, name := range list {
+				d.Spec.Ports = append(d.Spec.Ports, string(name))
+			}
+		}),
+		sysctlKey(),
+		truthKey("move_addresses", func(d *Declaration, on bool) { d.Spec.MoveAddresses = on }),
+	}
+})
 
-// portKeys is the table of the keys of the table port.
-var portKeys = []key{
-	settingKey("isolated", rtnl.Isolated),
-	settingKey("learning", rtnl.Learning),
-	settingKey("flood", rtnl.Flood),
-	settingKey("hairpin", rtnl.Hairpin),
-	settingKey("cost", rtnl.Cost),
-	settingKey("priority", rtnl.Priority),
-	pvidKey(),
-	vlansKey(),
-}
+// portKeys returns the table of the keys of the table port.
+var portKeys = sync.OnceValue(func() []key {
+	return []key{
+		settingKey("isolated", rtnl.Isolated),
+		settingKey("learning", rtnl.Learning),
+		settingKey("flood", rtnl.Flood),
+		settingKey("hairpin", rtnl.Hairpin),
+		settingKey("cost", rtnl.Cost),
+		settingKey("priority", rtnl.Priority),
+		pvidKey(),
+		vlansKey(),
+	}
+})
 
 type portName string
 

@@ -13,12 +13,12 @@ import (
 
 // SetBridge sets a number or a boolean of a bridge, by the name of its key and as a file has it.
 func SetBridge(s *netcfg.Spec, name, text string) error {
-	return setOne(bridgeKeys, "a bridge", s, name, text)
+	return setOne(bridgeKeys(), "a bridge", s, name, text)
 }
 
 // SetPort sets a number or a boolean of a port of a bridge, by the name of its key and as a file has it.
 func SetPort(s *netcfg.Spec, name, text string) error {
-	return setOne(portKeys, "a port", s, name, text)
+	return setOne(portKeys(), "a port", s, name, text)
 }
 
 // ForgetPort removes the properties that only a port of a bridge has.

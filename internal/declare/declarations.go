@@ -59,8 +59,8 @@ func (d *document) declare() []Declaration {
 func (d *document) knownKeys(s *section) (known []entry) {
 	for _, e := range s.entries {
 		switch {
-		case s.head == headBridge && keyIn(bridgeKeys, e.key) == nil:
-			d.mistake(e.at, nearestKey(e.key, bridgeKeys), "a bridge has no key %q", e.key)
+		case s.head == headBridge && keyIn(bridgeKeys(), e.key) == nil:
+			d.mistake(e.at, nearestKey(e.key, bridgeKeys()), "a bridge has no key %q", e.key)
 		case s.head != headBridge && findKey(e.key) == nil:
 			d.mistake(e.at, unknownKeyHint(e.key), "unknown key %q", e.key)
 		default:
@@ -121,9 +121,9 @@ func (d *document) fill(one *Declaration, s *section, r link.Range, n int, entri
 func (d *document) apply(one *Declaration, e entry, r link.Range, n int) bool {
 	v, err := e.value.filled(r, n)
 	if err == nil {
-		table := keys
+		table := keys()
 		if one.Spec.Kind == netcfg.Bridge {
-			table = bridgeKeys
+			table = bridgeKeys()
 		}
 		err = keyIn(table, e.key).set(one, v)
 	}

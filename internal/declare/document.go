@@ -218,9 +218,9 @@ var depths = map[string]int{headDefaults: 2, headDevice: 3, headBridge: 3}
 
 // isTable reports whether the last part of the path of a key is a key of type table.
 func isTable(path []string) bool {
-	table := keys
+	table := keys()
 	if path[0] == headBridge {
-		table = bridgeKeys
+		table = bridgeKeys()
 	}
 	k := keyIn(table, path[len(path)-1])
 	return k != nil && k.kind == "table"

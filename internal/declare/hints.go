@@ -25,7 +25,7 @@ func unknownKeyHint(name string) string {
 	near := strings.ReplaceAll(cmp.Or(property, lower), "-", "_")
 	near = cmp.Or(map[string]string{"address": "addresses", "route": "routes"}[near], near)
 	if findKey(near) == nil {
-		return nearestKey(lower, keys)
+		return nearestKey(lower, keys())
 	}
 	return "did you mean " + near + "?"
 }

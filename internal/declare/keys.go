@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
@@ -33,37 +34,44 @@ type valueErrors []struct {
 // Error returns the text of the first.
 func (e valueErrors) Error() string { return e[0].text }
 
-// keys is the table of keys, in the order of the manual.
-var keys = []key{
-	textKey("mode", func(d *Declaration, s string) (err error) { d.Spec.Mode, err = link.ParseMode(s); return err }),
-	idKey("user", func(d *Declaration, s string) { d.Access.User = &s }),
-	idKey("group", func(d *Declaration, s string) { d.Access.Group = &s }),
-	truthKey("anyone", func(d *Declaration, on bool) { d.Access.Anyone = on }),
-	listKey("addresses", netcfg.ParseAddress, func(d *Declaration, list []netcfg.Address) { d.Spec.Addresses = &list }),
-	listKey("routes", netcfg.ParseRoute, func(d *Declaration, list []netcfg.Route) { d.Spec.Routes = &list }),
-	numberKey("mtu", link.MTUMin, link.MTUMax, func(d *Declaration, n int) { d.Spec.MTU = &n }),
-	textKey("mac", func(d *Declaration, s string) (err error) { d.Spec.MAC, err = link.ParseMAC(s); return err }),
-	numberKey("txqueuelen", 0, math.MaxInt32, func(d *Declaration, n int) { d.Spec.TxQueueLen = &n }),
-	textKey("alias", func(d *Declaration, s string) error { d.Spec.Alias = &s; return link.CheckAlias(s) }),
-	textKey("master", func(d *Declaration, s string) error {
-		d.Spec.Master = &netcfg.Master{Name: s}
-		if s == "" {
-			return nil
-		}
-		return link.CheckName(s)
-	}),
-	truthKey("promisc", func(d *Declaration, on bool) { d.Spec.Promisc = &on }),
-	truthKey("multicast", func(d *Declaration, on bool) { d.Spec.Multicast = &on }),
-	truthKey("multi_queue", func(d *Declaration, on bool) { d.Spec.MultiQueue = &on }),
-	truthKey("vnet_hdr", func(d *Declaration, on bool) { d.Spec.VnetHdr = on }),
-	truthKey("pi", func(d *Declaration, on bool) { d.Spec.PI = on }),
-	truthKey("up", func(d *Declaration, on bool) { d.Spec.Up = &on }),
-	tableKey("port", func() []key { return portKeys }),
-	sysctlKey(),
-}
+// keys returns the table of keys, in the order of the manual. It is built on first use: most runs read no file.
+var keys = sync.OnceValue(func() []key {
+	return []key{
+		textKey("mode", func(d *Declaration, s string) (err error) {
+			d.Spec.Mode, err = link.ParseMode(s)
+			return err
+		}),
+		idKey("user", func(d *Declaration, s string) { d.Access.User = &s }),
+		idKey("group", func(d *Declaration, s string) { d.Access.Group = &s }),
+		truthKey("anyone", func(d *Declaration, on bool) { d.Access.Anyone = on }),
+		listKey("addresses", netcfg.ParseAddress, func(d *Declaration, list []netcfg.Address) {
+			d.Spec.Addresses = &list
+		}),
+		listKey("routes", netcfg.ParseRoute, func(d *Declaration, list []netcfg.Route) { d.Spec.Routes = &list }),
+		numberKey("mtu", link.MTUMin, link.MTUMax, func(d *Declaration, n int) { d.Spec.MTU = &n }),
+		textKey("mac", func(d *Declaration, s string) (err error) { d.Spec.MAC, err = link.ParseMAC(s); return err }),
+		numberKey("txqueuelen", 0, math.MaxInt32, func(d *Declaration, n int) { d.Spec.TxQueueLen = &n }),
+		textKey("alias", func(d *Declaration, s string) error { d.Spec.Alias = &s; return link.CheckAlias(s) }),
+		textKey("master", func(d *Declaration, s string) error {
+			d.Spec.Master = &netcfg.Master{Name: s}
+			if s == "" {
+				return nil
+			}
+			return link.CheckName(s)
+		}),
+		truthKey("promisc", func(d *Declaration, on bool) { d.Spec.Promisc = &on }),
+		truthKey("multicast", func(d *Declaration, on bool) { d.Spec.Multicast = &on }),
+		truthKey("multi_queue", func(d *Declaration, on bool) { d.Spec.MultiQueue = &on }),
+		truthKey("vnet_hdr", func(d *Declaration, on bool) { d.Spec.VnetHdr = on }),
+		truthKey("pi", func(d *Declaration, on bool) { d.Spec.PI = on }),
+		truthKey("up", func(d *Declaration, on bool) { d.Spec.Up = &on }),
+		tableKey("port", portKeys),
+		sysctlKey(),
+	}
+})
 
 // findKey returns the key of a device of that name, or nil.
-func findKey(name string) *key { return keyIn(keys, name) }
+func findKey(name string) *key { return keyIn(keys(), name) }
 
 func keyIn(table []key, name string) *key {
 	for i := range table {

@@ -34,9 +34,9 @@ func (p *printer) line(key, value string) {
 // TOML returns the table of a file that declares the Spec, with a comment for each value that no file can hold. The
 // error is that of such a name or text.
 func TOML(s *netcfg.Spec) (string, error) {
-	head, p := headDevice, printer{keys: keys}
+	head, p := headDevice, printer{keys: keys()}
 	if s.Kind == netcfg.Bridge {
-		head, p.keys = headBridge, bridgeKeys
+		head, p.keys = headBridge, bridgeKeys()
 	}
 	fmt.Fprintf(&p, "[%s.%s]\n", head, tomlKey(s.Name))
 	line := p.line
@@ -113,7 +113,7 @@ func (k *key) cannotHold(value string) string {
 
 // printBridge prints the settings of a bridge, or those of a port.
 func printBridge(s *netcfg.Spec, line func(key, value string)) {
-	for _, k := range bridgeKeys {
+	for _, k := range bridgeKeys() {
 		line(k.name, k.print(s))
 	}
 	if s.Kind == netcfg.Bridge && len(s.Ports) > 0 {
@@ -127,7 +127,7 @@ func printBridge(s *netcfg.Spec, line func(key, value string)) {
 		line("move_addresses", "true")
 	}
 	var port []string
-	for _, k := range portKeys {
+	for _, k := range portKeys() {
 		if value := k.print(s); value != "" {
 			port = append(port, k.name+" = "+value)
 		}

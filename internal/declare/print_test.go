@@ -74,7 +74,7 @@ func TestEveryKeyIsPrinted(t *testing.T) {
 	route, _ := netcfg.ParseRoute("10.1.0.0/16 via 10.0.0.2 metric 5 table 7")
 	open := &netcfg.Device{Name: "tun1", Kind: "tun", Mode: link.TUN, MTU: 1500, TxQueueLen: 500, Multicast: true}
 	text := printed(t, tapOfAll(address, route)) + printed(t, open) + printed(t, bridgeOfAll(address, route))
-	for _, k := range slices.Concat(keys, bridgeKeys) {
+	for _, k := range slices.Concat(keys(), bridgeKeys()) {
 		if k.name == "ports" || k.name == "move_addresses" || k.name == "sysctl" { // an observed device has none
 			continue
 		}
@@ -82,7 +82,7 @@ func TestEveryKeyIsPrinted(t *testing.T) {
 			t.Errorf("%s is not printed in\n%s", k.name, text)
 		}
 	}
-	for _, k := range portKeys {
+	for _, k := range portKeys() {
 		if !regexp.MustCompile(`\nport = \{.*\b` + k.name + ` = `).MatchString(text) {
 			t.Errorf("%s is not printed in\n%s", k.name, text)
 		}

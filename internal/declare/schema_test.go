@@ -62,9 +62,9 @@ func readDocument(t *testing.T, path string) string {
 // TestTheSchemaHasTheKeysOfTheFile compares the keys, their types and their bounds.
 func TestTheSchemaHasTheKeysOfTheFile(t *testing.T) {
 	all, properties := readSchema(t)
-	compareKeys(t, keys, properties)
-	compareKeys(t, bridgeKeys, all.Definitions["bridge"].Properties)
-	compareKeys(t, portKeys, all.Definitions["port"].Properties)
+	compareKeys(t, keys(), properties)
+	compareKeys(t, bridgeKeys(), all.Definitions["bridge"].Properties)
+	compareKeys(t, portKeys(), all.Definitions["port"].Properties)
 	for _, word := range properties["mode"].Enum {
 		if _, err := link.ParseMode(word); err != nil {
 			t.Error(err)
@@ -183,9 +183,9 @@ func isGood(key, text string) bool {
 
 // TestTheManualHasTheKeysOfTheFile finds each key with its type and its bounds, and no other.
 func TestTheManualHasTheKeysOfTheFile(t *testing.T) {
-	describedKeys(t, "KEYS", keys)
-	describedKeys(t, "BRIDGES", bridgeKeys)
-	describedKeys(t, "PORTS OF BRIDGES", portKeys)
+	describedKeys(t, "KEYS", keys())
+	describedKeys(t, "BRIDGES", bridgeKeys())
+	describedKeys(t, "PORTS OF BRIDGES", portKeys())
 }
 
 func describedKeys(t *testing.T, section string, table []key) {

@@ -144,7 +144,7 @@ func (l *openvpnLine) option(name string, values []string) error {
 }
 
 // positive matches the values of --verb with which openvpn prints. It reads the leading digits of any text.
-var positive = lazily(`^\s*\+?0*[1-9]`)
+var positive = words.Pattern(`^\s*\+?0*[1-9]`)
 
 // device sets the name and the mode of the request.
 func (l *openvpnLine) device(r *Request) error {

@@ -66,7 +66,7 @@ func Split(script string) (all []Section) {
 }
 
 // hereDocument matches the beginning of a here-document, up to the character after its delimiter.
-var hereDocument = lazily(`<<(-?)[ \t]*(?:'([A-Za-z0-9_]+)'|"([A-Za-z0-9_]+)"|([A-Za-z0-9_]+))(?:[\s;|&>]|$)`)
+var hereDocument = words.Pattern(`<<(-?)[ \t]*(?:'([A-Za-z0-9_]+)'|"([A-Za-z0-9_]+)"|([A-Za-z0-9_]+))(?:[\s;|&>]|$)`)
 
 // document returns the number of lines of the here-document that a line begins, including its delimiter.
 func document(line string, rest []string) (lines int, ok bool) {
@@ -144,7 +144,7 @@ var prefixes = []string{"sudo", "exec", "command", "if", "while", "until", "do",
 
 // execution matches the beginning of a line in a unit of systemd, with the prefixes that change how the program runs.
 // An @ replaces the name of the program, and is not one of them.
-var execution = lazily(`^Exec[A-Za-z]+=[-:+!|]*`)
+var execution = words.Pattern(`^Exec[A-Za-z]+=[-:+!|]*`)
 
 // translate returns the command's own text and a refusal if it has no translation.
 func (c command) translate() (Explanation, error) {
@@ -177,7 +177,7 @@ func (c command) translate() (Explanation, error) {
 }
 
 // captured matches a command that assigns the output of another one to a variable.
-var captured = lazily("^([A-Za-z_][A-Za-z0-9_]*=\"?)(\\$\\(|`)([^`()]*)(\\)|`)(\"?[ \t]*)$")
+var captured = words.Pattern("^([A-Za-z_][A-Za-z0-9_]*=\"?)(\\$\\(|`)([^`()]*)(\\)|`)(\"?[ \t]*)$")
 
 // substitution translates NAME=$(tunctl -b ...), because tunadm add prints the same name.
 func (c command) substitution() (Explanation, bool) {

@@ -2,11 +2,11 @@ package standin
 
 import (
 	"cmp"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf8"
+
+	"github.com/tunadm/tunadm/internal/words"
 )
 
 // A scanner reads the commands of a line of a shell script. It does not support all of the shell's syntax.
@@ -18,17 +18,12 @@ type scanner struct {
 
 // The patterns between and in words. They are compiled on first use, because few runs of the program use them.
 var (
-	operator    = lazily(`^[ \t]*(&&|\|\||;|&|\||#.*|$)[ \t]*`)
-	redirection = lazily(`^([0-9]*)(>>|>\||<<<|>|<)(&[0-9-])?[ \t]*`)
-	expansion   = lazily("^(\\$[A-Za-z_][A-Za-z0-9_]*|\\$[0-9#?$!-]|\\$\\{[^{}]*\\}|" +
+	operator    = words.Pattern(`^[ \t]*(&&|\|\||;|&|\||#.*|$)[ \t]*`)
+	redirection = words.Pattern(`^([0-9]*)(>>|>\||<<<|>|<)(&[0-9-])?[ \t]*`)
+	expansion   = words.Pattern("^(\\$[A-Za-z_][A-Za-z0-9_]*|\\$[0-9#?$!-]|\\$\\{[^{}]*\\}|" +
 		"\\$\\((?:[^()]|\\([^()]*\\)|\\(\\([^()]*\\)\\))*\\)|`[^`]*`)")
-	lenientExpansion = lazily(`^(\$[@*]|\$\{(?:[^{}]|\$\{[^{}]*\})*\})`)
+	lenientExpansion = words.Pattern(`^(\$[@*]|\$\{(?:[^{}]|\$\{[^{}]*\})*\})`)
 )
-
-// lazily returns a function that compiles the pattern once.
-func lazily(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
-}
 
 // blanks separate words. A line end is one of them, in a line that continues.
 const blanks = " \t\n"

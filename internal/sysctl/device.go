@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -22,11 +21,11 @@ type Setting struct {
 	Value              string // as the kernel prints it, without white space around it
 }
 
-var nameOfSetting = regexp.MustCompile(`^net\.(ipv4|ipv6)\.(conf|neigh)\.([a-z0-9_]+)$`)
+var nameOfSetting = words.Pattern(`^net\.(ipv4|ipv6)\.(conf|neigh)\.([a-z0-9_]+)$`)
 
 // Parse returns the setting of a name without the device, such as net.ipv4.conf.rp_filter.
 func Parse(name, value string) (Setting, error) {
-	parts := nameOfSetting.FindStringSubmatch(name)
+	parts := nameOfSetting().FindStringSubmatch(name)
 	if parts == nil {
 		return Setting{}, fmt.Errorf("%q is not a sysctl of a device, written without the device: net.ipv4.conf.KEY, "+
 			"net.ipv4.neigh.KEY, net.ipv6.conf.KEY or net.ipv6.neigh.KEY", name)
