@@ -107,9 +107,13 @@ func (p *program) parse(v *verb, args []string, implied bool) error {
 	if err != nil {
 		return err
 	}
-	if slices.Contains(arranged[:slices.Index(arranged, "--")], "--help=true") {
+	named := arranged[:slices.Index(arranged, "--")]
+	if slices.Contains(named, "--help=true") {
 		return p.printHelp(func(width int) string { return verbHelp(v, flags, width) })
 	}
+	flags = slices.DeleteFunc(flags, func(f *option) bool {
+		return !slices.ContainsFunc(named, func(word string) bool { return strings.HasPrefix(word, "--"+f.Name+"=") })
+	})
 	return p.app(v, c, flags).Run(slices.Concat([]string{"tunadm"}, arranged, others))
 }
 
@@ -161,10 +165,11 @@ func unknownVerb(name string) error {
 
 func quote(s string) string { return strconv.Quote(s) }
 
-// app returns the app of urfave/cli for one verb. The verb is the app itself: a command of an app has a hidden command
-// "help", and `tunadm delete h` would print help.
+// app returns the app of urfave/cli for one verb and the given flags. The verb is the app itself: a command of an app
+// has a hidden command "help", and `tunadm delete h` would print help.
 func (p *program) app(v *verb, c command, flags []*option) *cli.App {
 	var wrong []error
+	cli.HelpFlag = nil // the library would look for it with a regular expression
 	app := &cli.App{
 		Name: v.name, Writer: p.stdout, ErrWriter: p.stderr, HideHelp: true,
 		Compiled:       time.Unix(0, 0), // the zero time would have the library read that of the program's file

@@ -79,7 +79,7 @@ func (v value) Set(text string) error {
 	return nil
 }
 
-// String returns "true" if the option is given. urfave/cli asks for --help.
+// String returns "true" if the option is given. Package flag asks for the default.
 func (v value) String() string { return strconv.FormatBool(v.given != nil) }
 
 // IsBoolFlag returns true for a switch. Package flag gives it the value "true".
@@ -162,7 +162,7 @@ func exclusive(pairs []pair) error {
 	return errors.Join(errs...)
 }
 
-// helpFlag returns --help, which every verb has. urfave/cli looks it up by its name.
+// helpFlag returns --help, which every verb has.
 func helpFlag() *option { return switchFlag("help", "show help", new(bool), "h") }
 
 // netnsOfDevice returns --netns of a verb whose other part stays in the network namespace of the caller.
