@@ -17,8 +17,10 @@ const examineTries = 3
 // FindHolders fills in the programs that are attached, except this one, in one pass over /proc, and in none if no
 // program is. If it finds fewer than the kernel counts, it counts the queues again, since programs come and go.
 func (ns *Namespace) FindHolders(devices []*Device) {
-	end := holders.End()
-	open := slices.Clone(devices)
+	if !slices.ContainsFunc(devices, (*Device).InUse) {
+		return
+	}
+	end, open := holders.End(), slices.Clone(devices)
 	for range examineTries {
 		f := ns.Examine(open, end)
 		open = slices.DeleteFunc(open, func(d *Device) bool {
