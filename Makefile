@@ -62,6 +62,7 @@ FORMAT   =
 include $(FORMAT:%=packaging/formats/%.mk)
 
 GO      = go
+PROGRAM = tunadm
 TAGS    = urfave_cli_no_docs
 # A source archive has the file VERSION. Without it and git, the program prints the version of its Go module.
 VERSION = $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null)
@@ -70,7 +71,7 @@ VERSION = $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirt
 # dynamic loader.
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '-s -w -X main.version=$(VERSION)'
 build:
-	$(BUILD) -o tunadm .
+	$(BUILD) -o $(PROGRAM) .
 
 cni:
 	$(BUILD) -o tunadm-cni ./cni

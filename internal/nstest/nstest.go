@@ -191,6 +191,23 @@ func Run(t testing.TB, command string, args ...string) string {
 	return string(out)
 }
 
+// Allocates checks that one run of f allocates at most this many times. The bound is the figure of the day on which it
+// was written. The least of three measurements counts: goroutines of other tests may allocate meanwhile.
+func Allocates(t testing.TB, what string, most float64, f func()) {
+	t.Helper()
+	const runs = 20
+	got := testing.AllocsPerRun(runs, f)
+	for range 2 {
+		if got > most {
+			got = min(got, testing.AllocsPerRun(runs, f))
+		}
+	}
+	if got > most {
+		t.Errorf("%s: %v allocations, and the bound is %v: avoid the new ones, or write the new bound into this test, "+
+			"and the reason into the commit message", what, got, most)
+	}
+}
+
 // Accounts replaces /etc/passwd and /etc/group, which the test must have entered its own mount namespace for: the users
 // are root, kim (70) and ken (80).
 func Accounts(t *testing.T) {
