@@ -4,7 +4,7 @@
 # make cni-test   hold the plugin to the official tap plugin and its tests, cnitool and IPAM plugins; kill it at some
 #                 system calls (as root; downloads their modules the first time)
 # make lint       format, vet, staticcheck, shellcheck, pycodestyle, pyflakes, mandoc, govulncheck
-# make bench      compare with other tools, and write bench/README.md
+# make bench      compare with other tools, and write bench/README.md (as root, on a quiet machine)
 # make faults     inject a failure and a kill at each system call, and races: an hour, as root (faults/README.md)
 # make situations build hosts on which a device does not work, and hold doctor to them (testing/situations/README.md)
 # make boot       boot a Debian root in a container, and test the units there (as root)
@@ -124,7 +124,7 @@ lint:
 	  packaging/debian/tests/smoke ansible/tests/boot/test ansible/tests/boot/*.bash \
 	  ansible/tests/run ansible/tests/inside ansible/tests/fleet/measure \
 	  testing/prepare testing/fresh testing/imports testing/situations/prelude.bash cni/testing/selinux \
-	  bench/run bench/packets .ci/run completions/tunadm.bash \
+	  bench/*.bash bench/compare bench/run bench/packets .ci/run completions/tunadm.bash \
 	  init/test init/testing/*.bash init/ifupdown init/tunadm.lsb init/tunadm.openrc kernels/test kernels/testing/*
 	zsh -n completions/_tunadm
 	fish -n completions/tunadm.fish
@@ -147,10 +147,13 @@ packages:
 releases:
 	TUNADM_TEST_ARCHS='$(ARCHS)' packaging/test
 
+# $(call section,TITLE) prints this section of bench/README.md.
+section = awk '/^\#\# / { on = index($$0, "\#\# $(1)") == 1 } on' bench/README.md
+
 bench: build
-	bench/run ./tunadm > bench/README.md.new
+	BENCH_JSON='$(CURDIR)/bench/README.json' bench/run ./tunadm > bench/README.md.new
 	bench/packets ./tunadm >> bench/README.md.new
-	sed -n '/^## A hundred hosts/{s/^/\n/;:a;p;n;ba}' bench/README.md >> bench/README.md.new
+	{ echo; $(call section,A hundred hosts); } >> bench/README.md.new
 	mv bench/README.md.new bench/README.md
 	cat bench/README.md
 

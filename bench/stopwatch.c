@@ -1,5 +1,5 @@
 /*
- * stopwatch - the measuring tools of bench/run
+ * stopwatch - the measuring tools of the benchmarks
  *
  *   stopwatch time < COMMANDS
  *   stopwatch hold N [DEVICE]
@@ -7,8 +7,10 @@
  * time   runs the commands on its standard input, one a line, one after the
  *        other: words apart by blanks, the program by its full path, no shell,
  *        the output thrown away. It prints the microseconds from the start of
- *        the first to the end of the last, and the largest peak memory of any
- *        of them in KiB. It stops with status 1 at the first that fails.
+ *        the first to the end of the last, the largest peak memory of any of
+ *        them in KiB, and the microseconds of processor time of all of them in
+ *        user and in kernel mode. It stops with status 1 at the first that
+ *        fails.
  * hold   opens /dev/null N times, attaches to the tun DEVICE if one is named,
  *        prints "ready", and keeps all that until it is killed, or its parent.
  *
@@ -35,10 +37,19 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 
-enum { WORDS_MAX = 16384 };
+enum { WORDS_MAX = 65536 };
 
-/* Runs one command to its end and gives its peak memory in KiB. */
-static long run(char *line, const posix_spawn_file_actions_t *silence)
+struct price {
+	long kib, user, system;
+};
+
+static long microseconds(struct timeval t)
+{
+	return t.tv_sec * 1000000 + t.tv_usec;
+}
+
+/* Runs one command to its end and adds what it took. */
+static void run(char *line, const posix_spawn_file_actions_t *silence, struct price *all)
 {
 	static char *words[WORDS_MAX + 1];
 	struct rusage used;
@@ -52,7 +63,7 @@ static long run(char *line, const posix_spawn_file_actions_t *silence)
 	}
 	words[n] = NULL;
 	if (n == 0)
-		return 0;
+		return;
 	errno = posix_spawn(&pid, words[0], silence, NULL, words, environ);
 	if (errno || wait4(pid, &status, 0, &used) != pid)
 		err(1, "%s", words[0]);
@@ -60,7 +71,10 @@ static long run(char *line, const posix_spawn_file_actions_t *silence)
 		errx(1, "%s: killed by signal %d", words[0], WTERMSIG(status));
 	if (status)
 		errx(1, "%s %s ...: exit status %d", words[0], n > 1 ? words[1] : "", WEXITSTATUS(status));
-	return used.ru_maxrss;
+	if (used.ru_maxrss > all->kib)
+		all->kib = used.ru_maxrss;
+	all->user += microseconds(used.ru_utime);
+	all->system += microseconds(used.ru_stime);
 }
 
 static void measure(void)
@@ -69,7 +83,7 @@ static void measure(void)
 	struct timespec begin, end;
 	char *line = NULL;
 	size_t size = 0;
-	long peak = 0;
+	struct price all = {0};
 
 	errno = posix_spawn_file_actions_init(&silence);
 	if (!errno)
@@ -79,14 +93,11 @@ static void measure(void)
 	if (errno)
 		err(1, "/dev/null");
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	while (getline(&line, &size, stdin) > 0) {
-		long kib = run(line, &silence);
-
-		if (kib > peak)
-			peak = kib;
-	}
+	while (getline(&line, &size, stdin) > 0)
+		run(line, &silence, &all);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	printf("%ld %ld\n", (end.tv_sec - begin.tv_sec) * 1000000 + (end.tv_nsec - begin.tv_nsec) / 1000, peak);
+	printf("%ld %ld %ld %ld\n", (end.tv_sec - begin.tv_sec) * 1000000 + (end.tv_nsec - begin.tv_nsec) / 1000,
+	       all.kib, all.user, all.system);
 }
 
 static void attach(const char *device)
