@@ -5,6 +5,7 @@
 #                 system calls (as root; downloads their modules the first time)
 # make lint       format, vet, staticcheck, shellcheck, pycodestyle, pyflakes, mandoc, govulncheck
 # make bench      compare with other tools, and write bench/README.md (as root, on a quiet machine)
+# make curve      measure how the cost grows with the number of devices and routes, and write it there: half an hour
 # make faults     inject a failure and a kill at each system call, and races: an hour, as root (faults/README.md)
 # make situations build hosts on which a device does not work, and hold doctor to them (testing/situations/README.md)
 # make boot       boot a Debian root in a container, and test the units there (as root)
@@ -124,7 +125,7 @@ lint:
 	  packaging/debian/tests/smoke ansible/tests/boot/test ansible/tests/boot/*.bash \
 	  ansible/tests/run ansible/tests/inside ansible/tests/fleet/measure \
 	  testing/prepare testing/fresh testing/imports testing/situations/prelude.bash cni/testing/selinux \
-	  bench/*.bash bench/compare bench/run bench/packets .ci/run completions/tunadm.bash \
+	  bench/*.bash bench/compare bench/curve bench/run bench/packets .ci/run completions/tunadm.bash \
 	  init/test init/testing/*.bash init/ifupdown init/tunadm.lsb init/tunadm.openrc kernels/test kernels/testing/*
 	zsh -n completions/_tunadm
 	fish -n completions/tunadm.fish
@@ -153,9 +154,17 @@ section = awk '/^\#\# / { on = index($$0, "\#\# $(1)") == 1 } on' bench/README.m
 bench: build
 	BENCH_JSON='$(CURDIR)/bench/README.json' bench/run ./tunadm > bench/README.md.new
 	bench/packets ./tunadm >> bench/README.md.new
-	{ echo; $(call section,A hundred hosts); } >> bench/README.md.new
+	{ echo; $(call section,How the cost grows); $(call section,A hundred hosts); } >> bench/README.md.new
 	mv bench/README.md.new bench/README.md
 	cat bench/README.md
+
+curve: build
+	awk '/^## (How the cost grows|A hundred hosts)/ { exit } { print }' bench/README.md | sed '$${/^$$/d}' \
+	  > bench/README.md.new
+	SVG='$(CURDIR)/bench/curve.svg' BENCH_JSON='$(CURDIR)/bench/curve.json' bench/curve ./tunadm \
+	  >> bench/README.md.new
+	{ echo; $(call section,A hundred hosts); } >> bench/README.md.new
+	mv bench/README.md.new bench/README.md
 
 boot: build
 	init/test ./tunadm
@@ -272,7 +281,7 @@ uninstall:
 clean:
 	rm -f tunadm tunadm-cni bench/README.md.new
 
-.PHONY: build cni cni-test check race archs fresh lint dist packages releases bench boot boots imports \
+.PHONY: build cni cni-test check race archs fresh lint dist packages releases bench curve boot boots imports \
   collection ansible-test ansible-fleet \
   faults situations kernels install install-program install-completions install-docs \
   install-systemd install-openrc install-sysv install-ifupdown install-cni install-tunctl uninstall clean
