@@ -127,18 +127,3 @@ func sign(message []byte, kind byte, pseudo uint32) {
 	message[0], message[2], message[3] = kind, 0, 0
 	binary.BigEndian.PutUint16(message[2:], checksum(pseudo, message))
 }
-
-// checksum returns the Internet checksum of a sum and of bytes. It is 0 for bytes that contain their checksum.
-func checksum(sum uint32, b []byte) uint16 {
-	wide := uint64(sum)
-	for ; len(b) > 1; b = b[2:] {
-		wide += uint64(b[0])<<8 | uint64(b[1])
-	}
-	if len(b) == 1 {
-		wide += uint64(b[0]) << 8
-	}
-	for wide > 0xffff {
-		wide = wide>>16 + wide&0xffff
-	}
-	return ^uint16(wide)
-}
