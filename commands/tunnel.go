@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/attach"
+	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/packet"
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -89,13 +90,13 @@ func (o *tunnelOptions) run(names []string) error {
 	thread := openOnThread(o.netns)
 	var attached []*attach.Attached
 	err := thread.do(func(ns *netcfg.Namespace) (err error) {
-		attached, err = attach.Prepare(ns, attach.Request{Device: names[0], Poll: true})
+		attached, t.Offload, err = prepareTunnel(ns, names[0], !o.udp)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	t.Device = attached[0].Name
+	t.Device, t.Tap = attached[0].Name, attached[0].Mode == link.TAP
 	if err := t.Open(ctx); err != nil {
 		return err
 	}
@@ -115,6 +116,21 @@ func (o *tunnelOptions) run(names []string) error {
 		err = t.Run(ctx)
 	}
 	return errors.Join(err, thread.do(func(ns *netcfg.Namespace) error { return attach.Detach(ns, attached) }))
+}
+
+// prepareTunnel prepares to attach to a device, and reports whether with offload. It ignores the wish for it if the
+// packets are long anyway, or if the device is multi-queue: its queues all have virtio headers or none has, and other
+// programs may expect none.
+func prepareTunnel(ns *netcfg.Namespace, name string, offload bool) ([]*attach.Attached, bool, error) {
+	if offload {
+		whole := attach.Request{Device: name, Poll: true, VnetHdr: true, Offload: true}
+		attached, err := attach.Prepare(ns, whole)
+		if err != nil || !attached[0].MultiQueue && attached[0].MTU <= packet.OffloadMTU {
+			return attached, true, err
+		}
+	}
+	attached, err := attach.Prepare(ns, attach.Request{Device: name, Poll: true})
+	return attached, false, err
 }
 
 // A namespaceThread works in a network namespace on a separate thread, so that the sockets of other threads stay in the

@@ -21,7 +21,9 @@ import (
 // first, then Run.
 type Tunnel struct {
 	Device  string
-	Queue   *os.File     // of the device, without any header, attached with Poll; the tunnel closes it
+	Queue   *os.File     // of the device, attached with Poll; the tunnel closes it
+	Offload bool         // the queue was attached with VnetHdr and Offload; false: it has no header
+	Tap     bool         // the packets are Ethernet frames
 	Address string       // "host:port": where to connect, or where to listen
 	Listen  bool         // wait for the other host, instead of calling it
 	UDP     bool         // a packet a datagram, instead of a stream
@@ -180,6 +182,9 @@ func (t *Tunnel) deliver(packet []byte) (taken bool) {
 	}
 	return false
 }
+
+// merger returns a merger for the packets of a peer.
+func (t *Tunnel) merger() *merger { return &merger{write: t.deliver, plain: !t.Offload, tap: t.Tap} }
 
 // root returns an error without the operation and the addresses, which the caller knows.
 func root(err error) error {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 )
 
 // A frame on a stream is a packet as simpletun sends it: two bytes of length, in network order, and then the packet.
@@ -13,7 +14,8 @@ const (
 	frameRoom = frameHead + frameMax
 	// Bytes of a reader's buffer: a packet in it is written to the device where it lies.
 	streamRoom = 2 * (frameRoom + 1)
-	batchRoom  = frameRoom + 32<<10 // bytes of a writer's buffer: 32 KiB or one packet; a larger one is no faster
+	batchFull  = 32 << 10              // bytes after which a writer takes no further packet; more are no faster
+	batchRoom  = frameRoom + batchFull // bytes of a writer's buffer
 )
 
 var (
@@ -21,7 +23,8 @@ var (
 	errCutFrame   = errors.New("the stream ended within a packet")
 )
 
-// A frameReader reads packets from a stream.
+// A frameReader reads packets from a stream. The bytes before a packet may be overwritten, and offloadRoom bytes are
+// before the first.
 type frameReader struct {
 	r          io.Reader
 	buffer     []byte
@@ -30,7 +33,7 @@ type frameReader struct {
 
 // newFrameReader returns a frameReader of r.
 func newFrameReader(r io.Reader) *frameReader {
-	return &frameReader{r: r, buffer: make([]byte, streamRoom)}
+	return &frameReader{r: r, buffer: make([]byte, offloadRoom+streamRoom)}
 }
 
 // Next returns a packet of which all bytes have been read, or nil: then call fill, which overwrites earlier packets.
@@ -56,7 +59,7 @@ func (f *frameReader) begun() bool { return f.start < f.end }
 // fill reads once, all bytes that wait. The error at the end of the stream is io.EOF only between two packets.
 func (f *frameReader) fill() error {
 	if len(f.buffer)-f.start < frameRoom || f.start == f.end {
-		f.start, f.end = 0, copy(f.buffer, f.buffer[f.start:f.end])
+		f.start, f.end = offloadRoom, offloadRoom+copy(f.buffer[offloadRoom:], f.buffer[f.start:f.end])
 	}
 	n, err := f.r.Read(f.buffer[f.end:])
 	f.end += n
@@ -77,6 +80,21 @@ type frameWriter struct {
 
 // newFrameWriter returns an empty frameWriter.
 func newFrameWriter() *frameWriter { return &frameWriter{buffer: make([]byte, batchRoom)} }
+
+// full reports whether the packets should be written before another one is read.
+func (f *frameWriter) full() bool { return f.n >= batchFull }
+
+// next returns the room for a packet of n bytes, which the caller fills.
+func (f *frameWriter) next(n int) []byte {
+	end := f.n + frameHead + n
+	if end > len(f.buffer) { // small packets need more room than the segment that they were
+		f.buffer = slices.Grow(f.buffer, end-len(f.buffer))
+		f.buffer = f.buffer[:cap(f.buffer)]
+	}
+	room := f.buffer[f.n+frameHead : end]
+	f.took(n)
+	return room
+}
 
 // room returns the room for the next packet, of any length, or nil: then call Flush first. It is a byte longer than the
 // longest frame, so that a longer packet shows.

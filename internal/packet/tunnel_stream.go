@@ -162,7 +162,11 @@ func (s *stream) converse(ctx context.Context, p *peer) error {
 // send carries the device's packets to the peer of the moment, until the queue is closed.
 func (s *stream) send() {
 	frames := newFrameWriter()
-	g, err := newGatherer(s.Queue, frames)
+	var into gathered = frames
+	if s.Offload {
+		into = newSplitter(frames, true, s.Tap)
+	}
+	g, err := newGatherer(s.Queue, into)
 	for err == nil {
 		if err = g.gather(); err != nil {
 			break
@@ -186,21 +190,24 @@ func (s *stream) send() {
 // receive carries the peer's packets to the device. The time for a packet runs from its first byte to its last.
 func (s *stream) receive(ctx context.Context, p *peer) error {
 	frames, limited := newFrameReader(p.conn), false
+	m := s.merger()
 	for {
 		packet, err := frames.Next()
-		switch {
-		case err != nil:
-			return err
-		case packet != nil:
+		if packet != nil {
 			p.heard.Store(true)
 			if limited {
 				limited = false
 				_ = p.conn.SetReadDeadline(time.Time{})
 			}
-			if !s.deliver(packet) && ctx.Err() != nil {
-				return os.ErrClosed
-			}
+			m.add(frames.buffer, frames.start-len(packet), frames.start)
 			continue
+		}
+		m.flush()
+		switch {
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return os.ErrClosed
 		case frames.begun() && !limited:
 			limited = true
 			_ = p.conn.SetReadDeadline(time.Now().Add(s.limits.frame))

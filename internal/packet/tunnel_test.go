@@ -28,6 +28,12 @@ var patience = nstest.Patience(10 * time.Second)
 // device makes a tun that is up, and attaches to it.
 func device(t *testing.T, name string) *os.File {
 	t.Helper()
+	return attachedDevice(t, name, false)
+}
+
+// attachedDevice is a device with or without virtio headers and offload.
+func attachedDevice(t *testing.T, name string, offload bool) *os.File {
+	t.Helper()
 	nstest.Run(t, "ip", "link", "set", "lo", "up")
 	nstest.NeedDriver(t)
 	nstest.Run(t, "ip", "tuntap", "add", name, "mode", "tun")
@@ -38,7 +44,7 @@ func device(t *testing.T, name string) *os.File {
 		t.Fatal(err)
 	}
 	defer ns.Close()
-	attached, err := attach.Prepare(ns, attach.Request{Device: name, Poll: true})
+	attached, err := attach.Prepare(ns, attach.Request{Device: name, Poll: true, VnetHdr: offload, Offload: offload})
 	if err == nil {
 		err = attach.Attach(ns, attached, nil)
 	}
@@ -293,14 +299,17 @@ func TestNothingLeaks(t *testing.T) {
 // that is deleted ends both directions at once.
 func TestPeers(t *testing.T) {
 	for i, c := range []struct {
-		address string
-		udp     bool
-	}{{"127.0.0.1:5003", false}, {"[::1]:5003", false}, {"127.0.0.1:5004", true}, {"[::1]:5004", true}} {
+		address      string
+		udp, offload bool
+	}{
+		{"127.0.0.1:5003", false, false}, {"[::1]:5003", false, false}, {"127.0.0.1:5003", false, true},
+		{"127.0.0.1:5004", true, false}, {"[::1]:5004", true, false},
+	} {
 		name := "tun3" + string(rune('a'+i))
-		queue := device(t, name)
+		queue := attachedDevice(t, name, c.offload)
 		address := netip.MustParseAddrPort(c.address).Addr()
 		listener := start(t, &Tunnel{Device: name, Queue: queue, Address: c.address, Listen: true, UDP: c.udp,
-			Peer: netip.AddrPortFrom(address, 0)})
+			Peer: netip.AddrPortFrom(address, 0), Offload: c.offload})
 		listener.until(t, 1, "listening")
 		network := "tcp"
 		if c.udp {
