@@ -43,6 +43,7 @@ func programs() map[string]func(args []string) int {
 		"drain":     drain,
 		"carry":     carry,
 		"chatter":   chatter,
+		"lossy":     lossy,
 		"relay":     relay,
 		"socket":    socket,
 		"start":     start,

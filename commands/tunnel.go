@@ -90,7 +90,7 @@ func (o *tunnelOptions) run(names []string) error {
 	thread := openOnThread(o.netns)
 	var attached []*attach.Attached
 	err := thread.do(func(ns *netcfg.Namespace) (err error) {
-		attached, t.Offload, err = prepareTunnel(ns, names[0], !o.udp)
+		attached, t.Offload, err = prepareTunnel(ns, names[0])
 		return err
 	})
 	if err != nil {
@@ -118,18 +118,16 @@ func (o *tunnelOptions) run(names []string) error {
 	return errors.Join(err, thread.do(func(ns *netcfg.Namespace) error { return attach.Detach(ns, attached) }))
 }
 
-// prepareTunnel prepares to attach to a device, and reports whether with offload. It ignores the wish for it if the
-// packets are long anyway, or if the device is multi-queue: its queues all have virtio headers or none has, and other
-// programs may expect none.
-func prepareTunnel(ns *netcfg.Namespace, name string, offload bool) ([]*attach.Attached, bool, error) {
-	if offload {
-		whole := attach.Request{Device: name, Poll: true, VnetHdr: true, Offload: true}
-		attached, err := attach.Prepare(ns, whole)
-		if err != nil || !attached[0].MultiQueue && attached[0].MTU <= packet.OffloadMTU {
-			return attached, true, err
-		}
+// prepareTunnel prepares to attach to a device, and reports whether with offload. It does so without if the packets are
+// long anyway, or if the device is multi-queue: its queues all have virtio headers or none has, and other programs may
+// expect none.
+func prepareTunnel(ns *netcfg.Namespace, name string) (attached []*attach.Attached, offload bool, err error) {
+	whole := attach.Request{Device: name, Poll: true, VnetHdr: true, Offload: true}
+	attached, err = attach.Prepare(ns, whole)
+	if err != nil || !attached[0].MultiQueue && attached[0].MTU <= packet.OffloadMTU {
+		return attached, true, err
 	}
-	attached, err := attach.Prepare(ns, attach.Request{Device: name, Poll: true})
+	attached, err = attach.Prepare(ns, attach.Request{Device: name, Poll: true})
 	return attached, false, err
 }
 

@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -65,6 +66,7 @@ func (t *Tunnel) carryDatagrams(ctx context.Context, conn *net.UDPConn) {
 		d.peer.Store(&datagramPeer{address: t.Peer, named: true})
 	}
 	_ = conn.SetReadBuffer(datagramBuffer)
+	receiveTogether(conn)
 	var all sync.WaitGroup
 	all.Go(d.send)
 	defer all.Wait()
@@ -76,26 +78,14 @@ func (t *Tunnel) carryDatagrams(ctx context.Context, conn *net.UDPConn) {
 
 // send carries the device's packets to the peer. Packets that cannot be sent are dropped.
 func (d *datagrams) send() {
-	packet := make([]byte, frameMax)
-	for {
-		n, err := d.Queue.Read(packet)
-		if err != nil {
-			d.fail(d.queueError(err))
-			return
-		}
-		if d.Listen {
-			if to := d.peer.Load(); to != nil && d.mayHave(to, n) {
-				_, err = d.conn.WriteToUDPAddrPort(packet[:n], to.address)
-			}
-		} else {
-			_, err = d.conn.Write(packet[:n])
-		}
-		if errors.Is(err, syscall.EMSGSIZE) {
-			d.once[tooLongForUDP].Do(func() {
-				d.Trouble("packets that are too long for a datagram are dropped: set a smaller MTU, or use TCP")
-			})
+	w := newDatagramWriter(d)
+	g, err := newGatherer(d.Queue, newSplitter(w, d.Offload, d.Tap))
+	for err == nil {
+		if err = g.gather(); err == nil {
+			w.flush()
 		}
 	}
+	d.fail(d.queueError(err))
 }
 
 // mayHave reports whether a packet may be sent to a peer. A peer that is not named gets no more bytes than it sent.
@@ -113,9 +103,9 @@ func (d *datagrams) mayHave(p *datagramPeer, n int) bool {
 
 // receive carries the peer's packets to the device.
 func (d *datagrams) receive(ctx context.Context) {
-	packet := make([]byte, frameMax+1)
+	buffer, control, m := make([]byte, offloadRoom+frameMax+1), make([]byte, controlRoom), d.merger()
 	for ctx.Err() == nil {
-		n, from, err := d.conn.ReadFromUDPAddrPort(packet)
+		n, c, _, from, err := d.conn.ReadMsgUDPAddrPort(buffer[offloadRoom:], control)
 		switch {
 		case errors.Is(err, syscall.ECONNREFUSED): // no program listens there
 			continue
@@ -124,8 +114,10 @@ func (d *datagrams) receive(ctx context.Context) {
 			continue
 		case n == 0:
 			continue
-		case !d.Listen:
-			d.deliver(packet[:n])
+		}
+		size := cmp.Or(sizeOfEach(control[:c]), n)
+		if !d.Listen {
+			m.addEach(buffer, n, size)
 			continue
 		}
 		now := time.Now()
@@ -134,11 +126,11 @@ func (d *datagrams) receive(ctx context.Context) {
 			d.Log(from.String() + ": ignored, since " + why)
 			continue
 		}
-		if !d.deliver(packet[:n]) {
+		if !m.addEach(buffer, n, size) {
 			continue
 		}
 		p.heard = now
-		p.room.Add(int64(n) + ipUDP(from.Addr()))
+		p.room.Add(int64(n) + int64((n+size-1)/size)*ipUDP(from.Addr()))
 		if d.peer.Swap(p) != p {
 			d.Log(from.String() + ": the peer is there now")
 		}

@@ -303,7 +303,7 @@ func TestPeers(t *testing.T) {
 		udp, offload bool
 	}{
 		{"127.0.0.1:5003", false, false}, {"[::1]:5003", false, false}, {"127.0.0.1:5003", false, true},
-		{"127.0.0.1:5004", true, false}, {"[::1]:5004", true, false},
+		{"127.0.0.1:5004", true, false}, {"[::1]:5004", true, false}, {"[::1]:5004", true, true},
 	} {
 		name := "tun3" + string(rune('a'+i))
 		queue := attachedDevice(t, name, c.offload)
@@ -317,8 +317,10 @@ func TestPeers(t *testing.T) {
 		}
 		conn := dial(t, network, c.address)
 		if c.udp {
-			_, _ = conn.Write(nil) // which is ignored
-			_, _ = conn.Write([]byte{1, 2})
+			_, _ = conn.Write(nil)               // which is ignored
+			other := dial(t, network, c.address) // which sends no packet and is not taken as the peer
+			defer other.Close()
+			_, _ = other.Write([]byte{1, 2})
 			listener.until(t, 1, "does not accept")
 			_, _ = conn.Write(packet4)
 			listener.until(t, 1, "the peer is there now")
