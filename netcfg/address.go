@@ -2,6 +2,7 @@ package netcfg
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/tunadm/tunadm/internal/link"
 )
@@ -66,27 +67,62 @@ func (a Address) network() (to netip.Prefix, derives bool) {
 }
 
 // An addressSet holds addresses by what identifies them. A file may declare tens of thousands of addresses and routes
-// of one device, so the engine looks them up in maps.
-type addressSet map[link.Address]Address
+// of one device, so the engine looks them up in maps. Most devices have one address, for which a map costs much memory.
+type addressSet struct {
+	list []Address
+	at   map[link.Address]int // the positions in list; nil: the list is short
+}
 
-func setOfAddresses(list []Address) addressSet {
-	s := make(addressSet, len(list))
-	for _, a := range list {
-		s.add(a)
-	}
+// setOfAddresses returns a set of the addresses. They must not change while the set is in use.
+func setOfAddresses(list []Address) *addressSet {
+	s := &addressSet{list: slices.Clip(list)}
+	s.index(0)
 	return s
 }
 
-func (s addressSet) add(a Address) { s[a.Bare()] = a }
+// index adds the addresses from a position on to the map, if the list is not short.
+func (s *addressSet) index(from int) {
+	const short = 8
+	if len(s.list) <= short {
+		return
+	}
+	if s.at == nil {
+		s.at, from = make(map[link.Address]int, len(s.list)), 0
+	}
+	for i := from; i < len(s.list); i++ {
+		s.at[s.list[i].Bare()] = i
+	}
+}
+
+func (s *addressSet) add(a Address) {
+	s.list = append(s.list, a)
+	s.index(len(s.list) - 1)
+}
+
+// find returns the address of the set that the kernel takes for the same one, but for the broadcast address, or nil.
+func (s *addressSet) find(a *Address) *Address {
+	if s.at != nil {
+		if i, there := s.at[a.Bare()]; there {
+			return &s.list[i]
+		}
+		return nil
+	}
+	for i := len(s.list) - 1; i >= 0; i-- {
+		if o := &s.list[i]; o.Local == a.Local && o.Bare() == a.Bare() {
+			return o
+		}
+	}
+	return nil
+}
 
 // has reports whether the set contains an address that is the same as a.
-func (s addressSet) has(a Address) bool {
-	o, there := s[a.Bare()]
-	return there && o.same(a)
+func (s *addressSet) has(a Address) bool {
+	o := s.find(&a)
+	return o != nil && o.same(a)
 }
 
 // hasOther reports whether the set contains the address with another broadcast address. The kernel can have only one.
-func (s addressSet) hasOther(a Address) bool {
-	_, there := s[a.Bare()]
-	return there && !s.has(a)
+func (s *addressSet) hasOther(a Address) bool {
+	o := s.find(&a)
+	return o != nil && !o.same(a)
 }

@@ -128,6 +128,9 @@ func (p *planner) derives(a Address, r Route) bool {
 
 // addressInTheWay returns an address that is asked for, and an address that stays on the device and excludes it.
 func (p *planner) addressInTheWay() (asked Address, other *Address) {
+	if len(p.origin().Addresses)*len(p.want.addresses()) == 0 {
+		return asked, nil
+	}
 	exactly, goes := setOfAddresses(p.want.addresses()), setOfAddresses(p.want.RemoveAddresses)
 	staying := map[netip.Addr][]Address{}
 	for _, a := range p.origin().Addresses {
@@ -195,6 +198,8 @@ func yield(jobs []*job) {
 				s.phase = phaseClear
 			}
 		}
-		j.steps = append(early, j.steps...)
+		if len(early) > 0 {
+			j.steps = append(early, j.steps...)
+		}
 	}
 }

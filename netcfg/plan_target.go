@@ -31,7 +31,7 @@ func (p *planner) targetAddresses() []Address {
 	w := p.want
 	var target []Address
 	was := map[link.Address]Address{} // an address that comes back has the flags and the lifetimes that it had
-	exactly, goes, there := setOfAddresses(w.addresses()), setOfAddresses(w.RemoveAddresses), addressSet{}
+	exactly, goes, there := setOfAddresses(w.addresses()), setOfAddresses(w.RemoveAddresses), &addressSet{}
 	for _, a := range p.origin().Addresses {
 		lost := a.Local.Is6() && (p.goesDown() || p.withoutIPv6)
 		if w.undo || !lost && stays(a, w.Addresses == nil, exactly, goes) {
@@ -87,10 +87,16 @@ func (p *planner) addresses() {
 	for _, a := range remove {
 		p.step(phaseReplace, Step{Kind: StepRemoveAddress, address: a})
 	}
+	if len(remove) == 0 {
+		for _, a := range add {
+			p.step(phaseAdd, Step{Kind: StepAddAddress, address: a})
+		}
+		return
+	}
 	early, late := add[:0:0], add[:0:0]
 	for _, a := range add {
 		// the kernel adds an IPv6 address before the others of its scope
-		inOrder := p.want.undo && a.Local.Is6() && len(remove) > 0
+		inOrder := p.want.undo && a.Local.Is6()
 		if inOrder || slices.ContainsFunc(remove, a.displaces) {
 			late = append(late, a)
 		} else {
@@ -172,7 +178,11 @@ func reorder(target, have, remove, add []Address) (_, _ []Address) {
 
 // targetRoutes returns the routes that must exist in the end, those that are kept first.
 func (p *planner) targetRoutes() []Route {
-	w, before, after := p.want, hosts(p.origin().Addresses), hosts(p.targetAddresses())
+	w := p.want
+	if len(p.origin().Routes)+len(w.routes()) == 0 {
+		return nil
+	}
+	before, after := hosts(p.origin().Addresses), hosts(p.targetAddresses())
 	sourceGoes := func(r Route) bool { return before[r.Source] && !after[r.Source] }
 	var target []Route
 	exactly, goes, there := setOfRoutes(w.routes()), setOfRoutes(w.RemoveRoutes), routeSet{}

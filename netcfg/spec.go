@@ -117,14 +117,14 @@ func (s *Spec) CheckNew() error {
 
 func (s *Spec) addresses() []Address {
 	if s.Addresses != nil {
-		return append(slices.Clone(*s.Addresses), s.AddAddresses...)
+		return append(slices.Clip(*s.Addresses), s.AddAddresses...)
 	}
 	return s.AddAddresses
 }
 
 func (s *Spec) routes() []Route {
 	if s.Routes != nil {
-		return append(slices.Clone(*s.Routes), s.AddRoutes...)
+		return append(slices.Clip(*s.Routes), s.AddRoutes...)
 	}
 	return s.AddRoutes
 }

@@ -8,6 +8,9 @@ import (
 
 // Of returns the cause of an error, or Unknown if it has none.
 func Of(err error) Cause {
+	if err == nil {
+		return Unknown
+	}
 	if e := new(Error); errors.As(err, &e) {
 		return e.Cause
 	}
