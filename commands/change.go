@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/words"
@@ -79,10 +78,12 @@ func (o *changeOptions) engage(
 		return nil, err
 	}
 	var errs, followers []error
-	var plan []netcfg.Step
+	var plan []*netcfg.Step
 	for i, r := range results {
 		if cause.Of(r.Err) != cause.OtherFailed {
-			plan = append(plan, r.Steps...)
+			for k := range r.Steps {
+				plan = append(plan, &r.Steps[k])
+			}
 		}
 		if r.Err == nil {
 			for _, text := range append(r.Warnings, o.bridgeMTU(ns, changes[i], r)...) {
@@ -106,9 +107,7 @@ func (o *changeOptions) engage(
 	}
 	errs = append(errs, followers...)
 	if o.planOnly() {
-		order := func(s netcfg.Step) int { return map[bool]int{true: 1}[s.Last()] }
-		slices.SortStableFunc(plan, func(a, b netcfg.Step) int { return order(a) - order(b) })
-		if err := renderPlan(o.stdout, plan, o.json); err != nil {
+		if err := renderPlan(o.stdout, lastAtEnd(plan), o.json); err != nil {
 			errs = append(errs, err)
 		}
 		if o.check && len(plan) > 0 && len(errs) == 0 {
@@ -190,14 +189,32 @@ func outcome(r netcfg.Result) (errs []error) {
 	return errs
 }
 
+// lastAtEnd moves the steps that run after all others to the end.
+func lastAtEnd(steps []*netcfg.Step) []*netcfg.Step {
+	others, last := steps[:0:0], steps[:0:0]
+	for _, s := range steps {
+		if s.Last() {
+			last = append(last, s)
+		} else {
+			others = append(others, s)
+		}
+	}
+	return append(others, last...)
+}
+
 // renderPlan prints steps as the commands of ip(8) that they are short for, or as JSON.
-func renderPlan(to io.Writer, steps []netcfg.Step, json bool) error {
+func renderPlan(to io.Writer, steps []*netcfg.Step, json bool) error {
 	if json {
-		return encode(to, toSteps(steps))
+		list := make([]jsonStep, len(steps))
+		for i, s := range steps {
+			list[i] = toStep(s)
+		}
+		return encode(to, list)
 	}
 	out := bufio.NewWriter(to)
 	for _, s := range steps {
-		fmt.Fprintln(out, s)
+		out.WriteString(s.String())
+		out.WriteByte('\n')
 	}
 	return out.Flush()
 }

@@ -119,9 +119,9 @@ func checkPrinted(t *testing.T, name, text string, out []byte) {
 	}
 }
 
-func deletion(d *netcfg.Device) []netcfg.Step {
+func deletion(d *netcfg.Device) []*netcfg.Step {
 	steps, _ := netcfg.Plan(nil, d)
-	return steps[:1]
+	return []*netcfg.Step{&steps[0]}
 }
 
 func exported(out *bytes.Buffer, print func(*exporter)) error {

@@ -21,10 +21,12 @@ type jsonStep struct {
 	Command string `json:"command"`
 }
 
+func toStep(s *netcfg.Step) jsonStep { return jsonStep{s.Device, string(s.Kind), s.String()} }
+
 func toSteps(steps []netcfg.Step) []jsonStep {
 	list := make([]jsonStep, len(steps))
-	for i, s := range steps {
-		list[i] = jsonStep{s.Device, string(s.Kind), s.String()}
+	for i := range steps {
+		list[i] = toStep(&steps[i])
 	}
 	return list
 }

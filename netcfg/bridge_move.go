@@ -79,7 +79,7 @@ func (j *job) give() {
 	var steps []Step
 	for _, r := range j.gives {
 		if j.now != nil && slices.ContainsFunc(j.now.Routes, r.same) {
-			steps = append(steps, Step{Kind: StepRemoveRoute, Device: j.now.Name, Index: j.now.Index, Route: r,
+			steps = append(steps, Step{Kind: StepRemoveRoute, Device: j.now.Name, Index: j.now.Index, Route: &r,
 				phase: phaseReplace})
 		}
 	}

@@ -26,10 +26,10 @@ func (p *planner) prefixes() {
 		})
 	}
 	for _, r := range missing(is.prefixes, was.prefixes) {
-		p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: r})
+		p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: &r})
 	}
 	for _, r := range missing(was.prefixes, is.prefixes) {
-		p.step(phaseReplace, Step{Kind: StepAddRoute, Route: r})
+		p.step(phaseReplace, Step{Kind: StepAddRoute, Route: &r})
 	}
 }
 
@@ -46,7 +46,7 @@ func (p *planner) checkRoutes() error {
 		if n == nil {
 			n = p.networks()
 		}
-		if err := p.refuseRoute(s.Route, n); err != nil && (p.have.Index == 0 || p.have.how > shallow) {
+		if err := p.refuseRoute(*s.Route, n); err != nil && (p.have.Index == 0 || p.have.how > shallow) {
 			return err
 		} else if err != nil {
 			s.doubtful = true
@@ -187,11 +187,11 @@ func yield(jobs []*job) {
 		for i := range j.steps {
 			switch s := &j.steps[i]; {
 			case j.err != nil || len(wanted) == 0 || j.kind() == Port: // a port loses its routes only to its bridge
-			case s.Kind == StepRemoveRoute && byOther(s.Route):
+			case s.Kind == StepRemoveRoute && byOther(*s.Route):
 				s.phase = phaseYield
 			case s.Kind == StepDelete && s.old.Kind == Bridge:
 				for _, r := range matching(s.old.Routes, byOther) {
-					early = append(early, Step{Kind: StepRemoveRoute, Device: s.Device, Index: s.Index, Route: r,
+					early = append(early, Step{Kind: StepRemoveRoute, Device: s.Device, Index: s.Index, Route: &r,
 						phase: phaseYield})
 				}
 			case s.Kind == StepDelete && slices.ContainsFunc(s.old.Routes, byOther):

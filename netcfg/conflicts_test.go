@@ -174,7 +174,7 @@ func asked(t *testing.T, want *Spec) string {
 			if r.Via.IsValid() != far {
 				continue
 			}
-			step := Step{Kind: StepAddRoute, Device: "tun7", Route: r}
+			step := Step{Kind: StepAddRoute, Device: "tun7", Route: &r}
 			if out, err := exec.Command("sh", "-c", step.String()).CombinedOutput(); err != nil {
 				return string(out)
 			}

@@ -75,7 +75,7 @@ func (ns *Namespace) Run(ctx context.Context, changes []Change, o Options) ([]Re
 
 func (j *job) report(dryRun bool) Result {
 	r := j.result
-	r.Name, r.Err, r.Steps, r.Created = j.Name, j.err, steps(j.done()), j.created && j.err == nil
+	r.Name, r.Err, r.Created = j.Name, j.err, j.created && j.err == nil
 	if j.before != nil {
 		r.Before = j.before.Index
 	}
@@ -83,8 +83,8 @@ func (j *job) report(dryRun bool) Result {
 		r.Index = j.now.Index
 		r.Made = j.created && r.Index == j.index
 	}
-	if dryRun {
-		r.Steps = append(r.Steps, j.steps...)
+	if r.Steps = j.steps; !dryRun {
+		r.Steps = steps(j.done())
 	}
 	return r
 }

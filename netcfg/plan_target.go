@@ -85,11 +85,11 @@ func (p *planner) addresses() {
 		slices.Reverse(remove) // secondary addresses first
 	}
 	for _, a := range remove {
-		p.step(phaseReplace, Step{Kind: StepRemoveAddress, address: a})
+		p.step(phaseReplace, Step{Kind: StepRemoveAddress, address: &a})
 	}
 	if len(remove) == 0 {
 		for _, a := range add {
-			p.step(phaseAdd, Step{Kind: StepAddAddress, address: a})
+			p.step(phaseAdd, Step{Kind: StepAddAddress, address: &a})
 		}
 		return
 	}
@@ -111,10 +111,10 @@ func (p *planner) addresses() {
 		}
 	}
 	for _, a := range early {
-		p.step(phaseAdd, Step{Kind: StepAddAddress, address: a})
+		p.step(phaseAdd, Step{Kind: StepAddAddress, address: &a})
 	}
 	for _, a := range late {
-		p.step(phaseReplace, Step{Kind: StepAddAddress, address: a})
+		p.step(phaseReplace, Step{Kind: StepAddAddress, address: &a})
 	}
 	removed := setOfAddresses(remove)
 	stay := func(a Address) bool { return a.Local.Is4() && !removed.has(a) && !along.has(a) }
@@ -210,7 +210,7 @@ func (p *planner) routes() {
 		named := !r.Foreign() && p.want.Routes != nil || goes.has(r) && (!r.Foreign() || p.want.Kind == Port)
 		changed := slices.ContainsFunc(wanted[r.way()], r.sameOrigin) // the kernel changed its source or its MTU
 		if (named || changed) && !p.in(wanted, r) {
-			p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: r})
+			p.step(phaseReplace, Step{Kind: StepRemoveRoute, Route: &r})
 		}
 	}
 	ph, drops := phaseAdd, p.drops()
@@ -224,7 +224,7 @@ func (p *planner) routes() {
 				if r.merges() || p.want.undo && p.want.Kind == Bridge && r.To.Addr().Is6() {
 					ph = phaseReplace // in one request with the removal from the port, see merges
 				}
-				p.step(ph, Step{Kind: StepAddRoute, Route: r})
+				p.step(ph, Step{Kind: StepAddRoute, Route: &r})
 			}
 		}
 	}

@@ -27,6 +27,17 @@ func route(s string) Route {
 	return r
 }
 
+// at and through return what a step holds.
+func at(s string) *Address {
+	a := address(s)
+	return &a
+}
+
+func through(s string) *Route {
+	r := route(s)
+	return &r
+}
+
 func addresses(list ...string) *[]Address {
 	as := make([]Address, len(list))
 	for i, s := range list {
@@ -211,7 +222,7 @@ func TestUndoRestoresTheOrderOfIPv4Addresses(t *testing.T) {
 			"fd00::1/64")
 	})
 	now := live(link.TUN, func(d *Device) { d.Addresses = *addresses("10.0.0.2/24", "10.1.0.1/24", "10.7.0.1/24") })
-	steps, err := Plan(before.spec([]*task{{Step: Step{Kind: StepAddAddress, address: address("10.7.0.1/24")}}}), now)
+	steps, err := Plan(before.spec([]*task{{Step: Step{Kind: StepAddAddress, address: at("10.7.0.1/24")}}}), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +232,7 @@ func TestUndoRestoresTheOrderOfIPv4Addresses(t *testing.T) {
 		case StepRemoveAddress:
 			list = slices.DeleteFunc(list, s.address.same)
 		case StepAddAddress:
-			list = append(list, s.address)
+			list = append(list, *s.address)
 		}
 	}
 	got := slices.DeleteFunc(list, func(a Address) bool { return a.Local.Is6() })

@@ -29,7 +29,7 @@ func planRules(want Rules, have []rtnl.Rule) []Step {
 		for _, r := range list {
 			found := slices.ContainsFunc(have, func(o rtnl.Rule) bool { return r.Same(o, kind == StepRemoveRule) })
 			if (r.Table == link.TableLocal) == local && found == there {
-				steps = append(steps, Step{Kind: kind, Rule: r, phase: ph})
+				steps = append(steps, Step{Kind: kind, Rule: &r, phase: ph})
 			}
 		}
 	}
@@ -46,9 +46,9 @@ func reverseOf(tried []*task) *Rules {
 	for _, s := range tried {
 		switch s.Kind {
 		case StepAddRule:
-			done.Add = append(done.Add, s.Rule)
+			done.Add = append(done.Add, *s.Rule)
 		case StepRemoveRule:
-			done.Remove = append(done.Remove, s.Rule)
+			done.Remove = append(done.Remove, *s.Rule)
 		}
 	}
 	back := done.Reverse()

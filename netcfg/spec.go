@@ -153,7 +153,7 @@ func (d *Device) spec(tried []*task) *Spec {
 			s.Link.Restore(step.link, d.link())
 		case StepAddAddress:
 			if !slices.ContainsFunc(d.Addresses, step.address.same) {
-				s.RemoveAddresses = append(s.RemoveAddresses, step.address)
+				s.RemoveAddresses = append(s.RemoveAddresses, *step.address)
 			}
 		case StepAddRoute:
 			// another program's route of another protocol or type of service may have the same way
@@ -161,7 +161,7 @@ func (d *Device) spec(tried []*task) *Spec {
 			if !slices.ContainsFunc(d.Routes, func(r Route) bool {
 				return step.Route.same(r) && (restored || !r.Foreign())
 			}) {
-				s.RemoveRoutes = append(s.RemoveRoutes, step.Route)
+				s.RemoveRoutes = append(s.RemoveRoutes, *step.Route)
 			}
 		case StepMaster:
 			s.Master = &Master{Name: d.Master, index: d.masterIndex, pvid: d.masterPVID}

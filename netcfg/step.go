@@ -19,14 +19,14 @@ type Step struct {
 	Device string // the name, which may contain a %d until the create step has run
 	Index  int    // of the device; 0: not created yet
 
-	create  *Spec     // create: mode, access, MAC and the flags of a new device
-	link    Link      // link: the properties to set in one request
-	address Address   // add-address, remove-address
-	Route   Route     // add-route, remove-route
-	Rule    rtnl.Rule // add-rule, remove-rule
-	master  *Master   // hold, master
-	vlan    rtnl.VLAN // add-vlan, remove-vlan
-	sysctl  sysctl.Setting
+	create  *Spec      // create: mode, access, MAC and the flags of a new device
+	link    Link       // link: the properties to set in one request
+	address *Address   // add-address, remove-address
+	Route   *Route     // add-route, remove-route
+	Rule    *rtnl.Rule // add-rule, remove-rule
+	master  *Master    // hold, master
+	vlan    rtnl.VLAN  // add-vlan, remove-vlan
+	sysctl  *sysctl.Setting
 	ports   []string      // delete: the ports that may leave the bridge
 	access  *users.Access // access
 	name    string        // rename: the new name

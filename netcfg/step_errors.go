@@ -123,7 +123,7 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 		(is(unix.ENETUNREACH) || is(unix.EHOSTUNREACH) || is(unix.EINVAL)):
 		e.Cause = cause.NoGateway
 	case s.Kind == StepAddRoute && is(unix.EEXIST):
-		if e.Cause, e.Detail = cause.RouteTaken, ns.routeHolder(s.Route); e.Detail == "" {
+		if e.Cause, e.Detail = cause.RouteTaken, ns.routeHolder(*s.Route); e.Detail == "" {
 			e.Detail = "the kernel has such a route for an address, or another program added one and removed it"
 		}
 	case s.Kind == StepAddRoute && is(unix.ENETDOWN):

@@ -24,7 +24,7 @@ func (p *planner) sysctls() {
 	known := p.have.Index == 0 || p.have.sysctls != nil
 	for _, s := range p.want.Sysctls {
 		if known && !slices.Contains(p.have.sysctls, s) {
-			p.step(phaseSysctl, Step{Kind: StepSysctl, sysctl: s, old: p.have})
+			p.step(phaseSysctl, Step{Kind: StepSysctl, sysctl: &s, old: p.have})
 		}
 	}
 }

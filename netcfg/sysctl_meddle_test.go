@@ -140,7 +140,7 @@ func TestASysctlOfAnotherDeviceIsNotWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	for index, want := range map[int]cause.Cause{now.Index + 1: cause.NoDevice, now.Index: cause.Unknown} {
-		step := &task{Step: Step{Kind: StepSysctl, Device: "br0", Index: index, sysctl: setting, old: now}}
+		step := &task{Step: Step{Kind: StepSysctl, Device: "br0", Index: index, sysctl: &setting, old: now}}
 		if err := ns.writeSysctls([]*task{step})[0]; cause.Of(err) != want || (err == nil) != (index == now.Index) {
 			t.Errorf("index %d: %v", index, err)
 		}

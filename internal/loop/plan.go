@@ -51,12 +51,12 @@ func (l *Loop) Plan(ctx context.Context) (steps []fmt.Stringer, err error) {
 // place returns the place of a step in a printed plan: the devices, then the routes and rules of each family. So a new
 // IPv6 address has time to settle before a command needs it as a source.
 func place(s netcfg.Step) int {
-	ipv6, n := s.Rule.IPv6, 0
+	ipv6, n := false, 0
 	switch s.Kind {
 	case netcfg.StepAddRoute:
 		ipv6, n = s.Route.To.Addr().Is6(), 1
 	case netcfg.StepAddRule, netcfg.StepRemoveRule:
-		n = 2
+		ipv6, n = s.Rule.IPv6, 2
 	}
 	if ipv6 {
 		n += 2
