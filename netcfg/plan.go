@@ -84,6 +84,10 @@ type planner struct {
 
 // step appends a step for this device to its phase.
 func (p *planner) step(ph phase, s Step) {
+	const usual = 3 // create a device, set it up, add an address
+	if p.steps == nil {
+		p.steps = make([]Step, 0, usual)
+	}
 	s.Device, s.Index, s.phase = p.have.Name, p.have.Index, ph
 	p.steps = append(p.steps, s)
 }
@@ -236,7 +240,7 @@ func (p *planner) link() {
 	} else if up != nil {
 		p.step(phaseDown, Step{Kind: StepLink, link: Link{Up: up}})
 	}
-	if len(l.Split()) > 0 {
+	if !l.Empty() {
 		p.step(phaseAdd, Step{Kind: StepLink, link: l})
 	}
 }

@@ -33,7 +33,7 @@ func (p *planner) port() {
 		have = rtnl.NewPort(p.want.Master.pvid)
 		var l Link
 		l.Settings.SetPort(&p.want.Settings)
-		if len(l.Split()) > 0 {
+		if !l.Empty() {
 			p.step(phaseMaster, Step{Kind: StepLink, link: l})
 		}
 	}

@@ -43,12 +43,13 @@ func (d *document) declare() []Declaration {
 		d.sharedMAC(r, entries)
 		all = slices.Grow(all, r.Last-r.First+1)
 		for n := r.First; n <= r.Last; n++ {
-			one := Declaration{Spec: netcfg.Spec{Name: r.Name(n)}}
+			all = append(all, Declaration{Spec: netcfg.Spec{Name: r.Name(n)}})
+			one := &all[len(all)-1]
 			if s.head == headBridge {
 				one.Spec.Kind = netcfg.Bridge
 			}
-			if d.fill(&one, s, r, n, entries) {
-				all = append(all, one)
+			if !d.fill(one, s, r, n, entries) {
+				all = all[:len(all)-1]
 			}
 		}
 	}
@@ -56,7 +57,8 @@ func (d *document) declare() []Declaration {
 }
 
 // knownKeys returns the entries whose keys are known. The others are mistakes.
-func (d *document) knownKeys(s *section) (known []entry) {
+func (d *document) knownKeys(s *section) []entry {
+	known := s.entries[:0] // each overwrites one that was looked at
 	for _, e := range s.entries {
 		switch {
 		case s.head == headBridge && keyIn(bridgeKeys(), e.key) == nil:

@@ -170,7 +170,8 @@ func (d *document) section(path []string, at int) *section {
 	}
 	s := d.sections[strings.Join(path, "\x00")]
 	if s == nil {
-		s = &section{head: path[0], device: device, at: at, keys: map[string]int{}}
+		const usual = 4
+		s = &section{head: path[0], device: device, at: at, entries: make([]entry, 0, usual), keys: map[string]int{}}
 		d.sections[strings.Join(path, "\x00")] = s
 		d.order = append(d.order, s)
 	}

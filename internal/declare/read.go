@@ -57,7 +57,9 @@ func Read(operands []string) ([]Declaration, error) {
 	declared, addresses := map[string]Place{}, map[string]Declaration{}
 	for _, path := range paths {
 		declarations, wrong := readFile(path)
-		all = slices.Grow(all, len(declarations))
+		if all == nil {
+			all = declarations[:0]
+		}
 		for _, d := range declarations {
 			if first, twice := declared[d.Spec.Name]; twice {
 				wrong = append(wrong, d.mistake("device %q is declared twice: first at %s", d.Spec.Name, first))

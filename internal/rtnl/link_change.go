@@ -2,6 +2,7 @@ package rtnl
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/link"
@@ -78,6 +79,11 @@ func (l LinkChange) Words() string {
 		each = append(each, p.words(l))
 	}
 	return strings.Join(each, " ")
+}
+
+// Empty reports whether the set has no properties.
+func (l *LinkChange) Empty() bool {
+	return !slices.ContainsFunc(linkProperties, func(p linkProperty) bool { return p.isSet(*l) })
 }
 
 // Split returns the properties of the set singly, in the order in which they must be set.
