@@ -106,19 +106,23 @@ type jsonEvent struct {
 // users.
 func encode(out io.Writer, value any) error {
 	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
+	if err := newEncoder(&text).Encode(value); err != nil {
 		return err
 	}
 	_, err := out.Write(harmless(text.Bytes()))
 	return err
 }
 
+func newEncoder(to io.Writer) *json.Encoder {
+	e := json.NewEncoder(to)
+	e.SetEscapeHTML(false)
+	return e
+}
+
 // harmless returns JSON text with invisible characters, which only strings can contain, as \u.
 func harmless(text []byte) []byte {
 	hidden := func(r rune) bool { return r != '\n' && !words.Visible(r) }
-	if bytes.IndexFunc(text, hidden) < 0 {
+	if isPrintable(text) || bytes.IndexFunc(text, hidden) < 0 {
 		return text
 	}
 	var b bytes.Buffer
@@ -134,21 +138,33 @@ func harmless(text []byte) []byte {
 	return b.Bytes()
 }
 
+// isPrintable reports whether the text has only printable ASCII and line feeds, as nearly all JSON of devices has. It
+// is much faster than a look at each character.
+func isPrintable(text []byte) bool {
+	for _, c := range text {
+		if (c < ' ' || c > '~') && c != '\n' {
+			return false
+		}
+	}
+	return true
+}
+
 // renderJSON prints the array in one line. It encodes one device after the other: thousands at once take a third more
 // time and memory.
 func renderJSON(to io.Writer, devices []*netcfg.Device) error {
 	out := bufio.NewWriter(to)
 	var one bytes.Buffer
+	encoder := newEncoder(&one)
 	out.WriteByte('[')
 	for i, d := range devices {
 		if i > 0 {
 			out.WriteByte(',')
 		}
 		one.Reset()
-		if err := encode(&one, toJSON(d)); err != nil {
+		if err := encoder.Encode(toJSON(d)); err != nil {
 			return err
 		}
-		out.Write(bytes.TrimSuffix(one.Bytes(), []byte("\n")))
+		out.Write(harmless(bytes.TrimSuffix(one.Bytes(), []byte("\n"))))
 	}
 	out.WriteString("]\n")
 	return out.Flush()
