@@ -70,8 +70,9 @@ func linkMessage() []byte {
 // TestDecodeAllocates bounds the allocations for each link, address and route of a dump.
 func TestDecodeAllocates(t *testing.T) {
 	body := func(s Step) []byte { return s.encode().Serialize()[unix.SizeofNlMsghdr:] }
-	device, anAddress := linkMessage(), body(Step{Kind: StepAddAddress, address: address("10.0.0.1/24")})
-	aRoute := body(Step{Kind: StepAddRoute, Route: route("10.1.0.0/16 via 10.0.0.2")})
+	local, via := address("10.0.0.1/24"), route("10.1.0.0/16 via 10.0.0.2")
+	device, anAddress := linkMessage(), body(Step{Kind: StepAddAddress, address: &local})
+	aRoute := body(Step{Kind: StepAddRoute, Route: &via})
 	if d := decodeLink(device); d == nil || d.Name != "tun7" || d.MTU != 1500 || d.Access.User.Number != 1000 {
 		t.Fatalf("%+v", d)
 	}
