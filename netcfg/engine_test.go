@@ -44,21 +44,6 @@ var volatile = regexp.MustCompile(`"(valid_life_time|preferred_life_time|expires
 // later.
 var settled = regexp.MustCompile(`\{[^{}]*"type":"local"[^{}]*\},?`)
 
-// settle waits until the kernel has noticed the carrier of each tun and tap that is up, up to a second later
-// (linkwatch).
-func settle(t *testing.T) {
-	t.Helper()
-	for deadline := time.Now().Add(nstest.Patience(10 * time.Second)); ; time.Sleep(10 * time.Millisecond) {
-		links := ip(t, "-o link show type tun up")
-		if strings.Count(links, "NO-CARRIER")+strings.Count(links, "LOWER_UP") == strings.Count(links, "\n") {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the kernel does not notice the carrier: %s", links)
-		}
-	}
-}
-
 // multicast matches the IPv6 route that the kernel adds with a carrier. On an older kernel, an attachment without
 // IFF_NO_CARRIER also adds it, and it stays.
 var multicast = regexp.MustCompile(`\{[^{}]*"dst":"ff00::/8"[^{}]*\},?\n?`)
@@ -80,7 +65,7 @@ func withoutCarrier(t *testing.T, ns *Namespace) bool {
 // witness returns everything that ip(8) prints about links, addresses, routes and rules.
 func witness(t *testing.T) string {
 	t.Helper()
-	settle(t)
+	nstest.Settle(t)
 	ns, err := Open("")
 	if err != nil {
 		t.Fatal(err)

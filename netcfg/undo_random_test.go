@@ -127,7 +127,7 @@ func (g *generator) try(t *testing.T, ns *Namespace) string {
 		t.Fatal(err)
 	}
 	if !quiet {
-		settle(t)
+		nstest.Settle(t)
 	}
 	before := dumps(t, ns)
 	want := g.change()
@@ -162,7 +162,7 @@ func (g *generator) try(t *testing.T, ns *Namespace) string {
 		return ""
 	}
 	if !quiet { // an attachment has turned the carrier on and off
-		settle(t)
+		nstest.Settle(t)
 	}
 	after := dumps(t, ns)
 	if r.UndoErr != nil || !slices.Equal(before, after) {

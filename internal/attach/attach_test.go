@@ -160,7 +160,7 @@ func leave(t *testing.T, name string, flags uint16, header, bits int) {
 // can read. Before Linux 6.1, this attachment would configure IPv6 itself, so state leaves the header out.
 func state(t *testing.T, ns *netcfg.Namespace, name string) string {
 	t.Helper()
-	settle(t)
+	nstest.Settle(t)
 	tentative := func() string { return nstest.Run(t, "ip", "-6", "address", "show", "dev", name, "tentative") }
 	deadline := time.Now().Add(nstest.Patience(10 * time.Second))
 	for ; tentative() != ""; time.Sleep(10 * time.Millisecond) {

@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tunadm/tunadm/internal/guard"
 	"github.com/tunadm/tunadm/internal/holders"
@@ -66,19 +65,4 @@ func addresses(t *testing.T, text string) *[]netcfg.Address {
 func ip(t *testing.T, line string) string {
 	t.Helper()
 	return nstest.Run(t, "ip", strings.Fields(line)...)
-}
-
-// settle waits until the kernel has noticed the carrier of each tun and tap that is up, up to a second later
-// (linkwatch).
-func settle(t *testing.T) {
-	t.Helper()
-	for deadline := time.Now().Add(nstest.Patience(10 * time.Second)); ; time.Sleep(10 * time.Millisecond) {
-		links := ip(t, "-o link show type tun up")
-		if strings.Count(links, "NO-CARRIER")+strings.Count(links, "LOWER_UP") == strings.Count(links, "\n") {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the kernel does not notice the carrier: %s", links)
-		}
-	}
 }

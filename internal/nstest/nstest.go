@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -222,6 +223,21 @@ func Accounts(t *testing.T) {
 		}
 		if err := unix.Mount(file, path, "", unix.MS_BIND, ""); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Settle waits until the kernel has noticed the carrier of each tun and tap that is up, up to a second later
+// (linkwatch).
+func Settle(t testing.TB) {
+	t.Helper()
+	for deadline := time.Now().Add(Patience(10 * time.Second)); ; time.Sleep(10 * time.Millisecond) {
+		links := Run(t, "ip", "-o", "link", "show", "type", "tun", "up")
+		if strings.Count(links, "NO-CARRIER")+strings.Count(links, "LOWER_UP") == strings.Count(links, "\n") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the kernel does not notice the carrier: %s", links)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // checksum returns the Internet checksum of a sum and of bytes. It is 0 for bytes that contain their checksum.
 func checksum(sum uint32, b []byte) uint16 {
-	// The sum does not depend on the byte order until its end, and 64 bits are as good as 16 (RFC 1071).
+	// The byte order matters only at the end, and a sum of 64-bit words folds to the same 16 bits (RFC 1071).
 	var wide, carry uint64
 	for ; len(b) >= 64; b = b[64:] {
 		wide, carry = bits.Add64(wide, binary.LittleEndian.Uint64(b), carry)
