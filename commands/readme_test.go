@@ -40,7 +40,7 @@ func vpnd(args []string) int {
 	f, err := nstest.Attach(args[1], unix.IFF_TUN|unix.IFF_NO_PI)
 	must(err)
 	fmt.Println("vpnd: attached to " + args[1])
-	must(unix.Pause())
+	nstest.Rest()
 	runtime.KeepAlive(f)
 	return 0
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/nstest"
 )
 
 // traces reports whether the kernel gives reasons for dropped packets, and describes its types.
@@ -75,6 +77,6 @@ func bpfDrop(args []string) int {
 		}
 	} // a program that was killed is detached some time later
 	fmt.Println("dropping")
-	must(unix.Pause())
+	nstest.Rest()
 	return 0
 }

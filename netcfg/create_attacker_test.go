@@ -20,7 +20,7 @@ import (
 // attackers are the roles under which the test binary runs as an attacker, each with the name of a device. An attacker
 // writes a byte to descriptor 1 when it is at work, and goes on until it is killed.
 var attackers = map[string]func(device string){
-	"hold":  func(device string) { attachTo(device); ready(); rest() },
+	"hold":  func(device string) { attachTo(device); ready(); nstest.Rest() },
 	"blink": blink,
 	"flood": flood,
 	"flush": func(device string) { serveSilently("flip", device) },
@@ -32,13 +32,6 @@ var attackers = map[string]func(device string){
 }
 
 func ready() { _, _ = os.Stdout.Write([]byte{'!'}) }
-
-// rest waits to be killed. An empty select would end the attacker: the runtime takes it for a deadlock.
-func rest() {
-	for {
-		_ = unix.Pause()
-	}
-}
 
 func check(err error) {
 	if err != nil {
@@ -113,7 +106,7 @@ func flood(device string) {
 		}
 	}
 	ready()
-	rest()
+	nstest.Rest()
 }
 
 // The descriptors of a child of serveSilently.
@@ -175,7 +168,7 @@ func serveSilently(child, device string) {
 	check(err)
 	check(file.Close()) // otherwise this process would wait for itself when it ends
 	friend.Store(int32(process.Pid))
-	rest()
+	nstest.Rest()
 }
 
 // answer implements as much of the protocol of include/uapi/linux/fuse.h as an open requires.

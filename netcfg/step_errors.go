@@ -66,7 +66,7 @@ func (ns *Namespace) Busy(d *Device) *cause.Error {
 	now := *d
 	for range rounds { // another program that examines descriptors holds a queue for a moment after it was closed
 		now.Holders, now.Queues = nil, max(d.Queues, 1)
-		if ns.FindHolders([]*Device{&now}); !now.InUse() || len(now.Holders) > 0 || now.sight != holders.Whole {
+		if ns.FindHolders([]*Device{&now}); !now.InUse() || len(now.Holders) > 0 || now.sight == holders.Cut {
 			break
 		}
 	}

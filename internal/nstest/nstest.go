@@ -227,6 +227,14 @@ func Accounts(t *testing.T) {
 	}
 }
 
+// Rest waits to be killed. One pause(2) would end with a signal of the Go runtime, and an empty select is a deadlock to
+// it.
+func Rest() {
+	for {
+		_ = unix.Pause()
+	}
+}
+
 // Settle waits until the kernel has noticed the carrier of each tun and tap that is up, up to a second later
 // (linkwatch).
 func Settle(t testing.TB) {
