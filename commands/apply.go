@@ -68,6 +68,9 @@ func (o *applyOptions) apply(ctx context.Context, operands []string) error {
 		if err != nil {
 			return nil, err
 		}
+		if len(declared) == 0 && len(operands) > 0 {
+			o.say("these files declare no device")
+		}
 		changes := wanted(declared, &r.namespace.Directory, o.replace)
 		if o.prune {
 			changes = append(changes, r.undeclared(declared)...)

@@ -59,7 +59,9 @@ func (p *program) complain(err error) int {
 		}
 		fmt.Fprintf(p.stderr, "tunadm: %s%s\n", p.subject(err), words.Printable(err.Error()))
 		p.pointAt(err)
-		if hint := cmp.Or(p.ownerHint(err), fix.HintOf(err).String(), p.patternHint(err), absent(err)); hint != "" {
+		hint := cmp.Or(p.ownerHint(err), p.everywhereHint(err), fix.HintOf(err).String(), p.patternHint(err),
+			absent(err))
+		if hint != "" {
 			fmt.Fprintf(p.stderr, "tunadm: hint: %s\n", words.Printable(hint))
 		}
 	}

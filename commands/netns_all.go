@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/netns"
 	"github.com/tunadm/tunadm/internal/words"
@@ -21,6 +22,14 @@ func isEverywhere(ns string) bool {
 	}
 	_, err := netns.Find(ns)
 	return errors.Is(err, os.ErrNotExist)
+}
+
+// everywhereHint returns the hint for --netns all of a verb that works in one network namespace, or "".
+func (p *program) everywhereHint(err error) string {
+	if cause.Of(err) != cause.NoNamespace || !isEverywhere(namespaceIn(p.line)) {
+		return ""
+	}
+	return "only list and metrics take all"
 }
 
 // An inside reads devices in a network namespace, whose name is called, as --netns accepts it; "": this one.

@@ -226,7 +226,7 @@ func splitEnd(s string) (host, port string, err error) {
 	if !strings.Contains(s, ":") {
 		return s, tunnelPort, nil
 	}
-	if host, port, err = net.SplitHostPort(s); err != nil {
+	if host, port, err = net.SplitHostPort(s); err != nil || strings.Contains(s, "/") {
 		return "", "", errors.New(quote(s) + " is not HOST:PORT; an IPv6 address requires brackets")
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
