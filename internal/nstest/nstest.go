@@ -235,11 +235,11 @@ func Rest() {
 	}
 }
 
-// Settle waits until the kernel has noticed the carrier of each tun and tap that is up, up to a second later
-// (linkwatch).
+// Settle waits until the kernel has noticed the carrier of each tun and tap that is up: up to a second later, and no
+// more than 100 devices of the whole machine a second (linkwatch).
 func Settle(t testing.TB) {
 	t.Helper()
-	for deadline := time.Now().Add(Patience(10 * time.Second)); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(Patience(90 * time.Second)); ; time.Sleep(10 * time.Millisecond) {
 		links := Run(t, "ip", "-o", "link", "show", "type", "tun", "up")
 		if strings.Count(links, "NO-CARRIER")+strings.Count(links, "LOWER_UP") == strings.Count(links, "\n") {
 			return
