@@ -57,6 +57,7 @@ var importers = map[string][]string{
 
 	"github.com/pelletier/go-toml/v2/unstable": {"internal/declare"},
 	"github.com/urfave/cli/v2":                 {"commands"},
+	"github.com/vishvananda/netlink":           {"internal/nstest"},
 	"github.com/vishvananda/netlink/nl": {
 		"internal/attach", "internal/doctor", "internal/evidence", "internal/firewall", "internal/rtnl",
 		"internal/trace", "netcfg"},

@@ -29,25 +29,19 @@ func hold(ts *testscript.TestScript, neg bool, args []string) {
 	*files = append(*files, f)
 	ts.Defer(func() { f.Close() })
 	ts.Setenv("HOLDER", strconv.Itoa(os.Getpid()))
-	if flags&unix.IFF_NO_CARRIER == 0 {
-		awaitRunning(ts, args[0])
-	}
+	settle(ts)
 }
 
-// awaitRunning waits until a device that is up runs: until then, the kernel drops packets to it uncounted.
-func awaitRunning(ts *testscript.TestScript, name string) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	ts.Check(err)
-	defer unix.Close(fd)
-	ifr, err := unix.NewIfreq(name)
-	ts.Check(err)
+// settle waits until the kernel has noticed the carrier of each link: until then, it drops packets uncounted.
+func settle(ts *testscript.TestScript) {
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		ts.Check(unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, ifr))
-		if flags := ifr.Uint16(); flags&unix.IFF_UP == 0 || flags&unix.IFF_RUNNING != 0 {
+		unnoticed, err := nstest.Unnoticed()
+		ts.Check(err)
+		if len(unnoticed) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("%s is up and attached, and does not run", name)
+			ts.Fatalf("the kernel does not notice the carrier of %q", unnoticed)
 		}
 	}
 }
@@ -57,6 +51,7 @@ func awaitRunning(ts *testscript.TestScript, name string) {
 func send(ts *testscript.TestScript, neg bool, args []string) {
 	packet, err := hex.DecodeString(strings.Join(args, ""))
 	ts.Check(err)
+	settle(ts)
 	files := *ts.Value(held{}).(*[]*os.File)
 	fd := int(files[len(files)-1].Fd())
 	ts.Check(unix.SetNonblock(fd, true)) // as most programs: the driver then has other ways for packets

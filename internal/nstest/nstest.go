@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -235,17 +235,33 @@ func Rest() {
 	}
 }
 
-// Settle waits until the kernel has noticed the carrier of each tun and tap that is up: up to a second later, and no
-// more than 100 devices of the whole machine a second (linkwatch).
+// Unnoticed returns the links of the network namespace whose carrier the kernel has not noticed yet. It does so up to a
+// second later, for no more than 100 links of the whole machine a second (linkwatch).
+func Unnoticed() (names []string, err error) {
+	links, err := netlink.LinkList()
+	for errors.Is(err, netlink.ErrDumpInterrupted) {
+		links, err = netlink.LinkList()
+	}
+	for _, l := range links {
+		const off, on, dormant = 0, unix.IFF_LOWER_UP | unix.IFF_RUNNING, unix.IFF_DORMANT
+		flags := l.Attrs().RawFlags
+		if carrier := flags & on; flags&unix.IFF_UP != 0 && carrier != on && carrier != off && flags&dormant == 0 {
+			names = append(names, l.Attrs().Name)
+		}
+	}
+	return names, err
+}
+
+// Settle waits until the kernel has noticed the carrier of each link.
 func Settle(t testing.TB) {
 	t.Helper()
 	for deadline := time.Now().Add(Patience(90 * time.Second)); ; time.Sleep(10 * time.Millisecond) {
-		links := Run(t, "ip", "-o", "link", "show", "type", "tun", "up")
-		if strings.Count(links, "NO-CARRIER")+strings.Count(links, "LOWER_UP") == strings.Count(links, "\n") {
+		names, err := Unnoticed()
+		if err == nil && len(names) == 0 {
 			return
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the kernel does not notice the carrier: %s", links)
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("the kernel does not notice the carrier of %q: %v", names, err)
 		}
 	}
 }
