@@ -110,7 +110,7 @@ var importers = map[string][]string{
 	module + "internal/fix":      {"cni", "commands", "internal/", "netcfg"},
 	module + "internal/flow": {"commands", "internal/doctor", "internal/evidence", "internal/firewall",
 		"internal/trace"},
-	module + "internal/guard":   {"cni", "commands", "netcfg"},
+	module + "internal/guard":   {"cni", "commands", "internal/attach", "netcfg"},
 	module + "internal/holders": {"cni", "commands", "internal/doctor", "internal/driver", "internal/watch", "netcfg"},
 	module + "internal/link":    {"cni", "commands", "internal/", "netcfg"},
 	module + "internal/loop":    {"commands"},

@@ -39,6 +39,8 @@ func programs() map[string]func(args []string) int {
 		"handed":    handed,
 		"stopped":   stopped,
 		"simpletun": simpletun,
+		"offload":   offload,
+		"plain":     plain,
 		"pour":      pour,
 		"drain":     drain,
 		"carry":     carry,

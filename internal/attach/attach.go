@@ -13,6 +13,7 @@ import (
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/driver"
+	"github.com/tunadm/tunadm/internal/guard"
 	"github.com/tunadm/tunadm/internal/poll"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
@@ -42,6 +43,7 @@ type Attached struct {
 
 	asked Request
 	tried bool // the device's flags may have changed, even if the attachment failed
+	guard *guard.Guardian
 }
 
 // Prepare checks whether all these attachments are possible. It changes nothing. Each of the joined errors is an
@@ -102,7 +104,11 @@ func attachable(ns *netcfg.Namespace, d *netcfg.Device, a Request) error {
 
 // Attach attaches to all devices or to none. The queues are closed on exec. Attach calls remember, unless it is nil,
 // after Before is complete and before it makes the last of those changes. From Linux 6.1 on, the carrier stays off
-// until Start. The error is a [*cause.Error].
+// until Start.
+//
+// The next program may not set offloads, and could not use packets without a checksum. So a guardian restores those of
+// the devices with Offload if this process is killed. If no guardian can be started, the offloads stay off. The error
+// is a [*cause.Error].
 func Attach(ns *netcfg.Namespace, all []*Attached, remember func() error) (err error) {
 	defer func() {
 		if err != nil {
@@ -126,12 +132,30 @@ func Attach(ns *netcfg.Namespace, all []*Attached, remember func() error) (err e
 			return err
 		}
 	}
+	guarded := hold(all)
 	for _, a := range all {
-		if err := a.prepare(); err != nil {
+		if err := a.prepare(guarded); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hold starts a guardian for the devices with offload, and reports whether it could. The first device keeps it.
+func hold(all []*Attached) bool {
+	var queues []guard.Queue
+	for _, a := range all {
+		if a.asked.VnetHdr && a.asked.Offload {
+			q := guard.Queue{FD: int(a.Queues[0].Fd()), Header: a.Before.Header, Offload: a.Before.Offload}
+			queues = append(queues, q)
+		}
+	}
+	if len(queues) == 0 {
+		return false
+	}
+	var err error
+	all[0].guard, err = guard.Hold(queues)
+	return err == nil
 }
 
 // addQueue attaches one queue.
@@ -157,15 +181,16 @@ func addQueue(ns *netcfg.Namespace, a *Attached) error {
 	return nil
 }
 
-// prepare sets the state that the device keeps from the previous program: the header's length and the offloads.
-func (a *Attached) prepare() error {
+// prepare sets the state that the device keeps from the previous program: the header's length and the offloads, which
+// stay off unless they are guarded.
+func (a *Attached) prepare(guarded bool) error {
 	fd := int(a.Queues[0].Fd())
 	if a.asked.VnetHdr && a.Before.Header != driver.HeaderUsual {
 		if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, driver.HeaderUsual); err != nil {
 			return &cause.Error{Device: a.Name, What: "length of the virtio header", Err: err}
 		}
 	}
-	if a.asked.VnetHdr && a.asked.Offload {
+	if a.asked.VnetHdr && a.asked.Offload && guarded {
 		if unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, driver.OffloadTCP|driver.OffloadUDP) == nil {
 			return nil
 		}
@@ -192,18 +217,31 @@ func Start(all []*Attached) error {
 }
 
 // Detach closes the queues and restores the state that the attachment changed. The error is a [*cause.Error].
-func Detach(ns *netcfg.Namespace, all []*Attached) (err error) {
+func Detach(ns *netcfg.Namespace, all []*Attached) error {
+	err := Close(all)
 	for _, a := range all {
-		if !a.tried {
-			continue
+		if a.tried {
+			a.tried = false
+			err = errors.Join(err, PutBack(ns, a.Before))
 		}
+	}
+	return err
+}
+
+// Close closes the queues, after the guardian has restored the offloads. PutBack restores the rest. The error is a
+// [*cause.Error].
+func Close(all []*Attached) (err error) {
+	for _, a := range all {
 		for _, f := range a.Queues {
 			if failed := f.Close(); failed != nil && !errors.Is(failed, os.ErrClosed) {
 				err = errors.Join(err, &cause.Error{Device: a.Name, What: "detach", Err: failed})
 			}
 		}
-		a.Queues, a.tried = nil, false
-		err = errors.Join(err, PutBack(ns, a.Before))
+		a.Queues = nil
+	}
+	for _, a := range all {
+		a.guard.Release()
+		a.guard = nil
 	}
 	return err
 }

@@ -12,14 +12,15 @@ import (
 // endRounds is how often End tries: what it leaves is in the way of the host's own packets.
 const endRounds = 3
 
-// End undoes what the loop changed, and tries again if that fails.
-func (l *Loop) End() (err error) {
-	for range endRounds {
-		if err = l.EndOf(&l.memory); err == nil {
-			return nil
+// End closes the queues and undoes what the loop changed, and tries again if that fails.
+func (l *Loop) End() error {
+	closed := attach.Close(l.attached)
+	for try := 1; ; try++ {
+		err := l.EndOf(&l.memory)
+		if err == nil || try == endRounds {
+			return errors.Join(closed, err)
 		}
 	}
-	return err
 }
 
 // EndOf undoes what a loop wrote down: the rules first, then the devices with their routes. Changes that are undone

@@ -31,8 +31,9 @@ type Loop struct {
 	Priorities [3]uint32
 	Table      uint32
 
-	rules  []rtnl.Rule // of the namespace, as they were
-	memory Memory
+	rules    []rtnl.Rule // of the namespace, as they were
+	memory   Memory
+	attached []*attach.Attached
 }
 
 // An End is one of the two devices, with its addresses: IPv4, IPv6 or one of each.
@@ -143,6 +144,7 @@ func (l *Loop) Attach(asked attach.Request) ([]*attach.Attached, error) {
 	if err := attach.Start(attached); err != nil { // End does not restore a device with an open queue
 		return nil, errors.Join(err, attach.Detach(l.Namespace, attached))
 	}
+	l.attached = attached
 	return attached, nil
 }
 

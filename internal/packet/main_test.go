@@ -7,14 +7,19 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/tunadm/tunadm/internal/guard"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
-// TestMain is also the examiner that the tests start.
+// TestMain is also the examiner and the guardian that the tests start.
 func TestMain(m *testing.M) {
-	if os.Args[0] == holders.Examiner {
+	switch os.Args[0] {
+	case holders.Examiner:
 		_ = holders.Examine(os.Args[1:], os.Stdout)
+		return
+	case guard.Name:
+		_ = guard.Watch(os.Args[1])
 		return
 	}
 	os.Exit(nstest.Main(inNamespace{m}))
