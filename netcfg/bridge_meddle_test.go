@@ -102,7 +102,7 @@ func TestAnHeirIsAPortByIndex(t *testing.T) {
 	ip(t, "link add br0 type bridge")
 	ip(t, "link add v7 master br0 type veth peer name w7")
 	ip(t, "addr add 10.7.0.1/24 dev br0")
-	found, err := k.observe([]target{{name: "br0", any: true}, {name: "v7", any: true}}, deep, false)
+	found, err := k.observe([]target{{name: "br0", any: true}, {name: "v7", any: true}}, deep, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

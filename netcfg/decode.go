@@ -103,11 +103,15 @@ func decodeRoute(body []byte, family int) (ownedRoute, bool) {
 	return routeOf(r, family)
 }
 
-// decodeAnyRoute returns also the IPv4 routes of the kernel's protocol that may be another program's.
+// decodeAnyRoute returns also the routes of the kernel's protocol that may be another program's, in IPv4, or that IPv6
+// derived from addresses.
 func decodeAnyRoute(body []byte, family int) (ownedRoute, bool) {
 	r := rtnl.Route{}
-	if !r.Unmarshal(body) || r.Protocol == unix.RTPROT_KERNEL &&
-		(r.Family != unix.AF_INET || r.Type != unix.RTN_UNICAST) {
+	if !r.Unmarshal(body) {
+		return ownedRoute{}, false
+	}
+	host := r.Family == unix.AF_INET6 && (r.To.Bits() == 128 || r.To.Addr().IsMulticast())
+	if r.Protocol == unix.RTPROT_KERNEL && (r.Type != unix.RTN_UNICAST || host) {
 		return ownedRoute{}, false
 	}
 	return routeOf(r, family)
@@ -120,16 +124,6 @@ func (d *Device) derives(r Route) bool {
 		slices.ContainsFunc(d.Addresses, func(a Address) bool {
 			return a.Local == r.Source && a.Subnet() == r.To && !a.kept.routeless
 		})
-}
-
-// decodePrefix returns false unless IPv6 derived the route from an address.
-func decodePrefix(body []byte) (ownedRoute, bool) {
-	r := rtnl.Route{}
-	if !r.Unmarshal(body) || r.Protocol != unix.RTPROT_KERNEL || r.Type != unix.RTN_UNICAST || r.To.Bits() == 128 ||
-		r.To.Addr().IsMulticast() {
-		return ownedRoute{}, false
-	}
-	return routeOf(r, unix.AF_INET6)
 }
 
 func routeOf(r rtnl.Route, family int) (ownedRoute, bool) {

@@ -17,7 +17,7 @@ func doom(t *testing.T, ns *Namespace, claimed bool, names ...string) []*doomed 
 	t.Helper()
 	var devices []*doomed
 	for _, name := range names {
-		found, err := ns.observe([]target{{name: name}}, shallow, false)
+		found, err := ns.observe([]target{{name: name}}, shallow, nil, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -92,7 +92,7 @@ func (ns *Namespace) look(jobs []*job, how depth) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	devices, err := ns.observe(wanted, how, false)
+	devices, err := ns.observe(wanted, how, tablesOfNew(jobs), false)
 	if err != nil {
 		return err
 	}
@@ -135,4 +135,26 @@ func needed(jobs []*job) depth {
 		}
 	}
 	return how
+}
+
+// tablesOfNew returns the tables of the routes that the jobs ask for, if only new devices need them and the tables are
+// few. These are enough to verify such a device: nobody had added a route to it. Otherwise it returns nil.
+func tablesOfNew(jobs []*job) (tables []table) {
+	const most = 4
+	for _, j := range jobs {
+		if w := j.want; w == nil || !w.needsRoutes() {
+			continue
+		} else if !j.created || w.Kind != "" || w.before != nil {
+			return nil
+		}
+		for _, r := range j.want.routes() {
+			if !slices.Contains(tables, r.in()) {
+				tables = append(tables, r.in())
+			}
+		}
+		if len(tables) > most {
+			return nil
+		}
+	}
+	return tables
 }

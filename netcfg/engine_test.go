@@ -674,7 +674,7 @@ func TestTheLastLookBeforeAGroupIsDeleted(t *testing.T) {
 	for _, name := range []string{"q1", "q2", "q3"} {
 		add(t, ns, Spec{Name: name, Mode: link.TUN, MultiQueue: on(true)})
 		ip(t, "link set "+name+" group 5")
-		d, err := ns.observe([]target{{name: name}}, shallow, false)
+		d, err := ns.observe([]target{{name: name}}, shallow, nil, false)
 		if err != nil {
 			t.Fatal(err)
 		}

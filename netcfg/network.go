@@ -55,7 +55,7 @@ func (ns *Namespace) AnyLink(index int, name string) (*Device, error) {
 // RoutesThrough reads the routes through a link that the kernel did not derive from an address.
 func (ns *Namespace) RoutesThrough(index int) (all []Route, err error) {
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		routes, err := ns.routes(family, unix.RTPROT_UNSPEC, index)
+		routes, err := ns.routesBy(decodeRoute, table{family: family}, unix.RTPROT_UNSPEC, index)
 		if err != nil {
 			return nil, fmt.Errorf("read routes: %w", err)
 		}

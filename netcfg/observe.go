@@ -44,7 +44,7 @@ func (ns *Namespace) Summaries(names ...string) ([]*Device, error) {
 }
 
 func (ns *Namespace) withPrograms(names []string, how depth) ([]*Device, error) {
-	devices, err := ns.observe(wantedNames(names), how, true)
+	devices, err := ns.observe(wantedNames(names), how, nil, true)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (ns *Namespace) withPrograms(names []string, how depth) ([]*Device, error) 
 
 // Complete adds to TUN/TAP devices of a Network what Devices reads.
 func (ns *Namespace) Complete(devices []*Device) error {
-	err := ns.complete(devices, shallow)
+	err := ns.complete(devices, shallow, nil)
 	ns.FindHolders(devices)
 	ns.NameAll(devices)
 	return err
@@ -65,7 +65,7 @@ func (ns *Namespace) Complete(devices []*Device) error {
 // Links reads devices as Summaries does, without the attached programs and without the names of users and groups,
 // because a name service may be slow.
 func (ns *Namespace) Links(names ...string) ([]*Device, error) {
-	return ns.observe(wantedNames(names), bare, true)
+	return ns.observe(wantedNames(names), bare, nil, true)
 }
 
 // Counters reads devices as Links does, but only what the kernel reports of the link itself: the counters, and no
@@ -77,7 +77,7 @@ func (ns *Namespace) Counters(names ...string) ([]*Device, error) {
 // Device reads the device with an index, without its routes. It returns nil if there is none. A device of another kind
 // has little more than its Kind.
 func (ns *Namespace) Device(index int) (*Device, error) {
-	found, err := ns.observe([]target{{index: index}}, bare, false)
+	found, err := ns.observe([]target{{index: index}}, bare, nil, false)
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +115,9 @@ func (ns *Namespace) readLinks(wanted []target, stats bool) (found []*Device, er
 	return found, err
 }
 
-// observe reads the targets, or all TUN/TAP devices, without the attached programs and the names of their users.
-func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device, error) {
+// observe reads the targets, or all TUN/TAP devices, without the attached programs and the names of their users. The
+// tables are those of readRoutes.
+func (ns *Namespace) observe(wanted []target, how depth, tables []table, stats bool) ([]*Device, error) {
 	found, err := ns.readLinks(wanted, stats)
 	if err != nil {
 		return nil, err
@@ -135,11 +136,11 @@ func (ns *Namespace) observe(wanted []target, how depth, stats bool) ([]*Device,
 	if err := ns.ReadAddresses(ours); err != nil {
 		return nil, err
 	}
-	return found, ns.complete(ours, how)
+	return found, ns.complete(ours, how, tables)
 }
 
 // complete reads what neither the link nor the addresses of a device tell.
-func (ns *Namespace) complete(devices []*Device, how depth) error {
+func (ns *Namespace) complete(devices []*Device, how depth, tables []table) error {
 	for _, d := range devices {
 		ns.readOwnDelay(d)
 		if d.Kind == "tun" && !d.MultiQueue {
@@ -149,7 +150,7 @@ func (ns *Namespace) complete(devices []*Device, how depth) error {
 	if err := ns.readVLANs(devices); err != nil {
 		return err
 	}
-	return ns.readRoutes(devices, how)
+	return ns.readRoutes(devices, how, tables)
 }
 
 // SingleQueue returns the number of programs attached to a single-queue device, 0 or 1.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
@@ -51,23 +52,30 @@ func indexed(devices []*Device) map[int]*Device {
 	return byIndex
 }
 
+// A table is a routing table of a family.
+type table struct {
+	family int
+	number uint32
+}
+
 // readRoutes reads the routes through the devices. A deep read includes routes of every origin, and IPv4 routes of
 // other devices whose source is an address of one of the devices. For a few devices the kernel selects the routes, even
-// if there are very many. It cannot select by the source.
-func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
+// if there are very many. It cannot select by the source. If there are tables, a shallow read reads nothing but the
+// routes that this program adds to these.
+func (ns *Namespace) readRoutes(devices []*Device, how depth, tables []table) error {
 	for _, d := range devices {
 		d.how = how
 	}
 	if how == bare {
 		return nil
 	}
-	protocols, indexes, decode := []int{unix.RTPROT_BOOT, unix.RTPROT_STATIC}, filters(devices), decodeRoute
-	if how > shallow {
-		protocols, decode = []int{unix.RTPROT_UNSPEC}, decodeAnyRoute
-	}
-	byIndex, bySource := indexed(devices), map[netip.Addr]*Device{}
+	indexes, byIndex, bySource := filters(devices), indexed(devices), map[netip.Addr]*Device{}
 	if how == deep {
 		bySource = sources(devices)
+	}
+	decode := decodeRoute
+	if how > shallow {
+		decode = decodeAnyRoute
 	}
 	ours := func(body []byte, family int) (ownedRoute, bool) {
 		e, ok := rtnl.Ends(body)
@@ -76,29 +84,63 @@ func (ns *Namespace) readRoutes(devices []*Device, how depth) error {
 		}
 		return decode(body, family)
 	}
-	if how > shallow {
-		if err := ns.readPrefixes(byIndex, indexes); err != nil {
-			return err
-		}
+	if how > shallow || tables == nil {
+		tables = []table{{family: unix.AF_INET}, {family: unix.AF_INET6}}
 	}
-	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+	for _, t := range tables {
 		selected := indexes
-		if family == unix.AF_INET && len(bySource) > 0 {
+		if t.family == unix.AF_INET && len(bySource) > 0 {
 			selected = []int{0}
 		}
-		for _, protocol := range protocols {
-			for _, index := range selected {
-				found, err := ns.routesBy(ours, family, protocol, index)
-				if err != nil {
-					return fmt.Errorf("read routes: %w", err)
-				}
-				for _, r := range found {
-					r.record(index, byIndex, bySource)
-				}
+		for _, index := range selected {
+			found, err := ns.routesOf(ours, t, how, index)
+			if err != nil {
+				return fmt.Errorf("read routes: %w", err)
+			}
+			for _, r := range found {
+				r.record(index, byIndex, bySource)
 			}
 		}
 	}
 	return nil
+}
+
+// routesOf reads the routes of a table that decode accepts. For each request, the kernel walks through all its routes,
+// so one request for all routes through a device replaces one for each protocol of the administrator, unless very many
+// routes of routing daemons, or of addresses, go through the device.
+func (ns *Namespace) routesOf(
+	decode func(body []byte, family int) (ownedRoute, bool), t table, how depth, index int,
+) (found []ownedRoute, err error) {
+	const usual = 1024
+	switch {
+	case how > shallow:
+		return ns.routesBy(decode, t, unix.RTPROT_UNSPEC, index)
+	case t.number != 0:
+		return ns.routesBy(decode, t, unix.RTPROT_STATIC, index)
+	case index != 0:
+		ask := rtnl.AskRoutes(t.family, unix.RTPROT_UNSPEC, index)
+		all, few, err := rtnl.DumpFew(ns.socket, ask, usual, func(body []byte) (ownedRoute, bool) {
+			if p := rtnl.RouteProtocol(body); p != unix.RTPROT_BOOT && p != unix.RTPROT_STATIC {
+				return ownedRoute{}, true // it counts
+			}
+			return decode(body, t.family)
+		})
+		if err = present(err); few || err != nil {
+			all = slices.DeleteFunc(all, func(r ownedRoute) bool { return r.kept.message == nil })
+			slices.SortStableFunc(all, func(a, b ownedRoute) int { // as below
+				return rtnl.RouteProtocol(a.kept.message) - rtnl.RouteProtocol(b.kept.message)
+			})
+			return all, err
+		}
+	}
+	for _, protocol := range []int{unix.RTPROT_BOOT, unix.RTPROT_STATIC} {
+		more, err := ns.routesBy(decode, t, protocol, index)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
+	}
+	return found, nil
 }
 
 // record adds the route to the device through which it goes, or to the one that has its source. A route through several
@@ -109,7 +151,7 @@ func (r ownedRoute) record(index int, byIndex map[int]*Device, bySource map[neti
 			return
 		}
 		r.kept.through = d.Index
-		if r.kernel && d.derives(r.Route) {
+		if r.kernel && (r.To.Addr().Is6() || d.derives(r.Route)) {
 			d.prefixes = append(d.prefixes, r.Route)
 		} else {
 			d.Routes = append(d.Routes, r.Route)
@@ -118,23 +160,6 @@ func (r ownedRoute) record(index int, byIndex map[int]*Device, bySource map[neti
 		r.kept.foreign, r.kept.elsewhere = true, r.index
 		d.Routes = append(d.Routes, r.Route)
 	}
-}
-
-// readPrefixes reads the prefix routes that IPv6 derived from the addresses of the devices.
-func (ns *Namespace) readPrefixes(devices map[int]*Device, indexes []int) error {
-	for _, index := range indexes {
-		found, err := rtnl.Dump(ns.socket, rtnl.AskRoutes(unix.AF_INET6, unix.RTPROT_KERNEL, index), decodePrefix)
-		if err != nil && !errors.Is(err, unix.ENODEV) {
-			return fmt.Errorf("read routes: %w", err)
-		}
-		for _, r := range found {
-			if d := devices[r.index]; d != nil {
-				r.kept.through = d.Index
-				d.prefixes = append(d.prefixes, r.Route)
-			}
-		}
-	}
-	return nil
 }
 
 // sources returns the devices by their IPv4 addresses. The kernel removes an IPv4 route with its source address, but
@@ -151,20 +176,23 @@ func sources(devices []*Device) map[netip.Addr]*Device {
 	return bySource
 }
 
-// routes reads the routes of a family. A protocol or an index other than 0 selects.
-func (ns *Namespace) routes(family, protocol, index int) ([]ownedRoute, error) {
-	return ns.routesBy(decodeRoute, family, protocol, index)
+// routesBy reads the routes of a table that decode accepts. The number 0 means all tables. A protocol or an index other
+// than 0 selects.
+func (ns *Namespace) routesBy(
+	decode func(body []byte, family int) (ownedRoute, bool), t table, protocol, index int,
+) ([]ownedRoute, error) {
+	ask := rtnl.AskRoutes(t.family, protocol, index)
+	if t.number != 0 {
+		ask.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(t.number)))
+	}
+	found, err := rtnl.Dump(ns.socket, ask, func(body []byte) (ownedRoute, bool) { return decode(body, t.family) })
+	return found, present(err)
 }
 
-// routesBy reads the routes of a family that decode accepts.
-func (ns *Namespace) routesBy(
-	decode func(body []byte, family int) (ownedRoute, bool), family, protocol, index int,
-) ([]ownedRoute, error) {
-	found, err := rtnl.Dump(ns.socket, rtnl.AskRoutes(family, protocol, index), func(body []byte) (ownedRoute, bool) {
-		return decode(body, family)
-	})
-	if errors.Is(err, unix.ENODEV) {
-		return nil, nil
+// present returns the error of a read, or nil if it is only that the device, or the routing table, does not exist.
+func present(err error) error {
+	if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENOENT) {
+		return nil
 	}
-	return found, err
+	return err
 }

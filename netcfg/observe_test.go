@@ -44,3 +44,50 @@ func TestNamedLinksBesideFewAndManyOthers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRoutesOfOneDevice reads the administrator's routes in all tables beside a few routes of a routing daemon, and
+// beside so many that the dump of all routes ends early.
+func TestRoutesOfOneDevice(t *testing.T) {
+	for _, others := range []int{1, 1100} {
+		ns := open(t)
+		lines := []string{"tuntap add dev x1 mode tun", "link set x1 up",
+			"route add 10.1.0.0/16 dev x1 proto static", "route add 10.2.0.0/16 dev x1",
+			"route add 10.3.0.0/16 dev x1 proto static table 7", "route add fd01::/64 dev x1 proto static"}
+		for i := range others {
+			lines = append(lines, fmt.Sprintf("route add 11.%d.%d.0/24 dev x1 proto bird", i/256, i%256))
+		}
+		batch(t, false, lines...)
+		found, err := ns.Devices("x1")
+		if err != nil || len(found) != 1 || found[0] == nil {
+			t.Fatal(found, err)
+		}
+		want := "[10.2.0.0/16 10.3.0.0/16 table 7 10.1.0.0/16 fd01::/64]"
+		if got := fmt.Sprint(found[0].Routes); got != want {
+			t.Errorf("beside %d others: %s, want %s", others, got, want)
+		}
+	}
+}
+
+// TestNewDevicesNeedFewTables asks which tables verify the routes of devices, because a look at all of them takes long
+// beside very many routes.
+func TestNewDevicesNeedFewTables(t *testing.T) {
+	asks := func(created bool, list ...string) *job {
+		return &job{created: created, want: &Spec{AddRoutes: *routes(list...)}}
+	}
+	for _, c := range []struct {
+		name string
+		jobs []*job
+		want string
+	}{
+		{"new", []*job{asks(true, "10.0.0.0/8", "fd01::/64"), asks(true, "11.0.0.0/8 table 7"), asks(true)},
+			"[{2 254} {10 254} {2 7}]"},
+		{"an existing device", []*job{asks(true, "10.0.0.0/8"), asks(false, "11.0.0.0/8")}, "[]"},
+		{"an existing device without routes", []*job{asks(true, "10.0.0.0/8"), asks(false)}, "[{2 254}]"},
+		{"many tables", []*job{asks(true, "10.0.0.0/8 table 1", "10.0.0.0/8 table 2", "10.0.0.0/8 table 3",
+			"10.0.0.0/8 table 4", "10.0.0.0/8 table 5")}, "[]"},
+	} {
+		if got := fmt.Sprint(tablesOfNew(c.jobs)); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tunadm/tunadm/internal/link"
+	"golang.org/x/sys/unix"
 )
 
 // metricV6 is the metric that the kernel gives an IPv6 route without one.
@@ -111,6 +112,14 @@ func (r Route) table() uint32 {
 		return link.TableMain
 	}
 	return r.Table
+}
+
+// in returns the table of the kernel that has the route.
+func (r Route) in() table {
+	if r.To.Addr().Is6() {
+		return table{unix.AF_INET6, r.table()}
+	}
+	return table{unix.AF_INET, r.table()}
 }
 
 func (r Route) metric() uint32 {

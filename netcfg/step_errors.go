@@ -144,11 +144,12 @@ func (j *job) notKept(s Step) error {
 
 // routeHolder returns the name of the device with a route that excludes r, or "" if that route is gone by now.
 func (ns *Namespace) routeHolder(r Route) string {
-	family := unix.AF_INET
-	if r.To.Addr().Is6() {
-		family = unix.AF_INET6
-	}
-	found, _ := ns.routes(family, unix.RTPROT_UNSPEC, 0)
+	found, _ := ns.routesBy(func(body []byte, family int) (ownedRoute, bool) {
+		if e, ok := rtnl.Ends(body); !ok || e.To != r.To {
+			return ownedRoute{}, false
+		}
+		return decodeRoute(body, family)
+	}, r.in(), unix.RTPROT_UNSPEC, 0)
 	for _, other := range found {
 		if !other.sameKey(r) {
 			continue

@@ -49,6 +49,14 @@ func Ends(body []byte) (e RouteEnds, ok bool) {
 	return e, true
 }
 
+// RouteProtocol returns the protocol in the message of a route, or RTPROT_UNSPEC if the body is too short.
+func RouteProtocol(body []byte) int {
+	if len(body) < unix.SizeofRtMsg {
+		return unix.RTPROT_UNSPEC
+	}
+	return int(body[5])
+}
+
 // routeTable returns the number of the table in the message of a route, or 0 if the body is too short.
 func routeTable(body []byte) uint32 {
 	if len(body) < unix.SizeofRtMsg {

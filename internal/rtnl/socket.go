@@ -175,6 +175,23 @@ func DumpSome[T any](r *nl.NetlinkRequest, most int, decode func(body []byte) (T
 	return dumpUpTo(s, r, most, decode)
 }
 
+// DumpFew is Dump of objects that are usually few. As soon as it has more than most of them, it opens the routing
+// socket again, which ends the dump, and returns nil and false.
+func DumpFew[T any](
+	s *Socket, r *nl.NetlinkRequest, most int, decode func(body []byte) (T, bool),
+) (found []T, few bool, err error) {
+	if found, err = dumpUpTo(s, r, most+1, decode); err != nil || len(found) <= most {
+		return found, true, err
+	}
+	again, err := Open(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, false, err
+	}
+	s.Close()
+	s.fd = again.fd
+	return nil, false, nil
+}
+
 func dumpUpTo[T any](
 	s *Socket, r *nl.NetlinkRequest, most int, decode func(body []byte) (T, bool),
 ) (found []T, err error) {
