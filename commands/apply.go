@@ -95,7 +95,7 @@ func (r *provision) read(operands []string) ([]declare.Declaration, error) {
 
 // wanted returns a change for each declared device. A user that does not exist fails the device, not the run.
 func wanted(declared []declare.Declaration, directory *users.Directory, replace bool) []netcfg.Change {
-	changes := bridges(declared)
+	changes := slices.Grow(bridges(declared), len(declared))
 	for i := range declared {
 		spec := &declared[i].Spec
 		if spec.Kind == netcfg.Bridge {

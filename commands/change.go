@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
 	"github.com/tunadm/tunadm/internal/words"
@@ -78,7 +79,7 @@ func (o *changeOptions) engage(
 		return nil, err
 	}
 	var errs, followers []error
-	var plan []*netcfg.Step
+	plan := make([]*netcfg.Step, 0, countSteps(results))
 	for i, r := range results {
 		if cause.Of(r.Err) != cause.OtherFailed {
 			for k := range r.Steps {
@@ -189,8 +190,18 @@ func outcome(r netcfg.Result) (errs []error) {
 	return errs
 }
 
+func countSteps(results []netcfg.Result) (n int) {
+	for i := range results {
+		n += len(results[i].Steps)
+	}
+	return n
+}
+
 // lastAtEnd moves the steps that run after all others to the end.
 func lastAtEnd(steps []*netcfg.Step) []*netcfg.Step {
+	if !slices.ContainsFunc(steps, (*netcfg.Step).Last) {
+		return steps
+	}
 	others, last := steps[:0:0], steps[:0:0]
 	for _, s := range steps {
 		if s.Last() {
@@ -205,11 +216,7 @@ func lastAtEnd(steps []*netcfg.Step) []*netcfg.Step {
 // renderPlan prints steps as the commands of ip(8) that they are short for, or as JSON.
 func renderPlan(to io.Writer, steps []*netcfg.Step, json bool) error {
 	if json {
-		list := make([]jsonStep, len(steps))
-		for i, s := range steps {
-			list[i] = toStep(s)
-		}
-		return encode(to, list)
+		return renderArray(to, steps, toStep)
 	}
 	out := bufio.NewWriter(to)
 	for _, s := range steps {

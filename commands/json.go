@@ -149,19 +149,23 @@ func isPrintable(text []byte) bool {
 	return true
 }
 
-// renderJSON prints the array in one line. It encodes one device after the other: thousands at once take a third more
-// time and memory.
 func renderJSON(to io.Writer, devices []*netcfg.Device) error {
+	return renderArray(to, devices, toJSON)
+}
+
+// renderArray prints an array in one line. It encodes one element after the other: thousands at once take a third more
+// time and memory.
+func renderArray[From, To any](to io.Writer, list []From, each func(From) To) error {
 	out := bufio.NewWriter(to)
 	var one bytes.Buffer
 	encoder := newEncoder(&one)
 	out.WriteByte('[')
-	for i, d := range devices {
+	for i, element := range list {
 		if i > 0 {
 			out.WriteByte(',')
 		}
 		one.Reset()
-		if err := encoder.Encode(toJSON(d)); err != nil {
+		if err := encoder.Encode(each(element)); err != nil {
 			return err
 		}
 		out.Write(harmless(bytes.TrimSuffix(one.Bytes(), []byte("\n"))))

@@ -71,6 +71,9 @@ func (q *properties) resolve(names []string) (*netcfg.Spec, error) {
 
 // forDevices returns an error of netcfg once for each of the devices.
 func forDevices(err error, names ...string) error {
+	if err == nil {
+		return nil
+	}
 	e := new(cause.Error)
 	if !errors.As(err, &e) || len(names) == 0 {
 		return err

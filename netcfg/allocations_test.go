@@ -32,8 +32,8 @@ func TestPlanAllocates(t *testing.T) {
 		steps int
 		most  float64
 	}{
-		{"a new device", nil, 5, 146},
-		{"no change", have, 0, 98},
+		{"a new device", nil, 5, 49},
+		{"no change", have, 0, 63},
 	} {
 		if steps, err := Plan(want, c.have); err != nil || len(steps) != c.steps {
 			t.Fatalf("%s: %v, %v", c.name, steps, err)

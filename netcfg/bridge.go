@@ -203,7 +203,7 @@ func (ns *Namespace) keepUsed(jobs []*job, o Options) {
 	for _, j := range jobs {
 		going[j.index] = j.err == nil && j.Want == nil
 	}
-	ofPorts := func(s Step) bool { return s.link.Settings[rtnl.VLANDefaultPVID] != nil }
+	ofPorts := func(s Step) bool { return s.properties().Settings[rtnl.VLANDefaultPVID] != nil }
 	for _, j := range jobs {
 		if j.err == nil && j.before != nil && slices.ContainsFunc(j.steps, ofPorts) {
 			j.ports, j.err = ns.wholePorts(j.before)

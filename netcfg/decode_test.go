@@ -10,7 +10,7 @@ import (
 // FuzzDecode decodes messages that no kernel sends: each returns a value or none, and does not panic.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []Step{
-		{Kind: StepLink, link: Link{MTU: on(1400), Alias: on("x"), MAC: link.MAC{2, 0, 0, 0, 0, 1}, Up: on(true)}},
+		{Kind: StepLink, link: &Link{MTU: on(1400), Alias: on("x"), MAC: link.MAC{2, 0, 0, 0, 0, 1}, Up: on(true)}},
 		{Kind: StepAddAddress, address: at("10.0.0.1 peer 10.0.0.2")},
 		{Kind: StepAddRoute, Route: through("fd00::/8 via fd00::1 metric 5 table 7")},
 	} {

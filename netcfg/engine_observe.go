@@ -59,7 +59,7 @@ func dropping(steps []Step, before *Device, o Options) depth {
 		}
 		is4 := func(a Address) bool { return a.Local.Is4() }
 		first := s.doubtful || s.Kind == StepAddAddress && !slices.ContainsFunc(before.Addresses, is4)
-		if first || s.Kind == StepAddAddress && s.address.Local.Is6() || s.link.MTU != nil {
+		if first || s.Kind == StepAddAddress && s.address.Local.Is6() || s.properties().MTU != nil {
 			how = max(how, own)
 		}
 	}

@@ -120,12 +120,17 @@ func differs(name string, steps []Step, never error) error {
 	}
 }
 
-// prepare returns the Spec of a device, with everything looked up.
+// prepare returns the Spec of a device, with everything looked up. It is that of the change, if nothing is added to it.
 func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Spec, error) {
 	if j.Want == nil {
 		return nil, nil
 	}
-	want := *j.Want
+	want, joins := j.Want, j.Want.Master != nil && j.Want.Master.Name != ""
+	if j.before != nil || joins {
+		own := *want
+		own.downRename = ns.features&liveRename == 0 || own.Rename != "" && !surroundings.KernelSince(6, 2)
+		want = &own
+	}
 	if want.Keep && j.before != nil {
 		want.Access = want.Access.Over(j.before.Access)
 	}
@@ -137,23 +142,22 @@ func (ns *Namespace) prepare(j *job, masters map[string]*Master, o Options) (*Sp
 			j.warn("%s is left unchanged: %s", rtnl.Setting(s), j.before.byTree[rtnl.Setting(s)])
 		}
 	}
-	want.downRename = ns.features&liveRename == 0 || want.Rename != "" && !surroundings.KernelSince(6, 2)
-	if want.Master == nil || want.Master.Name == "" {
-		ns.noteMTU(j, &want, masters)
-		return &want, nil
+	if !joins {
+		ns.noteMTU(j, want, masters)
+		return want, nil
 	}
 	m, err := ns.cachedMaster(want.Master.Name, masters)
 	if o.DeferMaster && cause.Of(err) == cause.NoMaster {
 		j.warn("%s does not exist yet, so the device joins it later", words.Escape(want.Master.Name))
 		want.Master, want.PVID, want.VLANs, want.Settings = nil, nil, nil, rtnl.Settings{}
-		return &want, nil
+		return want, nil
 	}
 	if err != nil {
 		return nil, j.withoutMaster(err)
 	}
-	j.adapt(&want, m)
-	ns.noteMTU(j, &want, masters)
-	return &want, nil
+	j.adapt(want, m)
+	ns.noteMTU(j, want, masters)
+	return want, nil
 }
 
 // warnOfDown warns of the routes that the kernel removes when the device is brought down.

@@ -39,8 +39,9 @@ func (j *job) task(s Step) *task {
 // encode returns the netlink request of the step. The create step has already set the MAC address of a new device.
 func (t *task) encode() *nl.NetlinkRequest {
 	s := t.Step
-	if t.absent {
-		s.link.MAC = nil
+	if t.absent && s.link != nil {
+		link := *s.link
+		link.MAC, s.link = nil, &link
 	}
 	return s.encode()
 }

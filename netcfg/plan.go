@@ -93,14 +93,15 @@ func (p *planner) step(ph phase, s Step) {
 }
 
 func (p *planner) create() {
-	asked := *p.want
+	asked := p.want
 	if asked.Access == nil {
-		asked.Access = users.Root()
+		owned := *asked
+		owned.Access, asked = users.Root(), &owned
 	}
 	p.have = asked.fresh()
 	p.have.Access = *asked.Access
 	p.have.MultiQueue = asked.MultiQueue != nil && *asked.MultiQueue
-	p.step(phaseCreate, Step{Kind: StepCreate, create: &asked})
+	p.step(phaseCreate, Step{Kind: StepCreate, create: asked})
 }
 
 // replace re-creates the device, with only the properties that are asked.
@@ -238,10 +239,10 @@ func (p *planner) link() {
 	if up := change(w.Up, h.Up); up != nil && *up {
 		l.Up = up
 	} else if up != nil {
-		p.step(phaseDown, Step{Kind: StepLink, link: Link{Up: up}})
+		p.step(phaseDown, Step{Kind: StepLink, link: &Link{Up: up}})
 	}
 	if !l.Empty() {
-		p.step(phaseAdd, Step{Kind: StepLink, link: l})
+		p.step(phaseAdd, Step{Kind: StepLink, link: &l})
 	}
 }
 
@@ -253,7 +254,7 @@ func (p *planner) losesIPv6() bool {
 // shrink sets such an MTU after the addresses and routes are removed.
 func (p *planner) shrink() {
 	if p.losesIPv6() {
-		p.step(phaseReplace, Step{Kind: StepLink, link: Link{MTU: p.want.MTU}})
+		p.step(phaseReplace, Step{Kind: StepLink, link: &Link{MTU: p.want.MTU}})
 	}
 }
 
@@ -265,11 +266,11 @@ func (p *planner) rename() {
 	}
 	up, off := w.Up != nil && *w.Up || w.Up == nil && p.have.Up, false
 	if up && w.downRename {
-		p.step(phaseRename, Step{Kind: StepLink, link: Link{Up: &off}})
+		p.step(phaseRename, Step{Kind: StepLink, link: &Link{Up: &off}})
 	}
 	p.step(phaseRename, Step{Kind: StepRename, name: w.Rename, down: w.downRename})
 	if up && w.downRename {
-		p.step(phaseRename, Step{Kind: StepLink, link: Link{Up: &up}})
+		p.step(phaseRename, Step{Kind: StepLink, link: &Link{Up: &up}})
 	}
 }
 

@@ -29,6 +29,9 @@ func stays[T interface{ Foreign() bool }](x T, all bool, exactly, remove interfa
 // targetAddresses returns the addresses that the device must have in the end, those that are kept first.
 func (p *planner) targetAddresses() []Address {
 	w := p.want
+	if len(p.origin().Addresses) == 0 && !w.undo {
+		return slices.Clip(w.addresses())
+	}
 	var target []Address
 	was := map[link.Address]Address{} // an address that comes back has the flags and the lifetimes that it had
 	exactly, goes, there := setOfAddresses(w.addresses()), setOfAddresses(w.RemoveAddresses), &addressSet{}
@@ -66,16 +69,14 @@ func (p *planner) targetAddresses() []Address {
 func (p *planner) addresses() {
 	target, have := p.targetAddresses(), p.have.Addresses
 	goes, wanted, there := setOfAddresses(p.want.RemoveAddresses), setOfAddresses(target), setOfAddresses(have)
-	var remove, add []Address
+	remove, add := []Address(nil), slices.Clip(target)
+	if len(have) > 0 || p.want.undo { // reorder changes the list
+		add = matching(target, func(a Address) bool { return !there.has(a) })
+	}
 	for _, a := range have {
 		exact := p.want.Addresses != nil && !a.Foreign()
 		if (goes.has(a) || exact || wanted.hasOther(a)) && !wanted.has(a) {
 			remove = append(remove, a)
-		}
-	}
-	for _, a := range target {
-		if !there.has(a) {
-			add = append(add, a)
 		}
 	}
 	if p.want.undo {
@@ -88,8 +89,8 @@ func (p *planner) addresses() {
 		p.step(phaseReplace, Step{Kind: StepRemoveAddress, address: &a})
 	}
 	if len(remove) == 0 {
-		for _, a := range add {
-			p.step(phaseAdd, Step{Kind: StepAddAddress, address: &a})
+		for i := range add {
+			p.step(phaseAdd, Step{Kind: StepAddAddress, address: &add[i]})
 		}
 		return
 	}

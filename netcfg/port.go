@@ -34,7 +34,7 @@ func (p *planner) port() {
 		var l Link
 		l.Settings.SetPort(&p.want.Settings)
 		if !l.Empty() {
-			p.step(phaseMaster, Step{Kind: StepLink, link: l})
+			p.step(phaseMaster, Step{Kind: StepLink, link: &l})
 		}
 	}
 	target := rtnl.Members(have, p.want.PVID, p.want.VLANs)

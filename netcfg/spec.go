@@ -150,7 +150,7 @@ func (d *Device) spec(tried []*task) *Spec {
 	for _, step := range tried {
 		switch step.Kind {
 		case StepLink:
-			s.Link.Restore(step.link, d.link())
+			s.Link.Restore(*step.link, d.link())
 		case StepAddAddress:
 			if !slices.ContainsFunc(d.Addresses, step.address.same) {
 				s.RemoveAddresses = append(s.RemoveAddresses, *step.address)

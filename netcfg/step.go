@@ -20,7 +20,7 @@ type Step struct {
 	Index  int    // of the device; 0: not created yet
 
 	create  *Spec      // create: mode, access, MAC and the flags of a new device
-	link    Link       // link: the properties to set in one request
+	link    *Link      // link: the properties to set in one request; see properties
 	address *Address   // add-address, remove-address
 	Route   *Route     // add-route, remove-route
 	Rule    *rtnl.Rule // add-rule, remove-rule
@@ -37,6 +37,14 @@ type Step struct {
 	doubtful bool // add-route: a deeper look shows whether the kernel refuses the route
 
 	phase phase
+}
+
+// properties returns the properties that a link step sets. Other steps set none.
+func (s *Step) properties() Link {
+	if s.link == nil {
+		return Link{}
+	}
+	return *s.link
 }
 
 // StepKind is the kind of a step: the "step" of a plan in JSON.

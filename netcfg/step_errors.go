@@ -94,14 +94,14 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 	}
 	e := &cause.Error{Device: s.Device, What: s.What(), Err: err}
 	switch is := func(errno unix.Errno) bool { return errors.Is(err, errno) }; {
-	case is(unix.EPERM) && s.link.TxQueueLen != nil && surroundings.MayConfigure():
+	case is(unix.EPERM) && s.properties().TxQueueLen != nil && surroundings.MayConfigure():
 		e.Cause, e.Detail = cause.NoMemory, "the kernel has no memory for the queue of the attached program"
 		e.Fix = fix.Sentence("choose a shorter queue, such as 1000")
 	case is(unix.EPERM), s.Kind == StepSysctl && is(unix.EACCES):
 		e.Cause, e.Fix = cause.NotPermitted, surroundings.AsRoot()
-	case is(unix.ERANGE) && s.link.Settings[rtnl.ForwardDelay] != nil:
+	case is(unix.ERANGE) && s.properties().Settings[rtnl.ForwardDelay] != nil:
 		e.Detail, e.Err = "the bridge has STP, which requires 2 to 30 seconds", nil
-	case is(unix.EOPNOTSUPP) && (s.vlan.ID != 0 || s.link.Settings[rtnl.VLANFiltering] != nil):
+	case is(unix.EOPNOTSUPP) && (s.vlan.ID != 0 || s.properties().Settings[rtnl.VLANFiltering] != nil):
 		e.Cause, e.Err = cause.NoVLANs, nil
 	case s.Kind == StepRename && is(unix.EEXIST):
 		e.Cause, e.Detail = cause.Exists, "another device has that name"
@@ -136,7 +136,8 @@ func (ns *Namespace) explainStep(s *task, err error) error {
 // default PVID.
 func (j *job) notKept(s Step) error {
 	e := &cause.Error{Device: j.Name, What: s.What(), Cause: cause.NotKept}
-	if s.link.Settings[rtnl.VLANDefaultPVID] != nil && j.now != nil && j.now.Settings[rtnl.VLANDefaultPVID] == nil {
+	asked := s.properties().Settings[rtnl.VLANDefaultPVID]
+	if asked != nil && j.now != nil && j.now.Settings[rtnl.VLANDefaultPVID] == nil {
 		e.Cause = cause.NoVLANs
 	}
 	return e

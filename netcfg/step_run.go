@@ -108,7 +108,7 @@ func (ns *Namespace) configure(steps []*task) []error {
 		if err == nil {
 			continue
 		}
-		switch one := steps[i].link.Split(); {
+		switch one := steps[i].properties().Split(); {
 		case steps[i].earlyForSource(err):
 			errs[i] = ns.settle(steps[i])
 		case steps[i].needless(err):
@@ -167,7 +167,7 @@ func (s *Step) needless(err error) bool {
 func (ns *Namespace) configureSingly(s *task, properties []Link) error {
 	for _, l := range properties {
 		single := *s
-		single.link = l
+		single.link = &l
 		if err := ns.configure([]*task{&single})[0]; err != nil {
 			return err
 		}
