@@ -19,6 +19,7 @@ type Memory struct {
 	now    map[int]string
 	bridge map[int]*Bridge // of those that are bridges
 	room   int             // the least size of the file in bytes
+	same   bool            // the file holds now, and nothing else
 }
 
 // Recall returns the memory of the operands in a namespace. Operands are compared as they are. A damaged record counts
@@ -47,6 +48,7 @@ func (d Directory) Recall(operands []string, namespace string) (m *Memory, warni
 			m.bridge[index] = d.Bridge
 		}
 	}
+	m.same = warning == "" && len(m.bridge) == 0
 	return m, warning, nil
 }
 
@@ -109,6 +111,7 @@ func (m *Memory) Remember(made []netcfg.Step) error {
 // Settle writes down the devices that exist after a run: those that it created, and those that were remembered, under
 // their current names. A device of others that an undo had to re-create still belongs to them.
 func (m *Memory) Settle(changes []netcfg.Change, results []netcfg.Result) error {
+	known := m.now
 	m.now, m.room = maps.Clone(m.before), 0
 	for i, r := range results {
 		_, ours := m.before[r.Before]
@@ -125,11 +128,15 @@ func (m *Memory) Settle(changes []netcfg.Change, results []netcfg.Result) error 
 			delete(m.now, changes[i].Index)
 		}
 	}
+	if m.same && len(m.bridge) == 0 && len(m.now) > 0 && maps.Equal(m.now, known) {
+		return nil
+	}
 	return m.save()
 }
 
 // save writes the record, or removes it if it holds nothing.
 func (m *Memory) save() error {
+	m.same = false // the file may have space for more, or be half written
 	if len(m.now) == 0 && m.room == 0 {
 		return m.remove()
 	}

@@ -86,6 +86,45 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// TestSettleWritesChangesOnly leaves the file of a run that changed nothing in place, and replaces it after others.
+func TestSettleWritesChangesOnly(t *testing.T) {
+	reserve := func(m *Memory) error { return m.Reserve(nil) }
+	for _, c := range []struct {
+		name   string
+		before func(*Memory) error
+		result netcfg.Result
+		same   bool
+	}{
+		{"unchanged", nil, netcfg.Result{Name: "tun5", Before: 5, Index: 5}, true},
+		{"renamed", nil, netcfg.Result{Name: "tun6", Before: 5, Index: 5}, false},
+		{"re-created", nil, netcfg.Result{Name: "tun5", Before: 5, Index: 7}, false},
+		{"unchanged, with reserved space", reserve, netcfg.Result{Name: "tun5", Before: 5, Index: 5}, false},
+	} {
+		m := recall(t, newDirectory(t), map[int]string{5: "tun5"})
+		if c.before != nil {
+			if err := c.before(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		old, err := os.Open(m.file())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer old.Close() // its inode is not used again
+		was, err := old.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Settle([]netcfg.Change{{Name: "tun5"}}, []netcfg.Result{c.result}); err != nil {
+			t.Fatal(err)
+		}
+		is, err := os.Stat(m.file())
+		if err != nil || os.SameFile(was, is) != c.same {
+			t.Errorf("%s: the file is the same: %v, want %v (%v)", c.name, !c.same, c.same, err)
+		}
+	}
+}
+
 // TestNamesAreBytes remembers devices and operands that are not UTF-8 unchanged.
 func TestNamesAreBytes(t *testing.T) {
 	dir := newDirectory(t)

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,6 +14,9 @@ type Text string
 
 // MarshalText returns the text for JSON.
 func (t Text) MarshalText() ([]byte, error) {
+	if utf8.ValidString(string(t)) && !strings.Contains(string(t), `\`) {
+		return []byte(t), nil
+	}
 	var b strings.Builder
 	for at := 0; at < len(t); {
 		r, n := utf8.DecodeRuneInString(string(t[at:]))
@@ -31,6 +35,10 @@ func (t Text) MarshalText() ([]byte, error) {
 
 // UnmarshalText reads the text of MarshalText. The error is that of any other text.
 func (t *Text) UnmarshalText(text []byte) error {
+	if !bytes.Contains(text, []byte(`\`)) {
+		*t = Text(text)
+		return nil
+	}
 	var b strings.Builder
 	for rest := string(text); rest != ""; {
 		plain, behind, escaped := strings.Cut(rest, `\`)
