@@ -109,7 +109,19 @@ func (ns *Namespace) look(jobs []*job, how depth) error {
 		}
 	}
 	readSysctls(named)
+	for _, j := range named {
+		if j.asksQueues() {
+			ns.countQueues([]*Device{j.now})
+		}
+	}
 	return nil
+}
+
+// asksQueues reports whether the change depends on the programs that are attached to the device.
+func (j *job) asksQueues() bool {
+	w := j.Want
+	return j.back || j.Unused || w == nil || w.Replace || w.Master != nil ||
+		j.now != nil && w.Access != nil && !w.Access.Same(j.now.Access)
 }
 
 // renamed reports whether the device that is meant has another name than the given one.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/holders"
 	"github.com/tunadm/tunadm/internal/users"
 	"github.com/tunadm/tunadm/internal/words"
@@ -94,6 +95,26 @@ func (ns *Namespace) NameAll(devices []*Device) {
 		}
 	}
 	ns.Directory.Name(users, groups)
+}
+
+// countQueues counts the programs attached to those of the devices that are single-queue TUN/TAP devices.
+func (ns *Namespace) countQueues(devices []*Device) {
+	for _, d := range devices {
+		if d != nil && d.Kind == "tun" && !d.MultiQueue {
+			d.Queues = ns.SingleQueue(d)
+		}
+	}
+}
+
+// SingleQueue returns the number of programs attached to a single-queue device, 0 or 1.
+func (ns *Namespace) SingleQueue(d *Device) int {
+	if n, err := driver.Queues(ns.socket.FD(), d.Name); err == nil && ns.features&queueCount != 0 {
+		return n
+	}
+	if d.CarrierOn { // on older kernels the carrier follows the attachment
+		return 1
+	}
+	return 0
 }
 
 // attached returns the number of queues, enabled or not.

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/cause"
-	"github.com/tunadm/tunadm/internal/driver"
 	"github.com/tunadm/tunadm/internal/link"
 	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
@@ -48,6 +47,7 @@ func (ns *Namespace) withPrograms(names []string, how depth) ([]*Device, error) 
 	if err != nil {
 		return nil, err
 	}
+	ns.countQueues(devices)
 	present := slices.DeleteFunc(slices.Clone(devices), func(d *Device) bool { return d == nil })
 	ns.FindHolders(present)
 	ns.NameAll(present)
@@ -57,6 +57,7 @@ func (ns *Namespace) withPrograms(names []string, how depth) ([]*Device, error) 
 // Complete adds to TUN/TAP devices of a Network what Devices reads.
 func (ns *Namespace) Complete(devices []*Device) error {
 	err := ns.complete(devices, shallow, nil)
+	ns.countQueues(devices)
 	ns.FindHolders(devices)
 	ns.NameAll(devices)
 	return err
@@ -65,7 +66,9 @@ func (ns *Namespace) Complete(devices []*Device) error {
 // Links reads devices as Summaries does, without the attached programs and without the names of users and groups,
 // because a name service may be slow.
 func (ns *Namespace) Links(names ...string) ([]*Device, error) {
-	return ns.observe(wantedNames(names), bare, nil, true)
+	found, err := ns.observe(wantedNames(names), bare, nil, true)
+	ns.countQueues(found)
+	return found, err
 }
 
 // Counters reads devices as Links does, but only what the kernel reports of the link itself: the counters, and no
@@ -81,6 +84,7 @@ func (ns *Namespace) Device(index int) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
+	ns.countQueues(found)
 	return found[0], nil
 }
 
@@ -115,8 +119,8 @@ func (ns *Namespace) readLinks(wanted []target, stats bool) (found []*Device, er
 	return found, err
 }
 
-// observe reads the targets, or all TUN/TAP devices, without the attached programs and the names of their users. The
-// tables are those of readRoutes.
+// observe reads the targets, or all TUN/TAP devices, without the attached programs, the names of their users and the
+// queues of single-queue devices. The tables are those of readRoutes.
 func (ns *Namespace) observe(wanted []target, how depth, tables []table, stats bool) ([]*Device, error) {
 	found, err := ns.readLinks(wanted, stats)
 	if err != nil {
@@ -143,25 +147,11 @@ func (ns *Namespace) observe(wanted []target, how depth, tables []table, stats b
 func (ns *Namespace) complete(devices []*Device, how depth, tables []table) error {
 	for _, d := range devices {
 		ns.readOwnDelay(d)
-		if d.Kind == "tun" && !d.MultiQueue {
-			d.Queues = ns.SingleQueue(d)
-		}
 	}
 	if err := ns.readVLANs(devices); err != nil {
 		return err
 	}
 	return ns.readRoutes(devices, how, tables)
-}
-
-// SingleQueue returns the number of programs attached to a single-queue device, 0 or 1.
-func (ns *Namespace) SingleQueue(d *Device) int {
-	if n, err := driver.Queues(ns.socket.FD(), d.Name); err == nil && ns.features&queueCount != 0 {
-		return n
-	}
-	if d.CarrierOn { // on older kernels the carrier follows the attachment
-		return 1
-	}
-	return 0
 }
 
 // inOrder returns the devices in the order of the targets, with nil for a target that does not exist.

@@ -168,29 +168,39 @@ func (p *planner) refusals(mtu int, up bool) (all []error) {
 		e.Fix = fix.Run(fix.Tunadm("set", h.Name, "--remove-address", other.Words(), "--add-address", a.Words()))
 		all = append(all, e)
 	}
-	after := Device{Addresses: p.targetAddresses(), Routes: p.targetRoutes()}
-	v6 := after.ipv6()
-	for _, a := range w.addresses() { // an address that is asked for counts, even if it is link-local
-		if v6 == "" && a.Local.Is6() {
-			v6 = a.String()
-		}
-	}
-	for _, r := range w.routes() {
-		if v6 == "" && r.To.Addr().Is6() {
-			v6 = r.String()
-		}
-	}
 	refuse(w.MAC != nil && h.Mode == link.TUN, cause.TunHasNoMAC, "mac "+w.MAC.String(), "")
 	if w.Master != nil {
 		refuse(w.Master.kind == "bridge" && h.Mode == link.TUN, cause.TunInBridge,
 			"master "+words.Escape(w.Master.Name), "")
 	}
-	refuse(mtu < link.MTUMinV6 && v6 != "", cause.MTUBelowIPv6, fmt.Sprintf("mtu %d", mtu),
-		"the kernel would remove "+v6+" from the device")
+	if mtu < link.MTUMinV6 {
+		v6 := p.ipv6()
+		refuse(v6 != "", cause.MTUBelowIPv6, fmt.Sprintf("mtu %d", mtu),
+			"the kernel would remove "+v6+" from the device")
+	}
 	if w.asksRoute() {
 		refuse(!up, cause.DeviceDown, "route "+w.routes()[0].String(), "")
 	}
 	return all
+}
+
+// ipv6 returns an address or a route, as text, that the device would lose with an MTU below 1280, or "".
+func (p *planner) ipv6() string {
+	after := Device{Addresses: p.targetAddresses(), Routes: p.targetRoutes()}
+	if v6 := after.ipv6(); v6 != "" {
+		return v6
+	}
+	for _, a := range p.want.addresses() { // an address that is asked for counts, even if it is link-local
+		if a.Local.Is6() {
+			return a.String()
+		}
+	}
+	for _, r := range p.want.routes() {
+		if r.To.Addr().Is6() {
+			return r.String()
+		}
+	}
+	return ""
 }
 
 // refuseAccess returns an error, with the possible alternatives, if an owner or a group would have to be removed.

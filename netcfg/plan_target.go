@@ -68,6 +68,9 @@ func (p *planner) targetAddresses() []Address {
 
 func (p *planner) addresses() {
 	target, have := p.targetAddresses(), p.have.Addresses
+	if slices.EqualFunc(target, have, Address.same) && !p.want.undo {
+		return
+	}
 	goes, wanted, there := setOfAddresses(p.want.RemoveAddresses), setOfAddresses(target), setOfAddresses(have)
 	remove, add := []Address(nil), slices.Clip(target)
 	if len(have) > 0 || p.want.undo { // reorder changes the list
@@ -205,6 +208,10 @@ func (p *planner) targetRoutes() []Route {
 
 func (p *planner) routes() {
 	target := p.targetRoutes()
+	if len(target)+len(p.have.Routes) == 0 {
+		p.prefixes()
+		return
+	}
 	goes, wanted, there := setOfRoutes(p.want.RemoveRoutes), setOfRoutes(target), setOfRoutes(p.have.Routes)
 	for _, r := range p.have.Routes {
 		// routes with another type of service may have the same way
