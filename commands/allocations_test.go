@@ -33,8 +33,8 @@ func TestListsAllocate(t *testing.T) {
 		most float64
 		list func() error
 	}{
-		{"list", 2764, func() error { return renderTable(&out, devices, columns(), screen{}) }},
-		{"list --json", 1204, func() error { return renderJSON(&out, devices) }},
+		{"list", 2664, func() error { return renderTable(&out, devices, columns(), screen{}) }},
+		{"list --json", 904, func() error { return renderJSON(&out, devices) }},
 		{"list --names", 102, func() error { return renderNames(&out, devices) }},
 	} {
 		nstest.Allocates(t, c.name, c.most, func() {

@@ -21,8 +21,8 @@ func TestParseAllocates(t *testing.T) {
 		name, text string
 		most       float64
 	}{
-		{"100 tables", tables.String(), 5234},
-		{"a range of 100", "[device.\"t[0-99]\"]\n" + properties, 2037},
+		{"100 tables", tables.String(), 4334},
+		{"a range of 100", "[device.\"t[0-99]\"]\n" + properties, 1137},
 	} {
 		data := []byte(c.text)
 		if all, wrong := parse("f.toml", data); len(all) != 100 || len(wrong) > 0 {

@@ -163,15 +163,15 @@ func listKey[T fmt.Stringer](name string, parse func(string) (T, error), set fun
 		}
 		list := make([]T, 0, len(v.items))
 		var wrong valueErrors
-		seen := make(map[string]bool, len(v.items))
+		seen, several := make(map[string]bool, len(v.items)), len(v.items) > 1
 		for _, item := range v.items {
 			one, err := parse(item.text)
 			switch {
 			case item.kind != unstable.String:
 				err = fmt.Errorf("%s is not a string in quotes", item.text)
-			case err == nil && seen[one.String()]:
+			case err == nil && several && seen[one.String()]:
 				err = fmt.Errorf("%s is listed twice", item.text)
-			case err == nil:
+			case err == nil && several:
 				seen[one.String()] = true
 			}
 			if err != nil {

@@ -3,6 +3,7 @@ package link
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -131,7 +132,7 @@ func (a Address) Words() string {
 // String returns the address without its broadcast address, in the form of [Address.Words].
 func (a Address) String() string {
 	if !a.Peer.IsValid() {
-		return fmt.Sprintf("%s/%d", a.Local, a.Bits)
+		return a.Local.String() + "/" + strconv.Itoa(a.Bits)
 	}
 	if a.Bits == a.Peer.BitLen() {
 		return fmt.Sprintf("%s peer %s", a.Local, a.Peer)
