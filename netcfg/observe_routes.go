@@ -118,7 +118,7 @@ func (ns *Namespace) routesOf(
 	case t.number != 0:
 		return ns.routesBy(decode, t, unix.RTPROT_STATIC, index)
 	case index != 0:
-		ask := rtnl.AskRoutes(t.family, unix.RTPROT_UNSPEC, index)
+		ask := rtnl.AskRoutes(t.family, 0, unix.RTPROT_UNSPEC, index)
 		all, few, err := rtnl.DumpFew(ns.socket, ask, usual, func(body []byte) (ownedRoute, bool) {
 			if p := rtnl.RouteProtocol(body); p != unix.RTPROT_BOOT && p != unix.RTPROT_STATIC {
 				return ownedRoute{}, true // it counts
@@ -181,7 +181,7 @@ func sources(devices []*Device) map[netip.Addr]*Device {
 func (ns *Namespace) routesBy(
 	decode func(body []byte, family int) (ownedRoute, bool), t table, protocol, index int,
 ) ([]ownedRoute, error) {
-	ask := rtnl.AskRoutes(t.family, protocol, index)
+	ask := rtnl.AskRoutes(t.family, 0, protocol, index)
 	if t.number != 0 {
 		ask.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(t.number)))
 	}

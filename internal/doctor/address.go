@@ -233,8 +233,10 @@ func noLinkLocal(v *view) []Finding {
 		}
 		global = global || a.Local.Is6()
 	}
-	mode, known := v.setting("ipv6", d.Name, "addr_gen_mode")
-	if !v.asked() || !global || !known || !d.Up || !d.Carrier || mode != "1" {
+	if !v.asked() || !global || !d.Up || !d.Carrier {
+		return nil
+	}
+	if mode, _ := v.setting("ipv6", d.Name, "addr_gen_mode"); mode != "1" {
 		return nil
 	}
 	return one(Warning, "it has an IPv6 address, but no link-local one (addrgenmode none)",

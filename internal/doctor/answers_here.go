@@ -16,7 +16,7 @@ import (
 // route leads to the network of the other end alone, this end is behind the device, and has vanished.
 func answersHere(v *view) []Finding {
 	d := v.device
-	if !v.asked() || !d.Up {
+	if !v.asked() || !d.Up || len(v.host.DefaultsThrough(d.Index)) == 0 {
 		return nil
 	}
 	for _, s := range v.host.Sockets() {

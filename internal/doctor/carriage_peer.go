@@ -144,7 +144,7 @@ func ownUplink(j *journey) []Finding {
 func (j *journey) ownNeighbour(hop netip.Addr, what string) []Finding {
 	list := fixes(fix.Sentence("start the host " + hop.String() + ", or correct its address"))
 	match, err := j.host.Match(flow.Packet{To: j.packet.To, Mark: j.packet.Mark})
-	for _, r := range j.host.RoutesThrough(j.at.Index) {
+	for _, r := range j.host.UnicastThrough(j.at.Index) {
 		if err == nil && hop != j.packet.To && match.To.Bits() > 0 && r.Via.IsValid() && r.Via != hop &&
 			r.To.Contains(j.packet.To) {
 			list = fixes(fix.Run(ip(inTable(append(family(hop), "route", "replace", match.To.String(), "via",

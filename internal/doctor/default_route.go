@@ -22,7 +22,7 @@ func worseDefault(v *view) (found []Finding) {
 		if err != nil || match.Refusal != 0 || match.To.Bits() != 0 || other == nil || other.Index == d.Index {
 			continue
 		}
-		for _, r := range v.host.RoutesThrough(d.Index) {
+		for _, r := range v.host.UnicastThrough(d.Index) {
 			if r.To != match.To || r.Table != match.Table || r.Index != d.Index || r.Metric <= match.Metric {
 				continue
 			}

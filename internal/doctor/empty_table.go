@@ -17,9 +17,11 @@ func emptyTable(v *view) []Finding {
 		return nil
 	}
 	for _, r := range v.policies {
+		if r.Action != "" || r.Table == 0 || ordinary(r.Table) || r.VRF || r.Not || r.Detached || !selects(r) {
+			continue
+		}
 		exit := d.Mode == link.TUN && !v.hasDefault(d, r.IPv6) && r.In != d.Name
-		if r.Action != "" || r.Table == 0 || ordinary(r.Table) || r.VRF || r.Not || r.Detached || !selects(r) ||
-			!exit && r.In != d.Name || len(v.host.RoutesIn(r.Table, r.IPv6)) > 0 || v.ofOther(r) {
+		if !exit && r.In != d.Name || len(v.host.RoutesIn(r.Table, r.IPv6)) > 0 || v.ofOther(r) {
 			continue
 		}
 		add := fix.Sentence("add the routes of this table: ip route add default via GATEWAY dev DEVICE table " +

@@ -4,8 +4,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/tunadm/tunadm/internal/evidence"
 	"github.com/tunadm/tunadm/internal/flow"
 	"github.com/tunadm/tunadm/internal/rtnl"
@@ -70,10 +68,10 @@ func (v *view) foreign(ip netip.Addr) bool {
 // addresses. The default route and other large networks have no typical address.
 func (v *view) routedEndpoints(d *netcfg.Device) (all []ends) {
 	const most, wide = 4, 8
-	for _, r := range v.host.RoutesThrough(d.Index) {
+	for _, r := range v.host.UnicastThrough(d.Index) {
 		to := hostIn(r.To)
 		known := func(a netcfg.Address) bool { return a.Subnet().Contains(to) }
-		if len(all) == most || r.Type != unix.RTN_UNICAST || r.To.Bits() < wide || !to.IsGlobalUnicast() ||
+		if len(all) == most || r.To.Bits() < wide || !to.IsGlobalUnicast() ||
 			!slices.Contains(v.host.Links(r), d.Index) || slices.ContainsFunc(own(d), known) {
 			continue
 		}

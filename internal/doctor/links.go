@@ -127,8 +127,11 @@ func indexed(all []rtnl.Address) iter.Seq2[int, netcfg.Address] {
 
 // otherLinks yields the addresses of a family that other links than the device and its bridge have, each with its link,
 // if that may carry packets to other hosts now. It looks at few links, because there may be thousands: first at the one
-// that leads to unknown networks, then in the order of the links.
-func (v *view) otherLinks(ipv6 bool) iter.Seq2[*netcfg.Device, netcfg.Address] {
+// that leads to unknown networks, then in the order of the links. It reads only links with an address for which matters
+// returns true; nil: all of these.
+func (v *view) otherLinks(
+	ipv6 bool, matters func(netcfg.Address) bool,
+) iter.Seq2[*netcfg.Device, netcfg.Address] {
 	const few = 16
 	return func(yield func(*netcfg.Device, netcfg.Address) bool) {
 		outer, layer3, seen := 0, v.layer3(), map[int]bool{}
@@ -143,6 +146,9 @@ func (v *view) otherLinks(ipv6 bool) iter.Seq2[*netcfg.Device, netcfg.Address] {
 				}
 				if seen[number] = true; len(seen) > few {
 					return
+				}
+				if matters != nil && !matters(a) {
+					continue
 				}
 				if l := v.byIndex(number); l == nil || !l.Up || l.Kind == "loopback" || l.Kind == "tun" && !l.Carrier {
 					continue
@@ -162,7 +168,7 @@ func (v *view) holderOf(ip netip.Addr) *netcfg.Device { return v.byIndex(v.index
 
 // indexOf returns the index of the link that has an address, or 0.
 func (v *view) indexOf(ip netip.Addr) int {
-	for number, a := range v.addressesOf(ip.Is6()) {
+	for number, a := range v.addressesIn(netip.PrefixFrom(ip, ip.BitLen())) {
 		if a.Local == ip {
 			return number
 		}
@@ -175,7 +181,7 @@ func (v *view) inSubnet(s netip.Prefix) (found []*netcfg.Device) {
 	if v.links.all != nil {
 		return v.links.subnets[s]
 	}
-	for number, a := range v.addressesOf(s.Addr().Is6()) {
+	for number, a := range v.addressesIn(s) {
 		if !usable(a) || a.Subnet() != s {
 			continue
 		}
@@ -184,6 +190,16 @@ func (v *view) inSubnet(s netip.Prefix) (found []*netcfg.Device) {
 		}
 	}
 	return found
+}
+
+// addressesIn yields addresses of which no other link that is up has one in these very networks of one family.
+func (v *view) addressesIn(networks ...netip.Prefix) iter.Seq2[int, netcfg.Address] {
+	if v.links.all == nil && v.localFirst() {
+		if numbers, known := v.host.LinksIn(networks); known {
+			return v.addressesAt(numbers, false)
+		}
+	}
+	return v.addressesOf(networks[0].Addr().Is6())
 }
 
 // siblings yields the other ports of the bridge of the device, in the order of the links.

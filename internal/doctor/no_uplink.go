@@ -46,7 +46,7 @@ func noUplink(v *view) []Finding {
 
 // silentGateway returns a gateway of the routes through a link that does not answer. It is invalid if there is none.
 func (v *view) silentGateway(l *netcfg.Device) netip.Addr {
-	for _, r := range v.host.RoutesThrough(l.Index) {
+	for _, r := range v.host.UnicastThrough(l.Index) {
 		if r.Via.IsValid() && slices.ContainsFunc(v.host.Neighbours(l.Index), func(n evidence.Neighbour) bool {
 			return n.To == r.Via && n.Unanswered()
 		}) {

@@ -23,7 +23,7 @@ type entrance struct {
 func (v *view) entrances(ipv6 bool) (all []entrance) {
 	const most = 4
 	outer := []entrance(nil)
-	for l, a := range v.otherLinks(ipv6) {
+	for l, a := range v.otherLinks(ipv6, nil) {
 		known := func(e entrance) bool { return e.link == l }
 		switch near := target(a); {
 		case slices.ContainsFunc(all, known), slices.ContainsFunc(outer, known):
@@ -71,15 +71,20 @@ func inwardStages() []stage {
 func (v *view) inward(all []ends) (found []*journey) {
 	const most = 16
 	for _, ipv6 := range []bool{false, true} {
+		var rules []firewall.Published
+		if wall := v.wall(); wall.err == nil && !wall.rules.Empty() {
+			rules = wall.rules.Publishes(ipv6)
+		}
+		if len(rules) == 0 && !slices.ContainsFunc(all, func(e ends) bool { return e.other.Is6() == ipv6 }) {
+			continue
+		}
 		entrances := v.entrances(ipv6)
 		if len(entrances) == 0 {
 			continue
 		}
-		if wall := v.wall(); wall.err == nil && !wall.rules.Empty() {
-			for _, p := range wall.rules.Publishes(ipv6) {
-				if j := v.published(p, entrances); j != nil && len(found) < most {
-					found = append(found, j)
-				}
+		for _, p := range rules {
+			if j := v.published(p, entrances); j != nil && len(found) < most {
+				found = append(found, j)
 			}
 		}
 		led := len(found) > 0

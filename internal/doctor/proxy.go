@@ -40,8 +40,8 @@ func proxyARP(v *view) (found []Finding) {
 func (v *view) proxiedHosts() (all []proxied) {
 	const most, wide = 4, 8
 	layer3 := v.layer3()
-	for _, r := range v.host.RoutesThrough(layer3.Index) {
-		if len(all) == most || r.Type != unix.RTN_UNICAST || r.To.Bits() < wide || !r.To.Addr().IsGlobalUnicast() {
+	for _, r := range v.host.UnicastThrough(layer3.Index) {
+		if len(all) == most || r.To.Bits() < wide || !r.To.Addr().IsGlobalUnicast() {
 			continue
 		}
 		p := proxied{host: hostIn(r.To), part: r.To}
@@ -80,8 +80,12 @@ func (v *view) lanAround(part netip.Prefix) (lan netip.Prefix, at *netcfg.Device
 			look(r.To, r.Index)
 		}
 	}
+	var around []netip.Prefix
+	for bits := range part.Bits() {
+		around = append(around, netip.PrefixFrom(part.Addr(), bits).Masked())
+	}
 	if !all { // very many routes; those to the networks of its links are derived from its addresses
-		for number, a := range v.addressesOf(ipv6) {
+		for number, a := range v.addressesIn(around...) {
 			look(a.Subnet(), number)
 		}
 	}

@@ -4,9 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/netcfg"
 )
 
@@ -64,15 +61,13 @@ func (v *view) align() {
 	}
 }
 
-// hasRoutes reports whether routes that the kernel did not derive lead through a device. The kernel goes through all
-// routes to find those of one device, so they are read only if a check asks for them.
+// hasRoutes reports whether configured routes lead through a device. The kernel goes through all routes to find those
+// of one device, so they are read only if a check asks for them.
 func (v *view) hasRoutes(d *netcfg.Device) bool {
 	if v.links.all != nil {
 		return len(d.Routes) > 0
 	}
-	return slices.ContainsFunc(v.host.RoutesThrough(d.Index), func(r rtnl.Route) bool {
-		return r.Protocol == unix.RTPROT_BOOT || r.Protocol == unix.RTPROT_STATIC
-	})
+	return len(v.host.ConfiguredThrough(d.Index)) > 0
 }
 
 // statsNow reads the counters of a device again. They are not known if the device is gone.

@@ -85,8 +85,8 @@ func answerRoute(j *journey) []Finding {
 // routed reports whether this host has an address in the networks of the device, or routes through it.
 func (j *journey) routed() bool {
 	layer3 := j.layer3()
-	return !j.frames() || len(own(layer3)) > 0 || slices.ContainsFunc(j.host.RoutesThrough(layer3.Index),
-		func(r rtnl.Route) bool { return r.Type == unix.RTN_UNICAST && r.To.Addr().IsGlobalUnicast() })
+	return !j.frames() || len(own(layer3)) > 0 || slices.ContainsFunc(j.host.UnicastThrough(layer3.Index),
+		func(r rtnl.Route) bool { return r.To.Addr().IsGlobalUnicast() })
 }
 
 // detour names the policy rule that selects the link for packets of the program, if nothing comes back.
@@ -118,9 +118,9 @@ func decisive(steps []evidence.Step) *evidence.Step {
 // exempt returns the rule that leads a packet to the device's own route before another rule leads it elsewhere.
 func (j *journey) exempt(p flow.Packet, before rtnl.Rule) []fix.Fix {
 	const first = 2 // priorities that rules of administrators have
-	mine := j.host.RoutesThrough(j.layer3().Index)
+	mine := j.host.UnicastThrough(j.layer3().Index)
 	i := slices.IndexFunc(mine, func(r rtnl.Route) bool {
-		return r.To.Contains(p.To) && r.Type == unix.RTN_UNICAST && r.To.Bits() > 0
+		return r.To.Contains(p.To) && r.To.Bits() > 0
 	})
 	if i < 0 || before.Priority < first {
 		return nil

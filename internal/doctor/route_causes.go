@@ -221,6 +221,12 @@ func (v *view) looksIntoMain(ipv6 bool) bool {
 	})
 }
 
+// localFirst reports whether the kernel looks for each IPv4 address in the table local first, and there are no VRFs.
+func (v *view) localFirst() bool {
+	return len(v.policies) > 0 && v.policies[0].Plain() == rtnl.Rule{Table: tableLocal} &&
+		!slices.ContainsFunc(v.policies, func(r rtnl.Rule) bool { return r.VRF })
+}
+
 // linkdown reports whether the kernel ignores the device's routes because it has no carrier.
 func (v *view) linkdown(to netip.Addr) bool {
 	d := v.device

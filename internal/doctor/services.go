@@ -26,8 +26,11 @@ var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 func (v *view) services(all []ends) (found []*journey) {
 	const most = 8
 	layer3 := v.layer3()
-	for _, s := range v.host.Sockets() {
-		if len(found) == most || !s.Listens() || s.Index != 0 && s.Index != layer3.Index {
+	if len(all) == 0 {
+		return nil
+	}
+	for _, s := range v.host.Listening() {
+		if len(found) == most || s.Index != 0 && s.Index != layer3.Index {
 			continue
 		}
 		p := flow.Packet{Protocol: s.Protocol, ToPort: s.Local.Port(), In: layer3.Name, InIndex: layer3.Index}

@@ -201,7 +201,7 @@ func (v *view) farHosts(layer3 *netcfg.Device, ipv6 bool) (all []netip.Addr) {
 	const most = 4
 	chosen := map[int]bool{v.device.Index: true, layer3.Index: true}
 	var below []netip.Addr
-	for l, a := range v.otherLinks(ipv6) {
+	for l, a := range v.otherLinks(ipv6, nil) {
 		switch to := target(a); {
 		case !to.IsValid():
 		case v.onlyCarries(l, ipv6):

@@ -4,7 +4,9 @@ import (
 	"slices"
 
 	"github.com/tunadm/tunadm/internal/flow"
+	"github.com/tunadm/tunadm/internal/rtnl"
 	"github.com/tunadm/tunadm/internal/words"
+	"github.com/tunadm/tunadm/netcfg"
 )
 
 // takenNetwork finds that a route through a named device takes the packets to the network of another link: this host
@@ -19,12 +21,22 @@ func takenNetwork(v *view) (found []Finding) {
 func (v *view) takenNetworks(ipv6 bool) (found []Finding) {
 	const most, halves = 4, 1
 	layer3 := v.layer3()
-	for l, a := range v.otherLinks(ipv6) {
+	routes := slices.DeleteFunc(v.host.UnicastThrough(layer3.Index), func(r rtnl.Route) bool {
+		return r.To.Addr().Is6() != ipv6 || r.To.Bits() <= halves
+	})
+	if len(routes) == 0 {
+		return nil
+	}
+	taken := func(a netcfg.Address) bool {
+		to := target(a)
+		return to.IsValid() && slices.ContainsFunc(routes, func(r rtnl.Route) bool { return r.To.Contains(to) })
+	}
+	for l, a := range v.otherLinks(ipv6, taken) {
 		if len(found) == most {
 			break
 		}
 		to := target(a)
-		if !l.Carrier || !to.IsValid() {
+		if !l.Carrier {
 			continue
 		}
 		match, err := v.host.Match(flow.Packet{From: a.Local, To: to})

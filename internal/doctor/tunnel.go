@@ -50,7 +50,7 @@ func swallowedGateway(v *view) []Finding {
 
 // gatewaysWithin returns the routes of other links whose gateway is in the network of a route of this one.
 func (v *view) gatewaysWithin(l *netcfg.Device) (found []rtnl.Route) {
-	mine := v.host.RoutesThrough(l.Index)
+	mine := v.host.UnicastThrough(l.Index)
 	for _, ipv6 := range []bool{false, true} {
 		if !slices.ContainsFunc(mine, func(r rtnl.Route) bool {
 			return r.To.Addr().Is6() == ipv6 && !r.To.Addr().IsLinkLocalUnicast() && !r.To.Addr().IsMulticast()

@@ -79,6 +79,9 @@ func (h *Host) fewAddressed(ipv6 bool) (links map[int]bool, few bool) {
 // addressedLinks returns the links that have addresses of a family: those in the kernel's list of IPv6 addresses, and
 // those of IPv4 routes, because each IPv4 address has a local route. They are not known if there are very many routes.
 func (h *Host) addressedLinks(ipv6 bool) (links map[int]bool, known bool) {
+	if !ipv6 && h.manyRoutes() {
+		return nil, false
+	}
 	routes, known := h.SomeRoutes(ipv6)
 	links = map[int]bool{}
 	if !known || !ipv6 {

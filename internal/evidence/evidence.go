@@ -26,11 +26,13 @@ type Host struct {
 	frames     map[int]*[]Neighbour // by bridge; 0: those of all
 	queues     map[int]*[]Queue     // by link
 	routes     map[selection]*[]rtnl.Route
+	counted    map[string]trie // see tries; nil: not read yet
 	nexthops   *[]Nexthop
 	ports      map[int]*Port
 
 	configurations map[int]*configuration // by the index of the link
 	connected      *[]Socket
+	listening      *[]Socket
 	socketsOf      map[int][]Socket // by process
 	descriptors    int              // looked at for them
 	policies       *[]Policy

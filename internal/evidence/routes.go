@@ -17,6 +17,8 @@ type selection struct {
 	index  int // of a link through which they lead
 	table  uint32
 	most   int          // how many
+	kind   uint8        // RTN_*
+	origin uint8        // RTPROT_*
 	to     netip.Addr   // only routes whose destination contains it
 	within netip.Prefix // only routes to parts of it
 	wide   bool         // only routes as DefaultsThrough returns them
@@ -30,7 +32,12 @@ func (s *selection) takes(to netip.Prefix) bool {
 
 // part returns the routes of the selection among those that were read.
 func (s *selection) part(read []rtnl.Route) []rtnl.Route {
-	return slices.DeleteFunc(slices.Clone(read), func(r rtnl.Route) bool { return !s.takes(r.To) })
+	return slices.DeleteFunc(slices.Clone(read), func(r rtnl.Route) bool { return !s.takes(r.To) || !s.isOf(&r) })
+}
+
+// isOf reports whether a route has the type and the origin of the selection.
+func (s *selection) isOf(r *rtnl.Route) bool {
+	return (s.kind == 0 || r.Type == s.kind) && (s.origin == 0 || r.Protocol == s.origin)
 }
 
 // Routes returns the routes of all tables and types, of both families.
@@ -43,7 +50,7 @@ func (h *Host) RoutesThrough(index int) []rtnl.Route { return h.both(selection{i
 // DefaultsThrough returns those of RoutesThrough that are a default route or a half of one. 0.0.0.0/1 and 128.0.0.0/1
 // replace a default route.
 func (h *Host) DefaultsThrough(index int) []rtnl.Route {
-	return h.both(selection{index: index, wide: true})
+	return h.both(selection{index: index, kind: unix.RTN_UNICAST, wide: true})
 }
 
 // RoutesIn returns the routes of a table and family.
@@ -61,10 +68,13 @@ func (h *Host) both(s selection) (all []rtnl.Route) {
 // selected returns routes of one family. The kernel selects them, so that a million others cost little.
 func (h *Host) selected(s selection) []rtnl.Route {
 	return onceOf(h.routes, s, func() ([]rtnl.Route, error) {
-		if known := h.routes[selection{family: s.family, index: s.index}]; known != nil && s.table == 0 {
-			return s.part(*known), nil
+		for _, kind := range []uint8{0, s.kind} {
+			known := h.routes[selection{family: s.family, index: s.index, kind: kind}]
+			if known != nil && s.table == 0 {
+				return s.part(*known), nil
+			}
 		}
-		ask := rtnl.AskRoutes(s.family, 0, s.index)
+		ask := rtnl.AskRoutes(s.family, int(s.kind), int(s.origin), s.index)
 		if s.table != 0 {
 			ask.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(s.table)))
 		}
@@ -74,24 +84,9 @@ func (h *Host) selected(s selection) []rtnl.Route {
 				return r, false
 			}
 			ok = r.Unmarshal(body)
-			return r, ok && r.Flags&unix.RTM_F_CLONED == 0
+			return r, ok && r.Flags&unix.RTM_F_CLONED == 0 && s.isOf(&r)
 		})
 	})
-}
-
-// few is how many routes of a family are read where the kernel can answer for each address instead. More are those of
-// a routing daemon.
-const few = 256
-
-// SomeRoutes returns routes of a family: all, or the first ones of all tables and of the main table if there are very
-// many.
-func (h *Host) SomeRoutes(ipv6 bool) (found []rtnl.Route, all bool) {
-	s := selection{family: familyOf(ipv6), most: few}
-	if found = h.selected(s); len(found) < few {
-		return found, true
-	}
-	s.table = unix.RT_TABLE_MAIN
-	return slices.Concat(found, h.selected(s)), false
 }
 
 func familyOf(ipv6 bool) int {
@@ -99,41 +94,6 @@ func familyOf(ipv6 bool) int {
 		return unix.AF_INET6
 	}
 	return unix.AF_INET
-}
-
-// RoutesWithin returns the routes of the main table to parts of a network. If there are very many routes and the
-// network is small, these are the routes that the kernel takes to each of its addresses.
-func (h *Host) RoutesWithin(whole netip.Prefix) (found []rtnl.Route) {
-	const small = 10 // bits: 1024 addresses
-	ipv6 := whole.Addr().Is6()
-	known, complete := h.SomeRoutes(ipv6)
-	switch {
-	case !complete && whole.Addr().BitLen()-whole.Bits() <= small:
-		known = h.taken(whole)
-	case !complete:
-		known = h.selected(selection{family: familyOf(ipv6), table: unix.RT_TABLE_MAIN, within: whole})
-	}
-	for _, r := range known {
-		if r.Table == unix.RT_TABLE_MAIN && r.To.Bits() > whole.Bits() && whole.Contains(r.To.Addr()) {
-			found = append(found, r)
-		}
-	}
-	return found
-}
-
-// taken returns the routes that the kernel takes to the addresses of a network.
-func (h *Host) taken(to netip.Prefix) (found []rtnl.Route) {
-	var requests []*nl.NetlinkRequest
-	for ip := to.Addr(); to.Contains(ip); ip = ip.Next() {
-		requests = append(requests, askRoute(flow.Packet{To: ip}, unix.RTM_F_FIB_MATCH))
-	}
-	h.socket.Exchange(requests, func(_ int, body []byte) {
-		var r rtnl.Route
-		if r.Unmarshal(body) && !slices.ContainsFunc(found, func(o rtnl.Route) bool { return o.To == r.To }) {
-			found = append(found, r)
-		}
-	})
-	return found
 }
 
 // A Nexthop is a nexthop object, see ip-nexthop(8).

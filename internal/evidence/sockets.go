@@ -2,8 +2,10 @@ package evidence
 
 import (
 	"encoding/binary"
+	"math"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -82,30 +84,47 @@ func (h *Host) openSockets(pid int) map[string]bool {
 
 // Sockets returns the sockets of all programs. It returns none if the kernel does not list sockets (INET_DIAG).
 func (h *Host) Sockets() []Socket {
-	return once(&h.connected, func() (all []Socket, err error) {
-		s, err := rtnl.Open(unix.NETLINK_SOCK_DIAG)
-		if err != nil {
-			return nil, err
-		}
-		defer s.Close()
-		for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
-			for _, protocol := range []byte{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
-				found, err := rtnl.Dump(s, askSockets(family, protocol), decodeSocket(protocol))
-				if err == nil { // a kernel may lack the module of one protocol
-					all = append(all, found...)
-				}
-			}
-		}
-		return all, nil
-	})
+	return once(&h.connected, func() ([]Socket, error) { return readSockets(math.MaxUint32) })
 }
 
-// askSockets returns a request for the sockets of a family and a protocol, a struct inet_diag_req_v2.
-func askSockets(family, protocol byte) *nl.NetlinkRequest {
-	const length, byFamily, allStates = 56, 20, 0xffffffff
+// Listening returns those of Sockets that listen. If no others are needed, the kernel does not go through its table of
+// connections, which is large on a host with much memory.
+func (h *Host) Listening() []Socket {
+	if h.listening == nil && h.connected != nil {
+		h.listening = h.connected
+	}
+	all := once(&h.listening, func() ([]Socket, error) { return readSockets(1 << unix.BPF_TCP_LISTEN) })
+	return slices.DeleteFunc(slices.Clone(all), func(s Socket) bool { return !s.Listens() })
+}
+
+// readSockets reads the TCP sockets in these states, and all UDP sockets.
+func readSockets(states uint32) (all []Socket, err error) {
+	s, err := rtnl.Open(unix.NETLINK_SOCK_DIAG)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
+		for _, protocol := range []byte{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
+			found, err := rtnl.Dump(s, askSockets(family, protocol, states), decodeSocket(protocol))
+			if err == nil { // a kernel may lack the module of one protocol
+				all = append(all, found...)
+			}
+		}
+	}
+	return all, nil
+}
+
+// askSockets returns a request for the sockets of a family and a protocol, of TCP those in these states: a struct
+// inet_diag_req_v2.
+func askSockets(family, protocol byte, states uint32) *nl.NetlinkRequest {
+	const length, byFamily = 56, 20
 	b := make([]byte, length)
 	b[0], b[1] = family, protocol
-	binary.NativeEndian.PutUint32(b[4:], allStates)
+	if protocol == unix.IPPROTO_UDP {
+		states = math.MaxUint32
+	}
+	binary.NativeEndian.PutUint32(b[4:], states)
 	return rtnl.Request(byFamily, unix.NLM_F_DUMP, rawBytes(b))
 }
 

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AskRoutes returns a request for the routes of a family. A protocol or an index other than 0 selects.
-func AskRoutes(family, protocol, index int) *nl.NetlinkRequest {
-	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Protocol: uint8(protocol)}}
+// AskRoutes returns a request for the routes of a family. A type (RTN_*), a protocol or an index other than 0 selects.
+func AskRoutes(family, kind, protocol, index int) *nl.NetlinkRequest {
+	msg := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family), Type: uint8(kind), Protocol: uint8(protocol)}}
 	r := Request(unix.RTM_GETROUTE, 0, msg)
 	if index != 0 {
 		r.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))

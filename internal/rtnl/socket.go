@@ -28,7 +28,9 @@ const (
 const receiveSize = 64 << 10
 
 // Open opens a socket of a netlink protocol: NETLINK_ROUTE, NETLINK_NETFILTER or NETLINK_GENERIC.
-func Open(protocol int) (*Socket, error) {
+func Open(protocol int) (*Socket, error) { return open(protocol, receiveSize) }
+
+func open(protocol, size int) (*Socket, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return nil, fmt.Errorf("netlink socket: %w", err)
@@ -39,7 +41,7 @@ func Open(protocol int) (*Socket, error) {
 			return nil, fmt.Errorf("netlink socket option %d: %w", option, err)
 		}
 	}
-	return &Socket{fd: fd, buffer: make([]byte, receiveSize)}, nil
+	return &Socket{fd: fd, buffer: make([]byte, size)}, nil
 }
 
 // AnnouncementsSize is the usual size for [Subscribe]. The kernel allocates it only as needed. An announcement takes
@@ -165,9 +167,11 @@ func Dump[T any](s *Socket, r *nl.NetlinkRequest, decode func(body []byte) (T, b
 	return dumpUpTo(s, r, math.MaxInt, decode)
 }
 
-// DumpSome is Dump on a socket of its own, which it closes as soon as it has that many objects.
+// DumpSome is Dump on a socket of its own, which it closes as soon as it has that many objects. The kernel prepares as
+// much as the buffer holds, and once more when this was read, so the buffer is small.
 func DumpSome[T any](r *nl.NetlinkRequest, most int, decode func(body []byte) (T, bool)) (found []T, err error) {
-	s, err := Open(unix.NETLINK_ROUTE)
+	const size = 16 << 10
+	s, err := open(unix.NETLINK_ROUTE, size)
 	if err != nil {
 		return nil, err
 	}
