@@ -170,7 +170,7 @@ func Dump[T any](s *Socket, r *nl.NetlinkRequest, decode func(body []byte) (T, b
 // DumpSome is Dump on a socket of its own, which it closes as soon as it has that many objects. The kernel prepares as
 // much as the buffer holds, and once more when this was read, so the buffer is small.
 func DumpSome[T any](r *nl.NetlinkRequest, most int, decode func(body []byte) (T, bool)) (found []T, err error) {
-	const size = 16 << 10
+	const size = 8 << 10
 	s, err := open(unix.NETLINK_ROUTE, size)
 	if err != nil {
 		return nil, err
