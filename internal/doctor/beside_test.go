@@ -73,6 +73,12 @@ func TestOneDeviceBesideMany(t *testing.T) {
 	nstest.NeedProgram(t, "ip")
 	nstest.Enter(t)
 	crowd(t)
+	sameBothWays(t, "tun7", "tun9", "tap7", "tap8")
+}
+
+// sameBothWays examines devices with a reading of every link and without, and returns the findings.
+func sameBothWays(t *testing.T, names ...string) (all string) {
+	t.Helper()
 	ns, err := netcfg.Open("")
 	if err != nil {
 		t.Fatal(err)
@@ -93,8 +99,9 @@ func TestOneDeviceBesideMany(t *testing.T) {
 		}
 		return text, v.links.all != nil && !v.search.cut // by programs of others with very many descriptors
 	}
-	for _, name := range []string{"tun7", "tun9", "tap7", "tap8"} {
+	for _, name := range names {
 		want, _ := found(name, true)
+		all += strings.Join(want, "")
 		got, every := found(name, false)
 		if !slices.Equal(got, want) {
 			t.Errorf("%s alone:\n%s\nwith every link:\n%s", name, strings.Join(got, ""), strings.Join(want, ""))
@@ -102,5 +109,55 @@ func TestOneDeviceBesideMany(t *testing.T) {
 		if every {
 			t.Errorf("%s: every link was read", name)
 		}
+	}
+	return all
+}
+
+// TestOneNetworkBesideManyAddresses examines devices whose networks other links have, or have not, while the kernel is
+// asked for each network instead of all addresses, and while a look-up would hide a link.
+func TestOneNetworkBesideManyAddresses(t *testing.T) {
+	nstest.NeedDriver(t)
+	nstest.NeedProgram(t, "ip")
+	lines := []string{"link set lo up", "link add lan type bridge", "link set lan up",
+		"addr add 192.168.3.1/24 dev lan", "link add many type bridge", "link set many up"}
+	for i := range 300 {
+		lines = append(lines, fmt.Sprintf("addr add 10.%d.%d.1/24 dev many", 200+i/256, i%256))
+	}
+	for i, of := range []string{"tun1", "tun2", "tun3", "tun4"} {
+		lines = append(lines, "tuntap add "+of+" mode tun", "link set "+of+" up",
+			fmt.Sprintf("addr add 10.%d.0.1/24 dev %s", i+1, of))
+	}
+	lines = append(lines, "tuntap add tun5 mode tun", "link set tun5 up", "addr add 10.5.0.1/32 dev tun5",
+		"route add 192.168.3.77 dev tun4",
+		"neigh add proxy 192.168.3.77 dev tun4", "addr add 192.168.3.65/26 dev tun3 noprefixroute")
+	for name, test := range map[string]struct {
+		lines []string
+		want  []string
+	}{
+		"apart": {nil, []string{"in the network 192.168.3.0/24 of lan"}},
+		"a rule": {[]string{"route add 10.77.0.0/16 dev many table 100", "rule add pref 100 lookup 100"},
+			[]string{"in the network 192.168.3.0/24 of lan"}},
+		"twice": {[]string{"link add b1 type bridge", "link set b1 up", "addr add 10.1.0.2/24 dev b1",
+			"link add b2 type bridge", "link set b2 up", "addr add 10.2.0.1/24 dev b2",
+			"link add b3 type bridge", "link set b3 up", "addr add 10.9.0.1 peer 10.3.0.2/24 dev b3 noprefixroute",
+			"link add b4 type bridge", "addr add 10.4.0.2/24 dev b4"},
+			[]string{"b1 also has an address in 10.1.0.0/24", "b2 also has an address in 10.2.0.0/24",
+				"b3 also has an address in 10.3.0.0/24"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nstest.Enter(t)
+			file := t.TempDir() + "/batch"
+			text := strings.Join(slices.Concat(lines, test.lines), "\n")
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			nstest.Run(t, "ip", "-batch", file)
+			found := sameBothWays(t, "tun1", "tun2", "tun3", "tun4", "tun5")
+			for _, want := range test.want {
+				if !strings.Contains(found, want) {
+					t.Errorf("no finding has %q:\n%s", want, found)
+				}
+			}
+		})
 	}
 }
