@@ -48,7 +48,7 @@ type ofFiles struct {
 func (v *view) programsWithDriver() (all []opener, whole bool) {
 	if v.drivers == nil {
 		v.drivers, v.sight = []opener{}, true
-		here := files.Inode("/proc/thread-self/ns/net")
+		here := namespaceOf("/proc/thread-self")
 		for _, entry := range v.names("/proc") {
 			pid, err := strconv.Atoi(entry)
 			if err != nil || !mayBeIn(here, pid) {
@@ -76,15 +76,26 @@ func (v *view) notSearched() []Finding {
 }
 
 // mayBeIn reports whether a thread of a process may be in a network namespace.
-func mayBeIn(here uint64, pid int) bool {
+func mayBeIn(here string, pid int) bool {
 	directory := "/proc/" + strconv.Itoa(pid)
-	namespace := files.Inode(directory + "/ns/net")
-	if namespace == 0 || namespace == here {
+	namespace := namespaceOf(directory)
+	if namespace == "" || namespace == here {
 		return true
 	}
 	const alone = 3 // links of a directory with one subdirectory
 	var st unix.Stat_t
 	return unix.Stat(directory+"/task", &st) == nil && st.Nlink > alone
+}
+
+// namespaceOf returns the name of the network namespace of a process or thread, as net:[4026531840], or "" if it is not
+// known. For the name alone, the kernel creates no inode.
+func namespaceOf(directory string) string {
+	var name [64]byte
+	n, err := unix.Readlink(directory+"/ns/net", name[:])
+	if err != nil {
+		return ""
+	}
+	return string(name[:n])
 }
 
 // of returns the devices to which the files of a process are attached, "" for a file of the driver without a device. It
