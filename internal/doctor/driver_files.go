@@ -129,6 +129,9 @@ func (s *fileSearch) look(pid int) (devices []string, err error) {
 	at, driver, to := int(f.Fd()), []byte("/tun"), make([]byte, unix.PathMax)
 	for _, fd := range names {
 		n, err := unix.Readlinkat(at, fd, to)
+		if err == unix.EACCES { // so are the other ones of this process
+			break
+		}
 		if err != nil || !bytes.HasSuffix(to[:n], driver) {
 			continue
 		}
