@@ -2,99 +2,92 @@ package packet
 
 import (
 	"context"
-	"errors"
-	"io"
 	"os"
-	"runtime"
-	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/tunadm/tunadm/internal/attach"
 	"github.com/tunadm/tunadm/internal/cause"
+	"github.com/tunadm/tunadm/internal/poll"
 )
 
 // relayBuffer is the size in bytes of a buffer that holds the largest packet of any device, with its header.
 const relayBuffer = 128 << 10
 
-// A Relay carries packets between two devices, each direction on its own thread. Packets are written as they were read,
-// with their headers.
+// relayTurn is how many packets of one device are carried before the other device has its turn.
+const relayTurn = 16
+
+// A Relay carries packets between two devices, both directions on one goroutine: the answer to a packet is often there
+// as soon as the packet is written, and then no thread has to wake. Packets are written as they were read, with their
+// headers.
 type Relay struct {
 	Names  [2]string
 	Queues [2]*os.File
 
-	// Each is called by both threads before they write a packet; its error ends the relay. It may be nil.
+	// Each is called before a packet is written; its error ends the relay. It may be nil.
 	Each func(from, bytes int) error
+
+	fds    [2]int
+	buffer []byte
 }
 
 // Run carries packets until ctx ends, which is not an error, or until a device is deleted; the error is then a
 // [*cause.Error]. A packet that a device does not take, for example because it is down, is lost. Run closes the files.
 func (r *Relay) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var ended atomic.Bool
-	defer context.AfterFunc(ctx, func() { ended.Store(true) })()
-	errs := make(chan error, len(r.Queues))
 	defer r.Queues[0].Close()
 	defer r.Queues[1].Close()
-	for from, queue := range r.Queues {
-		reader, stop, err := NewReader(ctx, queue, nil)
-		if err != nil {
-			cancel()
-			for range from {
-				<-errs
-			}
-			return &cause.Error{Device: r.Names[from], Err: err}
+	for i, queue := range r.Queues {
+		r.fds[i] = int(queue.Fd())
+		if err := unix.SetNonblock(r.fds[i], true); err != nil {
+			return &cause.Error{Device: r.Names[i], What: "wait for packets", Err: err}
 		}
-		d := &direction{Relay: r, from: from, in: reader, out: int(r.Queues[1-from].Fd()), ended: &ended}
-		go func() {
-			defer stop()
-			runtime.LockOSThread()
-			defer runtime.UnlockOSThread()
-			errs <- d.carry()
-		}()
 	}
-	err := <-errs
-	cancel()
-	if other := <-errs; err == nil {
-		err = other
+	w, stop, err := poll.New(ctx, nil, r.fds[:]...)
+	if err != nil {
+		return &cause.Error{What: "wait for packets", Err: err}
 	}
-	return err
-}
-
-// A direction is one of the two directions of a relay.
-type direction struct {
-	*Relay
-	from  int // the place of the device that is read
-	in    *Reader
-	out   int
-	ended *atomic.Bool
-}
-
-func (d *direction) carry() error {
-	buffer := make([]byte, relayBuffer)
+	defer stop()
+	r.buffer = make([]byte, relayBuffer)
 	for {
-		n, err := d.in.Read(buffer)
+		if err := w.Expect(time.Time{}); err != nil {
+			return &cause.Error{What: "wait for packets", Err: err}
+		}
+		for from := range r.fds {
+			if w.Ready(from) {
+				if err := r.carry(from); err != nil {
+					return err
+				}
+			}
+		}
+		if w.Stopped() {
+			return nil
+		}
+	}
+}
+
+// carry carries the packets that wait at a device, until the other device has its turn.
+func (r *Relay) carry(from int) error {
+	to := 1 - from
+	for range relayTurn {
+		n, err := readNow(r.fds[from], r.buffer)
 		switch {
-		case errors.Is(err, io.EOF):
+		case err == unix.EAGAIN:
 			return nil
 		case err != nil:
-			return attach.QueueError(d.Names[d.from], err)
+			return attach.QueueError(r.Names[from], err)
+		case n == 0:
+			continue
 		}
-		if d.Each != nil {
-			if err := d.Each(d.from, n); err != nil {
+		if r.Each != nil {
+			if err := r.Each(from, n); err != nil {
 				return err
 			}
 		}
-		_, err = unix.Write(d.out, buffer[:n])
-		for errors.Is(err, unix.EINTR) {
-			_, err = unix.Write(d.out, buffer[:n])
-		}
-		if cause.Gone(err) { // any other error costs a packet
-			return attach.QueueError(d.Names[1-d.from], err)
-		}
-		if d.ended.Load() { // under load, the reader does not wait
-			return nil
+		// Any other error costs a packet.
+		if _, err := writeNow(r.fds[to], r.buffer[:n]); err != nil && cause.Gone(err) {
+			return attach.QueueError(r.Names[to], err)
 		}
 	}
+	return nil
 }
