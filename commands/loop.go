@@ -208,7 +208,7 @@ func (o *loopOptions) relay(ctx context.Context, caught *interrupts, l *loop.Loo
 		o.stdout = patient{ctx, plainly(o.stdout)}
 		relay.Each = packetPrinter(o.stdout, names)
 	}
-	runtime.GOMAXPROCS(1) // one goroutine carries the packets: with more, the runtime wakes threads that find no work
+	runtime.GOMAXPROCS(1) // one goroutine carries the packets; otherwise the runtime wakes threads without work
 	if err := relay.Run(ctx); !errors.Is(err, syscall.EPIPE) && !errors.Is(err, io.EOF) {
 		return err
 	}

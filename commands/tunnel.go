@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -113,6 +114,7 @@ func (o *tunnelOptions) run(names []string) error {
 			warning += ", and any host that reaches the port can send packets"
 		}
 		t.Trouble(warning)
+		runtime.GOMAXPROCS(1) // one goroutine carries the packets; otherwise the runtime wakes threads without work
 		err = t.Run(ctx)
 	}
 	return errors.Join(err, thread.do(func(ns *netcfg.Namespace) error { return attach.Detach(ns, attached) }))
@@ -122,12 +124,12 @@ func (o *tunnelOptions) run(names []string) error {
 // long anyway, or if the device is multi-queue: its queues all have virtio headers or none has, and other programs may
 // expect none.
 func prepareTunnel(ns *netcfg.Namespace, name string) (attached []*attach.Attached, offload bool, err error) {
-	whole := attach.Request{Device: name, Poll: true, VnetHdr: true, Offload: true}
+	whole := attach.Request{Device: name, VnetHdr: true, Offload: true}
 	attached, err = attach.Prepare(ns, whole)
 	if err != nil || !attached[0].MultiQueue && attached[0].MTU <= packet.OffloadMTU {
 		return attached, true, err
 	}
-	attached, err = attach.Prepare(ns, attach.Request{Device: name, Poll: true})
+	attached, err = attach.Prepare(ns, attach.Request{Device: name})
 	return attached, false, err
 }
 

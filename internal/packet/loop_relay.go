@@ -40,20 +40,23 @@ func (r *Relay) Run(ctx context.Context) error {
 	for i, queue := range r.Queues {
 		r.fds[i] = int(queue.Fd())
 		if err := unix.SetNonblock(r.fds[i], true); err != nil {
-			return &cause.Error{Device: r.Names[i], What: "wait for packets", Err: err}
+			return noWait(r.Names[i], err)
 		}
 	}
 	w, stop, err := poll.New(ctx, nil, r.fds[:]...)
 	if err != nil {
-		return &cause.Error{What: "wait for packets", Err: err}
+		return noWait("", err)
 	}
 	defer stop()
 	r.buffer = make([]byte, relayBuffer)
 	for {
 		if err := w.Expect(time.Time{}); err != nil {
-			return &cause.Error{What: "wait for packets", Err: err}
+			return noWait("", err)
 		}
 		for from := range r.fds {
+			if w.Failed(from) {
+				return attach.QueueError(r.Names[from], unix.EBADFD)
+			}
 			if w.Ready(from) {
 				if err := r.carry(from); err != nil {
 					return err

@@ -21,7 +21,7 @@ import (
 // first, then Run.
 type Tunnel struct {
 	Device  string
-	Queue   *os.File     // of the device, attached with Poll; the tunnel closes it
+	Queue   *os.File     // of the device; the tunnel closes it
 	Offload bool         // the queue was attached with VnetHdr and Offload; false: it has no header
 	Tap     bool         // the packets are Ethernet frames
 	Address string       // "host:port": where to connect, or where to listen
@@ -35,6 +35,7 @@ type Tunnel struct {
 	Peer netip.AddrPort
 
 	bound  io.Closer // the socket of a listener, from Open on
+	queue  int       // the descriptor of Queue, from Run on
 	stop   context.CancelCauseFunc
 	once   [troubles]sync.Once
 	limits limits // from Run on
@@ -125,7 +126,10 @@ func (t *Tunnel) run(ctx context.Context, l limits) error {
 	t.stop = stop
 	defer stop(nil)
 	defer t.Queue.Close()
-	defer context.AfterFunc(inner, func() { t.Queue.Close() })()
+	t.queue = int(t.Queue.Fd())
+	if err := unix.SetNonblock(t.queue, true); err != nil {
+		return noWait(t.Device, err)
+	}
 	if t.Log == nil {
 		t.Log = func(string) {}
 	}
@@ -148,32 +152,18 @@ func (t *Tunnel) run(ctx context.Context, l limits) error {
 	return err
 }
 
-// fail ends the tunnel with an error, unless it is already ending, in which case the queue is closed.
+// fail ends the tunnel with an error, unless it is already ending.
 func (t *Tunnel) fail(err error) { t.stop(err) }
-
-// queueError returns the error of a call on the queue. If the device is deleted while the runtime's poller waits, the
-// call fails with "not pollable" before it reaches the driver: so the driver is asked.
-func (t *Tunnel) queueError(err error) error {
-	err = root(err)
-	if raw, closed := t.Queue.SyscallConn(); closed == nil && !cause.Gone(err) {
-		_ = raw.Control(func(fd uintptr) {
-			if _, lost := unix.IoctlGetUint32(int(fd), unix.TUNGETSNDBUF); cause.Gone(lost) {
-				err = lost
-			}
-		})
-	}
-	return attach.QueueError(t.Device, err)
-}
 
 // deliver writes a packet to the device. A packet that the device does not accept is dropped; only a deleted device
 // ends the tunnel.
 func (t *Tunnel) deliver(packet []byte) (taken bool) {
-	_, err := t.Queue.Write(packet)
+	_, err := writeNow(t.queue, packet)
 	switch {
 	case err == nil:
 		return true
-	case cause.Gone(err), errors.Is(err, os.ErrClosed):
-		t.fail(t.queueError(err))
+	case cause.Gone(err):
+		t.fail(attach.QueueError(t.Device, err))
 	default:
 		t.once[refusedByDevice].Do(func() {
 			t.Trouble("packets are dropped, since the device does not accept them: " + root(err).Error() +

@@ -36,6 +36,9 @@ func newFrameReader(r io.Reader) *frameReader {
 	return &frameReader{r: r, buffer: make([]byte, offloadRoom+streamRoom)}
 }
 
+// reset begins with another stream.
+func (f *frameReader) reset(r io.Reader) { f.r, f.start, f.end = r, 0, 0 }
+
 // Next returns a packet of which all bytes have been read, or nil: then call fill, which overwrites earlier packets.
 func (f *frameReader) Next() ([]byte, error) {
 	have := f.buffer[f.start:f.end]
@@ -75,7 +78,8 @@ func (f *frameReader) fill() error {
 // A frameWriter gathers packets, and writes them to a stream at once.
 type frameWriter struct {
 	buffer []byte
-	n      int
+	n      int // bytes of packets
+	sent   int // of them
 }
 
 // newFrameWriter returns an empty frameWriter.
@@ -115,11 +119,19 @@ func (f *frameWriter) took(n int) {
 	f.n += frameHead + n
 }
 
-// Flush writes the gathered packets to w, or drops them if w is nil.
-func (f *frameWriter) Flush(w io.Writer) (err error) {
-	if w != nil && f.n > 0 {
-		_, err = w.Write(f.buffer[:f.n])
+// waits reports whether there are packets, or parts of them, that Flush has not written.
+func (f *frameWriter) waits() bool { return f.n > 0 }
+
+// Flush writes the gathered packets to w, or drops them if w is nil. After an error, it can be called again to write
+// the rest.
+func (f *frameWriter) Flush(w io.Writer) error {
+	for w != nil && f.sent < f.n {
+		n, err := w.Write(f.buffer[f.sent:f.n])
+		f.sent += n
+		if err != nil {
+			return err
+		}
 	}
-	f.n = 0
-	return err
+	f.n, f.sent = 0, 0
+	return nil
 }

@@ -2,10 +2,7 @@ package packet
 
 import (
 	"encoding/binary"
-	"errors"
 	"net"
-	"net/netip"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,16 +16,25 @@ const (
 	controlRoom   = 64    // bytes for the control messages of a datagram
 )
 
-// A datagramWriter gathers packets of the same size for the peer, and sends each as a datagram.
+// A datagramWriter gathers packets for the peer, and sends each as a datagram.
 type datagramWriter struct {
 	*datagrams
-	to      *datagramPeer // of a listener; nil: there is none, and the packets are dropped
 	buffer  []byte
-	n       int    // bytes in buffer
-	count   int    // packets
-	size    int    // of the first
-	last    int    // size of the last
-	control []byte // the message that makes the kernel split a buffer (UDP_SEGMENT)
+	n       int     // bytes in buffer
+	all     []train // the packets
+	sent    int     // trains that are sent
+	control []byte  // the message that makes the kernel split a buffer (UDP_SEGMENT)
+	call    message // of sendmsg(2)
+}
+
+// A train is packets of one size, the last of which may be smaller, for one peer.
+type train struct {
+	to         *datagramPeer // of a listener
+	start, end int           // in the buffer; what is sent is cut off
+	size       int           // of each packet
+	count      int
+	last       int  // size of the last packet
+	apart      bool // the kernel does not send several at once
 }
 
 func newDatagramWriter(d *datagrams) *datagramWriter {
@@ -41,52 +47,78 @@ func newDatagramWriter(d *datagrams) *datagramWriter {
 
 func (w *datagramWriter) full() bool { return w.n >= batchFull }
 
-// next sends the packets before if the new one cannot go with them.
+// next drops the packet if there is no peer, or if the peer may not have it.
 func (w *datagramWriter) next(n int) []byte {
-	if w.count == 0 {
-		w.to = w.peer.Load()
-	}
-	if w.Listen && (w.to == nil || !w.mayHave(w.to, n)) {
-		return w.buffer[w.n : w.n+n] // the next packet overwrites this one
-	}
-	if w.count > 0 && (n > w.size || w.last < w.size || w.count == segmentsMost || w.n+n > togetherMost) {
-		w.flush()
-	}
-	if w.count == 0 {
-		w.size = n
+	if w.n+n > len(w.buffer) { // small packets need more room than the segment that they were
+		w.buffer = append(w.buffer, make([]byte, len(w.buffer)+n)...)
 	}
 	room := w.buffer[w.n : w.n+n]
-	w.n, w.count, w.last = w.n+n, w.count+1, n
+	if w.Listen && (w.peer == nil || !w.mayHave(w.peer, n)) {
+		return room // the next packet overwrites this one
+	}
+	if !w.joins(n) {
+		w.all = append(w.all, train{to: w.peer, start: w.n, end: w.n, size: n})
+	}
+	last := &w.all[len(w.all)-1]
+	w.n += n
+	last.end, last.count, last.last = w.n, last.count+1, n
 	return room
 }
 
-// flush sends the packets. The kernel does not send several at once if they are longer than the MTU of the path, or if
-// it is older than Linux 4.18: then it gets each one alone, and fragments it if necessary.
-func (w *datagramWriter) flush() {
-	all, each := w.buffer[:w.n], w.size
-	if w.count > 1 {
-		binary.NativeEndian.PutUint16(w.control[unix.CmsgLen(0):], uint16(each))
-		if w.transmit(all, w.control) == nil {
-			all = nil
+// joins reports whether a packet can be sent with the one before.
+func (w *datagramWriter) joins(n int) bool {
+	if len(w.all) == 0 {
+		return false
+	}
+	t := &w.all[len(w.all)-1]
+	return t.to == w.peer && n <= t.size && t.last == t.size && t.count < segmentsMost && w.n+n-t.start <= togetherMost
+}
+
+// flush sends the packets, and reports whether the socket had room for all. If not, call it again.
+func (w *datagramWriter) flush() bool {
+	for ; w.sent < len(w.all); w.sent++ {
+		if !w.send(&w.all[w.sent]) {
+			return false
 		}
 	}
-	for ; len(all) > 0; all = all[min(each, len(all)):] {
-		if err := w.transmit(all[:min(each, len(all))], nil); errors.Is(err, syscall.EMSGSIZE) {
+	w.n, w.sent, w.all = 0, 0, w.all[:0]
+	return true
+}
+
+// send sends a train. The kernel does not send several packets at once if they are longer than the MTU of the path, or
+// if it is older than Linux 4.18: then it gets each one alone, and fragments it if necessary.
+func (w *datagramWriter) send(t *train) bool {
+	for t.start < t.end {
+		end, control := t.end, w.control
+		if t.apart || t.end-t.start <= t.size {
+			end, control = min(t.start+t.size, t.end), nil
+		} else {
+			binary.NativeEndian.PutUint16(control[unix.CmsgLen(0):], uint16(t.size))
+		}
+		switch err := w.transmit(w.buffer[t.start:end], control, t.to); {
+		case err == unix.EAGAIN:
+			return false
+		case err != nil && control != nil:
+			t.apart = true
+			continue
+		case err == unix.EMSGSIZE:
 			w.once[tooLongForUDP].Do(func() {
 				w.Trouble("packets that are too long for a datagram are dropped: set a smaller MTU, or use TCP")
 			})
 		}
+		t.start = end
 	}
-	w.n, w.count = 0, 0
+	return true
 }
 
-// transmit makes one call, for one datagram or with control for several ones.
-func (w *datagramWriter) transmit(b, control []byte) error {
-	var to netip.AddrPort // none: the socket is connected
-	if w.Listen {
-		to = w.to.address
+// transmit makes one call, for one datagram or with control for several ones. Without a peer the socket is connected.
+func (w *datagramWriter) transmit(b, control []byte, to *datagramPeer) error {
+	var name []byte
+	if to != nil {
+		name = to.raw
 	}
-	_, _, err := w.conn.WriteMsgUDPAddrPort(b, control, to)
+	w.call.set(b, name, control)
+	_, err := callNow(unix.SYS_SENDMSG, w.socket, unsafe.Pointer(&w.call.header), unix.MSG_NOSIGNAL)
 	return err
 }
 

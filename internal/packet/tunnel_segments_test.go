@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tunadm/tunadm/internal/nstest"
 )
 
@@ -29,14 +31,14 @@ func TestDatagramsTravelTogether(t *testing.T) {
 		if together {
 			receiveTogether(to)
 		}
-		conn := dial(t, "udp", to.LocalAddr().String()).(*net.UDPConn)
-		defer conn.Close()
-		w := newDatagramWriter(&datagrams{Tunnel: &Tunnel{}, conn: conn})
+		w := newDatagramWriter(&datagrams{Tunnel: &Tunnel{}, socket: taken(t, dial(t, "udp", to.LocalAddr().String()))})
 		for i, n := range sizes {
 			fill := w.next(n)
 			copy(fill, bytes.Repeat([]byte{byte(i)}, n))
 		}
-		w.flush()
+		if !w.flush() {
+			t.Fatal("the socket has no room")
+		}
 		calls := 0
 		buffer, control := make([]byte, frameMax), make([]byte, controlRoom)
 		_ = to.SetReadDeadline(time.Now().Add(patience))
@@ -63,6 +65,17 @@ func TestDatagramsTravelTogether(t *testing.T) {
 	}
 }
 
+// taken takes over a socket for the time of a test.
+func taken(t *testing.T, conn net.Conn) int {
+	t.Helper()
+	fd, err := takeOver(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
+}
+
 // TestLimitedPeersGetSomeOfABatch has a peer that may have two of three packets.
 func TestLimitedPeersGetSomeOfABatch(t *testing.T) {
 	nstest.Run(t, "ip", "link", "set", "lo", "up")
@@ -75,13 +88,11 @@ func TestLimitedPeersGetSomeOfABatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer from.Close()
-	d := &datagrams{Tunnel: &Tunnel{Listen: true, Trouble: func(string) {}}, conn: from}
+	d := &datagrams{Tunnel: &Tunnel{Listen: true, Trouble: func(string) {}}, socket: taken(t, from)}
 	w := newDatagramWriter(d)
 	copy(w.next(5), "early") // there is no peer yet
-	p := &datagramPeer{address: netip.MustParseAddrPort(to.LocalAddr().String())}
-	p.room.Store(2*(1000+28) + 3 + 28)
-	d.peer.Store(p)
+	address := netip.MustParseAddrPort(to.LocalAddr().String())
+	d.peer = &datagramPeer{address: address, raw: rawAddress(address, false), room: 2*(1000+28) + 3 + 28}
 	for i := range 3 {
 		copy(w.next(1000), bytes.Repeat([]byte{byte(i)}, 1000))
 	}

@@ -2,6 +2,7 @@ package packet
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -12,34 +13,43 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tunadm/tunadm/internal/poll"
 )
 
-// A stream is a tunnel over TCP. One goroutine reads the device as long as the tunnel runs; one for each peer reads
-// from the peer. Without a peer the packets are dropped.
+// A stream is a tunnel over TCP. A carrier carries the packets as long as the tunnel runs, for one peer after another.
+// Without a peer the device's packets are dropped.
 type stream struct {
 	*Tunnel
-	peer  atomic.Pointer[peer] // nil: none
-	waits atomic.Bool          // a connection waits for the end of the one before
-	all   sync.WaitGroup
+	peer    atomic.Pointer[peer] // nil: none
+	bell    int                  // an eventfd, which rings for the carrier
+	waits   atomic.Bool          // a connection waits for the end of the one before
+	all     sync.WaitGroup
+	carried chan struct{} // closed when the carrier has ended
 }
 
 // A peer is one connection.
 type peer struct {
-	conn  *net.TCPConn
-	since time.Time   // of the connection
-	heard atomic.Bool // it has sent a packet
-	until time.Time   // the deadline of writing
-	why   atomic.Value
+	name     string // its address
+	socket   int
+	since    time.Time             // of the connection
+	heard    atomic.Bool           // it has sent a packet
+	unwanted atomic.Pointer[error] // why the carrier should end the connection; nil: it should not
+	ended    chan struct{}         // closed when the carrier has left it
+	why      error                 // then: why
 }
 
-// end closes the connection, and keeps the first reason.
-func (p *peer) end(why error) {
-	p.why.CompareAndSwap(nil, ended{why})
-	p.conn.Close()
+// newPeer takes over a connection.
+func newPeer(conn net.Conn) (*peer, error) {
+	p := &peer{name: conn.RemoteAddr().String(), since: time.Now(), ended: make(chan struct{})}
+	_ = conn.(*net.TCPConn).SetNoDelay(true)
+	var err error
+	p.socket, err = takeOver(conn)
+	return p, err
 }
 
-// ended holds an error of any type: an atomic.Value holds one type only.
-type ended struct{ why error }
+// ring has the carrier look for a peer.
+func (s *stream) ring() { _, _ = writeNow(s.bell, binary.NativeEndian.AppendUint64(nil, 1)) }
 
 // keepAlive returns how the kernel probes an idle peer.
 func keepAlive() net.KeepAliveConfig {
@@ -63,11 +73,21 @@ func giveUp(after time.Duration) func(network, address string, c syscall.RawConn
 }
 
 func (t *Tunnel) runStream(ctx context.Context) error {
-	s := &stream{Tunnel: t}
+	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return noWait(t.Device, err)
+	}
+	defer unix.Close(bell)
+	s := &stream{Tunnel: t, bell: bell, carried: make(chan struct{})}
+	w, stop, err := poll.New(ctx, nil, t.queue, -1, bell)
+	if err != nil {
+		return noWait(t.Device, err)
+	}
+	defer stop()
 	defer s.all.Wait()
-	defer t.Queue.Close() // which ends send
+	carrier := newCarrier(s, w)
 	if !t.Listen {
-		s.all.Go(s.send)
+		s.all.Go(carrier.carry)
 		t.again(ctx, func() (time.Duration, error) { return s.call(ctx) })
 		return nil
 	}
@@ -75,7 +95,7 @@ func (t *Tunnel) runStream(ctx context.Context) error {
 	defer l.Close()
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	t.Log("listening on " + t.boundTo(l.Addr()))
-	s.all.Go(s.send)
+	s.all.Go(carrier.carry)
 	s.accept(ctx, l)
 	return nil
 }
@@ -99,15 +119,19 @@ func (s *stream) accept(ctx context.Context, l net.Listener) {
 			}
 			continue
 		}
-		p := &peer{conn: conn.(*net.TCPConn), since: time.Now()}
 		s.all.Go(func() {
-			if !s.admit(p) {
-				s.Log(conn.RemoteAddr().String() + ": refused, since another peer is connected")
-				conn.Close()
+			p, err := newPeer(conn)
+			if err != nil {
+				s.Log(p.name + ": " + err.Error())
 				return
 			}
-			if why := s.converse(ctx, p); ctx.Err() == nil {
-				s.Log(conn.RemoteAddr().String() + ": " + root(why).Error())
+			if !s.admit(p) {
+				s.Log(p.name + ": refused, since another peer is connected")
+				unix.Close(p.socket)
+				return
+			}
+			if why := s.converse(p); ctx.Err() == nil {
+				s.Log(p.name + ": " + why.Error())
 			}
 		})
 	}
@@ -124,7 +148,9 @@ func (s *stream) admit(p *peer) bool {
 	}
 	defer s.waits.Store(false)
 	if old := s.peer.Load(); old != nil && !old.heard.Load() && time.Since(old.since) >= s.limits.silence {
-		old.end(errors.New("it has sent nothing, and another peer connects"))
+		why := errors.New("it has sent nothing, and another peer connects")
+		old.unwanted.Store(&why)
+		s.ring()
 	}
 	time.Sleep(lastMoment)
 	return s.peer.CompareAndSwap(nil, p)
@@ -137,91 +163,27 @@ func (s *stream) call(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	began := time.Now()
-	p := &peer{conn: conn.(*net.TCPConn)}
+	p, err := newPeer(conn)
+	if err != nil {
+		return 0, err
+	}
 	s.peer.Store(p)
-	err = s.converse(ctx, p)
-	return time.Since(began), err
+	err = s.converse(p)
+	return time.Since(p.since), err
 }
 
-// converse carries packets until the connection ends, and returns why it ended.
-func (s *stream) converse(ctx context.Context, p *peer) error {
-	s.Log(p.conn.RemoteAddr().String() + ": connected")
-	defer context.AfterFunc(ctx, func() { p.conn.Close() })()
-	_ = p.conn.SetNoDelay(true)
-	why := s.receive(ctx, p)
-	s.peer.CompareAndSwap(p, nil)
-	p.end(why)
-	why = p.why.Load().(ended).why
-	if why == io.EOF {
-		why = errors.New("closed by the peer")
+// converse has the carrier carry packets until the connection ends, and returns why it ended.
+func (s *stream) converse(p *peer) error {
+	defer unix.Close(p.socket)
+	s.Log(p.name + ": connected")
+	s.ring()
+	select {
+	case <-p.ended:
+	case <-s.carried:
+		return os.ErrClosed
 	}
-	return why
-}
-
-// send carries the device's packets to the peer of the moment, until the queue is closed.
-func (s *stream) send() {
-	frames := newFrameWriter()
-	var into gathered = frames
-	if s.Offload {
-		into = newSplitter(frames, true, s.Tap)
+	if p.why == io.EOF {
+		return errors.New("closed by the peer")
 	}
-	g, err := newGatherer(s.Queue, into)
-	for err == nil {
-		if err = g.gather(); err != nil {
-			break
-		}
-		p := s.peer.Load()
-		if p == nil {
-			_ = frames.Flush(nil)
-			continue
-		}
-		if now, patience := time.Now(), s.limits.write; p.until.Sub(now) < patience/2 { // not with each packet
-			p.until = now.Add(patience)
-			_ = p.conn.SetWriteDeadline(p.until)
-		}
-		if err := frames.Flush(p.conn); err != nil {
-			p.end(slow(err, "the peer accepts no packets any more"))
-		}
-	}
-	s.fail(s.queueError(err))
-}
-
-// receive carries the peer's packets to the device. The time for a packet runs from its first byte to its last.
-func (s *stream) receive(ctx context.Context, p *peer) error {
-	frames, limited := newFrameReader(p.conn), false
-	m := s.merger()
-	for {
-		packet, err := frames.Next()
-		if packet != nil {
-			p.heard.Store(true)
-			if limited {
-				limited = false
-				_ = p.conn.SetReadDeadline(time.Time{})
-			}
-			m.add(frames.buffer, frames.start-len(packet), frames.start)
-			continue
-		}
-		m.flush()
-		switch {
-		case err != nil:
-			return err
-		case ctx.Err() != nil:
-			return os.ErrClosed
-		case frames.begun() && !limited:
-			limited = true
-			_ = p.conn.SetReadDeadline(time.Now().Add(s.limits.frame))
-		}
-		if err := frames.fill(); err != nil {
-			return slow(err, "the peer did not send the rest of a packet")
-		}
-	}
-}
-
-// slow replaces the error of a deadline by what it means.
-func slow(err error, meant string) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return errors.New(meant)
-	}
-	return err
+	return p.why
 }

@@ -44,7 +44,7 @@ func attachedDevice(t *testing.T, name string, offload bool) *os.File {
 		t.Fatal(err)
 	}
 	defer ns.Close()
-	attached, err := attach.Prepare(ns, attach.Request{Device: name, Poll: true, VnetHdr: offload, Offload: offload})
+	attached, err := attach.Prepare(ns, attach.Request{Device: name, VnetHdr: offload, Offload: offload})
 	if err == nil {
 		err = attach.Attach(ns, attached, nil)
 	}
@@ -388,21 +388,6 @@ func TestReconnecting(t *testing.T) {
 	}
 	if err := r.end(t, true); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestADeletedDeviceIsNotAQueueThatCannotBePolled has the runtime's poller report the deletion before the driver does.
-func TestADeletedDeviceIsNotAQueueThatCannotBePolled(t *testing.T) {
-	nstest.Enter(t)
-	queue := device(t, "tun6")
-	tunnel := &Tunnel{Device: "tun6", Queue: queue}
-	notPollable := errors.New("not pollable")
-	if err := tunnel.queueError(notPollable); !errors.Is(err, notPollable) {
-		t.Errorf("while the device exists: %v", err)
-	}
-	nstest.Run(t, "ip", "link", "del", "tun6")
-	if err := tunnel.queueError(notPollable); !cause.Gone(err) {
-		t.Errorf("after its deletion: %v", err)
 	}
 }
 

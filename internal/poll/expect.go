@@ -13,14 +13,21 @@ import (
 // more than the next packet gains.
 const expectAwake = 20 * time.Millisecond
 
+// expectCalm is a wait after which other goroutines get the processor.
+const expectCalm = time.Millisecond
+
 // Expect waits as Wait does, for an event that probably comes soon. At first the scheduler does not know of the wait:
 // the event then wakes this thread only. When a longer wait ends, the runtime also wakes its monitor, which competes
 // with the programs at both ends of a packet's way.
 func (w *Waiter) Expect(deadline time.Time) error {
-	left := unix.NsecToTimespec(int64(expectAwake))
-	if !deadline.IsZero() {
-		left = unix.NsecToTimespec(int64(min(expectAwake, max(0, time.Until(deadline)))))
+	if w.calm { // otherwise the monitor interrupts the next wait with a signal
+		runtime.Gosched()
 	}
+	most := expectAwake
+	if !deadline.IsZero() {
+		most = min(most, max(0, time.Until(deadline)))
+	}
+	left := unix.NsecToTimespec(int64(most))
 	for {
 		// The kernel subtracts the time that it waited.
 		n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&w.fds[0])), uintptr(len(w.fds)),
@@ -31,8 +38,10 @@ func (w *Waiter) Expect(deadline time.Time) error {
 		case errno != 0:
 			return os.NewSyscallError("ppoll", errno)
 		case n > 0:
+			w.calm = int64(most)-left.Nano() > int64(expectCalm)
 			return nil
 		default:
+			w.calm = false
 			return w.Wait(deadline)
 		}
 	}

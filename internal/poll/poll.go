@@ -19,7 +19,10 @@ const (
 )
 
 // A Waiter waits with poll(2) for descriptors, for the end of a context and for the reader of a pipe to go away.
-type Waiter struct{ fds []unix.PollFd }
+type Waiter struct {
+	fds  []unix.PollFd
+	calm bool // the last Expect took a while
+}
 
 // New returns a Waiter for descriptors to read from, each of which may be -1. Out may be nil. Stop frees the resources
 // of the Waiter. The error is that of pipe(2).
