@@ -14,6 +14,7 @@ const (
 	frameRoom = frameHead + frameMax
 	// Bytes of a reader's buffer: a packet in it is written to the device where it lies.
 	streamRoom = 2 * (frameRoom + 1)
+	frameLong  = 16 << 10              // bytes of a packet that is better read alone than copied
 	batchFull  = 32 << 10              // bytes after which a writer takes no further packet; more are no faster
 	batchRoom  = frameRoom + batchFull // bytes of a writer's buffer
 )
@@ -59,12 +60,21 @@ func (f *frameReader) Next() ([]byte, error) {
 // begun reports whether a part of a packet has been read.
 func (f *frameReader) begun() bool { return f.start < f.end }
 
-// fill reads once, all bytes that wait. The error at the end of the stream is io.EOF only between two packets.
+// fill reads once: all bytes that wait, or of a long packet the rest, and the length of the next one. So a stream of
+// long packets is never copied within the buffer, of which it uses the beginning only. The error at the end of the
+// stream is io.EOF only between two packets.
 func (f *frameReader) fill() error {
-	if len(f.buffer)-f.start < frameRoom || f.start == f.end {
+	have := f.end - f.start
+	if len(f.buffer)-f.start < frameRoom || have <= frameHead {
 		f.start, f.end = offloadRoom, offloadRoom+copy(f.buffer[offloadRoom:], f.buffer[f.start:f.end])
 	}
-	n, err := f.r.Read(f.buffer[f.end:])
+	most := len(f.buffer)
+	if have >= frameHead {
+		if n := int(binary.BigEndian.Uint16(f.buffer[f.start:])); n > frameLong {
+			most = min(most, f.start+frameHead+n+frameHead)
+		}
+	}
+	n, err := f.r.Read(f.buffer[f.end:most])
 	f.end += n
 	switch {
 	case n > 0:

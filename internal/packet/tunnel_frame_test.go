@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"testing/iotest"
+
+	"golang.org/x/sys/unix"
 )
 
 // framed is a packet as it stands on a stream.
@@ -170,5 +172,66 @@ func TestFramesAreNoGarbage(t *testing.T) {
 		}
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// A reluctant writer accepts some bytes at a time.
+type reluctant struct {
+	bytes.Buffer
+	most  int
+	tired bool
+}
+
+func (r *reluctant) Write(p []byte) (int, error) {
+	if r.tired = !r.tired; r.tired {
+		return 0, unix.EAGAIN
+	}
+	return r.Buffer.Write(p[:min(len(p), r.most)])
+}
+
+// TestFramesInParts writes to a socket that accepts a part of a packet at a time.
+func TestFramesInParts(t *testing.T) {
+	w, out := newFrameWriter(), &reluctant{most: 7}
+	var want []byte
+	for range 3 {
+		w.took(copy(w.room(), "a packet"))
+		want = append(want, framed([]byte("a packet"))...)
+		for tries := 0; w.waits(); tries++ {
+			if err := w.Flush(out); err != nil && err != unix.EAGAIN || tries > len(want) {
+				t.Fatalf("after %d of %d bytes: %v", out.Len(), len(want), err)
+			}
+		}
+	}
+	if !bytes.Equal(out.Bytes(), want) {
+		t.Errorf("%q", out.Bytes())
+	}
+}
+
+// A lengths reader notes how many bytes are asked for.
+type lengths struct {
+	io.Reader
+	asked []int
+}
+
+func (l *lengths) Read(p []byte) (int, error) {
+	l.asked = append(l.asked, len(p))
+	return l.Reader.Read(p)
+}
+
+// TestLongFramesAreNotCopied checks that a reader asks for no more than the rest of a long packet and the next length,
+// and that short packets are still read together.
+func TestLongFramesAreNotCopied(t *testing.T) {
+	long := framed(bytes.Repeat([]byte{7}, 60000))
+	stream := append(bytes.Repeat(long, 3), bytes.Repeat(framed([]byte("short")), 1000)...)
+	r := &lengths{Reader: &chunks{stream, 50000}}
+	got, err := readAll(r)
+	if err != io.EOF || len(got) != 1003 {
+		t.Fatalf("%d packets, %v", len(got), err)
+	}
+	if want := []int{streamRoom, 10004, 60002, 10002}; !slices.Equal(r.asked[:4], want) {
+		t.Errorf("asked for %d bytes, want %d first", r.asked, want)
+	}
+	if len(r.asked) > 9 {
+		t.Errorf("%d reads", len(r.asked))
 	}
 }
