@@ -1,7 +1,10 @@
 package packet
 
 import (
+	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -217,4 +220,80 @@ func refused(t *testing.T, r *running, conn net.Conn) bool {
 	name := conn.LocalAddr().String() + ": "
 	r.until(t, 1, name)
 	return r.count(name+"refused") > 0
+}
+
+// TestADeafPeerIsHeard has a peer that reads nothing: its packets are delivered nevertheless, and what it has not read
+// is intact and in order as soon as it reads.
+func TestADeafPeerIsHeard(t *testing.T) {
+	queue := device(t, "tun44")
+	nstest.Run(t, "ip", "address", "add", "10.44.0.1/24", "dev", "tun44")
+	const address = "127.0.0.1:5044"
+	r := start(t, &Tunnel{Device: "tun44", Queue: queue, Address: address, Listen: true})
+	r.until(t, 1, "listening")
+	conn := dial(t, "tcp", address)
+	defer conn.Close()
+	r.until(t, 1, "connected")
+	out := dial(t, "udp", "10.44.0.2:9")
+	defer out.Close()
+	payload, sent := make([]byte, 60000), uint32(0)
+	before, full := statistics(t, "tun44")
+	for deadline := time.Now().Add(patience); full == 0; _, full = statistics(t, "tun44") {
+		if time.Now().After(deadline) {
+			t.Fatal("the peer reads nothing, and the device's queue does not fill")
+		}
+		for range 100 {
+			binary.BigEndian.PutUint32(payload, sent)
+			_, _ = out.Write(payload)
+			sent++
+		}
+	}
+	if _, err := conn.Write(framed(packet4)); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if now, _ := statistics(t, "tun44"); now > before {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the packet of the deaf peer is not delivered")
+		}
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	head, packet, some := make([]byte, frameHead), make([]byte, frameMax), 0
+	for next := uint32(0); some < 20; {
+		if _, err := io.ReadFull(conn, head); err != nil {
+			t.Fatal(err)
+		}
+		n := int(binary.BigEndian.Uint16(head))
+		if _, err := io.ReadFull(conn, packet[:n]); err != nil {
+			t.Fatal(err)
+		}
+		if n < len(payload) { // of the kernel
+			continue
+		}
+		if number := binary.BigEndian.Uint32(packet[n-len(payload):]); n != 28+len(payload) || number < next {
+			t.Fatalf("%d bytes, number %d after %d", n, number, next)
+		} else {
+			next = number + 1
+		}
+		some++
+	}
+	if err := r.end(t, true); err != nil {
+		t.Error(err)
+	}
+}
+
+// statistics are how many packets the host has received from the program of a device, and dropped before it.
+func statistics(t *testing.T, name string) (received, dropped int) {
+	t.Helper()
+	var links []struct {
+		Stats struct {
+			RX struct{ Packets int }
+			TX struct{ Dropped int }
+		} `json:"stats64"`
+	}
+	if err := json.Unmarshal([]byte(nstest.Run(t, "ip", "-s", "-j", "link", "show", name)), &links); err != nil {
+		t.Fatal(err)
+	}
+	return links[0].Stats.RX.Packets, links[0].Stats.TX.Dropped
 }

@@ -111,3 +111,64 @@ func TestLimitedPeersGetSomeOfABatch(t *testing.T) {
 		t.Errorf("the peer gets %d", got)
 	}
 }
+
+// TestDatagramsWaitForRoom sends through a socket that has room for a few datagrams at a time.
+func TestDatagramsWaitForRoom(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pair[0])
+	defer unix.Close(pair[1])
+	w := newDatagramWriter(&datagrams{Tunnel: &Tunnel{}, socket: pair[0]})
+	const all = 1000
+	for i := range all {
+		copy(w.next(1+i), bytes.Repeat([]byte{byte(i)}, 1+i)) // longer and longer: each travels alone
+	}
+	got, rounds, buffer := 0, 0, make([]byte, frameMax)
+	for done := false; got < all; rounds++ {
+		if done = done || w.flush(); done && got == all {
+			break
+		}
+		for {
+			n, err := unix.Read(pair[1], buffer)
+			if err != nil {
+				break
+			}
+			if n != 1+got || buffer[0] != byte(got) || buffer[n-1] != byte(got) {
+				t.Fatalf("datagram %d has %d bytes of packet %d", got, n, buffer[0])
+			}
+			got++
+		}
+		if rounds > all {
+			t.Fatalf("%d datagrams came", got)
+		}
+	}
+	if rounds < 2 || !w.flush() || w.full() {
+		t.Errorf("after %d rounds, %d bytes are left", rounds, w.n)
+	}
+}
+
+// TestAddressesOfSockets converts addresses of each kind.
+func TestAddressesOfSockets(t *testing.T) {
+	nstest.Run(t, "ip", "link", "set", "lo", "up")
+	for _, c := range []struct {
+		address string
+		ipv6    bool
+		want    string
+	}{
+		{"192.0.2.7:5000", false, "192.0.2.7:5000"},
+		{"192.0.2.7:5000", true, "[::ffff:192.0.2.7]:5000"},
+		{"[2001:db8::7]:65535", true, "[2001:db8::7]:65535"},
+		{"[fe80::7%lo]:1", true, "[fe80::7%lo]:1"},
+		{"[fe80::7%1]:1", true, "[fe80::7%lo]:1"},
+		{"[fe80::7%4000]:1", true, "[fe80::7%4000]:1"},
+	} {
+		if got := addressOf(rawAddress(netip.MustParseAddrPort(c.address), c.ipv6)).String(); got != c.want {
+			t.Errorf("%s: %s, want %s", c.address, got, c.want)
+		}
+	}
+	if got := addressOf([]byte{unix.AF_UNIX, 0}); got.IsValid() {
+		t.Errorf("no address: %v", got)
+	}
+}
