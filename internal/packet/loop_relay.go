@@ -48,7 +48,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		return noWait("", err)
 	}
 	defer stop()
-	r.buffer = make([]byte, relayBuffer)
+	r.buffer = aligned(relayBuffer, offloadRoom)
 	for {
 		if err := w.Expect(time.Time{}); err != nil {
 			return noWait("", err)

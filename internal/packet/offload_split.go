@@ -22,7 +22,7 @@ type packets interface {
 }
 
 func newSplitter(to packets, headers, tap bool) *splitter {
-	return &splitter{to: to, headers: headers, tap: tap, scratch: make([]byte, relayBuffer)}
+	return &splitter{to: to, headers: headers, tap: tap, scratch: aligned(relayBuffer, offloadRoom)}
 }
 
 func (s *splitter) room() []byte {

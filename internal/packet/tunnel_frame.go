@@ -34,7 +34,7 @@ type frameReader struct {
 
 // newFrameReader returns a frameReader of r.
 func newFrameReader(r io.Reader) *frameReader {
-	return &frameReader{r: r, buffer: make([]byte, offloadRoom+streamRoom)}
+	return &frameReader{r: r, buffer: aligned(offloadRoom+streamRoom, offloadRoom+frameHead)}
 }
 
 // reset begins with another stream.
@@ -93,7 +93,7 @@ type frameWriter struct {
 }
 
 // newFrameWriter returns an empty frameWriter.
-func newFrameWriter() *frameWriter { return &frameWriter{buffer: make([]byte, batchRoom)} }
+func newFrameWriter() *frameWriter { return &frameWriter{buffer: aligned(batchRoom, frameHead)} }
 
 // full reports whether the packets should be written before another one is read.
 func (f *frameWriter) full() bool { return f.n >= batchFull }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 	"testing/iotest"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -233,5 +234,31 @@ func TestLongFramesAreNotCopied(t *testing.T) {
 	}
 	if len(r.asked) > 9 {
 		t.Errorf("%d reads", len(r.asked))
+	}
+}
+
+// TestBuffersAreAligned checks that the first packet in each buffer lies at the beginning of a cache line.
+func TestBuffersAreAligned(t *testing.T) {
+	reader := newFrameReader(bytes.NewReader(framed([]byte("a packet"))))
+	if err := reader.fill(); err != nil {
+		t.Fatal(err)
+	}
+	read, err := reader.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, packet := range map[string][]byte{
+		"a stream's reader":    read,
+		"a stream's writer":    newFrameWriter().room(),
+		"a splitter":           newSplitter(nil, true, false).scratch[offloadRoom:],
+		"a datagrams' reader":  newDatagramReader(&datagrams{Tunnel: &Tunnel{}}).buffer[offloadRoom:],
+		"a buffer at offset 0": aligned(100, 0),
+	} {
+		if past := uintptr(unsafe.Pointer(&packet[0])) % cacheLine; past != 0 {
+			t.Errorf("%s: %d bytes past", name, past)
+		}
+	}
+	if b := aligned(100, 7); len(b) != 100 || cap(b) != 100 {
+		t.Errorf("%d bytes of %d", len(b), cap(b))
 	}
 }

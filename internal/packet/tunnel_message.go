@@ -38,7 +38,7 @@ type datagramReader struct {
 }
 
 func newDatagramReader(d *datagrams) *datagramReader {
-	return &datagramReader{datagrams: d, to: d.merger(), buffer: make([]byte, offloadRoom+frameMax+1),
+	return &datagramReader{datagrams: d, to: d.merger(), buffer: aligned(offloadRoom+frameMax+1, offloadRoom),
 		name: make([]byte, unix.SizeofSockaddrInet6), control: make([]byte, controlRoom)}
 }
 

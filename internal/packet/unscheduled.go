@@ -68,3 +68,15 @@ func takeOver(conn net.Conn) (fd int, err error) {
 func noWait(device string, err error) error {
 	return &cause.Error{Device: device, What: "wait for packets", Err: err}
 }
+
+// cacheLine is the size in bytes of a cache line of most processors.
+const cacheLine = 64
+
+// aligned returns a buffer of n bytes, in which a cache line begins at an offset. The kernel copies long packets faster
+// to such a place.
+func aligned(n, offset int) []byte {
+	b := make([]byte, n+cacheLine)
+	past := (int(uintptr(unsafe.Pointer(&b[0]))%cacheLine) + offset) % cacheLine
+	from := (cacheLine - past) % cacheLine
+	return b[from : from+n : from+n]
+}
