@@ -32,7 +32,6 @@ type Request struct {
 	PI      bool // four bytes of flags and protocol precede each packet
 	Offload bool // with VnetHdr: the kernel may pass segments of up to 64 KiB, and packets without a checksum
 	Alone   bool // fail if another program is attached, which would share the packets
-	Poll    bool // reads wait in the runtime's poller, where Close ends them; false: for poll(2) or another program
 }
 
 // An Attached is a device to which this program attaches.
@@ -169,13 +168,6 @@ func addQueue(ns *netcfg.Namespace, a *Attached) error {
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, 0); err != nil { // the descriptor no longer counts as a claim
 		unix.Close(fd)
 		return &cause.Error{Device: a.Name, What: "attach", Err: err}
-	}
-	// NewFile registers a non-blocking queue with the runtime's poller. Before the attachment there is nothing to poll.
-	if a.asked.Poll {
-		if err := unix.SetNonblock(fd, true); err != nil {
-			unix.Close(fd)
-			return &cause.Error{Device: a.Name, What: "attach", Err: err}
-		}
 	}
 	a.Queues = append(a.Queues, os.NewFile(uintptr(fd), driver.Path))
 	return nil

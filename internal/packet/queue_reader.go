@@ -13,8 +13,7 @@ import (
 	"github.com/tunadm/tunadm/internal/poll"
 )
 
-// A Reader reads the packets of a queue that was attached without Poll. It waits with poll(2), so that no packet wakes
-// the runtime's poller.
+// A Reader reads the packets of an attached queue. It waits with poll(2), so that no packet wakes the runtime's poller.
 type Reader struct {
 	fd     int
 	waiter *poll.Waiter
