@@ -153,7 +153,7 @@ section = awk '/^\#\# / { on = index($$0, "\#\# $(1)") == 1 } on' bench/README.m
 
 bench: build
 	BENCH_JSON='$(CURDIR)/bench/README.json' bench/run ./tunadm > bench/README.md.new
-	bench/packets ./tunadm >> bench/README.md.new
+	BENCH_JSON='$(CURDIR)/bench/packets.json' bench/packets ./tunadm >> bench/README.md.new
 	{ echo; $(call section,How the cost grows); $(call section,A hundred hosts); } >> bench/README.md.new
 	mv bench/README.md.new bench/README.md
 	cat bench/README.md
