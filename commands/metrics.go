@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -110,16 +111,17 @@ func (o *metricsOptions) examine(ns *netcfg.Namespace, called string, names []st
 			return nil, err
 		}
 	}
+	reported := map[int]*netcfg.Device{}
+	for _, d := range report.Devices {
+		reported[d.Index] = d
+	}
 	asked := map[string]bool{"": true} // the errors of the machine
 	for i, d := range devices {
 		if d == nil {
 			continue
 		}
 		asked[d.Name] = true
-		same := func(e *netcfg.Device) bool { return e.Index == d.Index }
-		if at := slices.IndexFunc(report.Devices, same); o.named && at >= 0 {
-			devices[i] = report.Devices[at]
-		}
+		devices[i] = cmp.Or(reported[d.Index], d)
 	}
 	found := map[string]int{}
 	for _, f := range report.Findings {

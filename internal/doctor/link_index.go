@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"net/netip"
-	"slices"
 
 	"github.com/tunadm/tunadm/netcfg"
 )
@@ -28,8 +27,9 @@ func indexOf(all []*netcfg.Device) *index {
 	for _, l := range all {
 		x.add(l)
 		for _, a := range own(l) {
-			if s := a.Subnet(); !slices.Contains(x.subnets[s], l) {
-				x.subnets[s] = append(x.subnets[s], l)
+			s := a.Subnet() // thousands may have the same
+			if with := x.subnets[s]; len(with) == 0 || with[len(with)-1] != l {
+				x.subnets[s] = append(with, l)
 			}
 		}
 		if l.Master != "" {
