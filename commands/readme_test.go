@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,8 +39,7 @@ func vpnd(args []string) int {
 	f, err := nstest.Attach(args[1], unix.IFF_TUN|unix.IFF_NO_PI)
 	must(err)
 	fmt.Println("vpnd: attached to " + args[1])
-	nstest.Rest()
-	runtime.KeepAlive(f)
+	nstest.Rest(f)
 	return 0
 }
 

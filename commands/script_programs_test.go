@@ -36,8 +36,7 @@ func keep(args []string) int {
 	f, err := nstest.Attach(args[0], uint16(flags))
 	must(err)
 	must(os.WriteFile("kept", nil, 0o600))
-	nstest.Rest()
-	runtime.KeepAlive(f)
+	nstest.Rest(f)
 	return 0
 }
 

@@ -227,11 +227,12 @@ func Accounts(t *testing.T) {
 	}
 }
 
-// Rest waits to be killed. One pause(2) would end with a signal of the Go runtime, and an empty select is a deadlock to
-// it.
-func Rest() {
+// Rest waits to be killed, and keeps these files open. One pause(2) would end with a signal of the Go runtime, and an
+// empty select is a deadlock to it.
+func Rest(open ...*os.File) {
 	for {
 		_ = unix.Pause()
+		runtime.KeepAlive(open)
 	}
 }
 
