@@ -5,7 +5,7 @@
 #                 system calls (as root; downloads their modules the first time)
 # make lint       format, vet, staticcheck, shellcheck, pycodestyle, pyflakes, mandoc, govulncheck
 # make bench      compare with other tools, and write bench/README.md (as root, on a quiet machine)
-# make curve      measure how the cost grows with the number of devices and routes, and write it there: half an hour
+# make curve      measure how the cost grows with the number of devices and routes, and write it there: 15 minutes
 # make faults     inject a failure and a kill at each system call, and races: an hour, as root (faults/README.md)
 # make situations build hosts on which a device does not work, and hold doctor to them (testing/situations/README.md)
 # make boot       boot a Debian root in a container, and test the units there (as root)

@@ -134,7 +134,7 @@ func TestLinksInSmallNetworks(t *testing.T) {
 	}
 }
 
-// TestTheKernelCountsRoutesPerTable reads its text, and no counts where there is no such file.
+// TestTheKernelCountsRoutesPerTable parses a text of fib_triestat. Without the file, no table has counts.
 func TestTheKernelCountsRoutesPerTable(t *testing.T) {
 	const text = "Basic info: size of leaf: 48 bytes, size of tnode: 40 bytes.\n" +
 		"Id 100:\n\tAver depth:     1.00\n\tLeaves:         7\n\tPrefixes:       9\nNull ptrs: 2\n" +

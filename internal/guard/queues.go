@@ -11,7 +11,7 @@ import (
 	"github.com/tunadm/tunadm/internal/poll"
 )
 
-// holding is the duty of a guardian of queues. It is no request in hexadecimal.
+// holding is the argument of a guardian of queues. It is not hexadecimal, so it is never a netlink request.
 const holding = "queues"
 
 // restoreMost is the time that a guardian may take to restore the devices. It takes less than a millisecond.

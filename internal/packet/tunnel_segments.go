@@ -47,7 +47,7 @@ func newDatagramWriter(d *datagrams) *datagramWriter {
 
 func (w *datagramWriter) full() bool { return w.n >= batchFull }
 
-// next drops the packet if there is no peer, or if the peer may not have it.
+// next drops the packet if no peer is known, or if no more bytes may be sent to the peer.
 func (w *datagramWriter) next(n int) []byte {
 	if w.n+n > len(w.buffer) { // small packets need more room than the segment that they were
 		w.buffer = append(w.buffer, make([]byte, len(w.buffer)+n)...)

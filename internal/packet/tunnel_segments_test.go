@@ -90,7 +90,7 @@ func TestLimitedPeersGetSomeOfABatch(t *testing.T) {
 	}
 	d := &datagrams{Tunnel: &Tunnel{Listen: true, Trouble: func(string) {}}, socket: taken(t, from)}
 	w := newDatagramWriter(d)
-	copy(w.next(5), "early") // there is no peer yet
+	copy(w.next(5), "early") // no peer is connected yet
 	address := netip.MustParseAddrPort(to.LocalAddr().String())
 	d.peer = &datagramPeer{address: address, raw: rawAddress(address, false), room: 2*(1000+28) + 3 + 28}
 	for i := range 3 {
