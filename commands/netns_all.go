@@ -29,7 +29,7 @@ func (p *program) everywhereHint(err error) string {
 	if cause.Of(err) != cause.NoNamespace || !isEverywhere(namespaceIn(p.line)) {
 		return ""
 	}
-	return "only list and metrics take all"
+	return "only list and metrics accept --netns all"
 }
 
 // An inside reads devices in a network namespace, whose name is called, as --netns accepts it; "": this one.
